@@ -1,0 +1,58 @@
+"""The exceptions of subpixel, one tree.
+
+::
+
+    SubpixelError                 everything this package raises on purpose
+    ├── UsageError                the call itself is off: a value not allowed, two options that clash
+    ├── PictureError              a picture that can't be read, held or written
+    │   ├── PictureTooLargeError  more pixels than ``max_pixels`` allows
+    │   └── LossError             ``strict``: writing would lose something, which is named
+    ├── NetworkError              a file that is no usable super-resolution network
+    │   ├── CheckpointError       a checkpoint that can't be loaded, or not safely
+    │   ├── ExportError           the exporter failed, or its file failed a check
+    │   └── SpecError             a network's recorded facts are missing or contradict each other
+    └── ProviderError             an execution provider or an optional package that can't be had here
+
+Each message says what was got, what is allowed and what to do. The command line turns a
+:class:`UsageError` into exit code 2 and every other :class:`SubpixelError` into exit code 1.
+"""
+
+
+class SubpixelError(Exception):
+    """Base of everything that subpixel raises on purpose."""
+
+
+class UsageError(SubpixelError, ValueError):
+    """The call itself is off: a value that isn't allowed, or two that clash."""
+
+
+class PictureError(SubpixelError):
+    """A picture can't be read, held or written."""
+
+
+class PictureTooLargeError(PictureError):
+    """A picture has more pixels than the caller allows."""
+
+
+class LossError(PictureError):
+    """Under ``strict``: writing would lose something the picture has."""
+
+
+class NetworkError(SubpixelError):
+    """A file is no usable super-resolution network."""
+
+
+class CheckpointError(NetworkError):
+    """A checkpoint can't be loaded, or not safely."""
+
+
+class ExportError(NetworkError):
+    """An export failed, or its file failed a check."""
+
+
+class SpecError(NetworkError):
+    """A network's recorded facts are missing or contradict each other."""
+
+
+class ProviderError(SubpixelError):
+    """An execution provider, or an optional package, can't be had here."""

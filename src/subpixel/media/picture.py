@@ -1,0 +1,106 @@
+"""The picture: pixels and everything else that a picture file says, as one frozen value.
+
+Pixels keep the depth of their file (uint8, uint16) rather than float32: what a network does not
+touch goes out bit for bit as it came in, and a decoded photograph takes a quarter of the memory.
+They become float32 in 0 … 1 only at a network's door, one tile at a time.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subpixel.errors import PictureError
+
+Frames = NDArray[Any]
+"""``(N, H, W, C)``, uint8, uint16 or float32."""
+
+FULL_SCALE: dict[np.dtype[Any], float] = {
+    np.dtype(np.uint8): 255.0,
+    np.dtype(np.uint16): 65535.0,
+    np.dtype(np.float32): 1.0,
+}
+"""The sample value that stands for 1.0, by dtype."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One thing that a picture had and that its new file can't hold."""
+
+    what: str
+    """Short and stable, for programs: ``"bit depth"``, ``"alpha"``, ``"icc"``, ``"exif"``, …"""
+    why: str
+    """For people: what it was, what becomes of it."""
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a picture file says beside its pixels. ``None`` and empty mean: it says nothing."""
+
+    icc: bytes | None = None
+    """ICC profile of the pixels as they are held."""
+    exif: bytes | None = None
+    """TIFF-structured EXIF block, with or without its ``Exif\\0\\0`` prefix as libvips holds it."""
+    xmp: bytes | None = None
+    iptc: bytes | None = None
+    orientation: int = 1
+    """EXIF orientation, 1 … 8. The pixels are held as stored, not turned."""
+    resolution: tuple[float, float] | None = None
+    """Horizontal and vertical pixels per millimetre."""
+    text: tuple[tuple[str, str], ...] = ()
+    """Text chunks (PNG ``tEXt``, ``zTXt``, ``iTXt``) as key and value, in file order."""
+    delays_ms: tuple[int, ...] = ()
+    """How long each frame of an animation stands, in milliseconds; empty for a still."""
+    loop: int = 0
+    """How often an animation plays; 0 is for ever."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A still picture, or the frames of an animation.
+
+    ``frames`` is ``(N, H, W, C)`` of uint8, uint16 or float32, one to four channels: grey, grey
+    and alpha, RGB, RGB and alpha. Alpha is straight, not premultiplied. The full range of the
+    dtype (float32: 0 … 1) is black to white.
+    """
+
+    frames: Frames
+    metadata: Metadata = field(default_factory=Metadata)
+    bit_depth: int = 8
+    """Significant bits per sample in the file: 8 or 16, 10 or 12 for some AVIF, 32 for float32."""
+    losses: tuple[Loss, ...] = ()
+    """What reading could not keep: CMYK turned into RGB, further pages left out."""
+
+    def __post_init__(self) -> None:
+        shape, dtype = self.frames.shape, self.frames.dtype
+        if len(shape) != 4 or not 1 <= shape[3] <= 4 or 0 in shape:
+            raise PictureError(
+                f"frames have the shape {shape}; a picture is (frames, height, width, 1 to 4 channels)"
+            )
+        if dtype not in FULL_SCALE:
+            raise PictureError(f"samples are {dtype}; a picture holds uint8, uint16 or float32")
+
+    @property
+    def height(self) -> int:
+        return int(self.frames.shape[1])
+
+    @property
+    def width(self) -> int:
+        return int(self.frames.shape[2])
+
+    @property
+    def has_alpha(self) -> bool:
+        return self.frames.shape[3] in (2, 4)
+
+    @property
+    def is_grey(self) -> bool:
+        return self.frames.shape[3] <= 2
+
+    @property
+    def full_scale(self) -> float:
+        """The sample value of white: 255, 65535 or 1.0."""
+        return FULL_SCALE[self.frames.dtype]

@@ -1,0 +1,42 @@
+"""The compact luma network that subpixel trains and bundles."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class CompactNet(nn.Module):
+    """Narrow residual 3x3 convolutions at low resolution, then sub-pixel convolution.
+
+    ``(N, 1, H, W)`` luma in 0 … 1 → ``(N, 1, H * scale, W * scale)``. The network learns what
+    is missing from nearest-neighbour enlargement: the input is added to each of the ``scale²``
+    sub-pixel channels before they are interleaved (the sub-pixel convolution of Shi et al.,
+    arXiv 1609.05158). Every layer is local: the halo is ``depth + 2`` pixels.
+    """
+
+    def __init__(self, scale: int, channels: int = 16, depth: int = 9) -> None:
+        super().__init__()
+        self.scale = scale
+        self.head = nn.Conv2d(1, channels, 3, padding=1)
+        self.body = nn.ModuleList(
+            nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth)
+        )
+        self.tail = nn.Conv2d(channels, scale * scale, 3, padding=1)
+        self._initialise()
+
+    def forward(self, luma: Tensor) -> Tensor:
+        shallow = deep = functional.relu(self.head(luma))
+        for convolution in self.body:
+            deep = deep + functional.relu(convolution(deep))
+        return functional.pixel_shuffle(self.tail(deep + shallow) + luma, self.scale)
+
+    def _initialise(self) -> None:
+        """He initialisation, with a small last layer: training starts at the plain enlargement."""
+        for module in (self.head, *self.body):
+            assert isinstance(module, nn.Conv2d)
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            nn.init.zeros_(module.bias) if module.bias is not None else None
+        with torch.no_grad():
+            for convolution in self.body:
+                convolution.weight.mul_(0.3)  # type: ignore[operator]
+            self.tail.weight.mul_(0.1)

@@ -1,0 +1,96 @@
+"""ModelSpec: what a network is, carried inside its own file.
+
+An ONNX file has room for text by key (``ModelProto.metadata_props``). A file that subpixel
+wrote says there, under ``subpixel.*``, everything that a program must know to run it right;
+nothing is ever guessed from a file's name.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from subpixel.errors import SpecError
+
+Colour = Literal["luma", "rgb"]
+Precision = Literal["fp32", "fp16"]
+
+PREFIX = "subpixel."
+VERSION = "1"
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The facts of one network file. Pixels go in and come out as float32 NCHW in 0 … 1."""
+
+    name: str
+    scale: int
+    """Enlargement of each side, 1 or more (1: a network that restores without enlarging)."""
+    colour: Colour
+    """What the network itself looks at: luma alone, or RGB."""
+    interface: Colour
+    """What the file takes and gives: ``"luma"`` is one channel, ``"rgb"`` three."""
+    architecture: str = "unknown"
+    halo: int | None = None
+    """Input pixels around an output pixel that can change it; None: the whole picture can."""
+    size_multiple: int = 1
+    """Height and width must be multiples of this."""
+    fixed_size: tuple[int, int] | None = None
+    """The only height and width that the file takes; None: any."""
+    fixed_batch: int | None = None
+    """The only batch size that the file takes; None: any."""
+    precision: Precision = "fp32"
+    licence: str = "unknown"
+    origin: str = "unknown"
+    """Where the weights come from: the checkpoint's name, or who trained them on what."""
+
+    def __post_init__(self) -> None:
+        for field, allowed in (("colour", Colour), ("interface", Colour), ("precision", Precision)):
+            if getattr(self, field) not in get_args(allowed):
+                raise SpecError(
+                    f"{field} is {getattr(self, field)!r}; it is one of {get_args(allowed)}"
+                )
+        for field, least in (("scale", 1), ("size_multiple", 1), ("halo", 0), ("fixed_batch", 1)):
+            value = getattr(self, field)
+            if value is not None and (not isinstance(value, int) or value < least):
+                raise SpecError(f"{field} is {value!r}; it is a whole number of at least {least}")
+
+    @property
+    def channels(self) -> int:
+        """Channels of the file's input and output."""
+        return 1 if self.interface == "luma" else 3
+
+    def to_metadata(self) -> dict[str, str]:
+        """The facts as text by key, every value JSON; the inverse of :func:`spec_from_metadata`."""
+        facts = {PREFIX + key: json.dumps(value) for key, value in asdict(self).items()}
+        return {PREFIX + "version": json.dumps(VERSION), **facts}
+
+
+def spec_from_metadata(metadata: Mapping[str, str]) -> ModelSpec | None:
+    """Read the facts back; None when the file carries none of ours.
+
+    Raises :class:`SpecError` when they are there but unreadable: wrong facts are worse than none.
+    """
+    facts = {k.removeprefix(PREFIX): v for k, v in metadata.items() if k.startswith(PREFIX)}
+    if not facts:
+        return None
+    try:
+        values: dict[str, Any] = {key: json.loads(text) for key, text in facts.items()}
+    except json.JSONDecodeError as error:
+        raise SpecError(f"the file's subpixel.* metadata is not JSON: {error}") from error
+    version = values.pop("version", None)
+    if version != VERSION:
+        raise SpecError(
+            f"the file's facts are of version {version!r}; this subpixel reads version {VERSION!r}"
+        )
+    return _spec(values)
+
+
+def _spec(values: dict[str, Any]) -> ModelSpec:
+    known = {field.name for field in fields(ModelSpec)}
+    missing = {"name", "scale", "colour", "interface"} - values.keys()
+    if missing:
+        raise SpecError(f"the file's facts lack {', '.join(sorted(missing))}; export it again")
+    if values.get("fixed_size") is not None:
+        values["fixed_size"] = tuple(values["fixed_size"])
+    return ModelSpec(**{key: value for key, value in values.items() if key in known})

@@ -1,0 +1,146 @@
+"""The training loop, top to bottom. Killed at any moment, it resumes where it last saved."""
+
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from subpixel.nets.compact import CompactNet
+from subpixel.train.data import Pair, batch
+from subpixel.train.presets import Preset
+
+SAVE_EVERY_SECONDS = 30.0
+REPORT_EVERY_STEPS = 500
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands. ``psnr`` is in dB, on the held-out luma, of the averaged weights."""
+
+    step: int
+    steps: int
+    loss: float
+    psnr: float
+    seconds: float
+
+
+def train(
+    preset: Preset,
+    scale: int,
+    pairs: tuple[Sequence[Pair], Sequence[Pair]],
+    state_file: Path,
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+    warm_start: nn.Module | None = None,
+    report: Callable[[Progress], None] = lambda progress: None,
+) -> CompactNet:
+    """Train a :class:`CompactNet` on ``pairs`` (training, held out) and return its averaged weights.
+
+    ``state_file`` holds the run; when it exists the run goes on from there. ``warm_start``
+    lends its weights where names and shapes agree: all but the last layer, from another scale.
+    """
+    torch.manual_seed(seed)
+    net = CompactNet(scale, preset.channels, preset.depth)
+    if warm_start is not None:
+        lend(warm_start, net)
+    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(preset.averaging))
+    adam = torch.optim.Adam(net.parameters(), lr=preset.rate, foreach=True)
+    step = restore(state_file, net, average, adam)
+    steps = preset.steps + preset.finetune
+    started = saved = time.monotonic()
+
+    while step < steps:
+        finetuning = step >= preset.steps
+        low, high = (
+            torch.from_numpy(part).to(device)
+            for part in batch(pairs[0], preset.batch, preset.crop, seed, step)
+        )
+        for group in adam.param_groups:
+            group["lr"] = learning_rate(preset, step)
+        adam.zero_grad()
+        with torch.autocast(device, torch.bfloat16, enabled=not finetuning):
+            upscaled = net(low)
+        loss = (functional.mse_loss if finetuning else functional.l1_loss)(upscaled.float(), high)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        adam.step()
+        average.update_parameters(net)
+        step += 1
+
+        if step % REPORT_EVERY_STEPS == 0 or step == steps:
+            elapsed = time.monotonic() - started
+            report(Progress(step, steps, loss.item(), validate(average, pairs[1]), elapsed))
+        if time.monotonic() - saved > SAVE_EVERY_SECONDS or step == steps:
+            save(state_file, net, average, adam, step)
+            saved = time.monotonic()
+
+    averaged = average.module
+    assert isinstance(averaged, CompactNet)
+    return averaged.to("cpu").eval()
+
+
+def learning_rate(preset: Preset, step: int) -> float:
+    """Half a cosine over the whole run, after a hundred steps of linear warm-up."""
+    progress = step / (preset.steps + preset.finetune)
+    warm_up = min(1.0, (step + 1) / 100)
+    return warm_up * preset.rate * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def validate(net: nn.Module, pairs: Sequence[Pair]) -> float:
+    """Mean PSNR in dB over ``pairs``, full-range luma, whole pictures."""
+    device = next(net.parameters()).device
+    with torch.inference_mode():
+        return sum(_psnr(net, pair, device) for pair in pairs) / len(pairs)
+
+
+def _psnr(net: nn.Module, pair: Pair, device: torch.device) -> float:
+    low, high = (torch.from_numpy(part)[None, None].to(device) for part in (pair.low, pair.high))
+    error: Tensor = functional.mse_loss(net(low).clamp(0, 1), high)
+    return -10 * math.log10(error.item())
+
+
+def lend(source: nn.Module, target: nn.Module) -> None:
+    """Copy every parameter whose name and shape both networks share."""
+    wanted = target.state_dict()
+    shared = {k: v for k, v in source.state_dict().items() if k in wanted and v.shape == wanted[k].shape}
+    target.load_state_dict(shared, strict=False)
+
+
+def save(
+    file: Path, net: nn.Module, average: nn.Module, adam: torch.optim.Optimizer, step: int
+) -> None:
+    """Write the run's whole state beside ``file``, then put it in place in one move."""
+    state = {
+        "net": net.state_dict(),
+        "average": average.state_dict(),
+        "adam": adam.state_dict(),
+        "step": step,
+    }
+    partial = file.with_suffix(".partial")
+    with partial.open("wb") as stream:
+        torch.save(state, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(file)
+
+
+def restore(
+    file: Path, net: nn.Module, average: nn.Module, adam: torch.optim.Optimizer
+) -> int:
+    """Take up the state in ``file``, if there is one, and return the step to go on from."""
+    if not file.exists():
+        return 0
+    state = torch.load(file, weights_only=True)
+    net.load_state_dict(state["net"])
+    average.load_state_dict(state["average"])
+    adam.load_state_dict(state["adam"])
+    return int(state["step"])
