@@ -1,3 +1,72 @@
-"""subpixel: from a PyTorch super-resolution network to pictures on any machine."""
+"""subpixel: from a PyTorch super-resolution network to pictures on any machine.
+
+The face of the package is the list below. Names are loaded when they are first used: importing
+``subpixel`` imports neither PyTorch nor ONNX Runtime nor a picture library.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "CheckReport": "graph.check",
+    "EncodeOptions": "media.image_file",
+    "ModelSpec": "spec",
+    "ParityReport": "parity.compare",
+    "Picture": "media.picture",
+    "ReleaseReport": "parity.release",
+    "SubpixelError": "errors",
+    "Tolerance": "parity.compare",
+    "Upscaler": "upscaler",
+    "export": "parity.release:release",
+    "export_module": "parity.release:release_module",
+    "read_picture": "media.image_file",
+    "upscale": "upscaler",
+    "verify": "parity.verify",
+    "write_picture": "media.image_file",
+}
+
+__all__ = [  # noqa: RUF022 - in the order in which a newcomer meets them
+    "upscale",
+    "Upscaler",
+    "Picture",
+    "EncodeOptions",
+    "read_picture",
+    "write_picture",
+    "export",
+    "export_module",
+    "ReleaseReport",
+    "CheckReport",
+    "verify",
+    "ParityReport",
+    "Tolerance",
+    "ModelSpec",
+    "SubpixelError",
+    "__version__",
+]
+
+if TYPE_CHECKING:
+    from subpixel.errors import SubpixelError
+    from subpixel.graph.check import CheckReport
+    from subpixel.media.image_file import EncodeOptions, read_picture, write_picture
+    from subpixel.media.picture import Picture
+    from subpixel.parity.compare import ParityReport, Tolerance
+    from subpixel.parity.release import ReleaseReport
+    from subpixel.parity.release import release as export
+    from subpixel.parity.release import release_module as export_module
+    from subpixel.parity.verify import verify
+    from subpixel.spec import ModelSpec
+    from subpixel.upscaler import Upscaler, upscale
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - what a module holds
+    if name not in _HOMES:
+        raise AttributeError(f"module 'subpixel' has no attribute {name!r}")
+    from subpixel.extras import load
+
+    module, _, own_name = _HOMES[name].partition(":")
+    return getattr(load(f"subpixel.{module}"), own_name or name)
+
+
+def __dir__() -> list[str]:
+    return __all__

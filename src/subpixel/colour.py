@@ -35,5 +35,5 @@ def luma(rgb: NDArray[Any]) -> NDArray[Any]:
 
 
 def studio_luma(rgb: NDArray[Any]) -> NDArray[np.float64]:
-    """Studio-range Y (16 … 235) of ``(..., 3)`` RGB in 0 … 255: what the field's PSNR is taken on."""
+    """Studio-range Y (16 … 235) of ``(..., 3)`` RGB in 0 … 255: what PSNR is taken on."""
     return 16.0 + luma(rgb.astype(np.float64)) * (219.0 / 255.0)

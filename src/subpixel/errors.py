@@ -3,7 +3,7 @@
 ::
 
     SubpixelError                 everything this package raises on purpose
-    ├── UsageError                the call itself is off: a value not allowed, two options that clash
+    ├── UsageError                the call is off: a value not allowed, two that clash
     ├── PictureError              a picture that can't be read, held or written
     │   ├── PictureTooLargeError  more pixels than ``max_pixels`` allows
     │   └── LossError             ``strict``: writing would lose something, which is named
@@ -11,7 +11,7 @@
     │   ├── CheckpointError       a checkpoint that can't be loaded, or not safely
     │   ├── ExportError           the exporter failed, or its file failed a check
     │   └── SpecError             a network's recorded facts are missing or contradict each other
-    └── ProviderError             an execution provider or an optional package that can't be had here
+    └── ProviderError             an execution provider or optional package that can't be had
 
 Each message says what was got, what is allowed and what to do. The command line turns a
 :class:`UsageError` into exit code 2 and every other :class:`SubpixelError` into exit code 1.

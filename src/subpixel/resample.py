@@ -35,13 +35,20 @@ def phase_weights(scale: int) -> FloatArray:
 
 
 def bicubic_matrix(size: int, scale: int) -> FloatArray:
-    """The enlargement of one axis, edge samples repeated, as a dense ``(size * scale, size)`` matrix.
+    """The enlargement of one axis, edges repeated, as a dense ``(size * scale, size)`` matrix.
 
     The same interpolation as :func:`phase_weights` by another road: each is the other's oracle.
     """
     centres = (np.arange(size * scale) + 0.5) / scale - 0.5
     taps = np.floor(centres).astype(int)[:, None] + np.arange(-1, 3)[None, :]
     return _scatter(cubic(centres[:, None] - taps), taps, size)
+
+
+def enlarge(picture: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:
+    """Bicubic enlargement of ``(H, W, C)`` 8-bit pixels by whole numbers, rounded half up."""
+    tall = _along(picture, bicubic_matrix(picture.shape[0], rows), 0)
+    result = _along(tall, bicubic_matrix(picture.shape[1], columns), 1)
+    return np.clip(np.floor(result + 0.5), 0, 255).astype(np.uint8)
 
 
 def imresize(picture: NDArray[Any], scale: Fraction) -> NDArray[Any]:
@@ -80,7 +87,7 @@ def _imresize_matrix(size: int, scale: Fraction) -> FloatArray:
 
 
 def _scatter(weights: FloatArray, taps: NDArray[np.int_], size: int) -> FloatArray:
-    """A dense matrix from each row's weights and tap positions; taps outside go to the edge sample."""
+    """A dense matrix of each row's weights at its taps; taps outside go to the edge sample."""
     matrix = np.zeros((len(weights), size))
     rows = np.repeat(np.arange(len(weights)), taps.shape[1])
     np.add.at(matrix, (rows, np.clip(taps, 0, size - 1).ravel()), weights.ravel())

@@ -79,7 +79,8 @@ class Picture:
         shape, dtype = self.frames.shape, self.frames.dtype
         if len(shape) != 4 or not 1 <= shape[3] <= 4 or 0 in shape:
             raise PictureError(
-                f"frames have the shape {shape}; a picture is (frames, height, width, 1 to 4 channels)"
+                f"frames have the shape {shape}; "
+                "a picture is (frames, height, width, 1 to 4 channels)"
             )
         if dtype not in FULL_SCALE:
             raise PictureError(f"samples are {dtype}; a picture holds uint8, uint16 or float32")
@@ -94,13 +95,36 @@ class Picture:
 
     @property
     def has_alpha(self) -> bool:
-        return self.frames.shape[3] in (2, 4)
+        return bool(self.frames.shape[3] in (2, 4))
 
     @property
     def is_grey(self) -> bool:
-        return self.frames.shape[3] <= 2
+        return bool(self.frames.shape[3] <= 2)
 
     @property
     def full_scale(self) -> float:
         """The sample value of white: 255, 65535 or 1.0."""
         return FULL_SCALE[self.frames.dtype]
+
+    def rgb8(self) -> NDArray[np.uint8]:
+        """The first frame as ``(H, W, 3)`` RGB, without alpha, grey repeated, rounded to 8 bits."""
+        frame = self.frames[0]
+        colour = frame[..., :1].repeat(3, axis=-1) if self.is_grey else frame[..., :3]
+        return rounded(colour, np.dtype(np.uint8))
+
+
+def rounded(samples: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Samples of one dtype's full range in another's: clipped, and rounded to the nearest value.
+
+    The same array comes back when it has that dtype already.
+    """
+    if samples.dtype == dtype:
+        return samples
+    if samples.dtype == np.uint16 and dtype == np.uint8:
+        return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    scale = np.float32(FULL_SCALE[dtype] / FULL_SCALE[samples.dtype])
+    if dtype == np.float32:
+        return np.asarray(samples.astype(np.float32) * scale)
+    return np.floor(samples.clip(0, FULL_SCALE[samples.dtype]) * scale + np.float32(0.5)).astype(
+        dtype
+    )

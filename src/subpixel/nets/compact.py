@@ -1,5 +1,7 @@
 """The compact luma network that subpixel trains and bundles."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -18,11 +20,10 @@ class CompactNet(nn.Module):
         super().__init__()
         self.scale = scale
         self.head = nn.Conv2d(1, channels, 3, padding=1)
-        self.body = nn.ModuleList(
-            nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth)
-        )
+        body = [nn.Conv2d(channels, channels, 3, padding=1) for _ in range(depth)]
+        self.body = nn.ModuleList(body)
         self.tail = nn.Conv2d(channels, scale * scale, 3, padding=1)
-        self._initialise()
+        self._initialise(body)
 
     def forward(self, luma: Tensor) -> Tensor:
         shallow = deep = functional.relu(self.head(luma))
@@ -30,13 +31,13 @@ class CompactNet(nn.Module):
             deep = deep + functional.relu(convolution(deep))
         return functional.pixel_shuffle(self.tail(deep + shallow) + luma, self.scale)
 
-    def _initialise(self) -> None:
+    def _initialise(self, body: Sequence[nn.Conv2d]) -> None:
         """He initialisation, with a small last layer: training starts at the plain enlargement."""
-        for module in (self.head, *self.body):
-            assert isinstance(module, nn.Conv2d)
-            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-            nn.init.zeros_(module.bias) if module.bias is not None else None
+        for convolution in (self.head, *body):
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+            if convolution.bias is not None:
+                nn.init.zeros_(convolution.bias)
         with torch.no_grad():
-            for convolution in self.body:
-                convolution.weight.mul_(0.3)  # type: ignore[operator]
+            for convolution in body:
+                convolution.weight.mul_(0.3)
             self.tail.weight.mul_(0.1)

@@ -21,7 +21,7 @@ SHRINKS = (Fraction(1), Fraction(3, 4), Fraction(1, 2))
 
 @dataclass(frozen=True)
 class Pair:
-    """One photograph: luma in 0 … 1, ``low`` of ``(h, w)`` and ``high`` of ``(h * scale, w * scale)``."""
+    """One photograph's luma in 0 … 1: ``low`` is ``(h, w)``, ``high`` ``scale`` times larger."""
 
     low: Luma
     high: Luma
@@ -67,7 +67,9 @@ def batch(pairs: Sequence[Pair], size: int, crop: int, seed: int, step: int) -> 
     random = np.random.default_rng((seed, step))
     chosen = [pairs[i] for i in random.integers(len(pairs), size=size)]
     crops = [_crop(pair, crop, random) for pair in chosen]
-    return np.stack([low for low, _ in crops])[:, None], np.stack([high for _, high in crops])[:, None]
+    return np.stack([low for low, _ in crops])[:, None], np.stack([high for _, high in crops])[
+        :, None
+    ]
 
 
 def _crop(pair: Pair, crop: int, random: np.random.Generator) -> tuple[Luma, Luma]:

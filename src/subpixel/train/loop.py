@@ -28,7 +28,7 @@ class Progress:
     steps: int
     loss: float
     psnr: float
-    seconds: float
+    seconds_left: float
 
 
 def train(
@@ -42,7 +42,7 @@ def train(
     warm_start: nn.Module | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> CompactNet:
-    """Train a :class:`CompactNet` on ``pairs`` (training, held out) and return its averaged weights.
+    """Train a :class:`CompactNet` on ``pairs`` (training, held out), return its averaged weights.
 
     ``state_file`` holds the run; when it exists the run goes on from there. ``warm_start``
     lends its weights where names and shapes agree: all but the last layer, from another scale.
@@ -54,7 +54,7 @@ def train(
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(preset.averaging))
     adam = torch.optim.Adam(net.parameters(), lr=preset.rate, foreach=True)
-    step = restore(state_file, net, average, adam)
+    first = step = restore(state_file, net, average, adam)
     steps = preset.steps + preset.finetune
     started = saved = time.monotonic()
 
@@ -77,8 +77,9 @@ def train(
         step += 1
 
         if step % REPORT_EVERY_STEPS == 0 or step == steps:
-            elapsed = time.monotonic() - started
-            report(Progress(step, steps, loss.item(), validate(average, pairs[1]), elapsed))
+            seconds_left = (time.monotonic() - started) / (step - first) * (steps - step)
+            psnr = validate(average, pairs[1])
+            report(Progress(step, steps, loss.item(), psnr, seconds_left))
         if time.monotonic() - saved > SAVE_EVERY_SECONDS or step == steps:
             save(state_file, net, average, adam, step)
             saved = time.monotonic()
@@ -111,7 +112,9 @@ def _psnr(net: nn.Module, pair: Pair, device: torch.device) -> float:
 def lend(source: nn.Module, target: nn.Module) -> None:
     """Copy every parameter whose name and shape both networks share."""
     wanted = target.state_dict()
-    shared = {k: v for k, v in source.state_dict().items() if k in wanted and v.shape == wanted[k].shape}
+    shared = {
+        k: v for k, v in source.state_dict().items() if k in wanted and v.shape == wanted[k].shape
+    }
     target.load_state_dict(shared, strict=False)
 
 
@@ -133,9 +136,7 @@ def save(
     partial.replace(file)
 
 
-def restore(
-    file: Path, net: nn.Module, average: nn.Module, adam: torch.optim.Optimizer
-) -> int:
+def restore(file: Path, net: nn.Module, average: nn.Module, adam: torch.optim.Optimizer) -> int:
     """Take up the state in ``file``, if there is one, and return the step to go on from."""
     if not file.exists():
         return 0

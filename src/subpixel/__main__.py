@@ -1,0 +1,5 @@
+"""``python -m subpixel``."""
+
+from subpixel.cli.main import main
+
+main()

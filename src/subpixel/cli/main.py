@@ -1,0 +1,70 @@
+"""The verbs by name, and errors turned into one line and an exit code.
+
+A verb's module is imported when it is called, so ``--help`` imports no network and no picture
+library.
+"""
+
+import sys
+
+import click
+
+from subpixel import __version__
+from subpixel.errors import SubpixelError, UsageError
+from subpixel.extras import load
+
+VERBS = {
+    "upscale": "Enlarge pictures, with their colours, alpha, depth and metadata kept.",
+    "compare": "Put two pictures side by side on a sheet, one spot magnified.",
+    "models": "List the bundled networks.",
+    "info": "Say what an ONNX network is.",
+    "export": "Turn a PyTorch checkpoint into a checked and proven ONNX file.",
+    "verify": "Prove an ONNX file equal to its checkpoint, or to another ONNX file.",
+    "train": "Train a compact network on a folder of photographs.",
+    "evaluate": "Measure a network on a benchmark set, bicubic beside it.",
+    "doctor": "Say what is installed, and what is missing for what.",
+}
+
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+
+
+class Verbs(click.Group):
+    """Finds the verb ``x`` in the module ``subpixel.cli.x``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        command: click.Command = load(f"subpixel.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+
+@click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="subpixel")
+def verbs() -> None:
+    """Enlarge pictures with super-resolution networks, and prove that the pixels are the same."""
+
+
+def main() -> None:
+    """The console script ``subpixel``."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line and return its exit code: 0, 1 (failure), 2 (usage) or 130 (Ctrl-C)."""
+    try:
+        return verbs.main(arguments, prog_name="subpixel", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("subpixel: interrupted; nothing half-written was left behind", err=True)
+        return INTERRUPTED
+    except SubpixelError as error:
+        click.echo(f"subpixel: {error}", err=True)
+        return USAGE if isinstance(error, UsageError) else FAILURE

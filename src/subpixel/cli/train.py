@@ -1,0 +1,62 @@
+"""``subpixel train``."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from subpixel.cli.options import FILE, OVERWRITE
+from subpixel.errors import PictureError
+from subpixel.train.loop import Progress
+from subpixel.train.presets import PRESETS
+from subpixel.train.recipe import Run, run
+
+
+@click.command(no_args_is_help=True)
+@click.option("--data", type=FILE, required=True, help="A folder of photographs.")
+@click.option("--scale", type=click.IntRange(2, 8), required=True)
+@click.option("-o", "--output", type=FILE, required=True, help="The ONNX file to write.")
+@click.option("--preset", type=click.Choice(sorted(PRESETS)), default="compact", show_default=True)
+@click.option(
+    "--steps", type=click.IntRange(min=1), help="Steps before fine-tuning. [default: the preset's]"
+)
+@click.option("--warm-start", type=FILE, help="Begin with this checkpoint's weights, of any scale.")
+@click.option("--device", default="cpu", show_default=True, help="PyTorch's name: cpu, cuda, …")
+@click.option("--seed", type=int, default=0, show_default=True)
+@OVERWRITE
+def command(
+    data: Path,
+    scale: int,
+    output: Path,
+    preset: str,
+    steps: int | None,
+    warm_start: Path | None,
+    device: str,
+    seed: int,
+    overwrite: bool,
+) -> int:
+    """Train a compact network on a folder of photographs, and export it, checked and proven.
+
+    A run that was stopped or killed goes on where it was when it is called again.
+    """
+    if output.exists() and not overwrite:
+        raise PictureError(f"{output} exists; use --overwrite to replace it")
+    chosen = PRESETS[preset]
+    if steps is not None:
+        chosen = replace(chosen, steps=steps, finetune=steps // 10)
+    order = Run(chosen, scale, data, output, seed, device, warm_start)
+    report = run(order, _show, overwrite=overwrite)
+    if report.parity is not None:
+        click.echo(report.parity.summary())
+    click.echo(
+        f"wrote {report.path}" if report else "the export failed its checks; nothing was written"
+    )
+    return 0 if report else 1
+
+
+def _show(progress: Progress) -> None:
+    left = progress.seconds_left
+    click.echo(
+        f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  "
+        f"held-out {progress.psnr:.3f} dB  {left / 60:.0f} min left"
+    )

@@ -1,0 +1,160 @@
+"""``subpixel upscale``."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from subpixel.cli.options import DEVICE, FILE, JSON, MODEL, OVERWRITE, SCALE, THREADS
+from subpixel.cli.output import print_json, progress
+from subpixel.errors import PictureError, SubpixelError
+from subpixel.jobs.outputs import Job, plan_jobs
+from subpixel.media.image_file import (
+    DEFAULT_MAX_PIXELS,
+    PICTURE_SUFFIXES,
+    EncodeOptions,
+    read_picture,
+    refuse_losses,
+    write_picture,
+)
+from subpixel.upscaler import Upscaler
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one picture."""
+
+    input: Path
+    output: Path | None = None
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
+    losses: tuple[str, ...] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What the command line asked for, beside the network and the files."""
+
+    encode: EncodeOptions
+    strict: bool
+    overwrite: bool
+    max_pixels: int
+
+
+@click.command(no_args_is_help=True)
+@click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    metavar="FILE|FOLDER",
+    help="[default: NAME_x3.EXT beside the input]",
+)
+@MODEL
+@SCALE
+@DEVICE
+@click.option(
+    "--tile",
+    type=click.IntRange(min=0),
+    help="Side of a tile in pixels; 0: the whole picture. [default: 512]",
+)
+@THREADS
+@click.option("--strict", is_flag=True, help="Refuse to write what would lose anything.")
+@OVERWRITE
+@click.option(
+    "--max-pixels",
+    type=click.IntRange(min=1),
+    default=DEFAULT_MAX_PIXELS,
+    show_default=True,
+    help="Refuse larger inputs.",
+)
+@click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and AVIF.")
+@click.option("--lossless", is_flag=True, help="WebP and AVIF without loss.")
+@click.option(
+    "--compression", type=click.IntRange(0, 9), help="Of PNG: 0 fast and large … 9 slow and small."
+)
+@JSON
+def command(
+    inputs: tuple[Path, ...],
+    output: Path | None,
+    model: str,
+    scale: int | None,
+    device: str,
+    tile: int | None,
+    threads: int | None,
+    strict: bool,
+    overwrite: bool,
+    max_pixels: int,
+    quality: int | None,
+    lossless: bool,
+    compression: int | None,
+    as_json: bool,
+) -> int:
+    """Enlarge pictures and folders of pictures.
+
+    Colours, transparency, bit depth, colour profile and metadata are kept. What the output
+    format can't hold is said on stderr, or refused with --strict. A picture that fails is
+    reported and the others go on; the exit code is then 1.
+    """
+    upscaler = Upscaler(model, scale=scale, device=device, tile=tile, threads=threads)
+    jobs = plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_x{upscaler.spec.scale}")
+    encode = EncodeOptions(quality=quality, lossless=lossless, png_compression=compression)
+    orders = Orders(encode, strict, overwrite, max_pixels)
+    with progress() as show:
+        outcomes = [_attempt(upscaler, job, orders, show) for job in jobs]
+    if as_json:
+        print_json({"model": upscaler.spec, "provider": upscaler.provider, "files": outcomes})
+    return 1 if any(outcome.error for outcome in outcomes) else 0
+
+
+def _attempt(
+    upscaler: Upscaler, job: Job, orders: Orders, show: Callable[[str, int, int], None]
+) -> Outcome:
+    try:
+        outcome = _upscale(upscaler, job, orders, show)
+    except SubpixelError as error:
+        click.echo(f"subpixel: {error}", err=True)
+        return Outcome(job.source, error=str(error))
+    for loss in outcome.losses:
+        click.echo(f"subpixel: {job.target}: lost {loss}", err=True)
+    return outcome
+
+
+def _upscale(
+    upscaler: Upscaler, job: Job, orders: Orders, show: Callable[[str, int, int], None]
+) -> Outcome:
+    started = time.perf_counter()
+    _expect_free(job.target, orders.overwrite)
+    picture = read_picture(job.source, max_pixels=orders.max_pixels)
+    if orders.strict:
+        refuse_losses(picture, job.target)
+    larger = upscaler.picture(picture, lambda done, total: show(job.source.name, done, total))
+    _make_folder(job.target.parent)
+    losses = write_picture(
+        larger, job.target, orders.encode, strict=orders.strict, overwrite=orders.overwrite
+    )
+    return Outcome(
+        job.source,
+        job.target,
+        larger.width,
+        larger.height,
+        round(time.perf_counter() - started, 3),
+        tuple(map(str, losses)),
+    )
+
+
+def _expect_free(target: Path, overwrite: bool) -> None:
+    """Say so before the work is done rather than after it."""
+    if target.exists() and not overwrite:
+        raise PictureError(f"{target} exists; use --overwrite to replace it, or -o to name another")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise PictureError(f"{folder}: the folder can't be made: {error.strerror}") from error

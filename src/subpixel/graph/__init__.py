@@ -1,0 +1,1 @@
+"""Networks as ONNX graphs: pure functions over ``onnx.ModelProto``."""

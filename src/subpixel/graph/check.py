@@ -1,0 +1,282 @@
+"""Is this file what its facts say? Judged from the graph, before any pixel moves."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper, shape_inference
+from onnx.external_data_helper import uses_external_data
+
+from subpixel.errors import SpecError
+from subpixel.graph.cost import parameters
+from subpixel.graph.metadata import read_spec
+from subpixel.graph.propagate import ONNX_DOMAINS, onnx_opset, picture_inputs
+from subpixel.graph.wrap import FLOATS, OURS
+from subpixel.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check, in a sentence."""
+
+    check: str
+    ok: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """All findings about a file; true when none is bad."""
+
+    findings: tuple[Finding, ...]
+
+    def __bool__(self) -> bool:
+        return all(finding.ok for finding in self.findings)
+
+
+def check_model(model: onnx.ModelProto, spec: ModelSpec) -> CheckReport:
+    """Check a network against its facts, without running it.
+
+    A graph that ONNX's own checker refuses is not looked at further.
+    """
+    wellformed = _wellformed(model)
+    if not wellformed.ok:
+        return CheckReport((wellformed,))
+    checks = (
+        _ends,
+        _declared_axes,
+        _real_axes,
+        _runtime,
+        _domains,
+        _parameters_inside,
+        _parameters_finite,
+        _metadata,
+        _depth_to_space,
+    )
+    return CheckReport((wellformed, *(check(model, spec) for check in checks)))
+
+
+def _wellformed(model: onnx.ModelProto) -> Finding:
+    """ONNX's checker, with strict shape inference."""
+    name = "onnx checker"
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, shape_inference.InferenceError, ValueError) as error:
+        return Finding(name, False, f"refuses the graph: {' '.join(str(error).split())}")
+    return Finding(name, True, "accepts the graph, shapes included")
+
+
+def _ends(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
+    """One picture in, one out, with the channels that the facts say."""
+    name = "input and output"
+    ends = (*picture_inputs(model), *model.graph.output)
+    said = ", ".join(helper.printable_value_info(end) for end in ends)
+    if len(ends) != 2 or not all(_is_picture(end, spec.channels) for end in ends):
+        wanted = f"(batch, {spec.channels}, height, width) of floating point"
+        return Finding(name, False, f"are {said}; must be one of each, {wanted}")
+    return Finding(name, True, f"are {said}")
+
+
+def _is_picture(end: onnx.ValueInfoProto, channels: int) -> bool:
+    dims = end.type.tensor_type.shape.dim
+    return (
+        end.type.tensor_type.elem_type in FLOATS
+        and len(dims) == 4
+        and dims[1].dim_value in (0, channels)
+    )
+
+
+def _declared_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
+    """Batch, height and width: declared open or fixed as the facts say, output included."""
+    name = "declared axes"
+    height, width = spec.fixed_size or (None, None)
+    wanted = (spec.fixed_batch, height, width)
+    larger = (spec.fixed_batch, *(side and side * spec.scale for side in (height, width)))
+    given, result = _open_axes(picture_inputs(model)[0]), _open_axes(model.graph.output[0])
+    # An output dimension that the exporter could not name is open too, so it may stay open.
+    if given != wanted or any(r not in (None, w) for r, w in zip(result, larger, strict=True)):
+        return Finding(
+            name,
+            False,
+            f"(batch, height, width) are {_said(given)} in and {_said(result)} out; "
+            f"the facts say {_said(wanted)} in and {_said(larger)} out",
+        )
+    return Finding(name, True, f"(batch, height, width) are {_said(given)} as the facts say")
+
+
+def _open_axes(end: onnx.ValueInfoProto) -> tuple[int | None, ...]:
+    """Batch, height and width; None where open."""
+    dims = end.type.tensor_type.shape.dim
+    return tuple(dims[i].dim_value or None for i in (0, 2, 3)) if len(dims) == 4 else ()
+
+
+def _said(axes: Sequence[int | None]) -> str:
+    return "(" + ", ".join("any" if axis is None else str(axis) for axis in axes) + ")"
+
+
+def _real_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
+    """Shape inference at two batches and sizes: a size baked in by tracing contradicts them.
+
+    It can't see everything (sizes that hang on computed values stay open); running the file at
+    many shapes does.
+    """
+    name = "real axes"
+    for batch, rows, columns in ((2, 9, 13), (3, 16, 10)):
+        height, width = spec.fixed_size or (rows * spec.size_multiple, columns * spec.size_multiple)
+        shape = (spec.fixed_batch or batch, spec.channels, height, width)
+        wanted = (shape[0], spec.channels, height * spec.scale, width * spec.scale)
+        try:
+            result = _inferred(model, shape)
+        except (shape_inference.InferenceError, ValueError) as error:
+            reason = " ".join(str(error).split())
+            return Finding(name, False, f"an input of {shape} contradicts the graph: {reason}")
+        if any(r not in (None, w) for r, w in zip(result, wanted, strict=True)):
+            return Finding(
+                name, False, f"an input of {shape} gives {_said(result)}; the facts say {wanted}"
+            )
+    return Finding(name, True, f"nothing in the graph contradicts them, nor x{spec.scale}")
+
+
+def _inferred(model: onnx.ModelProto, shape: Sequence[int]) -> tuple[int | None, ...]:
+    """The output's shape for an input of ``shape``; None where inference can't tell."""
+    trial = onnx.ModelProto()
+    trial.CopyFrom(model)
+    del trial.graph.value_info[:]
+    output = trial.graph.output[0].type.tensor_type
+    output.ClearField("shape")
+    dims = picture_inputs(trial)[0].type.tensor_type.shape.dim
+    for dim, length in zip(dims, shape, strict=True):
+        dim.dim_value = length
+    trial = shape_inference.infer_shapes(trial, check_type=True, strict_mode=True, data_prop=True)
+    found = trial.graph.output[0].type.tensor_type.shape.dim
+    return tuple(dim.dim_value or None for dim in found) or (None,) * 4
+
+
+def _runtime(model: onnx.ModelProto, _: ModelSpec) -> Finding:
+    """The installed ONNX Runtime loads it, among the opsets that it supports officially."""
+    name = "onnx runtime"
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.add_session_config_entry("session.allow_released_opsets_only", "1")
+    said = f"ONNX Runtime {onnxruntime.__version__}"
+    try:
+        onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # its errors have no common base of their own
+        return Finding(name, False, f"{said} refuses it: {' '.join(str(error).split())}")
+    return Finding(name, True, f"{said} loads it: opset {onnx_opset(model)}, IR {model.ir_version}")
+
+
+def _domains(model: onnx.ModelProto, _: ModelSpec) -> Finding:
+    name = "domains"
+    foreign = {f"{n.domain}::{n.op_type}" for n in _nodes(model) if n.domain not in ONNX_DOMAINS}
+    if foreign:
+        return Finding(name, False, f"uses operators that are not ONNX's: {_listed(foreign)}")
+    return Finding(name, True, "every operator is ONNX's own")
+
+
+def _parameters_inside(model: onnx.ModelProto, _: ModelSpec) -> Finding:
+    name = "parameters inside"
+    outside = [tensor.name for tensor in _constants(model) if uses_external_data(tensor)]
+    if outside:
+        return Finding(name, False, f"lie in another file: {_listed(outside)}")
+    return Finding(name, True, f"the file is whole: {parameters(model)} parameters")
+
+
+def _parameters_finite(model: onnx.ModelProto, _: ModelSpec) -> Finding:
+    name = "parameters finite"
+    broken = [
+        tensor.name
+        for tensor in _constants(model)
+        if tensor.data_type in FLOATS
+        and not uses_external_data(tensor)
+        and not np.isfinite(numpy_helper.to_array(tensor)).all()
+    ]
+    if broken:
+        return Finding(name, False, f"hold NaN or infinity: {_listed(broken)}")
+    return Finding(name, True, "no NaN and no infinity")
+
+
+def _metadata(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
+    name = "metadata"
+    try:
+        found = read_spec(model)
+    except SpecError as error:
+        return Finding(name, False, str(error))
+    if found is None:
+        return Finding(name, False, "the file carries no facts of its own; write them into it")
+    told, facts = asdict(found), asdict(spec)
+    differing = [
+        f"{key} is {told[key]!r}, not {facts[key]!r}" for key in facts if told[key] != facts[key]
+    ]
+    if differing:
+        return Finding(name, False, f"the file's facts are others: {'; '.join(differing)}")
+    return Finding(name, True, "the file carries its facts")
+
+
+def _depth_to_space(model: onnx.ModelProto, _: ModelSpec) -> Finding:
+    """PyTorch's pixel shuffle reads channels column by row (CRD); ONNX's default is DCR.
+
+    For one resulting channel both are the same. The wrapper's own nodes are DCR on purpose.
+    """
+    name = "depth to space"
+    channels = _channel_counts(model)
+    wrong = [
+        node.name or node.output[0]
+        for node in _nodes(model)
+        if node.op_type == "DepthToSpace"
+        and not node.name.startswith(OURS)
+        and _mode(node) != "CRD"
+        and channels.get(node.output[0]) != 1
+    ]
+    if wrong:
+        return Finding(
+            name,
+            False,
+            f"{_listed(wrong)} interleaves several channels in mode DCR; PyTorch's pixel shuffle "
+            "is CRD: export at opset 11 or later",
+        )
+    return Finding(name, True, "interleaves channels as PyTorch does")
+
+
+def _mode(node: onnx.NodeProto) -> str:
+    return next((a.s.decode() for a in node.attribute if a.name == "mode"), "DCR")
+
+
+def _channel_counts(model: onnx.ModelProto) -> dict[str, int]:
+    """Channels of each tensor whose shape can be inferred."""
+    graph = shape_inference.infer_shapes(model).graph
+    return {
+        value.name: value.type.tensor_type.shape.dim[1].dim_value
+        for value in (*graph.value_info, *graph.output)
+        if len(value.type.tensor_type.shape.dim) > 1
+    }
+
+
+def _listed(names: Iterable[str]) -> str:
+    ordered = sorted(names)
+    return ", ".join(ordered[:3]) + (f" and {len(ordered) - 3} more" if len(ordered) > 3 else "")
+
+
+def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """Every node, those of branches, loops and functions included."""
+    waiting = [*model.graph.node, *(node for f in model.functions for node in f.node)]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                waiting.extend(graph.node)
+
+
+def _constants(model: onnx.ModelProto) -> Iterator[TensorProto]:
+    """Every tensor that the file holds at its top level or inside a Constant."""
+    yield from model.graph.initializer
+    for node in _nodes(model):
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                yield attribute.t

@@ -1,0 +1,48 @@
+"""What a network costs: multiply-adds and parameters, counted from its graph."""
+
+import math
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+
+import onnx
+
+from subpixel.graph.lines import Line
+from subpixel.graph.propagate import propagate
+from subpixel.graph.tensors import Axis, Known, Pixels, Tensor
+
+
+def multiply_adds_per_pixel(model: onnx.ModelProto) -> float | None:
+    """Multiply-adds of all convolutions and matrix products, per pixel of the input.
+
+    Padding at the picture's edge is counted as if it were picture. None when a tensor that the
+    output is made from can't be followed (see :func:`subpixel.graph.receptive.reach`).
+    """
+    tensors = propagate(model)
+    if not isinstance(tensors.get(model.graph.output[0].name), Pixels):
+        return None
+    return float(sum(_cost(node, tensors) for node in model.graph.node))
+
+
+def parameters(model: onnx.ModelProto) -> int:
+    """Numbers that the file holds in tensors of floating point, biases and constants included."""
+    floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
+    return sum(math.prod(t.dims) for t in model.graph.initializer if t.data_type in floats)
+
+
+def _cost(node: onnx.NodeProto, tensors: Mapping[str, Tensor]) -> Fraction:
+    """Multiply-adds of one node: every weight, once for each place that it is applied to."""
+    operands = [tensors.get(name) for name in node.input[:2]]
+    match node.op_type, operands, tensors.get(node.output[0]):
+        case "Conv", [_, Known(weights)], Pixels((_, _, *places)):
+            return weights.size * _places(places)
+        case "ConvTranspose", [Pixels((_, _, *places)), Known(weights)], _:
+            return weights.size * _places(places)
+        case "MatMul", [Pixels((_, *places, _)), Known(weights)], _:
+            return weights.size * _places(places)
+    return Fraction(0)
+
+
+def _places(axes: Sequence[Axis]) -> Fraction:
+    """Places per input pixel."""
+    counts = (axis.scale if isinstance(axis, Line) else axis.size.number for axis in axes)
+    return Fraction(math.prod(counts))

@@ -1,0 +1,68 @@
+"""A network's facts inside its file, and the file itself, read with care."""
+
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from subpixel.errors import NetworkError
+from subpixel.spec import PREFIX, ModelSpec, spec_from_metadata
+
+
+def with_spec(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
+    """A copy of ``model`` that carries ``spec`` in place of any facts of ours it had.
+
+    Metadata under other keys, producer and documentation stay as they are.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    theirs = [prop for prop in model.metadata_props if not prop.key.startswith(PREFIX)]
+    del result.metadata_props[:]
+    result.metadata_props.extend(theirs)
+    for key, value in spec.to_metadata().items():
+        result.metadata_props.add(key=key, value=value)
+    return result
+
+
+def read_spec(model: onnx.ModelProto) -> ModelSpec | None:
+    """The facts that ``model`` carries, or None when it carries none of ours.
+
+    Raises :class:`~subpixel.errors.SpecError` when they are there but unreadable.
+    """
+    return spec_from_metadata({prop.key: prop.value for prop in model.metadata_props})
+
+
+def load_model(file: Path) -> onnx.ModelProto:
+    """Read an ONNX file, with parameters that lie in files beside it taken inside.
+
+    Raises :class:`~subpixel.errors.NetworkError` when the file is missing, is cut short, is no
+    ONNX file, or when its external parameters can't be found.
+    """
+    model = _parse(file)
+    try:
+        onnx.load_external_data_for_model(model, str(file.parent))
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise NetworkError(
+            f"{file}: its parameters lie in another file that can't be read "
+            f"({_first_line(error)}); put that file beside it, or export with the parameters inside"
+        ) from error
+    return model
+
+
+def _parse(file: Path) -> onnx.ModelProto:
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(file.read_bytes())
+    except OSError as error:
+        raise NetworkError(f"{file}: can't be read: {error.strerror}") from error
+    except DecodeError as error:
+        raise NetworkError(
+            f"{file}: is no ONNX file, or is cut short; download or export it again"
+        ) from error
+    if not model.ir_version or not model.opset_import or not model.graph.node:
+        raise NetworkError(f"{file}: is no ONNX network: it holds no graph; export it again")
+    return model
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,67 @@
+"""Which input becomes which output: settled before the first picture is read."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from subpixel.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to read and the file to write."""
+
+    source: Path
+    target: Path
+
+
+def plan_jobs(
+    inputs: Sequence[Path], out: Path | None, suffixes: frozenset[str], mark: str
+) -> tuple[Job, ...]:
+    """Inputs, folders among them, as jobs.
+
+    ``out`` None puts ``photo.jpg`` at ``photo<mark>.jpg`` beside it. An existing folder, or a
+    name without one of the picture ``suffixes``, is a folder to fill: names are kept, and what
+    came from a folder keeps its place below it. Else ``out`` is the one file to write.
+
+    Raises :class:`UsageError` when there is nothing to do, when one file should take several
+    pictures, or when two pictures would be written to one file.
+    """
+    sources = list(dict.fromkeys(pair for item in inputs for pair in _expand(item, suffixes)))
+    if out is None:  # a second run must not enlarge what the first one wrote
+        sources = [pair for pair in sources if not pair[0].stem.endswith(mark)]
+    if not sources:
+        raise UsageError(
+            f"no pictures in {', '.join(map(str, inputs))} ({', '.join(sorted(suffixes))})"
+        )
+    if out is not None and out.suffix.lower() in suffixes and not out.is_dir():
+        if len(sources) > 1:
+            raise UsageError(f"{len(sources)} pictures can't go into one file {out}; name a folder")
+        return (Job(sources[0][0], out),)
+    jobs = tuple(Job(source, _target(source, place, out, mark)) for source, place in sources)
+    _expect_distinct(jobs)
+    return jobs
+
+
+def _expand(item: Path, suffixes: frozenset[str]) -> Iterable[tuple[Path, Path]]:
+    """Each picture of ``item``, with its place below the output folder."""
+    if not item.is_dir():
+        return [(item, Path(item.name))]
+    found = sorted(p for p in item.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+    return [(p, p.relative_to(item)) for p in found]
+
+
+def _target(source: Path, place: Path, out: Path | None, mark: str) -> Path:
+    if out is None:
+        return source.with_stem(source.stem + mark)
+    return out / place
+
+
+def _expect_distinct(jobs: Iterable[Job]) -> None:
+    taken: dict[Path, Path] = {}
+    for job in jobs:
+        # Windows and macOS hold Photo.jpg and photo.JPG to be one file.
+        key = Path(str(job.target.absolute()).casefold())
+        other = taken.setdefault(key, job.source)
+        if other != job.source:
+            raise UsageError(f"{other} and {job.source} would both become {job.target}")

@@ -1,0 +1,1 @@
+"""Judges of pictures: metrics, benchmark sets, sheets to look at."""

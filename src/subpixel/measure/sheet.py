@@ -1,0 +1,121 @@
+"""Before and after on one sheet: both pictures side by side, and below them one spot magnified."""
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subpixel.colour import luma
+from subpixel.errors import UsageError
+from subpixel.resample import enlarge, imresize
+
+Rgb = NDArray[np.uint8]
+
+PANEL = 480
+"""Width of each of the two columns, in pixels."""
+SPOT = 96
+"""Side of the magnified spot, in pixels of the larger picture."""
+GAP = 12
+INK = np.array([255, 64, 64], dtype=np.uint8)
+PAPER = 255
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A square of the larger picture."""
+
+    top: int
+    left: int
+    side: int
+
+
+def sheet(before: Rgb, after: Rgb) -> Rgb:
+    """Both ``(H, W, 3)`` pictures, the smaller enlarged bicubically to the larger's size.
+
+    Left ``before``, right ``after``; above the whole pictures, with a frame around the spot
+    that is magnified below: the one with most detail. Raises :class:`UsageError` when neither
+    picture is a whole multiple of the other.
+    """
+    pictures = _same_size(before, after)
+    spot = liveliest_spot(pictures[1])
+    columns = [_column(picture, spot) for picture in pictures]
+    gap = np.full((columns[0].shape[0], GAP, 3), PAPER, np.uint8)
+    return np.concatenate([columns[0], gap, columns[1]], axis=1)
+
+
+def liveliest_spot(picture: Rgb) -> Spot:
+    """The square with most luma gradient among those on a half-overlapping grid."""
+    height, width = picture.shape[:2]
+    side = min(SPOT, height, width)
+    rows, columns = (range(0, length - side + 1, max(1, side // 2)) for length in (height, width))
+    energy = _gradient(picture)
+    # Summed-area table (F. Crow, "Summed-area tables for texture mapping", SIGGRAPH 1984).
+    table = np.pad(energy.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+
+    def detail(corner: tuple[int, int]) -> float:
+        top, left = corner
+        bottom, right = top + side, left + side
+        return float(
+            table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]
+        )
+
+    top, left = max(((row, column) for row in rows for column in columns), key=detail)
+    return Spot(top, left, side)
+
+
+def _gradient(picture: Rgb) -> NDArray[np.float64]:
+    grey = np.asarray(luma(picture), dtype=np.float64)
+    down = np.abs(np.diff(grey, axis=0, append=grey[-1:]))
+    along = np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
+    return np.asarray(down + along)
+
+
+def _same_size(before: Rgb, after: Rgb) -> tuple[Rgb, Rgb]:
+    if before.shape[0] > after.shape[0]:
+        return before, _enlarged(after, before)
+    return _enlarged(before, after), after
+
+
+def _enlarged(small: Rgb, large: Rgb) -> Rgb:
+    (rows, rest_rows), (columns, rest_columns) = (
+        divmod(large.shape[axis], small.shape[axis]) for axis in (0, 1)
+    )
+    if rest_rows or rest_columns or not rows or not columns:
+        raise UsageError(
+            f"the pictures measure {small.shape[1]} x {small.shape[0]} and {large.shape[1]} x "
+            f"{large.shape[0]}; one must be a whole multiple of the other"
+        )
+    return small if rows == columns == 1 else enlarge(small, rows, columns)
+
+
+def _column(picture: Rgb, spot: Spot) -> Rgb:
+    magnified = _fit(picture[spot.top :, spot.left :][: spot.side, : spot.side], PANEL)
+    whole = _fit(_framed(picture, spot), PANEL)
+    gap = np.full((GAP, PANEL, 3), PAPER, np.uint8)
+    return np.concatenate([whole, gap, magnified], axis=0)
+
+
+def _fit(picture: Rgb, width: int) -> Rgb:
+    """Bring to ``width``: down by ``imresize``, up by repeating pixels, so that pixels are seen."""
+    if picture.shape[1] >= width:
+        reduced: NDArray[Any] = imresize(picture, Fraction(width, picture.shape[1]))
+        return reduced[:, :width]
+    height = round(picture.shape[0] * width / picture.shape[1])
+    rows, columns = (
+        np.arange(length) * size // length
+        for length, size in ((height, picture.shape[0]), (width, picture.shape[1]))
+    )
+    return picture[rows][:, columns]
+
+
+def _framed(picture: Rgb, spot: Spot) -> Rgb:
+    """A copy with a frame around the spot, as thick as it takes to be seen on the sheet."""
+    thick = math.ceil(2 * picture.shape[1] / PANEL)
+    framed = picture.copy()
+    square = framed[spot.top : spot.top + spot.side, spot.left : spot.left + spot.side]
+    for edge in (square[:thick], square[-thick:], square[:, :thick], square[:, -thick:]):
+        edge[...] = INK
+    return framed

@@ -1,0 +1,1 @@
+"""Pictures: the value, and the files that hold it."""

@@ -1,0 +1,159 @@
+"""numpy arrays and Pillow images as pictures, and back.
+
+Pillow is no dependency: an object can only be its image when Pillow has been imported already.
+"""
+
+import io
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subpixel.errors import UsageError
+from subpixel.media import exif
+from subpixel.media.picture import FULL_SCALE, Loss, Metadata, Picture, rounded
+
+if TYPE_CHECKING:
+    from PIL.Image import Image as PillowImage
+
+T = TypeVar("T")
+
+ALLOWED = (
+    "give a numpy array of shape (H, W) or (H, W, 1 to 4) and dtype uint8, uint16 or float32 "
+    "in 0 to 1, or a Pillow image"
+)
+
+_MM_PER_INCH = 25.4
+_AS_THEY_ARE = ("L", "LA", "RGB", "RGBA")
+_INTO = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA", "RGBX": "RGB", "YCbCr": "RGB"}
+_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
+
+
+def to_picture(image: object) -> Picture:
+    """An array or a Pillow image as a picture of one frame, its samples unchanged.
+
+    Arrays are ``(H, W)`` or ``(H, W, C)`` with one to four channels, uint8, uint16 or float32 in
+    0 … 1; a contiguous one is shared, not copied. Of Pillow images all modes of 8 and 16 bits
+    are taken: palettes become RGB or RGBA, CMYK becomes sRGB through its profile (recorded in
+    ``losses``); profile, EXIF, XMP and resolution come along; of an animation its current frame.
+
+    Raises :class:`UsageError` for anything else, and for float samples that are no numbers.
+    """
+    if isinstance(image, np.ndarray):
+        return _from_array(image)
+    pillow = _as_pillow(image)
+    if pillow is None:
+        raise UsageError(f"got {type(image).__name__}; {ALLOWED}")
+    return _from_pillow(pillow)
+
+
+def like(image: T, picture: Picture) -> T:
+    """The first frame of ``picture`` as the same kind of thing as ``image``.
+
+    An array has as many dimensions as ``image`` and the picture's dtype. A Pillow image has the
+    mode that fits (palettes as RGB or RGBA), and the profile, EXIF (with the new size), XMP and
+    resolution of ``image``. Raises :class:`UsageError` when ``image`` is neither.
+    """
+    frame = picture.frames[0]
+    if isinstance(image, np.ndarray):
+        return cast(T, frame[..., 0] if image.ndim == 2 else frame)
+    pillow = _as_pillow(image)
+    if pillow is None:
+        raise UsageError(f"got {type(image).__name__}; {ALLOWED}")
+    return cast(T, _to_pillow(pillow, picture))
+
+
+def _from_array(array: NDArray[Any]) -> Picture:
+    channels = array.shape[2:] or (1,)
+    fits = array.ndim in (2, 3) and array.size and 1 <= channels[0] <= 4
+    if not fits or array.dtype not in FULL_SCALE:
+        raise UsageError(f"got an array of shape {array.shape} and dtype {array.dtype}; {ALLOWED}")
+    if array.dtype == np.float32 and not np.isfinite(array).all():
+        raise UsageError("got an array with samples that are infinite or no numbers; mend them")
+    frames = np.ascontiguousarray(array).reshape(1, *array.shape[:2], *channels)
+    return Picture(frames, bit_depth=array.dtype.itemsize * 8)
+
+
+def _as_pillow(image: object) -> "PillowImage | None":
+    module = sys.modules.get("PIL.Image")
+    return image if module is not None and isinstance(image, module.Image) else None
+
+
+def _from_pillow(image: "PillowImage") -> Picture:
+    meta = _metadata(image)
+    if image.mode in _SIXTEEN_BITS:
+        samples = np.asarray(image).astype(np.uint16)
+        return replace(_from_array(samples), metadata=meta)
+    if image.mode == "CMYK":
+        return _from_cmyk(image, meta)
+    return replace(_from_array(np.asarray(_unfolded(image))), metadata=meta)
+
+
+def _unfolded(image: "PillowImage") -> "PillowImage":
+    """The same picture in one of the modes that are samples as they are."""
+    if image.mode == "P":
+        return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    if image.mode in _AS_THEY_ARE and "transparency" not in image.info:
+        return image
+    if image.mode in _AS_THEY_ARE:
+        return image.convert({"L": "LA", "RGB": "RGBA"}.get(image.mode, image.mode))
+    if image.mode in _INTO:
+        return image.convert(_INTO[image.mode])
+    raise UsageError(
+        f"got a Pillow image of mode {image.mode}; convert it to L, LA, RGB, RGBA or I;16"
+    )
+
+
+def _from_cmyk(image: "PillowImage", meta: Metadata) -> Picture:
+    from PIL import ImageCms
+
+    loss = Loss("colour", "CMYK without a profile turned into RGB by inverting its inks")
+    if meta.icc is None:
+        rgb = image.convert("RGB")
+    else:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(meta.icc))
+        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+        intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+        rgb = ImageCms.profileToProfile(image, own, srgb, intent, outputMode="RGB", flags=flags)
+        loss = Loss("colour", "CMYK turned into sRGB through its own profile")
+        meta = replace(meta, icc=srgb.tobytes())
+    return replace(_from_array(np.asarray(rgb)), metadata=meta, losses=(loss,))
+
+
+def _metadata(image: "PillowImage") -> Metadata:
+    block = image.info.get("exif") or image.getexif().tobytes() or None
+    across, down = image.info.get("dpi", (0, 0))
+    stated = (float(across) / _MM_PER_INCH, float(down) / _MM_PER_INCH)
+    xmp = image.info.get("xmp")
+    return Metadata(
+        icc=image.info.get("icc_profile") or None,
+        exif=block,
+        xmp=xmp.encode() if isinstance(xmp, str) else xmp,
+        orientation=exif.orientation_in(block),
+        resolution=stated if min(stated) > 0 else None,
+    )
+
+
+def _to_pillow(image: "PillowImage", picture: Picture) -> "PillowImage":
+    module = sys.modules["PIL.Image"]
+    frame, mode = picture.frames[0], _AS_THEY_ARE[picture.frames.shape[3] - 1]
+    if image.mode in _SIXTEEN_BITS:
+        made = module.fromarray(rounded(frame[..., 0], np.dtype(np.uint16)))
+    else:
+        flat = frame[..., 0] if mode == "L" else frame
+        made = module.fromarray(rounded(np.ascontiguousarray(flat), np.dtype(np.uint8)), mode)
+    made.info = _info(image, picture)
+    return cast("PillowImage", made)
+
+
+def _info(image: "PillowImage", picture: Picture) -> dict[str | tuple[int, int], Any]:
+    """What Pillow writes into a file when it is asked to, true for the new picture."""
+    meta = picture.metadata
+    block = exif.adjusted(
+        meta.exif, width=picture.width, height=picture.height, orientation=meta.orientation
+    )
+    info = {key: image.info[key] for key in ("dpi", "xmp") if key in image.info}
+    info |= {"icc_profile": meta.icc} if meta.icc is not None else {}
+    return info | ({"exif": exif.PREFIX + block} if block is not None else {})

@@ -1,0 +1,382 @@
+"""EXIF blocks, and TIFF files: both are directories of fields, linked by offsets.
+
+A block is changed by patching it, never by writing it anew: maker notes and private tags hold
+offsets of their own, which only stay true where nothing moves. What doesn't fit in its old place
+(a new field) goes into a new first directory at the end of the block.
+
+Sources: TIFF 6.0 (Adobe, 1992), BigTIFF (libtiff's design page), Exif 3.0 (CIPA DC-008-2023).
+Offsets that point nowhere, and fields of unknown types, are left as they are.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+Order = Literal["<", ">"]
+
+PREFIX = b"Exif\0\0"
+"""What stands before the block in a JPEG segment; libvips keeps it."""
+
+IMAGE_WIDTH, IMAGE_LENGTH = 0x0100, 0x0101
+ORIENTATION = 0x0112
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
+THUMBNAIL_OFFSET, THUMBNAIL_LENGTH = 0x0201, 0x0202
+EXTRA_SAMPLES = 0x0152
+PHOTOMETRIC = 0x0106
+EXIF_DIRECTORY, GPS_DIRECTORY, INTEROPERABILITY_DIRECTORY = 0x8769, 0x8825, 0xA005
+PIXEL_X, PIXEL_Y = 0xA002, 0xA003
+MAKER_NOTE = 0x927C
+
+DIRECTORIES = frozenset({EXIF_DIRECTORY, GPS_DIRECTORY, INTEROPERABILITY_DIRECTORY})
+
+DESCRIPTIVE = frozenset(
+    {0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298}
+    | set(range(0x9C9B, 0x9CA0))
+    | {EXIF_DIRECTORY, GPS_DIRECTORY}
+)
+"""Fields of a TIFF file's first directory that describe the photograph rather than the pixels:
+ImageDescription, Make, Model, Software, DateTime, Artist, HostComputer, Rating, RatingPercent,
+Copyright, XPTitle … XPSubject, and the EXIF and GPS directories."""
+
+SHORT, LONG, RATIONAL = 3, 4, 5
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_SIZES |= {16: 8, 17: 8, 18: 8, 129: 1}
+_WORDS = {3: "H", 4: "I", 5: "I", 8: "H", 9: "I", 10: "I", 11: "I", 12: "Q", 13: "I"}
+_MM_PER_UNIT = {2: Fraction(254, 10), 3: Fraction(10)}
+_NO_UNIT, _INCH = 1, 2
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field: ``value`` in the byte order of its block, or ``children`` of a directory."""
+
+    tag: int
+    kind: int
+    count: int
+    value: bytes | memoryview
+    at: int = 0
+    """Where the field's entry stands in the block it was read from."""
+    children: tuple["Field", ...] = ()
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a block writes its directories: classic TIFF, or BigTIFF with 64-bit offsets."""
+
+    order: Order
+    count: str
+    entry: str
+    offset: str
+
+    @property
+    def inline(self) -> int:
+        """Bytes that fit in an entry; longer values stand elsewhere."""
+        return struct.calcsize("=" + self.offset)
+
+
+def layout_of(block: bytes) -> Layout | None:
+    """The layout that the block's first bytes announce; None when they are no TIFF header."""
+    orders: dict[bytes, Order] = {b"II": "<", b"MM": ">"}
+    order = orders.get(bytes(block[:2]))
+    if order is None or len(block) < 8:
+        return None
+    (version,) = struct.unpack_from(order + "H", block, 2)
+    if version == 42:
+        return Layout(order, "H", "HHI", "I")
+    return Layout(order, "Q", "HHQ", "Q") if version == 43 else None
+
+
+def fields_of(block: bytes) -> tuple[Field, ...]:
+    """The fields of the first directory, those of its sub-directories as children.
+
+    Empty when ``block`` is no TIFF structure or its first directory is out of reach.
+    """
+    layout = layout_of(block)
+    if layout is None:
+        return ()
+    return _directory(block, layout, _first_offset(block, layout), depth=2)[0]
+
+
+def adjusted(
+    exif: bytes | None,
+    *,
+    width: int,
+    height: int,
+    orientation: int,
+    resolution: tuple[float, float] | None = None,
+) -> bytes | None:
+    """The block with the facts of a new picture: no prefix, no thumbnail, the rest untouched.
+
+    Pixel dimensions are corrected where the block states them. ``orientation`` (1 … 8) is set,
+    or added when it isn't 1. ``resolution`` in pixels per millimetre, when given, is set or
+    added. None when there was no block and none is needed; a block that can't be understood
+    comes back as it is.
+    """
+    block = (exif or _EMPTY).removeprefix(PREFIX)
+    layout = layout_of(block)
+    if layout is None or layout.count != "H":
+        return block
+    block = _without_thumbnail(block, layout)
+    block = _with_numbers(block, layout.order, width, height, orientation)
+    added = _missing(block, layout, orientation, resolution)
+    if exif is None and not added:
+        return None
+    return with_fields(block, added) if added else block
+
+
+def orientation_in(exif: bytes | None) -> int:
+    """The block's orientation, 1 … 8; 1 when it states none or nonsense."""
+    block = (exif or b"").removeprefix(PREFIX)
+    stated = _number(block, fields_of(block), ORIENTATION)
+    return stated if stated is not None and 1 <= stated <= 8 else 1
+
+
+def resolution_in(block: bytes | None) -> tuple[float, float] | None:
+    """Pixels per millimetre that an EXIF block or a TIFF file states in its first directory.
+
+    None when it states none, or one without a unit (an aspect ratio).
+    """
+    block = (block or b"").removeprefix(PREFIX)
+    fields = fields_of(block)
+    unit = _MM_PER_UNIT.get(_number(block, fields, RESOLUTION_UNIT) or _INCH)
+    across = _fraction(block, fields, X_RESOLUTION)
+    down = _fraction(block, fields, Y_RESOLUTION)
+    if unit is None or not across or not down:
+        return None
+    return float(across / unit), float(down / unit)
+
+
+def has_maker_note(exif: bytes | None) -> bool:
+    """Whether the block holds a maker note, whose inner offsets a move may break."""
+    fields = fields_of((exif or b"").removeprefix(PREFIX))
+    return any(f.tag == MAKER_NOTE for field in fields for f in field.children)
+
+
+def from_tiff(file: bytes) -> bytes | None:
+    """The EXIF of a TIFF file's first page as a block of its own; None when it has none."""
+    layout = layout_of(file)
+    chosen = _descriptive(file)
+    if layout is None or not chosen:
+        return None
+    header = layout.order.encode().translate(bytes.maketrans(b"<>", b"IM")) * 2
+    header += struct.pack(layout.order + "HI", 42, 8)
+    return header + _lay_out(chosen, 8, layout.order)
+
+
+def into_tiff(file: bytes, exif: bytes) -> bytes:
+    """A classic TIFF file with the block's descriptive fields in its first directory."""
+    block = exif.removeprefix(PREFIX)
+    source, target = layout_of(block), layout_of(file)
+    if source is None or target is None:
+        return file
+    chosen = _descriptive(block)
+    return with_fields(file, [_in_order(f, source.order, target.order) for f in chosen])
+
+
+def without_resolution(file: bytes) -> bytes:
+    """A TIFF file that states no resolution, only that its pixels are square."""
+    layout = layout_of(file)
+    return with_fields(file, [_short(RESOLUTION_UNIT, _NO_UNIT, layout.order)]) if layout else file
+
+
+def with_fields(block: bytes, fields: Iterable[Field]) -> bytes:
+    """A classic block whose first directory has ``fields`` too, each in place of its namesake.
+
+    The new directory goes to the end; old values stay where they are.
+    """
+    layout = layout_of(block)
+    if layout is None or layout.count != "H":
+        return block
+    new = {f.tag: f for f in fields}
+    first = _first_offset(block, layout)
+    old, following = _directory(block, layout, first, depth=0)
+    padded = block + b"\0" * (len(block) % 2)
+    at = len(padded)
+    count = len({f.tag for f in old} | new.keys())
+    entries = {f.tag: block[f.at : f.at + 12] for f in old}
+    tail = bytearray()
+    for field in new.values():
+        entries[field.tag] = _entry(field, tail, at + 2 + 12 * count + 4, layout.order)
+    directory = struct.pack(layout.order + "H", count)
+    directory += b"".join(entries[tag] for tag in sorted(entries))
+    directory += struct.pack(layout.order + "I", following)
+    header = padded[:4] + struct.pack(layout.order + "I", at)
+    return b"".join((header, memoryview(padded)[8:], directory, tail))
+
+
+_EMPTY = b"II*\0" + struct.pack("<IHI", 8, 0, 0)
+
+
+def _descriptive(block: bytes) -> tuple[Field, ...]:
+    """The fields to carry over; none when they add up to more than the block, as in an attack."""
+    chosen = tuple(f for f in fields_of(block) if f.tag in DESCRIPTIVE)
+    total = sum(len(f.value) + sum(len(c.value) for c in f.children) for f in chosen)
+    return chosen if total <= len(block) else ()
+
+
+def _first_offset(block: bytes, layout: Layout) -> int:
+    at = 4 if layout.count == "H" else 8
+    if len(block) < at + layout.inline:
+        return len(block)
+    return int(struct.unpack_from(layout.order + layout.offset, block, at)[0])
+
+
+def _directory(
+    block: bytes, layout: Layout, offset: int, depth: int
+) -> tuple[tuple[Field, ...], int]:
+    """The fields of the directory at ``offset`` that can be read, and the next one's offset."""
+    size = struct.calcsize("=" + layout.entry) + layout.inline
+    start = offset + struct.calcsize("=" + layout.count)
+    if offset < 8 or start > len(block):
+        return (), 0
+    (count,) = struct.unpack_from(layout.order + layout.count, block, offset)
+    end = start + size * count
+    if end + layout.inline > len(block):
+        return (), 0
+    entries = (_field(block, layout, at, depth) for at in range(start, end, size))
+    (following,) = struct.unpack_from(layout.order + layout.offset, block, end)
+    return tuple(f for f in entries if f is not None), int(following)
+
+
+def _field(block: bytes, layout: Layout, at: int, depth: int) -> Field | None:
+    tag, kind, count = struct.unpack_from(layout.order + layout.entry, block, at)
+    inline = at + struct.calcsize("=" + layout.entry)
+    length = _SIZES.get(kind, 1) * count
+    start = inline
+    if length > layout.inline:
+        (start,) = struct.unpack_from(layout.order + layout.offset, block, inline)
+    if start + length > len(block):
+        return None if depth else Field(tag, kind, count, b"", at)
+    value = memoryview(block)[start : start + length]
+    if tag not in DIRECTORIES or not depth:
+        return Field(tag, kind, count, value, at)
+    (where,) = struct.unpack_from(layout.order + layout.offset, block, inline)
+    return Field(tag, kind, count, value, at, _directory(block, layout, where, depth - 1)[0])
+
+
+def _lay_out(fields: Sequence[Field], at: int, order: Order) -> bytes:
+    """A directory of ``fields``, with all it points to, as it stands at offset ``at``."""
+    tail = bytearray()
+    start = at + 2 + 12 * len(fields) + 4
+    entries = [_entry(f, tail, start, order) for f in sorted(fields, key=lambda f: f.tag)]
+    return b"".join((struct.pack(order + "H", len(fields)), *entries, bytes(4), tail))
+
+
+def _entry(field: Field, tail: bytearray, start: int, order: Order) -> bytes:
+    """Twelve bytes of directory; a value that doesn't fit goes into ``tail``, at ``start`` on."""
+    kind, count, value = field.kind, field.count, field.value
+    if field.tag in DIRECTORIES:
+        kind, count, value = LONG, 1, struct.pack(order + "I", start + len(tail))
+        tail += _lay_out(field.children, start + len(tail), order)
+    elif len(value) > 4:
+        pointer = struct.pack(order + "I", start + len(tail))
+        tail += value
+        value = pointer
+    tail += bytes(len(tail) % 2)
+    return struct.pack(order + "HHI", field.tag, kind, count) + bytes(value).ljust(4, b"\0")
+
+
+def _in_order(field: Field, source: Order, target: Order) -> Field:
+    children = tuple(_in_order(f, source, target) for f in field.children)
+    word = _WORDS.get(field.kind)
+    if source == target or word is None:
+        return replace(field, children=children)
+    words = len(field.value) // struct.calcsize("=" + word)
+    numbers = struct.unpack(f"{source}{words}{word}", field.value)
+    return replace(field, value=struct.pack(f"{target}{words}{word}", *numbers), children=children)
+
+
+def _without_thumbnail(block: bytes, layout: Layout) -> bytes:
+    """Unlink the second directory; cut its JPEG off, or blank it where something follows."""
+    first = _first_offset(block, layout)
+    fields, following = _directory(block, layout, first, depth=0)
+    if not fields or not following:
+        return block
+    thumbnail = _directory(block, layout, following, depth=0)[0]
+    start = _number(block, thumbnail, THUMBNAIL_OFFSET) or len(block)
+    length = _number(block, thumbnail, THUMBNAIL_LENGTH) or 0
+    (count,) = struct.unpack_from(layout.order + "H", block, first)
+    unlinked = bytearray(block)
+    struct.pack_into(layout.order + "I", unlinked, first + 2 + 12 * count, 0)
+    if block[start : start + 2] == b"\xff\xd8":
+        rest = block[start + length :]
+        unlinked[start:] = bytes(length) + rest if rest else b""
+    return bytes(unlinked)
+
+
+def _with_numbers(block: bytes, order: Order, width: int, height: int, orientation: int) -> bytes:
+    numbers = {PIXEL_X: width, PIXEL_Y: height, IMAGE_WIDTH: width, IMAGE_LENGTH: height}
+    numbers[ORIENTATION] = orientation
+    first = fields_of(block)
+    photo = tuple(f for d in first if d.tag == EXIF_DIRECTORY for f in d.children)
+    patched = bytearray(block)
+    for field in first + photo:
+        if field.tag in numbers:
+            _set_number(patched, field, order, numbers[field.tag])
+    return bytes(patched)
+
+
+def _set_number(block: bytearray, field: Field, order: Order, number: int) -> None:
+    kind = SHORT if field.kind == SHORT and number < 1 << 16 else LONG
+    value = struct.pack(order + ("H" if kind == SHORT else "I"), number).ljust(4, b"\0")
+    struct.pack_into(order + "HHI", block, field.at, field.tag, kind, 1)
+    block[field.at + 8 : field.at + 12] = value
+
+
+def _missing(
+    block: bytes, layout: Layout, orientation: int, resolution: tuple[float, float] | None
+) -> list[Field]:
+    """Fields that ``block`` must get in its first directory to say what it has to."""
+    added = []
+    if orientation != orientation_in(block):
+        added.append(_short(ORIENTATION, orientation, layout.order))
+    if resolution is not None and not _same(resolution, resolution_in(block)):
+        across, down = (Fraction(r * 25.4).limit_denominator(10_000) for r in resolution)
+        added += [
+            _rational(X_RESOLUTION, across, layout.order),
+            _rational(Y_RESOLUTION, down, layout.order),
+            _short(RESOLUTION_UNIT, _INCH, layout.order),
+        ]
+    return added
+
+
+def _same(a: tuple[float, float], b: tuple[float, float] | None) -> bool:
+    return b is not None and all(abs(x - y) <= 1e-6 * x for x, y in zip(a, b, strict=True))
+
+
+def _short(tag: int, number: int, order: Order) -> Field:
+    return Field(tag, SHORT, 1, struct.pack(order + "H", number))
+
+
+def _rational(tag: int, number: Fraction, order: Order) -> Field:
+    return Field(tag, RATIONAL, 1, struct.pack(order + "II", number.numerator, number.denominator))
+
+
+def _number(block: bytes, fields: Iterable[Field], tag: int) -> int | None:
+    order = "<" if bytes(block[:2]) == b"II" else ">"
+    for field in fields:
+        if field.tag == tag and field.kind in (SHORT, LONG) and field.value:
+            size, word = (2, "H") if field.kind == SHORT else (4, "I")
+            return int(struct.unpack(order + word, field.value[:size])[0])
+    return None
+
+
+def _fraction(block: bytes, fields: Iterable[Field], tag: int) -> Fraction | None:
+    order = "<" if bytes(block[:2]) == b"II" else ">"
+    for field in fields:
+        if field.tag == tag and field.kind == RATIONAL and len(field.value) >= 8:
+            above, below = struct.unpack(order + "II", field.value[:8])
+            return Fraction(above, below) if below else None
+    return None
+
+
+def extra_samples_of_tiff(file: bytes) -> int | None:
+    """What a TIFF file's first extra sample is: 1 premultiplied alpha, 2 straight, 0 unsaid."""
+    return _number(file, fields_of(file), EXTRA_SAMPLES)
+
+
+def photometric_of_tiff(file: bytes) -> int | None:
+    """The colour space of a TIFF file's samples, as its PhotometricInterpretation says it."""
+    return _number(file, fields_of(file), PHOTOMETRIC)

@@ -1,0 +1,1 @@
+"""PyTorch: networks, their checkpoints, and export to ONNX."""

@@ -1,0 +1,168 @@
+"""A network's name or file → a NetOp on RGB pixels, and its facts.
+
+A bundled network and a file that subpixel exported say what they are. A stranger's ONNX file is
+probed: it is run at a few sizes, and what it does there is what it is. A luma network is wrapped
+into an RGB network inside the graph (:mod:`subpixel.graph.wrap`).
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from subpixel.errors import NetworkError, UsageError
+from subpixel.runtime.op import NetOp
+from subpixel.runtime.session import Session
+from subpixel.spec import Colour, ModelSpec, spec_from_metadata
+from subpixel.zoo import manifest
+
+DEFAULT_SCALE = 3
+
+MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
+"""The size multiples that probing tries, from the most to the least permissive."""
+
+PROBE_SIDE = 48
+"""Least side of a probe, in pixels: room for the reflection padding that some networks do."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network ready to run: an op on RGB pixels, its facts, and where it runs."""
+
+    op: NetOp
+    spec: ModelSpec
+    provider: str
+    """ONNX Runtime's name of the execution provider really in use."""
+
+
+def open_network(
+    model: str | Path = manifest.DEFAULT,
+    *,
+    scale: int | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+) -> Network:
+    """Open a bundled network by name, or an ONNX file by path.
+
+    ``scale`` chooses among a bundled network's scales (default 3); for a file it must be the
+    file's own. Raises :class:`UsageError` for a name or scale that isn't there,
+    :class:`NetworkError` for a file that is no super-resolution network.
+    """
+    name, data = _bytes(model, scale)
+    session = Session(data, device=device, threads=threads)
+    spec = spec_from_metadata(session.metadata) or _stranger(session, name, data)
+    if scale is not None and spec.scale != scale:
+        raise UsageError(f"{model} enlarges by {spec.scale}, not by {scale}; leave out the scale")
+    if spec.interface == "rgb":
+        return Network(session, spec, session.provider)
+    wrapped = Session(_wrapped(data, spec.scale), device=session.device, threads=threads)
+    return Network(wrapped, replace(spec, interface="rgb"), wrapped.provider)
+
+
+def describe(file: Path) -> tuple[ModelSpec, bool]:
+    """A file's facts as they stand, and whether the file itself states them (else: probed)."""
+    name, data = _bytes(file, None)
+    session = Session(data)
+    declared = spec_from_metadata(session.metadata)
+    return declared or _stranger(session, name, data), declared is not None
+
+
+def _bytes(model: str | Path, scale: int | None) -> tuple[str, bytes]:
+    file = Path(model)
+    if file.suffix.lower() != ".onnx" and not file.is_file():
+        row = manifest.find(str(model), DEFAULT_SCALE if scale is None else scale)
+        return row.name, manifest.verified_bytes(row)
+    try:
+        return file.stem, file.read_bytes()
+    except OSError as error:
+        raise NetworkError(f"{file}: can't be read: {error.strerror}") from error
+
+
+def _wrapped(data: bytes, scale: int) -> bytes:
+    # Only strangers' and bare luma networks pay for importing onnx.
+    import onnx
+
+    from subpixel.graph.wrap import rgb_from_luma
+
+    return rgb_from_luma(onnx.load_from_string(data), scale).SerializeToString()
+
+
+def _stranger(session: Session, name: str, data: bytes) -> ModelSpec:
+    import onnx
+
+    from subpixel.graph.receptive import halo
+
+    probed = probe(session, name)
+    reach = halo(onnx.load_from_string(data))
+    # The bicubic chroma of a wrapped luma network reaches two pixels.
+    return replace(
+        probed, halo=reach if reach is None or probed.interface == "rgb" else max(reach, 2)
+    )
+
+
+def probe(session: Session, name: str) -> ModelSpec:
+    """Find out by running it: channels, scale, size multiple, whether the batch is free.
+
+    Raises :class:`NetworkError` when the network does not enlarge both sides by one whole number
+    and keep its channels, at any size multiple tried.
+    """
+    batch, channels, *size = session.input_shape
+    fixed = (size[0], size[1]) if isinstance(size[0], int) and isinstance(size[1], int) else None
+    count = batch if isinstance(batch, int) else 1
+    failures: list[str] = []
+    for planes in [channels] if isinstance(channels, int) else [3, 1]:
+        for multiple in MULTIPLES[:1] if fixed else MULTIPLES:
+            try:
+                scale = _scale_at(session, count, planes, [fixed] if fixed else _sizes(multiple))
+            except NetworkError as error:
+                failures.append(str(error))
+                continue
+            return ModelSpec(
+                name=name,
+                scale=scale,
+                colour=_colour(planes),
+                interface=_colour(planes),
+                size_multiple=multiple,
+                fixed_size=fixed,
+                fixed_batch=_fixed_batch(session, planes, scale, fixed or _sizes(multiple)[0]),
+            )
+    raise NetworkError(f"{name} is no super-resolution network: {failures[0]}")
+
+
+def _colour(planes: int) -> Colour:
+    if planes == 1:
+        return "luma"
+    if planes == 3:
+        return "rgb"
+    raise NetworkError(f"its input has {planes} channels; subpixel runs 1 (luma) or 3 (RGB)")
+
+
+def _sizes(multiple: int) -> list[tuple[int, int]]:
+    """Two sizes, odd multiples of ``multiple``, so that no larger multiple passes unnoticed."""
+    least = -(-PROBE_SIDE // multiple) | 1
+    return [(least * multiple, (least + 2) * multiple), ((least + 4) * multiple, least * multiple)]
+
+
+def _scale_at(session: Session, batch: int, planes: int, sizes: list[tuple[int, int]]) -> int:
+    scales = {_scale_of(session, (batch, planes, *size)) for size in sizes}
+    if len(scales) != 1:
+        raise NetworkError(f"its scale changes with the picture's size: {sorted(scales)}")
+    return scales.pop()
+
+
+def _scale_of(session: Session, shape: tuple[int, int, int, int]) -> int:
+    result = session(np.full(shape, 0.5, dtype=np.float32))
+    scale = result.shape[2] // shape[2] if result.ndim == 4 else 0
+    if scale < 1 or result.shape != (*shape[:2], shape[2] * scale, shape[3] * scale):
+        raise NetworkError(f"it turns the shape {shape} into {result.shape}")
+    return scale
+
+
+def _fixed_batch(session: Session, planes: int, scale: int, size: tuple[int, int]) -> int | None:
+    declared = session.input_shape[0]
+    if isinstance(declared, int):
+        return declared
+    try:
+        return None if _scale_of(session, (2, planes, *size)) == scale else 1
+    except NetworkError:
+        return 1

@@ -1,0 +1,1 @@
+"""The proof: two implementations of a network give the same picture."""

@@ -1,0 +1,127 @@
+"""The grid of pictures on which two networks are compared."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from typing import Literal, get_args
+
+import numpy as np
+
+from subpixel.colour import luma
+from subpixel.media.image_file import read_picture
+from subpixel.runtime.op import Pixels
+from subpixel.spec import ModelSpec
+
+Content = Literal["noise", "zeros", "ones", "gradients", "impulses", "photo"]
+
+BATCHES = (1, 3)
+SIZES = ((1, 1), (7, 5), (64, 64), (51, 67), (224, 224), (33, 200))
+"""Height and width: the least there is, odd and co-prime, square, long, and the reference's."""
+
+IMPULSE_SHARE = 1 / 64
+
+
+@dataclass(frozen=True)
+class Case:
+    """One input of the grid: how many pictures of which size, and what they show."""
+
+    batch: int
+    height: int
+    width: int
+    content: Content
+
+    @property
+    def name(self) -> str:
+        return f"{self.content} {self.batch}×{self.height}×{self.width}"
+
+
+def grid(*specs: ModelSpec) -> tuple[Case, ...]:
+    """Every content at every shape of the grid, as far as the networks in ``specs`` take it.
+
+    A fixed size or batch replaces those of the grid; sizes are rounded up to the size multiple.
+    """
+    shapes = itertools.product(BATCHES, SIZES)
+    cases = [Case(n, h, w, content) for n, (h, w) in shapes for content in get_args(Content)]
+    for spec in specs:
+        cases = [_fitted(case, spec) for case in cases]
+    return tuple(dict.fromkeys(cases))
+
+
+def _fitted(case: Case, spec: ModelSpec) -> Case:
+    height, width = spec.fixed_size or (
+        -(-side // spec.size_multiple) * spec.size_multiple for side in (case.height, case.width)
+    )
+    return replace(case, batch=spec.fixed_batch or case.batch, height=height, width=width)
+
+
+def pixels(case: Case, channels: int) -> Pixels:
+    """The input of a case: ``(batch, channels, height, width)`` float32 in 0 … 1.
+
+    ``channels`` is 1 (luma) or 3 (RGB). The same case always gives the same pixels. The pictures
+    of a batch differ, zeros and ones apart, so that mixing them up shows.
+    """
+    picture = _PICTURES[case.content]
+    planes = [picture(case, channels, index) for index in range(case.batch)]
+    return np.stack(planes).astype(np.float32)
+
+
+def _noise(case: Case, channels: int, index: int) -> Pixels:
+    return _random(case, channels, index).random((channels, case.height, case.width), np.float32)
+
+
+def _zeros(case: Case, channels: int, _index: int) -> Pixels:
+    return np.zeros((channels, case.height, case.width), np.float32)
+
+
+def _ones(case: Case, channels: int, _index: int) -> Pixels:
+    return np.ones((channels, case.height, case.width), np.float32)
+
+
+def _gradients(case: Case, channels: int, index: int) -> Pixels:
+    """Ramps from 0 to 1: across, down, and along the diagonal, in turn over channels and batch."""
+    down, across = np.meshgrid(
+        np.linspace(0, 1, case.height), np.linspace(0, 1, case.width), indexing="ij"
+    )
+    ramps = (across, down, (across + down) / 2)
+    return np.stack([ramps[(plane + index) % 3] for plane in range(channels)])
+
+
+def _impulses(case: Case, channels: int, index: int) -> Pixels:
+    """Single white pixels on black; in every second picture black ones on white."""
+    shape = (channels, case.height, case.width)
+    hit = _random(case, channels, index).random(shape) < IMPULSE_SHARE
+    hit[:, case.height // 2, case.width // 2] = True
+    return (hit != bool(index % 2)).astype(np.float32)
+
+
+def _photo(case: Case, channels: int, index: int) -> Pixels:
+    """The middle of the photograph, mirrored at its edges as often as needed; later ones moved."""
+    with resources.as_file(resources.files(__package__) / "photo.jpg") as file:
+        rgb = read_picture(file).frames[0] / np.float32(255)
+    rows, columns = (
+        _mirrored((side - wanted) // 2 + 16 * index, wanted, side)
+        for side, wanted in zip(rgb.shape[:2], (case.height, case.width), strict=True)
+    )
+    crop = rgb[np.ix_(rows, columns)]
+    planes: Pixels = crop if channels == 3 else luma(crop)[..., None]
+    return planes.transpose(2, 0, 1)
+
+
+def _mirrored(start: int, count: int, size: int) -> Sequence[int]:
+    turns = [position % (2 * size) for position in range(start, start + count)]
+    return [min(turn, 2 * size - 1 - turn) for turn in turns]
+
+
+def _random(case: Case, channels: int, index: int) -> np.random.Generator:
+    return np.random.default_rng((case.height, case.width, channels, index))
+
+
+_PICTURES: Mapping[Content, Callable[[Case, int, int], Pixels]] = {
+    "noise": _noise,
+    "zeros": _zeros,
+    "ones": _ones,
+    "gradients": _gradients,
+    "impulses": _impulses,
+    "photo": _photo,
+}

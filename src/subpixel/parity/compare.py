@@ -1,0 +1,213 @@
+"""Two networks on the same pictures: how far apart, in numbers and in pictures' units."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from subpixel.parity.cases import Case, pixels
+from subpixel.runtime.op import NetOp, Pixels
+from subpixel.spec import Precision
+
+CODES = 255
+"""The code values of an 8-bit picture run from 0 to here."""
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """What still counts as the same.
+
+    ``rtol`` and ``atol`` are those of ``numpy.allclose``: |candidate - reference| may be at most
+    ``atol + rtol * |reference|``. The defaults are the reference pipeline's, plus "the same
+    picture": no 8-bit code value may differ by more than ``max_codes``.
+    """
+
+    rtol: float | None = 1e-3
+    """None: differences are judged by code values and PSNR alone."""
+    atol: float = 1e-5
+    max_codes: int = 1
+    min_psnr: float | None = None
+    """Least PSNR between the two in dB; None: any."""
+
+
+def tolerance_for(precision: Precision) -> Tolerance:
+    """The default for a file of that precision.
+
+    float16 keeps 11 significant bits: near white its step is 1/2048, an eighth of a code value,
+    so ``allclose`` at 1e-5 can't hold. Such a file is judged as a picture: at most one code value
+    apart, and at least 50 dB between the two.
+    """
+    return Tolerance() if precision == "fp32" else Tolerance(rtol=None, min_psnr=50.0)
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """The comparison on one input. The numbers are None when there was nothing to compare."""
+
+    case: Case
+    passed: bool
+    reason: str | None
+    """Why it failed, in one line."""
+    shape: tuple[int, ...] | None = None
+    """Shape of the reference's output."""
+    candidate_shape: tuple[int, ...] | None = None
+    max_abs: float | None = None
+    """Largest absolute difference, of pixels in 0 … 1."""
+    max_rel: float | None = None
+    """Largest difference relative to the reference, over the values of at least one code value
+    (1/255): nearer to zero, relative errors say nothing about a picture."""
+    max_codes: int | None = None
+    """Largest difference of 8-bit code values, both clipped to 0 … 1 and rounded to 8 bits."""
+    differing_codes: int | None = None
+    """How many code values differ, out of ``codes``."""
+    codes: int | None = None
+    psnr: float | None = None
+    """PSNR between the two in dB, of peak 1 and before clipping; infinite when they are equal."""
+    allclose: bool | None = None
+    """Whether every value is within ``rtol`` and ``atol``; None where these aren't applied."""
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """The verdict and its evidence; true when every case passed."""
+
+    reference: str
+    candidate: str
+    provider: str | None
+    """The execution provider really in use for the candidate, where it has one."""
+    tolerance: Tolerance
+    results: tuple[CaseResult, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.results) and not self.failures
+
+    @property
+    def failures(self) -> tuple[CaseResult, ...]:
+        return tuple(result for result in self.results if not result.passed)
+
+    @property
+    def worst(self) -> CaseResult:
+        """A failure before any success, then the largest difference."""
+        return max(self.results, key=_badness)
+
+    def to_json(self) -> dict[str, Any]:
+        """The report and its verdict as JSON values; an infinite PSNR is the text ``"inf"``."""
+        found: dict[str, Any] = {"passed": bool(self), **asdict(self)}
+        for result in found["results"]:
+            if result["psnr"] == math.inf:
+                result["psnr"] = "inf"
+        return found
+
+
+def _badness(result: CaseResult) -> tuple[bool, float]:
+    return not result.passed, math.inf if result.max_abs is None else result.max_abs
+
+
+def compare(
+    reference: NetOp,
+    candidate: NetOp,
+    cases: Iterable[Case],
+    channels: int,
+    tolerance: Tolerance | None = None,
+    *,
+    names: tuple[str, str] = ("reference", "candidate"),
+    provider: str | None = None,
+) -> ParityReport:
+    """Run both on every case and judge the candidate.
+
+    An exception, a wrong shape, NaN or infinity on either side is a failed case with its reason,
+    not an exception: the report shows what happened everywhere.
+    """
+    tolerance = tolerance or Tolerance()
+    results = tuple(_compare(reference, candidate, case, channels, tolerance) for case in cases)
+    return ParityReport(*names, provider, tolerance, results)
+
+
+def _compare(
+    reference: NetOp, candidate: NetOp, case: Case, channels: int, tolerance: Tolerance
+) -> CaseResult:
+    expected = _run(reference, case, channels)
+    found = _run(candidate, case, channels)
+    if isinstance(expected, str) or isinstance(found, str):
+        faults = (("reference", expected), ("candidate", found))
+        said = [f"the {who} fails: {fault}" for who, fault in faults if isinstance(fault, str)]
+        return CaseResult(case, passed=False, reason="; ".join(said))
+    reason = _incomparable(expected, found)
+    if reason:
+        return CaseResult(case, False, reason, expected.shape, found.shape)
+    return _measured(case, expected, found, tolerance)
+
+
+def _run(op: NetOp, case: Case, channels: int) -> Pixels | str:
+    try:
+        return op(pixels(case, channels))
+    except Exception as error:  # any network's any failure at this shape is a finding
+        return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _incomparable(expected: Pixels, found: Pixels) -> str | None:
+    if expected.shape != found.shape:
+        return f"the candidate gives {found.shape} where the reference gives {expected.shape}"
+    for who, values in (("reference", expected), ("candidate", found)):
+        broken = values.size - np.count_nonzero(np.isfinite(values))
+        if broken:
+            return f"{broken} of {values.size} values of the {who} are NaN or infinite"
+    return None
+
+
+def _measured(case: Case, expected: Pixels, found: Pixels, tolerance: Tolerance) -> CaseResult:
+    reference, candidate = expected.astype(np.float64), found.astype(np.float64)
+    error = np.abs(candidate - reference)
+    codes = np.abs(_codes(candidate) - _codes(reference))
+    max_codes, psnr = int(codes.max()), _psnr(error)
+    close = _close(error, reference, tolerance)
+    reason = _objection(close, max_codes, psnr, tolerance)
+    return CaseResult(
+        case,
+        passed=reason is None,
+        reason=reason,
+        shape=expected.shape,
+        candidate_shape=found.shape,
+        max_abs=float(error.max()),
+        max_rel=_max_rel(error, reference),
+        max_codes=max_codes,
+        differing_codes=int(np.count_nonzero(codes)),
+        codes=codes.size,
+        psnr=psnr,
+        allclose=close,
+    )
+
+
+Values = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+
+
+def _codes(values: Values) -> Values:
+    return np.floor(np.clip(values, 0.0, 1.0) * CODES + 0.5)
+
+
+def _psnr(error: Values) -> float:
+    square = float(np.mean(error**2))
+    return -10.0 * math.log10(square) if square else math.inf
+
+
+def _max_rel(error: Values, reference: Values) -> float:
+    large = np.abs(reference) >= 1 / CODES
+    return float(np.max(error[large] / np.abs(reference[large]), initial=0.0))
+
+
+def _close(error: Values, reference: Values, tolerance: Tolerance) -> bool | None:
+    if tolerance.rtol is None:
+        return None
+    return bool(np.all(error <= tolerance.atol + tolerance.rtol * np.abs(reference)))
+
+
+def _objection(close: bool | None, max_codes: int, psnr: float, tolerance: Tolerance) -> str | None:
+    if max_codes > tolerance.max_codes:
+        return f"code values differ by up to {max_codes}; {tolerance.max_codes} is allowed"
+    if close is False:
+        return f"values differ by more than rtol {tolerance.rtol:g}, atol {tolerance.atol:g}"
+    if tolerance.min_psnr is not None and psnr < tolerance.min_psnr:
+        return f"{psnr:.1f} dB between the two; at least {tolerance.min_psnr:g} dB is asked for"
+    return None

@@ -1,0 +1,162 @@
+"""ONNX Runtime as a NetOp, on the execution provider that was asked for and no other."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from subpixel.errors import NetworkError, ProviderError, UsageError
+from subpixel.runtime.op import Pixels
+
+
+@dataclass(frozen=True)
+class Device:
+    """A kind of hardware, ONNX Runtime's name for it, and how to get it."""
+
+    provider: str
+    install: str
+
+
+DEVICES: Mapping[str, Device] = {
+    "cpu": Device("CPUExecutionProvider", "pip install onnxruntime"),
+    "cuda": Device(
+        "CUDAExecutionProvider",
+        "an NVIDIA GPU with its driver, then: pip uninstall onnxruntime && "
+        "pip install 'onnxruntime-gpu[cuda,cudnn]'",
+    ),
+    "tensorrt": Device(
+        "TensorrtExecutionProvider",
+        "NVIDIA's TensorRT, then: pip uninstall onnxruntime && pip install onnxruntime-gpu",
+    ),
+    "openvino": Device(
+        "OpenVINOExecutionProvider",
+        "pip uninstall onnxruntime && pip install onnxruntime-openvino",
+    ),
+    "directml": Device(
+        "DmlExecutionProvider",
+        "Windows with DirectX 12: pip uninstall onnxruntime && pip install onnxruntime-directml",
+    ),
+    "coreml": Device("CoreMLExecutionProvider", "macOS: pip install onnxruntime"),
+    "webgpu": Device(
+        "WebGpuExecutionProvider",
+        "pip uninstall onnxruntime && pip install onnxruntime-webgpu",
+    ),
+}
+
+AUTOMATIC = ("cuda", "cpu")
+"""What ``auto`` tries, in this order. The others must be asked for by name."""
+
+
+def available_devices() -> tuple[str, ...]:
+    """The devices whose provider is part of the installed ONNX Runtime."""
+    built_in = onnxruntime.get_available_providers()
+    return tuple(name for name, device in DEVICES.items() if device.provider in built_in)
+
+
+class Session:
+    """A network file under ONNX Runtime; a NetOp.
+
+    ``model`` is the file's path or its bytes. ``device`` is ``"auto"`` or a key of
+    :data:`DEVICES`; ``threads`` None leaves it to ONNX Runtime: one per physical core.
+
+    Raises :class:`ProviderError` when the device can't be had, and :class:`NetworkError` when
+    the file is no network that maps one 4-D float tensor to another.
+    """
+
+    def __init__(
+        self, model: bytes | Path, *, device: str = "cpu", threads: int | None = None
+    ) -> None:
+        self.device, self._session = _open(model, device, threads)
+        self.provider: str = self._session.get_providers()[0]
+        """The execution provider really in use."""
+        self._input, self._output = _ends(self._session)
+        self._dtype = np.float16 if self._input.type == "tensor(float16)" else np.float32
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The file's ``metadata_props``."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    @property
+    def input_shape(self) -> tuple[int | str | None, ...]:
+        """Declared shape of the input, NCHW: a number where fixed, a name or None where free."""
+        return tuple(self._input.shape)
+
+    def __call__(self, pixels: Pixels, /) -> Pixels:
+        feeds = {self._input.name: np.ascontiguousarray(pixels, dtype=self._dtype)}
+        try:
+            (result,) = self._session.run([self._output.name], feeds)
+        except Exception as error:  # ONNX Runtime's exceptions share no base of their own
+            raise NetworkError(
+                f"the network failed on an input of shape {pixels.shape}: {_one_line(error)}"
+            ) from error
+        return np.asarray(result, dtype=np.float32)
+
+
+def _open(
+    model: bytes | Path, device: str, threads: int | None
+) -> tuple[str, onnxruntime.InferenceSession]:
+    options = _options(threads)
+    source = model if isinstance(model, bytes) else str(model)
+    if device != "auto":
+        return device, _open_on(source, device, options)
+    available = [name for name in AUTOMATIC if name in available_devices()]
+    return available[0], _open_on(source, available[0], options)
+
+
+def _options(threads: int | None) -> onnxruntime.SessionOptions:
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads is {threads}; it must be at least 1")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = 4  # what goes wrong is raised, once, in our words
+    return options
+
+
+def _open_on(
+    source: bytes | str, device: str, options: onnxruntime.SessionOptions
+) -> onnxruntime.InferenceSession:
+    provider = _provider(device)
+    try:
+        session = onnxruntime.InferenceSession(source, options, providers=[provider])
+    except Exception as error:  # ONNX Runtime's exceptions share no base of their own
+        raise NetworkError(f"ONNX Runtime can't load the network: {_one_line(error)}") from error
+    if session.get_providers()[0] != provider:
+        raise ProviderError(
+            f"{device}: {provider} is installed but did not start, and ONNX Runtime fell back to "
+            f"{session.get_providers()[0]}; it needs {DEVICES[device].install}; or use --device cpu"
+        )
+    return session
+
+
+def _provider(device: str) -> str:
+    if device not in DEVICES:
+        raise UsageError(f"device is {device!r}; it is one of auto, {', '.join(DEVICES)}")
+    if device not in available_devices():
+        raise ProviderError(
+            f"{device}: the installed ONNX Runtime {onnxruntime.__version__} has no "
+            f"{DEVICES[device].provider}; it needs {DEVICES[device].install}"
+        )
+    return DEVICES[device].provider
+
+
+def _ends(
+    session: onnxruntime.InferenceSession,
+) -> tuple[onnxruntime.NodeArg, onnxruntime.NodeArg]:
+    """The network's one input and one output, or a :class:`NetworkError` that says what it has."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    ends = [*inputs, *outputs]
+    floating = all(end.type in ("tensor(float)", "tensor(float16)") for end in ends)
+    if len(inputs) != 1 or len(outputs) != 1 or not floating or len(inputs[0].shape) != 4:
+        described = ", ".join(f"{end.name} {end.type} {end.shape}" for end in ends)
+        raise NetworkError(
+            "this is no super-resolution network: it should map one 4-D float tensor to another, "
+            f"and has {len(inputs)} inputs and {len(outputs)} outputs ({described})"
+        )
+    return inputs[0], outputs[0]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,147 @@
+"""The geometry of tiles: whole numbers, settled before any pixel moves.
+
+All lengths are input pixels. Along each axis the tiles have one and the same size; the last one
+is moved inward to end where the picture ends, so its border is the picture's border and the
+network sees there what it would see in the whole picture.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subpixel.errors import NetworkError, UsageError
+
+Samples = NDArray[Any]
+"""``(H, W, C)`` of any dtype."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """One tile along one axis: it reads ``[start, stop)`` and keeps ``[keep_start, keep_stop)``."""
+
+    start: int
+    stop: int
+    keep_start: int
+    keep_stop: int
+
+
+@dataclass(frozen=True)
+class Tile:
+    rows: Span
+    columns: Span
+
+
+@dataclass(frozen=True)
+class TilePlan:
+    """How a picture of ``height`` by ``width`` is cut. Tiles keep every pixel exactly once.
+
+    ``padded_height`` and ``padded_width`` are what the network gets to see: larger than the
+    picture where the network demands a fixed size or a multiple.
+    """
+
+    height: int
+    width: int
+    padded_height: int
+    padded_width: int
+    tiles: tuple[Tile, ...]
+
+
+def plan_tiles(
+    height: int,
+    width: int,
+    *,
+    tile: tuple[int, int] | None,
+    halo: int,
+    multiple: int = 1,
+    fixed: bool = False,
+) -> TilePlan:
+    """Cut ``height`` by ``width`` into tiles of at most ``tile`` (height, width), halo included.
+
+    ``tile`` None means one tile, the whole picture. Sizes are brought to ``multiple``.
+    ``fixed`` says that every tile must measure exactly ``tile``: smaller pictures are padded.
+
+    Raises :class:`UsageError` when a tile is too small to hold its halo.
+    """
+    rows, padded_height = _axis(height, tile and tile[0], halo, multiple, fixed)
+    columns, padded_width = _axis(width, tile and tile[1], halo, multiple, fixed)
+    tiles = tuple(Tile(row, column) for row in rows for column in columns)
+    return TilePlan(height, width, padded_height, padded_width, tiles)
+
+
+def _axis(
+    length: int, tile: int | None, halo: int, multiple: int, fixed: bool
+) -> tuple[list[Span], int]:
+    padded = -(-length // multiple) * multiple
+    size = padded if tile is None else tile // multiple * multiple
+    if padded <= size:
+        padded = size if fixed else padded
+        return [Span(0, padded, 0, length)], padded
+    step = (size - 2 * halo) // multiple * multiple
+    if step < 1:
+        raise UsageError(
+            f"a tile of {tile} pixels can't hold this network's halo of {halo} on each side "
+            f"(sizes in multiples of {multiple}); use at least {_least_tile(halo, multiple)}"
+        )
+    starts = [*range(0, padded - size, step), padded - size]
+    cuts = [0, *(start + halo for start in starts[1:]), length]
+    return [
+        Span(start, start + size, keep_start, keep_stop)
+        for start, keep_start, keep_stop in zip(starts, cuts, cuts[1:], strict=False)
+        if keep_start < keep_stop
+    ], padded
+
+
+def _least_tile(halo: int, multiple: int) -> int:
+    return -(-(2 * halo + multiple) // multiple) * multiple
+
+
+def run_tiles(
+    upscale: Callable[[Samples], Samples],
+    samples: Samples,
+    plan: TilePlan,
+    scale: int,
+    report: Callable[[int, int], None] = lambda done, total: None,
+) -> Samples:
+    """Send each tile of ``samples`` through ``upscale`` and assemble what the plan keeps.
+
+    ``upscale`` maps ``(h, w, C)`` to ``(h * scale, w * scale, C)`` of the same dtype; any other
+    shape is a :class:`NetworkError`. ``report`` gets the tiles done and their total.
+    """
+    padded = _pad(samples, plan)
+    result = np.empty(
+        (plan.height * scale, plan.width * scale, samples.shape[2]), dtype=samples.dtype
+    )
+    for done, tile in enumerate(plan.tiles, start=1):
+        rows, columns = tile.rows, tile.columns
+        piece = upscale(padded[rows.start : rows.stop, columns.start : columns.stop])
+        _expect_shape(piece, tile, scale, samples.shape[2])
+        result[_kept(rows, scale, 0), _kept(columns, scale, 0)] = piece[
+            _kept(rows, scale, rows.start), _kept(columns, scale, columns.start)
+        ]
+        report(done, len(plan.tiles))
+    return result
+
+
+def _pad(samples: Samples, plan: TilePlan) -> Samples:
+    rows, columns = plan.padded_height - plan.height, plan.padded_width - plan.width
+    if rows == columns == 0:
+        return samples
+    return np.pad(samples, ((0, rows), (0, columns), (0, 0)), mode="edge")
+
+
+def _kept(span: Span, scale: int, origin: int) -> slice:
+    """The kept output pixels, counted from the output of input pixel ``origin``."""
+    return slice((span.keep_start - origin) * scale, (span.keep_stop - origin) * scale)
+
+
+def _expect_shape(piece: Samples, tile: Tile, scale: int, channels: int) -> None:
+    height, width = (span.stop - span.start for span in (tile.rows, tile.columns))
+    expected = (height * scale, width * scale, channels)
+    if piece.shape != expected:
+        raise NetworkError(
+            f"the network turned {height} x {width} pixels into a result of shape {piece.shape}; "
+            f"at scale {scale} it should be {expected}"
+        )

@@ -1,0 +1,1 @@
+"""Training: readable recipes for small networks."""

@@ -1,0 +1,145 @@
+"""Pictures in, larger pictures out."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from subpixel.errors import UsageError
+from subpixel.media.picture import FULL_SCALE, Frames, Picture
+from subpixel.network import Network, open_network
+from subpixel.runtime.op import Pixels
+from subpixel.runtime.pixels import ALPHA_REACH, upscale_samples
+from subpixel.runtime.tiling import TilePlan, plan_tiles, run_tiles
+from subpixel.spec import ModelSpec
+from subpixel.zoo import manifest
+
+DEFAULT_TILE = 512
+"""Side of a tile in input pixels, halo included: activations stay near the processor's caches."""
+
+NON_LOCAL_OVERLAP = 32
+"""Overlap of tiles, in input pixels, for a network whose every output sees the whole picture.
+Tiles can't equal the whole there, so such a network is cut only when ``tile`` is given."""
+
+Image = TypeVar("Image")
+"""A numpy array or a Pillow image: what comes in goes out, larger."""
+
+Report = Callable[[int, int], None]
+"""Gets the tiles done and their total."""
+
+
+class Upscaler:
+    """A network opened once, for any number of pictures.
+
+    ``model`` is a bundled network's name or an ONNX file's path; ``scale`` chooses among a
+    bundled network's scales (default 3). ``device`` is ``"auto"`` or a name of
+    :data:`subpixel.runtime.session.DEVICES`. ``tile`` is the side of a tile in input pixels,
+    halo included (None: 512; 0: the whole picture at once). ``threads`` None means one per
+    physical core.
+
+    >>> from subpixel import Upscaler
+    >>> larger = Upscaler(scale=2)(array)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: str | Path = manifest.DEFAULT,
+        *,
+        scale: int | None = None,
+        device: str = "auto",
+        tile: int | None = None,
+        threads: int | None = None,
+    ) -> None:
+        if tile is not None and tile < 0:
+            raise UsageError(f"tile is {tile}; it is a side in pixels, or 0 for the whole picture")
+        self._network: Network = open_network(model, scale=scale, device=device, threads=threads)
+        self._tile = tile
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The network's facts."""
+        return self._network.spec
+
+    @property
+    def provider(self) -> str:
+        """ONNX Runtime's name of the execution provider really in use."""
+        return self._network.provider
+
+    def __call__(self, image: Image) -> Image:
+        """Upscale an array or a Pillow image and return the same kind of thing.
+
+        Arrays are ``(H, W)`` or ``(H, W, C)`` with one to four channels (grey, grey and alpha,
+        RGB, RGBA), uint8, uint16 or float32 in 0 … 1. Raises :class:`UsageError` for others.
+        """
+        from subpixel.media.arrays import like, to_picture
+
+        return like(image, self.picture(to_picture(image)))
+
+    def picture(self, picture: Picture, report: Report = lambda done, total: None) -> Picture:
+        """Upscale a picture's every frame; its metadata stays as it is."""
+        plan = self.plan(picture)
+        frames = np.stack(
+            [
+                self._frame(frame, plan, picture.has_alpha, _part(report, i, len(picture.frames)))
+                for i, frame in enumerate(picture.frames)
+            ]
+        )
+        return replace(picture, frames=frames)
+
+    def plan(self, picture: Picture) -> TilePlan:
+        """How a picture of this size is cut into tiles."""
+        spec = self.spec
+        overlap = NON_LOCAL_OVERLAP if spec.halo is None else spec.halo
+        return plan_tiles(
+            picture.height,
+            picture.width,
+            tile=self._tile_size(),
+            halo=max(overlap, ALPHA_REACH) if picture.has_alpha else overlap,
+            multiple=spec.size_multiple,
+            fixed=spec.fixed_size is not None,
+        )
+
+    def _tile_size(self) -> tuple[int, int] | None:
+        if self.spec.fixed_size is not None:
+            return self.spec.fixed_size
+        if self._tile is None:
+            return None if self.spec.halo is None else (DEFAULT_TILE, DEFAULT_TILE)
+        return (self._tile, self._tile) if self._tile else None
+
+    def _frame(self, frame: Frames, plan: TilePlan, has_alpha: bool, report: Report) -> Frames:
+        opaque = has_alpha and bool((frame[..., -1] == FULL_SCALE[frame.dtype]).all())
+        upscale = partial(upscale_samples, self._op, opaque=opaque)
+        return run_tiles(upscale, frame, plan, self.spec.scale, report)
+
+    def _op(self, pixels: Pixels) -> Pixels:
+        """The network's op; one of fixed batch size gets its batch filled up with copies."""
+        batch = self.spec.fixed_batch
+        if batch is None or batch == len(pixels):
+            return self._network.op(pixels)
+        return self._network.op(np.repeat(pixels, batch, axis=0))[: len(pixels)]
+
+
+def _part(report: Report, frame: int, frames: int) -> Report:
+    """The report of one frame among several, as a report of all."""
+    return lambda done, total: report(frame * total + done, frames * total)
+
+
+def upscale(
+    image: Image,
+    *,
+    model: str | Path = manifest.DEFAULT,
+    scale: int | None = None,
+    device: str = "auto",
+    tile: int | None = None,
+    threads: int | None = None,
+) -> Image:
+    """Upscale one array or Pillow image; for several, make an :class:`Upscaler` once.
+
+    Takes and returns what :meth:`Upscaler.__call__` does, and the arguments of
+    :class:`Upscaler`.
+    """
+    upscaler = Upscaler(model, scale=scale, device=device, tile=tile, threads=threads)
+    return upscaler(image)

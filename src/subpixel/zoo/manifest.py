@@ -1,0 +1,70 @@
+"""The bundled networks: what the manifest says of each, and its verified file."""
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from subpixel.errors import NetworkError, UsageError
+
+FOLDER = Path(__file__).parent
+DEFAULT = "compact"
+"""The network that ``upscale`` takes when none is named."""
+
+
+@dataclass(frozen=True)
+class Bundled:
+    """One row of ``manifest.toml``: one network at one scale."""
+
+    name: str
+    scale: int
+    file: str
+    sha256: str
+    licence: str
+    training_data: str
+    steps: int
+    """Training steps, warm start not counted."""
+    parameters: int
+    multiply_adds: int
+    """Per low-resolution pixel, colour included."""
+    psnr: Mapping[str, float] = field(default_factory=dict)
+    """Y-PSNR in dB by benchmark set, by the protocol of :mod:`subpixel.measure.evaluate`."""
+    bicubic_psnr: Mapping[str, float] = field(default_factory=dict)
+    """The same for bicubic interpolation."""
+
+    @property
+    def path(self) -> Path:
+        return FOLDER / self.file
+
+
+def bundled() -> tuple[Bundled, ...]:
+    """Every bundled network, as listed."""
+    with (FOLDER / "manifest.toml").open("rb") as stream:
+        return tuple(Bundled(**row) for row in tomllib.load(stream)["network"])
+
+
+def find(name: str, scale: int) -> Bundled:
+    """The network ``name`` at ``scale``; :class:`UsageError` says what there is instead."""
+    rows = bundled()
+    scales = sorted(row.scale for row in rows if row.name == name)
+    if not scales:
+        names = ", ".join(sorted({row.name for row in rows}))
+        raise UsageError(
+            f"model {name!r} is neither a bundled network ({names}) nor an existing .onnx file"
+        )
+    if scale not in scales:
+        raise UsageError(f"{name} has no scale {scale}; it has {', '.join(map(str, scales))}")
+    return next(row for row in rows if (row.name, row.scale) == (name, scale))
+
+
+def verified_bytes(row: Bundled) -> bytes:
+    """The network's file, checked against the manifest's sha256."""
+    data = row.path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != row.sha256:
+        raise NetworkError(
+            f"{row.path} is damaged: its sha256 is {found[:16]}…, the manifest says "
+            f"{row.sha256[:16]}…; install subpixel again"
+        )
+    return data

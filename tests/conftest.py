@@ -1,0 +1,15 @@
+"""Fixtures that several rooms' tests share."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Weights, pictures and benchmark sets that may not be shipped (see CONTRIBUTING)."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("needs the benchmark data folder ../shared/data beside the repository")
+    return SHARED_DATA

@@ -1,0 +1,44 @@
+"""A module as a NetOp."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from subpixel.nets.torch_op import TorchOp
+
+
+class Doubler(nn.Module):
+    """Changes its input in place, as RCAN does."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return pixels.mul_(2)
+
+
+def test_a_network_that_writes_into_its_input_cannot_reach_the_callers() -> None:
+    pixels = np.full((1, 1, 2, 3), 0.25, np.float32)
+    pixels.setflags(write=False)
+    assert (TorchOp(Doubler())(pixels) == 0.5).all()
+    assert (pixels == 0.25).all()
+
+
+def test_the_result_is_float32_numpy_without_a_graph() -> None:
+    net = nn.Conv2d(3, 3, 1).double()
+    result = TorchOp(nn.Sequential(_ToDouble(), net))(np.ones((2, 3, 4, 5), np.float32))
+    assert result.dtype == np.float32
+    assert result.shape == (2, 3, 4, 5)
+
+
+class _ToDouble(nn.Module):
+    def forward(self, pixels: Tensor) -> Tensor:
+        return pixels.double()
+
+
+def test_views_of_any_layout_are_taken() -> None:
+    pixels = np.random.default_rng(0).random((1, 4, 6, 3), np.float32).transpose(0, 3, 1, 2)
+    assert (TorchOp(nn.Identity())(pixels[:, :, ::-1]) == pixels[:, :, ::-1]).all()
+
+
+def test_threads_are_left_alone() -> None:
+    before = torch.get_num_threads()
+    TorchOp(nn.Identity())(np.zeros((1, 1, 1, 1), np.float32))
+    assert torch.get_num_threads() == before

@@ -1,0 +1,114 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import BoxBlur, NearestNeighbour
+
+from subpixel.errors import NetworkError
+from subpixel.runtime.op import Pixels
+from subpixel.runtime.pixels import to_pixels, to_samples, upscale_samples
+
+DTYPES = (np.uint8, np.uint16, np.float32)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_samples_survive_the_way_through_pixels(dtype: type, channels: int) -> None:
+    full = 1 if dtype is np.float32 else np.iinfo(dtype).max
+    values = np.random.default_rng(0).random((5, 7, channels)) * full
+    samples = values.astype(dtype)
+    back = to_samples(to_pixels(samples), samples.dtype)
+    assert back.dtype == samples.dtype
+    assert np.array_equal(back, samples)
+
+
+def test_every_16_bit_value_survives() -> None:
+    samples = np.arange(65536, dtype=np.uint16).reshape(256, 256, 1)
+    assert np.array_equal(to_samples(to_pixels(samples), samples.dtype), samples)
+
+
+def test_values_are_rounded_half_up_and_clipped() -> None:
+    pixels = np.array([-0.2, 0.4 / 255, 0.5 / 255, 1.5, 254.4 / 255], np.float32)
+    samples = to_samples(pixels.reshape(1, 1, 1, 5), np.dtype(np.uint8))
+    assert samples.ravel().tolist() == [0, 0, 1, 255, 254]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity_never_become_a_picture(bad: float) -> None:
+    def broken(pixels: Pixels) -> Pixels:
+        result = pixels.copy()
+        result[0, 0, 1, 1] = bad
+        return result
+
+    with pytest.raises(NetworkError, match="NaN or infinity"):
+        upscale_samples(broken, np.zeros((4, 4, 3), np.uint8), opaque=False)
+
+
+def test_grey_stays_grey_under_a_network_that_tints() -> None:
+    def tinted(pixels: Pixels) -> Pixels:
+        return pixels * np.array([1.0, 0.5, 0.25], np.float32)[None, :, None, None]
+
+    result = upscale_samples(tinted, np.full((3, 3, 1), 200, np.uint8), opaque=False)
+    expected = round(200 * (0.299 + 0.587 * 0.5 + 0.114 * 0.25))
+    assert result.shape == (3, 3, 1)
+    assert (result == expected).all()
+
+
+def test_opaque_alpha_is_full_and_changes_nothing() -> None:
+    rgb = np.random.default_rng(1).integers(0, 256, (9, 8, 3), dtype=np.uint8)
+    rgba = np.concatenate([rgb, np.full((9, 8, 1), 255, np.uint8)], axis=2)
+    op = BoxBlur(2, 2)
+    result = upscale_samples(op, rgba, opaque=True)
+    assert (result[..., 3] == 255).all()
+    assert np.array_equal(result[..., :3], upscale_samples(op, rgb, opaque=False))
+
+
+def test_what_is_opaque_all_around_stays_exactly_opaque_and_of_its_colour() -> None:
+    """One transparent corner must not make the rest of the picture 99.8 % opaque."""
+
+    def leaky(pixels: Pixels) -> Pixels:
+        return BoxBlur(2, 1)(pixels) * np.float32(0.998)
+
+    rgba = np.full((16, 16, 4), 255, np.uint8)
+    rgba[:3, :3, 3] = 0
+    alpha = upscale_samples(leaky, rgba, opaque=False)[..., 3]
+    assert (alpha[10:, :] == 255).all()
+    assert (alpha[:, 10:] == 255).all()
+    assert (alpha[:2, :2] == 0).all()
+
+
+@given(st.integers(0, 255), st.integers(0, 2**32 - 1))
+def test_the_hidden_colour_of_transparent_pixels_never_shows(hidden: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    rgba = random.integers(0, 256, (12, 12, 4), dtype=np.uint8)
+    rgba[..., 3] = random.choice([0, 255], (12, 12))
+    other = rgba.copy()
+    other[rgba[..., 3] == 0, :3] = hidden
+    op = BoxBlur(2, 1)
+    first, second = (upscale_samples(op, samples, opaque=False) for samples in (rgba, other))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("background", [0.0, 1.0])
+def test_a_flat_shape_has_no_fringe_on_any_background(background: float) -> None:
+    """A disc of one colour stays of that colour to its edge, whatever hides around it."""
+    y, x = np.mgrid[:24, :24]
+    alpha = np.clip(9 - np.hypot(y - 11.5, x - 11.5), 0, 1)
+    colour = np.array([200, 90, 30])
+    hidden = np.array([0, 255, 255])
+    rgba = np.where((alpha > 0)[..., None], colour, hidden)
+    samples = np.concatenate([rgba, np.round(alpha * 255)[..., None]], axis=2).astype(np.uint8)
+    result = upscale_samples(BoxBlur(3, 1), samples, opaque=False).astype(float) / 255
+    cover = result[..., 3:]
+    shown = result[..., :3] * cover + background * (1 - cover)
+    expected = colour / 255 * cover + background * (1 - cover)
+    assert np.abs(shown - expected).max() < 1.5 / 255
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_dtype_and_channels_come_out_as_they_went_in(dtype: type, channels: int) -> None:
+    samples = np.ones((3, 5, channels), dtype)
+    result = upscale_samples(NearestNeighbour(2), samples, opaque=False)
+    assert result.dtype == dtype
+    assert result.shape == (6, 10, channels)

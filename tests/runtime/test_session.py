@@ -1,0 +1,84 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from networks import classifier, sub_pixel_network
+from onnx.reference import ReferenceEvaluator
+
+from subpixel.errors import NetworkError, ProviderError, UsageError
+from subpixel.runtime.session import DEVICES, Session, available_devices
+
+
+def test_a_session_computes_what_onnx_reference_evaluator_computes() -> None:
+    model = sub_pixel_network(channels=3, scale=3)
+    pixels = np.random.default_rng(0).random((2, 3, 9, 7), dtype=np.float32)
+    before = pixels.copy()
+    (expected,) = ReferenceEvaluator(model).run(None, {"x": pixels})
+    result = Session(model.SerializeToString())(pixels)
+    assert result.dtype == np.float32
+    np.testing.assert_allclose(result, expected, atol=1e-5)
+    assert np.array_equal(pixels, before)
+
+
+def test_a_session_says_where_it_runs_and_what_it_takes(tmp_path: Path) -> None:
+    file = tmp_path / "network.onnx"
+    model = sub_pixel_network(size=(224, 224))
+    onnx.helper.set_model_props(model, {"author": "a stranger"})
+    onnx.save(model, file)
+    session = Session(file, device="cpu", threads=1)
+    assert session.provider == "CPUExecutionProvider"
+    assert session.input_shape == ("batch", 1, 224, 224)
+    assert session.metadata == {"author": "a stranger"}
+
+
+def test_float16_networks_take_and_give_float32() -> None:
+    model = sub_pixel_network()
+    for value in model.graph.input:
+        value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+    for value in model.graph.output:
+        value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
+    weights = onnx.numpy_helper.to_array(model.graph.initializer[0]).astype(np.float16)
+    model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(weights, "w"))
+    assert Session(model.SerializeToString())(np.zeros((1, 1, 4, 4), np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("device", sorted(set(DEVICES) - set(available_devices())))
+def test_a_provider_that_is_not_there_is_an_error_that_says_how_to_get_it(device: str) -> None:
+    with pytest.raises(ProviderError, match="it needs .*"):
+        Session(sub_pixel_network().SerializeToString(), device=device)
+
+
+def test_unknown_devices_and_thread_counts_are_usage_errors() -> None:
+    data = sub_pixel_network().SerializeToString()
+    with pytest.raises(UsageError, match="one of auto, cpu"):
+        Session(data, device="abacus")
+    with pytest.raises(UsageError, match="at least 1"):
+        Session(data, threads=0)
+
+
+def test_auto_takes_the_processor_where_there_is_nothing_else() -> None:
+    if "cuda" in available_devices():
+        pytest.skip("this ONNX Runtime has CUDA")
+    assert Session(sub_pixel_network().SerializeToString(), device="auto").device == "cpu"
+
+
+@pytest.mark.parametrize("cut", [0, 10, 100])
+def test_a_damaged_file_is_a_network_error(cut: int) -> None:
+    with pytest.raises(NetworkError, match="can't load"):
+        Session(sub_pixel_network().SerializeToString()[:cut])
+
+
+def test_an_input_the_network_refuses_is_a_network_error() -> None:
+    session = Session(sub_pixel_network().SerializeToString())
+    with pytest.raises(NetworkError, match=r"input of shape \(1, 3, 4, 4\)"):
+        session(np.zeros((1, 3, 4, 4), np.float32))
+
+
+def test_two_inputs_are_no_super_resolution_network() -> None:
+    model = classifier()
+    model.graph.input.append(
+        onnx.helper.make_tensor_value_info("second", onnx.TensorProto.FLOAT, [1])
+    )
+    with pytest.raises(NetworkError, match="no super-resolution network"):
+        Session(model.SerializeToString())

@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from networks import classifier, sub_pixel_network
+
+from subpixel.errors import NetworkError, UsageError
+from subpixel.network import describe, open_network
+from subpixel.spec import ModelSpec
+
+
+def _saved(model: onnx.ModelProto, folder: Path) -> Path:
+    file = folder / "stranger.onnx"
+    onnx.save(model, file)
+    return file
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+def test_a_strangers_network_is_found_out_by_running_it(
+    tmp_path: Path, channels: int, scale: int
+) -> None:
+    network = open_network(_saved(sub_pixel_network(channels, scale), tmp_path), device="cpu")
+    spec = network.spec
+    assert (spec.scale, spec.interface, spec.size_multiple) == (scale, "rgb", 1)
+    assert spec.colour == ("luma" if channels == 1 else "rgb")
+    # a wrapped luma network reaches as far as its bicubic chroma does
+    assert spec.halo == (2 if channels == 1 else 1)
+    assert network.op(np.zeros((2, 3, 5, 4), np.float32)).shape == (2, 3, 5 * scale, 4 * scale)
+
+
+def test_a_fixed_size_and_a_fixed_batch_are_noticed(tmp_path: Path) -> None:
+    file = _saved(sub_pixel_network(3, size=(24, 32), batch=1), tmp_path)
+    spec, declared = describe(file)
+    assert (spec.fixed_size, spec.fixed_batch, declared) == ((24, 32), 1, False)
+
+
+def _unshuffling(multiple: int) -> onnx.ModelProto:
+    """SpaceToDepth in front, as in networks that work at a fraction of the size."""
+    model = sub_pixel_network(channels=3 * multiple**2, scale=multiple)
+    node = onnx.helper.make_node("SpaceToDepth", ["rgb"], ["x"], blocksize=multiple)
+    model.graph.node.insert(0, node)
+    value = onnx.helper.make_tensor_value_info("rgb", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])
+    model.graph.input[0].CopyFrom(value)
+    weights = np.random.default_rng(0).random((3 * multiple**2 * 4, 3 * multiple**2, 3, 3))
+    initializer = onnx.numpy_helper.from_array(weights.astype(np.float32), "w")
+    model.graph.initializer[0].CopyFrom(initializer)
+    model.graph.node[-1].attribute[0].i = multiple * 2
+    return model
+
+
+@pytest.mark.parametrize("multiple", [2, 4, 8])
+def test_a_size_multiple_is_found(tmp_path: Path, multiple: int) -> None:
+    spec, _ = describe(_saved(_unshuffling(multiple), tmp_path))
+    assert (spec.size_multiple, spec.scale) == (multiple, 2)
+
+
+def test_a_classifier_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match="no super-resolution network: it turns the shape"):
+        open_network(_saved(classifier(), tmp_path))
+
+
+def test_a_network_of_four_channels_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match="4 channels"):
+        open_network(_saved(sub_pixel_network(channels=4), tmp_path))
+
+
+def test_facts_in_the_file_are_believed(tmp_path: Path) -> None:
+    model = sub_pixel_network(3, 2)
+    stated = ModelSpec("stated", 2, "rgb", "rgb", halo=7, licence="CC0-1.0")
+    onnx.helper.set_model_props(model, stated.to_metadata())
+    assert describe(_saved(model, tmp_path)) == (stated, True)
+
+
+def test_a_files_scale_can_not_be_asked_away(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="enlarges by 2, not by 4"):
+        open_network(_saved(sub_pixel_network(3, 2), tmp_path), scale=4)
+
+
+def test_names_and_scales_that_are_not_there() -> None:
+    with pytest.raises(UsageError, match="neither a bundled network"):
+        open_network("no-such-network")
+    with pytest.raises(UsageError, match="it has 2, 3, 4"):
+        open_network("compact", scale=5)
+
+
+@pytest.mark.parametrize("content", [b"", b"no network", b"\x08\x08\x12"])
+def test_files_that_hold_no_network(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "bad.onnx"
+    file.write_bytes(content)
+    with pytest.raises(NetworkError):
+        open_network(file)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match=r"missing\.onnx: can't be read"):
+        open_network(tmp_path / "missing.onnx")

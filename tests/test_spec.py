@@ -1,0 +1,56 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from subpixel.errors import SpecError
+from subpixel.spec import ModelSpec, spec_from_metadata
+
+specs = st.builds(
+    ModelSpec,
+    name=st.text(),
+    scale=st.integers(1, 8),
+    colour=st.sampled_from(["luma", "rgb"]),
+    interface=st.sampled_from(["luma", "rgb"]),
+    architecture=st.text(),
+    halo=st.none() | st.integers(0, 100),
+    size_multiple=st.integers(1, 64),
+    fixed_size=st.none() | st.tuples(st.integers(1, 512), st.integers(1, 512)),
+    fixed_batch=st.none() | st.integers(1, 8),
+    precision=st.sampled_from(["fp32", "fp16"]),
+    licence=st.text(),
+    origin=st.text(),
+)
+
+
+@given(specs)
+def test_facts_survive_the_file(spec: ModelSpec) -> None:
+    assert spec_from_metadata(spec.to_metadata()) == spec
+
+
+def test_a_strangers_metadata_says_nothing() -> None:
+    assert spec_from_metadata({}) is None
+    assert spec_from_metadata({"author": "someone", "scale": "4"}) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"subpixel.scale": None}, "lack scale"),
+        ({"subpixel.scale": "0"}, "scale is 0"),
+        ({"subpixel.scale": '"3"'}, "scale is '3'"),
+        ({"subpixel.scale": "{"}, "not JSON"),
+        ({"subpixel.colour": '"cmyk"'}, "colour is 'cmyk'"),
+        ({"subpixel.version": '"99"'}, "version '99'"),
+    ],
+)
+def test_wrong_facts_are_refused(change: dict[str, str | None], message: str) -> None:
+    metadata = ModelSpec("net", 3, "luma", "rgb").to_metadata() | change
+    with pytest.raises(SpecError, match=message):
+        spec_from_metadata({key: value for key, value in metadata.items() if value is not None})
+
+
+def test_facts_of_a_later_minor_version_are_passed_over() -> None:
+    spec = ModelSpec("net", 3, "luma", "rgb")
+    assert spec_from_metadata(spec.to_metadata() | {"subpixel.mood": json.dumps("good")}) == spec

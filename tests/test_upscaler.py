@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from networks import sub_pixel_network
+from PIL import Image
+
+from subpixel import Upscaler, upscale
+from subpixel.errors import UsageError
+from subpixel.media.picture import Metadata, Picture
+
+
+@pytest.fixture(scope="module")
+def compact() -> Upscaler:
+    return Upscaler(scale=3, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (70, 61, 3), dtype=np.uint8)
+
+
+@given(height=st.integers(1, 60), width=st.integers(1, 60), tile=st.integers(26, 50))
+@settings(max_examples=20, deadline=None)
+def test_tiled_equals_whole_through_the_real_session(height: int, width: int, tile: int) -> None:
+    image = np.random.default_rng(height).random((height, width, 3), dtype=np.float32)
+    cut, whole = (Upscaler(scale=3, device="cpu", tile=side)(image) for side in (tile, 0))
+    np.testing.assert_allclose(cut, whole, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("shape", [(9, 8), (9, 8, 1), (9, 8, 2), (9, 8, 3), (9, 8, 4)])
+def test_an_array_comes_back_as_the_same_kind(
+    compact: Upscaler, dtype: type, shape: tuple[int, ...]
+) -> None:
+    image = np.ones(shape, dtype)
+    result = compact(image)
+    assert result.dtype == dtype
+    assert result.shape == (27, 24, *shape[2:])
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_a_pillow_image_comes_back_as_one(compact: Upscaler, mode: str) -> None:
+    result = compact(Image.new(mode, (8, 9)))
+    assert isinstance(result, Image.Image)
+    assert (result.mode, result.size) == (mode, (24, 27))
+
+
+def test_depths_agree(compact: Upscaler, noise: np.ndarray) -> None:
+    eight = compact(noise)
+    sixteen = compact(noise.astype(np.uint16) * 257)
+    floating = compact(noise.astype(np.float32) / 255)
+    assert np.abs(sixteen / 257 - eight).max() <= 0.51
+    np.testing.assert_allclose(floating, sixteen / 65535, atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_flat_colours_stay_themselves(scale: int) -> None:
+    """No colour shift: away from the border a flat picture keeps its colour within one step."""
+    colours = np.array([[0, 0, 0], [255, 255, 255], [255, 0, 0], [12, 200, 99], [128, 128, 128]])
+    upscaler = Upscaler(scale=scale, device="cpu")
+    for colour in colours:
+        flat = np.broadcast_to(colour.astype(np.uint8), (40, 40, 3))
+        inner = upscaler(flat)[14 * scale : -14 * scale, 14 * scale : -14 * scale]
+        assert np.abs(inner.astype(int) - colour).max() <= 1
+
+
+def test_a_picture_keeps_everything_but_its_size(compact: Upscaler) -> None:
+    metadata = Metadata(icc=b"profile", orientation=6, resolution=(3.0, 3.0), delays_ms=(10, 20))
+    frames = np.zeros((2, 5, 4, 4), np.uint16)
+    larger = compact.picture(Picture(frames, metadata, bit_depth=12))
+    assert larger.frames.shape == (2, 15, 12, 4)
+    assert (larger.metadata, larger.bit_depth) == (metadata, 12)
+
+
+def test_progress_runs_over_all_frames() -> None:
+    seen: list[tuple[int, int]] = []
+    picture = Picture(np.zeros((2, 40, 60, 3), np.uint8))
+    Upscaler(scale=2, tile=40).picture(picture, lambda *now: seen.append(now))
+    assert seen == [(done, len(seen)) for done in range(1, len(seen) + 1)]
+    assert len(seen) > 2
+
+
+@pytest.mark.parametrize("size", [(24, 32), (10, 70), (64, 64)])
+def test_a_network_of_fixed_size_and_batch_takes_any_picture(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    """The reference's own export is such a file. Its halo lets the tiles meet without a seam."""
+    fixed, free = tmp_path / "fixed.onnx", tmp_path / "free.onnx"
+    onnx.save(sub_pixel_network(1, 3, size=(24, 32), batch=2), fixed)
+    onnx.save(sub_pixel_network(1, 3), free)
+    image = np.random.default_rng(0).random((*size, 3), dtype=np.float32)
+    result, expected = Upscaler(fixed)(image), Upscaler(free)(image)
+    assert result.shape == expected.shape
+    # where the picture was padded to the fixed size, its last row sees repeated pixels, not zeros
+    inner = slice(None, -3)
+    np.testing.assert_allclose(result[inner, inner], expected[inner, inner], atol=1e-5)
+
+
+def test_upscale_is_upscaler_in_one_call(noise: np.ndarray) -> None:
+    assert np.array_equal(upscale(noise, scale=2), Upscaler(scale=2)(noise))
+
+
+def test_wrong_tiles_are_refused() -> None:
+    with pytest.raises(UsageError, match="tile is -1"):
+        Upscaler(tile=-1)
+    with pytest.raises(UsageError, match="can't hold this network's halo"):
+        Upscaler(tile=8)(np.zeros((50, 50, 3), np.uint8))
