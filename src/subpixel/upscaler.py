@@ -13,7 +13,7 @@ from subpixel.media.picture import FULL_SCALE, Frames, Picture
 from subpixel.network import Network, open_network
 from subpixel.runtime.op import Pixels
 from subpixel.runtime.pixels import ALPHA_REACH, upscale_samples
-from subpixel.runtime.tiling import TilePlan, plan_tiles, run_tiles
+from subpixel.runtime.tiling import TilePlan, least_tile, plan_tiles, run_tiles
 from subpixel.spec import ModelSpec
 from subpixel.zoo import manifest
 
@@ -53,10 +53,14 @@ class Upscaler:
         tile: int | None = None,
         threads: int | None = None,
     ) -> None:
-        if tile is not None and tile < 0:
-            raise UsageError(f"tile is {tile}; it is a side in pixels, or 0 for the whole picture")
         self._network: Network = open_network(model, scale=scale, device=device, threads=threads)
         self._tile = tile
+        least = least_tile(max(self._overlap, ALPHA_REACH), self.spec.size_multiple)
+        if tile is not None and tile != 0 and tile < least:
+            raise UsageError(
+                f"tile is {tile}; for this network it is at least {least} pixels, or 0 for the "
+                "whole picture at once"
+            )
 
     @property
     def spec(self) -> ModelSpec:
@@ -91,8 +95,7 @@ class Upscaler:
 
     def plan(self, picture: Picture) -> TilePlan:
         """How a picture of this size is cut into tiles."""
-        spec = self.spec
-        overlap = NON_LOCAL_OVERLAP if spec.halo is None else spec.halo
+        spec, overlap = self.spec, self._overlap
         return plan_tiles(
             picture.height,
             picture.width,
@@ -101,6 +104,10 @@ class Upscaler:
             multiple=spec.size_multiple,
             fixed=spec.fixed_size is not None,
         )
+
+    @property
+    def _overlap(self) -> int:
+        return NON_LOCAL_OVERLAP if self.spec.halo is None else self.spec.halo
 
     def _tile_size(self) -> tuple[int, int] | None:
         if self.spec.fixed_size is not None:

@@ -40,7 +40,9 @@ def test_float16_networks_take_and_give_float32() -> None:
         value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
     weights = onnx.numpy_helper.to_array(model.graph.initializer[0]).astype(np.float16)
     model.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(weights, "w"))
-    assert Session(model.SerializeToString())(np.zeros((1, 1, 4, 4), np.float32)).dtype == np.float32
+    assert (
+        Session(model.SerializeToString())(np.zeros((1, 1, 4, 4), np.float32)).dtype == np.float32
+    )
 
 
 @pytest.mark.parametrize("device", sorted(set(DEVICES) - set(available_devices())))

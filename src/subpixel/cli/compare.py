@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from subpixel.cli.options import FILE, OVERWRITE
-from subpixel.measure.sheet import sheet
+from subpixel.measure.sheet import Spot, sheet
 from subpixel.media.arrays import to_picture
 from subpixel.media.image_file import read_picture, write_picture
 
@@ -14,11 +14,21 @@ from subpixel.media.image_file import read_picture, write_picture
 @click.argument("before", type=FILE)
 @click.argument("after", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="The sheet, a picture file.")
+@click.option(
+    "--spot",
+    type=int,
+    nargs=3,
+    metavar="LEFT TOP SIDE",
+    help="The square to magnify, in pixels of the larger picture. [default: the liveliest]",
+)
 @OVERWRITE
-def command(before: Path, after: Path, output: Path, overwrite: bool) -> None:
-    """Put BEFORE and AFTER side by side, the liveliest spot magnified below.
+def command(
+    before: Path, after: Path, output: Path, spot: tuple[int, int, int] | None, overwrite: bool
+) -> None:
+    """Put BEFORE and AFTER side by side, one spot magnified below.
 
     The smaller picture is enlarged bicubically to the size of the larger one.
     """
-    pictures = (read_picture(file).rgb8() for file in (before, after))
-    write_picture(to_picture(sheet(*pictures)), output, overwrite=overwrite)
+    square = spot and Spot(left=spot[0], top=spot[1], side=spot[2])
+    result = sheet(read_picture(before).rgb8(), read_picture(after).rgb8(), square)
+    write_picture(to_picture(result), output, overwrite=overwrite)

@@ -47,6 +47,10 @@ class Line:
         """Samples of this axis per sample of the network's input."""
         return Fraction(self.period, self.advance)
 
+    @property
+    def _extent(self) -> tuple[AxisName, Fraction, int, int | None]:
+        return self.axis, self.scale, self.excess, self.fixed
+
     def span(self, sample: int) -> tuple[int, int]:
         """First and last input sample that ``sample`` needs."""
         turns, phase = divmod(sample, self.period)
@@ -84,7 +88,7 @@ class Line:
 
     def joined(self, other: "Line") -> "Line":
         """The axis of an elementwise operation of two tensors."""
-        if (self.axis, self.scale, self.excess) != (other.axis, other.scale, other.excess):
+        if self._extent != other._extent:
             raise NotLocalError(f"two tensors differ in {self.axis}")
         advance = math.lcm(self.advance, other.advance)
         needs = [_hull([self.span(o), other.span(o)]) for o in range(int(self.scale * advance))]

@@ -165,8 +165,8 @@ def _windows(operation: Operation, kernel: Sequence[int]) -> list[Window]:
         raise NotLocalError(f"its window has {len(kernel)} dimensions, not 2")
     strides = operation.ints("strides", (1, 1))
     dilations = operation.ints("dilations", (1, 1))
-    pads = operation.ints("pads", (0, 0, 0, 0))
     auto = _auto_pad(operation)
+    pads = operation.ints("pads", (0, 0, 0, 0)) if auto == "NOTSET" else (0, 0, 0, 0)
     windows = [Window(kernel[i], strides[i], dilations[i], pads[i], pads[i + 2]) for i in range(2)]
     if auto not in ("SAME_UPPER", "SAME_LOWER"):
         return windows
@@ -346,11 +346,9 @@ def _transposed(operation: Operation) -> Tensor:
 
 def _reshaped(operation: Operation) -> Tensor:
     axes = operation.pixels.axes
-    if operation.attributes.get("allowzero", 0):
-        raise NotLocalError("takes zero for a length")
     wanted = list(_entries(operation.at(1)))
     for i, entry in enumerate(wanted):
-        if entry.number == 0:
+        if entry.number == 0 and not operation.attributes.get("allowzero", 0):
             wanted[i] = axis_size(axes[i])
     free = [i for i, entry in enumerate(wanted) if entry.number < 0]
     for i in free:
@@ -418,7 +416,7 @@ def _gathered(operation: Operation) -> Tensor:
 def _reduced(operation: Operation) -> Tensor:
     axes = operation.pixels.axes
     over = operation.setting("axes", 1)
-    if over is None:
+    if not over:
         raise NotLocalError("reduces over the whole picture")
     gone = _plain_axes(axes, over)
     kept = [(Plain(ONE) if i in gone else axis) for i, axis in enumerate(axes)]
@@ -478,7 +476,12 @@ def _entries(tensor: Tensor | None) -> tuple[Size, ...]:
 
 
 def _is_scalar(tensor: Tensor | None) -> bool:
-    return tensor.scalar if isinstance(tensor, Sizes) else np.ndim(tensor.array) == 0  # type: ignore[union-attr]
+    match tensor:
+        case Sizes(scalar=scalar):
+            return scalar
+        case Known(array):
+            return array.ndim == 0
+    return False
 
 
 def _same_sizes(operation: Operation) -> Tensor:
@@ -512,10 +515,13 @@ def _sizes_sliced(operation: Operation) -> Tensor:
     return Sizes(_entries(operation.at(0))[start:end:step])
 
 
+def _quotient(a: Size, b: Size) -> Size:
+    """Exact where the picture's size is open: what is split by it then asks for multiples of it."""
+    return a / b if a.names or b.names else size(a.whole() // b.whole())
+
+
 def _sizes_scaled(operation: Operation) -> Tensor:
-    """A product or a quotient. A quotient is taken as exact: what is later split by it asks for
-    pictures whose size is a multiple."""
-    calculate = Size.__mul__ if operation.kind == "Mul" else Size.__truediv__
+    calculate = Size.__mul__ if operation.kind == "Mul" else _quotient
     a, b = _entries(operation.at(0)), _entries(operation.at(1))
     length = max(len(a), len(b))
     a, b = a * (length // len(a)), b * (length // len(b))

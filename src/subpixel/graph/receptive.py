@@ -1,13 +1,14 @@
 """How far a network looks: the exact halo of its graph, its scale and the size it asks for."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import onnx
 
 from subpixel.graph.lines import Line, NotLocalError
 from subpixel.graph.propagate import picture_inputs, propagate
-from subpixel.graph.tensors import Pixels, Unknown
+from subpixel.graph.tensors import Pixels, Tensor, Unknown
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,8 @@ def size_multiple(model: onnx.ModelProto) -> int | None:
 
 
 def _reach(model: onnx.ModelProto) -> Reach:
-    before = _lines(model, picture_inputs(model)[0].name)
-    after = _lines(model, model.graph.output[0].name)
+    tensors = propagate(model)
+    before, after = (_lines(tensors, ends) for ends in (picture_inputs(model), model.graph.output))
     scales = {line.scale for line in after}
     grown = [old.fixed and old.fixed * new.scale for old, new in zip(before, after, strict=True)]
     if len(scales) != 1 or grown != [line.fixed for line in after]:
@@ -67,9 +68,9 @@ def _reach(model: onnx.ModelProto) -> Reach:
     )
 
 
-def _lines(model: onnx.ModelProto, name: str) -> tuple[Line, Line]:
-    """Height and width of a tensor that is a picture."""
-    tensor = propagate(model).get(name, Unknown(f"{name} has no known origin"))
+def _lines(tensors: Mapping[str, Tensor], ends: Sequence[onnx.ValueInfoProto]) -> tuple[Line, Line]:
+    """Height and width of the only input, or output."""
+    tensor = tensors[ends[0].name] if len(ends) == 1 else Unknown(f"there are {len(ends)}")
     if not isinstance(tensor, Pixels):
         raise NotLocalError(tensor.reason if isinstance(tensor, Unknown) else "is no picture")
     _, height, width = tensor.picture_axes()

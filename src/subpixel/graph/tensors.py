@@ -68,11 +68,6 @@ class Pixels:
 
     axes: tuple[Axis, ...]
 
-    @property
-    def channels(self) -> int:
-        """Of an NCHW tensor."""
-        return axis_size(self.picture_axes()[0]).whole()
-
     def picture_axes(self) -> tuple[Plain, Line, Line]:
         """Channels, height and width of an NCHW tensor; raises for any other layout."""
         match self.axes:

@@ -16,8 +16,8 @@ Rgb = NDArray[np.uint8]
 
 PANEL = 480
 """Width of each of the two columns, in pixels."""
-SPOT = 96
-"""Side of the magnified spot, in pixels of the larger picture."""
+SPOT = 160
+"""Side of the spot that is magnified, in pixels of the larger picture, when none is named."""
 GAP = 12
 INK = np.array([255, 64, 64], dtype=np.uint8)
 PAPER = 255
@@ -32,22 +32,22 @@ class Spot:
     side: int
 
 
-def sheet(before: Rgb, after: Rgb) -> Rgb:
+def sheet(before: Rgb, after: Rgb, spot: Spot | None = None) -> Rgb:
     """Both ``(H, W, 3)`` pictures, the smaller enlarged bicubically to the larger's size.
 
     Left ``before``, right ``after``; above the whole pictures, with a frame around the spot
-    that is magnified below: the one with most detail. Raises :class:`UsageError` when neither
-    picture is a whole multiple of the other.
+    that is magnified below; None takes the one with most detail. Raises :class:`UsageError`
+    when neither picture is a whole multiple of the other, or the spot lies outside.
     """
     pictures = _same_size(before, after)
-    spot = liveliest_spot(pictures[1])
+    spot = liveliest_spot(pictures[1]) if spot is None else _inside(spot, pictures[1])
     columns = [_column(picture, spot) for picture in pictures]
     gap = np.full((columns[0].shape[0], GAP, 3), PAPER, np.uint8)
     return np.concatenate([columns[0], gap, columns[1]], axis=1)
 
 
 def liveliest_spot(picture: Rgb) -> Spot:
-    """The square with most luma gradient among those on a half-overlapping grid."""
+    """The square with most luma gradient energy among those on a half-overlapping grid."""
     height, width = picture.shape[:2]
     side = min(SPOT, height, width)
     rows, columns = (range(0, length - side + 1, max(1, side // 2)) for length in (height, width))
@@ -66,11 +66,20 @@ def liveliest_spot(picture: Rgb) -> Spot:
     return Spot(top, left, side)
 
 
+def _inside(spot: Spot, picture: Rgb) -> Spot:
+    height, width = picture.shape[:2]
+    if spot.side < 1 or min(spot.top, spot.left) < 0:
+        raise UsageError(f"{spot} is no square of pixels")
+    if spot.top + spot.side > height or spot.left + spot.side > width:
+        raise UsageError(f"{spot} reaches out of the picture of {width} x {height} pixels")
+    return spot
+
+
 def _gradient(picture: Rgb) -> NDArray[np.float64]:
     grey = np.asarray(luma(picture), dtype=np.float64)
     down = np.abs(np.diff(grey, axis=0, append=grey[-1:]))
     along = np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
-    return np.asarray(down + along)
+    return np.asarray(down**2 + along**2)
 
 
 def _same_size(before: Rgb, after: Rgb) -> tuple[Rgb, Rgb]:

@@ -107,19 +107,19 @@ def _unfolded(image: "PillowImage") -> "PillowImage":
 
 
 def _from_cmyk(image: "PillowImage", meta: Metadata) -> Picture:
+    if meta.icc is None:
+        loss = Loss("colour", "CMYK without a profile turned into RGB by inverting its inks")
+        return replace(_from_array(np.asarray(image.convert("RGB"))), metadata=meta, losses=(loss,))
     from PIL import ImageCms
 
-    loss = Loss("colour", "CMYK without a profile turned into RGB by inverting its inks")
-    if meta.icc is None:
-        rgb = image.convert("RGB")
-    else:
-        own = ImageCms.ImageCmsProfile(io.BytesIO(meta.icc))
-        srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
-        intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
-        rgb = ImageCms.profileToProfile(image, own, srgb, intent, outputMode="RGB", flags=flags)
-        loss = Loss("colour", "CMYK turned into sRGB through its own profile")
-        meta = replace(meta, icc=srgb.tobytes())
-    return replace(_from_array(np.asarray(rgb)), metadata=meta, losses=(loss,))
+    own = ImageCms.ImageCmsProfile(io.BytesIO(meta.icc))
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
+    turn = ImageCms.buildTransform(own, srgb, "CMYK", "RGB", intent, flags)
+    loss = Loss("colour", "CMYK turned into sRGB through its own profile")
+    samples = np.asarray(turn.apply(image))
+    meta = replace(meta, icc=srgb.tobytes())
+    return replace(_from_array(samples), metadata=meta, losses=(loss,))
 
 
 def _metadata(image: "PillowImage") -> Metadata:
@@ -138,12 +138,12 @@ def _metadata(image: "PillowImage") -> Metadata:
 
 def _to_pillow(image: "PillowImage", picture: Picture) -> "PillowImage":
     module = sys.modules["PIL.Image"]
-    frame, mode = picture.frames[0], _AS_THEY_ARE[picture.frames.shape[3] - 1]
+    frame = picture.frames[0]
     if image.mode in _SIXTEEN_BITS:
         made = module.fromarray(rounded(frame[..., 0], np.dtype(np.uint16)))
     else:
-        flat = frame[..., 0] if mode == "L" else frame
-        made = module.fromarray(rounded(np.ascontiguousarray(flat), np.dtype(np.uint8)), mode)
+        flat = frame[..., 0] if frame.shape[-1] == 1 else frame
+        made = module.fromarray(rounded(np.ascontiguousarray(flat), np.dtype(np.uint8)))
     made.info = _info(image, picture)
     return cast("PillowImage", made)
 
@@ -154,6 +154,11 @@ def _info(image: "PillowImage", picture: Picture) -> dict[str | tuple[int, int],
     block = exif.adjusted(
         meta.exif, width=picture.width, height=picture.height, orientation=meta.orientation
     )
-    info = {key: image.info[key] for key in ("dpi", "xmp") if key in image.info}
-    info |= {"icc_profile": meta.icc} if meta.icc is not None else {}
-    return info | ({"exif": exif.PREFIX + block} if block is not None else {})
+    info: dict[str | tuple[int, int], Any] = {
+        key: image.info[key] for key in ("dpi", "xmp") if key in image.info
+    }
+    if meta.icc is not None:
+        info["icc_profile"] = meta.icc
+    if block is not None:
+        info["exif"] = exif.PREFIX + block
+    return info

@@ -34,13 +34,14 @@ class PngFacts:
     xmp: bytes | None
     exif: bytes | None
     resolution: tuple[float, float] | None
+    has_profile: bool
     losses: tuple[Loss, ...]
 
 
 def png_facts(file: bytes) -> PngFacts:
-    """Read the chunks of a PNG; damaged or oversized text raises :class:`ValueError`."""
+    """Read the chunks of a PNG; texts that are damaged or oversized are left out and said."""
     chunks = list(_png_chunks(file))
-    texts = [_png_text(name, data) for name, data in chunks if name in _TEXTS]
+    texts, unread = _png_texts(chunks)
     first = dict(reversed(chunks))
     xmp = [text.encode() for key, text in texts if key == XMP_KEYWORD]
     return PngFacts(
@@ -48,7 +49,8 @@ def png_facts(file: bytes) -> PngFacts:
         xmp=xmp[0] if xmp else None,
         exif=first.get(b"eXIf"),
         resolution=_png_resolution(first.get(b"pHYs", b"")),
-        losses=tuple(_png_losses(first)),
+        has_profile=b"iCCP" in first,
+        losses=(*unread, *_png_losses(first)),
     )
 
 
@@ -62,6 +64,19 @@ def _png_chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
         length, name = struct.unpack_from(">I4s", file, at)
         yield name, b"" if name in (b"IDAT", b"fdAT") else file[at + 8 : at + 8 + length]
         at += 12 + length
+
+
+def _png_texts(
+    chunks: Iterable[tuple[bytes, bytes]],
+) -> tuple[list[tuple[str, str]], list[Loss]]:
+    texts, losses = [], []
+    for name, data in chunks:
+        if name in _TEXTS:
+            try:
+                texts.append(_png_text(name, data))
+            except ValueError as error:
+                losses.append(Loss("text", f"{error}; left out"))
+    return texts, losses
 
 
 def _png_text(name: bytes, data: bytes) -> tuple[str, str]:
@@ -161,6 +176,21 @@ def jpeg_resolution(file: bytes) -> tuple[float, float] | None:
     return None
 
 
+def jpeg_comments(file: bytes) -> tuple[tuple[str, str], ...]:
+    """A JPEG's comments as text chunks; T.81 names no encoding: UTF-8, or else Latin-1."""
+    return tuple(
+        ("Comment", _comment(data)) for marker, data in _jpeg_segments(file) if marker == 0xFE
+    )
+
+
+def _comment(data: bytes) -> str:
+    data = data.rstrip(b"\0")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
 def jpeg_losses(file: bytes) -> tuple[Loss, ...]:
     """What a JPEG holds beside its picture and can't be kept."""
     if any(m == 0xE2 and data[:4] == b"MPF\0" for m, data in _jpeg_segments(file)):
@@ -180,12 +210,14 @@ def _jpeg_segments(file: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def jpeg_with(file: bytes, meta: Metadata, exif: bytes | None) -> bytes:
-    """libvips' JPEG with a JFIF header of the metadata's resolution, EXIF, XMP and IPTC."""
+    """libvips' JPEG with a JFIF header of the metadata's resolution, EXIF, XMP, IPTC, comments."""
     added = _segment(0xE0, _jfif(meta.resolution))
+    comments = ((0xFE, b"", text.encode()) for key, text in meta.text if key == "Comment")
     for marker, label, block in (
         (0xE1, b"Exif\0\0", exif),
         (0xE1, XMP_SEGMENT, meta.xmp),
         (0xED, b"", meta.iptc),
+        *comments,
     ):
         if block is not None and len(label) + len(block) <= 65_533:
             added += _segment(marker, label + block)
@@ -280,13 +312,9 @@ def iptc_of_tiff(photoshop: bytes | None, iptc: bytes | None) -> bytes | None:
     )
 
 
-def tiff_iptc(block: bytes) -> Iterable[tuple[str, bytes]]:
-    """The inverse of :func:`iptc_of_tiff`: libvips' names of the fields, and their bytes."""
-    resources = block.removeprefix(PHOTOSHOP)
-    yield "photoshop-data", resources
-    records = _iptc_records(block)
-    if records is not None:
-        yield "iptc-data", records
+def tiff_iptc(block: bytes) -> tuple[bytes, bytes | None]:
+    """The inverse of :func:`iptc_of_tiff`: Photoshop's resources, and the records among them."""
+    return block.removeprefix(PHOTOSHOP), _iptc_records(block)
 
 
 def _iptc_records(block: bytes) -> bytes | None:

@@ -9,7 +9,7 @@ Offsets that point nowhere, and fields of unknown types, are left as they are.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
@@ -23,8 +23,8 @@ IMAGE_WIDTH, IMAGE_LENGTH = 0x0100, 0x0101
 ORIENTATION = 0x0112
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 THUMBNAIL_OFFSET, THUMBNAIL_LENGTH = 0x0201, 0x0202
-EXTRA_SAMPLES = 0x0152
 PHOTOMETRIC = 0x0106
+IPTC, PHOTOSHOP = 0x83BB, 0x8649
 EXIF_DIRECTORY, GPS_DIRECTORY, INTEROPERABILITY_DIRECTORY = 0x8769, 0x8825, 0xA005
 PIXEL_X, PIXEL_Y = 0xA002, 0xA003
 MAKER_NOTE = 0x927C
@@ -40,7 +40,7 @@ DESCRIPTIVE = frozenset(
 ImageDescription, Make, Model, Software, DateTime, Artist, HostComputer, Rating, RatingPercent,
 Copyright, XPTitle … XPSubject, and the EXIF and GPS directories."""
 
-SHORT, LONG, RATIONAL = 3, 4, 5
+SHORT, LONG, RATIONAL, UNDEFINED = 3, 4, 5, 7
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _SIZES |= {16: 8, 17: 8, 18: 8, 129: 1}
 _WORDS = {3: "H", 4: "I", 5: "I", 8: "H", 9: "I", 10: "I", 11: "I", 12: "Q", 13: "I"}
@@ -372,9 +372,14 @@ def _fraction(block: bytes, fields: Iterable[Field], tag: int) -> Fraction | Non
     return None
 
 
-def extra_samples_of_tiff(file: bytes) -> int | None:
-    """What a TIFF file's first extra sample is: 1 premultiplied alpha, 2 straight, 0 unsaid."""
-    return _number(file, fields_of(file), EXTRA_SAMPLES)
+def value_in(file: bytes, tag: int) -> bytes | None:
+    """The bytes of a field in a TIFF file's first directory."""
+    return next((bytes(f.value) for f in fields_of(file) if f.tag == tag), None)
+
+
+def with_values(file: bytes, values: Mapping[int, bytes]) -> bytes:
+    """A classic TIFF file with uninterpreted bytes as fields of its first directory, by tag."""
+    return with_fields(file, [Field(tag, UNDEFINED, len(v), v) for tag, v in values.items()])
 
 
 def photometric_of_tiff(file: bytes) -> int | None:

@@ -30,7 +30,8 @@ class Format:
     exif: bool = True
     xmp: bool = True
     iptc: bool = False
-    text: bool = False
+    text: Literal["no", "comments", "yes"] = "no"
+    """Whether text is held by any key, or as the key ``Comment`` alone."""
     max_side: int | None = None
     """Most pixels along one side."""
     segment: int | None = None
@@ -46,10 +47,11 @@ FORMATS = (
         grey=True,
         animation="none",
         iptc=True,
+        text="comments",
         max_side=65_500,
         segment=65_533,
     ),
-    Format("PNG", (".png",), depth=16, alpha="full", grey=True, animation="none", text=True),
+    Format("PNG", (".png",), depth=16, alpha="full", grey=True, animation="none", text="yes"),
     Format(
         "WebP", (".webp",), depth=8, alpha="full", grey=False, animation="timed", max_side=16_383
     ),
@@ -191,24 +193,42 @@ def _animation(picture: Picture, form: Format) -> tuple[Loss | None, ...]:
 
 def _metadata(picture: Picture, form: Format) -> tuple[Loss | None, ...]:
     meta = picture.metadata
+    classic = not (form.name == "TIFF" and needs_bigtiff(picture))
     return (
         _icc(picture, form),
-        _block("exif", meta.exif, form.exif, form),
-        _maker_note(picture, form),
+        _block("exif", meta.exif, form.exif and classic, form),
+        _maker_note(picture) if form.name == "TIFF" and classic else None,
         _block("xmp", meta.xmp, form.xmp, form),
-        _block("iptc", meta.iptc, form.iptc, form),
-        Loss("text", f"{form.name} holds no text chunks") if meta.text and not form.text else None,
+        _block("iptc", meta.iptc, form.iptc and classic, form),
+        _text(picture, form),
         _resolution(picture, form),
     )
 
 
+def profile_fate(picture: Picture, form: Format) -> Literal["none", "kept", "applied", "left out"]:
+    """What becomes of the colour profile: written, or turned into sRGB pixels, or impossible.
+
+    The ICC header (ICC.1:2022, 7.2) says the profile's size and the colour space it is for.
+    """
+    icc = picture.metadata.icc
+    if icc is None:
+        return "none"
+    space = icc[16:20]
+    sound = icc[36:40] == b"acsp" and int.from_bytes(icc[:4]) == len(icc)
+    grey_file = picture.is_grey and form.grey
+    if form.icc and sound and space == (b"GRAY" if grey_file else b"RGB "):
+        return "kept"
+    fits = sound and space == (b"GRAY" if picture.is_grey else b"RGB ")
+    return "applied" if fits else "left out"
+
+
 def _icc(picture: Picture, form: Format) -> Loss | None:
-    if picture.metadata.icc is None:
-        return None
-    if not form.icc:
-        return Loss("icc", f"{form.name} holds no colour profile; colours are turned into sRGB")
-    if picture.is_grey and not form.grey:
-        return Loss("icc", f"{form.name} is RGB and the profile grey; turned into sRGB")
+    fate = profile_fate(picture, form)
+    if fate == "left out":
+        return Loss("icc", "the profile is damaged or of another colour space; left out")
+    if fate == "applied":
+        reason = "is RGB and the profile grey" if form.icc else "holds no colour profile"
+        return Loss("icc", f"{form.name} {reason}; colours are turned into sRGB")
     return None
 
 
@@ -222,12 +242,38 @@ def _block(what: str, block: bytes | None, kept: bool, form: Format) -> Loss | N
     return None
 
 
+def needs_bigtiff(picture: Picture) -> bool:
+    """Whether the pixels may not fit a TIFF with 32-bit offsets; a BigTIFF gets no EXIF or IPTC."""
+    return picture.frames.size * (1 if picture.bit_depth == 8 else 2) > CLASSIC_TIFF
+
+
+def _text(picture: Picture, form: Format) -> Loss | None:
+    lost = [key for key, text in picture.metadata.text if not keeps_text(form, key, text)]
+    if not lost:
+        return None
+    return Loss("text", f"{form.name} has no place for {', '.join(map(repr, lost))}")
+
+
+def keeps_text(form: Format, key: str, text: str) -> bool:
+    """Whether the format takes this text chunk."""
+    if form.text == "comments":
+        fits = form.segment is None or len(text.encode()) <= form.segment
+        return key == COMMENT and fits
+    return form.text == "yes"
+
+
+COMMENT = "Comment"
+"""The key of a JPEG's comments; PNG's recommended one too."""
+
+CLASSIC_TIFF = 3 << 30
+"""Bytes of pixels up to which a file's offsets surely fit in 32 bits."""
+
 OVERHEAD = 128
 """Room that a block's own label, an added orientation and resolution take."""
 
 
-def _maker_note(picture: Picture, form: Format) -> Loss | None:
-    if form.name != "TIFF" or not exif.has_maker_note(picture.metadata.exif):
+def _maker_note(picture: Picture) -> Loss | None:
+    if not exif.has_maker_note(picture.metadata.exif):
         return None
     return Loss("maker note", "kept, but moved: offsets inside it may no longer hold")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pyvips
+import pyvips  # type: ignore[import-untyped]  # has stubs, but no py.typed
 
 from subpixel.errors import PictureError, PictureTooLargeError, SubpixelError, UsageError
 from subpixel.media import containers, exif
@@ -25,6 +25,8 @@ from subpixel.media.formats import (
     frames_kept,
     is_opaque,
     losses_in,
+    needs_bigtiff,
+    profile_fate,
     refuse_losses,
     sniff,
 )
@@ -47,9 +49,6 @@ a header that claims more, such as 60000 × 60000, is likelier an attack than a 
 _DEFAULT_DELAY_MS = 100
 """For an animation whose source has no timing: what browsers give a GIF without one."""
 
-_CLASSIC_TIFF = 3 << 30
-"""Bytes of pixels up to which a file's offsets surely fit in 32 bits."""
-
 Image = Any
 """A :class:`pyvips.Image`; its operations are made at run time, so it has no useful type."""
 
@@ -66,10 +65,12 @@ class EncodeOptions:
     png_compression: int | None = None
     """0 … 9, fast and large to slow and small. The default, 2 with the filter ``up``, takes a
     fifth of the time of 6 for files a tenth larger."""
-    tiff_compression: Literal["none", "lzw", "deflate"] = "lzw"
-    """Lossless all; with the horizontal predictor. LZW is read by every TIFF reader."""
+    tiff_compression: Literal["none", "lzw", "deflate"] = "deflate"
+    """Lossless all; with the horizontal predictor, and Deflate at level 2: a third faster than
+    LZW and as small. LZW is for readers of the last century."""
     effort: int | None = None
-    """Search of the WebP (0 … 6, default 4) and AVIF (0 … 9, default 4) encoders."""
+    """Search of the WebP (0 … 6, default 2) and AVIF (0 … 9, default 1) encoders. AVIF at 4 takes
+    ten times as long as at 1 for the same size."""
 
     def __post_init__(self) -> None:
         limits = (
@@ -118,13 +119,13 @@ def _contents(file: Path) -> bytes:
 
 
 def _reason(error: Exception) -> str:
-    """The telling line of libvips' log, which holds steps and earlier attempts too."""
+    """The first telling line of libvips' log, which lists every step that failed in turn."""
     if not isinstance(error, pyvips.Error):
         return str(error)
     lines = [line.strip() for line in str(error.detail or error.message).splitlines()]
     noise = ("bad seek", "load error", "unable to call", "unable to write")
     telling = [line for line in lines if line and not any(word in line for word in noise)]
-    return telling[-1].partition(": ")[2] or telling[-1] if telling else "the data is damaged"
+    return telling[0].partition(": ")[2] or telling[0] if telling else "the data is damaged"
 
 
 def _read(data: bytes, name: FormatName, file: Path, max_pixels: int) -> Picture:
@@ -182,7 +183,9 @@ def _opened(
         try:
             return load(data, n=-1, **options), ()
         except pyvips.Error:  # pages of several sizes: a pyramid, or a thumbnail
-            return first, (Loss("frames", f"pages 2 to {pages} are of other sizes and left out"),)
+            return first, (
+                Loss("frames", f"pages 2 to {pages} are of other sizes, or damaged; left out"),
+            )
     primary = load(data, page=first.get("heif-primary"), **options)
     return primary, (Loss("frames", f"one of the {pages} pictures in the file is used"),)
 
@@ -205,14 +208,18 @@ def _metadata(data: bytes, name: FormatName, image: Image) -> tuple[Metadata, tu
     if name == "JPEG":
         resolution = containers.jpeg_resolution(data) or exif.resolution_in(meta.exif)
         meta = replace(meta, resolution=resolution, iptc=_blob(image, "iptc-data"))
+        meta = replace(meta, text=containers.jpeg_comments(data))
         losses = containers.jpeg_losses(data)
     elif name == "PNG":
         png = containers.png_facts(data)
         resolution = png.resolution or exif.resolution_in(png.exif)
         meta = replace(meta, text=png.text, xmp=png.xmp, exif=png.exif, resolution=resolution)
         losses = png.losses
+        if png.has_profile and not image.get_typeof("icc-profile-data"):
+            losses += (Loss("icc", "libpng finds the profile unsound; left out"),)
     elif name == "TIFF":
-        iptc = containers.iptc_of_tiff(_blob(image, "photoshop-data"), _blob(image, "iptc-data"))
+        resources, records = (exif.value_in(data, t) for t in (exif.PHOTOSHOP, exif.IPTC))
+        iptc = containers.iptc_of_tiff(resources, records)
         meta = replace(meta, exif=exif.from_tiff(data), iptc=iptc)
         meta = replace(meta, resolution=exif.resolution_in(data))
     else:
@@ -237,17 +244,14 @@ def _timing(image: Image) -> Metadata:
 
 
 _LAB = (8, 9, 10)
-_ASSOCIATED = 1
 
 
 def _in_rgb(image: Image, data: bytes, name: FormatName) -> tuple[Image, tuple[Loss, ...]]:
     """Grey or RGB of 8 or 16 bits, alpha straight; raises :class:`ValueError` for what can't be."""
-    if image.format not in ("uchar", "ushort"):
-        raise ValueError(f"its samples are {image.format}; save it with 8 or 16 bits per sample")
     if name == "TIFF" and exif.photometric_of_tiff(data) in _LAB:
         raise ValueError("its colours are Lab; convert it to RGB first")
-    if name == "TIFF" and image.hasalpha() and exif.extra_samples_of_tiff(data) == _ASSOCIATED:
-        image = _straight(image)
+    if image.format not in ("uchar", "ushort"):
+        raise ValueError(f"its samples are {image.format}; save it with 8 or 16 bits per sample")
     if image.interpretation == "cmyk":
         return _from_cmyk(image)
     if image.bands > 4 or image.interpretation not in ("b-w", "grey16", "srgb", "rgb16", "rgb"):
@@ -256,12 +260,6 @@ def _in_rgb(image: Image, data: bytes, name: FormatName) -> tuple[Image, tuple[L
             "a picture is grey or RGB, with or without alpha"
         )
     return image, ()
-
-
-def _straight(image: Image) -> Image:
-    """Colours no longer multiplied by alpha, as TIFF's associated alpha has them."""
-    straight = image.unpremultiply(max_alpha=255 if image.format == "uchar" else 65535)
-    return straight.rint().cast(image.format).copy(interpretation=image.interpretation)
 
 
 def _from_cmyk(image: Image) -> tuple[Image, tuple[Loss, ...]]:
@@ -317,20 +315,30 @@ def write_picture(
     left behind then.
     """
     form = format_of(file)
-    if file.exists() and not overwrite:
-        raise PictureError(f"{file} exists; allow overwriting, or name another file")
+    if not overwrite:
+        _expect_free(file)
     if strict:
         refuse_losses(picture, file)
     losses = picture.losses + losses_in(picture, file.suffix)
     try:
         data = _encoded(picture, form, options)
-    except pyvips.Error as error:
+    except (pyvips.Error, ValueError) as error:
         raise PictureError(f"{file} can't be written as {form.name}: {_reason(error)}") from error
     try:
         write_bytes(file, data, overwrite=overwrite)
     except SubpixelError as error:
         raise PictureError(str(error)) from error
     return losses
+
+
+def _expect_free(file: Path) -> None:
+    """Say so before the work is done rather than after it."""
+    try:
+        taken = file.exists()
+    except OSError as error:
+        raise PictureError(f"{file} can't be written: {error.strerror or error}") from error
+    if taken:
+        raise PictureError(f"{file} exists; allow overwriting, or name another file")
 
 
 def _encoded(picture: Picture, form: Format, options: EncodeOptions) -> bytes:
@@ -362,8 +370,10 @@ def _expect_sides(picture: Picture, form: Format) -> None:
 def _samples(picture: Picture, form: Format) -> Frames:
     """The frames that the format takes, in its depth, without alpha where it has none."""
     frames = picture.frames[: frames_kept(picture, form)]
-    if form.alpha == "none" and picture.has_alpha:
-        frames = _on_white(frames) if not is_opaque(picture) else frames[..., :-1]
+    if picture.has_alpha and form.name in ("JPEG", "AVIF") and is_opaque(picture):
+        frames = frames[..., :-1]  # AVIF's lossy alpha would be a little less than opaque
+    elif picture.has_alpha and form.alpha == "none":
+        frames = _on_white(frames)
     depth = min(form.depth, picture.bit_depth)
     samples = rounded(frames, np.dtype(np.uint8 if depth == 8 else np.uint16))
     return np.ascontiguousarray(_shifted(samples, depth) if 8 < depth < 16 else samples)
@@ -389,12 +399,12 @@ def _image(frames: Frames, picture: Picture, form: Format) -> Image:
 
 def _with_colour(image: Image, picture: Picture, form: Format) -> Image:
     """Profile and orientation set, or made true in the pixels where the format has no room."""
-    meta = picture.metadata
-    if meta.icc is not None:
+    meta, fate = picture.metadata, profile_fate(picture, form)
+    if fate in ("kept", "applied"):
         _set_blob(image, "icc-profile-data", meta.icc)
-        if not form.icc or (image.bands < 3 and not form.grey):
-            depth = 8 if image.format == "uchar" else 16
-            image = image.icc_transform("srgb", embedded=True, depth=depth)
+    if fate == "applied":
+        depth = 8 if image.format == "uchar" else 16
+        image = image.icc_transform("srgb", embedded=True, depth=depth)
     if form.name == "GIF" and meta.orientation != 1:
         return _upright(image, meta.orientation)
     image.set_type(pyvips.GValue.gint_type, "orientation", meta.orientation)
@@ -414,14 +424,14 @@ def _upright(image: Image, orientation: int) -> Image:
     return whole
 
 
-def _set_blob(image: Image, name: str, value: bytes) -> None:
+def _set_blob(image: Image, name: str, value: bytes | None) -> None:
     image.set_type(pyvips.GValue.blob_type, name, value)
 
 
 def _jpeg(image: Image, picture: Picture, block: bytes | None, options: EncodeOptions) -> bytes:
     quality = options.quality or 95
     chroma = "off" if quality >= 90 else "on"
-    data = image.jpegsave_buffer(keep="icc", Q=quality, subsample_mode=chroma, optimize_coding=True)
+    data = image.jpegsave_buffer(keep="icc", Q=quality, subsample_mode=chroma)
     return containers.jpeg_with(data, picture.metadata, block)
 
 
@@ -439,7 +449,7 @@ def _webp(image: Image, picture: Picture, block: bytes | None, options: EncodeOp
         Q=options.quality or 90,
         lossless=options.lossless,
         exact=options.lossless,
-        effort=4 if options.effort is None else min(options.effort, 6),
+        effort=2 if options.effort is None else min(options.effort, 6),
     )
     return data if block is None else containers.webp_with_exif(data, block)
 
@@ -448,23 +458,21 @@ def _tiff(image: Image, picture: Picture, block: bytes | None, options: EncodeOp
     meta = picture.metadata
     if meta.xmp is not None:
         _set_blob(image, "xmp-data", meta.xmp)
-    for name, value in containers.tiff_iptc(meta.iptc) if meta.iptc is not None else ():
-        _set_blob(image, name, value)
     data = image.tiffsave_buffer(
-        keep="icc:xmp:iptc:other",
+        keep="icc:xmp:other",
         compression=options.tiff_compression,
         predictor="horizontal",
+        level=2,
         resunit="inch",
-        bigtiff=_bytes(image) > _CLASSIC_TIFF,
+        bigtiff=needs_bigtiff(picture),
     )
     if meta.resolution is None:
         data = exif.without_resolution(data)
+    if meta.iptc is not None:
+        resources, records = containers.tiff_iptc(meta.iptc)
+        values = {exif.PHOTOSHOP: resources} | ({exif.IPTC: records} if records else {})
+        data = exif.with_values(data, values)
     return data if block is None else exif.into_tiff(data, block)
-
-
-def _bytes(image: Image) -> int:
-    sample = 1 if image.format == "uchar" else 2
-    return int(image.width * image.height * image.bands * sample)
 
 
 def _avif(image: Image, picture: Picture, block: bytes | None, options: EncodeOptions) -> bytes:
@@ -475,7 +483,7 @@ def _avif(image: Image, picture: Picture, block: bytes | None, options: EncodeOp
         lossless=options.lossless,
         bitdepth=min(picture.bit_depth, 12),
         subsample_mode="off",
-        effort=4 if options.effort is None else options.effort,
+        effort=1 if options.effort is None else options.effort,
     )
     return data if block is None else containers.avif_with_exif(data, block)
 

@@ -121,10 +121,9 @@ def rounded(samples: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     if samples.dtype == dtype:
         return samples
     if samples.dtype == np.uint16 and dtype == np.uint8:
-        return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
+        return np.asarray(((samples.astype(np.uint32) + 128) // 257).astype(np.uint8))
     scale = np.float32(FULL_SCALE[dtype] / FULL_SCALE[samples.dtype])
     if dtype == np.float32:
         return np.asarray(samples.astype(np.float32) * scale)
-    return np.floor(samples.clip(0, FULL_SCALE[samples.dtype]) * scale + np.float32(0.5)).astype(
-        dtype
-    )
+    clipped = samples.clip(0, FULL_SCALE[samples.dtype])
+    return np.asarray(np.floor(clipped * scale + np.float32(0.5)).astype(dtype))

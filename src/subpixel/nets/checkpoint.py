@@ -44,7 +44,7 @@ class Architecture:
     signature: frozenset[str]
     """State-dict keys that tell this architecture from the others."""
     build: Callable[[Weights], tuple[nn.Module, int]]
-    """Weights → an empty network that fits them, and its scale."""
+    """Weights → the network of their size, and its scale; nothing is filled in yet."""
 
 
 def load_checkpoint(file: Path) -> Checkpoint:
@@ -64,7 +64,7 @@ def _checkpoint(file: Path) -> Checkpoint:
     data = _read(file)
     weights = _state_dict(_unpack(file.suffix.lower(), data))
     architecture = _recognise(weights)
-    with torch.random.fork_rng(devices=[]):  # the initial weights are drawn, then replaced
+    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
         module, scale = architecture.build(weights)
     _fill(module, weights, architecture.name)
     spec = ModelSpec(
@@ -123,7 +123,8 @@ def _safetensors(data: bytes) -> object:
     try:
         return safetensors.torch.load(data)
     except Exception as error:  # SafetensorError, and KeyError for a dtype that torch lacks
-        raise CheckpointError(f"is no readable safetensors file: {error}") from error
+        said = " ".join(str(error).split())
+        raise CheckpointError(f"is no readable safetensors file: {said}") from error
 
 
 def _state_dict(found: object) -> Weights:
@@ -133,10 +134,21 @@ def _state_dict(found: object) -> Weights:
     for key in _NESTS:
         if isinstance(found.get(key), Mapping):
             return _state_dict(found[key])
-    weights = {str(key): value for key, value in found.items() if isinstance(value, Tensor)}
+    weights = {str(key): value for key, value in found.items() if _is_weight(value)}
     if weights and all(key.startswith("module.") for key in weights):
         weights = {key.removeprefix("module."): value for key, value in weights.items()}
     return weights
+
+
+def _is_weight(value: object) -> bool:
+    """Whether it is a dense tensor of floating point, with all the data that its shape claims."""
+    return (
+        isinstance(value, Tensor)
+        and value.is_floating_point()
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+        and value.untyped_storage().nbytes() >= value.numel() * value.element_size()
+    )
 
 
 def _recognise(weights: Weights) -> Architecture:
@@ -146,7 +158,7 @@ def _recognise(weights: Weights) -> Architecture:
     known = ", ".join(architecture.name for architecture in ARCHITECTURES)
     found = ", ".join(list(weights)[:4]) + (", …" if len(weights) > 4 else "")
     raise CheckpointError(
-        f"holds no network that subpixel knows ({known}); its keys: {found or 'none with a tensor'}"
+        f"holds no network that subpixel knows ({known}); its weights: {found or 'none'}"
     )
 
 
@@ -212,7 +224,7 @@ def _fill(module: nn.Module, weights: Weights, architecture: str) -> None:
     ]
     if faults:
         raise CheckpointError(f"looks like {architecture}, but {_first_few(faults)}")
-    module.load_state_dict(weights)
+    module.load_state_dict({key: weight.float() for key, weight in weights.items()}, assign=True)
 
 
 def _finite(weight: Tensor) -> bool:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import onnx
 import torch
@@ -21,6 +21,7 @@ from subpixel.graph.receptive import halo
 from subpixel.spec import ModelSpec
 
 Exporter = Literal["dynamo", "trace", "script"]
+EXPORTERS: tuple[Exporter, ...] = get_args(Exporter)
 
 DEFAULT_OPSET = 18
 """What the dynamo exporter writes without converting, what every exporter reaches, and what
@@ -83,20 +84,18 @@ def export_module(
 
 
 def _choose(exporter: Exporter | None, opset: int) -> Exporter:
-    able: list[Exporter] = [name for name in _EXPORTERS if opset in reach(name)]
+    able = _able(opset)
     if exporter in able or (exporter is None and able):
         return exporter or able[0]
-    reaches = "; ".join(f"{name} writes {_span(reach(name))}" for name in _EXPORTERS)
-    advice = f"use {' or '.join(able)} for it" if able else "ask for one of these"
-    who = f"the {exporter} exporter" if exporter else "no exporter"
-    raise ExportError(f"{who} writes opset {opset} ({reaches}): {advice}")
+    reaches = ", ".join(f"{name} {reach(name)[0]} to {reach(name)[-1]}" for name in EXPORTERS)
+    advice = f"use {' or '.join(able)}" if able else "ask for one of these"
+    raise ExportError(
+        f"opset {opset} is out of reach of {exporter or 'every exporter'} ({reaches}); {advice}"
+    )
 
 
-_EXPORTERS: tuple[Exporter, ...] = ("dynamo", "trace", "script")
-
-
-def _span(opsets: range) -> str:
-    return f"{opsets[0]} to {opsets[-1]}"
+def _able(opset: int, but: Exporter | None = None) -> list[Exporter]:
+    return [name for name in EXPORTERS if opset in reach(name) and name != but]
 
 
 def _export(module: nn.Module, example: Tensor, exporter: Exporter, opset: int) -> onnx.ModelProto:
@@ -106,9 +105,9 @@ def _export(module: nn.Module, example: Tensor, exporter: Exporter, opset: int) 
                 return _dynamo(module, example, opset)
             return _torchscript(module, example, opset, scripted=exporter == "script")
     except Exception as error:  # exporters raise whatever their passes happen to raise
-        others = " or ".join(n for n in _EXPORTERS if n != exporter and opset in reach(n))
+        others = " or ".join(_able(opset, but=exporter))
         raise ExportError(
-            f"the {exporter} exporter failed on this network: {_one_line(error)}"
+            f"the exporter {exporter} failed on this network: {_one_line(error)}"
             + (f"; try the exporter {others}" if others else "")
         ) from error
 
@@ -154,11 +153,11 @@ def _expect_opset(model: onnx.ModelProto, exporter: Exporter, opset: int) -> Non
     """Refuse a file that kept another opset: dynamo's converter leaves a graph it can't convert."""
     written = {entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")}
     if written != {opset}:
-        others = " or ".join(n for n in _EXPORTERS if n != exporter and opset in reach(n))
+        others = " or ".join(_able(opset, but=exporter))
         raise ExportError(
-            f"the {exporter} exporter could not bring this network to opset {opset}, its file is "
+            f"the exporter {exporter} could not bring this network to opset {opset}, its file is "
             f"at {', '.join(map(str, sorted(written)))}; use "
-            + (f"--exporter {others}" if others else f"opset {DEFAULT_OPSET}")
+            + (f"the exporter {others}" if others else f"opset {DEFAULT_OPSET}")
         )
 
 
@@ -171,7 +170,7 @@ def _expect_free_axes(model: onnx.ModelProto, exporter: Exporter) -> None:
     ]
     if fixed:
         raise ExportError(
-            f"the {exporter} exporter fixed {', '.join(fixed)}: the network's code turns a size "
+            f"the exporter {exporter} fixed {', '.join(fixed)}: the network's code turns a size "
             "into a number; keep sizes symbolic there, or try another exporter"
         )
 

@@ -92,20 +92,21 @@ def _impulses(case: Case, channels: int, index: int) -> Pixels:
     shape = (channels, case.height, case.width)
     hit = _random(case, channels, index).random(shape) < IMPULSE_SHARE
     hit[:, case.height // 2, case.width // 2] = True
-    return (hit != bool(index % 2)).astype(np.float32)
+    picture: Pixels = (hit != bool(index % 2)).astype(np.float32)
+    return picture
 
 
 def _photo(case: Case, channels: int, index: int) -> Pixels:
     """The middle of the photograph, mirrored at its edges as often as needed; later ones moved."""
     with resources.as_file(resources.files(__package__) / "photo.jpg") as file:
-        rgb = read_picture(file).frames[0] / np.float32(255)
+        rgb: Pixels = read_picture(file).frames[0] / np.float32(255)
     rows, columns = (
         _mirrored((side - wanted) // 2 + 16 * index, wanted, side)
         for side, wanted in zip(rgb.shape[:2], (case.height, case.width), strict=True)
     )
     crop = rgb[np.ix_(rows, columns)]
-    planes: Pixels = crop if channels == 3 else luma(crop)[..., None]
-    return planes.transpose(2, 0, 1)
+    planes: Pixels = (crop if channels == 3 else luma(crop)[..., None]).transpose(2, 0, 1)
+    return planes
 
 
 def _mirrored(start: int, count: int, size: int) -> Sequence[int]:

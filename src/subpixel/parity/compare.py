@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from subpixel.parity.cases import Case, pixels
 from subpixel.runtime.op import NetOp, Pixels
@@ -158,11 +159,10 @@ def _incomparable(expected: Pixels, found: Pixels) -> str | None:
 
 
 def _measured(case: Case, expected: Pixels, found: Pixels, tolerance: Tolerance) -> CaseResult:
-    reference, candidate = expected.astype(np.float64), found.astype(np.float64)
-    error = np.abs(candidate - reference)
-    codes = np.abs(_codes(candidate) - _codes(reference))
+    error = np.abs(found - expected)
+    codes = np.abs(_codes(found) - _codes(expected))
     max_codes, psnr = int(codes.max()), _psnr(error)
-    close = _close(error, reference, tolerance)
+    close = _close(error, expected, tolerance)
     reason = _objection(close, max_codes, psnr, tolerance)
     return CaseResult(
         case,
@@ -171,7 +171,7 @@ def _measured(case: Case, expected: Pixels, found: Pixels, tolerance: Tolerance)
         shape=expected.shape,
         candidate_shape=found.shape,
         max_abs=float(error.max()),
-        max_rel=_max_rel(error, reference),
+        max_rel=_max_rel(error, expected),
         max_codes=max_codes,
         differing_codes=int(np.count_nonzero(codes)),
         codes=codes.size,
@@ -180,24 +180,23 @@ def _measured(case: Case, expected: Pixels, found: Pixels, tolerance: Tolerance)
     )
 
 
-Values = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
+def _codes(values: Pixels) -> NDArray[np.int16]:
+    scaled = np.clip(values, 0.0, 1.0) * np.float32(CODES)
+    return (scaled + np.float32(0.5)).astype(np.int16)
 
 
-def _codes(values: Values) -> Values:
-    return np.floor(np.clip(values, 0.0, 1.0) * CODES + 0.5)
-
-
-def _psnr(error: Values) -> float:
-    square = float(np.mean(error**2))
+def _psnr(error: Pixels) -> float:
+    square = float(np.mean(np.square(error, dtype=np.float64)))
     return -10.0 * math.log10(square) if square else math.inf
 
 
-def _max_rel(error: Values, reference: Values) -> float:
-    large = np.abs(reference) >= 1 / CODES
-    return float(np.max(error[large] / np.abs(reference[large]), initial=0.0))
+def _max_rel(error: Pixels, reference: Pixels) -> float:
+    size = np.abs(reference)
+    relative = np.divide(error, size, out=np.zeros_like(error), where=size >= 1 / CODES)
+    return float(relative.max())
 
 
-def _close(error: Values, reference: Values, tolerance: Tolerance) -> bool | None:
+def _close(error: Pixels, reference: Pixels, tolerance: Tolerance) -> bool | None:
     if tolerance.rtol is None:
         return None
     return bool(np.all(error <= tolerance.atol + tolerance.rtol * np.abs(reference)))

@@ -8,13 +8,13 @@ from typing import Literal
 import onnx
 from torch import nn
 
-from subpixel.errors import ExportError, UsageError
+from subpixel.errors import SubpixelError
 from subpixel.graph.check import CheckReport, check_model
 from subpixel.graph.half import to_fp16
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.receptive import halo
 from subpixel.graph.wrap import rgb_from_luma
-from subpixel.media.atomic import write_atomically
+from subpixel.media.atomic import write_bytes
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.nets.export import Exported, Exporter, export_module
 from subpixel.nets.luma import RgbFromLuma
@@ -90,30 +90,24 @@ def release_module(
     Only a file that passes everything appears at ``out``, in one move. With ``keep_failed`` one
     that fails is kept beside it as ``<out's stem>.failed.onnx``.
 
-    Raises :class:`~subpixel.errors.UsageError` when ``out`` exists and may not be overwritten,
-    :class:`~subpixel.errors.ExportError` when no file could be made at all, or written.
+    Raises :class:`~subpixel.errors.ExportError` when no file could be made at all, and
+    :class:`~subpixel.errors.SubpixelError` when it can't be written: ``out`` exists and may not
+    be overwritten, for example.
     """
-    if out.exists() and not overwrite:
-        raise UsageError(f"{out} exists; allow overwriting, or name another file")
+    if out.exists() and not overwrite:  # said now, not after the work
+        raise SubpixelError(f"{out} exists; allow overwriting, or name another file")
     exported = export_module(module, spec, exporter=exporter, opset=opset)
     model, spec = _finished(exported, interface, precision)
     data = model.SerializeToString()
     check = check_model(model, spec)
     parity = _against_pytorch(module, exported.spec, data, spec) if check else None
-    path = kept = None
-    if check and parity:
-        path = _written(out, data, overwrite=overwrite)
-    elif keep_failed:
-        kept = _written(out.with_suffix(".failed.onnx"), data, overwrite=True)
+    path = out if check and parity else None
+    kept = out.with_suffix(".failed.onnx") if keep_failed and not path else None
+    if path:
+        write_bytes(path, data, overwrite=overwrite)
+    if kept:
+        write_bytes(kept, data, overwrite=True)
     return ReleaseReport(spec, exported.exporter, exported.opset, check, parity, path, kept)
-
-
-def _written(file: Path, data: bytes, *, overwrite: bool) -> Path:
-    try:
-        write_atomically(file, data, overwrite=overwrite)
-    except OSError as error:
-        raise ExportError(f"{file}: can't be written: {error.strerror or error}") from error
-    return file
 
 
 def _finished(

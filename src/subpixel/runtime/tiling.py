@@ -83,7 +83,7 @@ def _axis(
     if step < 1:
         raise UsageError(
             f"a tile of {tile} pixels can't hold this network's halo of {halo} on each side "
-            f"(sizes in multiples of {multiple}); use at least {_least_tile(halo, multiple)}"
+            f"(sizes in multiples of {multiple}); use at least {least_tile(halo, multiple)}"
         )
     starts = [*range(0, padded - size, step), padded - size]
     cuts = [0, *(start + halo for start in starts[1:]), length]
@@ -94,7 +94,8 @@ def _axis(
     ], padded
 
 
-def _least_tile(halo: int, multiple: int) -> int:
+def least_tile(halo: int, multiple: int) -> int:
+    """The smallest tile, in input pixels, that keeps anything between its halos."""
     return -(-(2 * halo + multiple) // multiple) * multiple
 
 

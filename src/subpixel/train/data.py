@@ -64,6 +64,11 @@ def batch(pairs: Sequence[Pair], size: int, crop: int, seed: int, step: int) -> 
     The random numbers depend on ``seed`` and ``step`` alone, so a resumed run sees the batches
     that an unbroken one would have seen.
     """
+    if smallest := [pair for pair in pairs if min(pair.low.shape) < crop]:
+        raise UsageError(
+            f"{len(smallest)} of {len(pairs)} pictures are smaller than a crop of {crop} low-"
+            f"resolution pixels (the smallest is {min(min(p.low.shape) for p in smallest)})"
+        )
     random = np.random.default_rng((seed, step))
     chosen = [pairs[i] for i in random.integers(len(pairs), size=size)]
     crops = [_crop(pair, crop, random) for pair in chosen]

@@ -1,0 +1,164 @@
+"""The other verbs, as a user types them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+
+from subpixel.cli.main import VERBS, run
+from subpixel.nets.compact import CompactNet
+from subpixel.zoo.manifest import bundled, find
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("net") / "net.safetensors"
+    torch.manual_seed(0)
+    safetensors.torch.save_file(CompactNet(2, channels=4, depth=1).state_dict(), file)
+    return file
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([verb, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"Usage: subpixel {verb}")
+
+
+def test_an_unknown_verb_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["enlarge"]) == 2
+    assert "No such command" in capsys.readouterr().err
+
+
+def test_export_then_verify(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "net.onnx"
+    assert run(["export", str(checkpoint), "-o", str(out)]) == 0
+    assert f"wrote     {out}" in capsys.readouterr().out
+    assert run(["verify", str(out), "--against", str(checkpoint), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["passed"] is True
+    assert report["provider"] == "CPUExecutionProvider"
+    assert {result["case"]["content"] for result in report["results"]} >= {"noise", "photo"}
+
+
+def test_verify_fails_on_another_network(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other.safetensors"
+    torch.manual_seed(1)
+    safetensors.torch.save_file(CompactNet(2, channels=4, depth=1).state_dict(), other)
+    out = tmp_path / "net.onnx"
+    assert run(["export", str(checkpoint), "-o", str(out)]) == 0
+    assert run(["verify", str(out), "--against", str(other)]) == 1
+    assert "code values differ" in capsys.readouterr().out
+
+
+def test_export_refuses_what_no_exporter_writes(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["export", str(checkpoint), "-o", str(tmp_path / "net.onnx")]
+    assert run([*arguments, "--exporter", "dynamo", "--opset", "10"]) == 1
+    assert "--exporter" in capsys.readouterr().err or not list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir())
+
+
+def test_info_of_a_bundled_network(capsys: pytest.CaptureFixture[str]) -> None:
+    row = find("compact", 3)
+    assert run(["info", str(row.path), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["facts"] == "written in the file"
+    assert (facts["scale"], facts["halo"], facts["interface"]) == (3, 11, "rgb")
+    assert facts["parameters"] == row.parameters
+    assert round(facts["multiply_adds_per_pixel"]) == row.multiply_adds
+
+
+def test_models_lists_what_is_bundled(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["models", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [(row["name"], row["scale"]) for row in listed] == [
+        (row.name, row.scale) for row in bundled()
+    ]
+    assert all(Path(row["path"]).is_file() for row in listed)
+    assert run(["models"]) == 0
+    assert "compact" in capsys.readouterr().out
+
+
+def test_doctor_runs_a_network_on_the_processor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    states = {state["device"]: state for state in found["devices"]}
+    assert states["cpu"]["works"] is True
+    assert all(state["works"] or state["detail"] for state in found["devices"])
+    assert found["packages"]["onnxruntime"]
+
+
+def test_compare_makes_a_sheet(tmp_path: Path) -> None:
+    small = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(small).save(tmp_path / "a.png")
+    Image.fromarray(small.repeat(3, 0).repeat(3, 1)).save(tmp_path / "b.png")
+    arguments = ["compare", str(tmp_path / "a.png"), str(tmp_path / "b.png")]
+    sheet = tmp_path / "sheet.png"
+    assert run([*arguments, "-o", str(sheet)]) == 0
+    with Image.open(sheet) as image:
+        assert image.width > 900
+    assert run([*arguments, "-o", str(sheet)]) == 1, "the sheet exists"
+    assert run([*arguments, "-o", str(sheet), "--overwrite", "--spot", "170", "0", "20"]) == 2
+
+
+def test_evaluate_prints_the_mean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (30, 36, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    assert run(["evaluate", "--data", str(tmp_path), "--scale", "3", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["psnr"] == found["scores"][0]["psnr"]
+
+
+def _imported(program: str) -> set[str]:
+    code = f"import sys; {program}; print(*sorted({{m.partition('.')[0] for m in sys.modules}}))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return set(result.stdout.split())
+
+
+HEAVY = {"torch", "onnx", "onnxruntime", "onnxscript", "pyvips", "PIL", "rich"}
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import subpixel",
+        "from subpixel.cli.main import run; assert run(['--version']) == 0",
+        "from subpixel.cli.main import run; assert run(['--help']) == 0",
+    ],
+)
+def test_importing_and_help_load_nothing_heavy(program: str) -> None:
+    assert not HEAVY & _imported(program)
+
+
+def test_upscaling_loads_neither_torch_nor_onnx(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    program = f"from subpixel.cli.main import run; assert run(['upscale', {str(tmp_path / 'a.png')!r}]) == 0"
+    assert not (HEAVY - {"onnxruntime", "pyvips"}) & _imported(program)
+
+
+def test_a_verb_without_its_extra_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in [
+        name
+        for name in sys.modules
+        if name.startswith(("subpixel.nets", "subpixel.cli.export", "subpixel.parity"))
+    ]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "safetensors", None)
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    assert run(["export", "x.pth", "-o", "x.onnx"]) == 1
+    assert "pip install 'subpixel[torch]'" in capsys.readouterr().err

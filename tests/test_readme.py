@@ -1,0 +1,67 @@
+"""Every code block of the README is run as it stands, in a folder like a reader's."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files that the README's commands speak of."""
+    folder = tmp_path_factory.mktemp("reader")
+    photo = REPOSITORY / "src" / "subpixel" / "parity" / "photo.jpg"
+    shutil.copy(photo, folder / "photo.jpg")
+    shutil.copy(REPOSITORY / "weights" / "compact-x3.safetensors", folder / "network.safetensors")
+    (folder / "holiday" / "beach").mkdir(parents=True)
+    shutil.copy(photo, folder / "holiday" / "beach" / "sea.jpg")
+    (folder / "photographs").mkdir()
+    for index in range(3):
+        noise = np.random.default_rng(index).integers(0, 256, (96, 120, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / "photographs" / f"{index}.png")
+    return folder
+
+
+def _environment() -> dict[str, str]:
+    """`subpixel` on the PATH is the one of the interpreter that runs the tests."""
+    scripts = str(Path(sys.executable).parent)
+    return os.environ | {"PATH": scripts + os.pathsep + os.environ["PATH"]}
+
+
+def test_there_are_blocks() -> None:
+    assert {language for language, _ in BLOCKS} == {"sh", "python"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the blocks are written for a POSIX shell")
+@pytest.mark.parametrize("block", [body for language, body in BLOCKS if language == "sh"])
+def test_shell_blocks(folder: Path, block: str) -> None:
+    if block.startswith("make "):
+        # these run this very test; that make knows them is what can be tested here
+        subprocess.run(["make", "--dry-run", *re.findall(r"make (\S+)", block)], cwd=REPOSITORY, check=True, capture_output=True)
+        return
+    subprocess.run(["sh", "-e", "-c", block], cwd=folder, env=_environment(), check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("block", [body for language, body in BLOCKS if language == "python"])
+def test_python_blocks(folder: Path, block: str) -> None:
+    subprocess.run([sys.executable, "-W", "error", "-c", block], cwd=folder, check=True)
+
+
+def test_links_lead_somewhere() -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", README)
+    assert targets
+    assert [target for target in targets if not (REPOSITORY / target).exists()] == []
+
+
+def test_the_first_picture_comes_early() -> None:
+    assert any("![" in line for line in README.splitlines()[:30])

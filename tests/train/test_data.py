@@ -1,0 +1,61 @@
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from subpixel.colour import luma
+from subpixel.errors import UsageError
+from subpixel.resample import imresize
+from subpixel.train.data import batch, load_pairs
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    for index in range(20):
+        noise = np.random.default_rng(index).integers(0, 256, (49, 64, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(tmp_path / f"{index:02}.png")
+    return tmp_path
+
+
+def test_pairs_are_made_as_the_benchmarks_make_theirs(photographs: Path) -> None:
+    train, held_out = load_pairs(photographs, 3, shrinks=[Fraction(1)])
+    assert (len(train), len(held_out)) == (19, 1)
+    rgb = np.asarray(Image.open(photographs / "19.png"))[:48, :63]
+    (pair,) = held_out
+    np.testing.assert_allclose(pair.high, luma(rgb) / 255, atol=1e-6)
+    np.testing.assert_allclose(pair.low, luma(imresize(rgb, Fraction(1, 3))) / 255, atol=1e-6)
+
+
+def test_smaller_copies_are_trained_on_too(photographs: Path) -> None:
+    train, held_out = load_pairs(photographs, 2)
+    assert (len(train), len(held_out)) == (57, 1)
+
+
+def test_crops_of_both_sizes_show_the_same_spot(photographs: Path) -> None:
+    train, _ = load_pairs(photographs, 2)
+    low, high = batch(train, size=16, crop=8, seed=0, step=0)
+    assert (low.shape, high.shape) == ((16, 1, 8, 8), (16, 1, 16, 16))
+    means = high.reshape(16, 8, 2, 8, 2).mean(axis=(2, 4)).reshape(16, 8, 8)
+    for small, mean in zip(low[:, 0], means, strict=True):
+        assert np.corrcoef(small.ravel(), mean.ravel())[0, 1] > 0.8
+
+
+def test_a_batch_depends_on_seed_and_step_alone(photographs: Path) -> None:
+    train, _ = load_pairs(photographs, 2)
+    first, again = (batch(train, 4, 8, seed=1, step=7)[0] for _ in range(2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, batch(train, 4, 8, seed=1, step=8)[0])
+    assert not np.array_equal(first, batch(train, 4, 8, seed=2, step=7)[0])
+
+
+def test_no_pictures_no_training(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds 0 pictures"):
+        load_pairs(tmp_path, 2)
+
+
+def test_pictures_smaller_than_a_crop_are_refused(photographs: Path) -> None:
+    train, _ = load_pairs(photographs, 2)
+    with pytest.raises(UsageError, match="crop"):
+        batch(train, 4, 33, seed=0, step=0)

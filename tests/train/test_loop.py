@@ -1,0 +1,89 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from subpixel.nets.compact import CompactNet
+from subpixel.train.data import Pair
+from subpixel.train.loop import Progress, learning_rate, lend, train
+from subpixel.train.presets import PRESETS, Preset
+
+PRESET = Preset(channels=4, depth=1, steps=30, finetune=10, batch=4, crop=8)
+
+
+@pytest.fixture(scope="module")
+def pairs() -> tuple[list[Pair], list[Pair]]:
+    """Stripes: nearest neighbour, where an untrained network starts, is easily beaten on them."""
+    x = np.arange(64)
+    high = np.broadcast_to((np.sin(x / 3) + 1) / 2, (64, 64)).astype(np.float32)
+    low = high.reshape(32, 2, 32, 2).mean(axis=(1, 3))
+    return [Pair(low, high)] * 4, [Pair(low, high)]
+
+
+class Killed(Exception):
+    """Stands for SIGKILL: the loop ends between two steps, with nothing tidied up."""
+
+
+def test_training_learns(pairs: tuple[list[Pair], list[Pair]], tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    short, longer = (replace(PRESET, steps=steps, finetune=0) for steps in (1, 300))
+    train(short, 2, pairs, tmp_path / "short.state", report=seen.append)
+    train(longer, 2, pairs, tmp_path / "long.state", report=seen.append)
+    assert seen[-1].psnr > seen[0].psnr + 3
+    assert (seen[-1].step, seen[-1].steps, seen[-1].seconds_left) == (300, 300, 0)
+
+
+def test_a_killed_run_resumes_to_the_same_weights(
+    pairs: tuple[list[Pair], list[Pair]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every step saved, killed at the thirteenth, taken up again: the weights of an unbroken run."""
+    unbroken = train(PRESET, 2, pairs, tmp_path / "unbroken.state")
+
+    monkeypatch.setattr("subpixel.train.loop.SAVE_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("subpixel.train.loop.REPORT_EVERY_STEPS", 13)
+
+    def kill(progress: Progress) -> None:
+        raise Killed
+
+    with pytest.raises(Killed):
+        train(PRESET, 2, pairs, tmp_path / "broken.state", report=kill)
+    resumed = train(PRESET, 2, pairs, tmp_path / "broken.state")
+    for key, value in unbroken.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[key], value)
+
+
+def test_the_seed_decides(pairs: tuple[list[Pair], list[Pair]], tmp_path: Path) -> None:
+    nets = [
+        train(PRESET, 2, pairs, tmp_path / f"{name}.state", seed=seed).state_dict()
+        for name, seed in (("a", 0), ("b", 0), ("c", 1))
+    ]
+    first, again, other = (net["head.weight"] for net in nets)
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_the_rate_rises_and_falls_to_nothing() -> None:
+    preset = PRESETS["compact"]
+    rates = [learning_rate(preset, step) for step in range(0, preset.steps + preset.finetune, 50)]
+    peak = rates.index(max(rates))
+    assert rates[0] < rates[peak] / 50
+    assert rates[peak] == pytest.approx(preset.rate, rel=0.01)
+    assert rates[-1] < preset.rate / 1000
+    assert sorted(rates[peak:], reverse=True) == rates[peak:]
+
+
+def test_another_scale_lends_all_but_the_last_layer() -> None:
+    source, target = CompactNet(3, 4, 2), CompactNet(2, 4, 2)
+    tail = target.tail.weight.clone()
+    lend(source, target)
+    assert torch.equal(source.head.weight, target.head.weight)
+    assert torch.equal(tail, target.tail.weight)
+
+
+def test_presets_are_within_the_cost_of_a_compact_network() -> None:
+    preset = PRESETS["compact"]
+    for scale in (2, 3, 4):
+        weights = sum(p.numel() for p in CompactNet(scale, preset.channels, preset.depth).parameters() if p.ndim == 4)
+        assert 10_000 <= weights <= 25_000

@@ -1,0 +1,57 @@
+import re
+from pathlib import Path
+
+import onnx
+import pytest
+
+from subpixel.errors import NetworkError, UsageError
+from subpixel.graph.check import check_model
+from subpixel.graph.metadata import read_spec
+from subpixel.measure.evaluate import evaluate
+from subpixel.upscaler import Upscaler
+from subpixel.zoo.manifest import FOLDER, Bundled, bundled, find, verified_bytes
+
+rows = pytest.mark.parametrize("row", bundled(), ids=lambda row: f"{row.name}-x{row.scale}")
+
+
+def test_there_is_one_for_every_scale() -> None:
+    assert [(row.name, row.scale) for row in bundled()] == [("compact", s) for s in (2, 3, 4)]
+    assert {row.file for row in bundled()} == {p.name for p in FOLDER.glob("*.onnx")}
+
+
+@rows
+def test_the_file_is_what_the_manifest_says(row: Bundled) -> None:
+    model = onnx.load_from_string(verified_bytes(row))
+    spec = read_spec(model)
+    assert spec is not None
+    assert check_model(model, spec)
+    assert (spec.name, spec.scale, spec.licence) == (row.name, row.scale, row.licence)
+    assert row.path.stat().st_size < 200_000
+
+
+@rows
+def test_it_is_within_the_cost_of_a_compact_network(row: Bundled) -> None:
+    assert 10_000 <= row.multiply_adds <= 25_000
+
+
+@rows
+@pytest.mark.parametrize("benchmark", ["Set5", "Set14"])
+def test_the_figures_are_measured(shared_data: Path, row: Bundled, benchmark: str) -> None:
+    """The manifest's PSNR, once more, and clearly above bicubic."""
+    found = evaluate(Upscaler(row.path), shared_data / "bench" / benchmark, row.scale)
+    assert found.psnr == pytest.approx(row.psnr[benchmark], abs=0.01)
+    assert found.bicubic_psnr == pytest.approx(row.bicubic_psnr[benchmark], abs=0.01)
+    assert found.psnr > found.bicubic_psnr + (1.5 if row.scale == 3 else 1.0)
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = find("compact", 3)
+    (tmp_path / row.file).write_bytes(row.path.read_bytes()[:-1])
+    monkeypatch.setattr("subpixel.zoo.manifest.FOLDER", tmp_path)
+    with pytest.raises(NetworkError, match="is damaged: its sha256"):
+        verified_bytes(row)
+
+
+def test_the_message_lists_what_there_is() -> None:
+    with pytest.raises(UsageError, match=re.escape("it has 2, 3, 4")):
+        find("compact", 7)
