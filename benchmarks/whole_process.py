@@ -1,4 +1,4 @@
-"""Whole processes side by side: `subpixel upscale`, the reference's script, and what they consist of.
+"""Whole processes side by side: `subpixel upscale` and the reference's script.
 
     python benchmarks/whole_process.py --weights superres_epoch100-44c6958e.pth --photo cat.jpg
 
@@ -40,7 +40,8 @@ session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProv
 upscale(session, sys.argv[2])
 """
 
-WHOLE = """
+WHOLE = (
+    """
 import numpy as np, onnx, onnxruntime, sys, torch, warnings
 from subpixel.nets.superresolution import SuperResolutionNet
 warnings.simplefilter("ignore")
@@ -58,7 +59,9 @@ session = onnxruntime.InferenceSession("whole.onnx", providers=["CPUExecutionPro
 (found,) = session.run(None, {"input": x.numpy()})
 np.testing.assert_allclose(expected.detach().numpy(), found, rtol=1e-3, atol=1e-5)
 sys.argv = ["", "whole.onnx", sys.argv[2]]
-""" + PICTURE
+"""
+    + PICTURE
+)
 
 
 def main() -> None:

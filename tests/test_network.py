@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from networks import classifier, sub_pixel_network
 
+from networks import classifier, sub_pixel_network
 from subpixel.errors import NetworkError, UsageError
 from subpixel.network import describe, open_network
 from subpixel.spec import ModelSpec

@@ -32,12 +32,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _environment() -> dict[str, str]:
-    """`subpixel` on the PATH is the one of the interpreter that runs the tests."""
-    scripts = str(Path(sys.executable).parent)
-    return os.environ | {"PATH": scripts + os.pathsep + os.environ["PATH"]}
-
-
 def test_there_are_blocks() -> None:
     assert {language for language, _ in BLOCKS} == {"sh", "python"}
 
@@ -45,11 +39,21 @@ def test_there_are_blocks() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="the blocks are written for a POSIX shell")
 @pytest.mark.parametrize("block", [body for language, body in BLOCKS if language == "sh"])
 def test_shell_blocks(folder: Path, block: str) -> None:
-    if block.startswith("make "):
-        # these run this very test; that make knows them is what can be tested here
-        subprocess.run(["make", "--dry-run", *re.findall(r"make (\S+)", block)], cwd=REPOSITORY, check=True, capture_output=True)
-        return
-    subprocess.run(["sh", "-e", "-c", block], cwd=folder, env=_environment(), check=True, capture_output=True)
+    targets = re.findall(r"^make (\S+)$", block, flags=re.MULTILINE)
+    if targets:  # `make test` runs this very test: here, that make knows what to do
+        _run(["make", "--dry-run", *targets], REPOSITORY)
+    else:
+        _run(["sh", "-e", "-c", block], folder)
+
+
+def _run(command: list[str], folder: Path) -> None:
+    """``subpixel`` on the PATH is that of the interpreter that runs the tests."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"PATH": path}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("block", [body for language, body in BLOCKS if language == "python"])

@@ -5,9 +5,9 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import sub_pixel_network
 from PIL import Image
 
+from networks import sub_pixel_network
 from subpixel import Upscaler, upscale
 from subpixel.errors import UsageError
 from subpixel.media.picture import Metadata, Picture

@@ -31,7 +31,8 @@ CHROMA_TO_RGB = np.array(
 
 def luma(rgb: NDArray[Any]) -> NDArray[Any]:
     """Full-range Y of ``(..., 3)`` RGB, in the range of the input; floating point."""
-    return rgb @ np.array(LUMA_WEIGHTS, dtype=np.result_type(rgb.dtype, np.float32))
+    weights = np.array(LUMA_WEIGHTS, dtype=np.result_type(rgb.dtype, np.float32))
+    return np.asarray(rgb @ weights)
 
 
 def studio_luma(rgb: NDArray[Any]) -> NDArray[np.float64]:

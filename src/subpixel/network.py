@@ -84,7 +84,7 @@ def _wrapped(data: bytes, scale: int) -> bytes:
 
     from subpixel.graph.wrap import rgb_from_luma
 
-    return rgb_from_luma(onnx.load_from_string(data), scale).SerializeToString()
+    return bytes(rgb_from_luma(onnx.load_from_string(data), scale).SerializeToString())
 
 
 def _stranger(session: Session, name: str, data: bytes) -> ModelSpec:

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from networks import classifier, sub_pixel_network
 from PIL import Image
 
+from networks import classifier, sub_pixel_network
 from subpixel.cli.main import run
 
 

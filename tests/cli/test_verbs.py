@@ -145,7 +145,8 @@ def test_importing_and_help_load_nothing_heavy(program: str) -> None:
 
 def test_upscaling_loads_neither_torch_nor_onnx(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
-    program = f"from subpixel.cli.main import run; assert run(['upscale', {str(tmp_path / 'a.png')!r}]) == 0"
+    file = str(tmp_path / "a.png")
+    program = f"from subpixel.cli.main import run; assert run(['upscale', {file!r}]) == 0"
     assert not (HEAVY - {"onnxruntime", "pyvips"}) & _imported(program)
 
 

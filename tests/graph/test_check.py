@@ -75,6 +75,21 @@ def test_another_number_of_channels_or_inputs() -> None:
     assert "more" in checked(model)["input and output"]
 
 
+def test_what_is_no_picture_stops_there() -> None:
+    model = nearest(2)
+    del model.graph.output[0].type.tensor_type.shape.dim[3]
+    assert len(checked(model)) == 1
+    vector = helper.make_tensor_value_info("input", onnx.TensorProto.FLOAT, ["n"])
+    graph = helper.make_graph(
+        [helper.make_node("Identity", ["input"], ["output"])],
+        "vector",
+        [vector],
+        [helper.make_tensor_value_info("output", onnx.TensorProto.FLOAT, ["n"])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    assert list(checked(model)) == ["input and output"]
+
+
 def test_a_fixed_batch() -> None:
     model = nearest(2, dims=[1, "height", "width"], out_dims=[1, None, None])
     assert "(1, any, any) in" in checked(model)["declared axes"]
@@ -160,8 +175,7 @@ def test_facts_missing_unreadable_or_others() -> None:
 
 @pytest.mark.parametrize(("mode", "fine"), [("CRD", True), ("DCR", False)])
 def test_depth_to_space_in_the_order_of_pytorch(mode: str, fine: bool) -> None:
-    graph = Graph()
-    wide = graph.conv("input", 12, 1)
-    large = graph.node("DepthToSpace", wide, blocksize=2, mode=mode)
-    model = graph.model(large, channels=1, into=3)
-    assert ("depth to space" not in checked(model)) == fine
+    graph = Graph(channels=3)
+    large = graph.node("DepthToSpace", graph.conv("input", 12, 1), blocksize=2, mode=mode)
+    found = checked(graph.model(large, channels=3, into=3), replace(SPEC, interface="rgb"))
+    assert list(found) == ([] if fine else ["depth to space"])

@@ -32,5 +32,5 @@ def test_pictures_that_are_no_multiples_are_refused(size: tuple[int, int]) -> No
 
 @pytest.mark.parametrize("spot", [Spot(0, 0, 0), Spot(-1, 0, 5), Spot(30, 0, 20)])
 def test_a_spot_outside_is_refused(spot: Spot) -> None:
-    with pytest.raises(UsageError, match="no square|reaches out"):
+    with pytest.raises(UsageError, match=r"no square|reaches out"):
         sheet(np.zeros((40, 60, 3), np.uint8), np.zeros((40, 60, 3), np.uint8), spot)

@@ -150,6 +150,23 @@ def test_the_worst_is_a_failure_first() -> None:
     assert [result.case.batch for result in report.failures] == [2, 2]
 
 
+def test_the_summary_is_one_line() -> None:
+    tiny = compare(constant(*[0.5] * 10), constant(*[0.5 + 2**-12] * 10), [ZEROS], 1)
+    assert tiny.summary() == (
+        "all 1 cases are the same; the worst, zeros 1×2×5, is 2.4e-04 and 0 code values apart, 72.2 dB"
+    )
+    assert compare(identity, failing, SMALL, 1).summary() == (
+        "4 of 4 cases fail; the worst, noise 1×7×5: the candidate fails: no 7 rows here"
+    )
+    assert compare(identity, identity, SMALL, 1).summary().endswith("apart, inf dB")
+    assert compare(identity, identity, [], 1).summary() == "nothing was compared"
+
+
+def test_empty_outputs_prove_nothing() -> None:
+    result = judged(lambda pixels: pixels[:0], lambda pixels: pixels[:0])
+    assert (result.passed, result.reason) == (False, "both give nothing: (0, 1, 2, 5)")
+
+
 def test_the_report_is_json() -> None:
     names = ("net.pth", "net.onnx")
     report = compare(identity, failing, SMALL, 1, names=names, provider="CPUExecutionProvider")

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import BoxBlur, NearestNeighbour
 
+from networks import BoxBlur, NearestNeighbour
 from subpixel.errors import NetworkError
 from subpixel.runtime.op import Pixels
 from subpixel.runtime.pixels import to_pixels, to_samples, upscale_samples

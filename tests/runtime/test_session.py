@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from networks import classifier, sub_pixel_network
 from onnx.reference import ReferenceEvaluator
 
+from networks import classifier, sub_pixel_network
 from subpixel.errors import NetworkError, ProviderError, UsageError
 from subpixel.runtime.session import DEVICES, Session, available_devices
 
@@ -47,7 +47,7 @@ def test_float16_networks_take_and_give_float32() -> None:
 
 @pytest.mark.parametrize("device", sorted(set(DEVICES) - set(available_devices())))
 def test_a_provider_that_is_not_there_is_an_error_that_says_how_to_get_it(device: str) -> None:
-    with pytest.raises(ProviderError, match="it needs .*"):
+    with pytest.raises(ProviderError, match="it needs "):
         Session(sub_pixel_network().SerializeToString(), device=device)
 
 

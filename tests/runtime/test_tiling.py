@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from networks import BoxBlur, NearestNeighbour
 
+from networks import BoxBlur, NearestNeighbour
 from subpixel.errors import NetworkError, UsageError
 from subpixel.runtime.op import NetOp
 from subpixel.runtime.tiling import Samples, Span, TilePlan, plan_tiles, run_tiles
@@ -39,7 +39,7 @@ def test_what_a_tile_keeps_has_its_halo_or_ends_where_the_picture_ends(
         left = span.start == 0 or span.keep_start - span.start >= halo
         right = span.stop == padded or span.stop - span.keep_stop >= halo
         aligned = span.start % multiple == 0 and (span.stop - span.start) % multiple == 0
-        return left and right and aligned and 0 <= span.start and span.stop <= padded
+        return left and right and aligned and span.start >= 0 and span.stop <= padded
 
     assert all(whole(tile.rows, plan.padded_height) for tile in plan.tiles)
     assert all(whole(tile.columns, plan.padded_width) for tile in plan.tiles)

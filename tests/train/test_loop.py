@@ -22,7 +22,7 @@ def pairs() -> tuple[list[Pair], list[Pair]]:
     return [Pair(low, high)] * 4, [Pair(low, high)]
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for SIGKILL: the loop ends between two steps, with nothing tidied up."""
 
 
@@ -38,16 +38,16 @@ def test_training_learns(pairs: tuple[list[Pair], list[Pair]], tmp_path: Path) -
 def test_a_killed_run_resumes_to_the_same_weights(
     pairs: tuple[list[Pair], list[Pair]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every step saved, killed at the thirteenth, taken up again: the weights of an unbroken run."""
+    """Every step saved, killed at the thirteenth, taken up again: the unbroken run's weights."""
     unbroken = train(PRESET, 2, pairs, tmp_path / "unbroken.state")
 
     monkeypatch.setattr("subpixel.train.loop.SAVE_EVERY_SECONDS", 0.0)
     monkeypatch.setattr("subpixel.train.loop.REPORT_EVERY_STEPS", 13)
 
-    def kill(progress: Progress) -> None:
-        raise Killed
+    def kill(_: Progress) -> None:
+        raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(PRESET, 2, pairs, tmp_path / "broken.state", report=kill)
     resumed = train(PRESET, 2, pairs, tmp_path / "broken.state")
     for key, value in unbroken.state_dict().items():
@@ -85,5 +85,9 @@ def test_another_scale_lends_all_but_the_last_layer() -> None:
 def test_presets_are_within_the_cost_of_a_compact_network() -> None:
     preset = PRESETS["compact"]
     for scale in (2, 3, 4):
-        weights = sum(p.numel() for p in CompactNet(scale, preset.channels, preset.depth).parameters() if p.ndim == 4)
+        weights = sum(
+            p.numel()
+            for p in CompactNet(scale, preset.channels, preset.depth).parameters()
+            if p.ndim == 4
+        )
         assert 10_000 <= weights <= 25_000

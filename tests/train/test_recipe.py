@@ -34,7 +34,10 @@ def test_photographs_become_a_proven_network(order: Run) -> None:
 def test_the_weights_can_be_trained_on_at_another_scale(order: Run) -> None:
     run(order, lambda progress: None)
     second = replace(
-        order, scale=3, out=order.out.with_stem("net3"), warm_start=order.out.with_suffix(".safetensors")
+        order,
+        scale=3,
+        out=order.out.with_stem("net3"),
+        warm_start=order.out.with_suffix(".safetensors"),
     )
     assert run(second, lambda progress: None).spec.scale == 3
     assert load_checkpoint(second.out.with_suffix(".safetensors")).spec.scale == 3

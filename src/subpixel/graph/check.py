@@ -39,13 +39,15 @@ class CheckReport:
 def check_model(model: onnx.ModelProto, spec: ModelSpec) -> CheckReport:
     """Check a network against its facts, without running it.
 
-    A graph that ONNX's own checker refuses is not looked at further.
+    A graph that ONNX's own checker refuses, or that takes no picture or gives none, is not
+    looked at further.
     """
-    wellformed = _wellformed(model)
-    if not wellformed.ok:
-        return CheckReport((wellformed,))
+    basics: list[Finding] = []
+    for basic in (_wellformed, _ends):
+        basics.append(basic(model, spec))
+        if not basics[-1].ok:
+            return CheckReport(tuple(basics))
     checks = (
-        _ends,
         _declared_axes,
         _real_axes,
         _runtime,
@@ -55,10 +57,10 @@ def check_model(model: onnx.ModelProto, spec: ModelSpec) -> CheckReport:
         _metadata,
         _depth_to_space,
     )
-    return CheckReport((wellformed, *(check(model, spec) for check in checks)))
+    return CheckReport((*basics, *(check(model, spec) for check in checks)))
 
 
-def _wellformed(model: onnx.ModelProto) -> Finding:
+def _wellformed(model: onnx.ModelProto, _: ModelSpec) -> Finding:
     """ONNX's checker, with strict shape inference."""
     name = "onnx checker"
     try:
@@ -109,7 +111,7 @@ def _declared_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
 def _open_axes(end: onnx.ValueInfoProto) -> tuple[int | None, ...]:
     """Batch, height and width; None where open."""
     dims = end.type.tensor_type.shape.dim
-    return tuple(dims[i].dim_value or None for i in (0, 2, 3)) if len(dims) == 4 else ()
+    return tuple(dims[i].dim_value or None for i in (0, 2, 3))
 
 
 def _said(axes: Sequence[int | None]) -> str:
@@ -132,7 +134,7 @@ def _real_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
         except (shape_inference.InferenceError, ValueError) as error:
             reason = " ".join(str(error).split())
             return Finding(name, False, f"an input of {shape} contradicts the graph: {reason}")
-        if any(r not in (None, w) for r, w in zip(result, wanted, strict=True)):
+        if len(result) != 4 or any(r not in (None, w) for r, w in zip(result, wanted, strict=True)):
             return Finding(
                 name, False, f"an input of {shape} gives {_said(result)}; the facts say {wanted}"
             )

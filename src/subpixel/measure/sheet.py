@@ -111,13 +111,13 @@ def _fit(picture: Rgb, width: int) -> Rgb:
     """Bring to ``width``: down by ``imresize``, up by repeating pixels, so that pixels are seen."""
     if picture.shape[1] >= width:
         reduced: NDArray[Any] = imresize(picture, Fraction(width, picture.shape[1]))
-        return reduced[:, :width]
+        return np.asarray(reduced[:, :width])
     height = round(picture.shape[0] * width / picture.shape[1])
     rows, columns = (
         np.arange(length) * size // length
         for length, size in ((height, picture.shape[0]), (width, picture.shape[1]))
     )
-    return picture[rows][:, columns]
+    return np.asarray(picture[np.ix_(rows, columns)])
 
 
 def _framed(picture: Rgb, spot: Spot) -> Rgb:

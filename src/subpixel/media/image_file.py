@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import pyvips  # type: ignore[import-untyped]  # has stubs, but no py.typed
+import pyvips
 
 from subpixel.errors import PictureError, PictureTooLargeError, SubpixelError, UsageError
 from subpixel.media import containers, exif

@@ -8,12 +8,15 @@ from torch import nn
 
 from subpixel.runtime.op import Pixels
 
+Module = nn.Module
+"""For the rooms above, which handle PyTorch's modules without knowing PyTorch."""
+
 
 @dataclass(frozen=True, eq=False)
 class TorchOp:
     """Runs ``module``, which must be in eval mode and on the CPU. PyTorch's threads stay as set."""
 
-    module: nn.Module
+    module: Module
 
     def __call__(self, pixels: Pixels, /) -> Pixels:
         # A copy: some networks (RCAN's mean shift) change their input in place.

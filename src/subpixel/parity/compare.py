@@ -90,8 +90,29 @@ class ParityReport:
 
     @property
     def worst(self) -> CaseResult:
-        """A failure before any success, then the largest difference."""
+        """A failure before any success, then the largest difference; there must be results."""
         return max(self.results, key=_badness)
+
+    def summary(self) -> str:
+        """The verdict in one line, for people."""
+        passed = len(self.results) - len(self.failures)
+        said = f"{passed} of {len(self.results)} cases the same"
+        worst = self.worst
+        where = f"{worst.case.name}: {worst.reason or f'max abs {worst.max_abs:.1e}'}"
+        return f"{said}; worst at {where}"
+
+    def summary(self) -> str:
+        """The verdict and its worst case, in one line."""
+        if not self.results:
+            return "nothing was compared"
+        worst, total = self.worst, len(self.results)
+        if not self:
+            failed = f"{len(self.failures)} of {total} cases fail"
+            return f"{failed}; the worst, {worst.case.name}: {worst.reason}"
+        return (
+            f"all {total} cases are the same; the worst, {worst.case.name}, is {worst.max_abs:.1e} and "
+            f"{worst.max_codes} code values apart, {worst.psnr:.1f} dB"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The report and its verdict as JSON values; an infinite PSNR is the text ``"inf"``."""
@@ -151,6 +172,8 @@ def _run(op: NetOp, case: Case, channels: int) -> Pixels | str:
 def _incomparable(expected: Pixels, found: Pixels) -> str | None:
     if expected.shape != found.shape:
         return f"the candidate gives {found.shape} where the reference gives {expected.shape}"
+    if not expected.size:
+        return f"both give nothing: {expected.shape}"
     for who, values in (("reference", expected), ("candidate", found)):
         broken = values.size - np.count_nonzero(np.isfinite(values))
         if broken:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 import onnx
-from torch import nn
 
 from subpixel.errors import SubpixelError
 from subpixel.graph.check import CheckReport, check_model
@@ -18,7 +17,7 @@ from subpixel.media.atomic import write_bytes
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.nets.export import Exported, Exporter, export_module
 from subpixel.nets.luma import RgbFromLuma
-from subpixel.nets.torch_op import TorchOp
+from subpixel.nets.torch_op import Module, TorchOp
 from subpixel.parity.cases import grid
 from subpixel.parity.compare import ParityReport, compare, tolerance_for
 from subpixel.runtime.session import Session
@@ -74,7 +73,7 @@ def release(
 
 
 def release_module(
-    module: nn.Module,
+    module: Module,
     spec: ModelSpec,
     out: Path,
     *,
@@ -123,7 +122,7 @@ def _finished(
 
 
 def _against_pytorch(
-    module: nn.Module, native: ModelSpec, data: bytes, spec: ModelSpec
+    module: Module, native: ModelSpec, data: bytes, spec: ModelSpec
 ) -> ParityReport:
     """Compare the very bytes that will be published with the module they were made from."""
     reference = copy.deepcopy(module).cpu().eval()

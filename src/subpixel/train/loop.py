@@ -52,7 +52,8 @@ def train(
     if warm_start is not None:
         lend(warm_start, net)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(net, multi_avg_fn=get_ema_multi_avg_fn(preset.averaging))
+    moving = get_ema_multi_avg_fn(preset.averaging)  # type: ignore[no-untyped-call]
+    average = AveragedModel(net, multi_avg_fn=moving)
     adam = torch.optim.Adam(net.parameters(), lr=preset.rate, foreach=True)
     first = step = restore(state_file, net, average, adam)
     steps = preset.steps + preset.finetune
