@@ -11,8 +11,9 @@ import numpy as np
 from subpixel.errors import UsageError
 from subpixel.media.picture import FULL_SCALE, Frames, Picture
 from subpixel.network import Network, open_network
+from subpixel.runtime import alpha
 from subpixel.runtime.op import Pixels
-from subpixel.runtime.pixels import ALPHA_REACH, upscale_samples
+from subpixel.runtime.pixels import upscale_samples
 from subpixel.runtime.tiling import TilePlan, least_tile, plan_tiles, run_tiles
 from subpixel.spec import ModelSpec
 from subpixel.zoo import manifest
@@ -55,7 +56,7 @@ class Upscaler:
     ) -> None:
         self._network: Network = open_network(model, scale=scale, device=device, threads=threads)
         self._tile = tile
-        least = least_tile(max(self._overlap, ALPHA_REACH), self.spec.size_multiple)
+        least = least_tile(max(self._overlap, alpha.REACH), self.spec.size_multiple)
         if tile is not None and tile != 0 and tile < least:
             raise UsageError(
                 f"tile is {tile}; for this network it is at least {least} pixels, or 0 for the "
@@ -100,7 +101,7 @@ class Upscaler:
             picture.height,
             picture.width,
             tile=self._tile_size(),
-            halo=max(overlap, ALPHA_REACH) if picture.has_alpha else overlap,
+            halo=max(overlap, alpha.REACH) if picture.has_alpha else overlap,
             multiple=spec.size_multiple,
             fixed=spec.fixed_size is not None,
         )
@@ -118,8 +119,9 @@ class Upscaler:
 
     def _frame(self, frame: Frames, plan: TilePlan, has_alpha: bool, report: Report) -> Frames:
         opaque = has_alpha and bool((frame[..., -1] == FULL_SCALE[frame.dtype]).all())
+        visible = alpha.bleed(frame) if has_alpha and not opaque else frame
         upscale = partial(upscale_samples, self._op, opaque=opaque)
-        return run_tiles(upscale, frame, plan, self.spec.scale, report)
+        return run_tiles(upscale, visible, plan, self.spec.scale, report)
 
     def _op(self, pixels: Pixels) -> Pixels:
         """The network's op; one of fixed batch size gets its batch filled up with copies."""

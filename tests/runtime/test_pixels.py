@@ -1,7 +1,5 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from networks import BoxBlur, NearestNeighbour
 from subpixel.errors import NetworkError
@@ -61,48 +59,6 @@ def test_opaque_alpha_is_full_and_changes_nothing() -> None:
     result = upscale_samples(op, rgba, opaque=True)
     assert (result[..., 3] == 255).all()
     assert np.array_equal(result[..., :3], upscale_samples(op, rgb, opaque=False))
-
-
-def test_what_is_opaque_all_around_stays_exactly_opaque_and_of_its_colour() -> None:
-    """One transparent corner must not make the rest of the picture 99.8 % opaque."""
-
-    def leaky(pixels: Pixels) -> Pixels:
-        return BoxBlur(2, 1)(pixels) * np.float32(0.998)
-
-    rgba = np.full((16, 16, 4), 255, np.uint8)
-    rgba[:3, :3, 3] = 0
-    alpha = upscale_samples(leaky, rgba, opaque=False)[..., 3]
-    assert (alpha[10:, :] == 255).all()
-    assert (alpha[:, 10:] == 255).all()
-    assert (alpha[:2, :2] == 0).all()
-
-
-@given(st.integers(0, 255), st.integers(0, 2**32 - 1))
-def test_the_hidden_colour_of_transparent_pixels_never_shows(hidden: int, seed: int) -> None:
-    random = np.random.default_rng(seed)
-    rgba = random.integers(0, 256, (12, 12, 4), dtype=np.uint8)
-    rgba[..., 3] = random.choice([0, 255], (12, 12))
-    other = rgba.copy()
-    other[rgba[..., 3] == 0, :3] = hidden
-    op = BoxBlur(2, 1)
-    first, second = (upscale_samples(op, samples, opaque=False) for samples in (rgba, other))
-    assert np.array_equal(first, second)
-
-
-@pytest.mark.parametrize("background", [0.0, 1.0])
-def test_a_flat_shape_has_no_fringe_on_any_background(background: float) -> None:
-    """A disc of one colour stays of that colour to its edge, whatever hides around it."""
-    y, x = np.mgrid[:24, :24]
-    alpha = np.clip(9 - np.hypot(y - 11.5, x - 11.5), 0, 1)
-    colour = np.array([200, 90, 30])
-    hidden = np.array([0, 255, 255])
-    rgba = np.where((alpha > 0)[..., None], colour, hidden)
-    samples = np.concatenate([rgba, np.round(alpha * 255)[..., None]], axis=2).astype(np.uint8)
-    result = upscale_samples(BoxBlur(3, 1), samples, opaque=False).astype(float) / 255
-    cover = result[..., 3:]
-    shown = result[..., :3] * cover + background * (1 - cover)
-    expected = colour / 255 * cover + background * (1 - cover)
-    assert np.abs(shown - expected).max() < 1.5 / 255
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

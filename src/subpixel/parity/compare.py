@@ -94,14 +94,6 @@ class ParityReport:
         return max(self.results, key=_badness)
 
     def summary(self) -> str:
-        """The verdict in one line, for people."""
-        passed = len(self.results) - len(self.failures)
-        said = f"{passed} of {len(self.results)} cases the same"
-        worst = self.worst
-        where = f"{worst.case.name}: {worst.reason or f'max abs {worst.max_abs:.1e}'}"
-        return f"{said}; worst at {where}"
-
-    def summary(self) -> str:
         """The verdict and its worst case, in one line."""
         if not self.results:
             return "nothing was compared"
@@ -110,8 +102,8 @@ class ParityReport:
             failed = f"{len(self.failures)} of {total} cases fail"
             return f"{failed}; the worst, {worst.case.name}: {worst.reason}"
         return (
-            f"all {total} cases are the same; the worst, {worst.case.name}, is {worst.max_abs:.1e} and "
-            f"{worst.max_codes} code values apart, {worst.psnr:.1f} dB"
+            f"all {total} cases are the same; the worst, {worst.case.name}, is {worst.max_abs:.1e} "
+            f"and {worst.max_codes} code values apart, {worst.psnr:.1f} dB"
         )
 
     def to_json(self) -> dict[str, Any]:
