@@ -81,12 +81,12 @@ def test_the_contents_are_what_they_are_called() -> None:
 
 
 def test_the_photo_is_in_colour_and_mirrored_where_it_ends() -> None:
-    (photo,) = pixels(Case(1, 256, 600, "photo"), 3)
-    start = (600 - 256) // 2
-    whole = photo[:, :, start : start + 256]
+    (photo,) = pixels(Case(1, 300, 1000, "photo"), 3)
+    start = (1000 - 451) // 2
+    whole = photo[:, :, start : start + 451]
     assert np.abs(whole[0] - whole[2]).mean() > 0.1, "an orange cat"
     assert np.array_equal(photo[:, :, start - 100 : start], whole[:, :, :100][:, :, ::-1])
-    assert np.array_equal(photo[:, :, start + 256 :], whole[:, :, ::-1][:, :, : 600 - 256 - start])
+    assert np.array_equal(photo[:, :, start + 451 :], whole[:, :, ::-1][:, :, : 1000 - 451 - start])
 
 
 def test_a_case_says_its_name() -> None:
