@@ -26,7 +26,7 @@ WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 BENCHMARKS = ("Set5", "Set14")
 LICENCE = "Apache-2.0"
 TRAINING_DATA = "40 photographs, CC0-1.0, CC-BY-4.0 and CC-BY-SA: credits in docs/models.md"
-STEPS = {"compact-x3": 55_000, "compact-x2": 17_600, "compact-x4": 17_600}
+STEPS = {"compact-x2": 8_400, "compact-x3": 48_638, "compact-x4": 8_400}
 
 HEAD = """\
 # The bundled networks. Written by scripts/bundle.py; figures are Y-PSNR in dB by the protocol of

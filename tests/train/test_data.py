@@ -20,7 +20,7 @@ def photographs(tmp_path: Path) -> Path:
 
 
 def test_pairs_are_made_as_the_benchmarks_make_theirs(photographs: Path) -> None:
-    train, held_out = load_pairs(photographs, 3, shrinks=[Fraction(1)])
+    train, held_out = load_pairs(photographs, 3, 8, shrinks=[Fraction(1)])
     assert (len(train), len(held_out)) == (19, 1)
     rgb = np.asarray(Image.open(photographs / "19.png"))[:48, :63]
     (pair,) = held_out
@@ -29,12 +29,12 @@ def test_pairs_are_made_as_the_benchmarks_make_theirs(photographs: Path) -> None
 
 
 def test_smaller_copies_are_trained_on_too(photographs: Path) -> None:
-    train, held_out = load_pairs(photographs, 2)
+    train, held_out = load_pairs(photographs, 2, 8)
     assert (len(train), len(held_out)) == (57, 1)
 
 
 def test_crops_of_both_sizes_show_the_same_spot(photographs: Path) -> None:
-    train, _ = load_pairs(photographs, 2)
+    train, _ = load_pairs(photographs, 2, 8)
     low, high = batch(train, size=16, crop=8, seed=0, step=0)
     assert (low.shape, high.shape) == ((16, 1, 8, 8), (16, 1, 16, 16))
     means = high.reshape(16, 8, 2, 8, 2).mean(axis=(2, 4)).reshape(16, 8, 8)
@@ -43,7 +43,7 @@ def test_crops_of_both_sizes_show_the_same_spot(photographs: Path) -> None:
 
 
 def test_a_batch_depends_on_seed_and_step_alone(photographs: Path) -> None:
-    train, _ = load_pairs(photographs, 2)
+    train, _ = load_pairs(photographs, 2, 8)
     first, again = (batch(train, 4, 8, seed=1, step=7)[0] for _ in range(2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, batch(train, 4, 8, seed=1, step=8)[0])
@@ -52,10 +52,10 @@ def test_a_batch_depends_on_seed_and_step_alone(photographs: Path) -> None:
 
 def test_no_pictures_no_training(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds 0 pictures"):
-        load_pairs(tmp_path, 2)
+        load_pairs(tmp_path, 2, 8)
 
 
-def test_pictures_smaller_than_a_crop_are_refused(photographs: Path) -> None:
-    train, _ = load_pairs(photographs, 2)
-    with pytest.raises(UsageError, match="crop"):
-        batch(train, 4, 33, seed=0, step=0)
+def test_pictures_smaller_than_a_crop_are_left_out(photographs: Path) -> None:
+    assert len(load_pairs(photographs, 2, 18)[0]) == 38, "the halved copies are too small"
+    with pytest.raises(UsageError, match="is 66 pixels high and wide"):
+        load_pairs(photographs, 2, 33)

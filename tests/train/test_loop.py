@@ -28,7 +28,7 @@ class KilledError(Exception):
 
 def test_training_learns(pairs: tuple[list[Pair], list[Pair]], tmp_path: Path) -> None:
     seen: list[Progress] = []
-    short, longer = (replace(PRESET, steps=steps, finetune=0) for steps in (1, 300))
+    short, longer = (replace(PRESET, steps=steps, finetune=0, averaging=0.9) for steps in (1, 300))
     train(short, 2, pairs, tmp_path / "short.state", report=seen.append)
     train(longer, 2, pairs, tmp_path / "long.state", report=seen.append)
     assert seen[-1].psnr > seen[0].psnr + 3

@@ -28,9 +28,11 @@ class Pair:
 
 
 def load_pairs(
-    folder: Path, scale: int, shrinks: Sequence[Fraction] = SHRINKS
+    folder: Path, scale: int, crop: int, shrinks: Sequence[Fraction] = SHRINKS
 ) -> tuple[list[Pair], list[Pair]]:
     """Every picture under ``folder`` as training pairs, and the last sixteenth held out.
+
+    Copies with a low-resolution side shorter than ``crop`` are left out of the training pairs.
 
     The low resolution is made as the field's benchmarks make theirs: bicubic ``imresize`` of
     the RGB picture, rounded to 8 bits.
@@ -40,6 +42,9 @@ def load_pairs(
         raise UsageError(f"{folder} holds {len(files)} pictures; training needs at least 2")
     held_out = max(1, len(files) // 16)
     train = [pair for file in files[:-held_out] for pair in _pairs(file, scale, shrinks)]
+    train = [pair for pair in train if min(pair.low.shape) >= crop]
+    if not train:
+        raise UsageError(f"no picture in {folder} is {crop * scale} pixels high and wide or more")
     return train, [pair for file in files[-held_out:] for pair in _pairs(file, scale, SHRINKS[:1])]
 
 
@@ -64,11 +69,6 @@ def batch(pairs: Sequence[Pair], size: int, crop: int, seed: int, step: int) -> 
     The random numbers depend on ``seed`` and ``step`` alone, so a resumed run sees the batches
     that an unbroken one would have seen.
     """
-    if smallest := [pair for pair in pairs if min(pair.low.shape) < crop]:
-        raise UsageError(
-            f"{len(smallest)} of {len(pairs)} pictures are smaller than a crop of {crop} low-"
-            f"resolution pixels (the smallest is {min(min(p.low.shape) for p in smallest)})"
-        )
     random = np.random.default_rng((seed, step))
     chosen = [pairs[i] for i in random.integers(len(pairs), size=size)]
     crops = [_crop(pair, crop, random) for pair in chosen]

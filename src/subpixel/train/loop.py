@@ -87,7 +87,9 @@ def train(
 
     averaged = average.module
     assert isinstance(averaged, CompactNet)
-    return averaged.to("cpu").eval()
+    # safetensors refuses what channels_last leaves
+    averaged.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return averaged.eval()
 
 
 def learning_rate(preset: Preset, step: int) -> float:

@@ -36,7 +36,7 @@ def run(
 ) -> ReleaseReport:
     """Train, or go on training, and release what came out."""
     warm_start = _compact(order.warm_start) if order.warm_start else None
-    pairs = load_pairs(order.data, order.scale)
+    pairs = load_pairs(order.data, order.scale, order.preset.crop)
     order.out.parent.mkdir(parents=True, exist_ok=True)
     state = order.out.with_suffix(".state")
     net = train(
