@@ -12,6 +12,7 @@ what is left of it without PyTorch; `WHOLE` is all of it, export, check and comp
 """
 
 import argparse
+import os
 import platform
 import statistics
 import subprocess
@@ -86,7 +87,7 @@ def prepare(folder: Path, weights: Path, photo: Path) -> dict[str, list[str]]:
     release(weights, folder / "luma.onnx", interface="native", exporter="trace", opset=10)
     (folder / "picture.py").write_text(PICTURE)
     (folder / "whole.py").write_text(WHOLE)
-    subpixel = [sys.executable, "-m", "subpixel"]
+    subpixel = [str(Path(sys.executable).with_name("subpixel"))]
     upscale = [*subpixel, "upscale", "small.jpg", "-o", "ours.jpg", "--overwrite"]
     return {
         "reference's picture part": [sys.executable, "picture.py", "luma.onnx", "small.jpg"],
@@ -110,8 +111,13 @@ def measure(rows: dict[str, list[str]], folder: Path, rounds: int) -> dict[str, 
 
 def wall_time(command: Sequence[str], folder: Path) -> float:
     started = time.perf_counter()
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    subprocess.run(command, cwd=folder, env=environment(), check=True, capture_output=True)
     return time.perf_counter() - started
+
+
+def environment() -> dict[str, str]:
+    """This process's, but that Python may keep compiled modules, as it does by default."""
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
 
 def print_table(seconds: dict[str, list[float]]) -> None:

@@ -85,14 +85,12 @@ class Upscaler:
 
     def picture(self, picture: Picture, report: Report = lambda done, total: None) -> Picture:
         """Upscale a picture's every frame; its metadata stays as it is."""
-        plan = self.plan(picture)
-        frames = np.stack(
-            [
-                self._frame(frame, plan, picture.has_alpha, _part(report, i, len(picture.frames)))
-                for i, frame in enumerate(picture.frames)
-            ]
-        )
-        return replace(picture, frames=frames)
+        plan, scale = self.plan(picture), self.spec.scale
+        count, height, width, channels = picture.frames.shape
+        larger = np.empty((count, height * scale, width * scale, channels), picture.frames.dtype)
+        for i, (frame, result) in enumerate(zip(picture.frames, larger, strict=True)):
+            self._frame(frame, result, plan, picture.has_alpha, _part(report, i, count))
+        return replace(picture, frames=larger)
 
     def plan(self, picture: Picture) -> TilePlan:
         """How a picture of this size is cut into tiles."""
@@ -117,11 +115,13 @@ class Upscaler:
             return None if self.spec.halo is None else (DEFAULT_TILE, DEFAULT_TILE)
         return (self._tile, self._tile) if self._tile else None
 
-    def _frame(self, frame: Frames, plan: TilePlan, has_alpha: bool, report: Report) -> Frames:
+    def _frame(
+        self, frame: Frames, result: Frames, plan: TilePlan, has_alpha: bool, report: Report
+    ) -> None:
         opaque = has_alpha and bool((frame[..., -1] == FULL_SCALE[frame.dtype]).all())
         visible = alpha.bleed(frame) if has_alpha and not opaque else frame
         upscale = partial(upscale_samples, self._op, opaque=opaque)
-        return run_tiles(upscale, visible, plan, self.spec.scale, report)
+        run_tiles(upscale, visible, result, plan, report)
 
     def _op(self, pixels: Pixels) -> Pixels:
         """The network's op; one of fixed batch size gets its batch filled up with copies."""

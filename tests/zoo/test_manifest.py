@@ -31,7 +31,8 @@ def test_the_file_is_what_the_manifest_says(row: Bundled) -> None:
 
 @rows
 def test_it_is_within_the_cost_of_a_compact_network(row: Bundled) -> None:
-    assert 10_000 <= row.multiply_adds <= 25_000
+    colour = 3 + 3 * 3 * 25 * row.scale**2  # luma, and the bicubic chroma, in the graph
+    assert 10_000 <= row.multiply_adds - colour <= 25_000
 
 
 @rows

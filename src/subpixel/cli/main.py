@@ -4,6 +4,7 @@ A verb's module is imported when it is called, so ``--help`` imports no network 
 library.
 """
 
+import os
 import sys
 
 import click
@@ -52,7 +53,11 @@ def verbs() -> None:
 
 def main() -> None:
     """The console script ``subpixel``."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is written and closed; taking libraries down one by one costs a tenth of a run.
+    os._exit(code)
 
 
 def run(arguments: list[str]) -> int:

@@ -1,7 +1,6 @@
 """Files that appear whole or not at all."""
 
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,7 +22,7 @@ def atomic_path(file: Path, *, overwrite: bool = False) -> Iterator[Path]:
     target = Path(os.path.realpath(file))
     if not overwrite and target.exists():
         raise FileExistsError(f"{file} exists")
-    partial = target.with_name(f".{secrets.token_hex(8)}.partial")
+    partial = target.with_name(f".{os.urandom(8).hex()}.partial")
     try:
         yield partial
         _sync(partial)

@@ -13,6 +13,9 @@ from subpixel.runtime.op import NetOp, Pixels
 
 Samples = NDArray[Any]
 
+ROWS = 64
+"""Rows that are turned into samples at a time: few enough to stay in the processor's cache."""
+
 
 def upscale_samples(op: NetOp, samples: Samples, *, opaque: bool) -> Samples:
     """One tile through an RGB network: ``(h, w, C)`` → ``(h * scale, w * scale, C)``, same dtype.
@@ -44,15 +47,23 @@ def to_samples(pixels: Pixels, dtype: np.dtype[Any]) -> Samples:
     Raises :class:`NetworkError` when the network computed NaN or infinity. Floats are only
     clipped.
     """
-    # A sum is finite exactly when no term is NaN or infinite (float64 can't overflow here).
-    if not np.isfinite(pixels.sum(dtype=np.float64)):
+    planes = pixels[0]
+    if not np.isfinite([planes.min(), planes.max()]).all():  # NaN is both of them
         raise NetworkError("the network computed NaN or infinity; the picture was not written")
-    full_scale = FULL_SCALE[np.dtype(dtype)]
-    planes = np.clip(pixels[0], 0.0, 1.0)
+    result = np.empty((*planes.shape[1:], len(planes)), dtype)
+    for top in range(0, planes.shape[1], ROWS):
+        rows = slice(top, top + ROWS)
+        result[rows] = _quantised(planes[:, rows], result.dtype).transpose(1, 2, 0)
+    return result
+
+
+def _quantised(planes: Pixels, dtype: np.dtype[Any]) -> Pixels:
+    """Clipped, and for integers in their range: cutting off the fraction then rounds half up."""
+    clipped = np.clip(planes, 0.0, 1.0)
     if dtype != np.float32:
-        planes *= np.float32(full_scale)
-        planes += np.float32(0.5)
-    return np.ascontiguousarray(planes.astype(dtype).transpose(1, 2, 0))
+        clipped *= np.float32(FULL_SCALE[dtype])
+        clipped += np.float32(0.5)
+    return clipped
 
 
 def _run(op: NetOp, pixels: Pixels) -> Pixels:

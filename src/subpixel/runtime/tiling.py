@@ -102,19 +102,17 @@ def least_tile(halo: int, multiple: int) -> int:
 def run_tiles(
     upscale: Callable[[Samples], Samples],
     samples: Samples,
+    result: Samples,
     plan: TilePlan,
-    scale: int,
     report: Callable[[int, int], None] = lambda done, total: None,
-) -> Samples:
-    """Send each tile of ``samples`` through ``upscale`` and assemble what the plan keeps.
+) -> None:
+    """Send each tile of ``samples`` through ``upscale`` and put what the plan keeps in ``result``.
 
-    ``upscale`` maps ``(h, w, C)`` to ``(h * scale, w * scale, C)`` of the same dtype; any other
-    shape is a :class:`NetworkError`. ``report`` gets the tiles done and their total.
+    ``samples`` is ``(H, W, C)`` and ``result`` ``(H * scale, W * scale, C)``, of one dtype.
+    ``upscale`` maps ``(h, w, C)`` to ``(h * scale, w * scale, C)``; any other shape is a
+    :class:`NetworkError`. ``report`` gets the tiles done and their total.
     """
-    padded = _pad(samples, plan)
-    result = np.empty(
-        (plan.height * scale, plan.width * scale, samples.shape[2]), dtype=samples.dtype
-    )
+    padded, scale = _pad(samples, plan), len(result) // plan.height
     for done, tile in enumerate(plan.tiles, start=1):
         rows, columns = tile.rows, tile.columns
         piece = upscale(padded[rows.start : rows.stop, columns.start : columns.stop])
@@ -123,7 +121,6 @@ def run_tiles(
             _kept(rows, scale, rows.start), _kept(columns, scale, columns.start)
         ]
         report(done, len(plan.tiles))
-    return result
 
 
 def _pad(samples: Samples, plan: TilePlan) -> Samples:
