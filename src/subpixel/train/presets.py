@@ -21,7 +21,6 @@ class Preset:
 
 
 PRESETS = {
-    "compact": Preset(channels=16, depth=9, steps=60_000, finetune=6_000),
-    "compact-short": Preset(channels=16, depth=9, steps=6_000, finetune=600),
+    "compact": Preset(channels=16, depth=9, steps=50_000, finetune=2_500),
     "smoke": Preset(channels=8, depth=1, steps=20, finetune=5, batch=4, crop=16),
 }
