@@ -24,7 +24,7 @@ def noise() -> np.ndarray:
 
 
 @given(height=st.integers(1, 60), width=st.integers(1, 60), tile=st.integers(26, 50))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_tiled_equals_whole_through_the_real_session(height: int, width: int, tile: int) -> None:
     image = np.random.default_rng(height).random((height, width, 3), dtype=np.float32)
     cut, whole = (Upscaler(scale=3, device="cpu", tile=side)(image) for side in (tile, 0))

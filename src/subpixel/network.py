@@ -49,8 +49,7 @@ def open_network(
     :class:`NetworkError` for a file that is no super-resolution network.
     """
     name, data = _bytes(model, scale)
-    session = Session(data, device=device, threads=threads)
-    spec = spec_from_metadata(session.metadata) or _stranger(session, name, data)
+    session, spec, _ = _identified(name, data, device, threads)
     if scale is not None and spec.scale != scale:
         raise UsageError(f"{model} enlarges by {spec.scale}, not by {scale}; leave out the scale")
     if spec.interface == "rgb":
@@ -62,9 +61,20 @@ def open_network(
 def describe(file: Path) -> tuple[ModelSpec, bool]:
     """A file's facts as they stand, and whether the file itself states them (else: probed)."""
     name, data = _bytes(file, None)
-    session = Session(data)
-    declared = spec_from_metadata(session.metadata)
-    return declared or _stranger(session, name, data), declared is not None
+    _, spec, declared = _identified(name, data, "cpu", None)
+    return spec, declared
+
+
+def _identified(
+    name: str, data: bytes, device: str, threads: int | None
+) -> tuple[Session, ModelSpec, bool]:
+    """The network's session, its facts, and whether the file states them; else it is probed."""
+    try:
+        session = Session(data, device=device, threads=threads)
+        declared = spec_from_metadata(session.metadata)
+        return session, declared or _stranger(session, name, data), declared is not None
+    except NetworkError as error:
+        raise type(error)(f"{name}: {error}") from error
 
 
 def _bytes(model: str | Path, scale: int | None) -> tuple[str, bytes]:
@@ -126,7 +136,7 @@ def probe(session: Session, name: str) -> ModelSpec:
                 fixed_size=fixed,
                 fixed_batch=_fixed_batch(session, planes, scale, fixed or _sizes(multiple)[0]),
             )
-    raise NetworkError(f"{name} is no super-resolution network: {failures[0]}")
+    raise NetworkError(f"this is no super-resolution network: {failures[0]}")
 
 
 def _colour(planes: int) -> Colour:

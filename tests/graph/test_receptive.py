@@ -145,7 +145,7 @@ def impulse_halo(model: onnx.ModelProto, found: Reach) -> int:
     return farthest
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(networks())
 def test_the_halo_is_what_an_impulse_shows(drawn: tuple[onnx.ModelProto, int]) -> None:
     model, scale = drawn
@@ -155,7 +155,7 @@ def test_the_halo_is_what_an_impulse_shows(drawn: tuple[onnx.ModelProto, int]) -
     assert found.halo == impulse_halo(model, found)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(networks(), st.integers(0, 30), st.integers(1, 30))
 def test_a_tile_with_the_halo_equals_the_whole(
     drawn: tuple[onnx.ModelProto, int], begin: int, length: int

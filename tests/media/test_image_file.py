@@ -282,7 +282,7 @@ def pixels(dtype: type) -> st.SearchStrategy[np.ndarray]:
 
 
 class TestLosslessMeansExact:
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(frames=st.one_of(pixels(np.uint8), pixels(np.uint16)), new=st.booleans())
     def test_any_pixels(
         self, tmp_path_factory: pytest.TempPathFactory, frames: np.ndarray, new: bool
@@ -299,7 +299,7 @@ class TestLosslessMeansExact:
                 assert (frames[..., 3:] == np.iinfo(frames.dtype).max).all()
             assert np.array_equal(back, frames[..., : back.shape[-1]])
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(
         count=st.integers(1, 300),
         seed=st.integers(0, 2**32 - 1),
@@ -436,7 +436,7 @@ class TestBadInput:
         with pytest.raises(PictureError, match=words):
             read_picture(tmp_path / "a.tif")
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         form=st.sampled_from(sorted(GOOD)),
         at=st.floats(0, 0.999),

@@ -195,8 +195,8 @@ def _expect_size(image: Image, file: Path, max_pixels: int) -> None:
     if pixels > max_pixels:
         height = image.get_page_height()
         raise PictureTooLargeError(
-            f"{file} is {image.width} x {height} pixels in {image.height // height} frame(s), "
-            f"{pixels:,} in all; up to {max_pixels:,} are allowed (max_pixels)"
+            f"{file} has {image.width} x {height} pixels in {image.height // height} frame(s), "
+            f"{pixels:,} in all; {max_pixels:,} are allowed: raise max_pixels to read it"
         )
 
 
