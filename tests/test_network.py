@@ -44,6 +44,7 @@ def _unshuffling(multiple: int) -> onnx.ModelProto:
     value = onnx.helper.make_tensor_value_info("rgb", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])
     model.graph.input[0].CopyFrom(value)
     weights = np.random.default_rng(0).random((3 * multiple**2 * 4, 3 * multiple**2, 3, 3))
+    weights /= weights.sum(axis=(1, 2, 3), keepdims=True)  # grey stays grey
     initializer = onnx.numpy_helper.from_array(weights.astype(np.float32), "w")
     model.graph.initializer[0].CopyFrom(initializer)
     model.graph.node[-1].attribute[0].i = multiple * 2
@@ -94,5 +95,30 @@ def test_files_that_hold_no_network(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(NetworkError, match=r"missing\.onnx: can't be read"):
+    with pytest.raises(NetworkError, match=r"missing\.onnx: there is no such file"):
         open_network(tmp_path / "missing.onnx")
+
+
+def test_a_network_for_0_to_255_is_refused(tmp_path: Path) -> None:
+    model = sub_pixel_network(3, 2)
+    model.graph.node[-1].output[0] = "unit"
+    add = onnx.helper.make_node("Mul", ["unit", "white"], ["y"])
+    model.graph.node.append(add)
+    white = onnx.numpy_helper.from_array(np.array(255, np.float32), "white")
+    model.graph.initializer.append(white)
+    with pytest.raises(NetworkError, match=r"turns grey of 0\.25 into"):
+        open_network(_saved(model, tmp_path))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_parameters_in_a_second_file_are_found_beside_the_first(
+    tmp_path: Path, channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As PyTorch's exporter writes them by default; wherever the caller stands."""
+    file = tmp_path / "net.onnx"
+    model = sub_pixel_network(channels, 2)
+    onnx.save(model, file, save_as_external_data=True, location="net.data", size_threshold=0)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    network = open_network(file)
+    assert network.op(np.zeros((1, 3, 4, 5), np.float32)).shape == (1, 3, 8, 10)

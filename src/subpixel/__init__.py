@@ -4,7 +4,13 @@ The face of the package is the list below. Names are loaded when they are first 
 ``subpixel`` imports neither PyTorch nor ONNX Runtime nor a picture library.
 """
 
+import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# ONNX Runtime would leave a device ID and a database in the home directory. It reads this when it
+# is imported; whoever wants its telemetry sets the variable to 0.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 
@@ -62,10 +68,13 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - what a module holds
     if name not in _HOMES:
         raise AttributeError(f"module 'subpixel' has no attribute {name!r}")
-    from subpixel.extras import load
-
     module, _, own_name = _HOMES[name].partition(":")
-    return getattr(load(f"subpixel.{module}"), own_name or name)
+    try:
+        return getattr(import_module(f"subpixel.{module}"), own_name or name)
+    except ModuleNotFoundError as error:
+        from subpixel.extras import explained
+
+        raise explained(error) from error
 
 
 def __dir__() -> list[str]:

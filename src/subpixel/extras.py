@@ -1,8 +1,6 @@
-"""Modules that need an optional dependency, and what to say when it isn't installed."""
+"""What to say when an optional dependency isn't installed."""
 
 from collections.abc import Mapping
-from importlib import import_module
-from types import ModuleType
 
 from subpixel.errors import ProviderError
 
@@ -10,18 +8,12 @@ EXTRAS: Mapping[str, str] = {"torch": "torch", "onnxscript": "torch", "safetenso
 """The extra that installs a package, by the package's import name."""
 
 
-def load(module: str) -> ModuleType:
-    """Import one of subpixel's modules.
-
-    Raises :class:`ProviderError` naming the extra to install when a package of it is missing.
-    """
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in EXTRAS:
-            raise
-        raise ProviderError(
-            f"this needs the package {package}, which is not installed: "
-            f"pip install 'subpixel[{EXTRAS[package]}]'"
-        ) from error
+def explained(error: ModuleNotFoundError) -> Exception:
+    """A :class:`ProviderError` that names the extra to install, or ``error`` if there is none."""
+    package = (error.name or "").partition(".")[0]
+    if package not in EXTRAS:
+        return error
+    return ProviderError(
+        f"this needs the package {package}, which is not installed: install subpixel with its "
+        f"extra {EXTRAS[package]!r}, from its repository: pip install '.[{EXTRAS[package]}]'"
+    )

@@ -21,6 +21,10 @@ DEFAULT_SCALE = 3
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 """The size multiples that probing tries, from the most to the least permissive."""
 
+GREY_TOLERANCE = 0.25
+"""How far a network may move the mean of a grey picture before it is taken to be for another
+range of values."""
+
 PROBE_SIDE = 48
 """Least side of a probe, in pixels: room for the reflection padding that some networks do."""
 
@@ -48,66 +52,60 @@ def open_network(
     file's own. Raises :class:`UsageError` for a name or scale that isn't there,
     :class:`NetworkError` for a file that is no super-resolution network.
     """
-    name, data = _bytes(model, scale)
-    session, spec, _ = _identified(name, data, device, threads)
+    file = locate(model, scale)
+    session, spec, _ = _identified(file, device, threads)
     if scale is not None and spec.scale != scale:
         raise UsageError(f"{model} enlarges by {spec.scale}, not by {scale}; leave out the scale")
     if spec.interface == "rgb":
         return Network(session, spec, session.provider)
-    wrapped = Session(_wrapped(data, spec.scale), device=session.device, threads=threads)
+    wrapped = Session(_wrapped(file, spec.scale), device=session.device, threads=threads)
     return Network(wrapped, replace(spec, interface="rgb"), wrapped.provider)
 
 
 def describe(file: Path) -> tuple[ModelSpec, bool]:
     """A file's facts as they stand, and whether the file itself states them (else: probed)."""
-    name, data = _bytes(file, None)
-    _, spec, declared = _identified(name, data, "cpu", None)
+    _, spec, declared = _identified(file, "cpu", None)
     return spec, declared
 
 
-def _identified(
-    name: str, data: bytes, device: str, threads: int | None
-) -> tuple[Session, ModelSpec, bool]:
-    """The network's session, its facts, and whether the file states them; else it is probed."""
-    try:
-        session = Session(data, device=device, threads=threads)
-        declared = spec_from_metadata(session.metadata)
-        return session, declared or _stranger(session, name, data), declared is not None
-    except NetworkError as error:
-        raise type(error)(f"{name}: {error}") from error
-
-
-def _bytes(model: str | Path, scale: int | None) -> tuple[str, bytes]:
+def locate(model: str | Path, scale: int | None) -> Path:
+    """The file of a bundled network, verified, or the ONNX file itself."""
     file = Path(model)
-    if file.suffix.lower() != ".onnx" and not file.is_file():
-        row = manifest.find(str(model), DEFAULT_SCALE if scale is None else scale)
-        return row.name, manifest.verified_bytes(row)
+    if file.suffix.lower() == ".onnx" or file.is_file():
+        return file
+    row = manifest.find(str(model), DEFAULT_SCALE if scale is None else scale)
+    return manifest.verified(row)
+
+
+def _identified(file: Path, device: str, threads: int | None) -> tuple[Session, ModelSpec, bool]:
+    """The network's session, its facts, and whether the file states them; else it is probed."""
+    if not file.is_file():
+        raise NetworkError(f"{file}: there is no such file")
     try:
-        return file.stem, file.read_bytes()
-    except OSError as error:
-        raise NetworkError(f"{file}: can't be read: {error.strerror}") from error
+        session = Session(file, device=device, threads=threads)
+        declared = spec_from_metadata(session.metadata)
+        return session, declared or _stranger(session, file), declared is not None
+    except NetworkError as error:
+        raise type(error)(f"{file}: {error}") from error
 
 
-def _wrapped(data: bytes, scale: int) -> bytes:
+def _wrapped(file: Path, scale: int) -> bytes:
     # Only strangers' and bare luma networks pay for importing onnx.
-    import onnx
-
+    from subpixel.graph.metadata import load_model
     from subpixel.graph.wrap import rgb_from_luma
 
-    return bytes(rgb_from_luma(onnx.load_from_string(data), scale).SerializeToString())
+    return bytes(rgb_from_luma(load_model(file), scale).SerializeToString())
 
 
-def _stranger(session: Session, name: str, data: bytes) -> ModelSpec:
-    import onnx
-
+def _stranger(session: Session, file: Path) -> ModelSpec:
+    from subpixel.graph.metadata import load_model
     from subpixel.graph.receptive import halo
 
-    probed = probe(session, name)
-    reach = halo(onnx.load_from_string(data))
+    probed = probe(session, file.stem)
+    reach = halo(load_model(file))
     # The bicubic chroma of a wrapped luma network reaches two pixels.
-    return replace(
-        probed, halo=reach if reach is None or probed.interface == "rgb" else max(reach, 2)
-    )
+    wrapped = reach is not None and probed.interface == "luma"
+    return replace(probed, halo=max(reach or 0, 2) if wrapped else reach)
 
 
 def probe(session: Session, name: str) -> ModelSpec:
@@ -123,10 +121,12 @@ def probe(session: Session, name: str) -> ModelSpec:
     for planes in [channels] if isinstance(channels, int) else [3, 1]:
         for multiple in MULTIPLES[:1] if fixed else MULTIPLES:
             try:
-                scale = _scale_at(session, count, planes, [fixed] if fixed else _sizes(multiple))
+                sizes = [fixed] if fixed else _sizes(multiple)
+                scale = _scale_at(session, count, planes, sizes)
             except NetworkError as error:
                 failures.append(str(error))
                 continue
+            _expect_unit_range(session, (count, planes, *sizes[0]))
             return ModelSpec(
                 name=name,
                 scale=scale,
@@ -134,7 +134,7 @@ def probe(session: Session, name: str) -> ModelSpec:
                 interface=_colour(planes),
                 size_multiple=multiple,
                 fixed_size=fixed,
-                fixed_batch=_fixed_batch(session, planes, scale, fixed or _sizes(multiple)[0]),
+                fixed_batch=_fixed_batch(session, planes, scale, sizes[0]),
             )
     raise NetworkError(f"this is no super-resolution network: {failures[0]}")
 
@@ -158,6 +158,17 @@ def _scale_at(session: Session, batch: int, planes: int, sizes: list[tuple[int, 
     if len(scales) != 1:
         raise NetworkError(f"its scale changes with the picture's size: {sorted(scales)}")
     return scales.pop()
+
+
+def _expect_unit_range(session: Session, shape: tuple[int, int, int, int]) -> None:
+    """Grey must stay grey, roughly: a network for 0 … 255 turns it into something else."""
+    for grey in (0.25, 0.75):
+        mean = float(session(np.full(shape, grey, dtype=np.float32)).mean())
+        if not abs(mean - grey) < GREY_TOLERANCE:
+            raise NetworkError(
+                f"it turns grey of {grey} into {mean:.3g}; subpixel runs networks for pixels in "
+                "0 … 1 (export it with the division by 255 inside)"
+            )
 
 
 def _scale_of(session: Session, shape: tuple[int, int, int, int]) -> int:

@@ -15,6 +15,12 @@ from subpixel.errors import SpecError
 Colour = Literal["luma", "rgb"]
 Precision = Literal["fp32", "fp16"]
 
+Exporter = Literal["dynamo", "trace", "script"]
+"""PyTorch's ways to an ONNX graph."""
+
+Interface = Literal["rgb", "native"]
+"""What an exported file takes: RGB whatever the network looks at, or what the network takes."""
+
 PREFIX = "subpixel."
 VERSION = "1"
 

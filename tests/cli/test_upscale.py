@@ -92,7 +92,7 @@ def test_existing_files_are_kept_unless_told_otherwise(photo: Path) -> None:
     target = photo.with_name("out.png")
     target.write_bytes(b"precious")
     assert run(["upscale", str(photo), "-o", str(target)]) == 1
-    assert run(["upscale", str(photo), "-o", str(photo)]) == 1
+    assert run(["upscale", str(photo), "-o", str(photo), "--overwrite"]) == 2
     assert (target.read_bytes(), photo.read_bytes()) == (b"precious", before)
     assert run(["upscale", str(photo), "-o", str(target), "--overwrite"]) == 0
     assert _pixels(target).shape == (60, 90, 3)

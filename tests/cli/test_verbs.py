@@ -162,4 +162,4 @@ def test_a_verb_without_its_extra_says_what_to_install(
     monkeypatch.setitem(sys.modules, "safetensors", None)
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     assert run(["export", "x.pth", "-o", "x.onnx"]) == 1
-    assert "pip install 'subpixel[torch]'" in capsys.readouterr().err
+    assert "pip install '.[torch]'" in capsys.readouterr().err

@@ -62,3 +62,25 @@ def test_the_same_picture_twice_is_one_picture(folder: Path) -> None:
 def test_nothing_to_do_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no pictures in"):
         plan_jobs([tmp_path], None, SUFFIXES, "_x3")
+
+
+def test_an_input_is_never_overwritten(folder: Path) -> None:
+    with pytest.raises(UsageError, match="never overwritten"):
+        plan_jobs([folder], folder, SUFFIXES, "_x3")
+    with pytest.raises(UsageError, match="never overwritten"):
+        plan_jobs([folder / "a.jpg"], folder / "a.jpg", SUFFIXES, "_x3")
+
+
+def test_an_input_is_never_overwritten_through_a_link(folder: Path) -> None:
+    link = folder.parent / "link.jpg"
+    try:
+        link.symlink_to(folder / "a.jpg")
+    except OSError:
+        pytest.skip("this system lets nobody make symbolic links")
+    with pytest.raises(UsageError, match="never overwritten"):
+        plan_jobs([folder / "a.jpg"], link, SUFFIXES, "_x3")
+
+
+def test_a_suffix_of_no_picture_format_is_no_folder(folder: Path) -> None:
+    with pytest.raises(UsageError, match="names no picture format"):
+        plan_jobs([folder / "a.jpg"], folder / "a.bmp", SUFFIXES, "_x3")

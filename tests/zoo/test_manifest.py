@@ -9,7 +9,7 @@ from subpixel.graph.check import check_model
 from subpixel.graph.metadata import read_spec
 from subpixel.measure.evaluate import evaluate
 from subpixel.upscaler import Upscaler
-from subpixel.zoo.manifest import FOLDER, Bundled, bundled, find, verified_bytes
+from subpixel.zoo.manifest import FOLDER, Bundled, bundled, find, verified
 
 rows = pytest.mark.parametrize("row", bundled(), ids=lambda row: f"{row.name}-x{row.scale}")
 
@@ -21,7 +21,7 @@ def test_there_is_one_for_every_scale() -> None:
 
 @rows
 def test_the_file_is_what_the_manifest_says(row: Bundled) -> None:
-    model = onnx.load_from_string(verified_bytes(row))
+    model = onnx.load(verified(row))
     spec = read_spec(model)
     assert spec is not None
     assert check_model(model, spec)
@@ -50,7 +50,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / row.file).write_bytes(row.path.read_bytes()[:-1])
     monkeypatch.setattr("subpixel.zoo.manifest.FOLDER", tmp_path)
     with pytest.raises(NetworkError, match="is damaged: its sha256"):
-        verified_bytes(row)
+        verified(row)
 
 
 def test_the_message_lists_what_there_is() -> None:

@@ -1,15 +1,16 @@
 """``subpixel export``."""
 
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from subpixel.cli.options import FILE, JSON, OVERWRITE
-from subpixel.cli.output import print_json
-from subpixel.nets.export import DEFAULT_OPSET, Exporter
-from subpixel.parity.release import Interface, ReleaseReport, release
-from subpixel.spec import Precision
+from subpixel.cli.output import make_folder, print_json
+from subpixel.spec import Exporter, Interface, Precision
+
+if TYPE_CHECKING:
+    from subpixel.parity.release import ReleaseReport
 
 
 @click.command(no_args_is_help=True)
@@ -27,7 +28,7 @@ from subpixel.spec import Precision
     type=click.Choice(get_args(Exporter)),
     help="[default: dynamo where it reaches the opset, else trace]",
 )
-@click.option("--opset", type=int, help=f"[default: {DEFAULT_OPSET}]")
+@click.option("--opset", type=int, help="[default: 18]")
 @click.option(
     "--precision", type=click.Choice(get_args(Precision)), default="fp32", show_default=True
 )
@@ -50,6 +51,9 @@ def command(
     The file takes any batch, height and width, and carries its facts. Nothing is written at
     OUTPUT unless every check passes; the exit code is then 1.
     """
+    from subpixel.parity.release import release
+
+    make_folder(output.parent)
     report = release(
         checkpoint,
         output,
@@ -67,7 +71,7 @@ def command(
     return 0 if report else 1
 
 
-def _facts(report: ReleaseReport) -> dict[str, object]:
+def _facts(report: "ReleaseReport") -> dict[str, object]:
     return {
         "passed": bool(report),
         "path": report.path,
@@ -80,7 +84,7 @@ def _facts(report: ReleaseReport) -> dict[str, object]:
     }
 
 
-def _print(report: ReleaseReport) -> None:
+def _print(report: "ReleaseReport") -> None:
     spec, findings = report.spec, report.check.findings
     failed = [finding for finding in findings if not finding.ok]
     click.echo(f"network   {spec.architecture} x{spec.scale}, {spec.interface}, {spec.precision}")

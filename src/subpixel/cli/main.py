@@ -5,13 +5,18 @@ library.
 """
 
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
 
 import click
 
 from subpixel import __version__
 from subpixel.errors import SubpixelError, UsageError
-from subpixel.extras import load
+from subpixel.extras import explained
 
 VERBS = {
     "upscale": "Enlarge pictures, with their colours, alpha, depth and metadata kept.",
@@ -37,7 +42,8 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        command: click.Command = load(f"subpixel.cli.{name}").command
+        with _interruptible():
+            command: click.Command = import_module(f"subpixel.cli.{name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -53,11 +59,27 @@ def verbs() -> None:
 
 def main() -> None:
     """The console script ``subpixel``."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123 - closed by the caller
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
     code = run(sys.argv[1:])
-    sys.stdout.flush()
+    with suppress(OSError):  # a reader that has gone, a full disk: said already, or too late
+        sys.stdout.flush()
     sys.stderr.flush()
     # Everything is written and closed; taking libraries down one by one costs a tenth of a run.
     os._exit(code)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the process at once: libraries that are being loaded would swallow it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run(arguments: list[str]) -> int:
@@ -70,6 +92,14 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("subpixel: interrupted; nothing half-written was left behind", err=True)
         return INTERRUPTED
-    except SubpixelError as error:
-        click.echo(f"subpixel: {error}", err=True)
-        return USAGE if isinstance(error, UsageError) else FAILURE
+    except ModuleNotFoundError as error:
+        return _failed(explained(error))
+    except (SubpixelError, OSError) as error:
+        return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    if not isinstance(error, (SubpixelError, OSError)):
+        raise error
+    click.echo(f"subpixel: {error}", err=True)
+    return USAGE if isinstance(error, UsageError) else FAILURE

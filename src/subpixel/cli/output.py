@@ -1,4 +1,4 @@
-"""What verbs print: JSON for programs, tables and progress for people."""
+"""What verbs print and where they write: JSON, tables, progress; free names, folders."""
 
 import dataclasses
 import json
@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+
+from subpixel.errors import SubpixelError
 
 
 def print_json(value: object) -> None:
@@ -54,3 +56,19 @@ def progress(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", what="")
         yield lambda what, done, total: bar.update(task, completed=done, total=total, what=what)
+
+
+def expect_free(target: Path, overwrite: bool) -> None:
+    """Raise :class:`SubpixelError` for a file that exists: before the work, not after it."""
+    if target.exists() and not overwrite:
+        raise SubpixelError(
+            f"{target} exists; use --overwrite to replace it, or -o to name another"
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it; raises :class:`SubpixelError` where it can't be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SubpixelError(f"{folder}: the folder can't be made: {error.strerror}") from error

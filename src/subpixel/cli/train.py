@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from subpixel.cli.options import FILE, OVERWRITE
-from subpixel.errors import PictureError
-from subpixel.train.loop import Progress
+from subpixel.cli.output import expect_free
 from subpixel.train.presets import PRESETS
-from subpixel.train.recipe import Run, run
+
+if TYPE_CHECKING:
+    from subpixel.train.loop import Progress
 
 
 @click.command(no_args_is_help=True)
@@ -39,8 +41,9 @@ def command(
 
     A run that was stopped or killed goes on where it was when it is called again.
     """
-    if output.exists() and not overwrite:
-        raise PictureError(f"{output} exists; use --overwrite to replace it")
+    from subpixel.train.recipe import Run, run
+
+    expect_free(output, overwrite)
     chosen = PRESETS[preset]
     if steps is not None:
         chosen = replace(chosen, steps=steps, finetune=steps // 10)
@@ -54,7 +57,7 @@ def command(
     return 0 if report else 1
 
 
-def _show(progress: Progress) -> None:
+def _show(progress: "Progress") -> None:
     left = progress.seconds_left
     click.echo(
         f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  "

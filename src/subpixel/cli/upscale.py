@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from subpixel.cli.options import DEVICE, FILE, JSON, MODEL, OVERWRITE, SCALE, THREADS
-from subpixel.cli.output import print_json, progress
-from subpixel.errors import PictureError, SubpixelError
+from subpixel.cli.output import expect_free, make_folder, print_json, progress
+from subpixel.errors import SubpixelError
 from subpixel.jobs.outputs import Job, plan_jobs
 from subpixel.media.image_file import (
     DEFAULT_MAX_PIXELS,
@@ -128,12 +128,12 @@ def _upscale(
     upscaler: Upscaler, job: Job, orders: Orders, show: Callable[[str, int, int], None]
 ) -> Outcome:
     started = time.perf_counter()
-    _expect_free(job.target, orders.overwrite)
+    expect_free(job.target, orders.overwrite)
     picture = read_picture(job.source, max_pixels=orders.max_pixels)
     if orders.strict:
         refuse_losses(picture, job.target)
     larger = upscaler.picture(picture, lambda done, total: show(job.source.name, done, total))
-    _make_folder(job.target.parent)
+    make_folder(job.target.parent)
     losses = write_picture(
         larger, job.target, orders.encode, strict=orders.strict, overwrite=orders.overwrite
     )
@@ -145,16 +145,3 @@ def _upscale(
         round(time.perf_counter() - started, 3),
         tuple(map(str, losses)),
     )
-
-
-def _expect_free(target: Path, overwrite: bool) -> None:
-    """Say so before the work is done rather than after it."""
-    if target.exists() and not overwrite:
-        raise PictureError(f"{target} exists; use --overwrite to replace it, or -o to name another")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise PictureError(f"{folder}: the folder can't be made: {error.strerror}") from error

@@ -2,13 +2,15 @@
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from subpixel.cli.options import FILE, JSON, THREADS
 from subpixel.cli.output import print_json, print_table
-from subpixel.parity.compare import CaseResult, Tolerance
-from subpixel.parity.verify import verify
+
+if TYPE_CHECKING:
+    from subpixel.parity.compare import CaseResult
 
 COLUMNS = ("content", "shape", "max abs", "max rel", "code values", "PSNR, dB", "verdict")
 
@@ -41,6 +43,9 @@ def command(
     Both run on a grid of shapes and contents. Every value must agree within rtol and atol, and
     no 8-bit code value may differ by more than one. The exit code is 1 when any case fails.
     """
+    from subpixel.parity.compare import Tolerance
+    from subpixel.parity.verify import verify
+
     given = Tolerance(rtol=1e-3 if rtol is None else rtol, atol=1e-5 if atol is None else atol)
     tolerance = None if rtol is None and atol is None else given
     report = verify(model, against, tolerance=tolerance, device=device, threads=threads)
@@ -53,7 +58,7 @@ def command(
     return 0 if report else 1
 
 
-def _cells(result: CaseResult) -> tuple[str, ...]:
+def _cells(result: "CaseResult") -> tuple[str, ...]:
     case = result.case
     shape = f"{case.batch} x {case.height} x {case.width}"
     if result.max_abs is None or result.max_rel is None or result.psnr is None:

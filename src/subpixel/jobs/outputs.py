@@ -21,11 +21,12 @@ def plan_jobs(
     """Inputs, folders among them, as jobs.
 
     ``out`` None puts ``photo.jpg`` at ``photo<mark>.jpg`` beside it. An existing folder, or a
-    name without one of the picture ``suffixes``, is a folder to fill: names are kept, and what
-    came from a folder keeps its place below it. Else ``out`` is the one file to write.
+    name without a suffix, is a folder to fill: names are kept, and what came from a folder keeps
+    its place below it. Else ``out`` is the one file to write.
 
     Raises :class:`UsageError` when there is nothing to do, when one file should take several
-    pictures, or when two pictures would be written to one file.
+    pictures, when two pictures would be written to one file, and when an input would be
+    overwritten, be it through a link.
     """
     sources = list(dict.fromkeys(pair for item in inputs for pair in _expand(item, suffixes)))
     if out is None:  # a second run must not enlarge what the first one wrote
@@ -34,20 +35,31 @@ def plan_jobs(
         raise UsageError(
             f"no pictures in {', '.join(map(str, inputs))} ({', '.join(sorted(suffixes))})"
         )
-    if out is not None and out.suffix.lower() in suffixes and not out.is_dir():
-        if len(sources) > 1:
-            raise UsageError(f"{len(sources)} pictures can't go into one file {out}; name a folder")
-        return (Job(sources[0][0], out),)
-    jobs = tuple(Job(source, _target(source, place, out, mark)) for source, place in sources)
+    if out is not None and out.suffix and not out.is_dir():
+        jobs = [_single(sources, out, suffixes)]
+    else:
+        jobs = [Job(source, _target(source, place, out, mark)) for source, place in sources]
     _expect_distinct(jobs)
-    return jobs
+    _expect_inputs_spared(jobs)
+    return tuple(jobs)
+
+
+def _single(sources: Sequence[tuple[Path, Path]], out: Path, suffixes: frozenset[str]) -> Job:
+    if out.suffix.lower() not in suffixes:
+        raise UsageError(
+            f"{out} is no existing folder, and its suffix names no picture format; "
+            f"use one of {', '.join(sorted(suffixes))}"
+        )
+    if len(sources) > 1:
+        raise UsageError(f"{len(sources)} pictures can't go into one file {out}; name a folder")
+    return Job(sources[0][0], out)
 
 
 def _expand(item: Path, suffixes: frozenset[str]) -> Iterable[tuple[Path, Path]]:
     """Each picture of ``item``, with its place below the output folder."""
     if not item.is_dir():
         return [(item, Path(item.name))]
-    found = sorted(p for p in item.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+    found = sorted(p for p in item.rglob("*") if p.suffix.lower() in suffixes and not p.is_dir())
     return [(p, p.relative_to(item)) for p in found]
 
 
@@ -65,3 +77,13 @@ def _expect_distinct(jobs: Iterable[Job]) -> None:
         other = taken.setdefault(key, job.source)
         if other != job.source:
             raise UsageError(f"{other} and {job.source} would both become {job.target}")
+
+
+def _expect_inputs_spared(jobs: Sequence[Job]) -> None:
+    sources = {job.source.resolve() for job in jobs}
+    for job in jobs:
+        if job.target.resolve() in sources:
+            raise UsageError(
+                f"{job.target} is one of the inputs, which are never overwritten; name another "
+                "file or folder with -o"
+            )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from subpixel.errors import SubpixelError
 from subpixel.runtime.session import DEVICES, Session, available_devices
-from subpixel.zoo.manifest import bundled, verified_bytes
+from subpixel.zoo.manifest import bundled, verified
 
 PACKAGES: Mapping[str, str] = {
     "subpixel": "",
@@ -86,7 +86,7 @@ def _state(device: str) -> DeviceState:
         return DeviceState(device, provider, False, f"missing: {DEVICES[device].install}")
     try:
         smallest = min(bundled(), key=lambda row: row.path.stat().st_size)
-        Session(verified_bytes(smallest), device=device)
+        Session(verified(smallest), device=device)
     except SubpixelError as error:
         return DeviceState(device, provider, False, str(error))
     return DeviceState(device, provider, True, "works")

@@ -69,9 +69,14 @@ def liveliest_spot(picture: Rgb) -> Spot:
 def _inside(spot: Spot, picture: Rgb) -> Spot:
     height, width = picture.shape[:2]
     if spot.side < 1 or min(spot.top, spot.left) < 0:
-        raise UsageError(f"{spot} is no square of pixels")
+        raise UsageError(
+            f"the spot (left {spot.left}, top {spot.top}, side {spot.side}) is no square of pixels"
+        )
     if spot.top + spot.side > height or spot.left + spot.side > width:
-        raise UsageError(f"{spot} reaches out of the picture of {width} x {height} pixels")
+        raise UsageError(
+            f"the spot (left {spot.left}, top {spot.top}, side {spot.side}) reaches out of the "
+            f"picture of {width} x {height} pixels"
+        )
     return spot
 
 

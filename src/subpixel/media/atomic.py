@@ -42,7 +42,9 @@ def write_bytes(file: Path, data: bytes, *, overwrite: bool = False) -> None:
         with atomic_path(file, overwrite=overwrite) as partial, partial.open("xb") as stream:
             stream.write(data)
     except FileExistsError as error:
-        raise SubpixelError(f"{file} exists; allow overwriting, or name another file") from error
+        raise SubpixelError(
+            f"{file} exists; use overwrite to replace it, or name another file"
+        ) from error
     except OSError as error:
         raise SubpixelError(f"{file} can't be written: {error.strerror or error}") from error
 

@@ -87,7 +87,7 @@ class EncodeOptions:
             )
 
 
-def read_picture(file: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+def read_picture(file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     """Read a JPEG, PNG, WebP, TIFF, AVIF or GIF, told apart by content rather than by suffix.
 
     Frames come as ``(N, H, W, C)`` uint8 or uint16: palettes and 1, 2 and 4 bits unfolded,
@@ -96,6 +96,7 @@ def read_picture(file: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture
     height × frames is over ``max_pixels``, and :class:`PictureError`, in one line, for a file
     that is missing, damaged or cut off, or holds anything that a picture can't be.
     """
+    file = Path(file)
     data = _contents(file)
     name = sniff(data)
     if name is None:
@@ -300,7 +301,7 @@ def _shifted(samples: Frames, depth: int) -> Frames:
 
 def write_picture(
     picture: Picture,
-    file: Path,
+    file: str | Path,
     options: EncodeOptions = EncodeOptions(),
     *,
     strict: bool = False,
@@ -314,6 +315,7 @@ def write_picture(
     picture too large for the format, a folder that can't be written or a full disk. Nothing is
     left behind then.
     """
+    file = Path(file)
     form = format_of(file)
     if not overwrite:
         _expect_free(file)
@@ -338,7 +340,7 @@ def _expect_free(file: Path) -> None:
     except OSError as error:
         raise PictureError(f"{file} can't be written: {error.strerror or error}") from error
     if taken:
-        raise PictureError(f"{file} exists; allow overwriting, or name another file")
+        raise PictureError(f"{file} exists; use overwrite to replace it, or name another file")
 
 
 def _encoded(picture: Picture, form: Format, options: EncodeOptions) -> bytes:

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 import onnx
 import torch
@@ -18,9 +18,8 @@ from torch import Tensor, nn
 from subpixel.errors import ExportError
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.receptive import halo
-from subpixel.spec import ModelSpec
+from subpixel.spec import Exporter, ModelSpec
 
-Exporter = Literal["dynamo", "trace", "script"]
 EXPORTERS: tuple[Exporter, ...] = get_args(Exporter)
 
 DEFAULT_OPSET = 18

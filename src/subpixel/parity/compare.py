@@ -101,9 +101,12 @@ class ParityReport:
         if not self:
             failed = f"{len(self.failures)} of {total} cases fail"
             return f"{failed}; the worst, {worst.case.name}: {worst.reason}"
+        most = max(result.max_abs or 0.0 for result in self.results)
+        codes = max(result.max_codes or 0 for result in self.results)
+        least = min(math.inf if r.psnr is None else r.psnr for r in self.results)
         return (
-            f"all {total} cases are the same; the worst, {worst.case.name}, is {worst.max_abs:.1e} "
-            f"and {worst.max_codes} code values apart, {worst.psnr:.1f} dB"
+            f"all {total} cases are the same: at most {most:.1e} and {codes} code value(s) apart, "
+            f"at least {least:.1f} dB"
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import onnx
 
@@ -15,16 +14,13 @@ from subpixel.graph.receptive import halo
 from subpixel.graph.wrap import rgb_from_luma
 from subpixel.media.atomic import write_bytes
 from subpixel.nets.checkpoint import load_checkpoint
-from subpixel.nets.export import Exported, Exporter, export_module
+from subpixel.nets.export import Exported, export_module
 from subpixel.nets.luma import RgbFromLuma
 from subpixel.nets.torch_op import Module, TorchOp
 from subpixel.parity.cases import grid
 from subpixel.parity.compare import ParityReport, compare, tolerance_for
 from subpixel.runtime.session import Session
-from subpixel.spec import ModelSpec, Precision
-
-Interface = Literal["rgb", "native"]
-"""What the file takes: RGB whatever the network looks at, or what the network itself takes."""
+from subpixel.spec import Exporter, Interface, ModelSpec, Precision
 
 
 @dataclass(frozen=True)
@@ -47,8 +43,8 @@ class ReleaseReport:
 
 
 def release(
-    checkpoint: Path,
-    out: Path,
+    checkpoint: str | Path,
+    out: str | Path,
     *,
     interface: Interface = "rgb",
     exporter: Exporter | None = None,
@@ -58,7 +54,7 @@ def release(
     keep_failed: bool = False,
 ) -> ReleaseReport:
     """:func:`release_module` for the network in a checkpoint file."""
-    loaded = load_checkpoint(checkpoint)
+    loaded = load_checkpoint(Path(checkpoint))
     return release_module(
         loaded.module,
         loaded.spec,
@@ -75,7 +71,7 @@ def release(
 def release_module(
     module: Module,
     spec: ModelSpec,
-    out: Path,
+    out: str | Path,
     *,
     interface: Interface = "rgb",
     exporter: Exporter | None = None,
@@ -93,8 +89,9 @@ def release_module(
     :class:`~subpixel.errors.SubpixelError` when it can't be written: ``out`` exists and may not
     be overwritten, for example.
     """
+    out = Path(out)
     if out.exists() and not overwrite:  # said now, not after the work
-        raise SubpixelError(f"{out} exists; allow overwriting, or name another file")
+        raise SubpixelError(f"{out} exists; use overwrite to replace it, or name another file")
     exported = export_module(module, spec, exporter=exporter, opset=opset)
     model, spec = _finished(exported, interface, precision)
     data = model.SerializeToString()

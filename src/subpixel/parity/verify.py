@@ -29,8 +29,8 @@ class _Side:
 
 
 def verify(
-    model: Path,
-    against: Path,
+    model: str | Path,
+    against: str | Path,
     *,
     tolerance: Tolerance | None = None,
     device: str = "cpu",
@@ -46,6 +46,7 @@ def verify(
     Raises :class:`~subpixel.errors.NetworkError` for a file that can't be used at all; one that
     runs but differs is a report that is false.
     """
+    model, against = Path(model), Path(against)
     candidate = _open(model, rgb=False, device=device, threads=threads)
     reference = _open(against, rgb=False, threads=threads)
     if candidate.spec.interface != reference.spec.interface:

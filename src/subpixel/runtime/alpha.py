@@ -18,8 +18,8 @@ from subpixel.runtime.op import Pixels
 
 Samples = NDArray[Any]
 
-REACH = 2
-"""Input pixels on each side that decide whether a spot is wholly opaque or transparent."""
+REACH = 1
+"""Input pixels on each side that bound what alpha can be between them."""
 
 
 def bleed(samples: Samples) -> Samples:
@@ -57,14 +57,13 @@ def _halved(pixels: Pixels) -> Pixels:
 
 
 def settle(coverage: Pixels, alpha: Pixels) -> Pixels:
-    """Enlarged alpha made exact where all that ``alpha`` has around it is opaque, or is clear.
+    """Enlarged alpha kept within what ``alpha``, ``(1, 1, H, W)``, has around each pixel.
 
-    Both are ``(1, 1, H, W)``, of the larger and the smaller size: a network's 0.998 is no opacity.
+    A network's 0.998 is no opacity, and its overshoot beside an edge would be a faint rim.
     """
     scale = coverage.shape[2] // alpha.shape[2]
     lowest, highest = (_neighbourhood(alpha, extreme) for extreme in (np.min, np.max))
-    opaque, clear = (_enlarge(mask, scale) for mask in (lowest == 1.0, highest == 0.0))
-    return np.where(opaque, np.float32(1.0), np.where(clear, np.float32(0.0), coverage))
+    return np.clip(coverage, _enlarge(lowest, scale), _enlarge(highest, scale))
 
 
 def _neighbourhood(alpha: Pixels, extreme: Callable[..., Pixels]) -> Pixels:
@@ -74,5 +73,5 @@ def _neighbourhood(alpha: Pixels, extreme: Callable[..., Pixels]) -> Pixels:
     return extreme(sliding_window_view(along_rows, side, axis=3), axis=-1)
 
 
-def _enlarge(mask: NDArray[np.bool_], scale: int) -> NDArray[np.bool_]:
-    return mask.repeat(scale, axis=2).repeat(scale, axis=3)
+def _enlarge(pixels: Pixels, scale: int) -> Pixels:
+    return pixels.repeat(scale, axis=2).repeat(scale, axis=3)

@@ -122,7 +122,7 @@ def _open_on(
     try:
         session = onnxruntime.InferenceSession(source, options, providers=[provider])
     except Exception as error:  # ONNX Runtime's exceptions share no base of their own
-        raise NetworkError(f"ONNX Runtime can't load the network: {_one_line(error)}") from error
+        raise NetworkError(f"ONNX Runtime can't load it: {_one_line(error)}") from error
     if session.get_providers()[0] != provider:
         raise ProviderError(
             f"{device}: {provider} is installed but did not start, and ONNX Runtime fell back to "

@@ -7,6 +7,7 @@ from pathlib import Path
 import safetensors.torch
 
 from subpixel.errors import CheckpointError
+from subpixel.media.atomic import write_bytes
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.nets.compact import CompactNet
 from subpixel.parity.release import ReleaseReport, release
@@ -50,7 +51,7 @@ def run(
         report=report,
     )
     checkpoint = order.out.with_suffix(".safetensors")
-    safetensors.torch.save_file(net.state_dict(), checkpoint)
+    write_bytes(checkpoint, safetensors.torch.save(net.state_dict()), overwrite=True)
     released = release(checkpoint, order.out, overwrite=overwrite)
     state.unlink()
     return released

@@ -58,13 +58,12 @@ def find(name: str, scale: int) -> Bundled:
     return next(row for row in rows if (row.name, row.scale) == (name, scale))
 
 
-def verified_bytes(row: Bundled) -> bytes:
+def verified(row: Bundled) -> Path:
     """The network's file, checked against the manifest's sha256."""
-    data = row.path.read_bytes()
-    found = hashlib.sha256(data).hexdigest()
+    found = hashlib.sha256(row.path.read_bytes()).hexdigest()
     if found != row.sha256:
         raise NetworkError(
             f"{row.path} is damaged: its sha256 is {found[:16]}…, the manifest says "
             f"{row.sha256[:16]}…; install subpixel again"
         )
-    return data
+    return row.path
