@@ -122,3 +122,12 @@ def test_parameters_in_a_second_file_are_found_beside_the_first(
     monkeypatch.chdir(tmp_path / "elsewhere")
     network = open_network(file)
     assert network.op(np.zeros((1, 3, 4, 5), np.float32)).shape == (1, 3, 8, 10)
+
+
+def test_a_bare_luma_network_reaches_as_far_as_the_chroma_around_it(tmp_path: Path) -> None:
+    model = sub_pixel_network(1, 2)
+    stated = ModelSpec("stated", 2, "luma", "luma", halo=1)
+    onnx.helper.set_model_props(model, stated.to_metadata())
+    assert open_network(_saved(model, tmp_path)).spec == ModelSpec(
+        "stated", 2, "luma", "rgb", halo=2
+    )

@@ -59,7 +59,9 @@ def open_network(
     if spec.interface == "rgb":
         return Network(session, spec, session.provider)
     wrapped = Session(_wrapped(file, spec.scale), device=session.device, threads=threads)
-    return Network(wrapped, replace(spec, interface="rgb"), wrapped.provider)
+    # the bicubic chroma around a wrapped network reaches two pixels
+    halo = None if spec.halo is None else max(spec.halo, 2)
+    return Network(wrapped, replace(spec, interface="rgb", halo=halo), wrapped.provider)
 
 
 def describe(file: Path) -> tuple[ModelSpec, bool]:
@@ -101,11 +103,7 @@ def _stranger(session: Session, file: Path) -> ModelSpec:
     from subpixel.graph.metadata import load_model
     from subpixel.graph.receptive import halo
 
-    probed = probe(session, file.stem)
-    reach = halo(load_model(file))
-    # The bicubic chroma of a wrapped luma network reaches two pixels.
-    wrapped = reach is not None and probed.interface == "luma"
-    return replace(probed, halo=max(reach or 0, 2) if wrapped else reach)
+    return replace(probe(session, file.stem), halo=halo(load_model(file)))
 
 
 def probe(session: Session, name: str) -> ModelSpec:
