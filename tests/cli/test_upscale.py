@@ -246,3 +246,15 @@ def test_a_full_disk_leaves_nothing_behind(photo: Path) -> None:
     assert result.stderr.startswith("subpixel: out.tif can't be written")
     assert len(result.stderr.strip().splitlines()) == 1
     assert _files(photo.parent) == {"photo.png"}
+
+
+def test_too_little_memory_is_said(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise MemoryError("Unable to allocate 12 GiB")
+
+    monkeypatch.setattr("subpixel.upscaler.Upscaler.picture", refuse)
+    assert run(["upscale", str(photo)]) == 1
+    assert "not enough memory: Unable to allocate 12 GiB" in capsys.readouterr().err
+    assert _files(photo.parent) == {"photo.png"}

@@ -117,11 +117,17 @@ def _attempt(
     try:
         outcome = _upscale(upscaler, job, orders, show)
     except SubpixelError as error:
-        click.echo(f"subpixel: {error}", err=True)
-        return Outcome(job.source, error=str(error))
+        return _failed(job, str(error))
+    except MemoryError as error:
+        return _failed(job, f"{job.source}: not enough memory: {error}")
     for loss in outcome.losses:
         click.echo(f"subpixel: {job.target}: lost {loss}", err=True)
     return outcome
+
+
+def _failed(job: Job, reason: str) -> Outcome:
+    click.echo(f"subpixel: {reason}", err=True)
+    return Outcome(job.source, error=reason)
 
 
 def _upscale(
