@@ -46,13 +46,9 @@ def progress(quiet: bool = False) -> Iterator[Callable[[str, int, int], None]]:
         yield lambda what, done, total: None
         return
     from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress, TextColumn
 
-    columns = (
-        *Progress.get_default_columns()[:-1],
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[what]}"),
-    )
+    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[what]}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", what="")
         yield lambda what, done, total: bar.update(task, completed=done, total=total, what=what)
