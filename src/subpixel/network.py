@@ -112,29 +112,35 @@ def probe(session: Session, name: str) -> ModelSpec:
     Raises :class:`NetworkError` when the network does not enlarge both sides by one whole number
     and keep its channels, at any size multiple tried.
     """
-    batch, channels, *size = session.input_shape
+    batch, _, *size = session.input_shape
     fixed = (size[0], size[1]) if isinstance(size[0], int) and isinstance(size[1], int) else None
     count = batch if isinstance(batch, int) else 1
     failures: list[str] = []
-    for planes in [channels] if isinstance(channels, int) else [3, 1]:
-        for multiple in MULTIPLES[:1] if fixed else MULTIPLES:
-            try:
-                sizes = [fixed] if fixed else _sizes(multiple)
-                scale = _scale_at(session, count, planes, sizes)
-            except NetworkError as error:
-                failures.append(str(error))
-                continue
-            _expect_unit_range(session, (count, planes, *sizes[0]))
-            return ModelSpec(
-                name=name,
-                scale=scale,
-                colour=_colour(planes),
-                interface=_colour(planes),
-                size_multiple=multiple,
-                fixed_size=fixed,
-                fixed_batch=_fixed_batch(session, planes, scale, sizes[0]),
-            )
+    for planes, multiple in _candidates(session, fixed is not None):
+        sizes = [fixed] if fixed else _sizes(multiple)
+        try:
+            scale = _scale_at(session, count, planes, sizes)
+        except NetworkError as error:
+            failures.append(str(error))
+            continue
+        _expect_unit_range(session, (count, planes, *sizes[0]))
+        return ModelSpec(
+            name=name,
+            scale=scale,
+            colour=_colour(planes),
+            interface=_colour(planes),
+            size_multiple=multiple,
+            fixed_size=fixed,
+            fixed_batch=_fixed_batch(session, planes, scale, sizes[0]),
+        )
     raise NetworkError(f"this is no super-resolution network: {failures[0]}")
+
+
+def _candidates(session: Session, fixed: bool) -> list[tuple[int, int]]:
+    """The channels and size multiples to try, in this order."""
+    channels = session.input_shape[1]
+    planes = [channels] if isinstance(channels, int) else [3, 1]
+    return [(p, m) for p in planes for m in (MULTIPLES[:1] if fixed else MULTIPLES)]
 
 
 def _colour(planes: int) -> Colour:

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from subpixel.errors import CheckpointError
 from subpixel.nets.compact import CompactNet
 from subpixel.train.data import Pair
 from subpixel.train.loop import Progress, learning_rate, lend, train
@@ -52,6 +53,19 @@ def test_a_killed_run_resumes_to_the_same_weights(
     resumed = train(PRESET, 2, pairs, tmp_path / "broken.state")
     for key, value in unbroken.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[key], value)
+
+
+@pytest.mark.parametrize("damaged", [True, False])
+def test_the_state_of_another_run_is_refused(
+    pairs: tuple[list[Pair], list[Pair]], tmp_path: Path, damaged: bool
+) -> None:
+    state = tmp_path / "net.state"
+    train(PRESET, 2, pairs, state)
+    if damaged:
+        state.write_bytes(state.read_bytes()[:1000])
+    preset = PRESET if damaged else replace(PRESET, channels=5)
+    with pytest.raises(CheckpointError, match="no state of this run"):
+        train(preset, 2, pairs, state)
 
 
 def test_the_seed_decides(pairs: tuple[list[Pair], list[Pair]], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from subpixel.cli.options import JSON, SCALE
 from subpixel.cli.output import print_json, print_table
 from subpixel.graph.cost import multiply_adds_per_pixel, parameters
 from subpixel.graph.metadata import load_model
+from subpixel.graph.propagate import onnx_opset
 from subpixel.network import describe, locate
 
 
@@ -26,9 +27,7 @@ def command(model: str, scale: int | None, as_json: bool) -> None:
     facts = {
         **asdict(spec),
         "facts": "written in the file" if declared else "probed",
-        "opset": next(
-            entry.version for entry in graph.opset_import if entry.domain in ("", "ai.onnx")
-        ),
+        "opset": onnx_opset(graph),
         "ir_version": graph.ir_version,
         "producer": f"{graph.producer_name} {graph.producer_version}".strip(),
         "parameters": parameters(graph),

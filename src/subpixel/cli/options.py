@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
+from subpixel.zoo.manifest import DEFAULT
+
 MODEL = click.option(
     "--model",
-    default="compact",
+    default=DEFAULT,
     show_default=True,
     metavar="NAME|FILE",
     help="A bundled network (see `subpixel models`) or an ONNX file.",

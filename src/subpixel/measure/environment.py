@@ -13,15 +13,15 @@ from subpixel.zoo.manifest import bundled, verified
 
 PACKAGES: Mapping[str, str] = {
     "subpixel": "",
-    "numpy": "pip install subpixel",
-    "onnx": "pip install subpixel",
-    "onnxruntime": "pip install subpixel",
+    "numpy": "pip install . in the repository",
+    "onnx": "pip install . in the repository",
+    "onnxruntime": "pip install . in the repository",
     "onnxruntime-gpu": "pip uninstall onnxruntime && pip install onnxruntime-gpu",
-    "pyvips": "pip install subpixel",
-    "pyvips-binary": "pip install subpixel",
-    "torch": "pip install 'subpixel[torch]' (export, verify against a checkpoint, train)",
-    "onnxscript": "pip install 'subpixel[torch]' (the dynamo exporter)",
-    "safetensors": "pip install 'subpixel[torch]' (.safetensors checkpoints)",
+    "pyvips": "pip install . in the repository",
+    "pyvips-binary": "pip install . in the repository",
+    "torch": "pip install '.[torch]' in the repository (export, verify, train)",
+    "onnxscript": "pip install '.[torch]' in the repository (the dynamo exporter)",
+    "safetensors": "pip install '.[torch]' in the repository (.safetensors checkpoints)",
     "pillow": "pip install pillow (only to hand Pillow images to the Python API)",
 }
 """What subpixel uses, and how to get it."""

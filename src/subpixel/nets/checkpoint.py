@@ -13,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from subpixel.errors import CheckpointError
+from subpixel.errors import CheckpointError, one_line
 from subpixel.nets.compact import CompactNet
 from subpixel.nets.superresolution import SuperResolutionNet
 from subpixel.spec import Colour, ModelSpec
@@ -123,8 +123,7 @@ def _safetensors(data: bytes) -> object:
     try:
         return safetensors.torch.load(data)
     except Exception as error:  # SafetensorError, and KeyError for a dtype that torch lacks
-        said = " ".join(str(error).split())
-        raise CheckpointError(f"is no readable safetensors file: {said}") from error
+        raise CheckpointError(f"is no readable safetensors file: {one_line(error)}") from error
 
 
 def _state_dict(found: object) -> Weights:

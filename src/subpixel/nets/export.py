@@ -15,8 +15,9 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from subpixel.errors import ExportError
+from subpixel.errors import ExportError, one_line
 from subpixel.graph.metadata import with_spec
+from subpixel.graph.propagate import onnx_opset
 from subpixel.graph.receptive import halo
 from subpixel.spec import Exporter, ModelSpec
 
@@ -106,7 +107,7 @@ def _export(module: nn.Module, example: Tensor, exporter: Exporter, opset: int) 
     except Exception as error:  # exporters raise whatever their passes happen to raise
         others = " or ".join(_able(opset, but=exporter))
         raise ExportError(
-            f"the exporter {exporter} failed on this network: {_one_line(error)}"
+            f"the exporter {exporter} failed on this network: {one_line(error)}"
             + (f"; try the exporter {others}" if others else "")
         ) from error
 
@@ -150,12 +151,12 @@ def _torchscript(
 
 def _expect_opset(model: onnx.ModelProto, exporter: Exporter, opset: int) -> None:
     """Refuse a file that kept another opset: dynamo's converter leaves a graph it can't convert."""
-    written = {entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")}
-    if written != {opset}:
+    written = onnx_opset(model)
+    if written != opset:
         others = " or ".join(_able(opset, but=exporter))
         raise ExportError(
             f"the exporter {exporter} could not bring this network to opset {opset}, its file is "
-            f"at {', '.join(map(str, sorted(written)))}; use "
+            f"at {written}; use "
             + (f"the exporter {others}" if others else f"opset {DEFAULT_OPSET}")
         )
 
@@ -225,7 +226,3 @@ def _no_graph_dump() -> Iterator[None]:
         yield
     finally:
         torch._C._jit_onnx_log = dump
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

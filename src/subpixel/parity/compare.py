@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from subpixel.errors import one_line
 from subpixel.parity.cases import Case, pixels
 from subpixel.runtime.op import NetOp, Pixels
 from subpixel.spec import Precision
@@ -161,7 +162,7 @@ def _run(op: NetOp, case: Case, channels: int) -> Pixels | str:
     try:
         return op(pixels(case, channels))
     except Exception as error:  # any network's any failure at this shape is a finding
-        return " ".join(str(error).split())[:200] or type(error).__name__
+        return one_line(error, most=200)
 
 
 def _incomparable(expected: Pixels, found: Pixels) -> str | None:

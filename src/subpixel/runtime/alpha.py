@@ -7,16 +7,12 @@ shape's edge is then in alpha alone, and the network sees no edge in colour.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
 
 from subpixel.media.picture import FULL_SCALE
-from subpixel.runtime.op import Pixels
-
-Samples = NDArray[Any]
+from subpixel.runtime.op import Pixels, Samples
 
 REACH = 1
 """Input pixels on each side that bound what alpha can be between them."""

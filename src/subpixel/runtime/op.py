@@ -1,12 +1,15 @@
 """NetOp: the one seam between pixels and networks."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Pixels = NDArray[np.float32]
 """float32 NCHW, 0 … 1."""
+
+Samples = NDArray[Any]
+"""A picture's own numbers: ``(H, W, C)`` of its dtype."""
 
 
 class NetOp(Protocol):

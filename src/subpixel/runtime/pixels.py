@@ -3,15 +3,12 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from subpixel.colour import luma
 from subpixel.errors import NetworkError
 from subpixel.media.picture import FULL_SCALE
 from subpixel.runtime.alpha import settle
-from subpixel.runtime.op import NetOp, Pixels
-
-Samples = NDArray[Any]
+from subpixel.runtime.op import NetOp, Pixels, Samples
 
 ROWS = 64
 """Rows that are turned into samples at a time: few enough to stay in the processor's cache."""
@@ -29,8 +26,7 @@ def upscale_samples(op: NetOp, samples: Samples, *, opaque: bool) -> Samples:
     if samples.shape[2] in (1, 3):
         return to_samples(_run(op, pixels), samples.dtype)
     colour, alpha = _run(op, pixels[:, :-1]), pixels[:, -1:]
-    full = np.ones_like(colour[:, :1])
-    coverage = full if opaque else settle(_run(op, alpha), alpha)
+    coverage = np.ones_like(colour[:, :1]) if opaque else settle(_run(op, alpha), alpha)
     return to_samples(np.concatenate([colour, coverage], axis=1), samples.dtype)
 
 

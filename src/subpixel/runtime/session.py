@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from subpixel.errors import NetworkError, ProviderError, UsageError
+from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
 from subpixel.runtime.op import Pixels
 
 
@@ -90,7 +90,7 @@ class Session:
             (result,) = self._session.run([self._output.name], feeds)
         except Exception as error:  # ONNX Runtime's exceptions share no base of their own
             raise NetworkError(
-                f"the network failed on an input of shape {pixels.shape}: {_one_line(error)}"
+                f"the network failed on an input of shape {pixels.shape}: {one_line(error)}"
             ) from error
         return np.asarray(result, dtype=np.float32)
 
@@ -122,7 +122,7 @@ def _open_on(
     try:
         session = onnxruntime.InferenceSession(source, options, providers=[provider])
     except Exception as error:  # ONNX Runtime's exceptions share no base of their own
-        raise NetworkError(f"ONNX Runtime can't load it: {_one_line(error)}") from error
+        raise NetworkError(f"ONNX Runtime can't load it: {one_line(error)}") from error
     if session.get_providers()[0] != provider:
         raise ProviderError(
             f"{device}: {provider} is installed but did not start, and ONNX Runtime fell back to "
@@ -156,7 +156,3 @@ def _ends(
             f"and has {len(inputs)} inputs and {len(outputs)} outputs ({described})"
         )
     return inputs[0], outputs[0]
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

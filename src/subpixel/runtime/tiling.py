@@ -7,15 +7,11 @@ network sees there what it would see in the whole picture.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError, UsageError
-
-Samples = NDArray[Any]
-"""``(H, W, C)`` of any dtype."""
+from subpixel.runtime.op import Samples
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The training loop, top to bottom. Killed at any moment, it resumes where it last saved."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from subpixel.errors import CheckpointError, one_line
+from subpixel.media.atomic import atomic_path
 from subpixel.nets.compact import CompactNet
 from subpixel.train.data import Pair, batch
 from subpixel.train.presets import Preset
@@ -124,27 +125,32 @@ def lend(source: nn.Module, target: nn.Module) -> None:
 def save(
     file: Path, net: nn.Module, average: nn.Module, adam: torch.optim.Optimizer, step: int
 ) -> None:
-    """Write the run's whole state beside ``file``, then put it in place in one move."""
+    """Write the run's whole state, whole or not at all."""
     state = {
         "net": net.state_dict(),
         "average": average.state_dict(),
         "adam": adam.state_dict(),
         "step": step,
     }
-    partial = file.with_suffix(".partial")
-    with partial.open("wb") as stream:
-        torch.save(state, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(file)
+    with atomic_path(file, overwrite=True) as partial:
+        torch.save(state, partial)
 
 
 def restore(file: Path, net: nn.Module, average: nn.Module, adam: torch.optim.Optimizer) -> int:
-    """Take up the state in ``file``, if there is one, and return the step to go on from."""
+    """Take up the state in ``file``, if there is one, and return the step to go on from.
+
+    Raises :class:`CheckpointError` for the state of another network, and for a damaged one.
+    """
     if not file.exists():
         return 0
-    state = torch.load(file, weights_only=True)
-    net.load_state_dict(state["net"])
-    average.load_state_dict(state["average"])
-    adam.load_state_dict(state["adam"])
-    return int(state["step"])
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        net.load_state_dict(state["net"])
+        average.load_state_dict(state["average"])
+        adam.load_state_dict(state["adam"])
+        return int(state["step"])
+    except Exception as error:  # damaged bytes make the unpickler raise almost anything
+        raise CheckpointError(
+            f"{file} holds no state of this run ({one_line(error, most=100)}); "
+            "remove it to begin anew, or name another output"
+        ) from error
