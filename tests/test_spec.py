@@ -18,7 +18,11 @@ specs = st.builds(
     size_multiple=st.integers(1, 64),
     fixed_size=st.none() | st.tuples(st.integers(1, 512), st.integers(1, 512)),
     fixed_batch=st.none() | st.integers(1, 8),
-    precision=st.sampled_from(["fp32", "fp16"]),
+    purpose=st.sampled_from(["super-resolution", "restoration", "face"]),
+    size_minimum=st.integers(1, 64),
+    square=st.booleans(),
+    pads=st.booleans(),
+    precision=st.sampled_from(["fp32", "fp16", "bf16", "int8"]),
     licence=st.text(),
     origin=st.text(),
 )

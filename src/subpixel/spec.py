@@ -13,13 +13,28 @@ from typing import Any, Literal, get_args
 from subpixel.errors import SpecError
 
 Colour = Literal["luma", "rgb"]
-Precision = Literal["fp32", "fp16"]
+Precision = Literal["fp32", "fp16", "bf16", "int8"]
+Purpose = Literal["super-resolution", "restoration", "face"]
 
 Exporter = Literal["dynamo", "trace", "script"]
 """PyTorch's ways to an ONNX graph."""
 
 Interface = Literal["rgb", "native"]
 """What an exported file takes: RGB whatever the network looks at, or what the network takes."""
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "colour": get_args(Colour),
+    "interface": get_args(Colour),
+    "purpose": get_args(Purpose),
+    "precision": get_args(Precision),
+}
+_LEAST: Mapping[str, int] = {
+    "scale": 1,
+    "size_multiple": 1,
+    "size_minimum": 1,
+    "halo": 0,
+    "fixed_batch": 1,
+}
 
 PREFIX = "subpixel."
 VERSION = "1"
@@ -37,10 +52,18 @@ class ModelSpec:
     interface: Colour
     """What the file takes and gives: ``"luma"`` is one channel, ``"rgb"`` three."""
     architecture: str = "unknown"
+    purpose: Purpose = "super-resolution"
+    """``"restoration"`` leaves the size as it is; ``"face"`` expects an aligned face."""
     halo: int | None = None
     """Input pixels around an output pixel that can change it; None: the whole picture can."""
     size_multiple: int = 1
-    """Height and width must be multiples of this."""
+    """The network works on heights and widths that are multiples of this; tiles start at them."""
+    size_minimum: int = 1
+    """The network works on heights and widths of at least this."""
+    square: bool = False
+    """The network works on squares alone."""
+    pads: bool = False
+    """Whether the file brings any picture to such a size by itself, and cuts the result."""
     fixed_size: tuple[int, int] | None = None
     """The only height and width that the file takes; None: any."""
     fixed_batch: int | None = None
@@ -51,12 +74,10 @@ class ModelSpec:
     """Where the weights come from: the checkpoint's name, or who trained them on what."""
 
     def __post_init__(self) -> None:
-        for field, allowed in (("colour", Colour), ("interface", Colour), ("precision", Precision)):
-            if getattr(self, field) not in get_args(allowed):
-                raise SpecError(
-                    f"{field} is {getattr(self, field)!r}; it is one of {get_args(allowed)}"
-                )
-        for field, least in (("scale", 1), ("size_multiple", 1), ("halo", 0), ("fixed_batch", 1)):
+        for field, allowed in _CHOICES.items():
+            if getattr(self, field) not in allowed:
+                raise SpecError(f"{field} is {getattr(self, field)!r}; it is one of {allowed}")
+        for field, least in _LEAST.items():
             value = getattr(self, field)
             if value is not None and (not isinstance(value, int) or value < least):
                 raise SpecError(f"{field} is {value!r}; it is a whole number of at least {least}")

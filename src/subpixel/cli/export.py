@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 )
 @click.option("--opset", type=int, help="[default: 18]")
 @click.option(
-    "--precision", type=click.Choice(get_args(Precision)), default="fp32", show_default=True
+    "--precision", type=click.Choice(("fp32", "fp16")), default="fp32", show_default=True
 )
 @click.option("--keep-failed", is_flag=True, help="Keep a file that fails as OUTPUT.failed.onnx.")
 @OVERWRITE

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnxruntime
@@ -45,6 +46,16 @@ DEVICES: Mapping[str, Device] = {
     ),
 }
 
+Optimisation = Literal["none", "basic", "extended", "all"]
+"""How far ONNX Runtime may rewrite the graph; its own default is all."""
+
+_LEVELS: Mapping[Optimisation, onnxruntime.GraphOptimizationLevel] = {
+    "none": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "extended": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
+
 AUTOMATIC = ("cuda", "cpu")
 """What ``auto`` tries, in this order. The others must be asked for by name."""
 
@@ -59,16 +70,22 @@ class Session:
     """A network file under ONNX Runtime; a NetOp.
 
     ``model`` is the file's path or its bytes. ``device`` is ``"auto"`` or a key of
-    :data:`DEVICES`; ``threads`` None leaves it to ONNX Runtime: one per physical core.
+    :data:`DEVICES`; ``threads`` None leaves it to ONNX Runtime: one per physical core;
+    ``optimisation`` is how far ONNX Runtime may rewrite the graph.
 
     Raises :class:`ProviderError` when the device can't be had, and :class:`NetworkError` when
     the file is no network that maps one 4-D float tensor to another.
     """
 
     def __init__(
-        self, model: bytes | Path, *, device: str = "cpu", threads: int | None = None
+        self,
+        model: bytes | Path,
+        *,
+        device: str = "cpu",
+        threads: int | None = None,
+        optimisation: Optimisation = "all",
     ) -> None:
-        self.device, self._session = _open(model, device, threads)
+        self.device, self._session = _open(model, device, _options(threads, optimisation))
         self.provider: str = self._session.get_providers()[0]
         """The execution provider really in use."""
         self._input, self._output = _ends(self._session)
@@ -96,9 +113,8 @@ class Session:
 
 
 def _open(
-    model: bytes | Path, device: str, threads: int | None
+    model: bytes | Path, device: str, options: onnxruntime.SessionOptions
 ) -> tuple[str, onnxruntime.InferenceSession]:
-    options = _options(threads)
     source = model if isinstance(model, bytes) else str(model)
     if device != "auto":
         return device, _open_on(source, device, options)
@@ -106,11 +122,12 @@ def _open(
     return available[0], _open_on(source, available[0], options)
 
 
-def _options(threads: int | None) -> onnxruntime.SessionOptions:
+def _options(threads: int | None, optimisation: Optimisation) -> onnxruntime.SessionOptions:
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be at least 1")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
+    options.graph_optimization_level = _LEVELS[optimisation]
     options.log_severity_level = 4  # what goes wrong is raised, once, in our words
     return options
 

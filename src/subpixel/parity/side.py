@@ -1,0 +1,59 @@
+"""One side of a comparison: an ONNX file under ONNX Runtime, or a checkpoint under PyTorch."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from subpixel.graph.metadata import load_model, read_spec
+from subpixel.graph.wrap import rgb_from_luma
+from subpixel.nets.checkpoint import load_checkpoint
+from subpixel.nets.luma import RgbFromLuma
+from subpixel.nets.torch_op import TorchOp
+from subpixel.network import probe
+from subpixel.runtime.op import NetOp
+from subpixel.runtime.session import Session
+from subpixel.spec import ModelSpec
+
+ONNX_SUFFIX = ".onnx"
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """A network to compare; ``spec`` says what ``op`` takes."""
+
+    op: NetOp
+    spec: ModelSpec
+    name: str
+    provider: str
+
+
+def open_side(
+    file: Path, *, rgb: bool = False, device: str = "cpu", threads: int | None = None
+) -> Side:
+    """Open an ONNX file on ``device``, or a checkpoint under PyTorch on the CPU.
+
+    ``rgb`` puts a luma network on RGB pictures; otherwise the file is taken as it is. An ONNX
+    file that doesn't carry our facts is probed. Raises
+    :class:`~subpixel.errors.NetworkError` for a file that can't be used.
+    """
+    if file.suffix.lower() == ONNX_SUFFIX:
+        return _open_onnx(file, rgb=rgb, device=device, threads=threads)
+    return _open_checkpoint(file, rgb=rgb)
+
+
+def _open_onnx(file: Path, *, rgb: bool, device: str, threads: int | None) -> Side:
+    model = load_model(file)
+    session = Session(model.SerializeToString(), device=device, threads=threads)
+    spec = read_spec(model) or probe(session, file.stem)
+    if rgb and spec.interface == "luma":
+        wrapped = rgb_from_luma(model, spec.scale).SerializeToString()
+        session = Session(wrapped, device=device, threads=threads)
+        spec = replace(spec, interface="rgb")
+    return Side(session, spec, f"{file.name} (ONNX Runtime)", session.provider)
+
+
+def _open_checkpoint(file: Path, *, rgb: bool) -> Side:
+    checkpoint = load_checkpoint(file)
+    module, spec = checkpoint.module, checkpoint.spec
+    if rgb and spec.interface == "luma":
+        module, spec = RgbFromLuma(module, spec.scale), replace(spec, interface="rgb")
+    return Side(TorchOp(module), spec, f"{file.name} (PyTorch)", "PyTorch")
