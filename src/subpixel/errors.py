@@ -58,6 +58,6 @@ class ProviderError(SubpixelError):
     """An execution provider, or an optional package, can't be had here."""
 
 
-def one_line(error: Exception, most: int = 300) -> str:
+def one_line(error: BaseException, most: int = 300) -> str:
     """What somebody else's exception says, in one line of at most ``most`` characters."""
     return " ".join(str(error).split())[:most] or type(error).__name__

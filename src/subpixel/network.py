@@ -7,26 +7,23 @@ into an RGB network inside the graph (:mod:`subpixel.graph.wrap`).
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from subpixel.errors import NetworkError, UsageError
+from subpixel.resample import BICUBIC_HALO
 from subpixel.runtime.op import NetOp
 from subpixel.runtime.session import Session
+from subpixel.runtime.sizes import MULTIPLES, odd_multiples
 from subpixel.spec import Colour, ModelSpec, spec_from_metadata
 from subpixel.zoo import manifest
 
 DEFAULT_SCALE = 3
 
-MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
-"""The size multiples that probing tries, from the most to the least permissive."""
-
 GREY_TOLERANCE = 0.25
 """How far a network may move the mean of a grey picture before it is taken to be for another
 range of values."""
-
-PROBE_SIDE = 48
-"""Least side of a probe, in pixels: room for the reflection padding that some networks do."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +34,15 @@ class Network:
     spec: ModelSpec
     provider: str
     """ONNX Runtime's name of the execution provider really in use."""
+
+
+class Probeable(NetOp, Protocol):
+    """An op that says what its input looks like: a session, or a PyTorch module as one."""
+
+    @property
+    def input_shape(self) -> tuple[int | str | None, ...]:
+        """NCHW: a number where fixed, a name or None where free."""
+        ...
 
 
 def open_network(
@@ -59,8 +65,7 @@ def open_network(
     if spec.interface == "rgb":
         return Network(session, spec, session.provider)
     wrapped = Session(_wrapped(file, spec.scale), device=session.device, threads=threads)
-    # the bicubic chroma around a wrapped network reaches two pixels
-    halo = None if spec.halo is None else max(spec.halo, 2)
+    halo = None if spec.halo is None else max(spec.halo, BICUBIC_HALO)
     return Network(wrapped, replace(spec, interface="rgb", halo=halo), wrapped.provider)
 
 
@@ -106,7 +111,7 @@ def _stranger(session: Session, file: Path) -> ModelSpec:
     return replace(probe(session, file.stem), halo=halo(load_model(file)))
 
 
-def probe(session: Session, name: str) -> ModelSpec:
+def probe(session: Probeable, name: str) -> ModelSpec:
     """Find out by running it: channels, scale, size multiple, whether the batch is free.
 
     Raises :class:`NetworkError` when the network does not enlarge both sides by one whole number
@@ -117,7 +122,7 @@ def probe(session: Session, name: str) -> ModelSpec:
     count = batch if isinstance(batch, int) else 1
     failures: list[str] = []
     for planes, multiple in _candidates(session, fixed is not None):
-        sizes = [fixed] if fixed else _sizes(multiple)
+        sizes = [fixed] if fixed else odd_multiples(multiple)
         try:
             scale = _scale_at(session, count, planes, sizes)
         except NetworkError as error:
@@ -136,7 +141,7 @@ def probe(session: Session, name: str) -> ModelSpec:
     raise NetworkError(f"this is no super-resolution network: {failures[0]}")
 
 
-def _candidates(session: Session, fixed: bool) -> list[tuple[int, int]]:
+def _candidates(session: Probeable, fixed: bool) -> list[tuple[int, int]]:
     """The channels and size multiples to try, in this order."""
     channels = session.input_shape[1]
     planes = [channels] if isinstance(channels, int) else [3, 1]
@@ -151,20 +156,14 @@ def _colour(planes: int) -> Colour:
     raise NetworkError(f"its input has {planes} channels; subpixel runs 1 (luma) or 3 (RGB)")
 
 
-def _sizes(multiple: int) -> list[tuple[int, int]]:
-    """Two sizes, odd multiples of ``multiple``, so that no larger multiple passes unnoticed."""
-    least = -(-PROBE_SIDE // multiple) | 1
-    return [(least * multiple, (least + 2) * multiple), ((least + 4) * multiple, least * multiple)]
-
-
-def _scale_at(session: Session, batch: int, planes: int, sizes: list[tuple[int, int]]) -> int:
+def _scale_at(session: Probeable, batch: int, planes: int, sizes: list[tuple[int, int]]) -> int:
     scales = {_scale_of(session, (batch, planes, *size)) for size in sizes}
     if len(scales) != 1:
         raise NetworkError(f"its scale changes with the picture's size: {sorted(scales)}")
     return scales.pop()
 
 
-def _expect_unit_range(session: Session, shape: tuple[int, int, int, int]) -> None:
+def _expect_unit_range(session: Probeable, shape: tuple[int, int, int, int]) -> None:
     """Grey must stay grey, roughly: a network for 0 … 255 turns it into something else."""
     for grey in (0.25, 0.75):
         mean = float(session(np.full(shape, grey, dtype=np.float32)).mean())
@@ -175,7 +174,7 @@ def _expect_unit_range(session: Session, shape: tuple[int, int, int, int]) -> No
             )
 
 
-def _scale_of(session: Session, shape: tuple[int, int, int, int]) -> int:
+def _scale_of(session: Probeable, shape: tuple[int, int, int, int]) -> int:
     result = session(np.full(shape, 0.5, dtype=np.float32))
     scale = result.shape[2] // shape[2] if result.ndim == 4 else 0
     if scale < 1 or result.shape != (*shape[:2], shape[2] * scale, shape[3] * scale):
@@ -183,7 +182,7 @@ def _scale_of(session: Session, shape: tuple[int, int, int, int]) -> int:
     return scale
 
 
-def _fixed_batch(session: Session, planes: int, scale: int, size: tuple[int, int]) -> int | None:
+def _fixed_batch(session: Probeable, planes: int, scale: int, size: tuple[int, int]) -> int | None:
     declared = session.input_shape[0]
     if isinstance(declared, int):
         return declared

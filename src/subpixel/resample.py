@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 
+BICUBIC_HALO = 2
+"""Samples on either side that an enlarged sample is made of."""
+
 
 def cubic(x: FloatArray) -> FloatArray:
     """Keys' cubic kernel (a = -0.5) at distances ``x``, in units of the sampling step."""

@@ -56,7 +56,8 @@ class Upscaler:
     ) -> None:
         self._network: Network = open_network(model, scale=scale, device=device, threads=threads)
         self._tile = tile
-        least = least_tile(max(self._overlap, alpha.REACH), self.spec.size_multiple)
+        spec = self.spec
+        least = least_tile(max(self._overlap, alpha.REACH), spec.size_multiple, spec.size_minimum)
         if tile is not None and tile != 0 and tile < least:
             raise UsageError(
                 f"tile is {tile}; for this network it is at least {least} pixels, or 0 for the "
@@ -101,6 +102,8 @@ class Upscaler:
             tile=self._tile_size(),
             halo=max(overlap, alpha.REACH) if picture.has_alpha else overlap,
             multiple=spec.size_multiple,
+            minimum=spec.size_minimum,
+            square=spec.square,
             fixed=spec.fixed_size is not None,
         )
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from subpixel.cli.main import VERBS, run
 from subpixel.nets.compact import CompactNet
-from subpixel.nets.export import DEFAULT_OPSET
+from subpixel.nets.exporters import DEFAULT_OPSET
 from subpixel.runtime.session import DEVICES
 from subpixel.zoo.manifest import bundled, find
 

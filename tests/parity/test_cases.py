@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subpixel.parity.cases import Case, Content, grid, pixels
+from subpixel.parity.cases import BUDGET, SIZES, Case, Content, grid, pixels
 from subpixel.spec import ModelSpec
 
 CONTENTS = get_args(Content)
@@ -91,3 +91,25 @@ def test_the_photo_is_in_colour_and_mirrored_where_it_ends() -> None:
 
 def test_a_case_says_its_name() -> None:
     assert Case(3, 51, 67, "noise").name == "noise 3×51×67"
+
+
+def test_a_dear_network_is_spared_the_dearest_cases() -> None:
+    spec = ModelSpec("dear", 4, "rgb", "rgb")
+    whole, spared = grid(spec), grid(spec, cost=17e6)
+    assert sum(case.pixels for case in spared) * 17e6 <= BUDGET
+    assert [case for case in whole if case in spared] == list(spared)
+    sizes = {(case.height, case.width) for case in whole}
+    assert {(case.height, case.width) for case in spared} == sizes
+    assert {case.batch for case in spared} == {1, 3}
+    assert Case(1, 224, 224, "noise") in spared
+    assert grid(spec, cost=59e3) == whole
+
+
+def test_every_size_stays_however_dear() -> None:
+    spec = ModelSpec("dearest", 4, "rgb", "rgb")
+    assert {(c.height, c.width) for c in grid(spec, cost=1e15)} == set(SIZES)
+
+
+def test_a_file_that_pads_is_asked_for_every_size() -> None:
+    spec = ModelSpec("pads", 2, "rgb", "rgb", size_multiple=8, pads=True)
+    assert {(c.height, c.width) for c in grid(spec)} == set(SIZES)

@@ -20,9 +20,11 @@ from PIL import Image
 from torch import nn
 
 from subpixel.nets.checkpoint import load_checkpoint
-from subpixel.nets.export import Exporter, export_module, reach
-from subpixel.parity.release import Interface, release
+from subpixel.nets.export import export_module
+from subpixel.nets.exporters import reach
+from subpixel.parity.release import release
 from subpixel.runtime.session import Session
+from subpixel.spec import Exporter, Interface
 
 Codes = NDArray[np.float64]
 """``(H, W)`` or ``(H, W, 3)``, in code values 0 … 255."""

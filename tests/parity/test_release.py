@@ -1,5 +1,6 @@
 """A file is published when everything agrees, and only then."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -7,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from subpixel.errors import CheckpointError, SubpixelError
+from subpixel.errors import CheckpointError, ExportError, SubpixelError, UsageError
 from subpixel.graph.metadata import load_model, read_spec
 from subpixel.nets.compact import CompactNet
-from subpixel.parity.release import Interface, release, release_module
+from subpixel.parity.release import release, release_module
 from subpixel.runtime.session import Session
-from subpixel.spec import ModelSpec, Precision
+from subpixel.spec import Exporter, Interface, ModelSpec, Precision
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_what_is_published(
 
 
 class Baked(nn.Module):
-    """Tracing turns the batch size of the example into a number, silently."""
+    """The batch size becomes a number in the file, silently."""
 
     def forward(self, rgb: Tensor) -> Tensor:
         return nn.functional.interpolate(rgb / int(rgb.shape[0]), scale_factor=2.0)
@@ -56,35 +57,111 @@ class Baked(nn.Module):
 BAKED = ModelSpec("baked", 2, "rgb", "rgb")
 
 
-def test_an_export_that_is_silently_wrong_is_not_published(tmp_path: Path) -> None:
-    report = release_module(Baked(), BAKED, tmp_path / "baked.onnx", exporter="trace")
-    assert not report
-    assert report.check
+def test_a_file_that_is_right_for_single_pictures_alone_says_so(tmp_path: Path) -> None:
+    out = tmp_path / "baked.onnx"
+    report = release_module(Baked(), BAKED, out, exporter="trace", isolated=False)
+    assert report
+    assert report.spec.fixed_batch == 1
     assert report.parity is not None
-    assert {result.case.batch for result in report.parity.failures} == {3}
+    assert {result.case.batch for result in report.parity.results} == {1}
+    assert Session(out).input_shape == (1, 3, "height", "width")
+
+
+class Thirds(nn.Module):
+    """A third of the height becomes a number in the file, silently, and so does its half."""
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        larger = nn.functional.interpolate(rgb, scale_factor=2.0)
+        return larger * (1 + int(rgb.shape[2]) % 7)
+
+
+def test_a_network_that_fits_one_size_alone_says_so(tmp_path: Path) -> None:
+    out = tmp_path / "thirds.onnx"
+    report = release_module(Thirds(), BAKED, out, exporter="trace", isolated=False)
+    assert report
+    assert (report.spec.fixed_size, report.spec.fixed_batch) == ((128, 128), 1)
+    assert [tried.reason is None for tried in report.tried] == [False, False, False, True]
+    assert "cases fail" in str(report.tried[0].reason)
+    assert Session(out).input_shape == (1, 3, 128, 128)
+
+
+class Windows(nn.Module):
+    """Means over windows of four, of a picture that it does not pad."""
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        batch, planes, height, width = rgb.shape
+        cut = rgb.view(batch, planes, height // 4, 4, width // 4, 4)
+        mean = cut.mean((3, 5), keepdim=True).expand_as(cut).reshape(rgb.shape)
+        return nn.functional.interpolate(mean, scale_factor=2.0)
+
+
+@pytest.mark.parametrize("exporter", ["dynamo", "trace"])
+def test_a_network_of_windows_takes_any_size(tmp_path: Path, exporter: Exporter) -> None:
+    out = tmp_path / "windows.onnx"
+    report = release_module(Windows(), BAKED, out, exporter=exporter, isolated=False)
+    assert report
+    assert (report.spec.size_multiple, report.spec.pads) == (4, True)
+    assert (report.spec.fixed_size, report.spec.fixed_batch) == (None, None)
+    assert report.parity is not None
+    assert (1, 1) in {(r.case.height, r.case.width) for r in report.parity.results}
+    assert Session(out).input_shape == ("batch", 3, "height", "width")
+
+
+class Changing(nn.Module):
+    """Computes something else each time: no file can equal it."""
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        return nn.functional.interpolate(rgb + torch.rand_like(rgb), scale_factor=2.0)
+
+
+def test_an_export_that_is_silently_wrong_is_not_published(tmp_path: Path) -> None:
+    out = tmp_path / "changing.onnx"
+    report = release_module(Changing(), BAKED, out, exporter="trace", isolated=False)
+    assert not report
+    assert report.parity is not None
+    assert all(tried.reason for tried in report.tried)
     assert (report.path, report.kept) == (None, None)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_file_is_kept_on_request(tmp_path: Path) -> None:
-    out = tmp_path / "baked.onnx"
+    out = tmp_path / "changing.onnx"
     for _ in range(2):  # an earlier failure is no reason to fail otherwise
-        report = release_module(Baked(), BAKED, out, exporter="trace", keep_failed=True)
+        report = release_module(
+            Changing(), BAKED, out, exporter="trace", keep_failed=True, isolated=False
+        )
         assert not report
-        assert report.kept == tmp_path / "baked.failed.onnx"
+        assert report.kept == tmp_path / "changing.failed.onnx"
         assert list(tmp_path.iterdir()) == [report.kept]
-    assert read_spec(load_model(tmp_path / "baked.failed.onnx")) == report.spec
+    assert read_spec(load_model(tmp_path / "changing.failed.onnx")) == report.spec
 
 
 def test_a_file_that_fails_the_check_is_not_even_compared(tmp_path: Path) -> None:
     net = nn.Sequential(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2))
     with torch.no_grad():
         net[0].weight.fill_(torch.nan)
-    report = release_module(net, BAKED, tmp_path / "nan.onnx", exporter="trace")
+    report = release_module(net, BAKED, tmp_path / "nan.onnx", exporter="trace", isolated=False)
     assert not report
     assert not report.check
     assert report.parity is None
     assert list(tmp_path.iterdir()) == []
+
+
+class Unexportable(nn.Module):
+    def forward(self, rgb: Tensor) -> Tensor:
+        return nn.functional.interpolate(torch.linalg.matrix_exp(rgb), scale_factor=2.0)
+
+
+def test_what_no_exporter_manages_is_told_way_by_way(tmp_path: Path) -> None:
+    square = replace(BAKED, square=True)
+    with pytest.raises(ExportError, match=r"no exporter manages .*; dynamo from .*; trace from"):
+        release_module(Unexportable(), square, tmp_path / "none.onnx", isolated=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_output_must_be_named_onnx(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"small\.png: an ONNX file's name ends in \.onnx"):
+        release(checkpoint, tmp_path / "small.png")
 
 
 def test_an_existing_file_is_kept_unless_told_otherwise(checkpoint: Path, tmp_path: Path) -> None:
@@ -93,7 +170,10 @@ def test_an_existing_file_is_kept_unless_told_otherwise(checkpoint: Path, tmp_pa
     with pytest.raises(SubpixelError, match=r"small\.onnx exists"):
         release(checkpoint, out, exporter="trace")
     assert out.read_bytes() == b"precious"
-    assert not release_module(Baked(), BAKED, out, exporter="trace", overwrite=True)
+    failed = release_module(
+        Changing(), BAKED, out, exporter="trace", overwrite=True, isolated=False
+    )
+    assert not failed
     assert out.read_bytes() == b"precious"
     assert release(checkpoint, out, exporter="trace", overwrite=True)
     assert load_model(out)
@@ -108,5 +188,5 @@ def test_nothing_is_written_for_a_bad_checkpoint(tmp_path: Path) -> None:
 def test_training_mode_is_left_for_the_export_alone(tmp_path: Path) -> None:
     """Batch normalisation computes something else while training."""
     net = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 12, 1), nn.PixelShuffle(2)).train()
-    assert release_module(net, BAKED, tmp_path / "net.onnx", exporter="trace")
+    assert release_module(net, BAKED, tmp_path / "net.onnx", exporter="trace", isolated=False)
     assert net.training

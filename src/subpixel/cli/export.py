@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from subpixel.cli.options import FILE, JSON, OVERWRITE
-from subpixel.cli.output import make_folder, print_json
-from subpixel.spec import Exporter, Interface, Precision
+from subpixel.cli.output import make_folder, print_json, progress
+from subpixel.spec import Exporter, Interface, ModelSpec, Precision
 
 if TYPE_CHECKING:
     from subpixel.parity.release import ReleaseReport
@@ -26,11 +26,16 @@ if TYPE_CHECKING:
 @click.option(
     "--exporter",
     type=click.Choice(get_args(Exporter)),
-    help="[default: dynamo where it reaches the opset, else trace]",
+    help="Use this one alone. [default: dynamo, then trace, whatever passes first]",
 )
-@click.option("--opset", type=int, help="[default: 18]")
+@click.option("--opset", type=int, default=18, show_default=True)
+@click.option("--precision", type=click.Choice(("fp32", "fp16")), default="fp32", show_default=True)
 @click.option(
-    "--precision", type=click.Choice(("fp32", "fp16")), default="fp32", show_default=True
+    "--time-limit",
+    type=click.FloatRange(min=1),
+    default=900,
+    show_default=True,
+    help="Seconds that one way of exporting may take.",
 )
 @click.option("--keep-failed", is_flag=True, help="Keep a file that fails as OUTPUT.failed.onnx.")
 @OVERWRITE
@@ -40,30 +45,36 @@ def command(
     output: Path,
     interface: Interface,
     exporter: Exporter | None,
-    opset: int | None,
+    opset: int,
     precision: Precision,
+    time_limit: float,
     keep_failed: bool,
     overwrite: bool,
     as_json: bool,
 ) -> int:
     """Turn a PyTorch CHECKPOINT into one ONNX file that is checked and proven equal to PyTorch.
 
-    The file takes any batch, height and width, and carries its facts. Nothing is written at
-    OUTPUT unless every check passes; the exit code is then 1.
+    The file takes any height and width, and any batch where that is proven; it carries its
+    facts. Several ways of exporting are tried, each in a process of its own, and the first whose
+    file passes is taken. Nothing is written at OUTPUT unless every check passes; else the exit
+    code is 1.
     """
     from subpixel.parity.release import release
 
     make_folder(output.parent)
-    report = release(
-        checkpoint,
-        output,
-        interface=interface,
-        exporter=exporter,
-        opset=opset,
-        precision=precision,
-        overwrite=overwrite,
-        keep_failed=keep_failed,
-    )
+    with progress() as report_progress:
+        report = release(
+            checkpoint,
+            output,
+            interface=interface,
+            exporter=exporter,
+            opset=opset,
+            precision=precision,
+            overwrite=overwrite,
+            keep_failed=keep_failed,
+            time_limit=time_limit,
+            report=report_progress,
+        )
     if as_json:
         print_json(_facts(report))
     else:
@@ -78,6 +89,10 @@ def _facts(report: "ReleaseReport") -> dict[str, object]:
         "kept": report.kept,
         "exporter": report.exporter,
         "opset": report.opset,
+        "tried": [
+            {"attempt": str(tried.attempt), "reason": tried.reason, "seconds": tried.seconds}
+            for tried in report.tried
+        ],
         "spec": report.spec,
         "checks": report.check.findings,
         "parity": report.parity and report.parity.to_json(),
@@ -88,10 +103,21 @@ def _print(report: "ReleaseReport") -> None:
     spec, findings = report.spec, report.check.findings
     failed = [finding for finding in findings if not finding.ok]
     click.echo(f"network   {spec.architecture} x{spec.scale}, {spec.interface}, {spec.precision}")
-    click.echo(f"exported  by {report.exporter} at opset {report.opset}, halo {spec.halo} px")
+    for tried in report.tried:
+        if tried.reason is not None:
+            click.echo(f"rejected  {tried.attempt}: {tried.reason}")
+    click.echo(f"exported  by {report.tried[-1].attempt}, opset {report.opset}; {_sizes(spec)}")
     click.echo(f"checked   {len(findings) - len(failed)} of {len(findings)} checks passed")
     for finding in failed:
         click.echo(f"          {finding.check}: {finding.message}")
     if report.parity is not None:
         click.echo(f"compared  {report.parity.summary()}")
     click.echo(f"wrote     {report.path or report.kept or 'nothing: it failed'}")
+
+
+def _sizes(spec: ModelSpec) -> str:
+    """Which pictures the file takes, and how far it looks."""
+    size = "any size" if spec.fixed_size is None else "{}×{} alone".format(*spec.fixed_size)
+    batch = "any batch" if spec.fixed_batch is None else f"a batch of {spec.fixed_batch}"
+    halo = "not local" if spec.halo is None else f"halo {spec.halo} px"
+    return f"takes {size}, {batch}; {halo}"

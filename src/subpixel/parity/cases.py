@@ -1,6 +1,7 @@
 """The grid of pictures on which two networks are compared."""
 
 import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -11,6 +12,7 @@ import numpy as np
 from subpixel.colour import luma
 from subpixel.media.image_file import read_picture
 from subpixel.runtime.op import Pixels
+from subpixel.runtime.tiling import working_size
 from subpixel.spec import ModelSpec
 
 Content = Literal["noise", "zeros", "ones", "gradients", "impulses", "photo"]
@@ -20,6 +22,12 @@ SIZES = ((1, 1), (7, 5), (64, 64), (51, 67), (224, 224), (33, 200))
 """Height and width: the least there is, odd and co-prime, square, long, and the reference's."""
 
 IMPULSE_SHARE = 1 / 64
+
+BUDGET = 5e12
+"""Multiply-adds that a grid may cost each side: about a minute and a half on two cores."""
+
+_WORTH: tuple[Content, ...] = ("noise", "photo", "impulses", "gradients", "ones", "zeros")
+"""The contents, those that show most first."""
 
 
 @dataclass(frozen=True)
@@ -32,26 +40,48 @@ class Case:
     content: Content
 
     @property
+    def pixels(self) -> int:
+        """Input pixels of the whole batch."""
+        return self.batch * self.height * self.width
+
+    @property
     def name(self) -> str:
         return f"{self.content} {self.batch}×{self.height}×{self.width}"
 
 
-def grid(*specs: ModelSpec) -> tuple[Case, ...]:
+def grid(*specs: ModelSpec, cost: float = 0.0) -> tuple[Case, ...]:
     """Every content at every shape of the grid, as far as the networks in ``specs`` take it.
 
-    A fixed size or batch replaces those of the grid; sizes are rounded up to the size multiple.
+    A fixed size or batch replaces those of the grid; where a network does not pad by itself,
+    sizes are brought to those it works on. ``cost`` is what the dearest of the networks spends
+    on a pixel, in multiply-adds: where the whole grid would exceed :data:`BUDGET`, the dearest
+    cases are left out, but never the last one of a height and width.
     """
     shapes = itertools.product(BATCHES, SIZES)
     cases = [Case(n, h, w, content) for n, (h, w) in shapes for content in get_args(Content)]
     for spec in specs:
         cases = [_fitted(case, spec) for case in cases]
-    return tuple(dict.fromkeys(cases))
+    return _affordable(tuple(dict.fromkeys(cases)), BUDGET / cost if cost else math.inf)
+
+
+def _affordable(cases: tuple[Case, ...], most: float) -> tuple[Case, ...]:
+    """As many of ``cases``, in their order, as have together at most ``most`` pixels."""
+    kept = list(cases)
+    spent = sum(case.pixels for case in cases)
+    for case in sorted(cases, key=lambda case: (-case.pixels, -_WORTH.index(case.content))):
+        alone = sum((c.height, c.width) == (case.height, case.width) for c in kept) == 1
+        if spent > most and not alone:
+            kept.remove(case)
+            spent -= case.pixels
+    return tuple(kept)
 
 
 def _fitted(case: Case, spec: ModelSpec) -> Case:
-    height, width = spec.fixed_size or (
-        -(-side // spec.size_multiple) * spec.size_multiple for side in (case.height, case.width)
-    )
+    height, width = spec.fixed_size or (case.height, case.width)
+    if not spec.pads:
+        height, width = working_size(
+            height, width, spec.size_multiple, spec.size_minimum, spec.square
+        )
     return replace(case, batch=spec.fixed_batch or case.batch, height=height, width=width)
 
 

@@ -1,7 +1,7 @@
 """Two networks on the same pictures: how far apart, in numbers and in pictures' units."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +12,9 @@ from subpixel.errors import one_line
 from subpixel.parity.cases import Case, pixels
 from subpixel.runtime.op import NetOp, Pixels
 from subpixel.spec import Precision
+
+Report = Callable[[str, int, int], None]
+"""Gets what is being done, how many are done, and their total."""
 
 CODES = 255
 """The code values of an 8-bit picture run from 0 to here."""
@@ -126,21 +129,29 @@ def _badness(result: CaseResult) -> tuple[bool, float]:
 def compare(
     reference: NetOp,
     candidate: NetOp,
-    cases: Iterable[Case],
+    cases: Sequence[Case],
     channels: int,
     tolerance: Tolerance | None = None,
     *,
     names: tuple[str, str] = ("reference", "candidate"),
     provider: str | None = None,
+    until_failure: bool = False,
+    report: Report = lambda what, done, total: None,
 ) -> ParityReport:
-    """Run both on every case and judge the candidate.
+    """Run both on every case and judge the candidate; ``until_failure`` stops at the first that
+    fails.
 
     An exception, a wrong shape, NaN or infinity on either side is a failed case with its reason,
     not an exception: the report shows what happened everywhere.
     """
     tolerance = tolerance or Tolerance()
-    results = tuple(_compare(reference, candidate, case, channels, tolerance) for case in cases)
-    return ParityReport(*names, provider, tolerance, results)
+    results: list[CaseResult] = []
+    for case in cases:
+        report(case.name, len(results), len(cases))
+        results.append(_compare(reference, candidate, case, channels, tolerance))
+        if until_failure and not results[-1].passed:
+            break
+    return ParityReport(*names, provider, tolerance, tuple(results))
 
 
 def _compare(

@@ -1,26 +1,45 @@
 """From a network in PyTorch to a published ONNX file: exported, checked, proven, or nothing."""
 
 import copy
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
 
-from subpixel.errors import SubpixelError
+from subpixel.errors import ExportError, NetworkError, SubpixelError, UsageError
+from subpixel.graph.axes import with_fixed_batch
 from subpixel.graph.check import CheckReport, check_model
+from subpixel.graph.cost import multiply_adds_per_pixel, parameters
 from subpixel.graph.half import to_fp16
 from subpixel.graph.metadata import with_spec
-from subpixel.graph.receptive import halo
 from subpixel.graph.wrap import rgb_from_luma
 from subpixel.media.atomic import write_bytes
+from subpixel.nets.apart import TIME_LIMIT, export_apart
+from subpixel.nets.attempt import Attempt, attempts
 from subpixel.nets.checkpoint import load_checkpoint
-from subpixel.nets.export import Exported, export_module
+from subpixel.nets.export import Exported, export_attempt
+from subpixel.nets.exporters import DEFAULT_OPSET
 from subpixel.nets.luma import RgbFromLuma
+from subpixel.nets.padding import Padded, with_working_sizes
 from subpixel.nets.torch_op import Module, TorchOp
-from subpixel.parity.cases import grid
-from subpixel.parity.compare import ParityReport, compare, tolerance_for
+from subpixel.parity.cases import Case, grid
+from subpixel.parity.compare import ParityReport, Report, compare, tolerance_for
+from subpixel.resample import BICUBIC_HALO
 from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How one attempt ended."""
+
+    attempt: Attempt
+    reason: str | None
+    """Why it was rejected; None for the one that was accepted."""
+    seconds: float
+    """How long it took, the proof included."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +52,8 @@ class ReleaseReport:
     check: CheckReport
     parity: ParityReport | None
     """The comparison with PyTorch; None when the file did not pass the check."""
+    tried: tuple[Tried, ...]
+    """Every attempt, in order; the last one is what is reported on."""
     path: Path | None
     """Where the file was published; None when it failed."""
     kept: Path | None = None
@@ -42,18 +63,59 @@ class ReleaseReport:
         return bool(self.check) and bool(self.parity)
 
 
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A file that might be published, and its judges' reports."""
+
+    data: bytes
+    spec: ModelSpec
+    exported: Exported
+    check: CheckReport
+    parity: ParityReport | None
+
+    def __bool__(self) -> bool:
+        return bool(self.check) and bool(self.parity)
+
+    @property
+    def fault(self) -> str | None:
+        """Why it can't be published."""
+        if not self.check:
+            return next(f"{f.check}: {f.message}" for f in self.check.findings if not f.ok)
+        return None if self.parity is None or self.parity else self.parity.summary()
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What kind of file is wanted, and how it is made."""
+
+    interface: Interface
+    precision: Precision
+    opset: int
+    time_limit: float
+    isolated: bool
+
+
 def release(
     checkpoint: str | Path,
     out: str | Path,
     *,
+    extra_architectures: bool = False,
     interface: Interface = "rgb",
     exporter: Exporter | None = None,
-    opset: int | None = None,
+    opset: int = DEFAULT_OPSET,
     precision: Precision = "fp32",
     overwrite: bool = False,
     keep_failed: bool = False,
+    time_limit: float = TIME_LIMIT,
+    isolated: bool = True,
+    report: Report = lambda what, done, total: None,
 ) -> ReleaseReport:
-    """:func:`release_module` for the network in a checkpoint file."""
+    """:func:`release_module` for the network in a checkpoint file.
+
+    ``extra_architectures`` admits those whose licences may forbid commercial use
+    (:func:`~subpixel.nets.checkpoint.load_checkpoint`).
+    """
+    _expect_free(Path(out), overwrite)
     loaded = load_checkpoint(Path(checkpoint))
     return release_module(
         loaded.module,
@@ -65,6 +127,9 @@ def release(
         precision=precision,
         overwrite=overwrite,
         keep_failed=keep_failed,
+        time_limit=time_limit,
+        isolated=isolated,
+        report=report,
     )
 
 
@@ -75,63 +140,135 @@ def release_module(
     *,
     interface: Interface = "rgb",
     exporter: Exporter | None = None,
-    opset: int | None = None,
+    opset: int = DEFAULT_OPSET,
     precision: Precision = "fp32",
     overwrite: bool = False,
     keep_failed: bool = False,
+    time_limit: float = TIME_LIMIT,
+    isolated: bool = True,
+    report: Report = lambda what, done, total: None,
 ) -> ReleaseReport:
     """Export ``module``, check the file, compare it with PyTorch, and publish it at ``out``.
 
-    Only a file that passes everything appears at ``out``, in one move. With ``keep_failed`` one
-    that fails is kept beside it as ``<out's stem>.failed.onnx``.
+    The ways to export it (:func:`~subpixel.nets.attempt.attempts`) are tried in their order, each
+    for at most ``time_limit`` seconds in a process of its own (``isolated`` False: in this one,
+    without a limit). The first file that passes every check and equals PyTorch on the whole grid
+    is published, in one move; where that holds for single pictures alone, the file is fixed to
+    them. With ``keep_failed`` the last that failed is kept beside it as
+    ``<out's stem>.failed.onnx``.
+
+    ``spec`` names the sizes that the module works on; smaller or odder ones that it turns out to
+    refuse are padded for it. ``report`` gets what is being done.
 
     Raises :class:`~subpixel.errors.ExportError` when no file could be made at all, and
     :class:`~subpixel.errors.SubpixelError` when it can't be written: ``out`` exists and may not
     be overwritten, for example.
     """
     out = Path(out)
-    if out.exists() and not overwrite:  # said now, not after the work
-        raise SubpixelError(f"{out} exists; use overwrite to replace it, or name another file")
-    exported = export_module(module, spec, exporter=exporter, opset=opset)
-    model, spec = _finished(exported, interface, precision)
-    data = model.SerializeToString()
-    check = check_model(model, spec)
-    parity = _against_pytorch(module, exported.spec, data, spec) if check else None
-    path = out if check and parity else None
-    kept = out.with_suffix(".failed.onnx") if keep_failed and not path else None
+    _expect_free(out, overwrite)  # said now, not after the work
+    wish = _Wish(interface, precision, opset, time_limit, isolated)
+    module = copy.deepcopy(module).cpu().eval()
+    ways = attempts(spec := with_working_sizes(module, spec), exporter, opset)
+    best, tried = _first_that_passes(module, spec, ways, wish, report)
+    path = out if best else None
+    kept = out.with_suffix(".failed.onnx") if keep_failed and not best else None
     if path:
-        write_bytes(path, data, overwrite=overwrite)
+        write_bytes(path, best.data, overwrite=overwrite)
     if kept:
-        write_bytes(kept, data, overwrite=True)
-    return ReleaseReport(spec, exported.exporter, exported.opset, check, parity, path, kept)
+        write_bytes(kept, best.data, overwrite=True)
+    attempt = best.exported.attempt
+    return ReleaseReport(
+        best.spec, attempt.exporter, opset, best.check, best.parity, tried, path, kept
+    )
 
 
-def _finished(
-    exported: Exported, interface: Interface, precision: Precision
-) -> tuple[onnx.ModelProto, ModelSpec]:
+def _expect_free(out: Path, overwrite: bool) -> None:
+    if out.suffix.lower() != ".onnx":
+        raise UsageError(f"{out}: an ONNX file's name ends in .onnx")
+    if out.exists() and not overwrite:
+        raise SubpixelError(f"{out} exists; use overwrite to replace it, or name another file")
+
+
+def _first_that_passes(
+    module: Module, spec: ModelSpec, ways: Sequence[Attempt], wish: _Wish, report: Report
+) -> tuple[_Candidate, tuple[Tried, ...]]:
+    """The first candidate that passes, or the last that could be made at all."""
+    last: _Candidate | None = None
+    tried: list[Tried] = []
+    for way in ways:
+        began = time.monotonic()
+        report(f"export by {way}", 0, 0)
+        try:
+            last = _candidate(module, spec, way, wish, report)
+            fault = last.fault
+        except (ExportError, NetworkError) as error:
+            fault = str(error)
+        tried.append(Tried(way, fault, time.monotonic() - began))
+        if fault is None:
+            break
+    if last is None:
+        raise ExportError(f"no exporter manages this network{''.join(map(_told, tried))}")
+    return last, tuple(tried)
+
+
+def _told(tried: Tried) -> str:
+    return f"; {tried.attempt}: {tried.reason}"
+
+
+def _candidate(
+    module: Module, spec: ModelSpec, way: Attempt, wish: _Wish, report: Report
+) -> _Candidate:
+    if wish.isolated:
+        exported = export_apart(module, spec, way, wish.opset, time_limit=wish.time_limit)
+    else:
+        exported = export_attempt(module, spec, way, wish.opset)
+    model, spec = _finished(exported, wish)
+    candidate = _judged(module, exported, model, spec, report)
+    if candidate.parity is None or not any(f.case.batch > 1 for f in candidate.parity.failures):
+        return candidate
+    model, spec = with_fixed_batch(model, 1), replace(spec, fixed_batch=1)
+    return _judged(module, exported, with_spec(model, spec), spec, report)
+
+
+def _finished(exported: Exported, wish: _Wish) -> tuple[onnx.ModelProto, ModelSpec]:
+    """The export with the interface and the precision that are wanted."""
     model, spec = exported.model, exported.spec
-    if interface == "rgb" and spec.interface == "luma":
-        model, spec = rgb_from_luma(model, spec.scale), replace(spec, interface="rgb")
-    if precision == "fp16":
+    if wish.interface == "rgb" and spec.interface == "luma":
+        model = rgb_from_luma(model, spec.scale)
+        halo = None if spec.halo is None else max(spec.halo, BICUBIC_HALO)
+        spec = replace(spec, interface="rgb", halo=halo)
+    if wish.precision == "fp16":
         model, spec = to_fp16(model), replace(spec, precision="fp16")
-    spec = replace(spec, halo=halo(model))
     return with_spec(model, spec), spec
 
 
-def _against_pytorch(
-    module: Module, native: ModelSpec, data: bytes, spec: ModelSpec
-) -> ParityReport:
-    """Compare the very bytes that will be published with the module they were made from."""
-    reference = copy.deepcopy(module).cpu().eval()
-    if spec.interface != native.interface:
+def _judged(
+    module: Module, exported: Exported, model: onnx.ModelProto, spec: ModelSpec, report: Report
+) -> _Candidate:
+    """Check ``model``, then compare the very bytes that will be published with ``module``."""
+    data, check = model.SerializeToString(), check_model(model, spec)
+    if not check:
+        return _Candidate(data, spec, exported, check, None)
+    reference = Padded(module, spec) if spec.pads else module
+    if spec.interface != exported.spec.interface:
         reference = RgbFromLuma(reference, spec.scale)
-    session = Session(data)
+    cost = multiply_adds_per_pixel(model) or float(parameters(model))
+    parity = _proof(TorchOp(reference), Session(data), spec, grid(spec, cost=cost), report)
+    return _Candidate(data, spec, exported, check, parity)
+
+
+def _proof(
+    reference: TorchOp, session: Session, spec: ModelSpec, cases: Sequence[Case], report: Report
+) -> ParityReport:
+    """The comparison with PyTorch up to its first failure, small pictures first."""
     return compare(
-        TorchOp(reference),
+        reference,
         session,
-        grid(spec),
+        sorted(cases, key=lambda case: case.pixels),
         spec.channels,
         tolerance_for(spec.precision),
         names=(f"{spec.name} (PyTorch)", f"{spec.name} (ONNX Runtime)"),
         provider=session.provider,
+        until_failure=True,
+        report=report,
     )

@@ -3,10 +3,12 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from subpixel.graph.cost import multiply_adds_per_pixel, parameters
 from subpixel.graph.metadata import load_model, read_spec
 from subpixel.graph.wrap import rgb_from_luma
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.nets.luma import RgbFromLuma
+from subpixel.nets.padding import runs_any_size
 from subpixel.nets.torch_op import TorchOp
 from subpixel.network import probe
 from subpixel.runtime.op import NetOp
@@ -24,6 +26,9 @@ class Side:
     spec: ModelSpec
     name: str
     provider: str
+    cost: float
+    """Multiply-adds per input pixel; parameters, which are about as many, where they can't be
+    counted."""
 
 
 def open_side(
@@ -48,12 +53,14 @@ def _open_onnx(file: Path, *, rgb: bool, device: str, threads: int | None) -> Si
         wrapped = rgb_from_luma(model, spec.scale).SerializeToString()
         session = Session(wrapped, device=device, threads=threads)
         spec = replace(spec, interface="rgb")
-    return Side(session, spec, f"{file.name} (ONNX Runtime)", session.provider)
+    cost = multiply_adds_per_pixel(model) or float(parameters(model))
+    return Side(session, spec, f"{file.name} (ONNX Runtime)", session.provider, cost)
 
 
 def _open_checkpoint(file: Path, *, rgb: bool) -> Side:
     checkpoint = load_checkpoint(file)
-    module, spec = checkpoint.module, checkpoint.spec
+    module, spec = runs_any_size(checkpoint.module, checkpoint.spec)
+    cost = float(sum(parameter.numel() for parameter in module.parameters()))
     if rgb and spec.interface == "luma":
         module, spec = RgbFromLuma(module, spec.scale), replace(spec, interface="rgb")
-    return Side(TorchOp(module), spec, f"{file.name} (PyTorch)", "PyTorch")
+    return Side(TorchOp(module), spec, f"{file.name} (PyTorch)", "PyTorch", cost)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from subpixel.parity.cases import grid
-from subpixel.parity.compare import ParityReport, Tolerance, compare, tolerance_for
+from subpixel.parity.compare import ParityReport, Report, Tolerance, compare, tolerance_for
 from subpixel.parity.side import open_side
 
 
@@ -14,13 +14,15 @@ def verify(
     tolerance: Tolerance | None = None,
     device: str = "cpu",
     threads: int | None = None,
+    report: Report = lambda what, done, total: None,
 ) -> ParityReport:
     """Compare ``model``, an ONNX file, with ``against``: a checkpoint, or another ONNX file.
 
     ``model`` runs under ONNX Runtime on ``device``; the reference on the CPU, a checkpoint under
     PyTorch. Where one side takes RGB and the other luma, the luma side is put on RGB pictures.
     A file that doesn't carry our facts is probed. The default tolerance is that of the files'
-    precision (:func:`~subpixel.parity.compare.tolerance_for`).
+    precision (:func:`~subpixel.parity.compare.tolerance_for`). ``report`` gets each case's name, how
+    many are done, and their total.
 
     Raises :class:`~subpixel.errors.NetworkError` for a file that can't be used at all; one that
     runs but differs is a report that is false.
@@ -35,9 +37,10 @@ def verify(
     return compare(
         reference.op,
         candidate.op,
-        grid(candidate.spec, reference.spec),
+        grid(candidate.spec, reference.spec, cost=max(candidate.cost, reference.cost)),
         candidate.spec.channels,
         tolerance or tolerance_for("fp16" if half else "fp32"),
         names=(reference.name, candidate.name),
         provider=candidate.provider,
+        report=report,
     )

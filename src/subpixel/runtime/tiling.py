@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError, UsageError
 from subpixel.runtime.op import Samples
@@ -52,25 +53,36 @@ def plan_tiles(
     tile: tuple[int, int] | None,
     halo: int,
     multiple: int = 1,
+    minimum: int = 1,
+    square: bool = False,
     fixed: bool = False,
 ) -> TilePlan:
     """Cut ``height`` by ``width`` into tiles of at most ``tile`` (height, width), halo included.
 
-    ``tile`` None means one tile, the whole picture. Sizes are brought to ``multiple``.
-    ``fixed`` says that every tile must measure exactly ``tile``: smaller pictures are padded.
+    ``tile`` None means one tile, the whole picture. The picture is brought to a size that the
+    network works on (:func:`working_size`), and so are the tiles. ``fixed`` says that every tile
+    must measure exactly ``tile``: smaller pictures are padded.
 
     Raises :class:`UsageError` when a tile is too small to hold its halo.
     """
-    rows, padded_height = _axis(height, tile and tile[0], halo, multiple, fixed)
-    columns, padded_width = _axis(width, tile and tile[1], halo, multiple, fixed)
+    padded = working_size(height, width, multiple, minimum, square)
+    rows, padded_height = _axis(height, padded[0], tile and tile[0], halo, multiple, fixed)
+    columns, padded_width = _axis(width, padded[1], tile and tile[1], halo, multiple, fixed)
     tiles = tuple(Tile(row, column) for row in rows for column in columns)
     return TilePlan(height, width, padded_height, padded_width, tiles)
 
 
+def working_size(
+    height: int, width: int, multiple: int, minimum: int, square: bool
+) -> tuple[int, int]:
+    """The least height and width, no smaller than the picture's, that a network works on."""
+    sides = [-(-max(side, minimum) // multiple) * multiple for side in (height, width)]
+    return (max(sides), max(sides)) if square else (sides[0], sides[1])
+
+
 def _axis(
-    length: int, tile: int | None, halo: int, multiple: int, fixed: bool
+    length: int, padded: int, tile: int | None, halo: int, multiple: int, fixed: bool
 ) -> tuple[list[Span], int]:
-    padded = -(-length // multiple) * multiple
     size = padded if tile is None else tile // multiple * multiple
     if padded <= size:
         padded = size if fixed else padded
@@ -90,9 +102,9 @@ def _axis(
     ], padded
 
 
-def least_tile(halo: int, multiple: int) -> int:
+def least_tile(halo: int, multiple: int, minimum: int = 1) -> int:
     """The smallest tile, in input pixels, that keeps anything between its halos."""
-    return -(-(2 * halo + multiple) // multiple) * multiple
+    return -(-max(2 * halo + multiple, minimum) // multiple) * multiple
 
 
 def run_tiles(
@@ -120,10 +132,17 @@ def run_tiles(
 
 
 def _pad(samples: Samples, plan: TilePlan) -> Samples:
-    rows, columns = plan.padded_height - plan.height, plan.padded_width - plan.width
-    if rows == columns == 0:
+    """Mirrored at the right and lower edge as far as it reaches, then the last one repeated."""
+    if (plan.padded_height, plan.padded_width) == (plan.height, plan.width):
         return samples
-    return np.pad(samples, ((0, rows), (0, columns), (0, 0)), mode="edge")
+    rows = _mirrored(plan.height, plan.padded_height)
+    return samples[rows][:, _mirrored(plan.width, plan.padded_width)]
+
+
+def _mirrored(length: int, padded: int) -> NDArray[np.intp]:
+    """Which of ``length`` rows each of the ``padded`` rows shows."""
+    last = length - 1
+    return np.maximum(last - abs(np.arange(padded) - last), 0)
 
 
 def _kept(span: Span, scale: int, origin: int) -> slice:

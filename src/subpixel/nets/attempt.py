@@ -1,0 +1,99 @@
+"""The ways to export a network, in the order in which they are worth trying."""
+
+from dataclasses import dataclass
+
+from subpixel.errors import ExportError
+from subpixel.nets.exporters import able
+from subpixel.spec import Exporter, ModelSpec
+
+AWKWARD = (51, 67)
+"""Height and width of the first example. Exporters bake in what they see: of an odd, co-prime
+size that is no multiple of any window they see a network's every branch, and no number in the
+graph can be mistaken for another."""
+
+REGULAR = (64, 96)
+"""An example that fits the usual windows, for networks whose padding can't be exported."""
+
+WINDOWS = (8, 16)
+"""The multiples that padding in front of a network is tried with, where it asks for none."""
+
+FIXED = 128
+"""Least side of the one size that is exported where no other way is left."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One way to export a network."""
+
+    exporter: Exporter
+    example: tuple[int, int]
+    """Height and width of the picture that the exporter sees."""
+    multiple: int = 1
+    """The graph is for multiples of this; a Pad in front and a Slice behind make it fit any."""
+    free_batch: bool = True
+    free_size: bool = True
+
+    def __str__(self) -> str:
+        rows, columns = self.example
+        padded = f", padded to multiples of {self.multiple}" if self.multiple > 1 else ""
+        batch = "" if self.free_batch else ", batch of 1"
+        size = "" if self.free_size else ", for that size alone"
+        return f"{self.exporter} from {rows}×{columns}{padded}{batch}{size}"
+
+
+def attempts(spec: ModelSpec, exporter: Exporter | None, opset: int) -> tuple[Attempt, ...]:
+    """The ways to try for a network of ``spec``'s sizes, the best first.
+
+    ``exporter`` None takes any that reaches the opset; scripting is left to those who ask for it,
+    as it refuses most networks. Raises :class:`ExportError` for an opset out of reach.
+    """
+    able_here = able(opset, exporter)
+    chosen = [exporter] if exporter else [name for name in able_here if name != "script"]
+    return tuple(
+        dict.fromkeys(
+            [way for name in chosen for way in (*_free(name, spec), *_padded(name, spec))]
+            + [_fixed(name, spec) for name in chosen]
+        )
+    )
+
+
+def _free(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
+    """Any size, seen from an awkward and from a regular example."""
+    awkward, regular = (_fitted(size, spec) for size in (AWKWARD, REGULAR))
+    ways = [Attempt(exporter, awkward, spec.size_multiple)]
+    if exporter == "dynamo":
+        ways += [
+            Attempt(exporter, awkward, spec.size_multiple, free_batch=False),
+            Attempt(exporter, regular, spec.size_multiple, free_batch=False),
+        ]
+    return ways
+
+
+def _padded(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
+    """Multiples that the network does not ask for, but whose padding it does by itself."""
+    if spec.size_multiple > 1:
+        return []
+    ways = [(window, _multiples(spec, window)) for window in WINDOWS]
+    return [Attempt(exporter, size, window, free_batch=False) for window, size in ways]
+
+
+def _fixed(exporter: Exporter, spec: ModelSpec) -> Attempt:
+    side = _up(max(FIXED, spec.size_minimum), spec.size_multiple)
+    return Attempt(exporter, (side, side), free_batch=False, free_size=False)
+
+
+def _fitted(size: tuple[int, int], spec: ModelSpec) -> tuple[int, int]:
+    """``size`` where the network takes it, else co-prime numbers of its multiple."""
+    taken = min(size) >= spec.size_minimum and not any(s % spec.size_multiple for s in size)
+    return size if taken and not spec.square else _multiples(spec, spec.size_multiple)
+
+
+def _multiples(spec: ModelSpec, multiple: int) -> tuple[int, int]:
+    """Height and width: odd, co-prime numbers of ``multiple``, neither 1, near 51 × 67."""
+    rows = max(3, -(-max(AWKWARD[0], spec.size_minimum) // multiple) | 1)
+    columns = rows if spec.square else rows + 2
+    return rows * multiple, columns * multiple
+
+
+def _up(length: int, multiple: int) -> int:
+    return -(-length // multiple) * multiple

@@ -1,0 +1,82 @@
+"""On which sizes a network works: found out by running it, and never guessed."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from subpixel.errors import NetworkError, one_line
+from subpixel.runtime.op import NetOp
+from subpixel.spec import ModelSpec
+
+MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
+"""The size multiples that are tried, from the most to the least permissive."""
+
+MINIMA = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 40, 48, 64, 128, 256, 512)
+"""The least sizes that are tried."""
+
+SIDE = 48
+"""Where other sizes are not at stake, they are at least this, in pixels: room for the reflection
+padding that some networks do."""
+
+
+def with_sizes(op: NetOp, spec: ModelSpec) -> ModelSpec:
+    """``spec`` with the size multiple and the least size that ``op`` turns out to need.
+
+    What ``spec`` asks for already is the least that is tried. Raises :class:`NetworkError` when
+    no size was found at which the network enlarges by its scale.
+    """
+    spec = _with_multiple(op, spec)
+    return spec if spec.square else _with_minimum(op, spec)
+
+
+def odd_multiples(multiple: int) -> list[tuple[int, int]]:
+    """Two sizes, odd multiples of ``multiple``, so that no larger multiple passes unnoticed."""
+    least = -(-SIDE // multiple) | 1
+    return [(least * multiple, (least + 2) * multiple), ((least + 4) * multiple, least * multiple)]
+
+
+def _with_multiple(op: NetOp, spec: ModelSpec) -> ModelSpec:
+    reasons: list[str] = []
+    for multiple in (spec.size_multiple, *(m for m in MULTIPLES if m > spec.size_multiple)):
+        trial = replace(spec, size_multiple=multiple)
+        faults = [_fault(op, spec, size) for size in _sizes(trial)]
+        if not any(faults):
+            return trial
+        reasons += [fault for fault in faults if fault]
+    raise NetworkError(f"the network does not enlarge by {spec.scale}: {reasons[0]}")
+
+
+def _sizes(spec: ModelSpec) -> list[tuple[int, int]]:
+    """Two sizes that a network of ``spec`` should work on."""
+    sizes = odd_multiples(spec.size_multiple)
+    if min(*sizes[0], *sizes[1]) < spec.size_minimum:
+        sizes = [(spec.size_minimum, spec.size_minimum + 2 * spec.size_multiple)]
+    return [(max(size), max(size)) for size in sizes] if spec.square else sizes
+
+
+def _with_minimum(op: NetOp, spec: ModelSpec) -> ModelSpec:
+    enough = max(SIDE, spec.size_minimum)
+    for least in (spec.size_minimum, *(m for m in MINIMA if m > spec.size_minimum)):
+        if least >= enough:
+            break
+        small = _up(least, spec.size_multiple)
+        ample = _up(enough, spec.size_multiple)
+        sizes = [(small, small), (small, ample), (ample, small)]
+        if not any(_fault(op, spec, size) for size in sizes):
+            return replace(spec, size_minimum=least)
+    return replace(spec, size_minimum=enough)
+
+
+def _up(length: int, multiple: int) -> int:
+    return -(-length // multiple) * multiple
+
+
+def _fault(op: NetOp, spec: ModelSpec, size: tuple[int, int]) -> str | None:
+    """What is wrong with the network's answer to a picture of ``size``; None when it fits."""
+    shape = (1, spec.channels, *size)
+    try:
+        result = op(np.full(shape, 0.5, dtype=np.float32))
+    except Exception as error:  # any network's any failure at this size is an answer
+        return f"at {size[0]}×{size[1]}: {one_line(error)}"
+    wanted = (*shape[:2], size[0] * spec.scale, size[1] * spec.scale)
+    return None if result.shape == wanted else f"it turns the shape {shape} into {result.shape}"
