@@ -135,6 +135,7 @@ def probe(session: Probeable, name: str) -> ModelSpec:
             colour=_colour(planes),
             interface=_colour(planes),
             size_multiple=multiple,
+            padding="edge" if fixed else "reflect",
             fixed_size=fixed,
             fixed_batch=_fixed_batch(session, planes, scale, sizes[0]),
         )

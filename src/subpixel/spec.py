@@ -14,6 +14,10 @@ from subpixel.errors import SpecError
 
 Colour = Literal["luma", "rgb"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
+Padding = Literal["reflect", "edge", "zeros"]
+"""How a picture is made larger at its right and lower edge: mirrored as far as it reaches, and
+then its last row and column repeated; repeated at once; or black."""
+
 Purpose = Literal["super-resolution", "restoration", "face"]
 
 Exporter = Literal["dynamo", "trace", "script"]
@@ -26,12 +30,14 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "colour": get_args(Colour),
     "interface": get_args(Colour),
     "purpose": get_args(Purpose),
+    "padding": get_args(Padding),
     "precision": get_args(Precision),
 }
 _LEAST: Mapping[str, int] = {
     "scale": 1,
     "size_multiple": 1,
     "size_minimum": 1,
+    "size_maximum": 1,
     "halo": 0,
     "fixed_batch": 1,
 }
@@ -64,6 +70,10 @@ class ModelSpec:
     """The network works on squares alone."""
     pads: bool = False
     """Whether the file brings any picture to such a size by itself, and cuts the result."""
+    padding: Padding = "reflect"
+    """How pictures are brought to such a size."""
+    size_maximum: int | None = None
+    """The greatest height and width that the file is right for; larger pictures go in tiles."""
     fixed_size: tuple[int, int] | None = None
     """The only height and width that the file takes; None: any."""
     fixed_batch: int | None = None

@@ -99,11 +99,12 @@ class Upscaler:
         return plan_tiles(
             picture.height,
             picture.width,
-            tile=self._tile_size(),
+            tile=self._tile_size(picture),
             halo=max(overlap, alpha.REACH) if picture.has_alpha else overlap,
             multiple=spec.size_multiple,
             minimum=spec.size_minimum,
             square=spec.square,
+            padding=spec.padding,
             fixed=spec.fixed_size is not None,
         )
 
@@ -111,12 +112,14 @@ class Upscaler:
     def _overlap(self) -> int:
         return NON_LOCAL_OVERLAP if self.spec.halo is None else self.spec.halo
 
-    def _tile_size(self) -> tuple[int, int] | None:
-        if self.spec.fixed_size is not None:
-            return self.spec.fixed_size
-        if self._tile is None:
-            return None if self.spec.halo is None else (DEFAULT_TILE, DEFAULT_TILE)
-        return (self._tile, self._tile) if self._tile else None
+    def _tile_size(self, picture: Picture) -> tuple[int, int] | None:
+        spec, most = self.spec, self.spec.size_maximum
+        if spec.fixed_size is not None:
+            return spec.fixed_size
+        tile = self._tile or (None if spec.halo is None or self._tile == 0 else DEFAULT_TILE)
+        if most is not None and max(picture.height, picture.width) > most:
+            tile = min(tile or most, most)
+        return tile and (tile, tile)
 
     def _frame(
         self, frame: Frames, result: Frames, plan: TilePlan, has_alpha: bool, report: Report

@@ -1,6 +1,7 @@
 """Padding in the graph against padding in PyTorch."""
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import onnx
@@ -18,7 +19,7 @@ from subpixel.nets.padding import Padded
 from subpixel.nets.torch_op import TorchOp
 from subpixel.runtime.session import Session
 from subpixel.runtime.tiling import plan_tiles, run_tiles
-from subpixel.spec import ModelSpec
+from subpixel.spec import ModelSpec, Padding
 
 
 class Below(nn.Module):
@@ -36,11 +37,14 @@ class Below(nn.Module):
 SPEC = ModelSpec("below", 2, "luma", "luma", size_multiple=4)
 
 
-@pytest.fixture(scope="module", params=[(1, False), (12, False), (6, True)])
+@pytest.fixture(
+    scope="module",
+    params=[(1, False, "reflect"), (12, False, "reflect"), (6, True, "edge"), (9, False, "zeros")],
+)
 def padded(request: pytest.FixtureRequest) -> tuple[Padded, Session]:
-    minimum, square = request.param
-    spec = replace(SPEC, size_minimum=minimum, square=square)
-    exported = export_attempt(Below(), spec, Attempt("trace", (20, 28), 4), 18)
+    minimum, square, padding = request.param
+    spec = replace(SPEC, size_minimum=minimum, square=square, padding=padding)
+    exported = export_attempt(Below(), spec, Attempt("trace", (20, 28), 4, padding), 18)
     assert exported.spec == replace(spec, pads=True, halo=exported.spec.halo)
     onnx.checker.check_model(exported.model, full_check=True)
     return Padded(Below().eval(), spec), Session(exported.model.SerializeToString())
@@ -57,12 +61,16 @@ def test_any_size_goes(padded: tuple[Padded, Session], height: int, width: int, 
     np.testing.assert_allclose(session(pixels), expected, atol=1e-6)
 
 
-@given(height=st.integers(1, 30), width=st.integers(1, 30))
-def test_tiles_are_padded_as_the_file_pads(height: int, width: int) -> None:
+@given(
+    height=st.integers(1, 30),
+    width=st.integers(1, 30),
+    padding=st.sampled_from(get_args(Padding)),
+)
+def test_tiles_are_padded_as_the_file_pads(height: int, width: int, padding: Padding) -> None:
     """What the tiler shows a network beyond the picture is what the file itself would show it."""
-    net, spec = _Identity(), replace(SPEC, scale=1, size_minimum=12)
+    net, spec = _Identity(), replace(SPEC, scale=1, size_minimum=12, padding=padding)
     samples = np.arange(height * width, dtype=np.float32).reshape(height, width, 1)
-    plan = plan_tiles(height, width, tile=None, halo=0, multiple=4, minimum=12)
+    plan = plan_tiles(height, width, tile=None, halo=0, multiple=4, minimum=12, padding=padding)
     seen: list[np.ndarray] = []
     run_tiles(lambda tile: seen.append(tile) or tile, samples, samples.copy(), plan)
     Padded(net, spec)(torch.from_numpy(samples.transpose(2, 0, 1)[None]))

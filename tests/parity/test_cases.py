@@ -1,5 +1,6 @@
 """The grid: what it holds, and that it is the same every time."""
 
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -7,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subpixel.parity.cases import BUDGET, SIZES, Case, Content, grid, pixels
+from subpixel.parity.cases import BUDGET, LONG, SIZES, Case, Content, grid, pixels
 from subpixel.spec import ModelSpec
 
 CONTENTS = get_args(Content)
-ANY = ModelSpec("any", 2, "luma", "luma")
+ANY = ModelSpec("any", 2, "luma", "luma", halo=5)
 
 
 def shapes(*specs: ModelSpec) -> set[tuple[int, int, int]]:
@@ -33,7 +34,7 @@ def test_a_fixed_size_and_batch_take_the_place_of_the_grids() -> None:
 
 
 def test_sizes_are_rounded_up_to_the_multiple() -> None:
-    windows = ModelSpec("windows", 2, "luma", "luma", size_multiple=8)
+    windows = ModelSpec("windows", 2, "luma", "luma", halo=9, size_multiple=8)
     sizes = {(8, 8), (64, 64), (56, 72), (224, 224), (40, 200)}
     assert shapes(windows) == {(batch, *size) for batch in (1, 3) for size in sizes}
 
@@ -94,7 +95,7 @@ def test_a_case_says_its_name() -> None:
 
 
 def test_a_dear_network_is_spared_the_dearest_cases() -> None:
-    spec = ModelSpec("dear", 4, "rgb", "rgb")
+    spec = ModelSpec("dear", 4, "rgb", "rgb", halo=9)
     whole, spared = grid(spec), grid(spec, cost=17e6)
     assert sum(case.pixels for case in spared) * 17e6 <= BUDGET
     assert [case for case in whole if case in spared] == list(spared)
@@ -106,10 +107,20 @@ def test_a_dear_network_is_spared_the_dearest_cases() -> None:
 
 
 def test_every_size_stays_however_dear() -> None:
-    spec = ModelSpec("dearest", 4, "rgb", "rgb")
+    spec = ModelSpec("dearest", 4, "rgb", "rgb", halo=9)
     assert {(c.height, c.width) for c in grid(spec, cost=1e15)} == set(SIZES)
 
 
 def test_a_file_that_pads_is_asked_for_every_size() -> None:
-    spec = ModelSpec("pads", 2, "rgb", "rgb", size_multiple=8, pads=True)
+    spec = ModelSpec("pads", 2, "rgb", "rgb", halo=9, size_multiple=8, pads=True)
     assert {(c.height, c.width) for c in grid(spec)} == set(SIZES)
+
+
+def test_a_network_that_sees_the_whole_picture_is_shown_a_long_one() -> None:
+    spec = ModelSpec("global", 2, "rgb", "rgb")
+    assert [c for c in grid(spec) if c not in grid(replace(spec, halo=1))] == [
+        Case(1, *LONG, "noise"),
+        Case(1, *LONG, "photo"),
+    ]
+    short = grid(replace(spec, size_maximum=1023))
+    assert max(case.height for case in short) == 1023

@@ -9,7 +9,7 @@ from onnx.helper import make_attribute
 
 from subpixel.errors import NetworkError
 from subpixel.graph.propagate import onnx_opset, picture_inputs
-from subpixel.spec import ModelSpec
+from subpixel.spec import ModelSpec, Padding
 
 OURS = "pad/"
 """Begins every name that is added here, but for ``input`` and ``output``."""
@@ -21,9 +21,8 @@ LEAST_OPSET = 12
 def with_padding(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
     """``model``, which works on ``spec``'s sizes, as a network for pictures of any size.
 
-    The picture is mirrored at its right and lower edge as far as it reaches, then its last row
-    and column are repeated (spandrel's rule, too); of the result, what belongs to the padding is
-    cut off. Padding by nothing changes nothing. Raises
+    The picture is padded at its right and lower edge, as ``spec.padding`` says, and of the
+    result what belongs to the padding is cut off. Padding by nothing changes nothing. Raises
     :class:`~subpixel.errors.NetworkError` below opset 12.
     """
     if onnx_opset(model) < LEAST_OPSET:
@@ -78,13 +77,22 @@ def _padding(
         _node("Div", ["pad/raised", "pad/multiple"], "pad/times"),
         _node("Mul", ["pad/times", "pad/multiple"], "pad/fitting"),
         _node("Sub", ["pad/fitting", "pad/size"], "pad/missing"),
+        *_fill(source, target, spec.padding),
+    ]
+    return constants, nodes
+
+
+def _fill(source: str, target: str, padding: Padding) -> list[NodeProto]:
+    """Fill in what is missing."""
+    if padding != "reflect":
+        return _pad(source, "pad/missing", "edge" if padding == "edge" else "constant", target)
+    return [
         _node("Sub", ["pad/size", "pad/one"], "pad/reach"),
         _node("Min", ["pad/missing", "pad/reach"], "pad/mirrored"),
         _node("Sub", ["pad/missing", "pad/mirrored"], "pad/repeated"),
         *_pad(source, "pad/mirrored", "reflect", "pad/reflected"),
         *_pad("pad/reflected", "pad/repeated", "edge", target),
     ]
-    return constants, nodes
 
 
 def _pad(source: str, amounts: str, mode: str, target: str) -> list[NodeProto]:

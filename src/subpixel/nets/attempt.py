@@ -1,10 +1,11 @@
 """The ways to export a network, in the order in which they are worth trying."""
 
 from dataclasses import dataclass
+from typing import get_args
 
 from subpixel.errors import ExportError
 from subpixel.nets.exporters import able
-from subpixel.spec import Exporter, ModelSpec
+from subpixel.spec import Exporter, ModelSpec, Padding
 
 AWKWARD = (51, 67)
 """Height and width of the first example. Exporters bake in what they see: of an odd, co-prime
@@ -30,12 +31,14 @@ class Attempt:
     """Height and width of the picture that the exporter sees."""
     multiple: int = 1
     """The graph is for multiples of this; a Pad in front and a Slice behind make it fit any."""
+    padding: Padding = "reflect"
     free_batch: bool = True
     free_size: bool = True
 
     def __str__(self) -> str:
         rows, columns = self.example
         padded = f", padded to multiples of {self.multiple}" if self.multiple > 1 else ""
+        padded += f" ({self.padding})" if padded and self.padding != "reflect" else ""
         batch = "" if self.free_batch else ", batch of 1"
         size = "" if self.free_size else ", for that size alone"
         return f"{self.exporter} from {rows}×{columns}{padded}{batch}{size}"
@@ -70,11 +73,14 @@ def _free(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
 
 
 def _padded(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
-    """Multiples that the network does not ask for, but whose padding it does by itself."""
+    """Multiples that the network does not ask for, as it pads by itself, in a way to be found."""
     if spec.size_multiple > 1:
         return []
-    ways = [(window, _multiples(spec, window)) for window in WINDOWS]
-    return [Attempt(exporter, size, window, free_batch=False) for window, size in ways]
+    return [
+        Attempt(exporter, _multiples(spec, window), window, padding, free_batch=False)
+        for window in WINDOWS
+        for padding in get_args(Padding)
+    ]
 
 
 def _fixed(exporter: Exporter, spec: ModelSpec) -> Attempt:

@@ -112,6 +112,7 @@ def _completed(
         spec,
         halo=found.halo if found else None,
         size_multiple=attempt.multiple,
+        padding=attempt.padding if attempt.free_size else "edge",
         fixed_size=None if attempt.free_size else attempt.example,
         fixed_batch=None if attempt.free_batch else 1,
         precision="fp32",

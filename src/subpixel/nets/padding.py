@@ -27,8 +27,8 @@ def runs_any_size(module: nn.Module, spec: ModelSpec) -> tuple[nn.Module, ModelS
 class Padded(nn.Module):
     """``(N, C, H, W)`` of any size → ``(N, C, H * scale, W * scale)``, by a network for certain.
 
-    The picture is mirrored at its right and lower edge as far as it reaches, then its last row
-    and column are repeated; of the result, what belongs to the padding is cut off.
+    The picture is padded at its right and lower edge, as ``spec.padding`` says; of the result,
+    what belongs to the padding is cut off.
     """
 
     def __init__(self, net: nn.Module, spec: ModelSpec) -> None:
@@ -42,8 +42,10 @@ class Padded(nn.Module):
         rows, columns = working_size(
             height, width, spec.size_multiple, spec.size_minimum, spec.square
         )
-        mirrored = min(rows - height, height - 1), min(columns - width, width - 1)
-        pixels = pad(pixels, (0, mirrored[1], 0, mirrored[0]), "reflect")
+        if spec.padding == "reflect":
+            mirrored = min(rows - height, height - 1), min(columns - width, width - 1)
+            pixels = pad(pixels, (0, mirrored[1], 0, mirrored[0]), "reflect")
         rest = rows - pixels.shape[-2], columns - pixels.shape[-1]
-        result: Tensor = self.net(pad(pixels, (0, rest[1], 0, rest[0]), "replicate"))
+        mode = "constant" if spec.padding == "zeros" else "replicate"
+        result: Tensor = self.net(pad(pixels, (0, rest[1], 0, rest[0]), mode))
         return result[..., : height * spec.scale, : width * spec.scale]

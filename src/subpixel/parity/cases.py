@@ -21,6 +21,10 @@ BATCHES = (1, 3)
 SIZES = ((1, 1), (7, 5), (64, 64), (51, 67), (224, 224), (33, 200))
 """Height and width: the least there is, odd and co-prime, square, long, and the reference's."""
 
+LONG = (1040, 40)
+"""One more size for networks that look at the whole picture: some count its levels, and do
+otherwise from a side of 1024 on (RGT)."""
+
 IMPULSE_SHARE = 1 / 64
 
 BUDGET = 5e12
@@ -59,6 +63,8 @@ def grid(*specs: ModelSpec, cost: float = 0.0) -> tuple[Case, ...]:
     """
     shapes = itertools.product(BATCHES, SIZES)
     cases = [Case(n, h, w, content) for n, (h, w) in shapes for content in get_args(Content)]
+    if any(spec.halo is None for spec in specs):
+        cases += [Case(1, *LONG, content) for content in _WORTH[:2]]
     for spec in specs:
         cases = [_fitted(case, spec) for case in cases]
     return _affordable(tuple(dict.fromkeys(cases)), BUDGET / cost if cost else math.inf)
@@ -77,7 +83,8 @@ def _affordable(cases: tuple[Case, ...], most: float) -> tuple[Case, ...]:
 
 
 def _fitted(case: Case, spec: ModelSpec) -> Case:
-    height, width = spec.fixed_size or (case.height, case.width)
+    most = spec.size_maximum or max(case.height, case.width)
+    height, width = spec.fixed_size or (min(case.height, most), min(case.width, most))
     if not spec.pads:
         height, width = working_size(
             height, width, spec.size_multiple, spec.size_minimum, spec.square

@@ -7,12 +7,14 @@ network sees there what it would see in the whole picture.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError, UsageError
 from subpixel.runtime.op import Samples
+from subpixel.spec import Padding
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class TilePlan:
     padded_height: int
     padded_width: int
     tiles: tuple[Tile, ...]
+    padding: Padding = "reflect"
 
 
 def plan_tiles(
@@ -56,6 +59,7 @@ def plan_tiles(
     minimum: int = 1,
     square: bool = False,
     fixed: bool = False,
+    padding: Padding = "reflect",
 ) -> TilePlan:
     """Cut ``height`` by ``width`` into tiles of at most ``tile`` (height, width), halo included.
 
@@ -69,7 +73,7 @@ def plan_tiles(
     rows, padded_height = _axis(height, padded[0], tile and tile[0], halo, multiple, fixed)
     columns, padded_width = _axis(width, padded[1], tile and tile[1], halo, multiple, fixed)
     tiles = tuple(Tile(row, column) for row in rows for column in columns)
-    return TilePlan(height, width, padded_height, padded_width, tiles)
+    return TilePlan(height, width, padded_height, padded_width, tiles, padding)
 
 
 def working_size(
@@ -132,11 +136,14 @@ def run_tiles(
 
 
 def _pad(samples: Samples, plan: TilePlan) -> Samples:
-    """Mirrored at the right and lower edge as far as it reaches, then the last one repeated."""
-    if (plan.padded_height, plan.padded_width) == (plan.height, plan.width):
+    missing = plan.padded_height - plan.height, plan.padded_width - plan.width
+    if missing == (0, 0):
         return samples
-    rows = _mirrored(plan.height, plan.padded_height)
-    return samples[rows][:, _mirrored(plan.width, plan.padded_width)]
+    if plan.padding == "reflect":
+        rows = _mirrored(plan.height, plan.padded_height)
+        return samples[rows][:, _mirrored(plan.width, plan.padded_width)]
+    mode: Literal["edge", "constant"] = "edge" if plan.padding == "edge" else "constant"
+    return np.pad(samples, ((0, missing[0]), (0, missing[1]), (0, 0)), mode=mode)
 
 
 def _mirrored(length: int, padded: int) -> NDArray[np.intp]:
