@@ -14,6 +14,7 @@ ANY = ModelSpec("any", 2, "rgb", "rgb")
 def test_the_order_is_from_free_to_fixed() -> None:
     assert [str(attempt) for attempt in attempts(ANY, None, 18)] == [
         "dynamo from 51×67",
+        "dynamo from 51×67, int() kept symbolic",
         "dynamo from 51×67, batch of 1",
         "dynamo from 64×96, batch of 1",
         "dynamo from 56×72, padded to multiples of 8, batch of 1",

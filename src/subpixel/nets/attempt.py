@@ -32,6 +32,9 @@ class Attempt:
     multiple: int = 1
     """The graph is for multiples of this; a Pad in front and a Slice behind make it fit any."""
     padding: Padding = "reflect"
+    symbolic: bool = False
+    """Whole numbers that the network's code makes of sizes are kept open
+    (:func:`subpixel.nets.workarounds.symbolic_int`)."""
     free_batch: bool = True
     free_size: bool = True
 
@@ -41,7 +44,8 @@ class Attempt:
         padded += f" ({self.padding})" if padded and self.padding != "reflect" else ""
         batch = "" if self.free_batch else ", batch of 1"
         size = "" if self.free_size else ", for that size alone"
-        return f"{self.exporter} from {rows}×{columns}{padded}{batch}{size}"
+        whole = ", int() kept symbolic" if self.symbolic else ""
+        return f"{self.exporter} from {rows}×{columns}{padded}{whole}{batch}{size}"
 
 
 def attempts(spec: ModelSpec, exporter: Exporter | None, opset: int) -> tuple[Attempt, ...]:
@@ -66,6 +70,7 @@ def _free(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
     ways = [Attempt(exporter, awkward, spec.size_multiple)]
     if exporter == "dynamo":
         ways += [
+            Attempt(exporter, awkward, spec.size_multiple, symbolic=True),
             Attempt(exporter, awkward, spec.size_multiple, free_batch=False),
             Attempt(exporter, regular, spec.size_multiple, free_batch=False),
         ]

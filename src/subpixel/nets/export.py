@@ -14,6 +14,7 @@ from subpixel.graph.propagate import onnx_opset
 from subpixel.graph.receptive import reach as graph_reach
 from subpixel.nets.attempt import Attempt, attempts
 from subpixel.nets.exporters import AXES, BATCH, DEFAULT_OPSET, HEIGHT, WIDTH, run_exporter
+from subpixel.nets.workarounds import exportable
 from subpixel.spec import Exporter, ModelSpec
 
 
@@ -47,7 +48,8 @@ def export_attempt(module: nn.Module, spec: ModelSpec, attempt: Attempt, opset: 
     another opset, or with an axis fixed that should be free.
     """
     example = torch.rand(1, spec.channels, *attempt.example, generator=_seeded())
-    model = _exported(copy.deepcopy(module).cpu().eval(), example, attempt, opset)
+    module = exportable(copy.deepcopy(module).cpu().eval())
+    model = _exported(module, example, attempt, opset)
     _expect_opset(model, attempt, opset)
     _expect_free_axes(model, attempt)
     model, spec = _completed(model, spec, attempt)
@@ -59,8 +61,9 @@ def _seeded() -> torch.Generator:
 
 
 def _exported(module: nn.Module, example: Tensor, attempt: Attempt, opset: int) -> onnx.ModelProto:
+    free, symbolic = _free(attempt), attempt.symbolic
     try:
-        return run_exporter(attempt.exporter, module, example, opset, _free(attempt))
+        return run_exporter(attempt.exporter, module, example, opset, free, symbolic=symbolic)
     except Exception as error:  # exporters raise whatever their passes happen to raise
         raise ExportError(
             f"the exporter {attempt.exporter} failed on this network: {one_line(_root(error))}"

@@ -17,6 +17,7 @@ from torch.export import Dim
 
 from subpixel.errors import ExportError
 from subpixel.graph.module_path import name_by_module
+from subpixel.nets.workarounds import symbolic_int, translations
 from subpixel.spec import Exporter
 
 EXPORTERS: tuple[Exporter, ...] = get_args(Exporter)
@@ -56,15 +57,22 @@ def able(opset: int, exporter: Exporter | None = None) -> list[Exporter]:
 
 
 def run_exporter(
-    exporter: Exporter, module: nn.Module, example: Tensor, opset: int, free: Mapping[int, int]
+    exporter: Exporter,
+    module: nn.Module,
+    example: Tensor,
+    opset: int,
+    free: Mapping[int, int],
+    *,
+    symbolic: bool = False,
 ) -> onnx.ModelProto:
     """``module`` as an ONNX graph, as the exporter writes it.
 
     ``free`` holds the axes of the input that shall stay open, and the number of which each is a
-    multiple. Nodes are named after their modules (:mod:`subpixel.graph.module_path`). Raises
+    multiple; ``symbolic`` keeps whole numbers that the network computes from them open too (see
+    :func:`subpixel.nets.workarounds.symbolic_int`). Nodes are named after their modules (:mod:`subpixel.graph.module_path`). Raises
     whatever the exporter's passes happen to raise.
     """
-    with _hushed():
+    with _hushed(), symbolic_int(module) if symbolic else contextlib.nullcontext():
         if exporter == "dynamo":
             return _dynamo(module, example, opset, free)
         return _torchscript(module, example, opset, free, scripted=exporter == "script")
@@ -81,6 +89,7 @@ def _dynamo(
         input_names=[INPUT],
         output_names=[OUTPUT],
         dynamic_shapes=(_symbols(free, square=example.shape[HEIGHT] == example.shape[WIDTH]),),
+        custom_translation_table=dict(translations()),
         external_data=False,
         verbose=False,
     )

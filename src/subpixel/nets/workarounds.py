@@ -1,0 +1,93 @@
+"""Faults of the exporters, worked around until they are mended; each with its report upstream.
+
+Whatever is changed here is changed for the export alone: the file is proven against the network
+as it was. For each there is a test that fails once the workaround is no longer needed.
+"""
+
+import builtins
+import math
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import SymFloat, SymInt, nn
+
+
+@contextmanager
+def symbolic_int(module: nn.Module) -> Iterator[None]:
+    """Keep ``int(size)`` in the network's own code symbolic while ``torch.export`` looks at it.
+
+    There it turns the example's size into a number, without a word
+    (https://github.com/pytorch/pytorch/issues/138853). In the Python files that the network's
+    classes come from, ``int`` is shadowed for the time being.
+    """
+    files = _own_files(module)
+    for file in files:
+        vars(file)["int"] = _int
+    try:
+        yield
+    finally:
+        for file in files:
+            del vars(file)["int"]
+
+
+def _int(*arguments: Any) -> Any:  # noqa: ANN401 - what the builtin takes and gives
+    match arguments:
+        case [SymInt() as size]:
+            return size
+        case [SymFloat() as quotient]:
+            return math.trunc(quotient)
+    return builtins.int(*arguments)
+
+
+def _own_files(module: nn.Module) -> list[ModuleType]:
+    """The Python files in the packages of the network's classes, PyTorch's own left out."""
+    homes = {type(part).__module__ for part in module.modules()}
+    packages = {_package(name) for name in homes if not name.startswith("torch.")}
+    return [
+        file
+        for name, file in sys.modules.items()
+        if _package(name) in packages and "int" not in vars(file)
+    ]
+
+
+def _package(name: str) -> str:
+    """The package that a module is in; a module at the top is its own."""
+    return name.rpartition(".")[0] or name
+
+
+def translations() -> Mapping[Callable[..., Any], Callable[..., Any]]:
+    """ONNX for the operators that the dynamo exporter does not know.
+
+    ``aten.sort.stable``: https://github.com/microsoft/onnxscript/pull/3053.
+    """
+    return {torch.ops.aten.sort.stable: _sort}
+
+
+def _sort(
+    self: Any,  # noqa: ANN401 - an onnxscript value
+    stable: bool | None = None,  # noqa: ARG001
+    dim: int = -1,
+    descending: bool = False,
+) -> Any:  # noqa: ANN401
+    """TopK over the whole axis, which is stable: of equal values, the lower index comes first."""
+    from onnxscript import opset18 as op  # half a second, for those who export alone
+
+    size = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]))
+    return op.TopK(self, size, axis=dim, largest=int(descending), sorted=1)
+
+
+def exportable(module: nn.Module) -> nn.Module:
+    """``module``, with layers that can't be exported put another way; it is changed in place.
+
+    SeemoRe picks its experts by indexing a Python list with a tensor: control flow that depends
+    on data, which no exporter follows. While training it asks all of them, and weights those not
+    chosen by nought, which comes to the same.
+    """
+    for part in module.modules():
+        if type(part).__name__ == "MoELayer" and hasattr(part, "experts"):
+            part.training = True
+    return module

@@ -1,0 +1,126 @@
+"""Each workaround does its work, and its test tells when it is no longer needed."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from subpixel.errors import ExportError
+from subpixel.nets.attempt import Attempt
+from subpixel.nets.export import export_attempt
+from subpixel.nets.exporters import AXES
+from subpixel.nets.torch_op import TorchOp
+from subpixel.nets.workarounds import exportable, symbolic_int
+from subpixel.runtime.session import Session
+from subpixel.spec import ModelSpec
+
+SPEC = ModelSpec("faulty", 1, "rgb", "rgb")
+SIZES = ((8, 8), (51, 67), (33, 20))
+
+
+def agree(module: nn.Module, attempt: Attempt) -> list[bool]:
+    """Whether the file equals the module, at each of the sizes."""
+    session = Session(export_attempt(module, SPEC, attempt, 18).model.SerializeToString())
+    return [_agrees(TorchOp(module), session, size) for size in SIZES]
+
+
+def _agrees(reference: TorchOp, session: Session, size: tuple[int, int]) -> bool:
+    pixels = np.random.default_rng(0).random((1, 3, *size), np.float32)
+    expected, found = reference(pixels), session(pixels)
+    return expected.shape == found.shape and np.allclose(expected, found, atol=1e-5)
+
+
+class Ceiling(nn.Module):
+    """Pads to a multiple of eight and cuts again, as FBCNN does."""
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        height, width = rgb.shape[2:]
+        below = int(np.ceil(height / 8) * 8 - height)
+        right = int(np.ceil(width / 8) * 8 - width)
+        padded = nn.functional.pad(rgb, (0, right, 0, below), "replicate")
+        mean = nn.functional.avg_pool2d(padded, 8)
+        return nn.functional.interpolate(mean, scale_factor=8.0)[..., :height, :width]
+
+
+def test_whole_numbers_made_of_sizes_stay_open() -> None:
+    example = (51, 67)
+    assert all(agree(Ceiling(), Attempt("dynamo", example, symbolic=True)))
+    # https://github.com/pytorch/pytorch/issues/138853: when this is right too, drop symbolic_int
+    assert agree(Ceiling(), Attempt("dynamo", example)) != [True, True, True]
+
+
+def test_int_is_given_back() -> None:
+    with pytest.raises(KeyError), symbolic_int(Ceiling()):
+        assert globals()["int"]("12", 3) == 5
+        raise KeyError
+    assert "int" not in globals()
+
+
+class Sorting(nn.Module):
+    def forward(self, rgb: Tensor) -> Tensor:
+        down, _ = torch.sort(rgb, dim=-1, stable=True, descending=True)
+        up, places = torch.sort((rgb * 4).round(), dim=2, stable=True)
+        return down + up + torch.gather(rgb, 2, places)
+
+
+def test_a_stable_sort_is_translated() -> None:
+    assert all(agree(Sorting(), Attempt("dynamo", (51, 67))))
+
+
+@pytest.mark.filterwarnings("ignore")  # of the exporter, about its own insides
+def test_a_stable_sort_still_needs_our_translation() -> None:
+    """https://github.com/microsoft/onnxscript/pull/3053: when this fails, drop the translation."""
+    with pytest.raises(torch.onnx.errors.OnnxExporterError):
+        torch.onnx.export(
+            Sorting().eval(),
+            (torch.rand(1, 3, 51, 67),),
+            dynamo=True,
+            dynamic_shapes=(AXES,),
+            verbose=False,
+        )
+
+
+class MoELayer(nn.Module):
+    """A mixture of experts that picks them from a list, but asks all while training."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+        self.experts = nn.ModuleList(nn.Conv2d(3, 3, 1) for _ in range(2))
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        weights = self.gate(rgb).softmax(1)
+        share, chosen = weights.topk(1)
+        if not self.training:
+            expert = self.experts[chosen.squeeze(0)]
+            return rgb + expert(rgb) * share[:, :, None, None]
+        shares = torch.zeros_like(weights).scatter(1, chosen, share)
+        for index, expert in enumerate(self.experts):
+            rgb = rgb + expert(rgb) * shares[:, index, None, None, None]
+        return rgb
+
+
+def test_experts_picked_by_the_data_are_all_asked() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(MoELayer()).eval()
+    assert all(agree(module, Attempt("dynamo", (51, 67), free_batch=False)))
+    assert not module[0].training, "the network itself is left as it was"
+    assert exportable(nn.Sequential(MoELayer()).eval())[0].training
+
+
+@pytest.mark.filterwarnings("ignore")  # of the exporter, about its own insides
+def test_experts_still_can_not_be_picked() -> None:
+    """When this fails, drop what exportable does to MoELayer."""
+    with pytest.raises(torch.onnx.errors.OnnxExporterError):
+        torch.onnx.export(
+            MoELayer().eval(), (torch.rand(1, 3, 51, 67),), dynamo=True, verbose=False
+        )
+
+
+def test_what_no_workaround_helps_is_said() -> None:
+    class Complex(nn.Module):
+        def forward(self, rgb: Tensor) -> Tensor:
+            return torch.linalg.matrix_exp(rgb)
+
+    with pytest.raises(ExportError, match="the exporter dynamo failed"):
+        export_attempt(Complex(), SPEC, Attempt("dynamo", (64, 64)), 18)
