@@ -35,8 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     exported = export_module(net, LUMA, exporter="trace")
     wrapped = rgb_from_luma(exported.model, 2)
     onnx.save(exported.model, folder / "luma.onnx")
-    onnx.save(with_spec(wrapped, ModelSpec("small", 2, "luma", "rgb")), folder / "rgb.onnx")
-    half = ModelSpec("small", 2, "luma", "luma", precision="fp16")
+    onnx.save(with_spec(wrapped, ModelSpec("small", 2, "luma", "rgb", halo=3)), folder / "rgb.onnx")
+    half = ModelSpec("small", 2, "luma", "luma", halo=3, precision="fp16")
     onnx.save(with_spec(to_fp16(exported.model), half), folder / "half.onnx")
     return folder
 

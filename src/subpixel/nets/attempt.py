@@ -56,6 +56,8 @@ def attempts(spec: ModelSpec, exporter: Exporter | None, opset: int) -> tuple[At
     """
     able_here = able(opset, exporter)
     chosen = [exporter] if exporter else [name for name in able_here if name != "script"]
+    if spec.fixed_size:
+        return tuple(_fixed(name, spec) for name in chosen)
     return tuple(
         dict.fromkeys(
             [way for name in chosen for way in (*_free(name, spec), *_padded(name, spec))]
@@ -90,7 +92,8 @@ def _padded(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
 
 def _fixed(exporter: Exporter, spec: ModelSpec) -> Attempt:
     side = _up(max(FIXED, spec.size_minimum), spec.size_multiple)
-    return Attempt(exporter, (side, side), free_batch=False, free_size=False)
+    size = spec.fixed_size or (side, side)
+    return Attempt(exporter, size, free_batch=False, free_size=False)
 
 
 def _fitted(size: tuple[int, int], spec: ModelSpec) -> tuple[int, int]:

@@ -63,7 +63,7 @@ def grid(*specs: ModelSpec, cost: float = 0.0) -> tuple[Case, ...]:
     """
     shapes = itertools.product(BATCHES, SIZES)
     cases = [Case(n, h, w, content) for n, (h, w) in shapes for content in get_args(Content)]
-    if any(spec.halo is None for spec in specs):
+    if all(spec.halo is None for spec in specs):
         cases += [Case(1, *LONG, content) for content in _WORTH[:2]]
     for spec in specs:
         cases = [_fitted(case, spec) for case in cases]

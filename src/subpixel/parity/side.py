@@ -6,7 +6,7 @@ from pathlib import Path
 from subpixel.graph.cost import multiply_adds_per_pixel, parameters
 from subpixel.graph.metadata import load_model, read_spec
 from subpixel.graph.wrap import rgb_from_luma
-from subpixel.nets.checkpoint import load_checkpoint
+from subpixel.nets.checkpoint import Checkpoint, load_checkpoint
 from subpixel.nets.luma import RgbFromLuma
 from subpixel.nets.padding import runs_any_size
 from subpixel.nets.torch_op import TorchOp
@@ -32,17 +32,25 @@ class Side:
 
 
 def open_side(
-    file: Path, *, rgb: bool = False, device: str = "cpu", threads: int | None = None
+    file: Path,
+    *,
+    rgb: bool = False,
+    device: str = "cpu",
+    threads: int | None = None,
+    scale: int | None = None,
+    extra_architectures: bool = False,
 ) -> Side:
     """Open an ONNX file on ``device``, or a checkpoint under PyTorch on the CPU.
 
     ``rgb`` puts a luma network on RGB pictures; otherwise the file is taken as it is. An ONNX
-    file that doesn't carry our facts is probed. Raises
+    file that doesn't carry our facts is probed. ``scale`` and ``extra_architectures`` are for
+    checkpoints (:func:`~subpixel.nets.checkpoint.load_checkpoint`). Raises
     :class:`~subpixel.errors.NetworkError` for a file that can't be used.
     """
     if file.suffix.lower() == ONNX_SUFFIX:
         return _open_onnx(file, rgb=rgb, device=device, threads=threads)
-    return _open_checkpoint(file, rgb=rgb)
+    loaded = load_checkpoint(file, scale=scale, extra_architectures=extra_architectures)
+    return _of_checkpoint(loaded, file.name, rgb=rgb)
 
 
 def _open_onnx(file: Path, *, rgb: bool, device: str, threads: int | None) -> Side:
@@ -57,10 +65,9 @@ def _open_onnx(file: Path, *, rgb: bool, device: str, threads: int | None) -> Si
     return Side(session, spec, f"{file.name} (ONNX Runtime)", session.provider, cost)
 
 
-def _open_checkpoint(file: Path, *, rgb: bool) -> Side:
-    checkpoint = load_checkpoint(file)
+def _of_checkpoint(checkpoint: Checkpoint, name: str, *, rgb: bool) -> Side:
     module, spec = runs_any_size(checkpoint.module, checkpoint.spec)
     cost = float(sum(parameter.numel() for parameter in module.parameters()))
     if rgb and spec.interface == "luma":
         module, spec = RgbFromLuma(module, spec.scale), replace(spec, interface="rgb")
-    return Side(TorchOp(module), spec, f"{file.name} (PyTorch)", "PyTorch", cost)
+    return Side(TorchOp(module), spec, f"{name} (PyTorch)", "PyTorch", cost)

@@ -1,5 +1,6 @@
 """One network file against another, or against the checkpoint it came from."""
 
+from functools import partial
 from pathlib import Path
 
 from subpixel.parity.cases import grid
@@ -14,6 +15,7 @@ def verify(
     tolerance: Tolerance | None = None,
     device: str = "cpu",
     threads: int | None = None,
+    extra_architectures: bool = False,
     report: Report = lambda what, done, total: None,
 ) -> ParityReport:
     """Compare ``model``, an ONNX file, with ``against``: a checkpoint, or another ONNX file.
@@ -29,10 +31,14 @@ def verify(
     """
     model, against = Path(model), Path(against)
     candidate = open_side(model, device=device, threads=threads)
-    reference = open_side(against, threads=threads)
+    opened = partial(open_side, against, threads=threads, extra_architectures=extra_architectures)
+    reference = opened()
+    if reference.spec.scale == 1 != candidate.spec.scale:  # weights that fit any scale
+        opened = partial(opened, scale=candidate.spec.scale)
+        reference = opened()
     if candidate.spec.interface != reference.spec.interface:
         candidate = open_side(model, rgb=True, device=device, threads=threads)
-        reference = open_side(against, rgb=True, threads=threads)
+        reference = opened(rgb=True)
     half = "fp16" in (candidate.spec.precision, reference.spec.precision)
     return compare(
         reference.op,

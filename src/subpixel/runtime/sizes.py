@@ -22,9 +22,11 @@ padding that some networks do."""
 def with_sizes(op: NetOp, spec: ModelSpec) -> ModelSpec:
     """``spec`` with the size multiple and the least size that ``op`` turns out to need.
 
-    What ``spec`` asks for already is the least that is tried. Raises :class:`NetworkError` when
+    What ``spec`` asks for already is the least that is tried; a fixed size stays. Raises :class:`NetworkError` when
     no size was found at which the network enlarges by its scale.
     """
+    if spec.fixed_size:
+        return spec
     spec = _with_multiple(op, spec)
     return spec if spec.square else _with_minimum(op, spec)
 
