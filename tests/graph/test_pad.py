@@ -44,7 +44,7 @@ SPEC = ModelSpec("below", 2, "luma", "luma", size_multiple=4)
 def padded(request: pytest.FixtureRequest) -> tuple[Padded, Session]:
     minimum, square, padding = request.param
     spec = replace(SPEC, size_minimum=minimum, square=square, padding=padding)
-    exported = export_attempt(Below(), spec, Attempt("trace", (20, 28), 4, padding), 18)
+    exported = export_attempt(Below(), spec, Attempt("trace", (1, 20, 28), 4, padding), 18)
     assert exported.spec == replace(spec, pads=True, halo=exported.spec.halo)
     onnx.checker.check_model(exported.model, full_check=True)
     return Padded(Below().eval(), spec), Session(exported.model.SerializeToString())
@@ -85,7 +85,7 @@ class _Identity(nn.Module):
 
 def test_an_opset_without_such_padding_is_refused() -> None:
     with pytest.raises(NetworkError, match="needs opset 12 or later; 11 was asked for"):
-        export_attempt(Below(), SPEC, Attempt("trace", (20, 28), 4), 11)
+        export_attempt(Below(), SPEC, Attempt("trace", (1, 20, 28), 4), 11)
     free = onnx.helper.make_opsetid("", 11)
     model = onnx.ModelProto(ir_version=7, opset_import=[free])
     with pytest.raises(NetworkError, match="opset 12"):

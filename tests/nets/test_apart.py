@@ -16,7 +16,7 @@ from subpixel.nets.export import export_attempt
 from subpixel.spec import ModelSpec
 
 SPEC = ModelSpec("small", 2, "rgb", "rgb")
-TRACE = Attempt("trace", (51, 67))
+TRACE = Attempt("trace", (1, 51, 67))
 
 
 def net() -> nn.Module:

@@ -27,8 +27,9 @@ class Attempt:
     """One way to export a network."""
 
     exporter: Exporter
-    example: tuple[int, int]
-    """Height and width of the picture that the exporter sees."""
+    example: tuple[int, int, int]
+    """How many pictures of which height and width the exporter sees. Where the batch is free
+    there are two: of one picture, some of its passes make a number."""
     multiple: int = 1
     """The graph is for multiples of this; a Pad in front and a Slice behind make it fit any."""
     padding: Padding = "reflect"
@@ -39,13 +40,13 @@ class Attempt:
     free_size: bool = True
 
     def __str__(self) -> str:
-        rows, columns = self.example
+        count, rows, columns = self.example
         padded = f", padded to multiples of {self.multiple}" if self.multiple > 1 else ""
         padded += f" ({self.padding})" if padded and self.padding != "reflect" else ""
         batch = "" if self.free_batch else ", batch of 1"
         size = "" if self.free_size else ", for that size alone"
         whole = ", int() kept symbolic" if self.symbolic else ""
-        return f"{self.exporter} from {rows}×{columns}{padded}{whole}{batch}{size}"
+        return f"{self.exporter} from {count}×{rows}×{columns}{padded}{whole}{batch}{size}"
 
 
 def attempts(spec: ModelSpec, exporter: Exporter | None, opset: int) -> tuple[Attempt, ...]:
@@ -69,14 +70,14 @@ def attempts(spec: ModelSpec, exporter: Exporter | None, opset: int) -> tuple[At
 def _free(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
     """Any size, seen from an awkward and from a regular example."""
     awkward, regular = (_fitted(size, spec) for size in (AWKWARD, REGULAR))
-    ways = [Attempt(exporter, awkward, spec.size_multiple)]
-    if exporter == "dynamo":
-        ways += [
-            Attempt(exporter, awkward, spec.size_multiple, symbolic=True),
-            Attempt(exporter, awkward, spec.size_multiple, free_batch=False),
-            Attempt(exporter, regular, spec.size_multiple, free_batch=False),
-        ]
-    return ways
+    if exporter != "dynamo":
+        return [Attempt(exporter, (1, *awkward), spec.size_multiple)]
+    return [
+        Attempt(exporter, (2, *awkward), spec.size_multiple, symbolic=True),
+        Attempt(exporter, (1, *awkward), spec.size_multiple),
+        Attempt(exporter, (1, *awkward), spec.size_multiple, free_batch=False),
+        Attempt(exporter, (1, *regular), spec.size_multiple, free_batch=False),
+    ]
 
 
 def _padded(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
@@ -84,7 +85,7 @@ def _padded(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
     if spec.size_multiple > 1:
         return []
     return [
-        Attempt(exporter, _multiples(spec, window), window, padding, free_batch=False)
+        Attempt(exporter, (1, *_multiples(spec, window)), window, padding, free_batch=False)
         for window in WINDOWS
         for padding in get_args(Padding)
     ]
@@ -93,7 +94,7 @@ def _padded(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
 def _fixed(exporter: Exporter, spec: ModelSpec) -> Attempt:
     side = _up(max(FIXED, spec.size_minimum), spec.size_multiple)
     size = spec.fixed_size or (side, side)
-    return Attempt(exporter, size, free_batch=False, free_size=False)
+    return Attempt(exporter, (1, *size), free_batch=False, free_size=False)
 
 
 def _fitted(size: tuple[int, int], spec: ModelSpec) -> tuple[int, int]:

@@ -47,7 +47,8 @@ def export_attempt(module: nn.Module, spec: ModelSpec, attempt: Attempt, opset: 
     Raises :class:`ExportError` when the exporter fails on the network, or writes a file with
     another opset, or with an axis fixed that should be free.
     """
-    example = torch.rand(1, spec.channels, *attempt.example, generator=_seeded())
+    count, *size = attempt.example
+    example = torch.rand(count, spec.channels, *size, generator=_seeded())
     module = exportable(copy.deepcopy(module).cpu().eval())
     model = _exported(module, example, attempt, opset)
     _expect_opset(model, attempt, opset)
@@ -116,7 +117,7 @@ def _completed(
         halo=found.halo if found else None,
         size_multiple=attempt.multiple,
         padding=attempt.padding if attempt.free_size else "edge",
-        fixed_size=None if attempt.free_size else attempt.example,
+        fixed_size=None if attempt.free_size else attempt.example[1:],
         fixed_batch=None if attempt.free_batch else 1,
         precision="fp32",
     )

@@ -9,11 +9,16 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
+from random import Random
 from types import ModuleType
 from typing import Any
 
 import torch
-from torch import SymFloat, SymInt, nn
+from torch import SymFloat, SymInt, Tensor, nn
+
+TRIALS = 8
+"""Random sizes at which two expressions of them are compared."""
 
 
 @contextmanager
@@ -22,25 +27,48 @@ def symbolic_int(module: nn.Module) -> Iterator[None]:
 
     There it turns the example's size into a number, without a word
     (https://github.com/pytorch/pytorch/issues/138853). In the Python files that the network's
-    classes come from, ``int`` is shadowed for the time being.
+    classes come from, ``int`` is shadowed for the time being. A quotient that comes to one of the
+    input's sizes, whatever they are, is that size: so window networks count the pictures of a
+    batch.
     """
+    sizes: list[SymInt] = []
+    hook = module.register_forward_pre_hook(partial(_note_sizes, sizes))
     files = _own_files(module)
     for file in files:
-        vars(file)["int"] = _int
+        vars(file)["int"] = partial(_int, sizes)
     try:
         yield
     finally:
+        hook.remove()
         for file in files:
             del vars(file)["int"]
 
 
-def _int(*arguments: Any) -> Any:  # noqa: ANN401 - what the builtin takes and gives
+def _note_sizes(sizes: list[SymInt], _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    sizes[:] = [size for size in inputs[0].shape if isinstance(size, SymInt)]
+
+
+def _int(sizes: list[SymInt], *arguments: Any) -> Any:  # noqa: ANN401 - as the builtin
     match arguments:
         case [SymInt() as size]:
             return size
         case [SymFloat() as quotient]:
-            return math.trunc(quotient)
+            same = (size for size in sizes if _equal(quotient, size))
+            return next(same, None) or math.trunc(quotient)
     return builtins.int(*arguments)
+
+
+def _equal(quotient: SymFloat, size: SymInt) -> bool:
+    """Whether the two are equal at every one of several random sizes."""
+    found, wanted = quotient.node.expr, size.node.expr
+    symbols = sorted(found.free_symbols | wanted.free_symbols, key=str)
+    random = Random(0)
+    for _ in range(TRIALS):
+        values = {symbol: random.randint(2, 999) for symbol in symbols}
+        difference = (found - wanted).xreplace(values).doit()
+        if not difference.is_number or abs(float(difference)) > 1e-6:
+            return False
+    return True
 
 
 def _own_files(module: nn.Module) -> list[ModuleType]:
