@@ -27,8 +27,11 @@ otherwise from a side of 1024 on (RGT)."""
 
 IMPULSE_SHARE = 1 / 64
 
-BUDGET = 5e12
-"""Multiply-adds that a grid may cost each side: about a minute and a half on two cores."""
+BUDGET = 1e12
+"""Multiply-adds that a grid may cost each side: about half a minute on two cores."""
+
+SMALL = 3 * 64 * 64
+"""Input pixels of a batch that is not large."""
 
 _WORTH: tuple[Content, ...] = ("noise", "photo", "impulses", "gradients", "ones", "zeros")
 """The contents, those that show most first."""
@@ -59,7 +62,7 @@ def grid(*specs: ModelSpec, cost: float = 0.0) -> tuple[Case, ...]:
     A fixed size or batch replaces those of the grid; where a network does not pad by itself,
     sizes are brought to those it works on. ``cost`` is what the dearest of the networks spends
     on a pixel, in multiply-adds: where the whole grid would exceed :data:`BUDGET`, the dearest
-    cases are left out, but never the last one of a height and width.
+    cases are left out; noise stays at every size, and in every batch that is not large.
     """
     shapes = itertools.product(BATCHES, SIZES)
     cases = [Case(n, h, w, content) for n, (h, w) in shapes for content in get_args(Content)]
@@ -75,8 +78,8 @@ def _affordable(cases: tuple[Case, ...], most: float) -> tuple[Case, ...]:
     kept = list(cases)
     spent = sum(case.pixels for case in cases)
     for case in sorted(cases, key=lambda case: (-case.pixels, -_WORTH.index(case.content))):
-        alone = sum((c.height, c.width) == (case.height, case.width) for c in kept) == 1
-        if spent > most and not alone:
+        needed = case.content == "noise" and (case.batch == 1 or case.pixels <= SMALL)
+        if spent > most and not needed:
             kept.remove(case)
             spent -= case.pixels
     return tuple(kept)
