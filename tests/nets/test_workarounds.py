@@ -75,6 +75,17 @@ def test_int_is_given_back() -> None:
     assert "int" not in globals()
 
 
+class Power(nn.Module):
+    """Raises to a power that it has learnt, as HVI-CIDNet does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.exponent = nn.Parameter(torch.tensor([0.4]))
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        return rgb ** self.exponent.item() + rgb**2
+
+
 class Sorting(nn.Module):
     def forward(self, rgb: Tensor) -> Tensor:
         down, _ = torch.sort(rgb, dim=-1, stable=True, descending=True)
@@ -86,12 +97,17 @@ def test_a_stable_sort_is_translated() -> None:
     assert all(agree(Sorting(), Attempt("dynamo", (1, 51, 67))))
 
 
+def test_a_learnt_power_is_translated() -> None:
+    assert all(agree(Power(), Attempt("dynamo", (2, 51, 67), symbolic=True)))
+
+
 @pytest.mark.filterwarnings("ignore")  # of the exporter, about its own insides
-def test_a_stable_sort_still_needs_our_translation() -> None:
+@pytest.mark.parametrize("module", [Sorting(), Power()])
+def test_a_translation_is_still_needed(module: nn.Module) -> None:
     """https://github.com/microsoft/onnxscript/pull/3053: when this fails, drop the translation."""
     with pytest.raises(torch.onnx.errors.OnnxExporterError):
         torch.onnx.export(
-            Sorting().eval(),
+            module.eval(),
             (torch.rand(1, 3, 51, 67),),
             dynamo=True,
             dynamic_shapes=(AXES,),

@@ -90,9 +90,11 @@ def _package(name: str) -> str:
 def translations() -> Mapping[Callable[..., Any], Callable[..., Any]]:
     """ONNX for the operators that the dynamo exporter does not know.
 
-    ``aten.sort.stable``: https://github.com/microsoft/onnxscript/pull/3053.
+    ``aten.sort.stable``: https://github.com/microsoft/onnxscript/pull/3053. A power whose
+    exponent is a parameter, read by ``.item()`` (HVI-CIDNet): the exporter's own translation
+    takes it for a number of Python's.
     """
-    return {torch.ops.aten.sort.stable: _sort}
+    return {torch.ops.aten.sort.stable: _sort, torch.ops.aten.pow.Tensor_Scalar: _power}
 
 
 def _sort(
@@ -106,6 +108,14 @@ def _sort(
 
     size = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]))
     return op.TopK(self, size, axis=dim, largest=int(descending), sorted=1)
+
+
+def _power(self: Any, exponent: Any) -> Any:  # noqa: ANN401 - onnxscript values
+    from onnxscript import opset18 as op
+
+    if isinstance(exponent, int | float):
+        exponent = op.Constant(value_float=float(exponent))
+    return op.Pow(self, op.CastLike(exponent, self))
 
 
 def exportable(module: nn.Module) -> nn.Module:
