@@ -4,7 +4,15 @@ from collections.abc import Mapping
 
 from subpixel.errors import ProviderError
 
-EXTRAS: Mapping[str, str] = {"torch": "torch", "onnxscript": "torch", "safetensors": "torch"}
+EXTRAS: Mapping[str, str] = {
+    "torch": "torch",
+    "onnxscript": "torch",
+    "safetensors": "torch",
+    "spandrel": "torch",
+    "torchvision": "torch",
+    "cloudpickle": "torch",
+    "spandrel_extra_arches": "extra-architectures",
+}
 """The extra that installs a package, by the package's import name."""
 
 

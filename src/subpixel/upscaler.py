@@ -119,7 +119,7 @@ class Upscaler:
         tile = self._tile or (None if spec.halo is None or self._tile == 0 else DEFAULT_TILE)
         if most is not None and max(picture.height, picture.width) > most:
             tile = min(tile or most, most)
-        return tile and (tile, tile)
+        return (tile, tile) if tile else None
 
     def _frame(
         self, frame: Frames, result: Frames, plan: TilePlan, has_alpha: bool, report: Report

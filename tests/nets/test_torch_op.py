@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from subpixel.nets.torch_op import TorchOp
+from subpixel.nets.torch_op import TorchOp, rounding_noise
 
 
 class Doubler(nn.Module):
@@ -42,3 +42,23 @@ def test_threads_are_left_alone() -> None:
     before = torch.get_num_threads()
     TorchOp(nn.Identity())(np.zeros((1, 1, 1, 1), np.float32))
     assert torch.get_num_threads() == before
+
+
+class Large(nn.Module):
+    """Computes with numbers so large that float32 has no digits left for small ones."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return (pixels + 4096.0) - 4096.0
+
+
+class Single(nn.Module):
+    def forward(self, pixels: Tensor) -> Tensor:
+        return pixels @ torch.eye(pixels.shape[-1])
+
+
+def test_the_noise_of_rounding_is_measured() -> None:
+    pixels = np.random.default_rng(0).random((1, 1, 20, 30), np.float32)
+    assert rounding_noise(nn.Identity(), pixels) == 0
+    # numbers from 4096 to 8192 are 2**-11 apart, so rounding moves them by up to 2**-12
+    assert 2**-13 < rounding_noise(Large(), pixels) <= 2**-12
+    assert rounding_noise(Single(), pixels) == 0, "it can't run in float64"

@@ -212,3 +212,10 @@ def test_the_wrong_scale_is_found(net: nn.Module) -> None:
 def test_pictures_of_a_batch_mixed_up_are_found(net: nn.Module) -> None:
     report = verdict(net, lambda pixels: TorchOp(net)(pixels)[::-1])
     assert {result.case.batch for result in report.failures} == {3}
+
+
+def test_rounding_noise_widens_the_tolerance_and_never_beyond_half_a_code_value() -> None:
+    assert tolerance_for("fp32") == tolerance_for("fp32", noise=1e-7) == Tolerance()
+    assert tolerance_for("fp32", noise=1e-4).atol == pytest.approx(8e-4)
+    assert tolerance_for("fp32", noise=1.0).atol == 0.5 / 255
+    assert tolerance_for("fp16", noise=1.0) == tolerance_for("fp16")

@@ -5,16 +5,25 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from subpixel.cli.options import FILE, JSON, OVERWRITE
+from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE
 from subpixel.cli.output import make_folder, print_json, progress
+from subpixel.errors import UsageError
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
 
 if TYPE_CHECKING:
+    from subpixel.nets.checkpoint import Checkpoint
     from subpixel.parity.release import ReleaseReport
 
 
 @click.command(no_args_is_help=True)
-@click.argument("checkpoint", type=FILE)
+@click.argument("checkpoint", type=FILE, required=False)
+@click.option(
+    "--module",
+    metavar="PACKAGE.MODULE:FACTORY",
+    help="Instead of CHECKPOINT: run this function of yours, which returns a PyTorch module.",
+)
+@click.option("--scale", type=int, help="For weights that fit any scale (SRCNN, VDSR).")
+@EXTRA_ARCHITECTURES
 @click.option("-o", "--output", type=FILE, required=True, help="The ONNX file to write.")
 @click.option(
     "--interface",
@@ -41,7 +50,10 @@ if TYPE_CHECKING:
 @OVERWRITE
 @JSON
 def command(
-    checkpoint: Path,
+    checkpoint: Path | None,
+    module: str | None,
+    scale: int | None,
+    extra_architectures: bool,
     output: Path,
     interface: Interface,
     exporter: Exporter | None,
@@ -59,12 +71,14 @@ def command(
     file passes is taken. Nothing is written at OUTPUT unless every check passes; else the exit
     code is 1.
     """
-    from subpixel.parity.release import release
+    from subpixel.parity.release import release_module
 
+    loaded = _loaded(checkpoint, module, scale, extra_architectures)
     make_folder(output.parent)
     with progress() as report_progress:
-        report = release(
-            checkpoint,
+        report = release_module(
+            loaded.module,
+            loaded.spec,
             output,
             interface=interface,
             exporter=exporter,
@@ -80,6 +94,19 @@ def command(
     else:
         _print(report)
     return 0 if report else 1
+
+
+def _loaded(
+    checkpoint: Path | None, module: str | None, scale: int | None, extra_architectures: bool
+) -> "Checkpoint":
+    from subpixel.nets.checkpoint import load_checkpoint
+    from subpixel.nets.factory import load_factory
+
+    if checkpoint is not None and module is None:
+        return load_checkpoint(checkpoint, scale=scale, extra_architectures=extra_architectures)
+    if module is not None and checkpoint is None and scale is None:
+        return load_factory(module)
+    raise UsageError("name a CHECKPOINT, or a --module by itself; a module knows its own scale")
 
 
 def _facts(report: "ReleaseReport") -> dict[str, object]:

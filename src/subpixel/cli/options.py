@@ -28,5 +28,10 @@ THREADS = click.option(
 )
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+EXTRA_ARCHITECTURES = click.option(
+    "--extra-architectures",
+    is_flag=True,
+    help="Admit networks of spandrel_extra_arches, some under non-commercial licences.",
+)
 
 FILE = click.Path(path_type=Path)

@@ -6,6 +6,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from subpixel.nets.architecture import (
+    Architecture,
+    Checkpoint,
+    Layout,
+    fill,
+    find_layers,
+    numbered,
+    sub_pixel_scale,
+)
+from subpixel.nets.state_dict import Weights
+from subpixel.spec import ModelSpec
+
 
 class CompactNet(nn.Module):
     """Narrow residual 3x3 convolutions at low resolution, then sub-pixel convolution.
@@ -41,3 +53,21 @@ class CompactNet(nn.Module):
             for convolution in body:
                 convolution.weight.mul_(0.3)
             self.tail.weight.mul_(0.1)
+
+
+LAYOUT = Layout(
+    frozenset({"head.weight", "body.0.weight", "tail.weight"}),
+    lambda weights: ["head", *numbered(weights, "body.{}"), "tail"],
+)
+
+
+def _load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
+    layers = find_layers(weights, (LAYOUT,))
+    enlargement = sub_pixel_scale(layers[-1], channels=1)
+    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+        module = CompactNet(enlargement, layers[0].outputs, len(layers) - 2)
+    fill(module, weights, layers)
+    return Checkpoint(module, ModelSpec("CompactNet", enlargement, "luma", "luma", "CompactNet"))
+
+
+ARCHITECTURE = Architecture("CompactNet", (LAYOUT.signature,), _load)

@@ -1,7 +1,19 @@
 """The network of PyTorch's "export to ONNX" tutorial, with which this project starts."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import init
+
+from subpixel.nets.architecture import (
+    Architecture,
+    Checkpoint,
+    Layout,
+    fill,
+    find_layers,
+    sub_pixel_scale,
+)
+from subpixel.nets.state_dict import Weights
+from subpixel.spec import ModelSpec
 
 
 class SuperResolutionNet(nn.Module):
@@ -34,3 +46,20 @@ class SuperResolutionNet(nn.Module):
         for convolution in (self.conv1, self.conv2, self.conv3):
             init.orthogonal_(convolution.weight, init.calculate_gain("relu"))
         init.orthogonal_(self.conv4.weight)
+
+
+LAYERS = ("conv1", "conv2", "conv3", "conv4")
+LAYOUT = Layout(frozenset(f"{layer}.weight" for layer in LAYERS), lambda weights: LAYERS)
+
+
+def _load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
+    layers = find_layers(weights, (LAYOUT,))
+    enlargement = sub_pixel_scale(layers[-1], channels=1)
+    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+        module = SuperResolutionNet(enlargement)
+    fill(module, weights, layers)
+    spec = ModelSpec("SuperResolutionNet", enlargement, "luma", "luma", "SuperResolutionNet")
+    return Checkpoint(module, spec)
+
+
+ARCHITECTURE = Architecture("SuperResolutionNet", (LAYOUT.signature,), _load)

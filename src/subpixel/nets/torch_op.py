@@ -1,5 +1,6 @@
 """A PyTorch module as a NetOp."""
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,3 +25,17 @@ class TorchOp:
         with torch.inference_mode():
             result: Pixels = self.module(torch.from_numpy(pixels)).float().numpy()
         return result
+
+
+def rounding_noise(module: Module, pixels: Pixels) -> float:
+    """How far float32's rounding moves ``module``'s result: the largest difference from float64.
+
+    0 where the module's code is for float32 alone.
+    """
+    double = copy.deepcopy(module).double()
+    try:
+        with torch.inference_mode():
+            exact = double(torch.from_numpy(pixels.astype(np.float64))).numpy()
+    except RuntimeError:  # two dtypes meet in its code
+        return 0.0
+    return float(np.abs(TorchOp(module)(pixels) - exact).max(initial=0.0))

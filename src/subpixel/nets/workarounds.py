@@ -45,7 +45,8 @@ def symbolic_int(module: nn.Module) -> Iterator[None]:
 
 
 def _note_sizes(sizes: list[SymInt], _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    sizes[:] = [size for size in inputs[0].shape if isinstance(size, SymInt)]
+    shape: tuple[object, ...] = tuple(inputs[0].shape)
+    sizes[:] = [size for size in shape if isinstance(size, SymInt)]
 
 
 def _int(sizes: list[SymInt], *arguments: Any) -> Any:  # noqa: ANN401 - as the builtin
@@ -106,7 +107,9 @@ def _sort(
     """TopK over the whole axis, which is stable: of equal values, the lower index comes first."""
     from onnxscript import opset18 as op  # half a second, for those who export alone
 
-    size = op.Gather(op.Shape(self), op.Constant(value_ints=[dim]))
+    shape: Any = op.Shape(self)
+    axis: Any = op.Constant(value_ints=[dim])
+    size = op.Gather(shape, axis)
     return op.TopK(self, size, axis=dim, largest=int(descending), sorted=1)
 
 

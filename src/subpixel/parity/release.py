@@ -25,7 +25,8 @@ from subpixel.nets.luma import RgbFromLuma
 from subpixel.nets.padding import Padded, with_working_sizes
 from subpixel.nets.torch_op import Module, TorchOp
 from subpixel.parity.cases import Case, grid
-from subpixel.parity.compare import ParityReport, Report, compare, tolerance_for
+from subpixel.parity.compare import ParityReport, Report, Tolerance, compare, tolerance_for
+from subpixel.parity.side import noise_of
 from subpixel.resample import BICUBIC_HALO
 from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
@@ -99,6 +100,7 @@ def release(
     checkpoint: str | Path,
     out: str | Path,
     *,
+    scale: int | None = None,
     extra_architectures: bool = False,
     interface: Interface = "rgb",
     exporter: Exporter | None = None,
@@ -112,11 +114,13 @@ def release(
 ) -> ReleaseReport:
     """:func:`release_module` for the network in a checkpoint file.
 
-    ``extra_architectures`` admits those whose licences may forbid commercial use
-    (:func:`~subpixel.nets.checkpoint.load_checkpoint`).
+    ``scale`` is for weights that fit any scale, and ``extra_architectures`` admits those whose
+    licences may forbid commercial use (:func:`~subpixel.nets.checkpoint.load_checkpoint`).
     """
     _expect_free(Path(out), overwrite)
-    loaded = load_checkpoint(Path(checkpoint))
+    loaded = load_checkpoint(
+        Path(checkpoint), scale=scale, extra_architectures=extra_architectures
+    )
     return release_module(
         loaded.module,
         loaded.spec,
@@ -253,12 +257,19 @@ def _judged(
     if spec.interface != exported.spec.interface:
         reference = RgbFromLuma(reference, spec.scale)
     cost = multiply_adds_per_pixel(model) or float(parameters(model))
-    parity = _proof(TorchOp(reference), Session(data), spec, grid(spec, cost=cost), report)
+    tolerance = tolerance_for(spec.precision, noise_of(reference, spec))
+    cases = grid(spec, cost=cost)
+    parity = _proof(TorchOp(reference), Session(data), spec, cases, tolerance, report)
     return _Candidate(data, spec, exported, check, parity)
 
 
 def _proof(
-    reference: TorchOp, session: Session, spec: ModelSpec, cases: Sequence[Case], report: Report
+    reference: TorchOp,
+    session: Session,
+    spec: ModelSpec,
+    cases: Sequence[Case],
+    tolerance: Tolerance,
+    report: Report,
 ) -> ParityReport:
     """The comparison with PyTorch up to its first failure, small pictures first."""
     return compare(
@@ -266,7 +277,7 @@ def _proof(
         session,
         sorted(cases, key=lambda case: case.pixels),
         spec.channels,
-        tolerance_for(spec.precision),
+        tolerance,
         names=(f"{spec.name} (PyTorch)", f"{spec.name} (ONNX Runtime)"),
         provider=session.provider,
         until_failure=True,

@@ -9,13 +9,17 @@ from subpixel.graph.wrap import rgb_from_luma
 from subpixel.nets.checkpoint import Checkpoint, load_checkpoint
 from subpixel.nets.luma import RgbFromLuma
 from subpixel.nets.padding import runs_any_size
-from subpixel.nets.torch_op import TorchOp
+from subpixel.nets.torch_op import Module, TorchOp, rounding_noise
 from subpixel.network import probe
+from subpixel.parity.cases import Case, pixels
 from subpixel.runtime.op import NetOp
 from subpixel.runtime.session import Session
 from subpixel.spec import ModelSpec
 
 ONNX_SUFFIX = ".onnx"
+
+NOISE_SIZE = (51, 67)
+"""Of the picture on which rounding noise is measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +33,8 @@ class Side:
     cost: float
     """Multiply-adds per input pixel; parameters, which are about as many, where they can't be
     counted."""
+    noise: float = 0.0
+    """How far float32's rounding alone moves its result, where that is known."""
 
 
 def open_side(
@@ -70,4 +76,10 @@ def _of_checkpoint(checkpoint: Checkpoint, name: str, *, rgb: bool) -> Side:
     cost = float(sum(parameter.numel() for parameter in module.parameters()))
     if rgb and spec.interface == "luma":
         module, spec = RgbFromLuma(module, spec.scale), replace(spec, interface="rgb")
-    return Side(TorchOp(module), spec, f"{name} (PyTorch)", "PyTorch", cost)
+    return Side(TorchOp(module), spec, f"{name} (PyTorch)", "PyTorch", cost, noise_of(module, spec))
+
+
+def noise_of(module: Module, spec: ModelSpec) -> float:
+    """The rounding noise of a module for pictures of any size, on a picture of noise."""
+    height, width = spec.fixed_size or NOISE_SIZE
+    return rounding_noise(module, pixels(Case(1, height, width, "noise"), spec.channels))

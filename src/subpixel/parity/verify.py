@@ -39,13 +39,14 @@ def verify(
     if candidate.spec.interface != reference.spec.interface:
         candidate = open_side(model, rgb=True, device=device, threads=threads)
         reference = opened(rgb=True)
-    half = "fp16" in (candidate.spec.precision, reference.spec.precision)
+    reduced = {candidate.spec.precision, reference.spec.precision} - {"fp32"}
+    precision = reduced.pop() if reduced else "fp32"
     return compare(
         reference.op,
         candidate.op,
         grid(candidate.spec, reference.spec, cost=max(candidate.cost, reference.cost)),
         candidate.spec.channels,
-        tolerance or tolerance_for("fp16" if half else "fp32"),
+        tolerance or tolerance_for(precision, reference.noise),
         names=(reference.name, candidate.name),
         provider=candidate.provider,
         report=report,

@@ -1,0 +1,87 @@
+"""What PyTorch's modules give for a picture, and the picture with one of them replaced."""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from subpixel.nets.torch_op import TorchOp
+from subpixel.runtime.op import Pixels
+
+Hook = Callable[[str, object], Tensor | None]
+"""Gets a module's path and its result; what it gives takes the result's place."""
+
+OUTER = "net."
+"""Under which name our wrappers hold the network that they wrap."""
+
+
+def modules_in_order(op: TorchOp, pixels: Pixels) -> tuple[str, ...]:
+    """Dotted paths of the modules that give one tensor, once, in the order in which they finish.
+
+    Paths are those within the network itself: of one wrapped for other pictures, too.
+    """
+    order: list[str] = []
+    with _hooked(op.module, lambda path, result: _note(order, path, result)):
+        op(pixels)
+    counts = Counter(order)
+    return tuple(path for path in order if counts[path] == 1)
+
+
+def _note(order: list[str], path: str, result: object) -> None:
+    if isinstance(result, Tensor):
+        order.append(path)
+
+
+def activations(
+    op: TorchOp, pixels: Pixels, paths: Collection[str]
+) -> Mapping[str, NDArray[np.float32]]:
+    """The results of the modules ``paths``, each of which gives one tensor, as float32."""
+    found: dict[str, NDArray[np.float32]] = {}
+
+    def keep(path: str, result: object) -> None:
+        if path in paths and isinstance(result, Tensor):
+            found[path] = result.detach().float().numpy().copy()
+
+    with _hooked(op.module, keep):
+        op(pixels)
+    return found
+
+
+def with_activation(op: TorchOp, pixels: Pixels, path: str, value: NDArray[np.float32]) -> Pixels:
+    """The picture when the module ``path`` gives ``value`` whatever it gets."""
+
+    def give(at: str, result: object) -> Tensor | None:
+        if at != path or not isinstance(result, Tensor):
+            return None
+        return torch.from_numpy(value).to(result.dtype)
+
+    with _hooked(op.module, give):
+        return op(pixels)
+
+
+@contextmanager
+def _hooked(module: nn.Module, hook: Hook) -> Iterator[None]:
+    handles = [
+        part.register_forward_hook(_forward_hook(path, hook)) for path, part in _parts(module)
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _forward_hook(path: str, hook: Hook) -> Callable[[nn.Module, object, object], Tensor | None]:
+    return lambda _module, _given, result: hook(path, result)
+
+
+def _parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for path, part in module.named_modules():
+        while path.startswith(OUTER):
+            path = path.removeprefix(OUTER)
+        if path and f"{path}." != OUTER:
+            yield path, part

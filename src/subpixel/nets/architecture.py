@@ -1,0 +1,142 @@
+"""What a loaded checkpoint is, and how an architecture is recognised by the names of its weights.
+
+Our own small networks are chains of layers. The repositories that publish their weights name the
+layers each in their own way, so an architecture has several layouts: where each repository keeps
+the layers, in the order in which our module has them.
+"""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from subpixel.errors import CheckpointError
+from subpixel.nets.state_dict import Weights, first_few
+from subpixel.spec import Colour, ModelSpec
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """A network with its weights: ``module`` on the CPU in eval mode, ``spec`` its facts."""
+
+    module: nn.Module
+    spec: ModelSpec
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How the weights of one kind of network are recognised, and made into the network."""
+
+    name: str
+    signatures: tuple[frozenset[str], ...]
+    """State-dict keys that tell it from the others; any one of these sets does."""
+    load: Callable[[Weights, int | None], Checkpoint]
+    """Weights, and the scale if the caller says one → the network. The checkpoint's name stands
+    for the architecture's; :class:`CheckpointError` says what does not fit."""
+
+    def detects(self, weights: Weights) -> bool:
+        """Whether the weights look like this architecture's."""
+        return any(signature <= weights.keys() for signature in self.signatures)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where one repository keeps an architecture's layers in its state dicts."""
+
+    signature: frozenset[str]
+    layers: Callable[[Weights], Sequence[str]]
+    """Weights → the layers' names in the module's order."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer as a state dict shows it: its name, its weight's shape, whether it has a bias."""
+
+    name: str
+    shape: tuple[int, ...]
+    bias: bool
+
+    @property
+    def outputs(self) -> int:
+        return self._convolution()[0]
+
+    @property
+    def inputs(self) -> int:
+        return self._convolution()[1]
+
+    @property
+    def kernel(self) -> int:
+        return self._convolution()[2]
+
+    def _convolution(self) -> tuple[int, ...]:
+        if len(self.shape) != 4 or 0 in self.shape:
+            raise CheckpointError(
+                f"{self.name}.weight has the shape {self.shape}; the weights of a convolution "
+                "have four sizes"
+            )
+        return self.shape
+
+
+def find_layers(weights: Weights, layouts: Sequence[Layout]) -> list[Layer]:
+    """The layers, by the first of ``layouts`` whose signature the weights have."""
+    layout = next(layout for layout in layouts if layout.signature <= weights.keys())
+    return [_layer(weights, name) for name in layout.layers(weights)]
+
+
+def _layer(weights: Weights, name: str) -> Layer:
+    weight = weights.get(f"{name}.weight")
+    if weight is None:
+        raise CheckpointError(f"{name}.weight is missing")
+    return Layer(name, tuple(weight.shape), f"{name}.bias" in weights)
+
+
+def numbered(weights: Weights, pattern: str, start: int = 0, step: int = 1) -> list[str]:
+    """The names ``pattern`` gives for ``start``, ``start + step`` … up to the highest in use."""
+    before, _, behind = pattern.partition("{}")
+    form = re.compile(re.escape(before) + r"(\d+)" + re.escape(behind + "."))
+    used = [int(found[1]) for key in weights if (found := form.match(key))]
+    return [pattern.format(number) for number in range(start, max(used, default=-1) + 1, step)]
+
+
+def colour_of(channels: int) -> Colour:
+    """What a network of so many channels looks at; :class:`CheckpointError` for other numbers."""
+    if channels in (1, 3):
+        return "luma" if channels == 1 else "rgb"
+    raise CheckpointError(f"it takes {channels} channels; subpixel runs 1 (luma) and 3 (RGB)")
+
+
+def sub_pixel_scale(last: Layer, channels: int) -> int:
+    """The enlargement r of a last layer with ``channels`` · r² outputs, r² per channel."""
+    scale = math.isqrt(last.outputs // channels)
+    if scale < 1 or channels * scale * scale != last.outputs:
+        raise CheckpointError(
+            f"{last.name}.weight has {last.outputs} outputs; the last layer of a network of "
+            f"{channels} channel{'s' * (channels > 1)} has {channels} · scale²"
+        )
+    return scale
+
+
+def fill(module: nn.Module, weights: Weights, layers: Sequence[Layer]) -> None:
+    """Give ``module``, built on the meta device, the weights, which must fit it without a rest.
+
+    ``layers`` are the names of its layers in the file, in the module's order.
+    """
+    ours = dict.fromkeys(key.rpartition(".")[0] for key in module.state_dict())
+    names = {own: layer.name for own, layer in zip(ours, layers, strict=True)}
+    own_keys = {
+        f"{names[k.rpartition('.')[0]]}.{k.rpartition('.')[2]}": k for k in module.state_dict()
+    }
+    wanted = {theirs: module.state_dict()[own].shape for theirs, own in own_keys.items()}
+    faults = [f"{key} is missing" for key in wanted if key not in weights]
+    faults += [f"{key} is not known" for key in weights if key not in wanted]
+    faults += [
+        f"{key} has the shape {tuple(weights[key].shape)} instead of {tuple(shape)}"
+        for key, shape in wanted.items()
+        if key in weights and weights[key].shape != shape
+    ]
+    if faults:
+        raise CheckpointError(first_few(faults))
+    module.load_state_dict({own: weights[key] for key, own in own_keys.items()}, assign=True)
+    module.eval()

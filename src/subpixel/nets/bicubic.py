@@ -1,0 +1,43 @@
+"""Bicubic enlargement as a module, for networks that work on an enlarged picture."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from subpixel.nets.architecture import Checkpoint
+from subpixel.resample import phase_weights
+from subpixel.spec import ModelSpec
+
+
+class BicubicEnlargement(nn.Module):
+    """``(N, C, H, W)`` → ``(N, C, H * scale, W * scale)`` by Keys' kernel, edges repeated.
+
+    With a = -0.5, as MATLAB and Pillow, which such networks were trained on; PyTorch's own has
+    a = -0.75. The same as :func:`subpixel.resample.bicubic_matrix`, but written as one
+    convolution for all sub-pixel phases, and their interleaving.
+    """
+
+    kernel: Tensor
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        phases = torch.from_numpy(phase_weights(scale))
+        kernel = torch.einsum("ay,bx->abyx", phases, phases).reshape(-1, 1, 5, 5)
+        self.register_buffer("kernel", kernel.float(), persistent=False)
+        self.scale = scale
+
+    def forward(self, picture: Tensor) -> Tensor:
+        channels = picture.shape[1]
+        padded = functional.pad(picture, (2, 2, 2, 2), mode="replicate")
+        phases = functional.conv2d(padded, self.kernel.repeat(channels, 1, 1, 1), groups=channels)
+        return functional.pixel_shuffle(phases, self.scale)
+
+
+def on_enlarged(module: nn.Module, spec: ModelSpec, scale: int | None) -> Checkpoint:
+    """A network that restores enlarged pictures, behind the enlargement if a scale is given."""
+    if scale is None or scale == 1:
+        return Checkpoint(module, replace(spec, purpose="restoration"))
+    enlarging = nn.Sequential(BicubicEnlargement(scale), module).eval()
+    return Checkpoint(enlarging, replace(spec, scale=scale))

@@ -1,0 +1,163 @@
+"""Whose weights are these? Every architecture that subpixel knows is asked, in order."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from subpixel.errors import CheckpointError
+from subpixel.nets import compact, edsr, espcn, fsrcnn, span, srcnn, superresolution, vdsr
+from subpixel.nets.architecture import Architecture, Checkpoint
+from subpixel.nets.state_dict import Weights, first_few, unwrapped
+
+OURS = (
+    superresolution.ARCHITECTURE,
+    compact.ARCHITECTURE,
+    espcn.ARCHITECTURE,
+    fsrcnn.ARCHITECTURE,
+    srcnn.ARCHITECTURE,
+    vdsr.ARCHITECTURE,
+    edsr.ARCHITECTURE,
+)
+"""The networks that subpixel builds itself, in the order in which they are tried."""
+
+EXTRA_PACKAGE = "spandrel_extra_arches"
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """An architecture that the weights look like, and why they are not of it."""
+
+    architecture: Architecture
+    reason: str
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """How much of an architecture's telling keys the weights have."""
+
+    architecture: Architecture
+    telling: int
+    missing: tuple[str, ...]
+
+    @property
+    def share(self) -> float:
+        return 1 - len(self.missing) / self.telling
+
+
+def recognise(weights: Weights, scale: int | None, *, extra: bool) -> Checkpoint:
+    """The network that the weights are of, filled with them.
+
+    Detectors look at a few keys and may be wrong, so the first network counts that takes all the
+    weights. ``scale`` is for networks whose weights don't tell it; ``extra`` asks the networks
+    of spandrel_extra_arches too. Raises :class:`CheckpointError`, which names the nearest
+    architecture and says what is between it and the weights.
+    """
+    asked: list[Architecture] = []
+    misfits: list[Misfit] = []
+    for family in _families(extra):
+        known = family()
+        asked += known
+        for candidate in unwrapped(weights):
+            found = _first_fit(candidate, known, scale, misfits)
+            if found:
+                return found
+    raise CheckpointError(_why_not(weights, asked, misfits, extra))
+
+
+def _families(extra: bool) -> list[Callable[[], Sequence[Architecture]]]:
+    return [lambda: OURS, _of_spandrel, *([_of_the_extra_package] if extra else [])]
+
+
+def _of_spandrel() -> Sequence[Architecture]:
+    # Importing all of spandrel's networks takes a second, which our own don't need.
+    from subpixel.nets.spandrel_networks import main_architectures
+
+    return [*main_architectures(), span.DEPLOYED]
+
+
+def _of_the_extra_package() -> Sequence[Architecture]:
+    from subpixel.nets.spandrel_networks import extra_architectures
+
+    return extra_architectures()
+
+
+def _first_fit(
+    weights: Weights, known: Sequence[Architecture], scale: int | None, misfits: list[Misfit]
+) -> Checkpoint | None:
+    for architecture in known:
+        if architecture.detects(weights):
+            try:
+                return architecture.load(weights, scale)
+            except CheckpointError as error:
+                misfits.append(Misfit(architecture, str(error)))
+    return None
+
+
+def _why_not(
+    weights: Weights, asked: Sequence[Architecture], misfits: Sequence[Misfit], extra: bool
+) -> str:
+    unasked = [] if extra or not find_spec(EXTRA_PACKAGE) else _of_the_extra_package()
+    for architecture in unasked:
+        if any(architecture.detects(candidate) for candidate in unwrapped(weights)):
+            return (
+                f"holds the network {architecture.name}, which {EXTRA_PACKAGE} knows; some "
+                "licences there forbid commercial use, so its networks are loaded on request "
+                "alone: --extra-architectures, or extra_architectures=True"
+            )
+    if misfits:
+        surest = max(misfits, key=lambda misfit: max(map(len, misfit.architecture.signatures)))
+        return f"looks like {surest.architecture.name}, but {surest.reason}"
+    return _unknown(weights, [*asked, *unasked])
+
+
+def _unknown(weights: Weights, known: Sequence[Architecture]) -> str:
+    found = ", ".join(list(weights)[:4]) + (", …" if len(weights) > 4 else "")
+    told = f"holds no network that subpixel knows; its weights: {found or 'none'}"
+    likenesses = [
+        likeness(candidate, architecture)
+        for candidate in unwrapped(weights)
+        for architecture in known
+    ]
+    nearest = max(likenesses, key=lambda one: (one.share, one.telling))
+    if nearest.share > 0:
+        told += (
+            f"; the nearest is {nearest.architecture.name}, of whose {nearest.telling} telling "
+            f"keys they have {nearest.telling - len(nearest.missing)}, without "
+            f"{first_few(list(nearest.missing))}"
+        )
+    return told + _like_a_classifier(weights)
+
+
+def likeness(weights: Weights, architecture: Architecture) -> Likeness:
+    """How near the weights are to ``architecture``, by the best of its signatures.
+
+    Numbers count as equal, so that other depths and widths make no difference.
+    """
+    patterns = {_pattern(key) for key in weights}
+    telling = [
+        Likeness(
+            architecture,
+            len(signature),
+            tuple(sorted(key for key in signature if _pattern(key) not in patterns)),
+        )
+        for signature in architecture.signatures
+    ]
+    return max(telling, key=lambda one: (one.share, one.telling))
+
+
+def _pattern(key: str) -> str:
+    return re.sub(r"\d+", "#", key)
+
+
+_LAST_LAYER = re.compile(r"(.*\.)?(fc|classifier(\.\d+)?|head|heads\.head|logits)\.weight")
+
+
+def _like_a_classifier(weights: Weights) -> str:
+    for key, weight in weights.items():
+        if weight.ndim == 2 and _LAST_LAYER.fullmatch(key):
+            return (
+                f"; a fully connected layer ({key}) makes {weight.shape[0]} outputs of the whole "
+                "picture, as in a classifier"
+            )
+    return ""

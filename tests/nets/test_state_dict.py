@@ -1,0 +1,113 @@
+"""What a file claims is bounded by what it holds."""
+
+import io
+import zipfile
+
+import pytest
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from subpixel.errors import CheckpointError
+from subpixel.nets.state_dict import read_contents, unwrapped
+
+
+def pickled(content: object) -> bytes:
+    stream = io.BytesIO()
+    torch.save(content, stream)
+    return stream.getvalue()
+
+
+def compressed(archive: bytes) -> bytes:
+    stream = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(archive)) as source,
+        zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as target,
+    ):
+        for entry in source.infolist():
+            target.writestr(entry.filename, source.read(entry.filename))
+    return stream.getvalue()
+
+
+def read(content: object) -> dict[str, Tensor]:
+    return dict(read_contents(".pth", pickled(content)).weights)
+
+
+def test_dtypes() -> None:
+    found = read({"a": torch.ones(2).half(), "b": torch.ones(2).double(), "c": torch.arange(2)})
+    assert {key: value.dtype for key, value in found.items()} == {
+        "a": torch.float32,
+        "b": torch.float32,
+        "c": torch.int64,
+    }
+
+
+def test_averaged_weights_come_first() -> None:
+    weights = {name: {"w": torch.full((1,), i)} for i, name in enumerate(("params", "params_ema"))}
+    assert read(weights)["w"] == 1
+
+
+def test_a_compressed_archive_is_not_inflated() -> None:
+    bomb = compressed(pickled({"w": torch.zeros(1_000_000)}))
+    assert len(bomb) < 10_000
+    assert torch.load(io.BytesIO(bomb), weights_only=True)["w"].numel() == 1_000_000, (
+        "PyTorch no longer inflates archives: the check can go"
+    )
+    with pytest.raises(CheckpointError, match=r"compressed archive: .* claim to become 4"):
+        read_contents(".pth", bomb)
+
+
+def test_a_dictionary_inside_itself() -> None:
+    knot: dict[str, object] = {}
+    knot["model"] = knot
+    with pytest.raises(CheckpointError, match="dictionaries inside dictionaries"):
+        read(knot)
+
+
+def test_weights_that_share_their_data_to_claim_more() -> None:
+    one = torch.zeros(100_000)
+    with pytest.raises(CheckpointError, match=r"share their data to claim 40000000"):
+        read({f"w{i}": one for i in range(100)})
+    assert len(read({f"w{i}": one for i in range(4)})) == 4
+
+
+@pytest.mark.parametrize("number", ["1000000", "9" * 30])
+def test_a_layer_of_too_high_a_number(number: str) -> None:
+    with pytest.raises(CheckpointError, match=f"numbers a layer {number[:20]}, but holds"):
+        read({f"layers.{number}.weight": torch.ones(1)})
+
+
+def test_tensors_larger_than_their_data_are_no_weights() -> None:
+    claims = {
+        "expanded": torch.ones(1).expand(1_000_000_000),
+        "endless": torch.ones(1 << 40, 0),
+        "w": torch.ones(1),
+    }
+    assert list(read(claims)) == ["w"]
+
+
+def test_keys_are_fit_for_a_terminal() -> None:
+    assert list(read({"a\n\x1b[31mb": torch.ones(1), "é": torch.ones(1)})) == [
+        r"a\n\x1b[31mb",
+        "é",
+    ]
+
+
+def test_nan_is_named_in_half_precision_too() -> None:
+    weights = {"a": torch.ones(1), "b": torch.tensor([1.0, torch.nan]).bfloat16()}
+    with pytest.raises(CheckpointError, match=r"^b holds NaN or infinity$"):
+        read(weights)
+    with pytest.raises(CheckpointError, match=r"^b holds NaN or infinity$"):
+        read_contents(".safetensors", safetensors.torch.save(weights))
+
+
+def test_unwrapping_takes_off_shared_first_parts_one_by_one() -> None:
+    one = torch.ones(1)
+    found = unwrapped({"net.body.0.weight": one, "net.body.1.weight": one})
+    assert [next(iter(weights)) for weights in found] == [
+        "net.body.0.weight",
+        "body.0.weight",
+        "0.weight",
+    ]
+    assert len(unwrapped({"a.weight": one, "bias": one})) == 1
+    assert len(unwrapped({})) == 1
