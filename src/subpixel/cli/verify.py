@@ -2,17 +2,21 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
-from subpixel.cli.options import FILE, JSON, THREADS
-from subpixel.cli.output import print_json, print_table
+from subpixel.cli.matrix import matrix_report, show_matrix
+from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, THREADS
+from subpixel.cli.output import expect_free, print_json, print_table, progress
+from subpixel.spec import Precision
 
 if TYPE_CHECKING:
-    from subpixel.parity.compare import CaseResult
+    from subpixel.parity.compare import CaseResult, Tolerance
 
 COLUMNS = ("content", "shape", "max abs", "max rel", "code values", "PSNR, dB", "verdict")
+ONLY_MATRIX = ("floor_db", "precisions", "bench", "calibration", "html")
+ONLY_PLAIN = ("rtol", "atol")
 
 
 @click.command(no_args_is_help=True)
@@ -25,30 +29,133 @@ COLUMNS = ("content", "shape", "max abs", "max rel", "code values", "PSNR, dB", 
     "--atol", type=click.FloatRange(min=0), help="Absolute tolerance. [default: 1e-5 for fp32]"
 )
 @click.option(
-    "--device", default="cpu", show_default=True, metavar="NAME", help="Where MODEL runs."
+    "--device",
+    "devices",
+    multiple=True,
+    metavar="NAME",
+    help="Where MODEL runs; with --matrix several may be named. [default: cpu; matrix: all]",
 )
 @THREADS
+@click.option(
+    "--matrix", is_flag=True, help="Every device, precision, graph optimisation; 1 and N threads."
+)
+@click.option(
+    "--floor-db",
+    type=click.FloatRange(min=0),
+    help="Matrix: least PSNR of reduced precision against fp32, in dB. [default: 50]",
+)
+@click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    type=click.Choice(get_args(Precision)),
+    help="Matrix: one to look at, or several. [default: all]",
+)
+@click.option(
+    "--bench", type=FILE, help="Matrix: a benchmark set, for the loss in task PSNR (`evaluate`)."
+)
+@click.option(
+    "--calibration", type=FILE, help="Matrix: photographs to calibrate int8. [default: the grid's]"
+)
+@click.option("--html", type=FILE, help="Matrix: write a page with pictures of the differences.")
+@EXTRA_ARCHITECTURES
+@OVERWRITE
 @JSON
+@click.pass_context
 def command(
+    context: click.Context,
     model: Path,
     against: Path,
     rtol: float | None,
     atol: float | None,
-    device: str,
+    devices: tuple[str, ...],
     threads: int | None,
+    matrix: bool,
+    floor_db: float | None,
+    precisions: tuple[Precision, ...],
+    bench: Path | None,
+    calibration: Path | None,
+    html: Path | None,
+    extra_architectures: bool,
+    overwrite: bool,
     as_json: bool,
 ) -> int:
     """Prove that MODEL computes what its checkpoint, or another ONNX file, computes.
 
     Both run on a grid of shapes and contents. Every value must agree within rtol and atol, and
     no 8-bit code value may differ by more than one. The exit code is 1 when any case fails.
+
+    With --matrix MODEL runs in every way that this machine offers, in reduced precisions too;
+    these must lie within --floor-db of fp32. What can't run here is "not available", with its
+    reason: neither passed nor failed.
     """
+    _expect_options(context, matrix, devices)
+    if not matrix:
+        return _verify(
+            model,
+            against,
+            tolerance=_tolerance(rtol, atol),
+            device=devices[0] if devices else "cpu",
+            threads=threads,
+            extra_architectures=extra_architectures,
+            as_json=as_json,
+        )
+    if html:
+        expect_free(html, overwrite)
+    report = matrix_report(
+        model,
+        against,
+        devices=devices or None,
+        precisions=precisions or None,
+        threads=threads,
+        floor_db=floor_db,
+        bench=bench,
+        calibration=calibration,
+        extra_architectures=extra_architectures,
+    )
+    return show_matrix(report, html, as_json)
+
+
+def _expect_options(context: click.Context, matrix: bool, devices: tuple[str, ...]) -> None:
+    """Refuse what would be ignored."""
+    for name in ONLY_PLAIN if matrix else ONLY_MATRIX:
+        if context.params[name] not in (None, ()):
+            option = next(p.opts[0] for p in context.command.params if p.name == name)
+            raise click.UsageError(f"{option} {'clashes with' if matrix else 'needs'} --matrix")
+    if not matrix and len(devices) > 1:
+        raise click.UsageError("several --device need --matrix")
+
+
+def _tolerance(rtol: float | None, atol: float | None) -> "Tolerance | None":
     from subpixel.parity.compare import Tolerance
+
+    if rtol is None and atol is None:
+        return None
+    return Tolerance(rtol=1e-3 if rtol is None else rtol, atol=1e-5 if atol is None else atol)
+
+
+def _verify(
+    model: Path,
+    against: Path,
+    *,
+    tolerance: "Tolerance | None",
+    device: str,
+    threads: int | None,
+    extra_architectures: bool,
+    as_json: bool,
+) -> int:
     from subpixel.parity.verify import verify
 
-    given = Tolerance(rtol=1e-3 if rtol is None else rtol, atol=1e-5 if atol is None else atol)
-    tolerance = None if rtol is None and atol is None else given
-    report = verify(model, against, tolerance=tolerance, device=device, threads=threads)
+    with progress() as show:
+        report = verify(
+            model,
+            against,
+            tolerance=tolerance,
+            device=device,
+            threads=threads,
+            extra_architectures=extra_architectures,
+            report=show,
+        )
     if as_json:
         print_json(report.to_json())
     else:

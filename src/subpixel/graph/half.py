@@ -9,6 +9,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from subpixel.errors import NetworkError
+from subpixel.graph.metadata import with_precision
 from subpixel.graph.propagate import picture_inputs
 
 LARGEST = float(np.finfo(np.float16).max)
@@ -17,7 +18,7 @@ LARGEST = float(np.finfo(np.float16).max)
 def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of a float32 network with weights and arithmetic in float16.
 
-    Its input and output stay float32. Metadata is kept; the caller records the new precision.
+    Its input and output stay float32. Metadata is kept; the facts in it say ``fp16``.
     Raises :class:`~subpixel.errors.NetworkError` for weights beyond float16's ±65504.
     """
     # Here and not above: it takes half a second, and puts its own folder on sys.path.
@@ -29,7 +30,7 @@ def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     ends = [end.name for end in (*picture_inputs(model), *model.graph.output)]
     result = cast(onnx.ModelProto, convert_float_to_float16(result, keep_io_types=ends))
     _sort(result.graph)
-    return result
+    return with_precision(result, "fp16")
 
 
 def _check_range(model: onnx.ModelProto) -> None:

@@ -1,12 +1,13 @@
 """A network's facts inside its file, and the file itself, read with care."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
 from google.protobuf.message import DecodeError
 
 from subpixel.errors import NetworkError
-from subpixel.spec import PREFIX, ModelSpec, spec_from_metadata
+from subpixel.spec import PREFIX, ModelSpec, Precision, spec_from_metadata
 
 
 def with_spec(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
@@ -30,6 +31,12 @@ def read_spec(model: onnx.ModelProto) -> ModelSpec | None:
     Raises :class:`~subpixel.errors.SpecError` when they are there but unreadable.
     """
     return spec_from_metadata({prop.key: prop.value for prop in model.metadata_props})
+
+
+def with_precision(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
+    """``model`` with facts, where it carries any, that say ``precision``; itself not changed."""
+    spec = read_spec(model)
+    return model if spec is None else with_spec(model, replace(spec, precision=precision))
 
 
 def load_model(file: Path) -> onnx.ModelProto:

@@ -316,21 +316,32 @@ def write_picture(
     left behind then.
     """
     file = Path(file)
-    form = format_of(file)
+    format_of(file)
     if not overwrite:
         _expect_free(file)
     if strict:
         refuse_losses(picture, file)
     losses = picture.losses + losses_in(picture, file.suffix)
-    try:
-        data = _encoded(picture, form, options)
-    except (pyvips.Error, ValueError) as error:
-        raise PictureError(f"{file} can't be written as {form.name}: {_reason(error)}") from error
+    data = encode_picture(picture, file, options)
     try:
         write_bytes(file, data, overwrite=overwrite)
     except SubpixelError as error:
         raise PictureError(str(error)) from error
     return losses
+
+
+def encode_picture(
+    picture: Picture, file: str | Path, options: EncodeOptions = EncodeOptions()
+) -> bytes:
+    """The bytes that ``file``, whose suffix names the format, would hold; nothing is written.
+
+    Raises :class:`PictureError` for an unknown suffix or a picture too large for the format.
+    """
+    form = format_of(Path(file))
+    try:
+        return _encoded(picture, form, options)
+    except (pyvips.Error, ValueError) as error:
+        raise PictureError(f"{file} can't be written as {form.name}: {_reason(error)}") from error
 
 
 def _expect_free(file: Path) -> None:

@@ -1,0 +1,73 @@
+"""Pictures from which a quantiser learns the ranges that a network's activations take."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from subpixel.colour import luma
+from subpixel.errors import UsageError
+from subpixel.media.image_file import PICTURE_SUFFIXES, read_picture
+from subpixel.parity.cases import Case, grid, pixels
+from subpixel.runtime.op import Pixels
+from subpixel.spec import ModelSpec
+
+SMALL = 64 * 64
+"""Pixels up to which a case is small: contents other than the photograph are repetitive."""
+
+SIDE = 256
+"""Side of the middle of a photograph that is looked at."""
+
+MOST = 32
+"""Photographs of a folder that are looked at, the first by name."""
+
+
+def calibration_pictures(spec: ModelSpec) -> Iterator[Pixels]:
+    """The grid's photograph at every size, its other contents at the small ones.
+
+    Each is ``(batch, channels, height, width)`` float32, of a size that ``spec`` takes. Noise
+    is among them: without it, ranges would be cut off where a picture is busier than the photo.
+    """
+    for case in grid(spec):
+        if _is_looked_at(case, spec):
+            yield pixels(case, spec.channels)
+
+
+def folder_pictures(folder: Path, spec: ModelSpec) -> Iterator[Pixels]:
+    """The middles of up to 32 photographs of ``folder``, as far as ``spec`` takes their size.
+
+    Raises :class:`~subpixel.errors.UsageError` when there is none.
+    """
+    files = sorted(p for p in folder.glob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
+    taken = 0
+    for file in files[:MOST]:
+        picture = _middle(file, spec)
+        if picture is not None:
+            taken += 1
+            yield picture
+    if not taken:
+        raise UsageError(
+            f"{folder} holds no photograph of a size that {spec.name} takes; name another folder"
+        )
+
+
+def _is_looked_at(case: Case, spec: ModelSpec) -> bool:
+    small = case.height * case.width <= SMALL or spec.fixed_size is not None
+    return case.batch == (spec.fixed_batch or 1) and (case.content == "photo" or small)
+
+
+def _middle(file: Path, spec: ModelSpec) -> Pixels | None:
+    rgb = read_picture(file).rgb8() / np.float32(255)
+    height, width = spec.fixed_size or _taken(rgb.shape[0], rgb.shape[1], spec)
+    top, left = (rgb.shape[0] - height) // 2, (rgb.shape[1] - width) // 2
+    if min(top, left) < 0 or min(height, width) < spec.size_minimum:
+        return None
+    crop = rgb[top : top + height, left : left + width]
+    planes = crop if spec.channels == 3 else luma(crop)[..., None]
+    picture: Pixels = np.ascontiguousarray(planes.transpose(2, 0, 1)[None], np.float32)
+    return np.repeat(picture, spec.fixed_batch or 1, axis=0)
+
+
+def _taken(height: int, width: int, spec: ModelSpec) -> tuple[int, int]:
+    sides = [min(s, SIDE) // spec.size_multiple * spec.size_multiple for s in (height, width)]
+    return (min(sides), min(sides)) if spec.square else (sides[0], sides[1])
