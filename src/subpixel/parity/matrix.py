@@ -10,12 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import onnx
-
 from subpixel.errors import NetworkError, ProviderError, UsageError
-from subpixel.graph.metadata import load_model, with_spec
-from subpixel.graph.receptive import halo
-from subpixel.graph.wrap import rgb_from_luma
 from subpixel.parity.calibration import SMALL, calibration_pictures, folder_pictures
 from subpixel.parity.cases import Case, grid, pixels
 from subpixel.parity.compare import (
@@ -31,8 +26,7 @@ from subpixel.parity.difference import Difference, difference
 from subpixel.parity.precisions import Variant, variant
 from subpixel.parity.properties import batch_equals_single, same_twice, tiled_equals_whole
 from subpixel.parity.remembered import Remembered
-from subpixel.parity.side import Side, open_side
-from subpixel.resample import BICUBIC_HALO
+from subpixel.parity.side import Side, open_sides
 from subpixel.runtime.op import NetOp, Pixels
 from subpixel.runtime.session import DEVICES, Optimisation, Session, available_devices
 from subpixel.spec import ModelSpec, Precision
@@ -210,8 +204,8 @@ def verify_matrix(
     """
     devices, precisions = devices or available_devices(), precisions or get_args(Precision)
     _expect_names(devices, precisions)
-    sides = _sides(Path(model), Path(against), extra_architectures)
-    cells = _cells(devices, precisions, threads, sides[1].spec.precision)
+    sides = open_sides(Path(model), Path(against), extra_architectures=extra_architectures)
+    cells = _cells(devices, precisions, threads, sides[0].spec.precision)
     with tempfile.TemporaryDirectory(prefix="subpixel-") as folder:
         bench = _bench(*sides, cells, threads, floor_db, calibration, Path(folder))
         return _verified(bench, cells, score, report)
@@ -249,6 +243,8 @@ class _Bench:
     variants: Mapping[Precision, Variant]
     exact: bool
     """Whether file and reference are both fp32."""
+    noise: float
+    """How far float32's rounding alone moves the reference's result."""
     threads: int | None
     full: tuple[Case, ...]
     brief: tuple[Case, ...]
@@ -267,12 +263,11 @@ class _Bench:
 
     def tolerance(self, cell: Cell) -> Tolerance:
         if cell.precision == "fp32" and self.exact:
-            return tolerance_for("fp32")
+            return tolerance_for("fp32", self.noise)
         return Tolerance(rtol=None, max_codes=CODES, min_psnr=self.floor_db)
 
 
 def _bench(
-    model: onnx.ModelProto,
     candidate: Side,
     reference: Side,
     cells: Sequence[Cell],
@@ -281,7 +276,8 @@ def _bench(
     calibration: Path | None,
     folder: Path,
 ) -> _Bench:
-    spec = candidate.spec
+    spec, model = candidate.spec, candidate.model
+    assert model is not None, "the candidate is an ONNX file"
     wanted = dict.fromkeys(cell.precision for cell in cells)
     pictures = partial(_calibration, spec, calibration)
     cost = max(candidate.cost, reference.cost)
@@ -292,32 +288,12 @@ def _bench(
         own=Remembered(candidate.op, folder / "own"),
         variants={p: variant(model, spec.precision, p, pictures, folder) for p in wanted},
         exact=reference.spec.precision == spec.precision == "fp32",
+        noise=reference.noise,
         threads=threads,
         full=grid(spec, reference.spec, cost=cost),
         brief=grid(spec, reference.spec, cost=cost * len(cells)),
         floor_db=floor_db,
     )
-
-
-def _sides(
-    model: Path, against: Path, extra_architectures: bool
-) -> tuple[onnx.ModelProto, Side, Side]:
-    """The file's graph, the file and its reference; all on RGB where one of the files is."""
-    proto, candidate = load_model(model), open_side(model)
-    opened = partial(open_side, against, extra_architectures=extra_architectures)
-    reference = opened()
-    if reference.spec.scale == 1 != candidate.spec.scale:  # weights that fit any scale
-        opened = partial(opened, scale=candidate.spec.scale)
-        reference = opened()
-    local = candidate.spec.halo
-    local = halo(proto) if local is None else local
-    if candidate.spec.interface != reference.spec.interface:
-        inner = candidate.spec
-        candidate, reference = open_side(model, rgb=True), opened(rgb=True)
-        if inner.interface == "luma":
-            proto = with_spec(rgb_from_luma(proto, inner.scale), candidate.spec)
-            local = None if local is None else max(local, BICUBIC_HALO)
-    return proto, replace(candidate, spec=replace(candidate.spec, halo=local)), reference
 
 
 def _calibration(spec: ModelSpec, folder: Path | None) -> Iterator[Pixels]:

@@ -1,10 +1,15 @@
 """One side of a comparison: an ONNX file under ONNX Runtime, or a checkpoint under PyTorch."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+import onnx
+
 from subpixel.graph.cost import multiply_adds_per_pixel, parameters
-from subpixel.graph.metadata import load_model, read_spec
+from subpixel.graph.metadata import load_model, read_spec, with_spec
+from subpixel.graph.receptive import halo
 from subpixel.graph.wrap import rgb_from_luma
 from subpixel.nets.checkpoint import Checkpoint, load_checkpoint
 from subpixel.nets.luma import RgbFromLuma
@@ -12,9 +17,10 @@ from subpixel.nets.padding import runs_any_size
 from subpixel.nets.torch_op import Module, TorchOp, rounding_noise
 from subpixel.network import probe
 from subpixel.parity.cases import Case, pixels
+from subpixel.resample import BICUBIC_HALO
 from subpixel.runtime.op import NetOp
 from subpixel.runtime.session import Session
-from subpixel.spec import ModelSpec
+from subpixel.spec import Colour, ModelSpec
 
 ONNX_SUFFIX = ".onnx"
 
@@ -33,8 +39,35 @@ class Side:
     cost: float
     """Multiply-adds per input pixel; parameters, which are about as many, where they can't be
     counted."""
+    model: onnx.ModelProto | None = None
+    """The graph that runs; None under PyTorch."""
     noise: float = 0.0
     """How far float32's rounding alone moves its result, where that is known."""
+
+
+def open_sides(
+    model: Path,
+    against: Path,
+    *,
+    device: str = "cpu",
+    threads: int | None = None,
+    extra_architectures: bool = False,
+) -> tuple[Side, Side]:
+    """An ONNX file on ``device`` and its reference, a checkpoint or another ONNX file, on the CPU.
+
+    Where one takes RGB and the other luma, the luma side is put on RGB pictures. A file that
+    doesn't carry our facts is taken to be what its reference is; a reference is probed. Raises
+    :class:`~subpixel.errors.NetworkError` for a file that can't be used at all.
+    """
+    opened = partial(open_side, against, threads=threads, extra_architectures=extra_architectures)
+    reference = opened()
+    candidate = _open_onnx(model, device, threads, like=reference.spec)
+    if reference.spec.scale == 1 != candidate.spec.scale:  # weights that fit any scale
+        opened = partial(opened, scale=candidate.spec.scale)
+        reference = opened()
+    if candidate.spec.interface != reference.spec.interface:
+        return _on_rgb(candidate, device, threads), opened(rgb=True)
+    return candidate, reference
 
 
 def open_side(
@@ -54,21 +87,46 @@ def open_side(
     :class:`~subpixel.errors.NetworkError` for a file that can't be used.
     """
     if file.suffix.lower() == ONNX_SUFFIX:
-        return _open_onnx(file, rgb=rgb, device=device, threads=threads)
+        side = _open_onnx(file, device, threads)
+        return _on_rgb(side, device, threads) if rgb else side
     loaded = load_checkpoint(file, scale=scale, extra_architectures=extra_architectures)
     return _of_checkpoint(loaded, file.name, rgb=rgb)
 
 
-def _open_onnx(file: Path, *, rgb: bool, device: str, threads: int | None) -> Side:
+def _open_onnx(file: Path, device: str, threads: int | None, like: ModelSpec | None = None) -> Side:
     model = load_model(file)
     session = Session(model.SerializeToString(), device=device, threads=threads)
-    spec = read_spec(model) or probe(session, file.stem)
-    if rgb and spec.interface == "luma":
-        wrapped = rgb_from_luma(model, spec.scale).SerializeToString()
-        session = Session(wrapped, device=device, threads=threads)
-        spec = replace(spec, interface="rgb")
+    spec = read_spec(model)
+    if spec is None:
+        spec = _alike(like, session, file.stem) if like else probe(session, file.stem)
+    if spec.halo is None:
+        spec = replace(spec, halo=halo(model))
     cost = multiply_adds_per_pixel(model) or float(parameters(model))
-    return Side(session, spec, f"{file.name} (ONNX Runtime)", session.provider, cost)
+    return Side(session, spec, f"{file.name} (ONNX Runtime)", session.provider, cost, model)
+
+
+def _alike(reference: ModelSpec, session: Session, name: str) -> ModelSpec:
+    """The reference's facts, with the channels and fixed axes that the file declares."""
+    batch, channels, height, width = session.input_shape
+    interfaces: Mapping[object, Colour] = {1: "luma", 3: "rgb"}
+    return replace(
+        reference,
+        name=name,
+        interface=interfaces.get(channels, reference.interface),
+        fixed_batch=batch if isinstance(batch, int) else None,
+        fixed_size=(height, width) if isinstance(height, int) and isinstance(width, int) else None,
+    )
+
+
+def _on_rgb(side: Side, device: str, threads: int | None) -> Side:
+    """A luma network's file as one for RGB pictures; one for RGB as it is."""
+    if side.spec.interface == "rgb" or side.model is None:
+        return side
+    model = rgb_from_luma(side.model, side.spec.scale)
+    reach = None if side.spec.halo is None else max(side.spec.halo, BICUBIC_HALO)
+    spec = replace(side.spec, interface="rgb", halo=reach)
+    session = Session(model.SerializeToString(), device=device, threads=threads)
+    return replace(side, op=session, spec=spec, model=with_spec(model, spec))
 
 
 def _of_checkpoint(checkpoint: Checkpoint, name: str, *, rgb: bool) -> Side:
@@ -76,7 +134,8 @@ def _of_checkpoint(checkpoint: Checkpoint, name: str, *, rgb: bool) -> Side:
     cost = float(sum(parameter.numel() for parameter in module.parameters()))
     if rgb and spec.interface == "luma":
         module, spec = RgbFromLuma(module, spec.scale), replace(spec, interface="rgb")
-    return Side(TorchOp(module), spec, f"{name} (PyTorch)", "PyTorch", cost, noise_of(module, spec))
+    noise = noise_of(module, spec)
+    return Side(TorchOp(module), spec, f"{name} (PyTorch)", "PyTorch", cost, noise=noise)
 
 
 def noise_of(module: Module, spec: ModelSpec) -> float:

@@ -1,11 +1,10 @@
 """One network file against another, or against the checkpoint it came from."""
 
-from functools import partial
 from pathlib import Path
 
 from subpixel.parity.cases import grid
 from subpixel.parity.compare import ParityReport, Report, Tolerance, compare, tolerance_for
-from subpixel.parity.side import open_side
+from subpixel.parity.side import open_sides
 
 
 def verify(
@@ -22,23 +21,20 @@ def verify(
 
     ``model`` runs under ONNX Runtime on ``device``; the reference on the CPU, a checkpoint under
     PyTorch. Where one side takes RGB and the other luma, the luma side is put on RGB pictures.
-    A file that doesn't carry our facts is probed. The default tolerance is that of the files'
-    precision (:func:`~subpixel.parity.compare.tolerance_for`). ``report`` gets each case's name, how
-    many are done, and their total.
+    A file that doesn't carry our facts is taken to be what its reference is. The default
+    tolerance is that of the files' precision (:func:`~subpixel.parity.compare.tolerance_for`).
+    ``report`` gets each case's name, how many are done, and their total.
 
     Raises :class:`~subpixel.errors.NetworkError` for a file that can't be used at all; one that
     runs but differs is a report that is false.
     """
-    model, against = Path(model), Path(against)
-    candidate = open_side(model, device=device, threads=threads)
-    opened = partial(open_side, against, threads=threads, extra_architectures=extra_architectures)
-    reference = opened()
-    if reference.spec.scale == 1 != candidate.spec.scale:  # weights that fit any scale
-        opened = partial(opened, scale=candidate.spec.scale)
-        reference = opened()
-    if candidate.spec.interface != reference.spec.interface:
-        candidate = open_side(model, rgb=True, device=device, threads=threads)
-        reference = opened(rgb=True)
+    candidate, reference = open_sides(
+        Path(model),
+        Path(against),
+        device=device,
+        threads=threads,
+        extra_architectures=extra_architectures,
+    )
     reduced = {candidate.spec.precision, reference.spec.precision} - {"fp32"}
     precision = reduced.pop() if reduced else "fp32"
     return compare(
