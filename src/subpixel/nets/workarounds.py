@@ -4,7 +4,6 @@ Whatever is changed here is changed for the export alone: the file is proven aga
 as it was. For each there is a test that fails once the workaround is no longer needed.
 """
 
-import builtins
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +34,7 @@ def symbolic_int(module: nn.Module) -> Iterator[None]:
     hook = module.register_forward_pre_hook(partial(_note_sizes, sizes))
     files = _own_files(module)
     for file in files:
-        vars(file)["int"] = partial(_int, sizes)
+        vars(file)["int"] = _SymbolicInt("int", (int,), {"sizes": sizes})
     try:
         yield
     finally:
@@ -49,14 +48,22 @@ def _note_sizes(sizes: list[SymInt], _: nn.Module, inputs: tuple[Tensor, ...]) -
     sizes[:] = [size for size in shape if isinstance(size, SymInt)]
 
 
-def _int(sizes: list[SymInt], *arguments: Any) -> Any:  # noqa: ANN401 - as the builtin
-    match arguments:
-        case [SymInt() as size]:
-            return size
-        case [SymFloat() as quotient]:
-            same = (size for size in sizes if _equal(quotient, size))
-            return next(same, None) or math.trunc(quotient)
-    return builtins.int(*arguments)
+class _SymbolicInt(type):
+    """The class of a class that stands for ``int``, also in annotations and ``isinstance``."""
+
+    sizes: list[SymInt]
+
+    def __call__(cls, *arguments: Any) -> Any:  # noqa: ANN401 - as the builtin
+        match arguments:
+            case [SymInt() as size]:
+                return size
+            case [SymFloat() as quotient]:
+                same = (size for size in cls.sizes if _equal(quotient, size))
+                return next(same, None) or math.trunc(quotient)
+        return int(*arguments)
+
+    def __instancecheck__(cls, value: object) -> bool:
+        return isinstance(value, int)
 
 
 def _equal(quotient: SymFloat, size: SymInt) -> bool:
