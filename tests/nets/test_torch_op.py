@@ -1,10 +1,12 @@
 """A module as a NetOp."""
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
-from subpixel.nets.torch_op import TorchOp, rounding_noise
+from subpixel.errors import NetworkError
+from subpixel.nets.torch_op import ExactOp, TorchOp
 
 
 class Doubler(nn.Module):
@@ -56,9 +58,12 @@ class Single(nn.Module):
         return pixels @ torch.eye(pixels.shape[-1])
 
 
-def test_the_noise_of_rounding_is_measured() -> None:
+def test_what_rounding_does_is_seen_in_float64() -> None:
     pixels = np.random.default_rng(0).random((1, 1, 20, 30), np.float32)
-    assert rounding_noise(nn.Identity(), pixels) == 0
+    exact = ExactOp(Large())(pixels)
+    assert exact.dtype == np.float64
+    assert np.abs(exact - pixels).max() < 1e-12
     # numbers from 4096 to 8192 are 2**-11 apart, so rounding moves them by up to 2**-12
-    assert 2**-13 < rounding_noise(Large(), pixels) <= 2**-12
-    assert rounding_noise(Single(), pixels) == 0, "it can't run in float64"
+    assert 2**-13 < np.abs(TorchOp(Large())(pixels) - exact).max() <= 2**-12
+    with pytest.raises(NetworkError, match="does not run in float64"):
+        ExactOp(Single())(pixels)

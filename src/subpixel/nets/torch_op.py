@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from subpixel.errors import NetworkError, one_line
 from subpixel.runtime.op import Pixels
 
 Module = nn.Module
@@ -27,15 +29,21 @@ class TorchOp:
         return result
 
 
-def rounding_noise(module: Module, pixels: Pixels) -> float:
-    """How far float32's rounding moves ``module``'s result: the largest difference from float64.
+@dataclass(frozen=True, eq=False)
+class ExactOp:
+    """Runs ``module`` in float64: what it would compute if float32 did not round.
 
-    0 where the module's code is for float32 alone.
+    Raises :class:`~subpixel.errors.NetworkError` where its code is for float32 alone.
     """
-    double = copy.deepcopy(module).double()
-    try:
-        with torch.inference_mode():
-            exact = double(torch.from_numpy(pixels.astype(np.float64))).numpy()
-    except RuntimeError:  # two dtypes meet in its code
-        return 0.0
-    return float(np.abs(TorchOp(module)(pixels) - exact).max(initial=0.0))
+
+    module: Module
+
+    def __call__(self, pixels: Pixels, /) -> NDArray[np.float64]:
+        module = copy.deepcopy(self.module).double()
+        try:
+            with torch.inference_mode():
+                found = module(torch.from_numpy(pixels.astype(np.float64)))
+        except RuntimeError as error:  # two dtypes meet in its code
+            raise NetworkError(f"it does not run in float64: {one_line(error)}") from error
+        result: NDArray[np.float64] = found.double().numpy()
+        return result

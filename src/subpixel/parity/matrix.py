@@ -16,6 +16,7 @@ from subpixel.parity.cases import Case, grid, pixels
 from subpixel.parity.compare import (
     CODES,
     CaseResult,
+    Exact,
     ParityReport,
     Report,
     Tolerance,
@@ -243,8 +244,8 @@ class _Bench:
     variants: Mapping[Precision, Variant]
     exact: bool
     """Whether file and reference are both fp32."""
-    noise: float
-    """How far float32's rounding alone moves the reference's result."""
+    truth: Exact | None
+    """The given reference in float64, where that can be had."""
     threads: int | None
     full: tuple[Case, ...]
     brief: tuple[Case, ...]
@@ -263,7 +264,7 @@ class _Bench:
 
     def tolerance(self, cell: Cell) -> Tolerance:
         if cell.precision == "fp32" and self.exact:
-            return tolerance_for("fp32", self.noise)
+            return tolerance_for("fp32")
         return Tolerance(rtol=None, max_codes=CODES, min_psnr=self.floor_db)
 
 
@@ -288,7 +289,7 @@ def _bench(
         own=Remembered(candidate.op, folder / "own"),
         variants={p: variant(model, spec.precision, p, pictures, folder) for p in wanted},
         exact=reference.spec.precision == spec.precision == "fp32",
-        noise=reference.noise,
+        truth=reference.exact,
         threads=threads,
         full=grid(spec, reference.spec, cost=cost),
         brief=grid(spec, reference.spec, cost=cost * len(cells)),
@@ -356,6 +357,7 @@ def _judged(bench: _Bench, cell: Cell, report: Report) -> _Judged:
         bench.spec.channels,
         bench.tolerance(cell),
         provider=session.provider,
+        exact=bench.truth,
         report=lambda what, done, total: report(f"{cell.name}: {what}", done, total),
     )
     shown = _differences(reference, session, bench, found)

@@ -23,10 +23,9 @@ from subpixel.nets.export import Exported, export_attempt
 from subpixel.nets.exporters import DEFAULT_OPSET
 from subpixel.nets.luma import RgbFromLuma
 from subpixel.nets.padding import Padded, with_working_sizes
-from subpixel.nets.torch_op import Module, TorchOp
+from subpixel.nets.torch_op import ExactOp, Module, TorchOp
 from subpixel.parity.cases import Case, grid
-from subpixel.parity.compare import ParityReport, Report, Tolerance, compare, tolerance_for
-from subpixel.parity.side import noise_of
+from subpixel.parity.compare import ParityReport, Report, compare, tolerance_for
 from subpixel.resample import BICUBIC_HALO
 from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
@@ -257,29 +256,23 @@ def _judged(
     if spec.interface != exported.spec.interface:
         reference = RgbFromLuma(reference, spec.scale)
     cost = multiply_adds_per_pixel(model) or float(parameters(model))
-    tolerance = tolerance_for(spec.precision, noise_of(reference, spec))
-    cases = grid(spec, cost=cost)
-    parity = _proof(TorchOp(reference), Session(data), spec, cases, tolerance, report)
+    parity = _proof(reference, Session(data), spec, grid(spec, cost=cost), report)
     return _Candidate(data, spec, exported, check, parity)
 
 
 def _proof(
-    reference: TorchOp,
-    session: Session,
-    spec: ModelSpec,
-    cases: Sequence[Case],
-    tolerance: Tolerance,
-    report: Report,
+    reference: Module, session: Session, spec: ModelSpec, cases: Sequence[Case], report: Report
 ) -> ParityReport:
     """The comparison with PyTorch up to its first failure, small pictures first."""
     return compare(
-        reference,
+        TorchOp(reference),
         session,
         sorted(cases, key=lambda case: case.pixels),
         spec.channels,
-        tolerance,
+        tolerance_for(spec.precision),
         names=(f"{spec.name} (PyTorch)", f"{spec.name} (ONNX Runtime)"),
         provider=session.provider,
+        exact=ExactOp(reference),
         until_failure=True,
         report=report,
     )

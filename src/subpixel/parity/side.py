@@ -14,18 +14,15 @@ from subpixel.graph.wrap import rgb_from_luma
 from subpixel.nets.checkpoint import Checkpoint, load_checkpoint
 from subpixel.nets.luma import RgbFromLuma
 from subpixel.nets.padding import runs_any_size
-from subpixel.nets.torch_op import Module, TorchOp, rounding_noise
+from subpixel.nets.torch_op import ExactOp, TorchOp
 from subpixel.network import probe
-from subpixel.parity.cases import Case, pixels
+from subpixel.parity.compare import Exact
 from subpixel.resample import BICUBIC_HALO
 from subpixel.runtime.op import NetOp
 from subpixel.runtime.session import Session
 from subpixel.spec import Colour, ModelSpec
 
 ONNX_SUFFIX = ".onnx"
-
-NOISE_SIZE = (51, 67)
-"""Of the picture on which rounding noise is measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +38,8 @@ class Side:
     counted."""
     model: onnx.ModelProto | None = None
     """The graph that runs; None under PyTorch."""
-    noise: float = 0.0
-    """How far float32's rounding alone moves its result, where that is known."""
+    exact: Exact | None = None
+    """The same in float64, where that can be had."""
 
 
 def open_sides(
@@ -134,11 +131,5 @@ def _of_checkpoint(checkpoint: Checkpoint, name: str, *, rgb: bool) -> Side:
     cost = float(sum(parameter.numel() for parameter in module.parameters()))
     if rgb and spec.interface == "luma":
         module, spec = RgbFromLuma(module, spec.scale), replace(spec, interface="rgb")
-    noise = noise_of(module, spec)
-    return Side(TorchOp(module), spec, f"{name} (PyTorch)", "PyTorch", cost, noise=noise)
-
-
-def noise_of(module: Module, spec: ModelSpec) -> float:
-    """The rounding noise of a module for pictures of any size, on a picture of noise."""
-    height, width = spec.fixed_size or NOISE_SIZE
-    return rounding_noise(module, pixels(Case(1, height, width, "noise"), spec.channels))
+    exact = ExactOp(module)
+    return Side(TorchOp(module), spec, f"{name} (PyTorch)", "PyTorch", cost, exact=exact)

@@ -42,8 +42,9 @@ def verify(
         candidate.op,
         grid(candidate.spec, reference.spec, cost=max(candidate.cost, reference.cost)),
         candidate.spec.channels,
-        tolerance or tolerance_for(precision, reference.noise),
+        tolerance or tolerance_for(precision),
         names=(reference.name, candidate.name),
         provider=candidate.provider,
+        exact=reference.exact,
         report=report,
     )
