@@ -80,9 +80,9 @@ def _equal(quotient: SymFloat, size: SymInt) -> bool:
 
 
 def _own_files(module: nn.Module) -> list[ModuleType]:
-    """The Python files in the packages of the network's classes, PyTorch's own left out."""
+    """The Python files in the packages of the network's classes, but for PyTorch's and ours."""
     homes = {type(part).__module__ for part in module.modules()}
-    packages = {_package(name) for name in homes if not name.startswith("torch.")}
+    packages = {_package(name) for name in homes if not name.startswith(("torch.", "subpixel."))}
     return [
         file
         for name, file in sys.modules.items()
