@@ -6,7 +6,7 @@ from subpixel.graph.propagate import picture_inputs
 
 
 def with_fixed_batch(model: onnx.ModelProto, batch: int) -> onnx.ModelProto:
-    """A copy of ``model`` that declares to take ``batch`` pictures at a time, and no other number."""
+    """A copy of ``model`` that takes ``batch`` pictures at a time, and no other number."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
     del result.graph.value_info[:]  # they name the batch that was free

@@ -15,7 +15,6 @@ from subpixel.errors import ExportError, one_line
 from subpixel.graph.metadata import read_spec
 from subpixel.nets.attempt import Attempt
 from subpixel.nets.export import Exported, export_attempt
-
 from subpixel.spec import ModelSpec
 
 TIME_LIMIT = 900.0

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import get_args
 
-from subpixel.errors import ExportError
 from subpixel.nets.exporters import able
 from subpixel.spec import Exporter, ModelSpec, Padding
 
@@ -53,7 +52,8 @@ def attempts(spec: ModelSpec, exporter: Exporter | None, opset: int) -> tuple[At
     """The ways to try for a network of ``spec``'s sizes, the best first.
 
     ``exporter`` None takes any that reaches the opset; scripting is left to those who ask for it,
-    as it refuses most networks. Raises :class:`ExportError` for an opset out of reach.
+    as it refuses most networks. Raises :class:`~subpixel.errors.ExportError` for an opset out of
+    reach.
     """
     able_here = able(opset, exporter)
     chosen = [exporter] if exporter else [name for name in able_here if name != "script"]

@@ -69,8 +69,8 @@ def run_exporter(
 
     ``free`` holds the axes of the input that shall stay open, and the number of which each is a
     multiple; ``symbolic`` keeps whole numbers that the network computes from them open too (see
-    :func:`subpixel.nets.workarounds.symbolic_int`). Nodes are named after their modules (:mod:`subpixel.graph.module_path`). Raises
-    whatever the exporter's passes happen to raise.
+    :func:`subpixel.nets.workarounds.symbolic_int`). Nodes are named after their modules
+    (:mod:`subpixel.graph.module_path`). Raises whatever the exporter's passes happen to raise.
     """
     with _hushed(), symbolic_int(module) if symbolic else contextlib.nullcontext():
         if exporter == "dynamo":

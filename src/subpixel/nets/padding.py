@@ -1,4 +1,4 @@
-"""A network for certain sizes, said in PyTorch for pictures of any: what padded files are held to."""
+"""A network for certain sizes, in PyTorch for pictures of any: what padded files are held to."""
 
 from dataclasses import replace
 

@@ -117,9 +117,7 @@ def release(
     licences may forbid commercial use (:func:`~subpixel.nets.checkpoint.load_checkpoint`).
     """
     _expect_free(Path(out), overwrite)
-    loaded = load_checkpoint(
-        Path(checkpoint), scale=scale, extra_architectures=extra_architectures
-    )
+    loaded = load_checkpoint(Path(checkpoint), scale=scale, extra_architectures=extra_architectures)
     return release_module(
         loaded.module,
         loaded.spec,

@@ -22,8 +22,8 @@ padding that some networks do."""
 def with_sizes(op: NetOp, spec: ModelSpec) -> ModelSpec:
     """``spec`` with the size multiple and the least size that ``op`` turns out to need.
 
-    What ``spec`` asks for already is the least that is tried; a fixed size stays. Raises :class:`NetworkError` when
-    no size was found at which the network enlarges by its scale.
+    What ``spec`` asks for already is the least that is tried; a fixed size stays. Raises
+    :class:`NetworkError` when no size was found at which the network enlarges by its scale.
     """
     if spec.fixed_size:
         return spec

@@ -1,0 +1,117 @@
+"""Every architecture of spandrel and spandrel_extra_arches: does it export, and for which sizes?
+
+    python benchmarks/architectures.py                        # what is missing, then the page
+    python benchmarks/architectures.py --only SwinIR hat-x2 --again
+    python benchmarks/architectures.py --only nothing         # the page alone
+
+A small network of random weights for each entry of architectures.toml goes through the whole of
+`subpixel export`: its checkpoint is written, recognised, exported in the ways there are, and
+compared with PyTorch on the grid of pictures. Each is a process of its own with a time limit; the
+results lie in a folder, one file each, and those that are there are not measured again. From them
+docs/architectures.md is written. Needs the extras `torch` and `community`; hours on two cores.
+"""
+
+import argparse
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from architecture_page import page
+from architecture_row import Row, read, write
+from random_networks import Configuration, configurations
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "build" / "architectures"
+PAGE = ROOT / "docs" / "architectures.md"
+
+TIME_LIMIT = 900.0
+"""Seconds for one network, all its attempts and proofs together."""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    options.add_argument(
+        "--only", nargs="+", metavar="NAME", help="these networks, or those of these architectures"
+    )
+    options.add_argument("--again", action="store_true", help="also those already measured")
+    options.add_argument("--jobs", type=int, default=1, help="how many at a time")
+    options.add_argument("--time-limit", type=float, default=TIME_LIMIT, help="seconds for each")
+    options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+    options.add_argument("--page", type=Path, default=PAGE, help="the page to write")
+    given = options.parse_args()
+    given.results.mkdir(parents=True, exist_ok=True)
+    chosen = [c for c in configurations() if _wanted(c, given.only)]
+    waiting = [c for c in chosen if given.again or not _result(given.results, c).exists()]
+    measure(waiting, given.results, given.jobs, given.time_limit)
+    rows = [read(file) for c in configurations() if (file := _result(given.results, c)).exists()]
+    given.page.write_text(page(rows), "utf-8")
+    print(f"{given.page}: {len(rows)} of {len(configurations())} networks")
+
+
+def _wanted(configuration: Configuration, only: Sequence[str] | None) -> bool:
+    return only is None or bool({configuration.name, configuration.architecture} & {*only})
+
+
+def _result(folder: Path, configuration: Configuration) -> Path:
+    return folder / f"{configuration.name}.json"
+
+
+def measure(waiting: Sequence[Configuration], folder: Path, jobs: int, time_limit: float) -> None:
+    """One row each, ``jobs`` at a time, said as they come."""
+    count = itertools.count(1)
+
+    def one(configuration: Configuration) -> None:
+        row = _row(configuration, _result(folder, configuration), time_limit)
+        print(f"[{next(count)}/{len(waiting)}] {row.name}: {_told(row)}", flush=True)
+
+    with ThreadPoolExecutor(jobs) as pool:
+        _finish(pool.map(one, waiting))
+
+
+def _finish(results: Iterable[None]) -> None:
+    for _ in results:
+        pass
+
+
+def _row(configuration: Configuration, out: Path, time_limit: float) -> Row:
+    """Measure one; where its process is stopped or dies, the row says so."""
+    began = time.monotonic()
+    out.unlink(missing_ok=True)
+    command = [sys.executable, str(Path(__file__).with_name("architecture_row.py"))]
+    with subprocess.Popen(
+        [*command, configuration.name, str(out)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            _, said = process.communicate(timeout=time_limit)
+            fault = f"the process ended: {_last(said)}" if process.returncode else None
+        except subprocess.TimeoutExpired:
+            fault = f"stopped after {time_limit:g} s"
+            os.killpg(process.pid, signal.SIGKILL)  # the exporter's own process, too
+    if fault:
+        row = read(out) if out.exists() else Row(configuration.name, configuration.architecture, {})
+        write(row.stopped(fault, time.monotonic() - began), out)
+    return read(out)
+
+
+def _last(said: str) -> str:
+    return next(iter(reversed(said.strip().splitlines())), "without a word")[:200]
+
+
+def _told(row: Row) -> str:
+    why = row.fault or (row.pytorch.fault if row.pytorch else "it takes a mask")
+    how = row.published.way if row.published else why
+    return f"{how} ({row.seconds:.0f} s, {row.megabytes} MB)"
+
+
+if __name__ == "__main__":
+    main()

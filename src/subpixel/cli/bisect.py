@@ -1,0 +1,80 @@
+"""``subpixel bisect``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE
+from subpixel.cli.output import print_json, print_table, progress
+
+if TYPE_CHECKING:
+    from subpixel.parity.blame import Blame
+
+COLUMNS = ("nodes", "up to", "max abs", "code values")
+
+
+@click.command(no_args_is_help=True)
+@click.argument("bad", type=FILE)
+@click.option("--against", type=FILE, required=True, help="A checkpoint, or another ONNX file.")
+@click.option("-o", "--output", type=FILE, help="A folder to write the case in.")
+@click.option("--device", default="cpu", show_default=True, metavar="NAME", help="Where BAD runs.")
+@EXTRA_ARCHITECTURES
+@OVERWRITE
+@JSON
+def command(
+    bad: Path,
+    against: Path,
+    output: Path | None,
+    device: str,
+    extra_architectures: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """Find the stage and the node that make BAD differ from its checkpoint or from another file.
+
+    The case that is written holds the node with right inputs, a script that shows the fault, and
+    the text of a report. The exit code is 0 when the two are equal and 1 when they differ.
+    """
+    from subpixel.parity.bisect import bisect
+
+    with progress() as report:
+        blame = bisect(
+            bad,
+            against,
+            out=output,
+            device=device,
+            extra_architectures=extra_architectures,
+            overwrite=overwrite,
+            report=report,
+        )
+    if as_json:
+        print_json(blame.to_json())
+    else:
+        _print(blame)
+    return 0 if blame else 1
+
+
+def _print(blame: "Blame") -> None:
+    click.echo(blame.summary())
+    if blame.result:
+        click.echo(f"picture   {blame.result.case.name}: {blame.result.reason}")
+    if blame.alone:
+        click.echo(f"alone     {blame.alone.reason or 'within tolerance'}")
+    if blame.mended is False:
+        click.echo("          there is more behind it: mending this node alone is not enough")
+    for line in blame.evidence:
+        click.echo(f"differs   {line}")
+    if blame.growth:
+        rows = [
+            (
+                str(row.nodes),
+                row.node,
+                f"{row.max_abs:.1e}" if row.max_abs is not None else "",
+                str(row.max_codes),
+            )
+            for row in blame.growth
+        ]
+        print_table("The difference over the depth", COLUMNS, rows)
+    if blame.folder:
+        click.echo(f"wrote     {blame.folder}")

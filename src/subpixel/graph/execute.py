@@ -1,0 +1,101 @@
+"""Parts of a graph run by themselves: under ONNX Runtime, and by ONNX's own reference."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from subpixel.errors import NetworkError, one_line
+from subpixel.graph.flow import Flow, Values
+
+CPU = "CPUExecutionProvider"
+
+Level = Literal["none", "basic", "extended", "all"]
+
+_LEVELS: Mapping[Level, onnxruntime.GraphOptimizationLevel] = {
+    "none": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "extended": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
+
+
+class Engine(Protocol):
+    """Runs a model that was cut out of a graph."""
+
+    def __call__(self, model: onnx.ModelProto, feeds: Values, /) -> Values:
+        """Everything that ``model`` gives, by name; raises :class:`NetworkError` when it fails."""
+        ...
+
+
+def runtime_engine(provider: str = CPU, level: Level = "none") -> Engine:
+    """ONNX Runtime on ``provider``, allowed to rewrite the graph as far as ``level``."""
+
+    def run(model: onnx.ModelProto, feeds: Values, /) -> Values:
+        names = [output.name for output in model.graph.output]
+        try:
+            session = onnxruntime.InferenceSession(
+                model.SerializeToString(), _options(level), providers=[provider]
+            )
+            return dict(zip(names, session.run(names, dict(feeds)), strict=True))
+        except Exception as error:  # ONNX Runtime's exceptions share no base of their own
+            raise NetworkError(f"ONNX Runtime failed: {one_line(error)}") from error
+
+    return run
+
+
+def reference_engine(model: onnx.ModelProto, feeds: Values, /) -> Values:
+    """ONNX's reference implementation; an :class:`Engine`, slow."""
+    names = [output.name for output in model.graph.output]
+    try:
+        with np.errstate(all="ignore"):
+            results = ReferenceEvaluator(model).run(names, dict(feeds))
+    except Exception as error:  # it raises of every kind, for every operator in its own way
+        raise NetworkError(f"ONNX's reference failed: {one_line(error)}") from error
+    return dict(zip(names, (np.asarray(result) for result in results), strict=True))
+
+
+def evaluate(flow: Flow, engine: Engine, given: Values, ends: Sequence[str]) -> Values:
+    """What the values ``ends`` of a flow are, computed from ``given``.
+
+    ``given`` holds the picture and any values in between, which are then taken as they are.
+    Raises :class:`NetworkError` when the engine fails.
+    """
+    known = {name: given[name] for name in ends if name in given}
+    known |= {
+        name: numpy_helper.to_array(flow.parameters[name])
+        for name in ends
+        if name in flow.parameters
+    }
+    made = [name for name in dict.fromkeys(ends) if name not in known]
+    if made:
+        model = flow.cut(given, made)
+        feeds = {value.name: given[value.name] for value in model.graph.input}
+        known |= engine(model, feeds)
+    return known
+
+
+def optimised(model: onnx.ModelProto, provider: str, level: Level) -> onnx.ModelProto:
+    """The graph that ONNX Runtime makes of ``model``; it may hold operators of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = _options(level)
+        options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
+        try:
+            onnxruntime.InferenceSession(model.SerializeToString(), options, providers=[provider])
+        except Exception as error:  # ONNX Runtime's exceptions share no base of their own
+            raise NetworkError(f"ONNX Runtime can't load it: {one_line(error)}") from error
+        return onnx.load(options.optimized_model_filepath)
+
+
+def _options(level: Level) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = _LEVELS[level]
+    options.log_severity_level = 4  # what goes wrong is raised, once, in our words
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options

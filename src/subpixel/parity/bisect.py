@@ -1,0 +1,62 @@
+"""A wrong file → the stage and the node that make it wrong."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from subpixel.parity.blame import Blame
+from subpixel.parity.case_folder import expect_free, write_case
+from subpixel.parity.compare import Report, Tolerance
+from subpixel.parity.failing import default_tolerance, smallest_failure
+from subpixel.parity.fresh import fresh_exports
+from subpixel.parity.inquiry import Inquiry
+from subpixel.parity.side import open_sides
+
+
+def bisect(
+    bad: str | Path,
+    against: str | Path,
+    *,
+    out: str | Path | None = None,
+    device: str = "cpu",
+    tolerance: Tolerance | None = None,
+    extra_architectures: bool = False,
+    overwrite: bool = False,
+    report: Report = lambda what, done, total: None,
+) -> Blame:
+    """Find what makes ``bad``, an ONNX file, differ from ``against``: a checkpoint or ONNX file.
+
+    The grid of :func:`~subpixel.parity.verify.verify` is gone through from the smallest picture
+    on, until one fails. On that picture each stage is turned off alone, then the node is searched
+    for by bisection: the bad graph makes everything up to a place, the reference's graph what
+    comes after, and the picture says whether the fault lies before. A checkpoint's graph is
+    exported anew; where that is as wrong as ``bad``, the graph is held to PyTorch, module by
+    module.
+
+    ``bad`` runs on ``device``, the reference on the CPU; ``extra_architectures`` admits
+    such a checkpoint (:func:`~subpixel.nets.checkpoint.load_checkpoint`). ``out`` is the folder
+    in which the case is written, if there is one
+    (:func:`~subpixel.parity.case_folder.write_case`); ``report`` gets what is being done, how
+    much of it is done, and the total.
+
+    Raises :class:`~subpixel.errors.NetworkError` for a file that can't be used at all and when
+    the reference itself fails wherever the two differ, and
+    :class:`~subpixel.errors.SubpixelError` when ``out`` exists and may not be overwritten.
+    """
+    bad, against, out = Path(bad), Path(against), Path(out) if out else None
+    if out:
+        expect_free(out, overwrite=overwrite)  # said now, not after the work
+    network, reference = open_sides(
+        bad, against, device=device, extra_architectures=extra_architectures
+    )
+    tolerance = tolerance or default_tolerance(network, reference)
+    failure = smallest_failure(network, reference, tolerance, report)
+    if failure is None:
+        return Blame(network.name, reference.name, equal=True)
+    fresh = partial(fresh_exports, against, extra_architectures=extra_architectures)
+    blame, excerpt = Inquiry(
+        network, reference, fresh, failure, tolerance, device, report
+    ).verdict()
+    if out is None:
+        return blame
+    return replace(blame, folder=write_case(out, blame, excerpt, overwrite=overwrite))

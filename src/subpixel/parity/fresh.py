@@ -1,0 +1,71 @@
+"""A checkpoint's own graph, exported anew and held to PyTorch on one picture."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+
+from subpixel.errors import ExportError
+from subpixel.graph.propagate import onnx_opset
+from subpixel.graph.wrap import INNER, rgb_from_luma
+from subpixel.nets.apart import export_apart
+from subpixel.nets.attempt import Attempt, attempts
+from subpixel.nets.checkpoint import load_checkpoint
+from subpixel.nets.exporters import DEFAULT_OPSET, able
+from subpixel.nets.padding import with_working_sizes
+from subpixel.parity.compare import Report
+from subpixel.spec import Exporter, ModelSpec
+
+MOST = 3
+"""Ways of one exporter to try."""
+
+
+def fresh_exports(
+    checkpoint: Path,
+    like: onnx.ModelProto,
+    wanted: ModelSpec,
+    report: Report,
+    *,
+    extra_architectures: bool = False,
+) -> Iterator[onnx.ModelProto]:
+    """Exports of a checkpoint, first those by the exporter and opset that ``like`` shows.
+
+    ``wanted`` says the scale, and whether a luma network is put on RGB pictures. Ways that fail
+    are left out.
+    """
+    loaded = load_checkpoint(checkpoint, extra_architectures=extra_architectures)
+    if loaded.spec.scale == 1 != wanted.scale:  # weights that fit any scale
+        loaded = load_checkpoint(
+            checkpoint, extra_architectures=extra_architectures, scale=wanted.scale
+        )
+    spec = with_working_sizes(loaded.module, loaded.spec)
+    opset = _opset(like)
+    for way in _ways(like, able(opset), [*attempts(spec, None, opset)]):
+        report(f"export by {way}", 0, 0)
+        try:
+            model = export_apart(loaded.module, spec, way, opset).model
+        except ExportError:
+            continue
+        wrapped = wanted.interface == "rgb" and spec.interface == "luma"
+        yield rgb_from_luma(model, spec.scale) if wrapped else model
+
+
+def exporter_of(model: onnx.ModelProto) -> Exporter:
+    """The exporter that wrote a graph, by the names of its nodes: TorchScript's begin with "/"."""
+    traced = any(node.name.removeprefix(INNER).startswith("/") for node in model.graph.node)
+    return "trace" if traced else "dynamo"
+
+
+def _opset(model: onnx.ModelProto) -> int:
+    try:
+        able(found := onnx_opset(model))
+    except ExportError:
+        return DEFAULT_OPSET
+    return found
+
+
+def _ways(like: onnx.ModelProto, able: list[Exporter], ways: list[Attempt]) -> list[Attempt]:
+    """The first few of each exporter, beginning with the one that wrote ``like``."""
+    first = exporter_of(like)
+    order = sorted((name for name in able if name != "script"), key=lambda name: name != first)
+    return [way for name in order for way in [w for w in ways if w.exporter == name][:MOST]]
