@@ -4,7 +4,7 @@ import torch
 from graphs import Graph, traced
 from torch import nn
 
-from subpixel.graph.cost import multiply_adds_per_pixel, parameters
+from subpixel.graph.cost import UNCOUNTED, estimated_cost, multiply_adds_per_pixel, parameters
 from subpixel.nets.compact import CompactNet
 from subpixel.nets.superresolution import SuperResolutionNet
 
@@ -69,3 +69,22 @@ def test_parameters_are_floats() -> None:
     padded = graph.node("Pad", "input", graph.constant([0] * 8))
     half = graph.node("Add", padded, graph.constant(np.ones((1, 5, 1, 1)), np.float32))
     assert parameters(graph.model(half)) == 5
+
+
+class Squeeze(nn.Module):
+    """Looks at the whole picture."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 1, 3, padding=1, bias=False)
+
+    def forward(self, luma: torch.Tensor) -> torch.Tensor:
+        return luma + self.conv(luma).softmax(-1)
+
+
+def test_what_can_not_be_counted_is_guessed_from_the_parameters() -> None:
+    model = traced(Squeeze(), 18, torch.rand(1, 1, 8, 9))
+    assert multiply_adds_per_pixel(model) is None
+    assert estimated_cost(model) == UNCOUNTED * 9
+    local = traced(SuperResolutionNet(3), 10, torch.rand(1, 1, 8, 9))
+    assert estimated_cost(local) == multiply_adds_per_pixel(local)

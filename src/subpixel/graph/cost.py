@@ -10,6 +10,9 @@ from subpixel.graph.lines import Line
 from subpixel.graph.propagate import propagate
 from subpixel.graph.tensors import Axis, Known, Pixels, Tensor
 
+UNCOUNTED = 5.0
+"""Time of a window network over that of a convolutional one of as many parameters, roughly."""
+
 
 def multiply_adds_per_pixel(model: onnx.ModelProto) -> float | None:
     """Multiply-adds of all convolutions and matrix products, per pixel of the input.
@@ -21,6 +24,16 @@ def multiply_adds_per_pixel(model: onnx.ModelProto) -> float | None:
     if not isinstance(tensors.get(model.graph.output[0].name), Pixels):
         return None
     return float(sum(_cost(node, tensors) for node in model.graph.node))
+
+
+def estimated_cost(model: onnx.ModelProto) -> float:
+    """Multiply-adds per input pixel, or a guess at what is as dear where they can't be counted.
+
+    Networks that see the whole picture apply each parameter about once per pixel, and spend
+    several times that on moving windows about and on their softmax.
+    """
+    counted = multiply_adds_per_pixel(model)
+    return parameters(model) * UNCOUNTED if counted is None else counted
 
 
 def parameters(model: onnx.ModelProto) -> int:

@@ -11,7 +11,7 @@ import onnx
 from subpixel.errors import ExportError, NetworkError, SubpixelError, UsageError
 from subpixel.graph.axes import with_fixed_batch
 from subpixel.graph.check import CheckReport, check_model
-from subpixel.graph.cost import multiply_adds_per_pixel, parameters
+from subpixel.graph.cost import estimated_cost
 from subpixel.graph.half import to_fp16
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.wrap import rgb_from_luma
@@ -253,8 +253,7 @@ def _judged(
     reference = Padded(module, spec) if spec.pads else module
     if spec.interface != exported.spec.interface:
         reference = RgbFromLuma(reference, spec.scale)
-    cost = multiply_adds_per_pixel(model) or float(parameters(model))
-    parity = _proof(reference, Session(data), spec, grid(spec, cost=cost), report)
+    parity = _proof(reference, Session(data), spec, grid(spec, cost=estimated_cost(model)), report)
     return _Candidate(data, spec, exported, check, parity)
 
 

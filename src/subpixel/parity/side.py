@@ -7,7 +7,7 @@ from pathlib import Path
 
 import onnx
 
-from subpixel.graph.cost import multiply_adds_per_pixel, parameters
+from subpixel.graph.cost import estimated_cost
 from subpixel.graph.metadata import load_model, read_spec, with_spec
 from subpixel.graph.receptive import halo
 from subpixel.graph.wrap import rgb_from_luma
@@ -34,8 +34,7 @@ class Side:
     name: str
     provider: str
     cost: float
-    """Multiply-adds per input pixel; parameters, which are about as many, where they can't be
-    counted."""
+    """What it spends on an input pixel, in multiply-adds; of a checkpoint, its parameters."""
     model: onnx.ModelProto | None = None
     """The graph that runs; None under PyTorch."""
     exact: Exact | None = None
@@ -98,8 +97,8 @@ def _open_onnx(file: Path, device: str, threads: int | None, like: ModelSpec | N
         spec = _alike(like, session, file.stem) if like else probe(session, file.stem)
     if spec.halo is None:
         spec = replace(spec, halo=halo(model))
-    cost = multiply_adds_per_pixel(model) or float(parameters(model))
-    return Side(session, spec, f"{file.name} (ONNX Runtime)", session.provider, cost, model)
+    name = f"{file.name} (ONNX Runtime)"
+    return Side(session, spec, name, session.provider, estimated_cost(model), model)
 
 
 def _alike(reference: ModelSpec, session: Session, name: str) -> ModelSpec:
