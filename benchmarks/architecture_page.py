@@ -38,7 +38,7 @@ AGAIN = """\
 ## Run it again
 
 ```
-pip install '.[torch,community]'
+pip install '.[extra-architectures]'
 python benchmarks/architectures.py           # hours on two cores; stop and go on as you like
 python benchmarks/architectures.py --only SwinIR --again
 ```
@@ -119,11 +119,19 @@ def _summary(standings: Sequence[Standing]) -> str:
     return f"""\
 **{len(exported)} of {len(counted)} architectures ({share:.1f} %) export with height and width
 free**, every one of their networks equal to PyTorch on the grid; {free} of them with the batch
-free as well. Of {len(standings)} architectures measured, {len(standings) - len(counted)} are not
+free as well. {_measured(standings)}; {len(standings) - len(counted)} of these are not
 counted, as PyTorch itself can't run them on pictures of any size, or not twice alike; they are
 below, with the reasons. Of the {len(passed)} networks that passed, {exact} have an exact halo,
 {len(passed) - exact} look at the whole picture.
 """
+
+
+def _measured(standings: Sequence[Standing]) -> str:
+    """How many are measured, and which are still to come."""
+    measured = {row.architecture for standing in standings for row in standing.rows}
+    waiting = [name for name in _order() if name not in measured]
+    said = f"Of {len(_order())} architectures {len(measured)} are measured"
+    return said + (f" so far, without {', '.join(waiting)}" if waiting else "")
 
 
 def _line(row: Row) -> str:

@@ -104,13 +104,15 @@ class Row:
     tried: tuple[tuple[str, str, float], ...] = ()
     """Every attempt: how, why it was rejected (nothing for the one accepted), seconds."""
     published: Published | None = None
+    done: bool = False
+    """Whether its process came to its end, or was stopped for good."""
     seconds: float = 0.0
     megabytes: int = 0
     """The most memory that this process or one of its children held."""
 
     def stopped(self, fault: str, seconds: float) -> "Row":
         """The row of a network whose process did not come to its end."""
-        return replace(self, fault=fault, seconds=seconds)
+        return replace(self, fault=fault, seconds=seconds, done=True)
 
 
 def main() -> None:
@@ -122,7 +124,8 @@ def main() -> None:
     row = Row(name, configuration.architecture, versions)
     for step in (_in_pytorch, _published):
         row = replace(step(row, configuration), seconds=time.monotonic() - began)
-        write(replace(row, megabytes=_most_megabytes()), Path(out))
+        row = replace(row, megabytes=_most_megabytes(), done=step is _published)
+        write(row, Path(out))
 
 
 def write(row: Row, out: Path) -> None:

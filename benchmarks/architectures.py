@@ -8,7 +8,7 @@ A small network of random weights for each entry of architectures.toml goes thro
 `subpixel export`: its checkpoint is written, recognised, exported in the ways there are, and
 compared with PyTorch on the grid of pictures. Each is a process of its own with a time limit; the
 results lie in a folder, one file each, and those that are there are not measured again. From them
-docs/architectures.md is written. Needs the extras `torch` and `community`; hours on two cores.
+docs/architectures.md is written. Needs the extra `extra-architectures`; hours on two cores.
 """
 
 import argparse
@@ -47,15 +47,22 @@ def main() -> None:
     given = options.parse_args()
     given.results.mkdir(parents=True, exist_ok=True)
     chosen = [c for c in configurations() if _wanted(c, given.only)]
-    waiting = [c for c in chosen if given.again or not _result(given.results, c).exists()]
+    done = {row.name for row in _rows(given.results)}
+    waiting = [c for c in chosen if given.again or c.name not in done]
     measure(waiting, given.results, given.jobs, given.time_limit)
-    rows = [read(file) for c in configurations() if (file := _result(given.results, c)).exists()]
+    rows = _rows(given.results)
     given.page.write_text(page(rows), "utf-8")
     print(f"{given.page}: {len(rows)} of {len(configurations())} networks")
 
 
 def _wanted(configuration: Configuration, only: Sequence[str] | None) -> bool:
     return only is None or bool({configuration.name, configuration.architecture} & {*only})
+
+
+def _rows(folder: Path) -> list[Row]:
+    """What was measured to its end, in the order of the configurations."""
+    files = [_result(folder, configuration) for configuration in configurations()]
+    return [row for file in files if file.exists() and (row := read(file)).done]
 
 
 def _result(folder: Path, configuration: Configuration) -> Path:
