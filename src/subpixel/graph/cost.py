@@ -26,14 +26,14 @@ def multiply_adds_per_pixel(model: onnx.ModelProto) -> float | None:
     return float(sum(_cost(node, tensors) for node in model.graph.node))
 
 
-def estimated_cost(model: onnx.ModelProto) -> float:
+def estimated_cost(model: onnx.ModelProto, *, local: bool) -> float:
     """Multiply-adds per input pixel, or a guess at what is as dear where they can't be counted.
 
-    Networks that see the whole picture apply each parameter about once per pixel, and spend
-    several times that on moving windows about and on their softmax.
+    Each parameter is applied about once per pixel. Networks that are not ``local`` spend several
+    times that on moving windows about and on their softmax.
     """
     counted = multiply_adds_per_pixel(model)
-    return parameters(model) * UNCOUNTED if counted is None else counted
+    return parameters(model) * (1.0 if local else UNCOUNTED) if counted is None else counted
 
 
 def parameters(model: onnx.ModelProto) -> int:

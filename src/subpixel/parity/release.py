@@ -253,7 +253,8 @@ def _judged(
     reference = Padded(module, spec) if spec.pads else module
     if spec.interface != exported.spec.interface:
         reference = RgbFromLuma(reference, spec.scale)
-    parity = _proof(reference, Session(data), spec, grid(spec, cost=estimated_cost(model)), report)
+    cost = estimated_cost(model, local=spec.halo is not None)
+    parity = _proof(reference, Session(data), spec, grid(spec, cost=cost), report)
     return _Candidate(data, spec, exported, check, parity)
 
 

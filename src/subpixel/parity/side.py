@@ -98,7 +98,8 @@ def _open_onnx(file: Path, device: str, threads: int | None, like: ModelSpec | N
     if spec.halo is None:
         spec = replace(spec, halo=halo(model))
     name = f"{file.name} (ONNX Runtime)"
-    return Side(session, spec, name, session.provider, estimated_cost(model), model)
+    cost = estimated_cost(model, local=spec.halo is not None)
+    return Side(session, spec, name, session.provider, cost, model)
 
 
 def _alike(reference: ModelSpec, session: Session, name: str) -> ModelSpec:

@@ -1,0 +1,125 @@
+"""How long `subpixel verify` takes, and how much memory: a small network and a large one.
+
+    python benchmarks/verify_time.py --weights superres_epoch100-44c6958e.pth
+
+The large one is ESRGAN as it was published, RRDBNet x4 of 23 blocks and 64 channels (16.7 million
+parameters), of random weights. Every row is a process from its start to its end, import of
+PyTorch included; peak memory is its largest resident set. Needs the extra `test` and spandrel.
+"""
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import onnx
+import torch
+
+from subpixel.graph.cost import parameters
+from subpixel.measure.environment import installed_version, processor_name
+from subpixel.nets.checkpoint import load_checkpoint
+from subpixel.nets.export import export_module
+from subpixel.nets.spandrel_module import imported
+
+KIBIBYTE = 1024
+UNIT = 1 if sys.platform == "darwin" else KIBIBYTE
+"""Bytes in which the operating system counts ``ru_maxrss``."""
+
+LIMITS = {"reference": 15.0, "ESRGAN": 300.0}
+"""Seconds that were promised, on two cores."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run of `subpixel verify`."""
+
+    name: str
+    parameters: int
+    cases: int
+    passed: bool
+    seconds: float
+    processor_seconds: float
+    """Of all cores together: what a busy machine does not lengthen."""
+    peak: int
+    """Bytes."""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument(
+        "--weights", type=Path, help="the reference's checkpoint; left out: no row"
+    )
+    options.add_argument("--blocks", type=int, default=23, help="of ESRGAN; 0: no row")
+    options.add_argument("--threads", type=int, help="ONNX Runtime's; default: its own")
+    given = options.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        checkpoints = {"reference": given.weights} if given.weights else {}
+        if given.blocks:
+            checkpoints["ESRGAN"] = esrgan(folder / "esrgan.pth", given.blocks)
+        rows = [measured(*item, folder, given.threads) for item in checkpoints.items()]
+    print_table(rows)
+
+
+def esrgan(file: Path, blocks: int) -> Path:
+    """A checkpoint of random weights; its values lie around 0.5."""
+    room = imported("spandrel.architectures.ESRGAN.__arch.RRDB")
+    torch.manual_seed(0)
+    network = room.RRDBNet(in_nc=3, out_nc=3, num_filters=64, num_blocks=blocks, scale=4)
+    *_, bias = network.parameters()  # the last convolution's
+    torch.nn.init.constant_(bias, 0.5)
+    torch.save(network.state_dict(), file)
+    return file
+
+
+def measured(name: str, checkpoint: Path, folder: Path, threads: int | None) -> Row:
+    loaded, file = load_checkpoint(checkpoint), folder / f"{name}.onnx"
+    model = export_module(loaded.module, loaded.spec, exporter="trace").model
+    onnx.save(model, file)
+    command = [str(Path(sys.executable).with_name("subpixel")), "verify", str(file), "--json"]
+    command += ["--against", str(checkpoint)] + (["--threads", str(threads)] if threads else [])
+    with (folder / "report.json").open("w+") as output:
+        began = time.perf_counter()
+        process = subprocess.Popen(command, stdout=output)
+        _, _, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        output.seek(0)
+        report = json.load(output)
+    return Row(
+        name,
+        parameters(model),
+        len(report["results"]),
+        report["passed"],
+        seconds,
+        usage.ru_utime + usage.ru_stime,
+        usage.ru_maxrss * UNIT,
+    )
+
+
+def print_table(rows: list[Row]) -> None:
+    print(
+        f"{processor_name()}, {len(os.sched_getaffinity(0))} cores, Python "
+        f"{platform.python_version()}, onnxruntime {installed_version('onnxruntime')}, "
+        f"torch {installed_version('torch')}\n"
+    )
+    print(
+        "| network | parameters | cases | verdict | wall, s | promised, s | processor, s "
+        "| peak memory, MiB |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        print(
+            f"| {row.name} | {row.parameters / 1e6:.2f} M | {row.cases} | "
+            f"{'same' if row.passed else 'DIFFERS'} | {row.seconds:.1f} | {LIMITS[row.name]:.0f} | "
+            f"{row.processor_seconds:.1f} | {row.peak / KIBIBYTE**2:.0f} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
