@@ -130,17 +130,21 @@ def biases_added(model: onnx.ModelProto) -> onnx.ModelProto:
     parameters = {tensor.name: tensor for tensor in model.graph.initializer}
     del result.graph.node[:]
     for i, node in enumerate(model.graph.node):
-        changed = NodeProto()
-        changed.CopyFrom(node)
-        result.graph.node.append(changed)
-        if node.op_type == "Conv" and len(node.input) > 2 and node.input[2] in parameters:
-            bias = numpy_helper.to_array(parameters[node.input[2]]).reshape(1, -1, 1, 1)
-            result.graph.initializer.append(numpy_helper.from_array(bias, f"bias_{i}"))
-            del changed.input[2]
-            changed.output[0] = f"unbiased_{i}"
-            inputs = [f"unbiased_{i}", f"bias_{i}"]
-            result.graph.node.append(helper.make_node("Add", inputs, node.output, name=f"add_{i}"))
+        bias = parameters.get(node.input[2]) if node.op_type == "Conv" and node.input[2:] else None
+        result.graph.node.extend([node] if bias is None else _bias_apart(node, i))
+        if bias is not None:
+            column = numpy_helper.to_array(bias).reshape(1, -1, 1, 1)
+            result.graph.initializer.append(numpy_helper.from_array(column, f"bias_{i}"))
     return result
+
+
+def _bias_apart(node: NodeProto, i: int) -> list[NodeProto]:
+    convolution = NodeProto()
+    convolution.CopyFrom(node)
+    del convolution.input[2]
+    convolution.output[0] = f"unbiased_{i}"
+    inputs = [f"unbiased_{i}", f"bias_{i}"]
+    return [convolution, helper.make_node("Add", inputs, node.output, name=f"add_{i}")]
 
 
 def rectified_by_max(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -52,6 +52,8 @@ class Kind:
     channels: int = 3
     exporter: Exporter = "dynamo"
     free_batch: bool = True
+    size_minimum: int = 1
+    """Reflection needs more pixels than it adds."""
     slow: bool = False
     needs: str | None = None
     """A file of the shared data folder."""
@@ -68,7 +70,14 @@ def specimen(name: str) -> Specimen:
     if kind.needs and not (SHARED / kind.needs).is_file():
         pytest.skip(f"needs {kind.needs} of the data folder ../shared/data beside the repository")
     colour: Colour = "luma" if kind.channels == 1 else "rgb"
-    spec = ModelSpec(name, kind.scale, colour, colour, fixed_batch=None if kind.free_batch else 1)
+    spec = ModelSpec(
+        name,
+        kind.scale,
+        colour,
+        colour,
+        size_minimum=kind.size_minimum,
+        fixed_batch=None if kind.free_batch else 1,
+    )
     module, example = network(name), torch.rand(1, kind.channels, *EXAMPLE)
     free = {BATCH: 1, HEIGHT: 1, WIDTH: 1}
     if not kind.free_batch:
@@ -250,14 +259,18 @@ KINDS: Mapping[str, Kind] = {
     ),
     "edsr": Kind(lambda: Edsr(2), scale=2),
     "fsrcnn": Kind(lambda: Fsrcnn(3), scale=3, channels=1),
-    "restorer": Kind(Restorer, scale=2),
+    "restorer": Kind(Restorer, scale=2, size_minimum=2),
     "esrgan": Kind(lambda: _esrgan(None), scale=4, slow=True),
-    "esrgan-x2": Kind(lambda: _esrgan(2), scale=2, slow=True),
+    "esrgan-x2": Kind(lambda: _esrgan(2), scale=2, size_minimum=2, slow=True),
     "rcan": Kind(_rcan, scale=2, slow=True),
     "real-cugan": Kind(
-        lambda: _spandrel("RealCUGAN", "UpCunet2x"), scale=2, free_batch=False, slow=True
+        lambda: _spandrel("RealCUGAN", "UpCunet2x"),
+        scale=2,
+        free_batch=False,
+        size_minimum=32,
+        slow=True,
     ),
-    "swinir": Kind(_swinir, scale=2, free_batch=False, slow=True),
+    "swinir": Kind(_swinir, scale=2, free_batch=False, size_minimum=4, slow=True),
     "nafnet": Kind(
         lambda: _spandrel(
             "NAFNet", "NAFNet", width=8, middle_blk_num=1, enc_blk_nums=[1], dec_blk_nums=[1]
