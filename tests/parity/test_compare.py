@@ -228,7 +228,6 @@ def test_results_may_differ_by_the_rounding_of_the_reference_itself() -> None:
         return report.results[0]
 
     assert judged(0.0, 1e-3).noise == 0
-    assert judged(0.0, 9e-5).passed, "another order of summation"
     assert not judged(0.0, 1.4e-3).passed
     within = judged(2e-4, 1.4e-3)
     assert within.passed

@@ -31,7 +31,13 @@ def smallest_failure(
         batch = list(same)
         report(f"comparing {batch[0].name}", cases.index(batch[0]), len(cases))
         found = compare(
-            reference.op, bad.op, batch, bad.spec.channels, tolerance, exact=reference.exact
+            reference.op,
+            bad.op,
+            batch,
+            bad.spec.channels,
+            tolerance,
+            exact=reference.exact,
+            local=bad.spec.halo is not None,
         )
         sound = [result for result in found.failures if _runs(reference, result.case)]
         if sound:

@@ -127,7 +127,15 @@ class Inquiry:
     def _compared(self, op: NetOp) -> ParityReport:
         case, channels = self.failure.case, self.network.spec.channels
         exact = self.reference.exact
-        return compare(lambda _: self._expected, op, (case,), channels, self.tolerance, exact=exact)
+        return compare(
+            lambda _: self._expected,
+            op,
+            (case,),
+            channels,
+            self.tolerance,
+            exact=exact,
+            local=self.network.spec.halo is not None,
+        )
 
     def _cured(self, op: NetOp) -> bool:
         """Whether the picture is right, and by more than a hair's breadth."""

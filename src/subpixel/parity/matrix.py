@@ -358,6 +358,7 @@ def _judged(bench: _Bench, cell: Cell, report: Report) -> _Judged:
         bench.tolerance(cell),
         provider=session.provider,
         exact=bench.truth,
+        local=bench.spec.halo is not None,
         report=lambda what, done, total: report(f"{cell.name}: {what}", done, total),
     )
     shown = _differences(reference, session, bench, found)

@@ -271,6 +271,7 @@ def _proof(
         names=(f"{spec.name} (PyTorch)", f"{spec.name} (ONNX Runtime)"),
         provider=session.provider,
         exact=ExactOp(reference),
+        local=spec.halo is not None,
         until_failure=True,
         report=report,
     )

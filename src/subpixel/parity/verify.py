@@ -46,5 +46,6 @@ def verify(
         names=(reference.name, candidate.name),
         provider=candidate.provider,
         exact=reference.exact,
+        local=candidate.spec.halo is not None,
         report=report,
     )
