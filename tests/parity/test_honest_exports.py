@@ -28,6 +28,8 @@ LARGER = (
     "srvgg",
 )
 
+pytestmark = pytest.mark.slow
+
 HOSTS = [*SMALLEST, *(pytest.param(host, marks=pytest.mark.slow) for host in LARGER)]
 
 
