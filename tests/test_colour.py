@@ -21,7 +21,8 @@ def test_luma_and_chroma_are_pillows(colour: tuple[int, int, int]) -> None:
     rgb = np.array([[colour]], np.uint8)
     pillow = np.asarray(Image.fromarray(rgb).convert("YCbCr"), np.float64)[0, 0]
     ours = np.array([luma(rgb)[0, 0], *(RGB_TO_CHROMA @ rgb[0, 0] + 128)])
-    assert np.abs(ours - pillow).max() <= 1.0 + 1e-4  # Pillow cuts off; float32 rounds
+    # Pillow cuts off, and its three terms are rounded to 1/64 each.
+    assert np.abs(ours - pillow).max() < 1 + 3 / 128
 
 
 @given(colours)

@@ -1,6 +1,7 @@
 """Of the nodes between right values and wrong ones, the one to name."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from onnx import NodeProto
@@ -41,8 +42,9 @@ def path_of(node: NodeProto) -> str | None:
 def suspect(alignment: Alignment, before: Cut, after: Cut) -> Suspect:
     """The node between two cuts that differs from the reference, or stands where one is missing.
 
-    Those that work on the picture come before those that reckon sizes, and among these what
-    comes first in the graph.
+    Those that work on the picture come before those that reckon sizes; of nodes without a partner,
+    those whose operator the reference lacks in this place come before others; then what comes
+    first in the graph.
     """
     bad = alignment.left
     end = min(after.nodes, len(bad.nodes))
@@ -51,6 +53,7 @@ def suspect(alignment: Alignment, before: Cut, after: Cut) -> Suspect:
     differing = [i for i in inside if i not in alignment.nodes or i in alignment.changed]
     shown = [i for i in inside if not bad.shown.isdisjoint(bad.nodes[i].output)]
     on_picture = [i for i in differing if i in shown]
+    on_picture = _likeliest(alignment, on_picture, missing)
     changed = [i for i in inside if i in alignment.changed]
     # Nothing may lie between: what is missing was the last node. Then it is who comes before.
     chosen = (on_picture or changed or shown or inside or [end - 1])[0]
@@ -64,6 +67,17 @@ def suspect(alignment: Alignment, before: Cut, after: Cut) -> Suspect:
             *(f"{named(node)} ({node.op_type}) of the reference is missing" for node in missing),
         ),
     )
+
+
+def _likeliest(
+    alignment: Alignment, differing: Sequence[int], missing: Sequence[NodeProto]
+) -> Sequence[int]:
+    """Of a computation that two exporters spell differently, the operators only this one has."""
+    if not differing or differing[0] in alignment.nodes:
+        return differing
+    operators = {i: alignment.left.nodes[i].op_type for i in differing if i not in alignment.nodes}
+    ours, theirs = Counter(operators.values()), Counter(node.op_type for node in missing)
+    return [i for i, operator in operators.items() if operator in ours - theirs] or differing
 
 
 def _reckoning(bad: Flow, before: Cut, after: Cut) -> list[int]:
