@@ -34,7 +34,7 @@ from subpixel.nets.padding import runs_any_size
 from subpixel.nets.spandrel_module import SpandrelModule, imported
 from subpixel.nets.torch_op import TorchOp
 from subpixel.parity.cases import SIZES, Case, pixels
-from subpixel.parity.release import ReleaseReport, release_module
+from subpixel.parity.release import ReleaseReport, release
 from subpixel.runtime.op import NetOp, Pixels
 from subpixel.spec import ModelSpec
 
@@ -222,7 +222,7 @@ def _published(row: Row, configuration: Configuration) -> Row:
         try:
             loaded = load_checkpoint(checkpoint, extra_architectures=True)
             row = replace(row, recognised=loaded.spec.architecture)
-            report = release_module(loaded.module, loaded.spec, out, interface="native")
+            report = release(loaded.module, out, spec=loaded.spec, interface="native")
         except SubpixelError as error:
             return replace(row, fault=str(error).removeprefix(f"{checkpoint}: "))
         row = replace(row, tried=_tried(report))

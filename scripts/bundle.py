@@ -18,7 +18,7 @@ import onnx
 from subpixel.graph.cost import multiply_adds_per_pixel, parameters
 from subpixel.measure.evaluate import evaluate
 from subpixel.nets.checkpoint import load_checkpoint
-from subpixel.parity.release import release_module
+from subpixel.parity.release import release
 from subpixel.upscaler import Upscaler
 from subpixel.zoo.manifest import FOLDER as ZOO
 
@@ -50,7 +50,7 @@ def bundle(checkpoint: Path, data: Path) -> str:
     origin = f"trained by the subpixel project on {TRAINING_DATA}"
     spec = replace(loaded.spec, name=name, licence=LICENCE, origin=origin)
     file = ZOO / f"{checkpoint.stem}.onnx"
-    report = release_module(loaded.module, spec, file, overwrite=True)
+    report = release(loaded.module, file, spec=spec, overwrite=True)
     if not report:
         sys.exit(f"{checkpoint}: failed its checks: {report}")
     return row(file, name, spec.scale, data)

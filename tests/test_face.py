@@ -14,7 +14,6 @@ def test_the_face_is_this() -> None:
         "read_picture",
         "write_picture",
         "export",
-        "export_module",
         "ReleaseReport",
         "CheckReport",
         "verify",

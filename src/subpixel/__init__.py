@@ -25,7 +25,6 @@ _HOMES = {
     "Tolerance": "parity.compare",
     "Upscaler": "upscaler",
     "export": "parity.release:release",
-    "export_module": "parity.release:release_module",
     "read_picture": "media.image_file",
     "upscale": "upscaler",
     "verify": "parity.verify",
@@ -40,7 +39,6 @@ __all__ = [  # noqa: RUF022 - in the order in which a newcomer meets them
     "read_picture",
     "write_picture",
     "export",
-    "export_module",
     "ReleaseReport",
     "CheckReport",
     "verify",
@@ -59,7 +57,6 @@ if TYPE_CHECKING:
     from subpixel.parity.compare import ParityReport, Tolerance
     from subpixel.parity.release import ReleaseReport
     from subpixel.parity.release import release as export
-    from subpixel.parity.release import release_module as export_module
     from subpixel.parity.verify import verify
     from subpixel.spec import ModelSpec
     from subpixel.upscaler import Upscaler, upscale

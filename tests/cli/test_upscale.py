@@ -221,7 +221,7 @@ def test_a_strangers_luma_network_is_used_as_it_is(photo: Path) -> None:
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     file = tmp_path / "large.png"
     Image.fromarray(np.zeros((2000, 3000, 3), np.uint8)).save(file)
-    command = [sys.executable, "-m", "subpixel", "upscale", str(file), "-o", "out", "--tile", "64"]
+    command = [sys.executable, "-m", "subpixel", "upscale", str(file), "-o", "out", "--tile", "24"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         time.sleep(2.0)
         process.send_signal(signal.SIGINT)

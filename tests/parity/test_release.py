@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from subpixel.errors import CheckpointError, ExportError, SubpixelError, UsageError
 from subpixel.graph.metadata import load_model, read_spec
 from subpixel.nets.compact import CompactNet
-from subpixel.parity.release import release, release_module
+from subpixel.parity.release import release
 from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
 
@@ -59,7 +59,7 @@ BAKED = ModelSpec("baked", 2, "rgb", "rgb")
 
 def test_a_file_that_is_right_for_single_pictures_alone_says_so(tmp_path: Path) -> None:
     out = tmp_path / "baked.onnx"
-    report = release_module(Baked(), BAKED, out, exporter="trace", isolated=False)
+    report = release(Baked(), out, spec=BAKED, exporter="trace", isolated=False)
     assert report
     assert report.spec.fixed_batch == 1
     assert report.parity is not None
@@ -77,7 +77,7 @@ class Thirds(nn.Module):
 
 def test_a_network_that_fits_one_size_alone_says_so(tmp_path: Path) -> None:
     out = tmp_path / "thirds.onnx"
-    report = release_module(Thirds(), BAKED, out, exporter="trace", isolated=False)
+    report = release(Thirds(), out, spec=BAKED, exporter="trace", isolated=False)
     assert report
     assert (report.spec.fixed_size, report.spec.fixed_batch) == ((128, 128), 1)
     assert [tried.reason is None for tried in report.tried] == [*[False] * 7, True]
@@ -98,7 +98,7 @@ class Windows(nn.Module):
 @pytest.mark.parametrize("exporter", ["dynamo", "trace"])
 def test_a_network_of_windows_takes_any_size(tmp_path: Path, exporter: Exporter) -> None:
     out = tmp_path / "windows.onnx"
-    report = release_module(Windows(), BAKED, out, exporter=exporter, isolated=False)
+    report = release(Windows(), out, spec=BAKED, exporter=exporter, isolated=False)
     assert report
     assert (report.spec.size_multiple, report.spec.pads) == (4, True)
     assert (report.spec.fixed_size, report.spec.fixed_batch) == (None, None)
@@ -116,7 +116,7 @@ class Changing(nn.Module):
 
 def test_an_export_that_is_silently_wrong_is_not_published(tmp_path: Path) -> None:
     out = tmp_path / "changing.onnx"
-    report = release_module(Changing(), BAKED, out, exporter="trace", isolated=False)
+    report = release(Changing(), out, spec=BAKED, exporter="trace", isolated=False)
     assert not report
     assert report.parity is not None
     assert all(tried.reason for tried in report.tried)
@@ -127,8 +127,8 @@ def test_an_export_that_is_silently_wrong_is_not_published(tmp_path: Path) -> No
 def test_a_failed_file_is_kept_on_request(tmp_path: Path) -> None:
     out = tmp_path / "changing.onnx"
     for _ in range(2):  # an earlier failure is no reason to fail otherwise
-        report = release_module(
-            Changing(), BAKED, out, exporter="trace", keep_failed=True, isolated=False
+        report = release(
+            Changing(), out, spec=BAKED, exporter="trace", keep_failed=True, isolated=False
         )
         assert not report
         assert report.kept == tmp_path / "changing.failed.onnx"
@@ -140,7 +140,7 @@ def test_a_file_that_fails_the_check_is_not_even_compared(tmp_path: Path) -> Non
     net = nn.Sequential(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2))
     with torch.no_grad():
         net[0].weight.fill_(torch.nan)
-    report = release_module(net, BAKED, tmp_path / "nan.onnx", exporter="trace", isolated=False)
+    report = release(net, tmp_path / "nan.onnx", spec=BAKED, exporter="trace", isolated=False)
     assert not report
     assert not report.check
     assert report.parity is None
@@ -155,7 +155,7 @@ class Unexportable(nn.Module):
 def test_what_no_exporter_manages_is_told_way_by_way(tmp_path: Path) -> None:
     square = replace(BAKED, square=True)
     with pytest.raises(ExportError, match=r"no exporter manages .*; dynamo from .*; trace from"):
-        release_module(Unexportable(), square, tmp_path / "none.onnx", isolated=False)
+        release(Unexportable(), tmp_path / "none.onnx", spec=square, isolated=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -170,9 +170,7 @@ def test_an_existing_file_is_kept_unless_told_otherwise(checkpoint: Path, tmp_pa
     with pytest.raises(SubpixelError, match=r"small\.onnx exists"):
         release(checkpoint, out, exporter="trace")
     assert out.read_bytes() == b"precious"
-    failed = release_module(
-        Changing(), BAKED, out, exporter="trace", overwrite=True, isolated=False
-    )
+    failed = release(Changing(), out, spec=BAKED, exporter="trace", overwrite=True, isolated=False)
     assert not failed
     assert out.read_bytes() == b"precious"
     assert release(checkpoint, out, exporter="trace", overwrite=True)
@@ -188,5 +186,5 @@ def test_nothing_is_written_for_a_bad_checkpoint(tmp_path: Path) -> None:
 def test_training_mode_is_left_for_the_export_alone(tmp_path: Path) -> None:
     """Batch normalisation computes something else while training."""
     net = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 12, 1), nn.PixelShuffle(2)).train()
-    assert release_module(net, BAKED, tmp_path / "net.onnx", exporter="trace", isolated=False)
+    assert release(net, tmp_path / "net.onnx", spec=BAKED, exporter="trace", isolated=False)
     assert net.training

@@ -17,7 +17,7 @@ from torch import nn
 
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.parity.compare import ParityReport
-from subpixel.parity.release import release_module
+from subpixel.parity.release import release
 from subpixel.parity.verify import verify
 
 pytestmark = pytest.mark.slow
@@ -108,7 +108,7 @@ def test_a_window_network_dies_in_a_reshape(folder: Path) -> None:
 def test_our_export_is_right_at_every_size(host: str, folder: Path) -> None:
     loaded = load_checkpoint(folder / f"{host}.pth")
     ours = folder / f"{host}-ours.onnx"
-    assert release_module(loaded.module, loaded.spec, ours)
+    assert release(loaded.module, ours, spec=loaded.spec)
     for size in SIZES:
         expected = by_pytorch(network(host), picture(*size))
         found = by_onnx_runtime(ours, picture(*size))

@@ -71,15 +71,15 @@ def command(
     file passes is taken. Nothing is written at OUTPUT unless every check passes; else the exit
     code is 1.
     """
-    from subpixel.parity.release import release_module
+    from subpixel.parity.release import release
 
     loaded = _loaded(checkpoint, module, scale, extra_architectures)
     make_folder(output.parent)
     with progress() as report_progress:
-        report = release_module(
+        report = release(
             loaded.module,
-            loaded.spec,
             output,
+            spec=loaded.spec,
             interface=interface,
             exporter=exporter,
             opset=opset,

@@ -56,7 +56,7 @@ def _hand_over(
     except Exception as error:  # a module may hold anything, and fail to be pickled in its own way
         raise ExportError(
             f"the network can't be handed to another process ({one_line(error)}); make it of "
-            "plain nn.Modules, or export it by subpixel.export_module, in this process"
+            "plain nn.Modules, or export it by subpixel.export with isolated=False"
         ) from error
     (folder / JOB).write_bytes(pickle.dumps(sys.path) + job)
 

@@ -88,7 +88,7 @@ def _checkpoint(reference: str, made: object) -> Checkpoint:
     parts = made if isinstance(made, tuple) else (made,)
     match parts:
         case (nn.Module() as module,):
-            return Checkpoint(_ready(module), _probed(_ready(module), reference))
+            return probed(module, reference)
         case (nn.Module() as module, ModelSpec() as spec):
             return Checkpoint(_ready(module), spec)
     kinds = ", ".join(type(part).__name__ for part in parts)
@@ -117,11 +117,17 @@ class _FreeOp:
             ) from error
 
 
-def _probed(module: nn.Module, reference: str) -> ModelSpec:
-    spec = probe(_FreeOp(module), reference.partition(":")[2])
-    return replace(
+def probed(module: nn.Module, origin: str) -> Checkpoint:
+    """A module of which nothing is known, with the facts that running it shows.
+
+    ``origin`` says where it comes from; what follows a colon there is the network's name. Raises
+    :class:`~subpixel.errors.NetworkError` where it is no super-resolution network.
+    """
+    spec = probe(_FreeOp(_ready(module)), origin.rpartition(":")[2])
+    spec = replace(
         spec,
         architecture=type(module).__name__,
         purpose="restoration" if spec.scale == 1 else "super-resolution",
-        origin=reference,
+        origin=origin,
     )
+    return Checkpoint(_ready(module), spec)

@@ -18,9 +18,10 @@ from subpixel.graph.wrap import rgb_from_luma
 from subpixel.media.atomic import write_bytes
 from subpixel.nets.apart import TIME_LIMIT, export_apart
 from subpixel.nets.attempt import Attempt, attempts
-from subpixel.nets.checkpoint import load_checkpoint
+from subpixel.nets.checkpoint import Checkpoint, load_checkpoint
 from subpixel.nets.export import Exported, export_attempt
 from subpixel.nets.exporters import DEFAULT_OPSET
+from subpixel.nets.factory import probed
 from subpixel.nets.luma import RgbFromLuma
 from subpixel.nets.padding import Padded, with_working_sizes
 from subpixel.nets.torch_op import ExactOp, Module, TorchOp
@@ -96,9 +97,10 @@ class _Wish:
 
 
 def release(
-    checkpoint: str | Path,
+    network: str | Path | Module,
     out: str | Path,
     *,
+    spec: ModelSpec | None = None,
     scale: int | None = None,
     extra_architectures: bool = False,
     interface: Interface = "rgb",
@@ -111,65 +113,33 @@ def release(
     isolated: bool = True,
     report: Report = lambda what, done, total: None,
 ) -> ReleaseReport:
-    """:func:`release_module` for the network in a checkpoint file.
+    """Export ``network``, check the file, compare it with PyTorch, and publish it at ``out``.
 
-    ``scale`` is for weights that fit any scale, and ``extra_architectures`` admits those whose
-    licences may forbid commercial use (:func:`~subpixel.nets.checkpoint.load_checkpoint`).
-    """
-    _expect_free(Path(out), overwrite)
-    loaded = load_checkpoint(Path(checkpoint), scale=scale, extra_architectures=extra_architectures)
-    return release_module(
-        loaded.module,
-        loaded.spec,
-        out,
-        interface=interface,
-        exporter=exporter,
-        opset=opset,
-        precision=precision,
-        overwrite=overwrite,
-        keep_failed=keep_failed,
-        time_limit=time_limit,
-        isolated=isolated,
-        report=report,
-    )
-
-
-def release_module(
-    module: Module,
-    spec: ModelSpec,
-    out: str | Path,
-    *,
-    interface: Interface = "rgb",
-    exporter: Exporter | None = None,
-    opset: int = DEFAULT_OPSET,
-    precision: Precision = "fp32",
-    overwrite: bool = False,
-    keep_failed: bool = False,
-    time_limit: float = TIME_LIMIT,
-    isolated: bool = True,
-    report: Report = lambda what, done, total: None,
-) -> ReleaseReport:
-    """Export ``module``, check the file, compare it with PyTorch, and publish it at ``out``.
+    ``network`` is a checkpoint file (``scale`` is for weights that fit any scale, and
+    ``extra_architectures`` admits those whose licences may forbid commercial use,
+    :func:`~subpixel.nets.checkpoint.load_checkpoint`), or a PyTorch module that maps
+    ``(N, C, H, W)`` in 0 … 1 to ``(N, C, H * scale, W * scale)``. ``spec`` says what a module is,
+    and on which sizes it works; without it, channels, scale and size multiple are found out by
+    running it. Sizes that it turns out to refuse are padded for it.
 
     The ways to export it (:func:`~subpixel.nets.attempt.attempts`) are tried in their order, each
     for at most ``time_limit`` seconds in a process of its own (``isolated`` False: in this one,
     without a limit). The first file that passes every check and equals PyTorch on the whole grid
     is published, in one move; where that holds for single pictures alone, the file is fixed to
     them. With ``keep_failed`` the last that failed is kept beside it as
-    ``<out's stem>.failed.onnx``.
+    ``<out's stem>.failed.onnx``. ``report`` gets what is being done.
 
-    ``spec`` names the sizes that the module works on; smaller or odder ones that it turns out to
-    refuse are padded for it. ``report`` gets what is being done.
-
-    Raises :class:`~subpixel.errors.ExportError` when no file could be made at all, and
+    Raises :class:`~subpixel.errors.NetworkError` for a network that can't be used,
+    :class:`~subpixel.errors.ExportError` when no file could be made of it at all, and
     :class:`~subpixel.errors.SubpixelError` when it can't be written: ``out`` exists and may not
     be overwritten, for example.
     """
     out = Path(out)
     _expect_free(out, overwrite)  # said now, not after the work
     wish = _Wish(interface, precision, opset, time_limit, isolated)
-    module = copy.deepcopy(module).cpu().eval()
-    ways = attempts(spec := with_working_sizes(module, spec), exporter, opset)
+    loaded = _loaded(network, spec, scale, extra_architectures)
+    module = loaded.module.cpu().eval()
+    ways = attempts(spec := with_working_sizes(module, loaded.spec), exporter, opset)
     best, tried = _first_that_passes(module, spec, ways, wish, report)
     path = out if best else None
     kept = out.with_suffix(".failed.onnx") if keep_failed and not best else None
@@ -181,6 +151,19 @@ def release_module(
     return ReleaseReport(
         best.spec, attempt.exporter, opset, best.check, best.parity, tried, path, kept
     )
+
+
+def _loaded(
+    network: str | Path | Module, spec: ModelSpec | None, scale: int | None, extra: bool
+) -> Checkpoint:
+    if isinstance(network, str | Path):
+        if spec is not None:
+            raise UsageError("a checkpoint says itself what it is; spec is for modules")
+        return load_checkpoint(Path(network), scale=scale, extra_architectures=extra)
+    if scale is not None:
+        raise UsageError("a module knows its own scale; scale is for checkpoints")
+    module = copy.deepcopy(network)  # what is the caller's stays as it is
+    return Checkpoint(module, spec) if spec else probed(module, type(module).__name__)
 
 
 def _expect_free(out: Path, overwrite: bool) -> None:

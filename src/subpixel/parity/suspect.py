@@ -52,8 +52,7 @@ def suspect(alignment: Alignment, before: Cut, after: Cut) -> Suspect:
     missing = _missing(alignment, before, after)
     differing = [i for i in inside if i not in alignment.nodes or i in alignment.changed]
     shown = [i for i in inside if not bad.shown.isdisjoint(bad.nodes[i].output)]
-    on_picture = [i for i in differing if i in shown]
-    on_picture = _likeliest(alignment, on_picture, missing)
+    on_picture = _likeliest(alignment, [i for i in differing if i in shown], missing)
     changed = [i for i in inside if i in alignment.changed]
     # Nothing may lie between: what is missing was the last node. Then it is who comes before.
     chosen = (on_picture or changed or shown or inside or [end - 1])[0]
@@ -72,12 +71,13 @@ def suspect(alignment: Alignment, before: Cut, after: Cut) -> Suspect:
 def _likeliest(
     alignment: Alignment, differing: Sequence[int], missing: Sequence[NodeProto]
 ) -> Sequence[int]:
-    """Of a computation that two exporters spell differently, the operators only this one has."""
-    if not differing or differing[0] in alignment.nodes:
-        return differing
+    """Of a computation that two exporters spell in as many nodes, the operators only one has."""
     operators = {i: alignment.left.nodes[i].op_type for i in differing if i not in alignment.nodes}
     ours, theirs = Counter(operators.values()), Counter(node.op_type for node in missing)
-    return [i for i, operator in operators.items() if operator in ours - theirs] or differing
+    if not {*differing[:1]} <= operators.keys() or ours.total() != theirs.total():
+        return differing
+    only = ours - theirs
+    return [i for i, operator in operators.items() if operator in only] or differing
 
 
 def _reckoning(bad: Flow, before: Cut, after: Cut) -> list[int]:
