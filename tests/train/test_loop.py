@@ -11,7 +11,7 @@ from subpixel.train.data import Pair
 from subpixel.train.loop import Progress, learning_rate, lend, train
 from subpixel.train.presets import PRESETS, Preset
 
-PRESET = Preset(channels=4, depth=1, steps=30, finetune=10, batch=4, crop=8)
+PRESET = Preset("compact", steps=30, finetune=10, channels=4, depth=1, batch=4, crop=8)
 
 
 @pytest.fixture(scope="module")

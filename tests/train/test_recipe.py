@@ -45,5 +45,5 @@ def test_the_weights_can_be_trained_on_at_another_scale(order: Run) -> None:
 
 def test_a_warm_start_from_another_architecture_is_refused(order: Run, shared_data: Path) -> None:
     (reference,) = (shared_data / "seed").glob("superres*.pth")
-    with pytest.raises(CheckpointError, match="a warm start takes a CompactNet"):
+    with pytest.raises(CheckpointError, match="no layer to lend to a CompactNet"):
         run(replace(order, warm_start=reference), lambda progress: None)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--data", type=FILE, required=True, help="A folder of photographs.")
 @click.option("--scale", type=click.IntRange(2, 8), required=True)
 @click.option("-o", "--output", type=FILE, required=True, help="The ONNX file to write.")
-@click.option("--preset", type=click.Choice(sorted(PRESETS)), default="compact", show_default=True)
+@click.option("--preset", type=click.Choice(sorted(PRESETS)), default="fast", show_default=True)
 @click.option(
     "--steps", type=click.IntRange(min=1), help="Steps before fine-tuning. [default: the preset's]"
 )
@@ -37,7 +37,7 @@ def command(
     seed: int,
     overwrite: bool,
 ) -> int:
-    """Train a compact network on a folder of photographs, and export it, checked and proven.
+    """Train a small network on a folder of photographs, and export it, checked and proven.
 
     A run that was stopped or killed goes on where it was when it is called again.
     """

@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from subpixel.errors import CheckpointError, one_line
 from subpixel.media.atomic import atomic_path
-from subpixel.nets.compact import CompactNet
+from subpixel.nets.collapsible import collapsed, collapsed_state
 from subpixel.train.data import Pair, batch
+from subpixel.train.networks import build
 from subpixel.train.presets import Preset
 
 SAVE_EVERY_SECONDS = 30.0
@@ -42,19 +42,18 @@ def train(
     device: str = "cpu",
     warm_start: nn.Module | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
-) -> CompactNet:
-    """Train a :class:`CompactNet` on ``pairs`` (training, held out), return its averaged weights.
+) -> nn.Module:
+    """Train the preset's network on ``pairs`` (training, held out).
 
-    ``state_file`` holds the run; when it exists the run goes on from there. ``warm_start``
-    lends its weights where names and shapes agree: all but the last layer, from another scale.
+    Returned is the average of its weights over the last steps, collapsed. ``state_file`` holds
+    the run; when it exists the run goes on from there. ``warm_start`` lends its weights where
+    names and shapes agree: all but the last layer, from another scale.
     """
-    torch.manual_seed(seed)
-    net = CompactNet(scale, preset.channels, preset.depth)
+    net = build(preset, scale, seed)
     if warm_start is not None:
         lend(warm_start, net)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    moving = get_ema_multi_avg_fn(preset.averaging)  # type: ignore[no-untyped-call]
-    average = AveragedModel(net, multi_avg_fn=moving)
+    average = collapsed(net).requires_grad_(False)
     adam = torch.optim.Adam(net.parameters(), lr=preset.rate, foreach=True)
     first = step = restore(state_file, net, average, adam)
     steps = preset.steps + preset.finetune
@@ -75,7 +74,7 @@ def train(
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         adam.step()
-        average.update_parameters(net)
+        take_in(average, net, min(preset.averaging, (1 + step) / (10 + step)))
         step += 1
 
         if step % REPORT_EVERY_STEPS == 0 or step == steps:
@@ -86,11 +85,18 @@ def train(
             save(state_file, net, average, adam, step)
             saved = time.monotonic()
 
-    averaged = average.module
-    assert isinstance(averaged, CompactNet)
     # safetensors refuses what channels_last leaves
-    averaged.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    return averaged.eval()
+    average.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return average.eval()
+
+
+def take_in(average: nn.Module, net: nn.Module, decay: float) -> None:
+    """Move the average towards ``net``'s weights: those it runs with, not the factors it trains,
+    as the product of averages isn't the average of products."""
+    state = average.state_dict()
+    with torch.no_grad():
+        for key, value in collapsed_state(net).items():
+            state[key].lerp_(value, 1 - decay)
 
 
 def learning_rate(preset: Preset, step: int) -> float:
@@ -114,11 +120,19 @@ def _psnr(net: nn.Module, pair: Pair, device: torch.device) -> float:
 
 
 def lend(source: nn.Module, target: nn.Module) -> None:
-    """Copy every parameter whose name and shape both networks share."""
+    """Copy every parameter whose name and shape both networks share.
+
+    Raises :class:`CheckpointError` where there is none.
+    """
     wanted = target.state_dict()
     shared = {
         k: v for k, v in source.state_dict().items() if k in wanted and v.shape == wanted[k].shape
     }
+    if not shared:
+        raise CheckpointError(
+            f"a {type(source).__name__} has no layer to lend to a {type(target).__name__} of this "
+            "size; a warm start is a checkpoint of the same network, of any scale"
+        )
     target.load_state_dict(shared, strict=False)
 
 

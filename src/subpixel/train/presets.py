@@ -1,17 +1,23 @@
-"""Recipes by name: the network's size and the numbers of its training."""
+"""Recipes by name: the network, and the numbers of its training."""
 
 from dataclasses import dataclass
+from typing import Literal
+
+Network = Literal["compact", "plain", "reference"]
 
 
 @dataclass(frozen=True)
 class Preset:
     """One recipe. Sizes are in low-resolution pixels, lengths in steps."""
 
-    channels: int
-    depth: int
+    network: Network
+    """CompactNet, PlainNet (trained collapsible), or the tutorial's SuperResolutionNet, whose
+    size is fixed."""
     steps: int
     """Steps with the L1 loss in mixed precision, before ``finetune`` steps with L2 in float32."""
     finetune: int
+    channels: int = 16
+    depth: int = 4
     batch: int = 32
     crop: int = 32
     rate: float = 2e-3
@@ -21,6 +27,9 @@ class Preset:
 
 
 PRESETS = {
-    "compact": Preset(channels=16, depth=9, steps=50_000, finetune=2_500),
-    "smoke": Preset(channels=8, depth=1, steps=20, finetune=5, batch=4, crop=16),
+    "fast": Preset("plain", steps=60_000, finetune=6_000, channels=16, depth=4, rate=1e-3),
+    "espcn": Preset("reference", steps=30_000, finetune=3_000, rate=1e-3),
+    "compact": Preset("compact", steps=50_000, finetune=2_500, channels=16, depth=9),
+    "balanced": Preset("plain", steps=60_000, finetune=6_000, channels=32, depth=11, rate=1e-3),
+    "smoke": Preset("compact", steps=20, finetune=5, channels=8, depth=1, batch=4, crop=16),
 }

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import safetensors.torch
 
-from subpixel.errors import CheckpointError
 from subpixel.media.atomic import write_bytes
 from subpixel.nets.checkpoint import load_checkpoint
-from subpixel.nets.compact import CompactNet
 from subpixel.parity.release import ReleaseReport, release
 from subpixel.train.data import load_pairs
 from subpixel.train.loop import Progress, train
@@ -36,7 +34,7 @@ def run(
     order: Run, report: Callable[[Progress], None], *, overwrite: bool = False
 ) -> ReleaseReport:
     """Train, or go on training, and release what came out."""
-    warm_start = _compact(order.warm_start) if order.warm_start else None
+    warm_start = load_checkpoint(order.warm_start).module if order.warm_start else None
     pairs = load_pairs(order.data, order.scale, order.preset.crop)
     order.out.parent.mkdir(parents=True, exist_ok=True)
     state = order.out.with_suffix(".state")
@@ -56,11 +54,3 @@ def run(
     state.unlink()
     return released
 
-
-def _compact(file: Path) -> CompactNet:
-    module = load_checkpoint(file).module
-    if not isinstance(module, CompactNet):
-        raise CheckpointError(
-            f"{file} holds a {type(module).__name__}; a warm start takes a CompactNet"
-        )
-    return module

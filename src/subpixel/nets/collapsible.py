@@ -1,0 +1,67 @@
+"""Convolutions that are trained wide and run narrow: structural re-parameterisation.
+
+Two convolutions without anything between them are one, whose weights are the product of the two.
+Training the factors instead of the product moves it differently, and better: the collapsible
+linear blocks of Bhardwaj et al. (arXiv 2103.09404), descended from Ding et al. (arXiv 2101.03697).
+The product is formed at each step, from the weights, so training costs hardly more.
+"""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+EXPANSION = 256
+"""Channels between the two factors."""
+
+
+class CollapsibleConv2d(nn.Conv2d):
+    """A convolution of odd ``kernel``, same size out, with a wide pair of convolutions beside it.
+
+    Its whole weight is ``weight`` plus the product of ``squeeze`` (1×1, ``EXPANSION`` →
+    outputs) and ``expand`` (``kernel``, inputs → ``EXPANSION``). The pair starts at zero, so
+    weights of a plain convolution can be trained on.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, expansion: int = EXPANSION) -> None:
+        super().__init__(inputs, outputs, kernel, padding=kernel // 2)
+        self.expand = nn.Parameter(torch.empty(expansion, inputs, kernel, kernel))
+        self.squeeze = nn.Parameter(torch.zeros(outputs, expansion))
+        nn.init.kaiming_normal_(self.expand, mode="fan_in")
+
+    def collapsed(self) -> Tensor:
+        """The one weight that computes the same, ``(outputs, inputs, kernel, kernel)``, float32."""
+        with torch.autocast(self.weight.device.type, enabled=False):
+            return self.weight + torch.einsum("oe,eikl->oikl", self.squeeze, self.expand)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return functional.conv2d(features, self.collapsed(), self.bias, padding=self.padding)
+
+    def plain(self) -> nn.Conv2d:
+        """A convolution that computes the same."""
+        with torch.device("meta"):
+            narrow = nn.Conv2d(
+                self.in_channels, self.out_channels, self.kernel_size, padding=self.padding
+            )
+        assert self.bias is not None
+        weights = {"weight": self.collapsed().detach(), "bias": self.bias.detach()}
+        narrow.load_state_dict(weights, assign=True)
+        return narrow
+
+
+def collapsed(module: nn.Module) -> nn.Module:
+    """A copy of ``module`` with every collapsible convolution made a plain one."""
+    module = copy.deepcopy(module)
+    for name, child in list(module.named_modules()):
+        if isinstance(child, CollapsibleConv2d):
+            module.set_submodule(name, child.plain())
+    return module
+
+
+def collapsed_state(module: nn.Module) -> dict[str, Tensor]:
+    """The state dict that :func:`collapsed` would have, without building it."""
+    wide = {n: m for n, m in module.named_modules() if isinstance(m, CollapsibleConv2d)}
+    factors = {f"{name}.{factor}" for name in wide for factor in ("expand", "squeeze")}
+    state = {key: value for key, value in module.state_dict().items() if key not in factors}
+    return state | {f"{name}.weight": layer.collapsed().detach() for name, layer in wide.items()}

@@ -1,0 +1,86 @@
+"""The plainest of networks: one convolution after the other, what processors run fastest."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from subpixel.nets.architecture import (
+    Architecture,
+    Checkpoint,
+    Layout,
+    fill,
+    find_layers,
+    numbered,
+    sub_pixel_scale,
+)
+from subpixel.nets.state_dict import Weights
+from subpixel.spec import ModelSpec
+
+FIRST = 5
+"""Kernel of the first layer: of one channel, a wide look costs next to nothing."""
+
+
+def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
+
+
+class PlainNet(nn.Module):
+    """A chain of convolutions at low resolution, then sub-pixel convolution.
+
+    ``(N, 1, H, W)`` luma in 0 … 1 → ``(N, 1, H * scale, W * scale)``. Two sums alone lie beside
+    the chain, as in SESR (Bhardwaj et al., arXiv 2103.09404): the first features are added before
+    the last layer, and the picture to each of the ``scale²`` sub-pixels. The halo is
+    ``depth + 3`` pixels. ``convolution`` makes the layers, of inputs, outputs and kernel.
+    """
+
+    def __init__(
+        self,
+        scale: int,
+        channels: int = 16,
+        depth: int = 4,
+        convolution: Callable[[int, int, int], nn.Conv2d] = _convolution,
+    ) -> None:
+        super().__init__()
+        self.scale = scale
+        self.first = convolution(1, channels, FIRST)
+        self.middle = nn.ModuleList(convolution(channels, channels, 3) for _ in range(depth))
+        self.last = convolution(channels, scale * scale, 3)
+        if not self.first.weight.is_meta:
+            self._initialise()
+
+    def forward(self, luma: Tensor) -> Tensor:
+        shallow = deep = functional.relu(self.first(luma))
+        for convolution in self.middle:
+            deep = functional.relu(convolution(deep))
+        return functional.pixel_shuffle(self.last(deep + shallow) + luma, self.scale)
+
+    def _initialise(self) -> None:
+        """Layers near the identity, and a small last one: training starts at plain enlargement."""
+        for convolution in (self.first, *self.middle, self.last):
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+            if convolution.bias is not None:
+                nn.init.zeros_(convolution.bias)
+        with torch.no_grad():
+            for convolution in self.middle:
+                convolution.weight.mul_(0.3).add_(nn.init.dirac_(convolution.weight.clone()))
+            self.last.weight.mul_(0.1)
+
+
+LAYOUT = Layout(
+    frozenset({"first.weight", "middle.0.weight", "last.weight"}),
+    lambda weights: ["first", *numbered(weights, "middle.{}"), "last"],
+)
+
+
+def _load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
+    layers = find_layers(weights, (LAYOUT,))
+    enlargement = sub_pixel_scale(layers[-1], channels=1)
+    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+        module = PlainNet(enlargement, layers[0].outputs, len(layers) - 2)
+    fill(module, weights, layers)
+    return Checkpoint(module, ModelSpec("PlainNet", enlargement, "luma", "luma", "PlainNet"))
+
+
+ARCHITECTURE = Architecture("PlainNet", (LAYOUT.signature,), _load)
