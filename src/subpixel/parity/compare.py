@@ -160,7 +160,7 @@ def compare(
 
     Float32 rounds, and some networks amplify that (SPAN computes with 0 … 255): PyTorch's own
     result is then further from the truth than ``atol``. Where values are not close, ``exact``
-    tells how far, and results may lie a few times that apart, but at most half a code value; a
+    tells how far, and results may lie a few times that apart, but at most one code value; a
     network that is not ``local``, and may add up whole pictures, :data:`SUMMATION` too.
 
     An exception, a wrong shape, NaN or infinity on either side is a failed case with its reason,
@@ -199,7 +199,7 @@ def _compare(
         return result
     noise = _noise(expected, exact, case, channels)
     summation = 0.0 if local else min(SUMMATION, 2.0**-24 * case.height * case.width)
-    wider = max(tolerance.atol, min(max(NOISE_FACTOR * noise, summation), 0.5 / CODES))
+    wider = max(tolerance.atol, min(max(NOISE_FACTOR * noise, summation), 1 / CODES))
     again = _measured(case, expected, found, replace(tolerance, atol=wider))
     return replace(again, allclose=False, noise=noise)
 

@@ -192,7 +192,7 @@ class Inquiry:
     @property
     def _tolerance(self) -> Tolerance:
         """Between two graphs; it leaves room for the reference's own rounding, as the proof did."""
-        room = min(NOISE_FACTOR * (self.failure.noise or 0.0), 0.5 / CODES)
+        room = min(NOISE_FACTOR * (self.failure.noise or 0.0), 1 / CODES)
         return replace(self.tolerance, atol=max(self.tolerance.atol, room))
 
     def _blame(self, stage: Stage) -> Blame:
