@@ -59,8 +59,8 @@ def bundle(checkpoint: Path, data: Path) -> str:
 def row(file: Path, name: str, scale: int, data: Path) -> str:
     model, upscaler = onnx.load(file), Upscaler(file)
     results = {s: evaluate(upscaler, data / s, scale) for s in BENCHMARKS}
-    psnr = ", ".join(f"{s} = {found.psnr:.2f}" for s, found in results.items())
-    bicubic = ", ".join(f"{s} = {found.bicubic_psnr:.2f}" for s, found in results.items())
+    psnr = ", ".join(f"{s} = {found.network.psnr:.2f}" for s, found in results.items())
+    bicubic = ", ".join(f"{s} = {found.bicubic.psnr:.2f}" for s, found in results.items())
     return f"""\
 [[network]]
 name = "{name}"

@@ -35,11 +35,11 @@ Report = Callable[[int, int], None]
 class Upscaler:
     """A network opened once, for any number of pictures.
 
-    ``model`` is a bundled network's name or an ONNX file's path; ``scale`` chooses among a
-    bundled network's scales (default 3). ``device`` is ``"auto"`` or a name of
-    :data:`subpixel.runtime.session.DEVICES`. ``tile`` is the side of a tile in input pixels,
-    halo included (None: 512; 0: the whole picture at once). ``threads`` None means one per
-    physical core.
+    ``model`` is a bundled network's name, an ONNX file's path, or a network that is open already;
+    ``scale`` chooses among a bundled network's scales (default 3). ``device`` is ``"auto"`` or a
+    name of :data:`subpixel.runtime.session.DEVICES`. ``tile`` is the side of a tile in input
+    pixels, halo included (None: 512; 0: the whole picture at once). ``threads`` None means one
+    per physical core.
 
     >>> from subpixel import Upscaler
     >>> larger = Upscaler(scale=2)(array)  # doctest: +SKIP
@@ -47,14 +47,16 @@ class Upscaler:
 
     def __init__(
         self,
-        model: str | Path = manifest.DEFAULT,
+        model: str | Path | Network = manifest.DEFAULT,
         *,
         scale: int | None = None,
         device: str = "auto",
         tile: int | None = None,
         threads: int | None = None,
     ) -> None:
-        self._network: Network = open_network(model, scale=scale, device=device, threads=threads)
+        if not isinstance(model, Network):
+            model = open_network(model, scale=scale, device=device, threads=threads)
+        self._network = model
         self._tile = tile
         spec = self.spec
         least = least_tile(max(self._overlap, alpha.REACH), spec.size_multiple, spec.size_minimum)

@@ -17,6 +17,8 @@ from subpixel.nets.exporters import DEFAULT_OPSET
 from subpixel.runtime.session import DEVICES
 from subpixel.zoo.manifest import bundled, find
 
+COMPACT = Path(__file__).resolve().parents[2] / "weights" / "compact-x3.safetensors"
+
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -123,12 +125,43 @@ def test_compare_makes_a_sheet(tmp_path: Path) -> None:
     assert run([*arguments, "-o", str(sheet), "--overwrite", "--spot", "170", "0", "20"]) == 2
 
 
-def test_evaluate_prints_the_mean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    picture = np.random.default_rng(0).integers(0, 256, (30, 36, 3), dtype=np.uint8)
-    Image.fromarray(picture).save(tmp_path / "a.png")
-    assert run(["evaluate", "--data", str(tmp_path), "--scale", "3", "--json"]) == 0
+@pytest.fixture
+def truth(tmp_path: Path) -> Path:
+    folder = tmp_path / "truth"
+    folder.mkdir()
+    picture = np.random.default_rng(0).integers(0, 256, (45, 57, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(folder / "a.png")
+    return folder
+
+
+def test_evaluate_prints_the_mean(truth: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evaluate", "--data", str(truth), "--scale", "3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["psnr"] == found["scores"][0]["psnr"]
+    assert found["network"] == found["scores"][0]["network"]
+    assert found["bicubic"].keys() == {"psnr", "ssim", "psnr_rgb", "ssim_rgb"}
+
+
+def test_a_checkpoint_is_measured_as_its_file_is(
+    truth: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bundled network under ONNX Runtime, and its weights under PyTorch: the same pictures."""
+    results = []
+    for model, out in (("compact", "onnx"), (str(COMPACT), "torch")):
+        command = ["evaluate", "--model", model, "--data", str(truth), "--json", "--pictures"]
+        assert run([*command, str(tmp_path / out)]) == 0
+        results.append(json.loads(capsys.readouterr().out)["network"])
+    assert results[0] == pytest.approx(results[1], abs=1e-3)
+    a, b = (np.asarray(Image.open(tmp_path / out / "a.png"), int) for out in ("onnx", "torch"))
+    assert a.shape == (45, 57, 3)
+    assert np.abs(a - b).max() <= 1
+
+
+def test_evaluate_of_another_scale_is_refused(
+    truth: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--model", str(COMPACT), "--data", str(truth), "--scale", "2"]
+    assert run(["evaluate", *arguments]) == 1
+    assert "enlarges by 3, not by 2" in capsys.readouterr().err
 
 
 def _imported(program: str) -> set[str]:

@@ -3,10 +3,13 @@ import math
 import numpy as np
 import pytest
 from skimage.color import rgb2ycbcr
-from skimage.metrics import peak_signal_noise_ratio
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from subpixel.errors import UsageError
-from subpixel.measure.metrics import psnr, psnr_luma
+from subpixel.measure.metrics import Quality, mean_quality, psnr, quality, ssim
+
+PAPERS = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+"""Wang et al.'s window and variances; scikit-image's defaults are others."""
 
 
 def _pictures() -> tuple[np.ndarray, np.ndarray]:
@@ -22,19 +25,38 @@ def test_psnr_is_scikit_images() -> None:
     assert psnr(result, truth) == pytest.approx(expected, abs=1e-9)
 
 
-def test_luma_psnr_is_scikit_images_on_its_own_luma() -> None:
+def test_ssim_is_scikit_images_with_the_papers_window() -> None:
+    truth, result = _pictures()
+    expected = structural_similarity(truth[..., 0], result[..., 0], data_range=255, **PAPERS)
+    assert ssim(truth[..., 0], result[..., 0]) == pytest.approx(expected, abs=1e-9)
+
+
+def test_quality_is_scikit_images_without_the_border() -> None:
     truth, result = _pictures()
     inner = slice(3, -3)
-    lumas = (rgb2ycbcr(picture)[inner, inner, 0] for picture in (truth, result))
-    expected = peak_signal_noise_ratio(*lumas, data_range=255)
-    assert psnr_luma(result, truth, shave=3) == pytest.approx(expected, abs=0.001)
+    shaved = [picture[inner, inner] for picture in (truth, result)]
+    lumas = [rgb2ycbcr(picture)[..., 0] for picture in shaved]
+    found = quality(result, truth, shave=3)
+    assert found.psnr == pytest.approx(peak_signal_noise_ratio(*lumas, data_range=255), abs=1e-3)
+    expected = structural_similarity(*lumas, data_range=255, **PAPERS)
+    assert found.ssim == pytest.approx(expected, abs=1e-6)
+    assert found.psnr_rgb == pytest.approx(peak_signal_noise_ratio(*shaved, data_range=255))
+    expected = structural_similarity(*shaved, data_range=255, channel_axis=2, **PAPERS)
+    assert found.ssim_rgb == pytest.approx(expected, abs=1e-9)
+
+
+def test_means_are_of_each_figure() -> None:
+    assert mean_quality([Quality(1, 2, 3, 4), Quality(3, 4, 5, 6)]) == Quality(2, 3, 4, 5)
 
 
 def test_equal_pictures_are_infinitely_close() -> None:
     truth, _ = _pictures()
     assert psnr(truth, truth) == math.inf
+    assert ssim(truth[..., 0], truth[..., 0]) == 1
 
 
 def test_sizes_must_agree() -> None:
     with pytest.raises(UsageError, match="must be of one size"):
         psnr(np.zeros((2, 2)), np.zeros((2, 3)))
+    with pytest.raises(UsageError, match="must be of one size"):
+        ssim(np.zeros((2, 2)), np.zeros((2, 3)))

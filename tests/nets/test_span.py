@@ -96,7 +96,7 @@ def test_it_can_be_exported_for_any_size(tmp_path: Path) -> None:
 
 def test_the_community_network(shared_data: Path) -> None:
     """Its mean colour and range show in the colours of a picture: 32 dB with them, 13 without."""
-    from subpixel.measure.metrics import psnr_luma
+    from subpixel.measure.metrics import quality
     from subpixel.media.image_file import read_picture
 
     loaded = load_checkpoint(shared_data / "community" / "span-x4.pth")
@@ -108,4 +108,4 @@ def test_the_community_network(shared_data: Path) -> None:
         pixels = torch.from_numpy(low.copy()).permute(2, 0, 1)[None] / 255
         result = loaded.module(pixels).clamp(0, 1).mul(255).round().byte()[0].permute(1, 2, 0)
     height, width = result.shape[:2]
-    assert psnr_luma(result.numpy(), truth[:height, :width], 4) > 32
+    assert quality(result.numpy(), truth[:height, :width], 4).psnr > 32

@@ -68,7 +68,7 @@ def _score_on(bench: Path) -> "Score":
 
     def score(file: Path, device: str) -> float:
         upscaler = Upscaler(file, device=device)
-        return evaluate(upscaler, bench, upscaler.spec.scale).psnr
+        return evaluate(upscaler, bench, upscaler.spec.scale).network.psnr
 
     return score
 

@@ -4,13 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
-from subpixel.measure.metrics import psnr_luma
+from subpixel.measure.metrics import Quality, mean_quality, quality
 from subpixel.media.image_file import PICTURE_SUFFIXES, read_picture
 from subpixel.resample import enlarge, imresize
 
@@ -19,11 +18,11 @@ Rgb = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Score:
-    """One picture's Y-PSNR in dB."""
+    """One picture by the network and by bicubic interpolation."""
 
     picture: str
-    psnr: float
-    bicubic_psnr: float
+    network: Quality
+    bicubic: Quality
 
 
 @dataclass(frozen=True)
@@ -34,12 +33,20 @@ class Evaluation:
     scores: tuple[Score, ...]
 
     @property
-    def psnr(self) -> float:
-        return fmean(score.psnr for score in self.scores)
+    def network(self) -> Quality:
+        return mean_quality([score.network for score in self.scores])
 
     @property
-    def bicubic_psnr(self) -> float:
-        return fmean(score.bicubic_psnr for score in self.scores)
+    def bicubic(self) -> Quality:
+        return mean_quality([score.bicubic for score in self.scores])
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A picture that was made on the way, ``(H, W, 3)`` uint8, of the truth's size."""
+
+    picture: str
+    upscaled: Rgb
 
 
 def evaluate(
@@ -47,20 +54,25 @@ def evaluate(
     data: Path,
     scale: int,
     report: Callable[[int, int], None] = lambda done, total: None,
+    keep: Callable[[Result], None] = lambda result: None,
 ) -> Evaluation:
     """Measure ``upscale`` (``(h, w, 3)`` uint8 → ``scale`` times larger) on ``data``'s pictures.
 
     ``data`` holds ground truth in ``GT/`` and low-resolution pictures of the same names in
     ``x2/``, ``x3/``, ``x4/``; where a folder is missing, or ``data`` holds the pictures
     themselves, the low resolution is made by :func:`subpixel.resample.imresize`. The protocol:
-    ground truth cropped to a multiple of the scale, 8-bit RGB in and out, Y-PSNR with ``scale``
-    border pixels shaved. The bicubic beside it is Keys', edge repeated.
+    ground truth cropped to a multiple of the scale, 8-bit RGB in and out, ``scale`` border pixels
+    shaved. The bicubic beside it is Keys', edge repeated. ``keep`` gets every picture made.
     """
     truths = _pictures(data / "GT" if (data / "GT").is_dir() else data)
     scores = []
     for done, file in enumerate(truths, start=1):
         truth, low = _pair(file, data / f"x{scale}" / file.name, scale)
-        scores.append(_score(file.name, upscale(low), enlarge(low, scale, scale), truth, scale))
+        upscaled = upscale(low)
+        bicubic = enlarge(low, scale, scale)
+        network = quality(upscaled, truth, scale)
+        scores.append(Score(file.name, network, quality(bicubic, truth, scale)))
+        keep(Result(file.name, upscaled))
         report(done, len(truths))
     return Evaluation(scale, tuple(scores))
 
@@ -80,7 +92,3 @@ def _pair(truth_file: Path, low_file: Path, scale: int) -> tuple[Rgb, Rgb]:
         return truth, read_picture(low_file).rgb8()
     low: Rgb = imresize(truth, Fraction(1, scale))
     return truth, low
-
-
-def _score(name: str, result: Rgb, bicubic: Rgb, truth: Rgb, scale: int) -> Score:
-    return Score(name, psnr_luma(result, truth, scale), psnr_luma(bicubic, truth, scale))

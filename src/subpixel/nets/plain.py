@@ -1,6 +1,6 @@
 """The plainest of networks: one convolution after the other, what processors run fastest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -45,10 +45,11 @@ class PlainNet(nn.Module):
         super().__init__()
         self.scale = scale
         self.first = convolution(1, channels, FIRST)
-        self.middle = nn.ModuleList(convolution(channels, channels, 3) for _ in range(depth))
+        middle = [convolution(channels, channels, 3) for _ in range(depth)]
+        self.middle = nn.ModuleList(middle)
         self.last = convolution(channels, scale * scale, 3)
         if not self.first.weight.is_meta:
-            self._initialise()
+            self._initialise(middle)
 
     def forward(self, luma: Tensor) -> Tensor:
         shallow = deep = functional.relu(self.first(luma))
@@ -56,14 +57,14 @@ class PlainNet(nn.Module):
             deep = functional.relu(convolution(deep))
         return functional.pixel_shuffle(self.last(deep + shallow) + luma, self.scale)
 
-    def _initialise(self) -> None:
+    def _initialise(self, middle: Sequence[nn.Conv2d]) -> None:
         """Layers near the identity, and a small last one: training starts at plain enlargement."""
-        for convolution in (self.first, *self.middle, self.last):
+        for convolution in (self.first, *middle, self.last):
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
             if convolution.bias is not None:
                 nn.init.zeros_(convolution.bias)
         with torch.no_grad():
-            for convolution in self.middle:
+            for convolution in middle:
                 convolution.weight.mul_(0.3).add_(nn.init.dirac_(convolution.weight.clone()))
             self.last.weight.mul_(0.1)
 

@@ -53,4 +53,3 @@ def run(
     released = release(checkpoint, order.out, overwrite=overwrite)
     state.unlink()
     return released
-
