@@ -40,10 +40,9 @@ class CollapsibleConv2d(nn.Conv2d):
 
     def plain(self) -> nn.Conv2d:
         """A convolution that computes the same."""
+        kernel = self.kernel_size[0]
         with torch.device("meta"):
-            narrow = nn.Conv2d(
-                self.in_channels, self.out_channels, self.kernel_size, padding=self.padding
-            )
+            narrow = nn.Conv2d(self.in_channels, self.out_channels, kernel, padding=kernel // 2)
         assert self.bias is not None
         weights = {"weight": self.collapsed().detach(), "bias": self.bias.detach()}
         narrow.load_state_dict(weights, assign=True)
