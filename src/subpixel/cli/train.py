@@ -48,13 +48,16 @@ def command(
     if steps is not None:
         chosen = replace(chosen, steps=steps, finetune=steps // 10)
     order = Run(chosen, scale, data, output, seed, device, warm_start)
-    report = run(order, _show, overwrite=overwrite)
-    if report.parity is not None:
-        click.echo(report.parity.summary())
-    click.echo(
-        f"wrote {report.path}" if report else "the export failed its checks; nothing was written"
-    )
-    return 0 if report else 1
+    outcome = run(order, _show, overwrite=overwrite)
+    if outcome.released.parity is not None:
+        click.echo(outcome.released.parity.summary())
+    if outcome.evaluation is None:
+        click.echo("the export failed its checks; nothing was written")
+        return 1
+    network, bicubic = outcome.evaluation.network, outcome.evaluation.bicubic
+    click.echo(f"held-out pictures: {network.psnr:.2f} dB, bicubic {bicubic.psnr:.2f} dB")
+    click.echo(f"wrote {outcome.released.path}")
+    return 0
 
 
 def _show(progress: "Progress") -> None:

@@ -1,6 +1,6 @@
 """A network's quality on a benchmark set, beside bicubic interpolation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -65,11 +65,22 @@ def evaluate(
     shaved. The bicubic beside it is Keys', edge repeated. ``keep`` gets every picture made.
     """
     truths = _pictures(data / "GT" if (data / "GT").is_dir() else data)
+    return evaluate_files(upscale, truths, scale, data / f"x{scale}", report, keep)
+
+
+def evaluate_files(
+    upscale: Callable[[Rgb], Rgb],
+    truths: Sequence[Path],
+    scale: int,
+    low: Path | None = None,
+    report: Callable[[int, int], None] = lambda done, total: None,
+    keep: Callable[[Result], None] = lambda result: None,
+) -> Evaluation:
+    """:func:`evaluate` on the pictures ``truths``, their low resolution in the folder ``low``."""
     scores = []
     for done, file in enumerate(truths, start=1):
-        truth, low = _pair(file, data / f"x{scale}" / file.name, scale)
-        upscaled = upscale(low)
-        bicubic = enlarge(low, scale, scale)
+        truth, small = _pair(file, low / file.name if low else None, scale)
+        upscaled, bicubic = upscale(small), enlarge(small, scale, scale)
         network = quality(upscaled, truth, scale)
         scores.append(Score(file.name, network, quality(bicubic, truth, scale)))
         keep(Result(file.name, upscaled))
@@ -84,11 +95,11 @@ def _pictures(folder: Path) -> list[Path]:
     return files
 
 
-def _pair(truth_file: Path, low_file: Path, scale: int) -> tuple[Rgb, Rgb]:
+def _pair(truth_file: Path, low_file: Path | None, scale: int) -> tuple[Rgb, Rgb]:
     truth = read_picture(truth_file).rgb8()
     height, width = (side // scale * scale for side in truth.shape[:2])
     truth = truth[:height, :width]
-    if low_file.is_file():
+    if low_file and low_file.is_file():
         return truth, read_picture(low_file).rgb8()
     low: Rgb = imresize(truth, Fraction(1, scale))
     return truth, low

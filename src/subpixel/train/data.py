@@ -27,25 +27,31 @@ class Pair:
     high: Luma
 
 
+def split(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The pictures under ``folder`` to train on, and the last sixteenth, which is held out."""
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
+    if len(files) < 2:
+        raise UsageError(f"{folder} holds {len(files)} pictures; training needs at least 2")
+    held_out = max(1, len(files) // 16)
+    return files[:-held_out], files[-held_out:]
+
+
 def load_pairs(
     folder: Path, scale: int, crop: int, shrinks: Sequence[Fraction] = SHRINKS
 ) -> tuple[list[Pair], list[Pair]]:
-    """Every picture under ``folder`` as training pairs, and the last sixteenth held out.
+    """The pictures under ``folder`` as pairs to train on, and those held out.
 
     Copies with a low-resolution side shorter than ``crop`` are left out of the training pairs.
 
     The low resolution is made as the field's benchmarks make theirs: bicubic ``imresize`` of
     the RGB picture, rounded to 8 bits.
     """
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
-    if len(files) < 2:
-        raise UsageError(f"{folder} holds {len(files)} pictures; training needs at least 2")
-    held_out = max(1, len(files) // 16)
-    train = [pair for file in files[:-held_out] for pair in _pairs(file, scale, shrinks)]
+    files, held_out = split(folder)
+    train = [pair for file in files for pair in _pairs(file, scale, shrinks)]
     train = [pair for pair in train if min(pair.low.shape) >= crop]
     if not train:
         raise UsageError(f"no picture in {folder} is {crop * scale} pixels high and wide or more")
-    return train, [pair for file in files[-held_out:] for pair in _pairs(file, scale, SHRINKS[:1])]
+    return train, [pair for file in held_out for pair in _pairs(file, scale, SHRINKS[:1])]
 
 
 def _pairs(file: Path, scale: int, shrinks: Sequence[Fraction]) -> list[Pair]:

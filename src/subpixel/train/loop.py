@@ -5,15 +5,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional
 
 from subpixel.errors import CheckpointError, one_line
 from subpixel.media.atomic import atomic_path
 from subpixel.nets.collapsible import collapsed, collapsed_state
-from subpixel.train.data import Pair, batch
+from subpixel.train.data import Luma, Pair, batch
 from subpixel.train.networks import build
 from subpixel.train.presets import Preset
 
@@ -23,13 +25,16 @@ REPORT_EVERY_STEPS = 500
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands. ``psnr`` is in dB, on the held-out luma, of the averaged weights."""
+    """Where a run stands."""
 
     step: int
     steps: int
     loss: float
     psnr: float
+    """In dB, on the held-out luma, of the averaged weights."""
     seconds_left: float
+    sample: Luma
+    """What the averaged weights make of the first held-out picture."""
 
 
 def train(
@@ -79,8 +84,8 @@ def train(
 
         if step % REPORT_EVERY_STEPS == 0 or step == steps:
             seconds_left = (time.monotonic() - started) / (step - first) * (steps - step)
-            psnr = validate(average, pairs[1])
-            report(Progress(step, steps, loss.item(), psnr, seconds_left))
+            psnr, sample = validate(average, pairs[1])
+            report(Progress(step, steps, loss.item(), psnr, seconds_left, sample))
         if time.monotonic() - saved > SAVE_EVERY_SECONDS or step == steps:
             save(state_file, net, average, adam, step)
             saved = time.monotonic()
@@ -106,17 +111,20 @@ def learning_rate(preset: Preset, step: int) -> float:
     return warm_up * preset.rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def validate(net: nn.Module, pairs: Sequence[Pair]) -> float:
-    """Mean PSNR in dB over ``pairs``, full-range luma, whole pictures."""
+def validate(net: nn.Module, pairs: Sequence[Pair]) -> tuple[float, Luma]:
+    """Mean PSNR in dB over ``pairs``, full-range luma, whole pictures; and the first enlarged."""
     device = next(net.parameters()).device
     with torch.inference_mode():
-        return sum(_psnr(net, pair, device) for pair in pairs) / len(pairs)
+        results = [_enlarged(net, pair.low, device) for pair in pairs]
+    errors = [np.mean((r - p.high) ** 2) for r, p in zip(results, pairs, strict=True)]
+    return fmean(-10 * math.log10(error) for error in errors), results[0]
 
 
-def _psnr(net: nn.Module, pair: Pair, device: torch.device) -> float:
-    low, high = (torch.from_numpy(part)[None, None].to(device) for part in (pair.low, pair.high))
-    error: Tensor = functional.mse_loss(net(low).clamp(0, 1), high)
-    return -10 * math.log10(error.item())
+def _enlarged(net: nn.Module, low: Luma, device: torch.device) -> Luma:
+    enlarged: Luma = (
+        net(torch.from_numpy(low)[None, None].to(device))[0, 0].clamp(0, 1).cpu().numpy()
+    )
+    return enlarged
 
 
 def lend(source: nn.Module, target: nn.Module) -> None:

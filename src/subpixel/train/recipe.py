@@ -1,4 +1,4 @@
-"""A folder of photographs → a proven ONNX file: train, save, export, check, verify."""
+"""A folder of photographs → a proven ONNX file: train, save, export, check, verify, evaluate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,12 +6,15 @@ from pathlib import Path
 
 import safetensors.torch
 
+from subpixel.measure.evaluate import Evaluation, evaluate_files
 from subpixel.media.atomic import write_bytes
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.parity.release import ReleaseReport, release
-from subpixel.train.data import load_pairs
+from subpixel.train.data import load_pairs, split
 from subpixel.train.loop import Progress, train
 from subpixel.train.presets import Preset
+from subpixel.train.record import Record, model_card
+from subpixel.upscaler import Upscaler
 
 
 @dataclass(frozen=True)
@@ -22,22 +25,33 @@ class Run:
     scale: int
     data: Path
     out: Path
-    """The ONNX file. Beside it come ``.safetensors`` (the weights, as :func:`release` reads them)
-    and, while the run lasts, ``.state`` (what resuming needs)."""
+    """The ONNX file. Beside it come ``.safetensors`` (the weights, as :func:`release` reads them),
+    what :class:`~subpixel.train.record.Record` keeps and, while the run lasts, ``.state`` (what
+    resuming needs)."""
     seed: int = 0
     device: str = "cpu"
     warm_start: Path | None = None
     """A checkpoint of the same architecture, of any scale."""
 
 
-def run(
-    order: Run, report: Callable[[Progress], None], *, overwrite: bool = False
-) -> ReleaseReport:
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run; true when the file was published."""
+
+    released: ReleaseReport
+    evaluation: Evaluation | None
+    """On the held-out pictures, by the file itself; None when there is none."""
+
+    def __bool__(self) -> bool:
+        return bool(self.released)
+
+
+def run(order: Run, report: Callable[[Progress], None], *, overwrite: bool = False) -> Outcome:
     """Train, or go on training, and release what came out."""
     warm_start = load_checkpoint(order.warm_start).module if order.warm_start else None
     pairs = load_pairs(order.data, order.scale, order.preset.crop)
     order.out.parent.mkdir(parents=True, exist_ok=True)
-    state = order.out.with_suffix(".state")
+    state, record = order.out.with_suffix(".state"), Record(order.out)
     net = train(
         order.preset,
         order.scale,
@@ -46,10 +60,21 @@ def run(
         seed=order.seed,
         device=order.device,
         warm_start=warm_start,
-        report=report,
+        report=record.kept(pairs[1][0].low, report),
     )
     checkpoint = order.out.with_suffix(".safetensors")
     write_bytes(checkpoint, safetensors.torch.save(net.state_dict()), overwrite=True)
     released = release(checkpoint, order.out, overwrite=overwrite)
+    outcome = Outcome(released, _evaluated(order, released, record) if released else None)
     state.unlink()
-    return released
+    return outcome
+
+
+def _evaluated(order: Run, released: ReleaseReport, record: Record) -> Evaluation:
+    """Measure the file as its users will run it, and write its card."""
+    trained_on, held_out = split(order.data)
+    found = evaluate_files(Upscaler(order.out, device="cpu"), held_out, order.scale)
+    steps = order.preset.steps + order.preset.finetune
+    card = model_card(released, order.data, len(trained_on), steps, found)
+    write_bytes(record.card, card.encode(), overwrite=True)
+    return found

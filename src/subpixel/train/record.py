@@ -1,0 +1,104 @@
+"""What a run leaves to read: a table of its course, a picture now and then, and a model card."""
+
+import csv
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from subpixel.graph.cost import multiply_adds_per_pixel, parameters
+from subpixel.graph.metadata import load_model
+from subpixel.measure.evaluate import Evaluation
+from subpixel.measure.sheet import sheet
+from subpixel.media.arrays import to_picture
+from subpixel.media.image_file import write_picture
+from subpixel.parity.release import ReleaseReport
+from subpixel.train.data import Luma
+from subpixel.train.loop import Progress
+
+SAMPLE_EVERY_REPORTS = 10
+
+
+@dataclass(frozen=True)
+class Record:
+    """Where the record of a run is kept: beside its ONNX file, under the same name."""
+
+    out: Path
+
+    @property
+    def course(self) -> Path:
+        """A CSV table: step, loss, held-out PSNR."""
+        return self.out.with_suffix(".csv")
+
+    @property
+    def sample(self) -> Path:
+        """The first held-out picture's luma: enlarged bicubically, and by the network so far."""
+        return self.out.with_suffix(".sample.png")
+
+    @property
+    def card(self) -> Path:
+        """The model card, in Markdown."""
+        return self.out.with_suffix(".md")
+
+    def kept(self, low: Luma, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
+        """``report``, and a row of the table, and a sample with every tenth."""
+        count = 0
+
+        def record(progress: Progress) -> None:
+            nonlocal count
+            count += 1
+            self._row(progress)
+            if count % SAMPLE_EVERY_REPORTS == 1 or progress.step == progress.steps:
+                self._picture(low, progress.sample)
+            report(progress)
+
+        return record
+
+    def _row(self, progress: Progress) -> None:
+        new = not self.course.exists()
+        with self.course.open("a", newline="") as stream:
+            table = csv.writer(stream)
+            if new:
+                table.writerow(("step", "loss", "held_out_psnr"))
+            table.writerow((progress.step, f"{progress.loss:.6f}", f"{progress.psnr:.4f}"))
+
+    def _picture(self, low: Luma, enlarged: Luma) -> None:
+        picture = to_picture(sheet(_grey(low), _grey(enlarged)))
+        write_picture(picture, self.sample, overwrite=True)
+
+
+def _grey(luma: Luma) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.repeat(np.rint(luma * 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def model_card(
+    released: ReleaseReport, data: Path, pictures: int, steps: int, found: Evaluation
+) -> str:
+    """What the network is, from what it was made, and how good it is on the held-out pictures."""
+    assert released.path is not None
+    assert released.parity is not None
+    model, spec = load_model(released.path), released.spec
+    rows = (("this network", found.network), ("bicubic", found.bicubic))
+    table = "".join(
+        f"| {name} | {q.psnr:.2f} | {q.ssim:.4f} | {q.psnr_rgb:.2f} | {q.ssim_rgb:.4f} |\n"
+        for name, q in rows
+    )
+    return f"""\
+# {released.path.stem}
+
+{spec.architecture} ×{spec.scale}: {parameters(model):,} parameters, \
+{multiply_adds_per_pixel(model) or 0:,.0f} multiply-adds per pixel of the small picture, colour \
+included; halo {spec.halo} px.
+
+Trained for {steps:,} steps on {pictures} pictures of the folder `{data.name}`, whose low \
+resolution was made by bicubic reduction; it has seen no noise and no compression. Name the \
+pictures' authors and licences here, and the weights' own licence.
+
+On the {len(found.scores)} pictures that were held out, 8-bit RGB in and out:
+
+| | PSNR, dB | SSIM | PSNR of RGB, dB | SSIM of RGB |
+|---|---|---|---|---|
+{table}
+The ONNX file against PyTorch: {released.parity.summary()}
+"""
