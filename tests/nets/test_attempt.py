@@ -15,6 +15,7 @@ def test_the_order_is_from_free_to_fixed() -> None:
     assert [str(attempt) for attempt in attempts(ANY, None, 18)] == [
         "dynamo from 2×51×67, int() kept symbolic",
         "dynamo from 1×51×67",
+        "dynamo from 1×51×67, int() kept symbolic, batch of 1",
         "dynamo from 1×51×67, batch of 1",
         "dynamo from 1×64×96, batch of 1",
         "dynamo from 1×56×72, padded to multiples of 8, batch of 1",

@@ -75,6 +75,7 @@ def _free(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
     return [
         Attempt(exporter, (2, *awkward), spec.size_multiple, symbolic=True),
         Attempt(exporter, (1, *awkward), spec.size_multiple),
+        Attempt(exporter, (1, *awkward), spec.size_multiple, symbolic=True, free_batch=False),
         Attempt(exporter, (1, *awkward), spec.size_multiple, free_batch=False),
         Attempt(exporter, (1, *regular), spec.size_multiple, free_batch=False),
     ]
@@ -98,16 +99,21 @@ def _fixed(exporter: Exporter, spec: ModelSpec) -> Attempt:
 
 
 def _fitted(size: tuple[int, int], spec: ModelSpec) -> tuple[int, int]:
-    """``size`` where the network takes it, else co-prime numbers of its multiple."""
-    taken = min(size) >= spec.size_minimum and not any(s % spec.size_multiple for s in size)
+    """``size`` where the network takes it with room, else co-prime numbers of its multiple."""
+    taken = min(size) >= _roomy(spec) and not any(s % spec.size_multiple for s in size)
     return size if taken and not spec.square else _multiples(spec, spec.size_multiple)
 
 
 def _multiples(spec: ModelSpec, multiple: int) -> tuple[int, int]:
     """Height and width: odd, co-prime numbers of ``multiple``, neither 1, near 51 × 67."""
-    rows = max(3, -(-max(AWKWARD[0], spec.size_minimum) // multiple) | 1)
+    rows = max(3, -(-max(AWKWARD[0], _roomy(spec)) // multiple) | 1)
     columns = rows if spec.square else rows + 2
     return rows * multiple, columns * multiple
+
+
+def _roomy(spec: ModelSpec) -> int:
+    """Half as much again as the least size: at that, a network that cuts patches has but one."""
+    return spec.size_minimum * 3 // 2
 
 
 def _up(length: int, multiple: int) -> int:

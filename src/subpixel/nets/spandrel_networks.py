@@ -7,17 +7,18 @@ without spandrel's padding and clipping: those become part of the exported file.
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from subpixel.errors import CheckpointError, one_line
 from subpixel.nets.architecture import Architecture, Checkpoint, colour_of
 from subpixel.nets.span import fold_conv3xc
-from subpixel.nets.spandrel_module import Call, SpandrelModule, building, imported
+from subpixel.nets.spandrel_module import Call, SpandrelModule, building, imported, plain_call
 from subpixel.nets.state_dict import Weights, first_few
 from subpixel.spec import ModelSpec, Purpose
 
@@ -40,6 +41,8 @@ FIXED_SIDES: Mapping[str, int] = {"GFPGAN": 512, "CodeFormer": 512}
 
 SIZE_MAXIMA: Mapping[str, int] = {"RGT": 1023, "RetinexFormer": 2999}
 """Networks that count the levels of a picture, or cut it up, and do otherwise beyond this side."""
+
+ALL_AT_ONCE = 2**31 - 1
 
 UNREPEATABLE = frozenset({"AuraSR"})
 """Networks that draw random numbers at every run, with no way to turn it off."""
@@ -147,10 +150,54 @@ def _with_stored_noise(net: nn.Module, pictures: Tensor) -> Tensor:
     return result
 
 
+class StableSort(TorchFunctionMode):
+    """Within it, ``torch.sort`` is stable, whatever it is called with."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        stable = {"stable": True} if func is torch.sort else {}
+        return func(*args, **{**(kwargs or {}), **stable})
+
+
+def _with_stable_sort(net: nn.Module, pictures: Tensor) -> Tensor:
+    """ATD sorts pixels by category and leaves open what comes of equal ones, nearly all of them.
+
+    What PyTorch makes of that differs from version to version and from device to device; the
+    stable order is one that it allows, and everywhere the same.
+    """
+    with StableSort():
+        return plain_call(net, pictures)
+
+
+def _in_one_chunk(net: Any, pictures: Tensor) -> Tensor:  # noqa: ANN401 - IPT and its settings
+    """IPT with all its patches at once, not 64 at a time in a loop, whose count would be baked in.
+
+    Each patch is computed by itself, so that nothing but memory changes.
+    """
+    chopped = imported("spandrel.architectures.IPT.__arch.model").Model(net, ALL_AT_ONCE)
+    enlarged = chopped.forward(pictures * net.rgb_range, net.scale.index(max(net.scale)))
+    result: Tensor = enlarged / net.rgb_range
+    return result
+
+
+def _restoreformer(net: nn.Module, pictures: Tensor) -> Tensor:
+    """Without torchvision's normalize, which looks at values to refuse a deviation of nought."""
+    result: Tensor = net((pictures - 0.5) / 0.5)[0]
+    return (result + 1) / 2
+
+
 CALLS: Mapping[str, Call] = {
+    "ATD": _with_stable_sort,
     "DRUNet": _with_noise_level,
     "DnCNN": _dncnn,
     "GFPGAN": _with_stored_noise,
+    "IPT": _in_one_chunk,
+    "RestoreFormer": _restoreformer,
 }
 """How to run the networks that are run otherwise than spandrel does."""
 
