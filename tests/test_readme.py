@@ -16,6 +16,11 @@ README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
 
 
+def _timed(block: str) -> object:
+    """The matrix takes most of a minute."""
+    return pytest.param(block, marks=pytest.mark.slow) if "--matrix" in block else block
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that the README's commands speak of."""
@@ -37,7 +42,7 @@ def test_there_are_blocks() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the blocks are written for a POSIX shell")
-@pytest.mark.parametrize("block", [body for language, body in BLOCKS if language == "sh"])
+@pytest.mark.parametrize("block", [_timed(body) for language, body in BLOCKS if language == "sh"])
 def test_shell_blocks(folder: Path, block: str) -> None:
     targets = re.findall(r"^make (\S+)$", block, flags=re.MULTILINE)
     if targets:  # `make test` runs this very test: here, that make knows what to do
