@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from subpixel.errors import CheckpointError
@@ -140,3 +141,21 @@ def fill(module: nn.Module, weights: Weights, layers: Sequence[Layer]) -> None:
         raise CheckpointError(first_few(faults))
     module.load_state_dict({own: weights[key] for key, own in own_keys.items()}, assign=True)
     module.eval()
+
+
+def chain(name: str, layout: Layout, build: Callable[[int, int, int], nn.Module]) -> Architecture:
+    """A luma network of one chain of convolutions, whose weights show all that it takes to build.
+
+    ``build`` makes it of the scale, the channels, and how many layers lie between the first and
+    the last.
+    """
+
+    def load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
+        layers = find_layers(weights, (layout,))
+        enlargement = sub_pixel_scale(layers[-1], channels=1)
+        with torch.device("meta"):  # shapes alone: nothing is drawn, no size can fill the memory
+            module = build(enlargement, layers[0].outputs, len(layers) - 2)
+        fill(module, weights, layers)
+        return Checkpoint(module, ModelSpec(name, enlargement, "luma", "luma", name))
+
+    return Architecture(name, (layout.signature,), load)

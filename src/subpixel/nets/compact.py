@@ -6,17 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from subpixel.nets.architecture import (
-    Architecture,
-    Checkpoint,
-    Layout,
-    fill,
-    find_layers,
-    numbered,
-    sub_pixel_scale,
-)
-from subpixel.nets.state_dict import Weights
-from subpixel.spec import ModelSpec
+from subpixel.nets.architecture import Layout, chain, numbered
 
 
 class CompactNet(nn.Module):
@@ -62,13 +52,4 @@ LAYOUT = Layout(
 )
 
 
-def _load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
-    layers = find_layers(weights, (LAYOUT,))
-    enlargement = sub_pixel_scale(layers[-1], channels=1)
-    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
-        module = CompactNet(enlargement, layers[0].outputs, len(layers) - 2)
-    fill(module, weights, layers)
-    return Checkpoint(module, ModelSpec("CompactNet", enlargement, "luma", "luma", "CompactNet"))
-
-
-ARCHITECTURE = Architecture("CompactNet", (LAYOUT.signature,), _load)
+ARCHITECTURE = chain("CompactNet", LAYOUT, CompactNet)

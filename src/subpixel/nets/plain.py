@@ -6,17 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from subpixel.nets.architecture import (
-    Architecture,
-    Checkpoint,
-    Layout,
-    fill,
-    find_layers,
-    numbered,
-    sub_pixel_scale,
-)
-from subpixel.nets.state_dict import Weights
-from subpixel.spec import ModelSpec
+from subpixel.nets.architecture import Layout, chain, numbered
 
 FIRST = 5
 """Kernel of the first layer: of one channel, a wide look costs next to nothing."""
@@ -75,13 +65,4 @@ LAYOUT = Layout(
 )
 
 
-def _load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
-    layers = find_layers(weights, (LAYOUT,))
-    enlargement = sub_pixel_scale(layers[-1], channels=1)
-    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
-        module = PlainNet(enlargement, layers[0].outputs, len(layers) - 2)
-    fill(module, weights, layers)
-    return Checkpoint(module, ModelSpec("PlainNet", enlargement, "luma", "luma", "PlainNet"))
-
-
-ARCHITECTURE = Architecture("PlainNet", (LAYOUT.signature,), _load)
+ARCHITECTURE = chain("PlainNet", LAYOUT, PlainNet)
