@@ -14,11 +14,11 @@ from onnx import (
     inliner,
     numpy_helper,
     shape_inference,
-    version_converter,
 )
 
 from subpixel.errors import NetworkError, one_line
 from subpixel.graph.metadata import with_precision
+from subpixel.graph.opset import at_opset
 from subpixel.graph.propagate import ONNX_DOMAINS, onnx_opset
 
 OPSET = 22
@@ -42,7 +42,8 @@ def to_bf16(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises :class:`~subpixel.errors.NetworkError` when the graph branches or loops, or can't be
     brought to that opset.
     """
-    source = _at_opset(inliner.inline_local_functions(model) if model.functions else model)
+    inlined = inliner.inline_local_functions(model) if model.functions else model
+    source = at_opset(inlined, OPSET, "bf16")
     _expect_straight(source.graph)
     narrowed = _Narrowed(_float32_tensors(source), _parameters(source))
     for node in source.graph.node:
@@ -113,18 +114,6 @@ class _Narrowed:
     def _cast(self, source: str, result: str, kind: int) -> None:
         self.nodes.append(helper.make_node("Cast", [source], [result], f"{result}/Cast", to=kind))
         self.made.add(result)
-
-
-def _at_opset(model: onnx.ModelProto) -> onnx.ModelProto:
-    if onnx_opset(model) >= OPSET:
-        return model
-    try:
-        return version_converter.convert_version(model, OPSET)
-    except Exception as error:  # onnx raises RuntimeError, and others from its C++ part
-        raise NetworkError(
-            f"the network of opset {onnx_opset(model)} can't be brought to {OPSET}, which bf16 "
-            f"needs: {one_line(error)}; export it again at {OPSET} or more"
-        ) from error
 
 
 def _expect_straight(graph: onnx.GraphProto) -> None:

@@ -1,9 +1,9 @@
 """Parts of a graph run by themselves: under ONNX Runtime, and by ONNX's own reference."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import onnx
@@ -13,17 +13,9 @@ from onnx.reference import ReferenceEvaluator
 
 from subpixel.errors import NetworkError, one_line
 from subpixel.graph.flow import Flow, Values
+from subpixel.optimisation import LEVELS, Optimisation
 
 CPU = "CPUExecutionProvider"
-
-Level = Literal["none", "basic", "extended", "all"]
-
-_LEVELS: Mapping[Level, onnxruntime.GraphOptimizationLevel] = {
-    "none": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
-    "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
-    "extended": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
-    "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
-}
 
 
 class Engine(Protocol):
@@ -34,7 +26,7 @@ class Engine(Protocol):
         ...
 
 
-def runtime_engine(provider: str = CPU, level: Level = "none") -> Engine:
+def runtime_engine(provider: str = CPU, level: Optimisation = "none") -> Engine:
     """ONNX Runtime on ``provider``, allowed to rewrite the graph as far as ``level``."""
 
     def run(model: onnx.ModelProto, feeds: Values, /) -> Values:
@@ -81,7 +73,7 @@ def evaluate(flow: Flow, engine: Engine, given: Values, ends: Sequence[str]) -> 
     return known
 
 
-def optimised(model: onnx.ModelProto, provider: str, level: Level) -> onnx.ModelProto:
+def optimised(model: onnx.ModelProto, provider: str, level: Optimisation) -> onnx.ModelProto:
     """The graph that ONNX Runtime makes of ``model``; it may hold operators of its own."""
     with tempfile.TemporaryDirectory() as folder:
         options = _options(level)
@@ -93,9 +85,9 @@ def optimised(model: onnx.ModelProto, provider: str, level: Level) -> onnx.Model
         return onnx.load(options.optimized_model_filepath)
 
 
-def _options(level: Level) -> onnxruntime.SessionOptions:
+def _options(level: Optimisation) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = _LEVELS[level]
+    options.graph_optimization_level = LEVELS[level]
     options.log_severity_level = 4  # what goes wrong is raised, once, in our words
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper, version_converter
+from onnx import numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantFormat,
@@ -19,7 +19,8 @@ from onnxruntime.quantization import (
 
 from subpixel.errors import NetworkError, one_line
 from subpixel.graph.metadata import with_precision
-from subpixel.graph.propagate import onnx_opset, picture_inputs
+from subpixel.graph.opset import at_opset
+from subpixel.graph.propagate import picture_inputs
 from subpixel.graph.wrap import OURS
 
 OPSET = 13
@@ -53,7 +54,7 @@ def to_int8(model: onnx.ModelProto, calibration: Iterable[Pixels]) -> onnx.Model
     Raises :class:`~subpixel.errors.NetworkError` when the network has no layer between its first
     and last, has several inputs, or can't be quantised.
     """
-    named = _named(_at_opset(model))
+    named = _named(at_opset(model, OPSET, "int8"))
     layers = [node.name for node in named.graph.node if _is_layer(node)]
     if len(layers) < 3:
         raise NetworkError(
@@ -96,21 +97,6 @@ def _round_filters(graph: onnx.GraphProto, in_float: Sequence[str]) -> None:
         if parameter.name in weights:
             rounded = on_grid(numpy_helper.to_array(parameter))
             parameter.CopyFrom(numpy_helper.from_array(rounded, parameter.name))
-
-
-def _at_opset(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy, brought to the least opset that says what is needed."""
-    if onnx_opset(model) >= OPSET:
-        result = onnx.ModelProto()
-        result.CopyFrom(model)  # the quantiser changes what it is given
-        return result
-    try:
-        return version_converter.convert_version(model, OPSET)
-    except Exception as error:  # onnx raises RuntimeError, and others from its C++ part
-        raise NetworkError(
-            f"the network of opset {onnx_opset(model)} can't be brought to {OPSET}, which int8 "
-            f"needs: {one_line(error)}; export it again at {OPSET} or more"
-        ) from error
 
 
 def _named(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -7,8 +7,9 @@ import onnx
 from onnx import helper
 
 from subpixel.errors import NetworkError
-from subpixel.graph.execute import Level, runtime_engine
+from subpixel.graph.execute import runtime_engine
 from subpixel.graph.flow import Array, Flow, Values
+from subpixel.optimisation import Optimisation
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,7 @@ class Excerpt:
     failure: str | None
     """How it fails, where it does."""
     provider: str
-    level: Level
+    level: Optimisation
     """How far ONNX Runtime may rewrite it."""
 
     @property
@@ -35,7 +36,7 @@ class Excerpt:
 
 
 def excerpt(
-    flow: Flow, given: Values, expected: Values, provider: str, level: Level
+    flow: Flow, given: Values, expected: Values, provider: str, level: Optimisation
 ) -> Excerpt | None:
     """The part of ``flow`` between ``given`` and ``expected``; None where nothing lies between."""
     made = {name: array for name, array in expected.items() if name not in given}
@@ -47,7 +48,7 @@ def excerpt(
 
 
 def whole(
-    model: onnx.ModelProto, picture: Array, expected: Array, provider: str, level: Level
+    model: onnx.ModelProto, picture: Array, expected: Array, provider: str, level: Optimisation
 ) -> Excerpt:
     """The network as it is."""
     (name,) = (output.name for output in model.graph.output)
@@ -67,7 +68,7 @@ def distance(found: Array, expected: Array) -> float:
 
 
 def _run(
-    model: onnx.ModelProto, inputs: Values, expected: Values, provider: str, level: Level
+    model: onnx.ModelProto, inputs: Values, expected: Values, provider: str, level: Optimisation
 ) -> Excerpt:
     try:
         found, failure = runtime_engine(provider, level)(model, inputs), None

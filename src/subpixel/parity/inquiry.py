@@ -11,7 +11,6 @@ from subpixel.errors import NetworkError
 from subpixel.graph.align import align
 from subpixel.graph.execute import (
     CPU,
-    Level,
     evaluate,
     optimised,
     reference_engine,
@@ -23,6 +22,7 @@ from subpixel.graph.propagate import onnx_opset
 from subpixel.graph.widen import precision_of, widened, with_parameters_of
 from subpixel.graph.wrap import OURS as WRAPPING
 from subpixel.nets.torch_op import TorchOp
+from subpixel.optimisation import Optimisation
 from subpixel.parity.blame import Blame
 from subpixel.parity.cases import pixels
 from subpixel.parity.compare import (
@@ -45,7 +45,7 @@ from subpixel.runtime.op import NetOp, Pixels
 from subpixel.runtime.session import Session
 from subpixel.spec import ModelSpec, Precision
 
-LEVELS: tuple[Level, ...] = ("basic", "extended", "all")
+LEVELS: tuple[Optimisation, ...] = ("basic", "extended", "all")
 
 ROUNDING: Mapping[Precision, float] = {"fp16": 2.0**-7, "bf16": 2.0**-4, "int8": 2.0**-4}
 """What a node of a precision may be off by honestly, relative to the largest of its values: 16
@@ -165,7 +165,7 @@ class Inquiry:
         return Splice(align(self._in_fp32, self._good), cpu, cpu, self._pixels)
 
     @cached_property
-    def _level(self) -> Level:
+    def _level(self) -> Optimisation:
         """The least optimisation that shows the fault."""
         model, device = _bytes(self._model), self.device
         sessions = ((level, Session(model, device=device, optimisation=level)) for level in LEVELS)
@@ -245,7 +245,7 @@ class Inquiry:
     def _whole(self, stage: Stage | None) -> Excerpt:
         return whole(self._model, self._pixels, self._expected, *self._conditions(stage))
 
-    def _conditions(self, stage: Stage | None) -> tuple[str, Level]:
+    def _conditions(self, stage: Stage | None) -> tuple[str, Optimisation]:
         """The execution provider and the optimisation with which the fault shows."""
         there = stage in ("optimiser", "execution provider")
         return (

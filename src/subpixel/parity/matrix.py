@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from subpixel.errors import NetworkError, ProviderError, UsageError
+from subpixel.optimisation import Optimisation
 from subpixel.parity.calibration import SMALL, calibration_pictures, folder_pictures
 from subpixel.parity.cases import Case, grid, pixels
 from subpixel.parity.compare import (
@@ -29,7 +30,7 @@ from subpixel.parity.properties import batch_equals_single, same_twice, tiled_eq
 from subpixel.parity.remembered import Remembered
 from subpixel.parity.side import Side, open_sides
 from subpixel.runtime.op import NetOp, Pixels
-from subpixel.runtime.session import DEVICES, Optimisation, Session, available_devices
+from subpixel.runtime.session import DEVICES, Session, available_devices
 from subpixel.spec import ModelSpec, Precision
 
 Verdict = Literal["passed", "failed", "not available"]

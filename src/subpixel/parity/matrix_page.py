@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from subpixel.media.image_file import encode_picture
 from subpixel.media.picture import Picture
+from subpixel.optimisation import Optimisation
 from subpixel.parity.matrix import (
     Cell,
     CellResult,
@@ -23,7 +24,6 @@ from subpixel.parity.matrix import (
     TaskScore,
     Verdict,
 )
-from subpixel.runtime.session import Optimisation
 from subpixel.spec import Precision
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import onnxruntime
 
 from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
+from subpixel.optimisation import LEVELS, Optimisation
 from subpixel.runtime.op import Pixels
 
 
@@ -44,16 +44,6 @@ DEVICES: Mapping[str, Device] = {
         "WebGpuExecutionProvider",
         "pip uninstall onnxruntime && pip install onnxruntime-webgpu",
     ),
-}
-
-Optimisation = Literal["none", "basic", "extended", "all"]
-"""How far ONNX Runtime may rewrite the graph; its own default is all."""
-
-_LEVELS: Mapping[Optimisation, onnxruntime.GraphOptimizationLevel] = {
-    "none": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
-    "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
-    "extended": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
-    "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
 }
 
 AUTOMATIC = ("cuda", "cpu")
@@ -127,7 +117,7 @@ def _options(threads: int | None, optimisation: Optimisation) -> onnxruntime.Ses
         raise UsageError(f"threads is {threads}; it must be at least 1")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
-    options.graph_optimization_level = _LEVELS[optimisation]
+    options.graph_optimization_level = LEVELS[optimisation]
     options.log_severity_level = 4  # what goes wrong is raised, once, in our words
     return options
 
