@@ -34,7 +34,7 @@ from subpixel.upscaler import Upscaler
 from subpixel.zoo.manifest import bundled
 
 mpl.use("svg")
-from matplotlib import pyplot as plt  # noqa: E402 - the backend is chosen first
+from matplotlib import pyplot as plt
 
 Rgb = NDArray[np.uint8]
 BENCHMARKS = ("Set5", "Set14", "BSD100")

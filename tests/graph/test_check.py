@@ -154,6 +154,13 @@ def test_parameters_that_are_no_numbers(value: float) -> None:
     assert checked(model) == {"parameters finite": "hold NaN or infinity: c0"}
 
 
+@pytest.mark.parametrize(("value", "sound"), [(-np.inf, True), (np.nan, False)])
+def test_what_a_mask_is_filled_with_may_be_infinite(value: float, sound: bool) -> None:
+    model = nearest(2)
+    model.graph.initializer.append(numpy_helper.from_array(np.float32(value), "fill"))
+    assert ("parameters finite" in checked(model)) is not sound
+
+
 def test_parameters_in_another_file() -> None:
     model = nearest(2)
     parameter = model.graph.initializer[0]
