@@ -2,7 +2,7 @@
 
     python scripts/bundle.py --data FOLDER
 
-FOLDER holds the benchmark sets Set5 and Set14 (each with GT/, x2/, x3/, x4/). Every network is
+FOLDER holds the benchmark sets Set5, Set14 (GT/, x2/, x3/, x4/) and BSD100 (GT/). Every network is
 exported, checked, proven equal to PyTorch, and measured as its users will run it: the ONNX file,
 8-bit RGB in and out.
 """
@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import onnx
+from safetensors import safe_open
 
 from subpixel.graph.cost import multiply_adds_per_pixel, parameters
 from subpixel.measure.evaluate import evaluate
@@ -23,10 +24,9 @@ from subpixel.upscaler import Upscaler
 from subpixel.zoo.manifest import FOLDER as ZOO
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
-BENCHMARKS = ("Set5", "Set14")
+BENCHMARKS = ("Set5", "Set14", "BSD100")
 LICENCE = "Apache-2.0"
 TRAINING_DATA = "40 photographs, CC0-1.0, CC-BY-4.0 and CC-BY-SA: credits in docs/models.md"
-STEPS = {"compact-x2": 8_400, "compact-x3": 48_638, "compact-x4": 8_400}
 
 HEAD = """\
 # The bundled networks. Written by scripts/bundle.py; figures are Y-PSNR in dB by the protocol of
@@ -53,10 +53,12 @@ def bundle(checkpoint: Path, data: Path) -> str:
     report = release(loaded.module, file, spec=spec, overwrite=True)
     if not report:
         sys.exit(f"{checkpoint}: failed its checks: {report}")
-    return row(file, name, spec.scale, data)
+    with safe_open(checkpoint, "numpy") as weights:
+        steps = int(weights.metadata()["steps"])
+    return row(file, name, spec.scale, steps, data)
 
 
-def row(file: Path, name: str, scale: int, data: Path) -> str:
+def row(file: Path, name: str, scale: int, steps: int, data: Path) -> str:
     model, upscaler = onnx.load(file), Upscaler(file)
     results = {s: evaluate(upscaler, data / s, scale) for s in BENCHMARKS}
     psnr = ", ".join(f"{s} = {found.network.psnr:.2f}" for s, found in results.items())
@@ -69,7 +71,7 @@ file = "{file.name}"
 sha256 = "{hashlib.sha256(file.read_bytes()).hexdigest()}"
 licence = "{LICENCE}"
 training_data = "{TRAINING_DATA}"
-steps = {STEPS[file.stem]}
+steps = {steps}
 parameters = {parameters(model)}
 multiply_adds = {round(multiply_adds_per_pixel(model) or 0)}
 psnr = {{ {psnr} }}

@@ -63,7 +63,8 @@ def run(order: Run, report: Callable[[Progress], None], *, overwrite: bool = Fal
         report=record.kept(pairs[1][0].low, report),
     )
     checkpoint = order.out.with_suffix(".safetensors")
-    write_bytes(checkpoint, safetensors.torch.save(net.state_dict()), overwrite=True)
+    facts = {"steps": str(order.preset.steps + order.preset.finetune)}
+    write_bytes(checkpoint, safetensors.torch.save(net.state_dict(), facts), overwrite=True)
     released = release(checkpoint, order.out, overwrite=overwrite)
     outcome = Outcome(released, _evaluated(order, released, record) if released else None)
     state.unlink()
