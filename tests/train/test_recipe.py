@@ -1,63 +1,77 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors import safe_open
 
 from subpixel.errors import CheckpointError
 from subpixel.graph.metadata import load_model, read_spec
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.train.loop import Progress
 from subpixel.train.presets import PRESETS
-from subpixel.train.recipe import Run, run
+from subpixel.train.recipe import Outcome, Run, run
 
 
-@pytest.fixture
-def order(tmp_path: Path) -> Run:
-    folder = tmp_path / "photographs"
-    folder.mkdir()
+@dataclass(frozen=True, eq=False)
+class Done:
+    """A run that went to its end."""
+
+    order: Run
+    outcome: Outcome
+    seen: list[Progress]
+
+
+@pytest.fixture(scope="module")
+def order(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("photographs")
     for index in range(3):
         noise = np.random.default_rng(index).integers(0, 256, (70, 90, 3), dtype=np.uint8)
         Image.fromarray(noise).save(folder / f"{index}.png")
-    return Run(PRESETS["smoke"], 2, folder, tmp_path / "out" / "net.onnx")
+    return Run(PRESETS["smoke"], 2, folder, tmp_path_factory.mktemp("run") / "out" / "net.onnx")
 
 
-def test_photographs_become_a_proven_network(order: Run) -> None:
-    outcome = run(order, lambda progress: None)
-    assert outcome
-    spec = read_spec(load_model(order.out))
-    assert spec == outcome.released.spec
-    assert (spec.scale, spec.interface, spec.architecture) == (2, "rgb", "CompactNet")
-    made = {p.name for p in order.out.parent.iterdir()}
-    assert made == {"net.onnx", "net.safetensors", "net.csv", "net.sample.png", "net.md"}
-    assert outcome.evaluation is not None
-    assert len(outcome.evaluation.scores) == 1, "of three pictures one is held out"
-
-
-def test_a_run_leaves_its_record(order: Run) -> None:
+@pytest.fixture(scope="module")
+def done(order: Run) -> Done:
     seen: list[Progress] = []
-    outcome = run(order, seen.append)
-    assert outcome.evaluation is not None
-    rows = order.out.with_suffix(".csv").read_text().splitlines()
+    return Done(order, run(order, seen.append), seen)
+
+
+def test_photographs_become_a_proven_network(done: Done) -> None:
+    assert done.outcome
+    spec = read_spec(load_model(done.order.out))
+    assert spec == done.outcome.released.spec
+    assert (spec.scale, spec.interface, spec.architecture) == (2, "rgb", "CompactNet")
+    made = {p.name for p in done.order.out.parent.iterdir()}
+    assert {"net.onnx", "net.safetensors", "net.csv", "net.sample.png", "net.md"} <= made
+    assert "net.state" not in made
+    with safe_open(done.order.out.with_suffix(".safetensors"), "pt") as weights:
+        assert weights.metadata() == {"steps": "25"}
+
+
+def test_a_run_leaves_its_record(done: Done) -> None:
+    evaluation = done.outcome.evaluation
+    assert evaluation is not None
+    assert len(evaluation.scores) == 1, "of three pictures one is held out"
+    rows = done.order.out.with_suffix(".csv").read_text().splitlines()
     assert rows[0] == "step,loss,held_out_psnr"
     assert [float(row.split(",")[2]) for row in rows[1:]] == [
-        pytest.approx(progress.psnr, abs=1e-4) for progress in seen
+        pytest.approx(progress.psnr, abs=1e-4) for progress in done.seen
     ]
-    card = order.out.with_suffix(".md").read_text("utf-8")
-    assert f"{outcome.evaluation.network.psnr:.2f}" in card
+    card = done.order.out.with_suffix(".md").read_text("utf-8")
+    assert f"{evaluation.network.psnr:.2f}" in card
     assert "25 steps on 2 pictures" in card
-    with Image.open(order.out.with_suffix(".sample.png")) as sample:
+    with Image.open(done.order.out.with_suffix(".sample.png")) as sample:
         assert sample.width > 900
 
 
-def test_the_weights_can_be_trained_on_at_another_scale(order: Run) -> None:
-    run(order, lambda progress: None)
+def test_the_weights_can_be_trained_on_at_another_scale(done: Done) -> None:
     second = replace(
-        order,
+        done.order,
         scale=3,
-        out=order.out.with_stem("net3"),
-        warm_start=order.out.with_suffix(".safetensors"),
+        out=done.order.out.with_stem("net3"),
+        warm_start=done.order.out.with_suffix(".safetensors"),
     )
     assert run(second, lambda progress: None).released.spec.scale == 3
     assert load_checkpoint(second.out.with_suffix(".safetensors")).spec.scale == 3
@@ -67,3 +81,10 @@ def test_a_warm_start_from_another_architecture_is_refused(order: Run, shared_da
     (reference,) = (shared_data / "seed").glob("superres*.pth")
     with pytest.raises(CheckpointError, match="no layer to lend to a CompactNet"):
         run(replace(order, warm_start=reference), lambda progress: None)
+
+
+def test_a_plain_network_is_trained_wide_and_exported_narrow(order: Run) -> None:
+    preset = replace(order.preset, network="plain")
+    outcome = run(replace(order, preset=preset, out=order.out.with_stem("plain")), lambda _: None)
+    assert outcome.released.spec.architecture == "PlainNet"
+    assert outcome.released.spec.halo == 4
