@@ -19,6 +19,13 @@ from subpixel.graph.tensors import Known, Pixels, Plain, Size, Tensor, Unknown, 
 ONNX_DOMAINS = ("", "ai.onnx")
 
 
+VALUE_BY_VALUE = frozenset({"GatherElements", "GatherND", "ScatterElements", "ScatterND"})
+"""Operators that ONNX's reference goes through in Python, value by value."""
+
+FEW = 1 << 14
+"""So many values take it less than a second."""
+
+
 def propagate(model: onnx.ModelProto) -> dict[str, Tensor]:
     """What is known of every tensor of ``model``, by name.
 
@@ -113,6 +120,8 @@ def _computed(
         for name, tensor in zip(node.input, inputs, strict=True)
         if isinstance(tensor, Known)
     }
+    if node.op_type in VALUE_BY_VALUE and max(array.size for array in feeds.values()) > FEW:
+        raise NotLocalError("its constants are too large to be computed one by one")
     try:
         results = ReferenceEvaluator(node, opsets={"": opset}).run(None, feeds)
     except Exception as error:  # it raises of every kind, for every operator in its own way

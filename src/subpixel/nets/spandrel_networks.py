@@ -123,11 +123,17 @@ def _spec(name: str, descriptor: "ImageModelDescriptor[nn.Module]") -> ModelSpec
         architecture=name,
         purpose=PURPOSES[descriptor.purpose],
         size_multiple=side or sizes.multiple_of,
-        size_minimum=max(sizes.minimum, 1),
+        size_minimum=max(sizes.minimum, _least_side(name, descriptor.model)),
         size_maximum=SIZE_MAXIMA.get(name),
         square=sizes.square or side is not None,
         fixed_size=(side, side) if side else None,
     )
+
+
+def _least_side(name: str, net: Any) -> int:  # noqa: ANN401 - a network and its settings
+    """GRL reflects a picture up to a multiple; where that fails it does otherwise, and a graph,
+    which can't try, would not."""
+    return net.pad_size // 2 + 1 if name == "GRL" else 1
 
 
 def _with_noise_level(net: nn.Module, pictures: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from fractions import Fraction
 from functools import partial
 from random import Random
 from types import ModuleType
@@ -19,6 +20,9 @@ from torch import SymFloat, SymInt, Tensor, nn
 TRIALS = 8
 """Random sizes at which two expressions of them are compared."""
 
+LEAST_PART = 64
+"""One in so many pixels of a side is the least that a network is taken to work on."""
+
 
 @contextmanager
 def symbolic_int(module: nn.Module) -> Iterator[None]:
@@ -26,26 +30,47 @@ def symbolic_int(module: nn.Module) -> Iterator[None]:
 
     There it turns the example's size into a number, without a word
     (https://github.com/pytorch/pytorch/issues/138853). In the Python files that the network's
-    classes come from, ``int`` is shadowed for the time being. A quotient that comes to one of the
-    input's sizes, whatever they are, is that size: so window networks count the pictures of a
-    batch.
+    classes come from, ``int`` is shadowed for the time being. A quotient or root that comes to one
+    of the input's sizes, or the same part of it whatever it is, is that part: so window networks
+    count the pictures of a batch, and Uformer finds the sides of a square of which it knows the
+    area.
     """
     sizes: list[SymInt] = []
     hook = module.register_forward_pre_hook(partial(_note_sizes, sizes))
     files = _own_files(module)
+    with_math = [file for file in files if vars(file).get("math") is math]
     for file in files:
         vars(file)["int"] = _SymbolicInt("int", (int,), {"sizes": sizes})
+    for file in with_math:
+        vars(file)["math"] = _SymbolicMath("math")
     try:
         yield
     finally:
         hook.remove()
         for file in files:
             del vars(file)["int"]
+        for file in with_math:
+            vars(file)["math"] = math
+
+
+class _SymbolicMath(ModuleType):
+    """Stands for ``math``, whose square root, too, turns a size into a number."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the module has
+        return getattr(math, name)
+
+    def sqrt(self, value: Any) -> Any:  # noqa: ANN401 - a number, or one to be
+        symbolic = isinstance(value, SymInt | SymFloat)
+        return torch.sym_sqrt(value) if symbolic else math.sqrt(value)
 
 
 def _note_sizes(sizes: list[SymInt], _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """A square example stands for a network of squares: its sides are the same from then on."""
     shape: tuple[object, ...] = tuple(inputs[0].shape)
     sizes[:] = [size for size in shape if isinstance(size, SymInt)]
+    match shape[2:]:
+        case [SymInt() as rows, SymInt() as columns] if rows.node.hint == columns.node.hint:
+            torch._check(rows == columns)
 
 
 class _SymbolicInt(type):
@@ -58,7 +83,8 @@ class _SymbolicInt(type):
             case [SymInt() as size]:
                 return size
             case [SymFloat() as quotient]:
-                same = (size for size in cls.sizes if _equal(quotient, size))
+                found = ((size, _share(quotient, size)) for size in cls.sizes)
+                same = (size * part.numerator // part.denominator for size, part in found if part)
                 return next(same, None) or math.trunc(quotient)
         return int(*arguments)
 
@@ -66,17 +92,21 @@ class _SymbolicInt(type):
         return isinstance(value, int)
 
 
-def _equal(quotient: SymFloat, size: SymInt) -> bool:
-    """Whether the two are equal at every one of several random sizes."""
-    found, wanted = quotient.node.expr, size.node.expr
-    symbols = sorted(found.free_symbols | wanted.free_symbols, key=str)
+def _share(quotient: SymFloat, size: SymInt) -> Fraction | None:
+    """What part of ``size`` the quotient is, the same part at every one of several random sizes."""
+    found, whole = quotient.node.expr, size.node.expr
+    symbols = sorted(found.free_symbols | whole.free_symbols, key=str)
     random = Random(0)
+    parts = set()
     for _ in range(TRIALS):
         values = {symbol: random.randint(2, 999) for symbol in symbols}
-        difference = (found - wanted).xreplace(values).doit()
-        if not difference.is_number or abs(float(difference)) > 1e-6:
-            return False
-    return True
+        part = found.xreplace(values).doit() / whole.xreplace(values)
+        if not part.is_number:
+            return None
+        parts.add(Fraction(float(part)).limit_denominator(LEAST_PART))
+        if abs(float(part) - float(max(parts))) > 1e-9:
+            return None
+    return parts.pop() if len(parts) == 1 else None
 
 
 def _own_files(module: nn.Module) -> list[ModuleType]:
