@@ -70,7 +70,7 @@ def _note_sizes(sizes: list[SymInt], _: nn.Module, inputs: tuple[Tensor, ...]) -
     sizes[:] = [size for size in shape if isinstance(size, SymInt)]
     match shape[2:]:
         case [SymInt() as rows, SymInt() as columns] if rows.node.hint == columns.node.hint:
-            torch._check(rows == columns)
+            torch._check(rows == columns)  # type: ignore[no-untyped-call]
 
 
 class _SymbolicInt(type):
