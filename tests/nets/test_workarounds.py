@@ -1,5 +1,8 @@
 """Each workaround does its work, and its test tells when it is no longer needed."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,7 @@ from subpixel.errors import ExportError, NetworkError
 from subpixel.nets.attempt import Attempt
 from subpixel.nets.export import export_attempt
 from subpixel.nets.exporters import AXES
+from subpixel.nets.padding import Padded
 from subpixel.nets.torch_op import TorchOp
 from subpixel.nets.workarounds import exportable, symbolic_int
 from subpixel.runtime.session import Session
@@ -68,6 +72,25 @@ def test_whole_numbers_made_of_sizes_stay_open(module: nn.Module) -> None:
     assert not all(agree(module, Attempt("dynamo", (1, 51, 67))))
 
 
+class Squares(nn.Module):
+    """Forgets the sides, halves them, and takes the root of the area, as Uformer does."""
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        tokens = nn.functional.avg_pool2d(rgb, 2).flatten(2)
+        side = int(math.sqrt(tokens.shape[2]))
+        half = tokens.unflatten(2, (side, side))
+        return nn.functional.interpolate(half, scale_factor=2.0)
+
+
+def test_the_sides_of_a_square_stay_open() -> None:
+    attempt = Attempt("dynamo", (2, 24, 24), 8, symbolic=True)
+    spec = replace(SPEC, square=True, size_multiple=8)
+    exported = export_attempt(Squares(), spec, attempt, 18)
+    session = Session(exported.model.SerializeToString())
+    reference = TorchOp(Padded(Squares(), exported.spec))
+    assert all(_agrees(reference, session, (2, 3, *size)) for size in SIZES)
+
+
 def test_int_is_given_back() -> None:
     with symbolic_int(Ceiling()):
         shadow = globals()["int"]
@@ -77,6 +100,7 @@ def test_int_is_given_back() -> None:
         assert not isinstance(2.0, shadow)
         assert isinstance(2, shadow | str)
     assert "int" not in globals()
+    assert type(math).__name__ == "module"
 
 
 class Power(nn.Module):

@@ -72,7 +72,8 @@ def run_exporter(
     :func:`subpixel.nets.workarounds.symbolic_int`). Nodes are named after their modules
     (:mod:`subpixel.graph.module_path`). Raises whatever the exporter's passes happen to raise.
     """
-    with _hushed(), symbolic_int(module) if symbolic else contextlib.nullcontext():
+    multiple = max(free.values(), default=1)
+    with _hushed(), symbolic_int(module, multiple) if symbolic else contextlib.nullcontext():
         if exporter == "dynamo":
             return _dynamo(module, example, opset, free)
         return _torchscript(module, example, opset, free, scripted=exporter == "script")

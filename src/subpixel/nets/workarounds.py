@@ -25,7 +25,7 @@ LEAST_PART = 64
 
 
 @contextmanager
-def symbolic_int(module: nn.Module) -> Iterator[None]:
+def symbolic_int(module: nn.Module, multiple: int = 1) -> Iterator[None]:
     """Keep ``int(size)`` in the network's own code symbolic while ``torch.export`` looks at it.
 
     There it turns the example's size into a number, without a word
@@ -33,14 +33,14 @@ def symbolic_int(module: nn.Module) -> Iterator[None]:
     classes come from, ``int`` is shadowed for the time being. A quotient or root that comes to one
     of the input's sizes, or the same part of it whatever it is, is that part: so window networks
     count the pictures of a batch, and Uformer finds the sides of a square of which it knows the
-    area.
+    area. ``multiple`` is what the height and the width are multiples of.
     """
     sizes: list[SymInt] = []
     hook = module.register_forward_pre_hook(partial(_note_sizes, sizes))
     files = _own_files(module)
     with_math = [file for file in files if vars(file).get("math") is math]
     for file in files:
-        vars(file)["int"] = _SymbolicInt("int", (int,), {"sizes": sizes})
+        vars(file)["int"] = _SymbolicInt("int", (int,), {"sizes": sizes, "step": multiple})
     for file in with_math:
         vars(file)["math"] = _SymbolicMath("math")
     try:
@@ -77,13 +77,14 @@ class _SymbolicInt(type):
     """The class of a class that stands for ``int``, also in annotations and ``isinstance``."""
 
     sizes: list[SymInt]
+    step: int
 
     def __call__(cls, *arguments: Any) -> Any:  # noqa: ANN401 - as the builtin
         match arguments:
             case [SymInt() as size]:
                 return size
             case [SymFloat() as quotient]:
-                found = ((size, _share(quotient, size)) for size in cls.sizes)
+                found = ((size, _share(quotient, size, cls.step)) for size in cls.sizes)
                 same = (size * part.numerator // part.denominator for size, part in found if part)
                 return next(same, None) or math.trunc(quotient)
         return int(*arguments)
@@ -92,14 +93,15 @@ class _SymbolicInt(type):
         return isinstance(value, int)
 
 
-def _share(quotient: SymFloat, size: SymInt) -> Fraction | None:
-    """What part of ``size`` the quotient is, the same part at every one of several random sizes."""
+def _share(quotient: SymFloat, size: SymInt, multiple: int) -> Fraction | None:
+    """What part of ``size`` the quotient is, the same at every one of several random sizes, all
+    of ``multiple``."""
     found, whole = quotient.node.expr, size.node.expr
     symbols = sorted(found.free_symbols | whole.free_symbols, key=str)
     random = Random(0)
     parts = set()
     for _ in range(TRIALS):
-        values = {symbol: random.randint(2, 999) for symbol in symbols}
+        values = {symbol: multiple * random.randint(2, 999) for symbol in symbols}
         part = found.xreplace(values).doit() / whole.xreplace(values)
         if not part.is_number:
             return None
