@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import zlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -221,8 +222,12 @@ def test_a_strangers_luma_network_is_used_as_it_is(photo: Path) -> None:
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     file = tmp_path / "large.png"
     Image.fromarray(np.zeros((2000, 3000, 3), np.uint8)).save(file)
-    command = [sys.executable, "-m", "subpixel", "upscale", str(file), "-o", "out", "--tile", "24"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-m", "subpixel", "upscale", str(file), "-o", "out", "--tile", "32"]
+    # a shell without job control makes what it runs in the background deaf to Ctrl-C
+    hearing = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=hearing
+    ) as process:
         time.sleep(2.0)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
