@@ -30,6 +30,8 @@ PRESETS = {
     "fast": Preset("plain", steps=60_000, finetune=6_000, channels=16, depth=4, rate=1e-3),
     "espcn": Preset("reference", steps=30_000, finetune=3_000, rate=1e-3),
     "compact": Preset("compact", steps=50_000, finetune=2_500, channels=16, depth=9),
-    "balanced": Preset("plain", steps=60_000, finetune=6_000, channels=32, depth=11, rate=1e-3),
+    "balanced": Preset(
+        "plain", steps=33_000, finetune=3_000, channels=32, depth=11, batch=16, crop=48, rate=1e-3
+    ),
     "smoke": Preset("compact", steps=20, finetune=5, channels=8, depth=1, batch=4, crop=16),
 }
