@@ -27,7 +27,7 @@ from PIL import Image
 from subpixel.graph.cost import multiply_adds_per_pixel
 from subpixel.graph.metadata import load_model
 from subpixel.measure.environment import installed_version, processor_name
-from subpixel.measure.evaluate import evaluate
+from subpixel.measure.evaluate import benchmark, evaluate
 from subpixel.network import Network
 from subpixel.parity.side import open_side
 from subpixel.upscaler import Upscaler
@@ -107,7 +107,7 @@ def _cost(file: Path) -> float | None:
 def _row(
     name: str, upscale: Callable[[Rgb], Rgb], cost: float | None, scale: int, data: Path
 ) -> Row:
-    psnr = {s: evaluate(upscale, data / s, scale).network.psnr for s in BENCHMARKS}
+    psnr = {s: evaluate(upscale, benchmark(data / s, scale)).network.psnr for s in BENCHMARKS}
     return Row(name, upscale, cost, psnr, [])
 
 

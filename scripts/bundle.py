@@ -17,7 +17,7 @@ import onnx
 from safetensors import safe_open
 
 from subpixel.graph.cost import multiply_adds_per_pixel, parameters
-from subpixel.measure.evaluate import evaluate
+from subpixel.measure.evaluate import benchmark, evaluate
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.parity.release import release
 from subpixel.upscaler import Upscaler
@@ -60,7 +60,7 @@ def bundle(checkpoint: Path, data: Path) -> str:
 
 def row(file: Path, name: str, scale: int, steps: int, data: Path) -> str:
     model, upscaler = onnx.load(file), Upscaler(file)
-    results = {s: evaluate(upscaler, data / s, scale) for s in BENCHMARKS}
+    results = {s: evaluate(upscaler, benchmark(data / s, scale)) for s in BENCHMARKS}
     psnr = ", ".join(f"{s} = {found.network.psnr:.2f}" for s, found in results.items())
     bicubic = ", ".join(f"{s} = {found.bicubic.psnr:.2f}" for s, found in results.items())
     return f"""\

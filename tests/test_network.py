@@ -83,7 +83,7 @@ def test_names_and_scales_that_are_not_there() -> None:
     with pytest.raises(UsageError, match="neither a bundled network"):
         open_network("no-such-network")
     with pytest.raises(UsageError, match="it has 2, 3, 4"):
-        open_network("compact", scale=5)
+        open_network("fast", scale=5)
 
 
 @pytest.mark.parametrize("content", [b"", b"no network", b"\x08\x08\x12"])

@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reader")
     photo = REPOSITORY / "src" / "subpixel" / "parity" / "photo.jpg"
     shutil.copy(photo, folder / "photo.jpg")
-    shutil.copy(REPOSITORY / "weights" / "compact-x3.safetensors", folder / "network.safetensors")
+    shutil.copy(REPOSITORY / "weights" / "fast-x3.safetensors", folder / "network.safetensors")
     (folder / "holiday" / "beach").mkdir(parents=True)
     shutil.copy(photo, folder / "holiday" / "beach" / "sea.jpg")
     (folder / "photographs").mkdir()

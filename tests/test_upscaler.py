@@ -14,7 +14,7 @@ from subpixel.media.picture import Metadata, Picture
 
 
 @pytest.fixture(scope="module")
-def compact() -> Upscaler:
+def fast() -> Upscaler:
     return Upscaler(scale=3, device="cpu")
 
 
@@ -34,25 +34,25 @@ def test_tiled_equals_whole_through_the_real_session(height: int, width: int, ti
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("shape", [(9, 8), (9, 8, 1), (9, 8, 2), (9, 8, 3), (9, 8, 4)])
 def test_an_array_comes_back_as_the_same_kind(
-    compact: Upscaler, dtype: type, shape: tuple[int, ...]
+    fast: Upscaler, dtype: type, shape: tuple[int, ...]
 ) -> None:
     image = np.ones(shape, dtype)
-    result = compact(image)
+    result = fast(image)
     assert result.dtype == dtype
     assert result.shape == (27, 24, *shape[2:])
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
-def test_a_pillow_image_comes_back_as_one(compact: Upscaler, mode: str) -> None:
-    result = compact(Image.new(mode, (8, 9)))
+def test_a_pillow_image_comes_back_as_one(fast: Upscaler, mode: str) -> None:
+    result = fast(Image.new(mode, (8, 9)))
     assert isinstance(result, Image.Image)
     assert (result.mode, result.size) == (mode, (24, 27))
 
 
-def test_depths_agree(compact: Upscaler, noise: np.ndarray) -> None:
-    eight = compact(noise)
-    sixteen = compact(noise.astype(np.uint16) * 257)
-    floating = compact(noise.astype(np.float32) / 255)
+def test_depths_agree(fast: Upscaler, noise: np.ndarray) -> None:
+    eight = fast(noise)
+    sixteen = fast(noise.astype(np.uint16) * 257)
+    floating = fast(noise.astype(np.float32) / 255)
     assert np.abs(sixteen / 257 - eight).max() <= 0.51
     np.testing.assert_allclose(floating, sixteen / 65535, atol=1e-5)
 
@@ -68,10 +68,10 @@ def test_flat_colours_stay_themselves(scale: int) -> None:
         assert np.abs(inner.astype(int) - colour).max() <= 1
 
 
-def test_a_picture_keeps_everything_but_its_size(compact: Upscaler) -> None:
+def test_a_picture_keeps_everything_but_its_size(fast: Upscaler) -> None:
     metadata = Metadata(icc=b"profile", orientation=6, resolution=(3.0, 3.0), delays_ms=(10, 20))
     frames = np.zeros((2, 5, 4, 4), np.uint16)
-    larger = compact.picture(Picture(frames, metadata, bit_depth=12))
+    larger = fast.picture(Picture(frames, metadata, bit_depth=12))
     assert larger.frames.shape == (2, 15, 12, 4)
     assert (larger.metadata, larger.bit_depth) == (metadata, 12)
 

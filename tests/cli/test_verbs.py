@@ -12,19 +12,19 @@ import torch
 from PIL import Image
 
 from subpixel.cli.main import VERBS, run
-from subpixel.nets.compact import CompactNet
 from subpixel.nets.exporters import DEFAULT_OPSET
+from subpixel.nets.plain import PlainNet
 from subpixel.runtime.session import DEVICES
 from subpixel.zoo.manifest import bundled, find
 
-COMPACT = Path(__file__).resolve().parents[2] / "weights" / "compact-x3.safetensors"
+FAST = Path(__file__).resolve().parents[2] / "weights" / "fast-x3.safetensors"
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("net") / "net.safetensors"
     torch.manual_seed(0)
-    safetensors.torch.save_file(CompactNet(2, channels=4, depth=1).state_dict(), file)
+    safetensors.torch.save_file(PlainNet(2, channels=4, depth=1).state_dict(), file)
     return file
 
 
@@ -66,7 +66,7 @@ def test_verify_fails_on_another_network(
 ) -> None:
     other = tmp_path / "other.safetensors"
     torch.manual_seed(1)
-    safetensors.torch.save_file(CompactNet(2, channels=4, depth=1).state_dict(), other)
+    safetensors.torch.save_file(PlainNet(2, channels=4, depth=1).state_dict(), other)
     out = tmp_path / "net.onnx"
     assert run(["export", str(checkpoint), "-o", str(out)]) == 0
     assert run(["verify", str(out), "--against", str(other)]) == 1
@@ -83,7 +83,7 @@ def test_export_refuses_what_no_exporter_writes(
 
 
 def test_info_of_a_bundled_network(capsys: pytest.CaptureFixture[str]) -> None:
-    row = find("compact", 3)
+    row = find("fast", 3)
     assert run(["info", str(row.path), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["facts"] == "written in the file"
@@ -100,7 +100,7 @@ def test_models_lists_what_is_bundled(capsys: pytest.CaptureFixture[str]) -> Non
     ]
     assert all(Path(row["path"]).is_file() for row in listed)
     assert run(["models"]) == 0
-    assert "compact" in capsys.readouterr().out
+    assert "fast" in capsys.readouterr().out
 
 
 def test_doctor_runs_a_network_on_the_processor(capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,7 +146,7 @@ def test_a_checkpoint_is_measured_as_its_file_is(
 ) -> None:
     """The bundled network under ONNX Runtime, and its weights under PyTorch: the same pictures."""
     results = []
-    for model, out in (("compact", "onnx"), (str(COMPACT), "torch")):
+    for model, out in (("fast", "onnx"), (str(FAST), "torch")):
         command = ["evaluate", "--model", model, "--data", str(truth), "--json", "--pictures"]
         assert run([*command, str(tmp_path / out)]) == 0
         results.append(json.loads(capsys.readouterr().out)["network"])
@@ -159,7 +159,7 @@ def test_a_checkpoint_is_measured_as_its_file_is(
 def test_evaluate_of_another_scale_is_refused(
     truth: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["--model", str(COMPACT), "--data", str(truth), "--scale", "2"]
+    arguments = ["--model", str(FAST), "--data", str(truth), "--scale", "2"]
     assert run(["evaluate", *arguments]) == 1
     assert "enlarges by 3, not by 2" in capsys.readouterr().err
 

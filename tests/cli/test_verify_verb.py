@@ -10,8 +10,8 @@ from PIL import Image
 
 from subpixel.cli.main import run
 from subpixel.graph.metadata import with_spec
-from subpixel.nets.compact import CompactNet
 from subpixel.nets.export import export_module
+from subpixel.nets.plain import PlainNet
 from subpixel.spec import ModelSpec
 
 FP32 = ["--matrix", "--precision", "fp32"]
@@ -27,7 +27,7 @@ def verb(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """``verify NETWORK --against CHECKPOINT``."""
     folder = tmp_path_factory.mktemp("networks")
     torch.manual_seed(0)
-    net, spec = CompactNet(2, channels=4, depth=1).eval(), ModelSpec("s", 2, "luma", "luma")
+    net, spec = PlainNet(2, channels=4, depth=1).eval(), ModelSpec("s", 2, "luma", "luma")
     torch.save(net.state_dict(), folder / "net.pth")
     model = export_module(net, spec, exporter="trace").model
     onnx.save(with_spec(model, spec), folder / "net.onnx")

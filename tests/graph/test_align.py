@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from subpixel.graph.align import Alignment, align
 from subpixel.graph.flow import flow
-from subpixel.nets.compact import CompactNet
 from subpixel.nets.export import export_module
+from subpixel.nets.plain import PlainNet
 from subpixel.spec import Exporter, ModelSpec
 
 SPEC = ModelSpec("small", 2, "luma", "luma")
@@ -34,11 +34,11 @@ def exported(module: nn.Module, exporter: Exporter) -> onnx.ModelProto:
     return export_module(module.eval(), SPEC, exporter=exporter).model
 
 
-@pytest.fixture(scope="module", params=["CompactNet", "Branches"])
+@pytest.fixture(scope="module", params=["PlainNet", "Branches"])
 def both(request: pytest.FixtureRequest) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """One network as the two exporters write it."""
     torch.manual_seed(0)
-    module = CompactNet(2, channels=4, depth=3) if request.param == "CompactNet" else Branches()
+    module = PlainNet(2, channels=4, depth=3) if request.param == "PlainNet" else Branches()
     return exported(module, "trace"), exported(module, "dynamo")
 
 
@@ -70,7 +70,7 @@ def test_two_exporters_of_one_network(both: tuple[onnx.ModelProto, onnx.ModelPro
 
 def test_what_changed_is_told() -> None:
     torch.manual_seed(0)
-    good = exported(CompactNet(2, channels=4, depth=2), "trace")
+    good = exported(PlainNet(2, channels=4, depth=2), "trace")
     bad = onnx.ModelProto()
     bad.CopyFrom(good)
     by_name = {node.name: node for node in bad.graph.node}
@@ -93,7 +93,7 @@ def test_what_changed_is_told() -> None:
 
 def test_what_is_inserted_stays_alone() -> None:
     torch.manual_seed(0)
-    good = exported(CompactNet(2, channels=4, depth=1), "trace")
+    good = exported(PlainNet(2, channels=4, depth=1), "trace")
     bad = onnx.ModelProto()
     bad.CopyFrom(good)
     at = next(i for i, node in enumerate(bad.graph.node) if node.name == "/tail/Conv")

@@ -14,7 +14,7 @@ from subpixel.graph.bfloat import to_bf16
 from subpixel.graph.metadata import read_spec, with_spec
 from subpixel.graph.receptive import halo
 from subpixel.graph.wrap import rgb_from_luma
-from subpixel.nets.compact import CompactNet
+from subpixel.nets.plain import PlainNet
 from subpixel.spec import ModelSpec
 
 
@@ -26,7 +26,7 @@ def evaluated(model: onnx.ModelProto, pixels: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("opset", [9, 11, 18])
 def test_as_near_to_float32_as_pytorchs_bfloat16(opset: int) -> None:
     torch.manual_seed(0)
-    net = CompactNet(2, channels=4, depth=2).eval()
+    net = PlainNet(2, channels=4, depth=2).eval()
     narrow = to_bf16(traced(net, opset, torch.rand(1, 1, 8, 9)))
     onnx.checker.check_model(narrow, full_check=True)
     kinds = {t.data_type for t in narrow.graph.initializer}
@@ -44,7 +44,7 @@ def test_as_near_to_float32_as_pytorchs_bfloat16(opset: int) -> None:
 
 def test_a_wrapped_network_keeps_its_halo_and_its_facts() -> None:
     torch.manual_seed(0)
-    luma = traced(CompactNet(2, channels=4, depth=1), 18, torch.rand(1, 1, 8, 9))
+    luma = traced(PlainNet(2, channels=4, depth=1), 18, torch.rand(1, 1, 8, 9))
     model = with_spec(rgb_from_luma(luma, 2), ModelSpec("test", 2, "luma", "rgb"))
     before = model.SerializeToString()
     narrow = to_bf16(model)

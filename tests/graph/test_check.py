@@ -13,7 +13,7 @@ from subpixel.graph.check import CheckReport, Finding, check_model
 from subpixel.graph.half import to_fp16
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.wrap import rgb_from_luma
-from subpixel.nets.compact import CompactNet
+from subpixel.nets.plain import PlainNet
 from subpixel.spec import ModelSpec
 
 SPEC = ModelSpec("test", 2, "luma", "luma", halo=0)
@@ -31,7 +31,7 @@ def checked(model: onnx.ModelProto, spec: ModelSpec = SPEC) -> dict[str, str]:
 
 @pytest.mark.parametrize("opset", [7, 9, 10, 11, 13, 18, 20])
 def test_good_files_pass(opset: int) -> None:
-    luma = traced(CompactNet(2, channels=4, depth=2), opset, torch.rand(1, 1, 8, 9))
+    luma = traced(PlainNet(2, channels=4, depth=2), opset, torch.rand(1, 1, 8, 9))
     rgb = rgb_from_luma(luma, 2)
     rgb_spec = replace(SPEC, interface="rgb")
     assert checked(luma) == {}

@@ -13,7 +13,7 @@ from subpixel.graph.half import to_fp16
 from subpixel.graph.metadata import read_spec, with_spec
 from subpixel.graph.receptive import halo
 from subpixel.graph.wrap import rgb_from_luma
-from subpixel.nets.compact import CompactNet
+from subpixel.nets.plain import PlainNet
 from subpixel.spec import ModelSpec
 
 
@@ -21,7 +21,7 @@ from subpixel.spec import ModelSpec
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_runs_and_differs_by_less_than_a_code_value(opset: int, wrapped: bool) -> None:
     torch.manual_seed(0)
-    model = traced(CompactNet(2, channels=8, depth=3), opset, torch.rand(1, 1, 8, 9))
+    model = traced(PlainNet(2, channels=8, depth=3), opset, torch.rand(1, 1, 8, 9))
     if wrapped:
         model = rgb_from_luma(model, 2)
     small = to_fp16(model)

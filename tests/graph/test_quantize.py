@@ -22,13 +22,13 @@ from subpixel.graph.metadata import read_spec, with_spec
 from subpixel.graph.quantize import Pixels, on_grid, to_int8
 from subpixel.graph.receptive import halo
 from subpixel.graph.wrap import OURS, rgb_from_luma
-from subpixel.nets.compact import CompactNet
+from subpixel.nets.plain import PlainNet
 from subpixel.spec import ModelSpec
 
 
 def small(opset: int = 18) -> onnx.ModelProto:
     torch.manual_seed(0)
-    return traced(CompactNet(2, channels=8, depth=3), opset, torch.rand(1, 1, 8, 9))
+    return traced(PlainNet(2, channels=8, depth=3), opset, torch.rand(1, 1, 8, 9))
 
 
 def noise(channels: int = 1) -> Iterator[Pixels]:
@@ -117,7 +117,7 @@ def test_the_same_pictures_give_the_same_file_whatever_the_hash_seed() -> None:
         "from subpixel.graph.quantize import to_int8\n"
         "from subpixel.zoo.manifest import find\n"
         "picture = np.random.default_rng(0).random((1, 3, 24, 17), np.float32)\n"
-        "data = to_int8(onnx.load(find('compact', 2).path), [picture]).SerializeToString()\n"
+        "data = to_int8(onnx.load(find('fast', 2).path), [picture]).SerializeToString()\n"
         "print(hashlib.sha256(data).hexdigest())"
     )
     found = set()

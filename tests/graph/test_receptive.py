@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from subpixel.graph.receptive import Reach, halo, reach, size_multiple
 from subpixel.graph.wrap import rgb_from_luma
-from subpixel.nets.compact import CompactNet
+from subpixel.nets.plain import PlainNet
 from subpixel.nets.superresolution import SuperResolutionNet
 
 Block = Callable[[Graph, str], str]
@@ -197,8 +197,8 @@ LUMA_NETWORKS = pytest.mark.parametrize(
     ("build", "scale", "expected"),
     [
         (lambda: SuperResolutionNet(3), 3, 5),
-        (lambda: CompactNet(2, channels=4, depth=9), 2, 11),
-        (lambda: CompactNet(4, channels=4, depth=2), 4, 4),
+        (lambda: PlainNet(2, channels=4, depth=9), 2, 12),
+        (lambda: PlainNet(4, channels=4, depth=2), 4, 5),
     ],
 )
 

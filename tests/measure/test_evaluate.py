@@ -1,3 +1,4 @@
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -5,13 +6,14 @@ import pytest
 from PIL import Image
 
 from subpixel.errors import UsageError
-from subpixel.measure.evaluate import evaluate
-from subpixel.resample import enlarge
+from subpixel.measure.evaluate import benchmark, evaluate
+from subpixel.media.jpeg import through_jpeg
+from subpixel.resample import enlarge, imresize
 
 
 def test_bicubic_scores_what_the_literature_says(shared_data: Path) -> None:
     """Set5 x3: 30.39 in the literature, 30.41 with Pillow's border."""
-    found = evaluate(lambda low: enlarge(low, 3, 3), shared_data / "bench" / "Set5", 3)
+    found = evaluate(lambda low: enlarge(low, 3, 3), benchmark(shared_data / "bench" / "Set5", 3))
     assert found.network.psnr == pytest.approx(30.40, abs=0.02)
     assert found.network == found.bicubic
 
@@ -19,16 +21,25 @@ def test_bicubic_scores_what_the_literature_says(shared_data: Path) -> None:
 def test_low_resolution_is_made_where_there_is_none(shared_data: Path) -> None:
     """From ground truth alone the scores are those of MATLAB's low-resolution files."""
     pairs = shared_data / "bench" / "Set5"
-    alone = evaluate(lambda low: enlarge(low, 2, 2), pairs / "GT", 2)
-    assert alone.scores == evaluate(lambda low: enlarge(low, 2, 2), pairs, 2).scores
+    alone = evaluate(lambda low: enlarge(low, 2, 2), benchmark(pairs / "GT", 2))
+    assert alone.scores == evaluate(lambda low: enlarge(low, 2, 2), benchmark(pairs, 2)).scores
 
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no pictures"):
-        evaluate(lambda low: low, tmp_path, 2)
+        benchmark(tmp_path, 2)
 
 
 def test_sizes_off_the_scale_are_cropped(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((31, 38, 3), np.uint8)).save(tmp_path / "a.png")
-    found = evaluate(lambda low: enlarge(low, 3, 3), tmp_path, 3)
+    found = evaluate(lambda low: enlarge(low, 3, 3), benchmark(tmp_path, 3))
     assert len(found.scores) == 1
+
+
+def test_low_resolution_goes_through_jpeg(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (32, 38, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    seen = []
+    evaluate(lambda low: seen.append(low) or enlarge(low, 2, 2), benchmark(tmp_path, 2, jpeg=40))
+    (low,) = seen
+    np.testing.assert_array_equal(low, through_jpeg(imresize(noise, Fraction(1, 2)), 40))

@@ -17,13 +17,13 @@ from torch import nn
 
 from subpixel.errors import CheckpointError, UsageError
 from subpixel.nets.checkpoint import load_checkpoint
-from subpixel.nets.compact import CompactNet
+from subpixel.nets.plain import PlainNet
 from subpixel.nets.superresolution import SuperResolutionNet
 
 
 @pytest.fixture
-def net() -> CompactNet:
-    return CompactNet(2, channels=4, depth=2)
+def net() -> PlainNet:
+    return PlainNet(2, channels=4, depth=2)
 
 
 def saved(folder: Path, content: object, name: str = "net.pth") -> Path:
@@ -51,23 +51,23 @@ def test_the_reference_weights(shared_data: Path) -> None:
 
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_the_scale_is_read_from_the_last_layer(tmp_path: Path, scale: int) -> None:
-    for net in (SuperResolutionNet(scale), CompactNet(scale, channels=3, depth=1)):
+    for net in (SuperResolutionNet(scale), PlainNet(scale, channels=3, depth=1)):
         assert load_checkpoint(saved(tmp_path, net.state_dict())).spec.scale == scale
 
 
-def test_the_compact_network_keeps_its_size(tmp_path: Path, net: CompactNet) -> None:
+def test_a_plain_network_keeps_its_size(tmp_path: Path, net: PlainNet) -> None:
     loaded = load_checkpoint(saved(tmp_path, net.state_dict()))
     assert same_weights(loaded.module, net)
-    assert loaded.spec.architecture == "CompactNet"
+    assert loaded.spec.architecture == "PlainNet"
 
 
 @pytest.mark.parametrize("name", ["net.pth", "net.pt", "net.ckpt", "net.PTH"])
-def test_the_suffixes_of_pytorch(tmp_path: Path, net: CompactNet, name: str) -> None:
+def test_the_suffixes_of_pytorch(tmp_path: Path, net: PlainNet, name: str) -> None:
     loaded = load_checkpoint(saved(tmp_path, net.state_dict(), name))
     assert same_weights(loaded.module, net)
 
 
-def test_safetensors(tmp_path: Path, net: CompactNet) -> None:
+def test_safetensors(tmp_path: Path, net: PlainNet) -> None:
     file = tmp_path / "net.safetensors"
     safetensors.torch.save_file(net.state_dict(), file)
     loaded = load_checkpoint(file)
@@ -89,26 +89,26 @@ def test_safetensors(tmp_path: Path, net: CompactNet) -> None:
     ],
 )
 def test_the_wrappers_of_trainers(
-    tmp_path: Path, net: CompactNet, wrap: Callable[[dict[str, Any]], dict[str, Any]]
+    tmp_path: Path, net: PlainNet, wrap: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
     loaded = load_checkpoint(saved(tmp_path, wrap(net.state_dict())))
     assert same_weights(loaded.module, net)
 
 
-def test_half_precision_weights_become_float32(tmp_path: Path, net: CompactNet) -> None:
+def test_half_precision_weights_become_float32(tmp_path: Path, net: PlainNet) -> None:
     loaded = load_checkpoint(saved(tmp_path, net.half().state_dict()))
     assert {parameter.dtype for parameter in loaded.module.parameters()} == {torch.float32}
     assert same_weights(loaded.module, net.float())
 
 
-def test_loading_leaves_the_random_numbers_alone(tmp_path: Path, net: CompactNet) -> None:
+def test_loading_leaves_the_random_numbers_alone(tmp_path: Path, net: PlainNet) -> None:
     file = saved(tmp_path, net.state_dict())
     before = torch.random.get_rng_state()
     load_checkpoint(file)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-def test_the_licence_is_taken_from_the_file_alone(tmp_path: Path, net: CompactNet) -> None:
+def test_the_licence_is_taken_from_the_file_alone(tmp_path: Path, net: PlainNet) -> None:
     weights = net.state_dict()
     file = saved(tmp_path, {"params": weights, "license": "CC-BY-4.0"})
     assert load_checkpoint(file).spec.licence == "CC-BY-4.0"
@@ -116,7 +116,7 @@ def test_the_licence_is_taken_from_the_file_alone(tmp_path: Path, net: CompactNe
     assert load_checkpoint(tmp_path / "n.safetensors").spec.licence == "MIT"
 
 
-def test_a_scale_that_the_weights_contradict(tmp_path: Path, net: CompactNet) -> None:
+def test_a_scale_that_the_weights_contradict(tmp_path: Path, net: PlainNet) -> None:
     file = saved(tmp_path, net.state_dict())
     assert load_checkpoint(file, scale=2).spec.scale == 2
     with pytest.raises(CheckpointError, match="enlarges by 2, not by 3; say no scale"):
@@ -159,8 +159,8 @@ def test_a_bare_pickle_is_not_run_either(tmp_path: Path) -> None:
     assert not sprung.exists()
 
 
-def test_a_whole_pickled_module_is_refused(tmp_path: Path, net: CompactNet) -> None:
-    with pytest.raises(CheckpointError, match=r"wants to run subpixel\.nets\.compact\.CompactNet"):
+def test_a_whole_pickled_module_is_refused(tmp_path: Path, net: PlainNet) -> None:
+    with pytest.raises(CheckpointError, match=r"wants to run subpixel\.nets\.plain\.PlainNet"):
         load_checkpoint(saved(tmp_path, net))
 
 
@@ -171,17 +171,17 @@ def without(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (without("body.1.bias"), r"looks like CompactNet, but body\.1\.bias is missing"),
-        (without("body.1.weight"), r"looks like CompactNet, but body\.1\.weight is missing"),
-        (without("head.weight"), r"looks like Compact, but "),
-        (lambda w: {**w, "extra": torch.ones(1)}, "looks like CompactNet, but extra is not known"),
-        (lambda w: {**w, "tail.weight": torch.ones(5, 4, 3, 3)}, r"tail\.weight has 5 outputs"),
-        (lambda w: {**w, "tail.weight": torch.ones(4)}, r"tail\.weight has the shape \(4,\)"),
-        (lambda w: {**w, "tail.weight": torch.ones(4, 9, 3, 3)}, r"instead of \(4, 4, 3, 3\)"),
-        (lambda w: {**w, "tail.bias": torch.ones(4).to_sparse()}, r"tail\.bias is missing"),
-        (lambda w: {**w, "tail.bias": torch.ones(4, device="meta")}, r"tail\.bias is missing"),
-        (lambda w: {**w, "head.bias": torch.full((4,), torch.nan)}, "head.bias holds NaN"),
-        (lambda w: {**w, "head.bias": torch.full((4,), torch.inf)}, "head.bias holds NaN or inf"),
+        (without("middle.1.bias"), r"looks like PlainNet, but middle\.1\.bias is missing"),
+        (without("middle.1.weight"), r"looks like PlainNet, but middle\.1\.weight is missing"),
+        (without("first.weight"), r"looks like PlainNet, but "),
+        (lambda w: {**w, "extra": torch.ones(1)}, "looks like PlainNet, but extra is not known"),
+        (lambda w: {**w, "last.weight": torch.ones(5, 4, 3, 3)}, r"last\.weight has 5 outputs"),
+        (lambda w: {**w, "last.weight": torch.ones(4)}, r"last\.weight has the shape \(4,\)"),
+        (lambda w: {**w, "last.weight": torch.ones(4, 9, 3, 3)}, r"instead of \(4, 4, 3, 3\)"),
+        (lambda w: {**w, "last.bias": torch.ones(4).to_sparse()}, r"last\.bias is missing"),
+        (lambda w: {**w, "last.bias": torch.ones(4, device="meta")}, r"last\.bias is missing"),
+        (lambda w: {**w, "first.bias": torch.full((4,), torch.nan)}, "first.bias holds NaN"),
+        (lambda w: {**w, "first.bias": torch.full((4,), torch.inf)}, "first.bias holds NaN or inf"),
         (lambda w: {}, "its weights: none"),
         (lambda w: {"a": 1, "b": torch.ones(1)}, "its weights: b"),
         (lambda w: list(w), "holds a list, not a dictionary"),
@@ -189,7 +189,7 @@ def without(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     ],
 )
 def test_other_contents_are_refused_in_one_line(
-    tmp_path: Path, net: CompactNet, change: Callable[[dict[str, Any]], object], message: str
+    tmp_path: Path, net: PlainNet, change: Callable[[dict[str, Any]], object], message: str
 ) -> None:
     file = saved(tmp_path, change(net.state_dict()))
     with pytest.raises(CheckpointError, match=message) as caught:
@@ -209,7 +209,7 @@ def test_files_of_another_kind(tmp_path: Path, name: str, content: bytes) -> Non
     assert "\n" not in str(caught.value)
 
 
-def test_a_scripted_archive(tmp_path: Path, net: CompactNet) -> None:
+def test_a_scripted_archive(tmp_path: Path, net: PlainNet) -> None:
     with pytest.warns(DeprecationWarning, match="torch.jit"):
         torch.jit.save(torch.jit.script(net), tmp_path / "net.pt")
     with pytest.raises(CheckpointError, match="is a TorchScript archive, a program"):
@@ -230,7 +230,7 @@ def test_a_missing_file_a_folder_and_a_strange_suffix(tmp_path: Path) -> None:
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_damage_is_found_or_harmless(tmp_path: Path, name: str, data: st.DataObject) -> None:
-    weights, file = CompactNet(2, channels=1, depth=1).state_dict(), tmp_path / name
+    weights, file = PlainNet(2, channels=1, depth=1).state_dict(), tmp_path / name
     safetensors.torch.save_file(weights, file) if "safe" in name else torch.save(weights, file)
     content = bytearray(file.read_bytes())
     for position in data.draw(st.lists(st.integers(0, len(content) - 1), max_size=5)):

@@ -11,22 +11,22 @@ from torch import Tensor, nn
 
 from subpixel.errors import ExportError
 from subpixel.graph.metadata import read_spec
-from subpixel.nets.compact import CompactNet
 from subpixel.nets.export import export_module
 from subpixel.nets.exporters import DEFAULT_OPSET, EXPORTERS, reach
+from subpixel.nets.plain import PlainNet
 from subpixel.nets.superresolution import SuperResolutionNet
 from subpixel.nets.torch_op import TorchOp
 from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, ModelSpec
 
-SPEC = ModelSpec("small", 2, "luma", "luma", "CompactNet")
+SPEC = ModelSpec("small", 2, "luma", "luma", "PlainNet")
 SHAPES = ((1, 1), (7, 5), (51, 67), (33, 20))
 
 
 @pytest.fixture
-def net() -> CompactNet:
+def net() -> PlainNet:
     torch.manual_seed(0)
-    return CompactNet(2, channels=4, depth=1).eval()
+    return PlainNet(2, channels=4, depth=1).eval()
 
 
 def assert_runs_as_in_pytorch(net: nn.Module, model: onnx.ModelProto, channels: int = 1) -> None:
@@ -63,22 +63,22 @@ def runs_at(net: nn.Module, exporter: Exporter, opset: int) -> None:
 
 
 @pytest.mark.parametrize(("exporter", "opset"), FAST)
-def test_the_opsets_work(net: CompactNet, exporter: Exporter, opset: int) -> None:
+def test_the_opsets_work(net: PlainNet, exporter: Exporter, opset: int) -> None:
     runs_at(net, exporter, opset)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("exporter", "opset"), REST)
-def test_the_other_opsets_work(net: CompactNet, exporter: Exporter, opset: int) -> None:
+def test_the_other_opsets_work(net: PlainNet, exporter: Exporter, opset: int) -> None:
     runs_at(net, exporter, opset)
 
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
-def test_the_file_says_what_it_is(net: CompactNet, exporter: Exporter) -> None:
+def test_the_file_says_what_it_is(net: PlainNet, exporter: Exporter) -> None:
     exported = export_module(net, SPEC, exporter=exporter)
     assert exported.opset == opset_of(exported.model) == DEFAULT_OPSET
     assert read_spec(exported.model) == exported.spec
-    assert exported.spec.halo == 3  # head, one body layer, tail: a pixel each
+    assert exported.spec.halo == 4  # of a 5×5 and two 3×3
     graph = exported.model.graph
     assert [value.name for value in (*graph.input, *graph.output)] == ["input", "output"]
     names = [dim.dim_param for dim in graph.input[0].type.tensor_type.shape.dim]
@@ -96,13 +96,13 @@ def test_the_halo_of_the_reference_network_is_five() -> None:
         assert exported.spec.halo == 5
 
 
-def test_the_choice_of_exporter_is_said(net: CompactNet) -> None:
+def test_the_choice_of_exporter_is_said(net: PlainNet) -> None:
     assert export_module(net, SPEC).attempt.exporter == "dynamo"
     assert export_module(net, SPEC, opset=10).attempt.exporter == "trace"
     assert export_module(net, SPEC, opset=14).attempt.exporter == "trace"
 
 
-def test_opset_10_is_as_in_the_reference(net: CompactNet) -> None:
+def test_opset_10_is_as_in_the_reference(net: PlainNet) -> None:
     """PixelShuffle has no operator there yet, and is written out."""
     for exporter in ("trace", "script"):
         model = export_module(net, SPEC, exporter=exporter, opset=10).model
@@ -131,7 +131,7 @@ def test_rgb_networks_with_several_channels_to_shuffle() -> None:
     ],
 )
 def test_an_opset_out_of_reach(
-    net: CompactNet, exporter: Exporter | None, opset: int, message: str
+    net: PlainNet, exporter: Exporter | None, opset: int, message: str
 ) -> None:
     with pytest.raises(ExportError, match=message):
         export_module(net, SPEC, exporter=exporter, opset=opset)
@@ -185,7 +185,7 @@ def test_an_operator_without_onnx_is_named_quietly(
 
 @pytest.mark.parametrize("exporter", EXPORTERS)
 def test_the_exporters_noise_stays_inside(
-    net: CompactNet, exporter: Exporter, capfd: pytest.CaptureFixture[str]
+    net: PlainNet, exporter: Exporter, capfd: pytest.CaptureFixture[str]
 ) -> None:
     levels = {name: logging.getLogger(name).level for name in ("torch.onnx", "onnxscript")}
     with warnings.catch_warnings(record=True) as caught:
@@ -196,7 +196,7 @@ def test_the_exporters_noise_stays_inside(
     assert levels == {name: logging.getLogger(name).level for name in levels}
 
 
-def test_no_path_of_this_machine_gets_into_the_file(net: CompactNet) -> None:
+def test_no_path_of_this_machine_gets_into_the_file(net: PlainNet) -> None:
     for exporter in EXPORTERS:
         data = export_module(net, SPEC, exporter=exporter).model.SerializeToString()
         assert b".py" not in data

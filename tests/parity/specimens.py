@@ -25,7 +25,7 @@ from subpixel.spec import Colour, Exporter, ModelSpec
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHARED = REPOSITORY.parent / "shared" / "data"
-COMPACT = REPOSITORY / "weights" / "compact-x3.safetensors"
+BUNDLED = REPOSITORY / "weights" / "fast-x3.safetensors"
 EXAMPLE = (51, 67)
 OPSET = 18
 SEED = 3
@@ -249,11 +249,11 @@ KINDS: Mapping[str, Kind] = {
         needs="seed/superres_epoch100-44c6958e.pth",
         drawn=False,
     ),
-    "compact": Kind(lambda: load_checkpoint(COMPACT).module, scale=3, channels=1, drawn=False),
-    "compact-rgb": Kind(
-        lambda: RgbFromLuma(load_checkpoint(COMPACT).module, 3),
+    "fast": Kind(lambda: load_checkpoint(BUNDLED).module, scale=3, channels=1, drawn=False),
+    "fast-rgb": Kind(
+        lambda: RgbFromLuma(load_checkpoint(BUNDLED).module, 3),
         scale=3,
-        file=REPOSITORY / "src" / "subpixel" / "zoo" / "compact-x3.onnx",
+        file=REPOSITORY / "src" / "subpixel" / "zoo" / "fast-x3.onnx",
         slow=True,
         drawn=False,
     ),

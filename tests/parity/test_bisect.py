@@ -18,19 +18,19 @@ from subpixel.errors import NetworkError, SubpixelError
 from subpixel.graph.half import to_fp16
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.wrap import rgb_from_luma
-from subpixel.nets.compact import CompactNet
 from subpixel.nets.export import export_module
+from subpixel.nets.plain import PlainNet
 from subpixel.parity.bisect import bisect
 from subpixel.parity.blame import Blame
 from subpixel.parity.compare import Tolerance
 from subpixel.spec import ModelSpec
 
-LUMA = ModelSpec("small", 2, "luma", "luma", "CompactNet")
+LUMA = ModelSpec("small", 2, "luma", "luma", "PlainNet")
 RGB = ModelSpec("colour", 2, "rgb", "rgb")
 
 
 class Colour(nn.Module):
-    """What the compact network lacks: three channels, a clip, a join, an enlargement."""
+    """What the plain network lacks: three channels, a clip, a join, an enlargement."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint, its exports by both exporters, as RGB and in float16; a network in colour."""
     folder = tmp_path_factory.mktemp("networks")
     torch.manual_seed(0)
-    net = CompactNet(2, channels=6, depth=3).eval().requires_grad_(False)
+    net = PlainNet(2, channels=6, depth=3).eval().requires_grad_(False)
     net.tail.weight *= 10  # as if trained: the layers matter
     torch.save(net.state_dict(), folder / "small.pth")
     traced = export_module(net, LUMA, exporter="trace").model
@@ -174,7 +174,7 @@ def test_equal_files(folder: Path, bad: str, against: str) -> None:
     assert blame.folder is None
 
 
-@pytest.mark.parametrize("change", [scaled("body.1.weight", 1.05), leaky])
+@pytest.mark.parametrize("change", [scaled("middle.1.weight", 1.05), leaky])
 def test_a_fault_in_one_exporters_graph_against_the_others(
     folder: Path, tmp_path: Path, change: Callable[[onnx.ModelProto], str]
 ) -> None:
@@ -185,9 +185,9 @@ def test_a_fault_in_one_exporters_graph_against_the_others(
 
 def test_a_fault_against_the_checkpoint(folder: Path, tmp_path: Path) -> None:
     """In the luma network inside a wrapped one; the module is told by its own name."""
-    bad, node = broken(folder, tmp_path, "wrapped.onnx", scaled("body.1.weight", 1.05))
+    bad, node = broken(folder, tmp_path, "wrapped.onnx", scaled("middle.1.weight", 1.05))
     blame = bisect(bad, folder / "small.pth")
-    assert (blame.stage, blame.node, blame.module) == ("exporter", node, "body.1"), blame
+    assert (blame.stage, blame.node, blame.module) == ("exporter", node, "middle.1"), blame
 
 
 def test_a_fault_that_every_fresh_export_has(
@@ -195,9 +195,9 @@ def test_a_fault_that_every_fresh_export_has(
 ) -> None:
     """Then the graph is held to PyTorch itself, module by module."""
     monkeypatch.setattr("subpixel.parity.bisect.fresh_exports", lambda *_, **__: iter(()))
-    bad, node = broken(folder, tmp_path, "wrapped.onnx", scaled("body.1.weight", 1.05))
+    bad, node = broken(folder, tmp_path, "wrapped.onnx", scaled("middle.1.weight", 1.05))
     blame = bisect(bad, folder / "small.pth", out=tmp_path / "case")
-    assert (blame.stage, blame.node, blame.module) == ("exporter", node, "body.1"), blame
+    assert (blame.stage, blame.node, blame.module) == ("exporter", node, "middle.1"), blame
     case = onnx.load(tmp_path / "case" / "case.onnx")
     assert [n.op_type for n in case.graph.node][-1] == "Conv"
     assert reproduced(tmp_path / "case").returncode == 1
@@ -288,7 +288,7 @@ def test_weights_that_a_fusion_makes_too_large(folder: Path, tmp_path: Path) -> 
 def test_a_fault_in_a_file_of_half_precision(folder: Path, tmp_path: Path) -> None:
     """Told from the rounding of all the other weights."""
     model = onnx.load(folder / "traced.onnx")
-    node = scaled("body.1.weight", 1.5)(model)
+    node = scaled("middle.1.weight", 1.5)(model)
     onnx.save(to_fp16(model), tmp_path / "bad.onnx")
     blame = bisect(tmp_path / "bad.onnx", folder / "traced.onnx")
     assert (blame.stage, blame.node) == ("exporter", node), blame
@@ -298,7 +298,7 @@ def test_a_wrong_size_at_some_sizes(folder: Path, tmp_path: Path) -> None:
     """A Reshape with the size of an example baked in: right there, dead elsewhere."""
 
     def bake(model: onnx.ModelProto) -> str:
-        conv = next(n for n in model.graph.node if n.name == "/body.0/Conv")
+        conv = next(n for n in model.graph.node if n.name == "/middle.0/Conv")
         at = list(model.graph.node).index(conv) + 1
         shape = numpy_helper.from_array(np.array([0, 0, 64, 64], np.int64), "shape")
         model.graph.initializer.append(shape)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from subpixel.errors import NetworkError
-from subpixel.nets.compact import CompactNet
+from subpixel.nets.plain import PlainNet
 from subpixel.nets.torch_op import TorchOp
 from subpixel.parity.cases import Case, grid
 from subpixel.parity.compare import (
@@ -184,7 +184,7 @@ def test_the_report_is_json() -> None:
 @pytest.fixture(scope="module")
 def net() -> nn.Module:
     torch.manual_seed(1)
-    return CompactNet(2, channels=4, depth=1).eval()
+    return PlainNet(2, channels=4, depth=1).eval()
 
 
 def verdict(net: nn.Module, candidate: NetOp) -> ParityReport:
@@ -195,16 +195,16 @@ def verdict(net: nn.Module, candidate: NetOp) -> ParityReport:
 
 def test_one_weight_changed_by_one_percent_is_found(net: nn.Module) -> None:
     assert verdict(net, TorchOp(net))
-    changed = CompactNet(2, channels=4, depth=1).eval()
+    changed = PlainNet(2, channels=4, depth=1).eval()
     changed.load_state_dict(net.state_dict())
     with torch.no_grad():
-        weights = changed.tail.weight.view(-1)
+        weights = changed.last.weight.view(-1)
         weights[weights.abs().argmax()] *= 1.01
     assert not verdict(net, TorchOp(changed))
 
 
 def test_the_wrong_scale_is_found(net: nn.Module) -> None:
-    report = verdict(net, TorchOp(CompactNet(3, channels=4, depth=1).eval()))
+    report = verdict(net, TorchOp(PlainNet(3, channels=4, depth=1).eval()))
     assert len(report.failures) == len(report.results)
     assert "(1, 1, 3, 3) where the reference gives (1, 1, 2, 2)" in str(report.results[0].reason)
 

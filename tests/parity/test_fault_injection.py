@@ -18,7 +18,7 @@ from honest import anonymous, shuffled
 from mutants import FAULTS, Mutant
 from numpy.typing import NDArray
 from patient import session
-from specimens import COMPACT, EXAMPLE, KINDS, SHARED, Specimen, specimen
+from specimens import BUNDLED, EXAMPLE, KINDS, SHARED, Specimen, specimen
 
 from subpixel.errors import NetworkError
 from subpixel.graph.metadata import with_spec
@@ -269,6 +269,6 @@ def traced(host: str) -> onnx.ModelProto:
 
 @pytest.mark.slow
 def test_bisect_names_the_node_against_a_checkpoint(tmp_path: Path) -> None:
-    faults = visible("compact")[::4]
-    found = [_miss(fault.mutant, tmp_path / "bad.onnx", COMPACT) for fault in faults]
+    faults = visible("fast")[::4]
+    found = [_miss(fault.mutant, tmp_path / "bad.onnx", BUNDLED) for fault in faults]
     assert found == [None] * len(faults)

@@ -7,7 +7,7 @@ import onnx
 import pytest
 import torch
 from honest import REWRITINGS
-from specimens import COMPACT, EXAMPLE, SHARED, specimen
+from specimens import BUNDLED, EXAMPLE, SHARED, specimen
 
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.wrap import rgb_from_luma
@@ -19,8 +19,8 @@ from subpixel.spec import Exporter
 SMALLEST = ("edsr", "fsrcnn")
 LARGER = (
     "superresolution",
-    "compact",
-    "compact-rgb",
+    "fast",
+    "fast-rgb",
     "restorer",
     "rcan",
     "esrgan",
@@ -78,10 +78,7 @@ ROADS: tuple[tuple[Exporter, int], ...] = (
     "host",
     [
         "edsr",
-        *(
-            pytest.param(h, marks=pytest.mark.slow)
-            for h in ("superresolution", "compact", "fsrcnn")
-        ),
+        *(pytest.param(h, marks=pytest.mark.slow) for h in ("superresolution", "fast", "fsrcnn")),
     ],
 )
 @pytest.mark.parametrize("road", ROADS, ids=lambda road: f"{road[0]}-{road[1]}")
@@ -93,7 +90,7 @@ def test_other_exporters_and_opsets(host: str, road: tuple[Exporter, int], tmp_p
     expect_equal(other, saved(whole.model, tmp_path / "first.onnx"))
 
 
-@pytest.mark.parametrize("host", ["fsrcnn", pytest.param("compact", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("host", ["fsrcnn", pytest.param("fast", marks=pytest.mark.slow)])
 def test_either_interface(host: str, tmp_path: Path) -> None:
     whole = specimen(host)
     wrapped = rgb_from_luma(whole.model, whole.spec.scale)
@@ -107,8 +104,8 @@ def test_either_interface(host: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("host", "checkpoint"),
     [
-        ("compact", COMPACT),
-        ("compact-rgb", COMPACT),
+        ("fast", BUNDLED),
+        ("fast-rgb", BUNDLED),
         ("superresolution", SHARED / "seed" / "superres_epoch100-44c6958e.pth"),
     ],
 )

@@ -15,8 +15,8 @@ from subpixel.errors import NetworkError, ProviderError, UsageError
 from subpixel.graph.half import to_fp16
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.wrap import rgb_from_luma
-from subpixel.nets.compact import CompactNet
 from subpixel.nets.export import export_module
+from subpixel.nets.plain import PlainNet
 from subpixel.parity import matrix
 from subpixel.parity.cases import Case
 from subpixel.parity.compare import CODES, Tolerance, compare
@@ -35,7 +35,7 @@ from subpixel.runtime.session import Session
 from subpixel.spec import ModelSpec, Precision
 from subpixel.zoo.manifest import find
 
-LUMA = ModelSpec("small", 2, "luma", "luma", "CompactNet")
+LUMA = ModelSpec("small", 2, "luma", "luma", "PlainNet")
 FLOOR = Tolerance(rtol=None, max_codes=CODES, min_psnr=50.0)
 
 
@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``small.pth`` and its faithful exports ``luma.onnx``, ``rgb.onnx`` and ``half.onnx``."""
     folder = tmp_path_factory.mktemp("networks")
     torch.manual_seed(0)
-    net = CompactNet(2, channels=4, depth=1).eval()
+    net = PlainNet(2, channels=4, depth=1).eval()
     torch.save(net.state_dict(), folder / "small.pth")
     model = export_module(net, LUMA, exporter="trace").model
     onnx.save(with_spec(model, LUMA), folder / "luma.onnx")
@@ -107,7 +107,7 @@ def test_a_changed_weight_fails_and_is_shown(folder: Path, tmp_path: Path) -> No
 @pytest.mark.usefixtures("few_cases")
 def test_a_wrong_file_fails_whatever_precision_is_asked_for(folder: Path, tmp_path: Path) -> None:
     """int8 is near to the fp32 file; that is worth nothing where the file itself is wrong."""
-    torch.save(CompactNet(2, channels=4, depth=1).state_dict(), tmp_path / "other.pth")
+    torch.save(PlainNet(2, channels=4, depth=1).state_dict(), tmp_path / "other.pth")
     report = verify_matrix(
         folder / "luma.onnx", tmp_path / "other.pth", precisions=["int8"], floor_db=30
     )
@@ -136,7 +136,7 @@ def test_the_floor_decides_for_reduced_precision(folder: Path) -> None:
 @pytest.mark.usefixtures("few_cases")
 def test_the_bundled_network_in_int8() -> None:
     """Its quality on noise, where it differs most; the default floor of 50 dB it misses."""
-    file = find("compact", 3).path
+    file = find("fast", 3).path
     report = verify_matrix(file, file, precisions=["int8"], floor_db=36)
     assert report, report.summary()
     outcome = report.cells[-1].outcome

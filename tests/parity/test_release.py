@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from subpixel.errors import CheckpointError, ExportError, SubpixelError, UsageError
 from subpixel.graph.metadata import load_model, read_spec
-from subpixel.nets.compact import CompactNet
+from subpixel.nets.plain import PlainNet
 from subpixel.parity.release import release
 from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
@@ -20,7 +20,7 @@ from subpixel.spec import Exporter, Interface, ModelSpec, Precision
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     file = tmp_path_factory.mktemp("release") / "small.pth"
-    torch.save(CompactNet(2, channels=4, depth=1).state_dict(), file)
+    torch.save(PlainNet(2, channels=4, depth=1).state_dict(), file)
     return file
 
 

@@ -15,13 +15,13 @@ from subpixel.graph.half import to_fp16
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.wrap import rgb_from_luma
 from subpixel.nets.checkpoint import load_checkpoint
-from subpixel.nets.compact import CompactNet
 from subpixel.nets.export import export_module
+from subpixel.nets.plain import PlainNet
 from subpixel.parity.compare import Tolerance
 from subpixel.parity.verify import verify
 from subpixel.spec import ModelSpec
 
-LUMA = ModelSpec("small", 2, "luma", "luma", "CompactNet")
+LUMA = ModelSpec("small", 2, "luma", "luma", "PlainNet")
 RGB = ModelSpec("small", 2, "rgb", "rgb")
 
 
@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``small.pth``, and its faithful exports ``luma.onnx``, ``rgb.onnx`` and ``half.onnx``."""
     folder = tmp_path_factory.mktemp("networks")
     torch.manual_seed(0)
-    net = CompactNet(2, channels=4, depth=1).eval()
+    net = PlainNet(2, channels=4, depth=1).eval()
     torch.save(net.state_dict(), folder / "small.pth")
     exported = export_module(net, LUMA, exporter="trace")
     wrapped = rgb_from_luma(exported.model, 2)
@@ -96,7 +96,7 @@ def test_broken_weights_fail(folder: Path, tmp_path: Path, breaking: Breaking) -
 
 
 def test_a_network_of_another_scale_fails(folder: Path, tmp_path: Path) -> None:
-    torch.save(CompactNet(3, channels=4, depth=1).state_dict(), tmp_path / "x3.pth")
+    torch.save(PlainNet(3, channels=4, depth=1).state_dict(), tmp_path / "x3.pth")
     report = verify(folder / "luma.onnx", tmp_path / "x3.pth")
     assert len(report.failures) == 72
     assert "where the reference gives" in str(report.worst.reason)

@@ -7,6 +7,7 @@ from PIL import Image
 
 from subpixel.colour import luma
 from subpixel.errors import UsageError
+from subpixel.media.jpeg import through_jpeg
 from subpixel.resample import imresize
 from subpixel.train.data import batch, load_pairs
 
@@ -31,6 +32,16 @@ def test_pairs_are_made_as_the_benchmarks_make_theirs(photographs: Path) -> None
 def test_smaller_copies_are_trained_on_too(photographs: Path) -> None:
     train, held_out = load_pairs(photographs, 2, 8)
     assert (len(train), len(held_out)) == (57, 1)
+
+
+def test_small_pictures_go_through_jpeg(photographs: Path) -> None:
+    train, held_out = load_pairs(photographs, 2, 8, shrinks=[Fraction(1)], qualities=(40, 90))
+    assert (len(train), len(held_out)) == (38, 1)
+    rgb = np.asarray(Image.open(photographs / "00.png"))[:48]
+    low = imresize(rgb, Fraction(1, 2))
+    for pair, quality in zip(train[:2], (40, 90), strict=True):
+        np.testing.assert_allclose(pair.low, luma(through_jpeg(low, quality)) / 255, atol=1e-6)
+        np.testing.assert_allclose(pair.high, luma(rgb) / 255, atol=1e-6)
 
 
 def test_crops_of_both_sizes_show_the_same_spot(photographs: Path) -> None:

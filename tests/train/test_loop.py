@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from subpixel.errors import CheckpointError
-from subpixel.nets.compact import CompactNet
+from subpixel.nets.plain import PlainNet
 from subpixel.train.data import Pair
 from subpixel.train.loop import Progress, learning_rate, lend, train
 from subpixel.train.presets import PRESETS, Preset
 
-PRESET = Preset("compact", steps=30, finetune=10, channels=4, depth=1, batch=4, crop=8)
+PRESET = Preset("plain", steps=30, finetune=10, channels=4, depth=1, batch=4, crop=8)
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +73,13 @@ def test_the_seed_decides(pairs: tuple[list[Pair], list[Pair]], tmp_path: Path) 
         train(PRESET, 2, pairs, tmp_path / f"{name}.state", seed=seed).state_dict()
         for name, seed in (("a", 0), ("b", 0), ("c", 1))
     ]
-    first, again, other = (net["head.weight"] for net in nets)
+    first, again, other = (net["first.weight"] for net in nets)
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
 def test_the_rate_rises_and_falls_to_nothing() -> None:
-    preset = PRESETS["compact"]
+    preset = PRESETS["fast"]
     rates = [learning_rate(preset, step) for step in range(0, preset.steps + preset.finetune, 50)]
     peak = rates.index(max(rates))
     assert rates[0] < rates[peak] / 50
@@ -89,19 +89,18 @@ def test_the_rate_rises_and_falls_to_nothing() -> None:
 
 
 def test_another_scale_lends_all_but_the_last_layer() -> None:
-    source, target = CompactNet(3, 4, 2), CompactNet(2, 4, 2)
-    tail = target.tail.weight.clone()
+    source, target = PlainNet(3, 4, 2), PlainNet(2, 4, 2)
+    last = target.last.weight.clone()
     lend(source, target)
-    assert torch.equal(source.head.weight, target.head.weight)
-    assert torch.equal(tail, target.tail.weight)
+    assert torch.equal(source.first.weight, target.first.weight)
+    assert torch.equal(last, target.last.weight)
 
 
-def test_presets_are_within_the_cost_of_a_compact_network() -> None:
-    preset = PRESETS["compact"]
-    for scale in (2, 3, 4):
-        weights = sum(
-            p.numel()
-            for p in CompactNet(scale, preset.channels, preset.depth).parameters()
-            if p.ndim == 4
-        )
-        assert 10_000 <= weights <= 25_000
+@pytest.mark.parametrize(
+    ("name", "least", "most"),
+    [("fast", 10_000, 12_000), ("balanced", 90_000, 120_000), ("best", 700_000, 800_000)],
+)
+def test_presets_are_within_their_cost(name: str, least: int, most: int) -> None:
+    preset = PRESETS[name]
+    net = PlainNet(3, preset.channels, preset.depth)
+    assert least <= sum(p.numel() for p in net.parameters() if p.ndim == 4) <= most

@@ -42,7 +42,8 @@ def test_photographs_become_a_proven_network(done: Done) -> None:
     assert done.outcome
     spec = read_spec(load_model(done.order.out))
     assert spec == done.outcome.released.spec
-    assert (spec.scale, spec.interface, spec.architecture) == (2, "rgb", "CompactNet")
+    assert (spec.scale, spec.interface, spec.architecture) == (2, "rgb", "PlainNet")
+    assert spec.halo == 4, "trained wide, exported narrow"
     made = {p.name for p in done.order.out.parent.iterdir()}
     assert {"net.onnx", "net.safetensors", "net.csv", "net.sample.png", "net.md"} <= made
     assert "net.state" not in made
@@ -66,6 +67,17 @@ def test_a_run_leaves_its_record(done: Done) -> None:
         assert sample.width > 900
 
 
+def test_one_trained_on_jpegs_is_measured_on_jpegs(done: Done) -> None:
+    order = replace(done.order, denoise=True, out=done.order.out.with_stem("denoise"))
+    outcome = run(order, lambda progress: None)
+    assert outcome.evaluation is not None
+    assert done.outcome.evaluation is not None
+    assert outcome.evaluation.bicubic.psnr < done.outcome.evaluation.bicubic.psnr
+    card = order.out.with_suffix(".md").read_text("utf-8")
+    assert "went through JPEG, of quality 35 to 95" in card
+    assert "stored as JPEG of quality 75" in card
+
+
 def test_the_weights_can_be_trained_on_at_another_scale(done: Done) -> None:
     second = replace(
         done.order,
@@ -79,12 +91,5 @@ def test_the_weights_can_be_trained_on_at_another_scale(done: Done) -> None:
 
 def test_a_warm_start_from_another_architecture_is_refused(order: Run, shared_data: Path) -> None:
     (reference,) = (shared_data / "seed").glob("superres*.pth")
-    with pytest.raises(CheckpointError, match="no layer to lend to a CompactNet"):
+    with pytest.raises(CheckpointError, match="no layer to lend to a PlainNet"):
         run(replace(order, warm_start=reference), lambda progress: None)
-
-
-def test_a_plain_network_is_trained_wide_and_exported_narrow(order: Run) -> None:
-    preset = replace(order.preset, network="plain")
-    outcome = run(replace(order, preset=preset, out=order.out.with_stem("plain")), lambda _: None)
-    assert outcome.released.spec.architecture == "PlainNet"
-    assert outcome.released.spec.halo == 4

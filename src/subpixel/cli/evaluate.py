@@ -7,7 +7,7 @@ import click
 
 from subpixel.cli.options import DEVICE, EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, SCALE, THREADS
 from subpixel.cli.output import make_folder, print_json, print_table, progress
-from subpixel.measure.evaluate import Evaluation, Result, evaluate
+from subpixel.measure.evaluate import Evaluation, Result, benchmark, evaluate
 from subpixel.measure.metrics import Quality
 from subpixel.upscaler import Upscaler
 from subpixel.zoo.manifest import DEFAULT
@@ -31,6 +31,12 @@ CHECKPOINTS = (".pth", ".pt", ".ckpt", ".safetensors")
     "--data", type=FILE, required=True, help="Ground truth, or GT/ with x2/ x3/ x4/ beside."
 )
 @SCALE
+@click.option(
+    "--jpeg",
+    type=click.IntRange(1, 100),
+    metavar="QUALITY",
+    help="Send the small pictures through JPEG of this quality first.",
+)
 @click.option("--pictures", type=FILE, help="A folder to write the upscaled pictures in, as PNG.")
 @DEVICE
 @THREADS
@@ -41,6 +47,7 @@ def command(
     model: str,
     data: Path,
     scale: int | None,
+    jpeg: int | None,
     pictures: Path | None,
     device: str,
     threads: int | None,
@@ -58,14 +65,17 @@ def command(
     else:
         upscaler = Upscaler(model, scale=scale, device=device, threads=threads)
     keep = _writer(pictures, overwrite) if pictures else lambda result: None
+    chosen = benchmark(data, upscaler.spec.scale, jpeg)
     with progress() as show:
-        result = evaluate(
-            upscaler, data, upscaler.spec.scale, lambda done, total: show("", done, total), keep
-        )
+        result = evaluate(upscaler, chosen, lambda done, total: show("", done, total), keep)
     if as_json:
         print_json({"network": result.network, "bicubic": result.bicubic, "scores": result.scores})
     else:
-        _print(result, f"{upscaler.spec.name} x{result.scale} on {data.name}")
+        _print(result, f"{upscaler.spec.name} x{result.scale} on {data.name}{_after(jpeg)}")
+
+
+def _after(jpeg: int | None) -> str:
+    return "" if jpeg is None else f" after JPEG of quality {jpeg}"
 
 
 def _by_pytorch(checkpoint: Path, scale: int | None, extra_architectures: bool) -> Upscaler:

@@ -26,7 +26,7 @@ VERBS = {
     "export": "Turn a PyTorch checkpoint into a checked and proven ONNX file.",
     "verify": "Prove an ONNX file equal to its checkpoint, or to another ONNX file.",
     "bisect": "Find the stage and the node that make an ONNX file wrong.",
-    "train": "Train a compact network on a folder of photographs.",
+    "train": "Train a small network on a folder of photographs.",
     "evaluate": "Measure a network on a benchmark set, bicubic beside it.",
     "doctor": "Say what is installed, and what is missing for what.",
 }

@@ -63,12 +63,12 @@ def matrix_report(
 
 
 def _score_on(bench: Path) -> "Score":
-    from subpixel.measure.evaluate import evaluate
+    from subpixel.measure.evaluate import benchmark, evaluate
     from subpixel.upscaler import Upscaler
 
     def score(file: Path, device: str) -> float:
         upscaler = Upscaler(file, device=device)
-        return evaluate(upscaler, bench, upscaler.spec.scale).network.psnr
+        return evaluate(upscaler, benchmark(bench, upscaler.spec.scale)).network.psnr
 
     return score
 

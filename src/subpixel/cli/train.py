@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     "--steps", type=click.IntRange(min=1), help="Steps before fine-tuning. [default: the preset's]"
 )
 @click.option("--warm-start", type=FILE, help="Begin with this checkpoint's weights, of any scale.")
+@click.option("--denoise", is_flag=True, help="Train on small pictures that went through JPEG.")
 @click.option("--device", default="cpu", show_default=True, help="PyTorch's name: cpu, cuda, …")
 @click.option("--seed", type=int, default=0, show_default=True)
 @OVERWRITE
@@ -33,6 +34,7 @@ def command(
     preset: str,
     steps: int | None,
     warm_start: Path | None,
+    denoise: bool,
     device: str,
     seed: int,
     overwrite: bool,
@@ -47,7 +49,7 @@ def command(
     chosen = PRESETS[preset]
     if steps is not None:
         chosen = replace(chosen, steps=steps, finetune=steps // 10)
-    order = Run(chosen, scale, data, output, seed, device, warm_start)
+    order = Run(chosen, scale, data, output, seed, device, warm_start, denoise)
     outcome = run(order, _show, overwrite=overwrite)
     if outcome.released.parity is not None:
         click.echo(outcome.released.parity.summary())

@@ -11,9 +11,23 @@ from numpy.typing import NDArray
 from subpixel.errors import UsageError
 from subpixel.measure.metrics import Quality, mean_quality, quality
 from subpixel.media.image_file import PICTURE_SUFFIXES, read_picture
+from subpixel.media.jpeg import through_jpeg
 from subpixel.resample import enlarge, imresize
 
 Rgb = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Pictures to be made anew from small ones."""
+
+    truths: Sequence[Path]
+    scale: int
+    low: Path | None = None
+    """A folder of low-resolution pictures of the same names; where one is missing, it is made by
+    :func:`subpixel.resample.imresize`."""
+    jpeg: int | None = None
+    """The JPEG quality that the low resolution goes through first, 1 … 100; None: it doesn't."""
 
 
 @dataclass(frozen=True)
@@ -49,42 +63,36 @@ class Result:
     upscaled: Rgb
 
 
-def evaluate(
-    upscale: Callable[[Rgb], Rgb],
-    data: Path,
-    scale: int,
-    report: Callable[[int, int], None] = lambda done, total: None,
-    keep: Callable[[Result], None] = lambda result: None,
-) -> Evaluation:
-    """Measure ``upscale`` (``(h, w, 3)`` uint8 → ``scale`` times larger) on ``data``'s pictures.
+def benchmark(data: Path, scale: int, jpeg: int | None = None) -> Benchmark:
+    """The pictures of ``data``: ground truth in ``GT/`` with low resolution of the same names in
+    ``x2/``, ``x3/``, ``x4/`` beside it, or ground truth alone.
 
-    ``data`` holds ground truth in ``GT/`` and low-resolution pictures of the same names in
-    ``x2/``, ``x3/``, ``x4/``; where a folder is missing, or ``data`` holds the pictures
-    themselves, the low resolution is made by :func:`subpixel.resample.imresize`. The protocol:
-    ground truth cropped to a multiple of the scale, 8-bit RGB in and out, ``scale`` border pixels
-    shaved. The bicubic beside it is Keys', edge repeated. ``keep`` gets every picture made.
+    Raises :class:`UsageError` where there are none.
     """
     truths = _pictures(data / "GT" if (data / "GT").is_dir() else data)
-    return evaluate_files(upscale, truths, scale, data / f"x{scale}", report, keep)
+    return Benchmark(truths, scale, data / f"x{scale}", jpeg)
 
 
-def evaluate_files(
+def evaluate(
     upscale: Callable[[Rgb], Rgb],
-    truths: Sequence[Path],
-    scale: int,
-    low: Path | None = None,
+    pictures: Benchmark,
     report: Callable[[int, int], None] = lambda done, total: None,
     keep: Callable[[Result], None] = lambda result: None,
 ) -> Evaluation:
-    """:func:`evaluate` on the pictures ``truths``, their low resolution in the folder ``low``."""
-    scores = []
-    for done, file in enumerate(truths, start=1):
-        truth, small = _pair(file, low / file.name if low else None, scale)
+    """Measure ``upscale`` (``(h, w, 3)`` uint8 → ``scale`` times larger) on ``pictures``.
+
+    The protocol: ground truth cropped to a multiple of the scale, 8-bit RGB in and out, ``scale``
+    border pixels shaved. The bicubic beside it is Keys', edge repeated. ``report`` gets the
+    numbers of pictures done and to do, ``keep`` every picture made.
+    """
+    scores, scale = [], pictures.scale
+    for done, file in enumerate(pictures.truths, start=1):
+        truth, small = _pair(file, pictures)
         upscaled, bicubic = upscale(small), enlarge(small, scale, scale)
         network = quality(upscaled, truth, scale)
         scores.append(Score(file.name, network, quality(bicubic, truth, scale)))
         keep(Result(file.name, upscaled))
-        report(done, len(truths))
+        report(done, len(pictures.truths))
     return Evaluation(scale, tuple(scores))
 
 
@@ -95,11 +103,16 @@ def _pictures(folder: Path) -> list[Path]:
     return files
 
 
-def _pair(truth_file: Path, low_file: Path | None, scale: int) -> tuple[Rgb, Rgb]:
-    truth = read_picture(truth_file).rgb8()
-    height, width = (side // scale * scale for side in truth.shape[:2])
+def _pair(file: Path, pictures: Benchmark) -> tuple[Rgb, Rgb]:
+    truth = read_picture(file).rgb8()
+    height, width = (side // pictures.scale * pictures.scale for side in truth.shape[:2])
     truth = truth[:height, :width]
-    if low_file and low_file.is_file():
-        return truth, read_picture(low_file).rgb8()
+    low = _low(truth, pictures.low / file.name if pictures.low else None, pictures.scale)
+    return truth, low if pictures.jpeg is None else through_jpeg(low, pictures.jpeg)
+
+
+def _low(truth: Rgb, file: Path | None, scale: int) -> Rgb:
+    if file and file.is_file():
+        return read_picture(file).rgb8()
     low: Rgb = imresize(truth, Fraction(1, scale))
-    return truth, low
+    return low

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 
 from subpixel.errors import CheckpointError
-from subpixel.nets import compact, edsr, espcn, fsrcnn, plain, span, srcnn, superresolution, vdsr
+from subpixel.nets import edsr, espcn, fsrcnn, plain, span, srcnn, superresolution, vdsr
 from subpixel.nets.architecture import Architecture, Checkpoint
 from subpixel.nets.state_dict import Weights, first_few, unwrapped
 
 OURS = (
     superresolution.ARCHITECTURE,
-    compact.ARCHITECTURE,
     plain.ARCHITECTURE,
     espcn.ARCHITECTURE,
     fsrcnn.ARCHITECTURE,

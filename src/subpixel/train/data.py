@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,17 @@ from numpy.typing import NDArray
 from subpixel.colour import luma
 from subpixel.errors import UsageError
 from subpixel.media.image_file import PICTURE_SUFFIXES, read_picture
+from subpixel.media.jpeg import through_jpeg
 from subpixel.resample import imresize
 
 Luma = NDArray[np.float32]
+Rgb = NDArray[np.uint8]
 
 SHRINKS = (Fraction(1), Fraction(3, 4), Fraction(1, 2))
 """Each photograph is also used at these sizes: smaller copies hold finer detail per pixel."""
+
+JPEG_QUALITIES = (35, 50, 65, 75, 85, 95)
+"""What pictures on the web are stored at, and what phones and cameras store."""
 
 
 @dataclass(frozen=True)
@@ -37,35 +43,44 @@ def split(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def load_pairs(
-    folder: Path, scale: int, crop: int, shrinks: Sequence[Fraction] = SHRINKS
+    folder: Path,
+    scale: int,
+    crop: int,
+    shrinks: Sequence[Fraction] = SHRINKS,
+    qualities: Sequence[int] = (),
 ) -> tuple[list[Pair], list[Pair]]:
     """The pictures under ``folder`` as pairs to train on, and those held out.
 
     Copies with a low-resolution side shorter than ``crop`` are left out of the training pairs.
 
     The low resolution is made as the field's benchmarks make theirs: bicubic ``imresize`` of
-    the RGB picture, rounded to 8 bits.
+    the RGB picture, rounded to 8 bits. With ``qualities`` it then goes through JPEG: those to
+    train on once in each quality, those held out in one after the other.
     """
     files, held_out = split(folder)
-    train = [pair for file in files for pair in _pairs(file, scale, shrinks)]
+    sharp = (_sharp(file, shrink) for file in files for shrink in shrinks)
+    train = [pair for rgb in sharp for pair in _pairs(rgb, scale, qualities or (None,))]
     train = [pair for pair in train if min(pair.low.shape) >= crop]
     if not train:
         raise UsageError(f"no picture in {folder} is {crop * scale} pixels high and wide or more")
-    return train, [pair for file in held_out for pair in _pairs(file, scale, SHRINKS[:1])]
+    one_each = zip(held_out, cycle(qualities or (None,)), strict=False)
+    return train, [pair for file, q in one_each for pair in _pairs(_sharp(file), scale, (q,))]
 
 
-def _pairs(file: Path, scale: int, shrinks: Sequence[Fraction]) -> list[Pair]:
+def _sharp(file: Path, shrink: Fraction = SHRINKS[0]) -> Rgb:
     rgb = read_picture(file).rgb8()
-    return [_pair(rgb if shrink == 1 else imresize(rgb, shrink), scale) for shrink in shrinks]
+    return rgb if shrink == 1 else imresize(rgb, shrink)
 
 
-def _pair(rgb: NDArray[np.uint8], scale: int) -> Pair:
+def _pairs(rgb: Rgb, scale: int, qualities: Sequence[int | None]) -> list[Pair]:
+    """One pair for each JPEG quality, None standing for no compression; ``high`` is shared."""
     height, width = (side // scale * scale for side in rgb.shape[:2])
     high = rgb[:height, :width]
-    return Pair(_luma(imresize(high, Fraction(1, scale))), _luma(high))
+    low, truth = imresize(high, Fraction(1, scale)), _luma(high)
+    return [Pair(_luma(low if q is None else through_jpeg(low, q)), truth) for q in qualities]
 
 
-def _luma(rgb: NDArray[np.uint8]) -> Luma:
+def _luma(rgb: Rgb) -> Luma:
     return (luma(rgb) / 255.0).astype(np.float32)
 
 

@@ -4,7 +4,6 @@ import torch
 from torch import nn
 
 from subpixel.nets.collapsible import CollapsibleConv2d
-from subpixel.nets.compact import CompactNet
 from subpixel.nets.plain import PlainNet
 from subpixel.nets.superresolution import SuperResolutionNet
 from subpixel.train.presets import Preset
@@ -15,8 +14,6 @@ def build(preset: Preset, scale: int, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         match preset.network:
-            case "compact":
-                return CompactNet(scale, preset.channels, preset.depth)
             case "plain":
                 return PlainNet(scale, preset.channels, preset.depth, CollapsibleConv2d)
             case "reference":

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Network = Literal["compact", "plain", "reference"]
+Network = Literal["plain", "reference"]
 
 
 @dataclass(frozen=True)
@@ -11,8 +11,7 @@ class Preset:
     """One recipe. Sizes are in low-resolution pixels, lengths in steps."""
 
     network: Network
-    """CompactNet, PlainNet (trained collapsible), or the tutorial's SuperResolutionNet, whose
-    size is fixed."""
+    """PlainNet, trained collapsible, or the tutorial's SuperResolutionNet, whose size is fixed."""
     steps: int
     """Steps with the L1 loss in mixed precision, before ``finetune`` steps with L2 in float32."""
     finetune: int
@@ -20,18 +19,20 @@ class Preset:
     depth: int = 4
     batch: int = 32
     crop: int = 32
-    rate: float = 2e-3
+    rate: float = 1e-3
     """Adam's learning rate at the start; it falls to zero along half a cosine."""
     averaging: float = 0.999
     """Decay of the weights' exponential moving average, which is what gets exported."""
 
 
 PRESETS = {
-    "fast": Preset("plain", steps=60_000, finetune=6_000, channels=16, depth=4, rate=1e-3),
-    "espcn": Preset("reference", steps=30_000, finetune=3_000, rate=1e-3),
-    "compact": Preset("compact", steps=50_000, finetune=2_500, channels=16, depth=9),
+    "fast": Preset("plain", steps=60_000, finetune=6_000, channels=16, depth=4),
+    "espcn": Preset("reference", steps=30_000, finetune=3_000),
     "balanced": Preset(
-        "plain", steps=33_000, finetune=3_000, channels=32, depth=11, batch=16, crop=48, rate=1e-3
+        "plain", steps=33_000, finetune=3_000, channels=32, depth=11, batch=16, crop=48
     ),
-    "smoke": Preset("compact", steps=20, finetune=5, channels=8, depth=1, batch=4, crop=16),
+    "best": Preset(
+        "plain", steps=150_000, finetune=15_000, channels=64, depth=20, batch=16, crop=48
+    ),
+    "smoke": Preset("plain", steps=20, finetune=5, channels=8, depth=1, batch=4, crop=16),
 }

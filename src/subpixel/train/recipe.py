@@ -6,15 +6,18 @@ from pathlib import Path
 
 import safetensors.torch
 
-from subpixel.measure.evaluate import Evaluation, evaluate_files
+from subpixel.measure.evaluate import Benchmark, Evaluation, evaluate
 from subpixel.media.atomic import write_bytes
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.parity.release import ReleaseReport, release
-from subpixel.train.data import load_pairs, split
+from subpixel.train.data import JPEG_QUALITIES, load_pairs, split
 from subpixel.train.loop import Progress, train
 from subpixel.train.presets import Preset
 from subpixel.train.record import Record, model_card
 from subpixel.upscaler import Upscaler
+
+HELD_OUT_JPEG = 75
+"""The quality at which a network that denoises is measured."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Run:
     device: str = "cpu"
     warm_start: Path | None = None
     """A checkpoint of the same architecture, of any scale."""
+    denoise: bool = False
+    """Show it pictures that went through JPEG, and ask for what they were before."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,8 @@ class Outcome:
 def run(order: Run, report: Callable[[Progress], None], *, overwrite: bool = False) -> Outcome:
     """Train, or go on training, and release what came out."""
     warm_start = load_checkpoint(order.warm_start).module if order.warm_start else None
-    pairs = load_pairs(order.data, order.scale, order.preset.crop)
+    qualities = JPEG_QUALITIES if order.denoise else ()
+    pairs = load_pairs(order.data, order.scale, order.preset.crop, qualities=qualities)
     order.out.parent.mkdir(parents=True, exist_ok=True)
     state, record = order.out.with_suffix(".state"), Record(order.out)
     net = train(
@@ -74,8 +80,10 @@ def run(order: Run, report: Callable[[Progress], None], *, overwrite: bool = Fal
 def _evaluated(order: Run, released: ReleaseReport, record: Record) -> Evaluation:
     """Measure the file as its users will run it, and write its card."""
     trained_on, held_out = split(order.data)
-    found = evaluate_files(Upscaler(order.out, device="cpu"), held_out, order.scale)
+    jpeg = HELD_OUT_JPEG if order.denoise else None
+    pictures = Benchmark(held_out, order.scale, jpeg=jpeg)
+    found = evaluate(Upscaler(order.out, device="cpu"), pictures)
     steps = order.preset.steps + order.preset.finetune
-    card = model_card(released, order.data, len(trained_on), steps, found)
+    card = model_card(released, order.data, len(trained_on), steps, found, jpeg)
     write_bytes(record.card, card.encode(), overwrite=True)
     return found

@@ -14,7 +14,7 @@ from subpixel.measure.sheet import sheet
 from subpixel.media.arrays import to_picture
 from subpixel.media.image_file import write_picture
 from subpixel.parity.release import ReleaseReport
-from subpixel.train.data import Luma
+from subpixel.train.data import JPEG_QUALITIES, Luma
 from subpixel.train.loop import Progress
 
 SAMPLE_EVERY_REPORTS = 10
@@ -73,9 +73,17 @@ def _grey(luma: Luma) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 
 def model_card(
-    released: ReleaseReport, data: Path, pictures: int, steps: int, found: Evaluation
+    released: ReleaseReport,
+    data: Path,
+    pictures: int,
+    steps: int,
+    found: Evaluation,
+    jpeg: int | None = None,
 ) -> str:
-    """What the network is, from what it was made, and how good it is on the held-out pictures."""
+    """What the network is, from what it was made, and how good it is on the held-out pictures.
+
+    ``jpeg`` is the quality that these were stored at, for a network that was trained on JPEGs.
+    """
     assert released.path is not None
     assert released.parity is not None
     model, spec = load_model(released.path), released.spec
@@ -92,13 +100,26 @@ def model_card(
 included; halo {spec.halo} px.
 
 Trained for {steps:,} steps on {pictures} pictures of the folder `{data.name}`, whose low \
-resolution was made by bicubic reduction; it has seen no noise and no compression. Name the \
+resolution was made by bicubic reduction; {_damage(jpeg)}. Name the \
 pictures' authors and licences here, and the weights' own licence.
 
-On the {len(found.scores)} pictures that were held out, 8-bit RGB in and out:
+On the {len(found.scores)} pictures that were held out, {_stored(jpeg)}8-bit RGB in and out:
 
 | | PSNR, dB | SSIM | PSNR of RGB, dB | SSIM of RGB |
 |---|---|---|---|---|
 {table}
 The ONNX file against PyTorch: {released.parity.summary()}
 """
+
+
+def _damage(jpeg: int | None) -> str:
+    qualities = f"{min(JPEG_QUALITIES)} to {max(JPEG_QUALITIES)}"
+    return (
+        "it has seen no noise and no compression"
+        if jpeg is None
+        else f"then it went through JPEG, of quality {qualities}"
+    )
+
+
+def _stored(jpeg: int | None) -> str:
+    return "" if jpeg is None else f"their low resolution stored as JPEG of quality {jpeg}, "
