@@ -4,10 +4,11 @@
 
 FOLDER holds Set5, Set14 (GT/, x2/, x3/, x4/) and BSD100 (GT/). Rows are the bundled networks of
 the scale, those named by --model (ONNX files, or checkpoints, which run under PyTorch), and
-Pillow's bicubic. Quality is Y-PSNR by the literature's protocol, 8-bit RGB in and out. Time is
-from RGB in memory to RGB in memory; the rows take turns, round after round, and each figure is
-the median over the rounds of the ratio to Pillow in that round. Published figures of other
-networks stand in the second plot, where no time is needed. Needs the extra `bench`.
+interpolation by Pillow, libvips and OpenCV. Quality is Y-PSNR by the literature's protocol, 8-bit
+RGB in and out. Time is from RGB in memory to RGB in memory; the rows take turns, round after round,
+and each figure is the median over the rounds of the ratio to Pillow in that round. Published
+figures of other networks stand in the second plot, where no time is needed. Needs the extra
+`bench`.
 """
 
 import argparse
@@ -19,8 +20,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import matplotlib as mpl
 import numpy as np
+import pyvips
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -85,12 +88,30 @@ def main() -> None:
 def _rows(scale: int, files: Mapping[str, Path], data: Path) -> Sequence[Row]:
     paths = {row.name: row.path for row in bundled() if row.scale == scale} | files
     found = [_row(name, _opened(file), _cost(file), scale, data) for name, file in paths.items()]
+    floor = [_row(name, op, None, scale, data) for name, op in _interpolations(scale).items()]
+    return [*floor, *found]
+
+
+def _interpolations(scale: int) -> Mapping[str, Callable[[Rgb], Rgb]]:
+    """By name; Pillow's first, to which the others are compared."""
 
     def pillow(rgb: Rgb) -> Rgb:
         size = (rgb.shape[1] * scale, rgb.shape[0] * scale)
         return np.asarray(Image.fromarray(rgb).resize(size, Image.Resampling.BICUBIC))
 
-    return [_row("Pillow bicubic", pillow, None, scale, data), *found]
+    def libvips(rgb: Rgb) -> Rgb:
+        enlarged: Rgb = pyvips.Image.new_from_array(rgb).resize(scale, kernel="cubic").numpy()
+        return enlarged
+
+    def opencv(method: int) -> Callable[[Rgb], Rgb]:
+        return lambda rgb: cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=method)
+
+    return {
+        "Pillow bicubic": pillow,
+        "libvips bicubic": libvips,
+        "OpenCV bicubic": opencv(cv2.INTER_CUBIC),
+        "OpenCV Lanczos": opencv(cv2.INTER_LANCZOS4),
+    }
 
 
 def _opened(file: Path) -> Upscaler:

@@ -1,32 +1,41 @@
 """Rebuild the bundled networks and their manifest from the weights in weights/.
 
-    python scripts/bundle.py --data FOLDER
+    python scripts/bundle.py --data FOLDER --photos FOLDER
 
-FOLDER holds the benchmark sets Set5, Set14 (GT/, x2/, x3/, x4/) and BSD100 (GT/). Every network is
-exported, checked, proven equal to PyTorch, and measured as its users will run it: the ONNX file,
-8-bit RGB in and out.
+The first folder holds the benchmark sets Set5, Set14 (GT/, x2/, x3/, x4/) and BSD100 (GT/), the
+second the photographs that the networks were trained on. Every network is exported, checked, proven
+equal to PyTorch, and measured as its users will run it: the ONNX file, 8-bit RGB in and out. Beside
+it comes NAME-int8, calibrated on the photographs, where no set loses more than 0.1 dB by it.
 """
 
 import argparse
 import hashlib
 import sys
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import onnx
 from safetensors import safe_open
 
 from subpixel.graph.cost import multiply_adds_per_pixel, parameters
-from subpixel.measure.evaluate import benchmark, evaluate
+from subpixel.graph.metadata import read_spec, with_spec
+from subpixel.graph.quantize import to_int8
+from subpixel.measure.evaluate import Evaluation, benchmark, evaluate
 from subpixel.nets.checkpoint import load_checkpoint
+from subpixel.parity.calibration import folder_pictures
 from subpixel.parity.release import release
+from subpixel.spec import ModelSpec
 from subpixel.upscaler import Upscaler
 from subpixel.zoo.manifest import FOLDER as ZOO
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 BENCHMARKS = ("Set5", "Set14", "BSD100")
 LICENCE = "Apache-2.0"
+MOST_LOST = 0.1
+"""dB by which int8 may be worse."""
 TRAINING_DATA = "40 photographs, CC0-1.0, CC-BY-4.0 and CC-BY-SA: credits in docs/models.md"
+ORIGIN = f"trained by the subpixel project on {TRAINING_DATA}"
 
 HEAD = """\
 # The bundled networks. Written by scripts/bundle.py; figures are Y-PSNR in dB by the protocol of
@@ -34,41 +43,84 @@ HEAD = """\
 """
 
 
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """A network's file, and what it reached on each set."""
+
+    file: Path
+    spec: ModelSpec
+    found: Mapping[str, Evaluation]
+
+
 def main() -> int:
-    options = argparse.ArgumentParser(description=__doc__)
+    options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--data", type=Path, required=True, help="the folder of benchmark sets")
-    data: Path = options.parse_args().data
-    rows = [bundle(checkpoint, data) for checkpoint in sorted(WEIGHTS.glob("*.safetensors"))]
+    options.add_argument("--photos", type=Path, required=True, help="the training photographs")
+    given = options.parse_args()
+    kept: set[Path] = set()
+    rows = []
+    for checkpoint in sorted(WEIGHTS.glob("*.safetensors")):
+        exact = measured(fp32(checkpoint), given.data)
+        rounded = measured(int8(exact, given.photos), given.data)
+        entries = [exact, rounded] if holds(rounded, exact) else [exact]
+        rows += [row(entry, checkpoint, exact.file) for entry in entries]
+        kept |= {entry.file for entry in entries}
+    for file in set(ZOO.glob("*.onnx")) - kept:
+        file.unlink()
     (ZOO / "manifest.toml").write_text("\n".join([HEAD, *rows]))
     return 0
 
 
-def bundle(checkpoint: Path, data: Path) -> str:
-    """Release one checkpoint into the zoo and return its row of the manifest."""
+def fp32(checkpoint: Path) -> Path:
+    """Release one checkpoint into the zoo."""
     loaded = load_checkpoint(checkpoint)
     name = checkpoint.stem.rpartition("-")[0]
-    origin = f"trained by the subpixel project on {TRAINING_DATA}"
-    spec = replace(loaded.spec, name=name, licence=LICENCE, origin=origin)
+    spec = replace(loaded.spec, name=name, licence=LICENCE, origin=ORIGIN)
     file = ZOO / f"{checkpoint.stem}.onnx"
     report = release(loaded.module, file, spec=spec, overwrite=True)
     if not report:
         sys.exit(f"{checkpoint}: failed its checks: {report}")
+    return file
+
+
+def int8(exact: Entry, photos: Path) -> Path:
+    """The same network in 8-bit integers."""
+    spec = replace(exact.spec, name=f"{exact.spec.name}-int8", precision="int8")
+    model = to_int8(onnx.load(exact.file), folder_pictures(photos, exact.spec))
+    file = ZOO / f"{spec.name}-x{spec.scale}.onnx"
+    file.write_bytes(with_spec(model, spec).SerializeToString())
+    return file
+
+
+def measured(file: Path, data: Path) -> Entry:
+    spec = read_spec(onnx.load(file))
+    assert spec is not None
+    upscaler = Upscaler(file, device="cpu")
+    found = {name: evaluate(upscaler, benchmark(data / name, spec.scale)) for name in BENCHMARKS}
+    return Entry(file, spec, found)
+
+
+def holds(rounded: Entry, exact: Entry) -> bool:
+    """Whether no set loses more than ``MOST_LOST``."""
+    return all(
+        exact.found[name].network.psnr - rounded.found[name].network.psnr <= MOST_LOST
+        for name in BENCHMARKS
+    )
+
+
+def row(entry: Entry, checkpoint: Path, exact: Path) -> str:
+    """The entry's row of the manifest; what it costs is counted in the float32 file ``exact``."""
     with safe_open(checkpoint, "numpy") as weights:
         steps = int(weights.metadata()["steps"])
-    return row(file, name, spec.scale, steps, data)
-
-
-def row(file: Path, name: str, scale: int, steps: int, data: Path) -> str:
-    model, upscaler = onnx.load(file), Upscaler(file)
-    results = {s: evaluate(upscaler, benchmark(data / s, scale)) for s in BENCHMARKS}
-    psnr = ", ".join(f"{s} = {found.network.psnr:.2f}" for s, found in results.items())
-    bicubic = ", ".join(f"{s} = {found.bicubic.psnr:.2f}" for s, found in results.items())
+    model = onnx.load(exact)
+    psnr = ", ".join(f"{s} = {e.network.psnr:.2f}" for s, e in entry.found.items())
+    bicubic = ", ".join(f"{s} = {e.bicubic.psnr:.2f}" for s, e in entry.found.items())
     return f"""\
 [[network]]
-name = "{name}"
-scale = {scale}
-file = "{file.name}"
-sha256 = "{hashlib.sha256(file.read_bytes()).hexdigest()}"
+name = "{entry.spec.name}"
+scale = {entry.spec.scale}
+file = "{entry.file.name}"
+sha256 = "{hashlib.sha256(entry.file.read_bytes()).hexdigest()}"
 licence = "{LICENCE}"
 training_data = "{TRAINING_DATA}"
 steps = {steps}

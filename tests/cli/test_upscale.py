@@ -65,6 +65,11 @@ def test_json_says_what_was_done(photo: Path, capsys: pytest.CaptureFixture[str]
     assert "No such file" in failed["error"]
 
 
+def test_denoise_names_its_network(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["upscale", str(photo), "--denoise", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["model"]["name"] == "denoise"
+
+
 def test_a_failed_picture_is_reported_and_the_others_go_on(
     photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

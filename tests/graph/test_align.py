@@ -78,7 +78,7 @@ def test_what_changed_is_told() -> None:
     modes = [a for a in by_name["/DepthToSpace"].attribute if a.name == "mode"]
     by_name["/DepthToSpace"].attribute.remove(modes[0])
     by_name["/Relu"].op_type = "Elu"
-    weights = next(t for t in bad.graph.initializer if t.name == "tail.weight")
+    weights = next(t for t in bad.graph.initializer if t.name == "last.weight")
     values = numpy_helper.to_array(weights).copy()
     values.flat[5] += 0.25
     weights.CopyFrom(numpy_helper.from_array(values, weights.name))
@@ -87,7 +87,7 @@ def test_what_changed_is_told() -> None:
     assert said == {
         "/DepthToSpace": ["mode: 'CRD' → not given"],
         "/Relu": ["operator: Relu → Elu"],
-        "/tail/Conv": ["parameter tail.weight: 1 of 144 values differ, by up to 0.25"],
+        "/last/Conv": ["parameter last.weight: 1 of 144 values differ, by up to 0.25"],
     }
 
 
@@ -96,14 +96,14 @@ def test_what_is_inserted_stays_alone() -> None:
     good = exported(PlainNet(2, channels=4, depth=1), "trace")
     bad = onnx.ModelProto()
     bad.CopyFrom(good)
-    at = next(i for i, node in enumerate(bad.graph.node) if node.name == "/tail/Conv")
-    tail = bad.graph.node[at]
-    bad.graph.node.insert(at, helper.make_node("Tanh", [tail.input[0]], ["extra"], "extra"))
+    at = next(i for i, node in enumerate(bad.graph.node) if node.name == "/last/Conv")
+    last = bad.graph.node[at]
+    bad.graph.node.insert(at, helper.make_node("Tanh", [last.input[0]], ["extra"], "extra"))
     bad.graph.node[at + 1].input[0] = "extra"
     found = align(flow(bad), flow(good))
     alone = [n.name for i, n in enumerate(found.left.nodes) if i not in found.nodes]
     assert alone == ["extra"]
-    assert pairs(found)["/tail/Conv"] == "/tail/Conv"
+    assert pairs(found)["/last/Conv"] == "/last/Conv"
 
 
 def anonymous(model: onnx.ModelProto) -> onnx.ModelProto:

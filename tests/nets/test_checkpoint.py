@@ -173,7 +173,7 @@ def without(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     [
         (without("middle.1.bias"), r"looks like PlainNet, but middle\.1\.bias is missing"),
         (without("middle.1.weight"), r"looks like PlainNet, but middle\.1\.weight is missing"),
-        (without("first.weight"), r"looks like PlainNet, but "),
+        (without("first.weight"), r"the nearest is PlainNet, .* without first\.weight"),
         (lambda w: {**w, "extra": torch.ones(1)}, "looks like PlainNet, but extra is not known"),
         (lambda w: {**w, "last.weight": torch.ones(5, 4, 3, 3)}, r"last\.weight has 5 outputs"),
         (lambda w: {**w, "last.weight": torch.ones(4)}, r"last\.weight has the shape \(4,\)"),

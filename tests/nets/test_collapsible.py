@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from hypothesis import given
@@ -5,8 +7,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional
 
-from subpixel.nets.collapsible import CollapsibleConv2d, collapsed, collapsed_state
+from subpixel.nets.collapsible import CollapsibleConv2d, collapsed, collapsed_state, widened
 from subpixel.nets.plain import PlainNet
+from subpixel.nets.superresolution import SuperResolutionNet
 
 
 def trained(layer: CollapsibleConv2d) -> CollapsibleConv2d:
@@ -29,20 +32,30 @@ def test_it_computes_what_its_convolutions_do_one_after_the_other(
     torch.testing.assert_close(layer.plain()(features), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_what_is_exported_equals_what_was_trained() -> None:
+@pytest.mark.parametrize(
+    "network", [PlainNet(3), SuperResolutionNet(3)], ids=["plain", "reference"]
+)
+def test_what_is_exported_equals_what_was_trained(network: nn.Module) -> None:
     torch.manual_seed(0)
-    wide = PlainNet(3, 16, 4, CollapsibleConv2d)
+    begun = copy.deepcopy(network)
+    wide = widened(network)
     for layer in wide.modules():
         if isinstance(layer, CollapsibleConv2d):
             trained(layer)
     narrow = collapsed(wide)
-    assert [type(layer) for layer in narrow.modules()].count(nn.Conv2d) == 6
+    assert [type(m) for m in narrow.modules()] == [type(m) for m in begun.modules()]
     pixels = torch.rand(2, 1, 33, 40)
     with torch.inference_mode():
         torch.testing.assert_close(narrow(pixels), wide(pixels), rtol=0, atol=1e-5)
     state = collapsed_state(wide)
     assert state.keys() == narrow.state_dict().keys()
     assert all(torch.equal(state[key], value) for key, value in narrow.state_dict().items())
+
+
+def test_a_widened_network_begins_as_it_was() -> None:
+    net, pixels = SuperResolutionNet(2), torch.rand(1, 1, 9, 8)
+    before = net(pixels)
+    torch.testing.assert_close(widened(net)(pixels), before)
 
 
 def test_it_begins_as_a_plain_convolution() -> None:

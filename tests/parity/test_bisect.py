@@ -52,7 +52,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("networks")
     torch.manual_seed(0)
     net = PlainNet(2, channels=6, depth=3).eval().requires_grad_(False)
-    net.tail.weight *= 10  # as if trained: the layers matter
+    net.last.weight *= 10  # as if trained: the layers matter
     torch.save(net.state_dict(), folder / "small.pth")
     traced = export_module(net, LUMA, exporter="trace").model
     onnx.save(traced, folder / "traced.onnx")
@@ -266,9 +266,9 @@ def test_weights_that_a_fusion_makes_too_large(folder: Path, tmp_path: Path) -> 
     float16 they become infinite, where the network itself stays in range."""
 
     def far(model: onnx.ModelProto) -> str:
-        conv = next(n for n in model.graph.node if n.name == "/head/Conv")
+        conv = next(n for n in model.graph.node if n.name == "/first/Conv")
         at, result = list(model.graph.node).index(conv) + 1, conv.output[0]
-        conv.output[0] = source = "head"
+        conv.output[0] = source = "convolved"
         for name, factor in (("up", 2**15), ("over", 8), ("down", 2**-15), ("back", 1 / 8)):
             by = numpy_helper.from_array(np.float32(factor), f"by {name}")
             model.graph.initializer.append(by)

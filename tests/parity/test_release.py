@@ -42,7 +42,7 @@ def test_what_is_published(
     onnx.checker.check_model(model, full_check=True)
     assert read_spec(model) == report.spec
     assert (report.spec.channels, report.spec.colour) == (channels, "luma")
-    assert (report.spec.precision, report.spec.halo) == (precision, 3)
+    assert (report.spec.precision, report.spec.halo) == (precision, 4)
     assert report.spec.origin.startswith("small.pth (sha256 ")
     assert Session(out).input_shape == ("batch", channels, "height", "width")
 

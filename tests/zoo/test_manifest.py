@@ -1,21 +1,29 @@
 import re
 from pathlib import Path
+from statistics import fmean
 
+import numpy as np
 import onnx
 import pytest
+from PIL import Image
+from skimage.color import rgb2ycbcr
+from skimage.metrics import peak_signal_noise_ratio
 
 from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.check import check_model
 from subpixel.graph.metadata import read_spec
 from subpixel.measure.evaluate import benchmark, evaluate
 from subpixel.upscaler import Upscaler
-from subpixel.zoo.manifest import FOLDER, Bundled, bundled, find, verified
+from subpixel.zoo.manifest import DEFAULT, DENOISE, FOLDER, Bundled, bundled, find, verified
 
 rows = pytest.mark.parametrize("row", bundled(), ids=lambda row: f"{row.name}-x{row.scale}")
 
 
 def test_there_is_one_for_every_scale() -> None:
-    assert [(row.name, row.scale) for row in bundled()] == [("compact", s) for s in (2, 3, 4)]
+    names = {row.name for row in bundled()}
+    assert {DEFAULT, DENOISE, "fast", "espcn", "balanced", "fast-int8"} <= names
+    for name in names:
+        assert [row.scale for row in bundled() if row.name == name] == [2, 3, 4]
     assert {row.file for row in bundled()} == {p.name for p in FOLDER.glob("*.onnx")}
 
 
@@ -26,24 +34,54 @@ def test_the_file_is_what_the_manifest_says(row: Bundled) -> None:
     assert spec is not None
     assert check_model(model, spec)
     assert (spec.name, spec.scale, spec.licence) == (row.name, row.scale, row.licence)
-    assert row.path.stat().st_size < 200_000
+    assert row.path.stat().st_size < 1_000_000
 
 
 @rows
 def test_it_is_within_the_cost_of_its_class(row: Bundled) -> None:
     colour = 3 + 3 * 3 * 25 * row.scale**2  # luma, and the bicubic chroma, in the graph
-    most = {"fast": 14_000, "espcn": 63_000, "balanced": 120_000}[row.name]
+    most = {"fast": 14_000, "espcn": 63_000, "balanced": 120_000, "denoise": 120_000}[
+        row.name.removesuffix("-int8")
+    ]
     assert 10_000 <= row.multiply_adds - colour <= most
 
 
 @rows
-@pytest.mark.parametrize("pictures", ["Set5", "Set14"])
-def test_the_figures_are_measured(shared_data: Path, row: Bundled, pictures: str) -> None:
-    """The manifest's PSNR, once more, and clearly above bicubic."""
-    found = evaluate(Upscaler(row.path), benchmark(shared_data / "bench" / pictures, row.scale))
-    assert found.network.psnr == pytest.approx(row.psnr[pictures], abs=0.01)
-    assert found.bicubic.psnr == pytest.approx(row.bicubic_psnr[pictures], abs=0.01)
-    assert found.network.psnr > found.bicubic.psnr + (1.5 if row.scale == 3 else 1.0)
+@pytest.mark.parametrize("name", ["Set5", "Set14", pytest.param("BSD100", marks=pytest.mark.slow)])
+def test_the_figures_are_measured(shared_data: Path, row: Bundled, name: str) -> None:
+    """The manifest's PSNR, once more, by us and by scikit-image; and clearly above bicubic."""
+    made: dict[str, np.ndarray] = {}
+    pictures = benchmark(shared_data / "bench" / name, row.scale)
+    upscaler = Upscaler(row.path, device="cpu")
+    found = evaluate(upscaler, pictures, keep=lambda r: made.update({r.picture: r.upscaled}))
+    assert found.network.psnr == pytest.approx(row.psnr[name], abs=0.01)
+    assert found.bicubic.psnr == pytest.approx(row.bicubic_psnr[name], abs=0.01)
+    theirs = fmean(_by_scikit_image(made[f.name], f, row.scale) for f in pictures.truths)
+    assert found.network.psnr == pytest.approx(theirs, abs=0.01)
+    if row.name != "denoise":
+        assert found.network.psnr > found.bicubic.psnr + 1
+
+
+def _by_scikit_image(upscaled: np.ndarray, truth_file: Path, scale: int) -> float:
+    with Image.open(truth_file) as image:
+        truth = np.asarray(image.convert("RGB"))
+    lumas = [
+        rgb2ycbcr(p)[scale : upscaled.shape[0] - scale, scale : upscaled.shape[1] - scale, 0]
+        for p in (upscaled, truth[: upscaled.shape[0], : upscaled.shape[1]])
+    ]
+    return float(peak_signal_noise_ratio(*lumas, data_range=255))
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("quality", [50, 75, 90])
+def test_denoise_is_ahead_on_jpegs(shared_data: Path, scale: int, quality: int) -> None:
+    """Of the default network, and of bicubic interpolation."""
+    pictures = benchmark(shared_data / "bench" / "Set5", scale, jpeg=quality)
+    ours, other = (
+        evaluate(Upscaler(find(name, scale).path, device="cpu"), pictures)
+        for name in (DENOISE, DEFAULT)
+    )
+    assert ours.network.psnr > max(other.network.psnr, ours.bicubic.psnr) + 0.2
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from subpixel.zoo.manifest import DEFAULT
+from subpixel.zoo.manifest import DEFAULT, DENOISE
 
 MODEL = click.option(
     "--model",
@@ -12,6 +12,12 @@ MODEL = click.option(
     show_default=True,
     metavar="NAME|FILE",
     help="A bundled network (see `subpixel models`) or an ONNX file.",
+)
+DENOISING = click.option(
+    "--denoise",
+    "model",
+    flag_value=DENOISE,
+    help=f"Clean JPEG damage, too: the network trained on JPEGs (--model {DENOISE}).",
 )
 SCALE = click.option(
     "--scale", type=int, help="Enlargement of each side. [default: 3, or the ONNX file's own]"

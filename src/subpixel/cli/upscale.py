@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from subpixel.cli.options import DEVICE, FILE, JSON, MODEL, OVERWRITE, SCALE, THREADS
+from subpixel.cli.options import DENOISING, DEVICE, FILE, JSON, MODEL, OVERWRITE, SCALE, THREADS
 from subpixel.cli.output import expect_free, make_folder, print_json, progress
 from subpixel.errors import SubpixelError
 from subpixel.jobs.outputs import Job, plan_jobs
@@ -55,6 +55,7 @@ class Orders:
     help="[default: NAME_x3.EXT beside the input]",
 )
 @MODEL
+@DENOISING
 @SCALE
 @DEVICE
 @click.option(

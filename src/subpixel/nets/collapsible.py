@@ -38,6 +38,14 @@ class CollapsibleConv2d(nn.Conv2d):
     def forward(self, features: Tensor) -> Tensor:
         return functional.conv2d(features, self.collapsed(), self.bias, padding=self.padding)
 
+    @classmethod
+    def of(cls, convolution: nn.Conv2d) -> "CollapsibleConv2d":
+        """One that computes what ``convolution`` does, and shares its weights."""
+        outputs, inputs, kernel, _ = convolution.weight.shape
+        wide = cls(inputs, outputs, kernel)
+        wide.weight, wide.bias = convolution.weight, convolution.bias
+        return wide
+
     def plain(self) -> nn.Conv2d:
         """A convolution that computes the same."""
         kernel = self.kernel_size[0]
@@ -47,6 +55,14 @@ class CollapsibleConv2d(nn.Conv2d):
         weights = {"weight": self.collapsed().detach(), "bias": self.bias.detach()}
         narrow.load_state_dict(weights, assign=True)
         return narrow
+
+
+def widened(module: nn.Module) -> nn.Module:
+    """``module`` with every convolution made collapsible; its weights are its own still."""
+    for name, child in list(module.named_modules()):
+        if isinstance(child, nn.Conv2d):
+            module.set_submodule(name, CollapsibleConv2d.of(child))
+    return module
 
 
 def collapsed(module: nn.Module) -> nn.Module:

@@ -1,6 +1,6 @@
 """The plainest of networks: one convolution after the other, what processors run fastest."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,22 +22,16 @@ class PlainNet(nn.Module):
     ``(N, 1, H, W)`` luma in 0 … 1 → ``(N, 1, H * scale, W * scale)``. Two sums alone lie beside
     the chain, as in SESR (Bhardwaj et al., arXiv 2103.09404): the first features are added before
     the last layer, and the picture to each of the ``scale²`` sub-pixels. The halo is
-    ``depth + 3`` pixels. ``convolution`` makes the layers, of inputs, outputs and kernel.
+    ``depth + 3`` pixels.
     """
 
-    def __init__(
-        self,
-        scale: int,
-        channels: int = 16,
-        depth: int = 4,
-        convolution: Callable[[int, int, int], nn.Conv2d] = _convolution,
-    ) -> None:
+    def __init__(self, scale: int, channels: int = 16, depth: int = 4) -> None:
         super().__init__()
         self.scale = scale
-        self.first = convolution(1, channels, FIRST)
-        middle = [convolution(channels, channels, 3) for _ in range(depth)]
+        self.first = _convolution(1, channels, FIRST)
+        middle = [_convolution(channels, channels, 3) for _ in range(depth)]
         self.middle = nn.ModuleList(middle)
-        self.last = convolution(channels, scale * scale, 3)
+        self.last = _convolution(channels, scale * scale, 3)
         if not self.first.weight.is_meta:
             self._initialise(middle)
 

@@ -11,7 +11,7 @@ class Preset:
     """One recipe. Sizes are in low-resolution pixels, lengths in steps."""
 
     network: Network
-    """PlainNet, trained collapsible, or the tutorial's SuperResolutionNet, whose size is fixed."""
+    """PlainNet, or the tutorial's SuperResolutionNet, whose size is fixed."""
     steps: int
     """Steps with the L1 loss in mixed precision, before ``finetune`` steps with L2 in float32."""
     finetune: int

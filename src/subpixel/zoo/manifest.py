@@ -11,6 +11,8 @@ from subpixel.errors import NetworkError, UsageError
 FOLDER = Path(__file__).parent
 DEFAULT = "fast"
 """The network that ``upscale`` takes when none is named."""
+DENOISE = "denoise"
+"""The network that was trained on JPEGs."""
 
 
 @dataclass(frozen=True)
