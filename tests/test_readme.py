@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from subpixel.zoo.manifest import Bundled, bundled
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
@@ -74,3 +76,21 @@ def test_links_lead_somewhere() -> None:
 
 def test_the_first_picture_comes_early() -> None:
     assert any("![" in line for line in README.splitlines()[:30])
+
+
+def test_the_figures_are_the_manifests() -> None:
+    """docs/models.md has every bundled network's; the README only what it has room for."""
+    models = (REPOSITORY / "docs" / "models.md").read_text(encoding="utf-8")
+    ours = [_line(row) for row in bundled()]
+    assert [line for line in ours if line not in models] == []
+    shown = re.findall(r"^\| `[\w-]+` \| ×.*$", README, flags=re.MULTILINE)
+    assert shown
+    assert [line for line in shown if line not in ours] == []
+
+
+def _line(row: Bundled) -> str:
+    psnr = (f"{row.psnr[s]:.2f} ({row.bicubic_psnr[s]:.2f})" for s in row.psnr)
+    size = f"{row.path.stat().st_size / 1000:.0f} kB"
+    return " | ".join(
+        [f"| `{row.name}`", f"×{row.scale}", size, f"{row.multiply_adds:,}", *psnr, ""]
+    )[:-1]

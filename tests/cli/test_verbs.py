@@ -202,3 +202,16 @@ def test_a_verb_without_its_extra_says_what_to_install() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 1
     assert "pip install '.[torch]'" in done.stderr
+
+
+def test_quantize(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "fast.onnx"
+    command = ["quantize", "--model", "fast", "--scale", "2", "-o", str(out), "--precision", "int8"]
+    assert run([*command, "--floor-db", "90"]) == 1
+    assert "nothing was written" in capsys.readouterr().out
+    assert not out.exists()
+    assert run([*command, "--floor-db", "40", "--task-loss", "0.5"]) == 0
+    assert "wrote" in capsys.readouterr().out
+    assert run(["info", str(out)]) == 0
+    assert "int8" in capsys.readouterr().out
+    assert run([*command, "--overwrite", "--bench", str(tmp_path / "none")]) == 2

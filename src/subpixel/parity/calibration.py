@@ -22,7 +22,12 @@ MOST = 32
 """Photographs of a folder that are looked at, the first by name."""
 
 
-def calibration_pictures(spec: ModelSpec) -> Iterator[Pixels]:
+def calibration_pictures(spec: ModelSpec, folder: Path | None = None) -> Iterator[Pixels]:
+    """:func:`folder_pictures`, or where no folder is named :func:`grid_pictures`."""
+    return grid_pictures(spec) if folder is None else folder_pictures(folder, spec)
+
+
+def grid_pictures(spec: ModelSpec) -> Iterator[Pixels]:
     """The grid's photograph at every size, its other contents at the small ones.
 
     Each is ``(batch, channels, height, width)`` float32, of a size that ``spec`` takes. Noise

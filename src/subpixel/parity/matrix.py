@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from subpixel.errors import NetworkError, ProviderError, UsageError
 from subpixel.optimisation import Optimisation
-from subpixel.parity.calibration import SMALL, calibration_pictures, folder_pictures
+from subpixel.parity.calibration import SMALL, calibration_pictures
 from subpixel.parity.cases import Case, grid, pixels
 from subpixel.parity.compare import (
     CODES,
@@ -29,7 +29,7 @@ from subpixel.parity.precisions import Variant, variant
 from subpixel.parity.properties import batch_equals_single, same_twice, tiled_equals_whole
 from subpixel.parity.remembered import Remembered
 from subpixel.parity.side import Side, open_sides
-from subpixel.runtime.op import NetOp, Pixels
+from subpixel.runtime.op import NetOp
 from subpixel.runtime.session import DEVICES, Session, available_devices
 from subpixel.spec import ModelSpec, Precision
 
@@ -281,7 +281,7 @@ def _bench(
     spec, model = candidate.spec, candidate.model
     assert model is not None, "the candidate is an ONNX file"
     wanted = dict.fromkeys(cell.precision for cell in cells)
-    pictures = partial(_calibration, spec, calibration)
+    pictures = partial(calibration_pictures, spec, calibration)
     cost = max(candidate.cost, reference.cost)
     return _Bench(
         names=(reference.name, candidate.name),
@@ -296,10 +296,6 @@ def _bench(
         brief=grid(spec, reference.spec, cost=cost * len(cells)),
         floor_db=floor_db,
     )
-
-
-def _calibration(spec: ModelSpec, folder: Path | None) -> Iterator[Pixels]:
-    return calibration_pictures(spec) if folder is None else folder_pictures(folder, spec)
 
 
 def _verified(

@@ -1,0 +1,97 @@
+"""``subpixel quantize``."""
+
+from importlib import resources
+from pathlib import Path
+
+import click
+
+from subpixel.cli.options import DEVICE, FILE, JSON, MODEL, OVERWRITE, SCALE
+from subpixel.cli.output import print_json
+from subpixel.errors import UsageError
+from subpixel.spec import Precision
+
+
+@click.command(no_args_is_help=True)
+@MODEL
+@SCALE
+@click.option("-o", "--output", type=FILE, required=True, help="The ONNX file to write.")
+@click.option(
+    "--precision", type=click.Choice(("int8", "fp16", "bf16")), default="int8", show_default=True
+)
+@click.option(
+    "--calibration", type=FILE, help="A folder of photographs, for int8. [default: the grid's]"
+)
+@click.option(
+    "--bench", type=FILE, help="A benchmark set, as for `evaluate`. [default: our photograph]"
+)
+@click.option(
+    "--floor-db",
+    type=click.FloatRange(min=0),
+    default=45.0,
+    show_default=True,
+    help="Least PSNR between the pictures of the new file and of the old.",
+)
+@click.option(
+    "--task-loss",
+    type=click.FloatRange(min=0),
+    default=0.1,
+    show_default=True,
+    help="By how many dB the PSNR on the benchmark set may fall.",
+)
+@DEVICE
+@OVERWRITE
+@JSON
+def command(
+    model: str,
+    scale: int | None,
+    output: Path,
+    precision: Precision,
+    calibration: Path | None,
+    bench: Path | None,
+    floor_db: float,
+    task_loss: float,
+    device: str,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """Make a network smaller and faster: 8-bit integers, or 16-bit floating point.
+
+    The new file is measured against the old, and on a benchmark set; where it loses more than
+    the floor allows nothing is written, and the exit code is 1.
+    """
+    from subpixel.measure.evaluate import Benchmark, benchmark, evaluate
+    from subpixel.network import locate
+    from subpixel.parity.reduced import Floor, reduce_precision
+    from subpixel.upscaler import Upscaler
+
+    for folder in (bench, calibration):
+        if folder is not None and not folder.is_dir():
+            raise UsageError(f"{folder} is no folder; name one that holds pictures")
+
+    def score(file: Path) -> float:
+        upscaler = Upscaler(file, device=device)
+        with resources.as_file(resources.files("subpixel.parity") / "photo.jpg") as photo:
+            size = upscaler.spec.scale
+            pictures = Benchmark([photo], size) if bench is None else benchmark(bench, size)
+            return evaluate(upscaler, pictures).network.psnr
+
+    report = reduce_precision(
+        locate(model, scale),
+        output,
+        precision,
+        score,
+        floor=Floor(floor_db, task_loss),
+        calibration=calibration,
+        device=device,
+        overwrite=overwrite,
+    )
+    if as_json:
+        print_json({"passed": bool(report), "path": report.path, "task": report.task})
+    else:
+        click.echo(report.summary())
+        click.echo(f"wrote {output}" if report else f"nothing was written{_advice(calibration)}")
+    return 0 if report else 1
+
+
+def _advice(calibration: Path | None) -> str:
+    return "" if calibration else "; --calibration with photographs of yours may help"

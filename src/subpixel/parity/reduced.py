@@ -1,0 +1,113 @@
+"""A float32 file in fewer bits, published only where it is nearly as good."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from subpixel.errors import NetworkError, SubpixelError, UsageError
+from subpixel.media.atomic import write_bytes
+from subpixel.parity.calibration import calibration_pictures
+from subpixel.parity.cases import grid
+from subpixel.parity.compare import CODES, ParityReport, Tolerance, compare
+from subpixel.parity.precisions import variant
+from subpixel.parity.side import open_side
+from subpixel.runtime.session import Session
+from subpixel.spec import Precision
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What a file of reduced precision must keep."""
+
+    against_fp32: float = 45.0
+    """Least PSNR in dB between the two files' pictures of a photograph."""
+    task_loss: float = 0.1
+    """By how many dB the task PSNR may fall."""
+
+
+@dataclass(frozen=True)
+class TaskPsnr:
+    """Mean Y-PSNR in dB against the ground truth of a benchmark set."""
+
+    before: float
+    after: float
+
+    @property
+    def loss(self) -> float:
+        return self.before - self.after
+
+
+@dataclass(frozen=True)
+class ReducedReport:
+    """What was made and what it keeps; true when it keeps enough, and lies at ``path``."""
+
+    precision: Precision
+    floor: Floor
+    parity: ParityReport
+    """The comparison with the fp32 file, on photographs."""
+    task: TaskPsnr
+    path: Path | None
+    """Where the file was published; None when it keeps too little."""
+
+    def __bool__(self) -> bool:
+        return bool(self.parity) and self.task.loss <= self.floor.task_loss
+
+    def summary(self) -> str:
+        """The verdict in one line."""
+        least = min(result.psnr or 0.0 for result in self.parity.results)
+        return (
+            f"{self.precision}: at least {least:.1f} dB from fp32 on photographs (floor "
+            f"{self.floor.against_fp32:g}), {self.task.before:.2f} dB became "
+            f"{self.task.after:.2f} on the benchmark set (at most {self.floor.task_loss:g} less)"
+        )
+
+
+def reduce_precision(
+    model: Path,
+    out: Path,
+    precision: Precision,
+    score: Callable[[Path], float],
+    *,
+    floor: Floor = Floor(),
+    calibration: Path | None = None,
+    device: str = "cpu",
+    overwrite: bool = False,
+) -> ReducedReport:
+    """Make ``model``, an fp32 ONNX file, one of ``precision``, and publish it at ``out``.
+
+    It must keep ``floor``: in PSNR against the fp32 file on photographs, and in ``score``, the
+    task PSNR of a file. int8 is calibrated on the photographs in the folder ``calibration``
+    (None: the grid's contents). Raises :class:`~subpixel.errors.NetworkError` when the file can't
+    be made, or doesn't run on ``device``.
+    """
+    _expect(out, precision, overwrite)
+    side = open_side(model)
+    assert side.model is not None, "an ONNX file"
+    spec = side.spec
+    pictures = partial(calibration_pictures, spec, calibration)
+    with tempfile.TemporaryDirectory(prefix="subpixel-") as folder:
+        made = variant(side.model, spec.precision, precision, pictures, Path(folder))
+        if isinstance(made, str):
+            raise NetworkError(f"{model}: {made}")
+        session = Session(made, device=device)
+        photos = [case for case in grid(spec, cost=side.cost) if case.content == "photo"]
+        tolerance = Tolerance(rtol=None, max_codes=CODES, min_psnr=floor.against_fp32)
+        parity = compare(
+            side.op, session, photos, spec.channels, tolerance, provider=session.provider
+        )
+        task = TaskPsnr(score(model), score(made))
+        report = ReducedReport(precision, floor, parity, task, None)
+        if report:
+            write_bytes(out, made.read_bytes(), overwrite=overwrite)
+        return replace(report, path=out if report else None)
+
+
+def _expect(out: Path, precision: Precision, overwrite: bool) -> None:
+    if precision == "fp32":
+        raise UsageError("precision is fp32; what is made is fp16, bf16 or int8")
+    if out.suffix.lower() != ".onnx":
+        raise UsageError(f"{out}: an ONNX file's name ends in .onnx")
+    if out.exists() and not overwrite:
+        raise SubpixelError(f"{out} exists; use overwrite to replace it, or name another file")
