@@ -5,7 +5,8 @@
 The first folder holds the benchmark sets Set5, Set14 (GT/, x2/, x3/, x4/) and BSD100 (GT/), the
 second the photographs that the networks were trained on. Every network is exported, checked, proven
 equal to PyTorch, and measured as its users will run it: the ONNX file, 8-bit RGB in and out. Beside
-it comes NAME-int8, calibrated on the photographs, where no set loses more than 0.1 dB by it.
+it comes NAME-int8, calibrated on the photographs, where no set loses more than 0.1 dB by it. What
+--only leaves out stays as it is.
 """
 
 import argparse
@@ -56,19 +57,36 @@ def main() -> int:
     options = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     options.add_argument("--data", type=Path, required=True, help="the folder of benchmark sets")
     options.add_argument("--photos", type=Path, required=True, help="the training photographs")
+    options.add_argument("--only", nargs="*", metavar="NAME", help="networks, such as fast-x3")
     given = options.parse_args()
-    kept: set[Path] = set()
-    rows = []
-    for checkpoint in sorted(WEIGHTS.glob("*.safetensors")):
-        exact = measured(fp32(checkpoint), given.data)
-        rounded = measured(int8(exact, given.photos), given.data)
-        entries = [exact, rounded] if holds(rounded, exact) else [exact]
-        rows += [row(entry, checkpoint, exact.file) for entry in entries]
-        kept |= {entry.file for entry in entries}
-    for file in set(ZOO.glob("*.onnx")) - kept:
-        file.unlink()
-    (ZOO / "manifest.toml").write_text("\n".join([HEAD, *rows]))
+    weights = sorted(WEIGHTS.glob("*.safetensors"))
+    chosen = [w for w in weights if given.only is None or w.stem in given.only]
+    rows = {
+        file: text for w in weights if w not in chosen for file, text in kept_rows(w.stem).items()
+    }
+    for checkpoint in chosen:
+        rows |= bundle(checkpoint, given.data, given.photos)
+    (ZOO / "manifest.toml").write_text("\n".join([HEAD, *(rows[file] for file in sorted(rows))]))
+    for file in ZOO.glob("*.onnx"):
+        if file.name not in rows:
+            file.unlink()
     return 0
+
+
+def kept_rows(checkpoint: str) -> Mapping[str, str]:
+    """The manifest's rows of a network and its int8 twin, by file, as they stand."""
+    name, _, scale = checkpoint.rpartition("-")
+    texts = (ZOO / "manifest.toml").read_text().split("\n[[network]]\n")[1:]
+    files = (f"{checkpoint}.onnx", f"{name}-int8-{scale}.onnx")
+    return {f: f"[[network]]\n{t.strip()}\n" for f in files for t in texts if f'"{f}"' in t}
+
+
+def bundle(checkpoint: Path, data: Path, photos: Path) -> Mapping[str, str]:
+    """Put one network into the zoo; its rows of the manifest, by file."""
+    exact = measured(fp32(checkpoint), data)
+    rounded = measured(int8(exact, photos), data)
+    entries = [exact, rounded] if holds(rounded, exact) else [exact]
+    return {entry.file.name: row(entry, checkpoint, exact.file) for entry in entries}
 
 
 def fp32(checkpoint: Path) -> Path:

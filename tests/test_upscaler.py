@@ -105,7 +105,7 @@ def test_upscale_is_upscaler_in_one_call(noise: np.ndarray) -> None:
 
 
 def test_wrong_tiles_are_refused() -> None:
-    for tile in (-1, 8, 22):
-        with pytest.raises(UsageError, match="at least 23 pixels"):
-            Upscaler(tile=tile)
-    assert Upscaler(tile=23)(np.zeros((30, 30, 3), np.uint8)).shape == (90, 90, 3)
+    for tile in (-1, 8, 14):
+        with pytest.raises(UsageError, match="at least 15 pixels"):
+            Upscaler("fast", tile=tile)
+    assert Upscaler("fast", tile=15)(np.zeros((30, 30, 3), np.uint8)).shape == (90, 90, 3)

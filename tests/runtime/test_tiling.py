@@ -51,6 +51,23 @@ def test_all_tiles_have_one_size(drawn: tuple[TilePlan, int, int]) -> None:
     assert len(sizes) == 1
 
 
+@given(st.integers(1, 80), st.integers(0, 6), st.integers(0, 40))
+def test_a_smaller_tile_would_need_more_tiles(length: int, halo: int, extra: int) -> None:
+    tile = 2 * halo + 1 + extra
+    (span, *others) = (t.rows for t in plan_tiles(length, 1, tile=(tile, tile), halo=halo).tiles)
+    size = span.stop - span.start
+    assert size <= tile
+    if others and size > 2 * halo + 1:
+        smaller = plan_tiles(length, 1, tile=(size - 1, size - 1), halo=halo)
+        assert len(smaller.tiles) > 1 + len(others)
+
+
+def test_little_is_computed_twice() -> None:
+    plan = plan_tiles(1024, 1024, tile=(512, 512), halo=7)
+    areas = [(t.rows.stop - t.rows.start) * (t.columns.stop - t.columns.start) for t in plan.tiles]
+    assert sum(areas) < 1.06 * 1024**2
+
+
 def _run(op: NetOp, samples: Samples, plan: TilePlan, scale: int) -> Samples:
     def upscale(tile: Samples) -> Samples:
         return op(np.ascontiguousarray(tile.transpose(2, 0, 1)[None]))[0].transpose(1, 2, 0)

@@ -1,6 +1,7 @@
 """The geometry of tiles: whole numbers, settled before any pixel moves.
 
-All lengths are input pixels. Along each axis the tiles have one and the same size; the last one
+All lengths are input pixels. Along each axis the tiles have one and the same size, no larger than
+it takes for so many to reach from end to end, as what they share is computed twice. The last one
 is moved inward to end where the picture ends, so its border is the picture's border and the
 network sees there what it would see in the whole picture.
 """
@@ -63,13 +64,18 @@ def plan_tiles(
 ) -> TilePlan:
     """Cut ``height`` by ``width`` into tiles of at most ``tile`` (height, width), halo included.
 
-    ``tile`` None means one tile, the whole picture. The picture is brought to a size that the
-    network works on (:func:`working_size`), and so are the tiles. ``fixed`` says that every tile
-    must measure exactly ``tile``: smaller pictures are padded.
+    ``tile`` None means one tile, the whole picture. Tiles are as many as of that size are needed,
+    but no larger than so many must be, unless they are to be square or fixed. The picture is
+    brought to a size that the network works on (:func:`working_size`), and so are the tiles.
+    ``fixed`` says that every tile must measure exactly ``tile``: smaller pictures are padded.
 
     Raises :class:`UsageError` when a tile is too small to hold its halo.
     """
     padded = working_size(height, width, multiple, minimum, square)
+    if tile and not fixed and not square:
+        sizes = zip(padded, tile, strict=True)
+        tile_height, tile_width = (_least(p, t, halo, multiple, minimum) for p, t in sizes)
+        tile = tile_height, tile_width
     rows, padded_height = _axis(height, padded[0], tile and tile[0], halo, multiple, fixed)
     columns, padded_width = _axis(width, padded[1], tile and tile[1], halo, multiple, fixed)
     tiles = tuple(Tile(row, column) for row in rows for column in columns)
@@ -84,6 +90,25 @@ def working_size(
     return (max(sides), max(sides)) if square else (sides[0], sides[1])
 
 
+def _least(padded: int, tile: int, halo: int, multiple: int, minimum: int) -> int:
+    """The least size with which no more tiles are needed than with ``tile``."""
+
+    def count(size: int) -> int:
+        return 1 + -(-(padded - size) // _step(size, halo, multiple))
+
+    size = tile // multiple * multiple
+    if padded <= size or _step(size, halo, multiple) < 1:
+        return tile
+    least = max(-(-padded // count(size)), least_tile(halo, multiple, minimum))
+    first = -(-least // multiple) * multiple
+    return next(s for s in range(first, size + 1, multiple) if count(s) <= count(size))
+
+
+def _step(size: int, halo: int, multiple: int) -> int:
+    """From the start of one tile to the start of the next."""
+    return (size - 2 * halo) // multiple * multiple
+
+
 def _axis(
     length: int, padded: int, tile: int | None, halo: int, multiple: int, fixed: bool
 ) -> tuple[list[Span], int]:
@@ -91,7 +116,7 @@ def _axis(
     if padded <= size:
         padded = size if fixed else padded
         return [Span(0, padded, 0, length)], padded
-    step = (size - 2 * halo) // multiple * multiple
+    step = _step(size, halo, multiple)
     if step < 1:
         raise UsageError(
             f"a tile of {tile} pixels can't hold this network's halo of {halo} on each side "
