@@ -57,7 +57,7 @@ def test_json_says_what_was_done(photo: Path, capsys: pytest.CaptureFixture[str]
     missing = photo.with_name("missing.png")
     assert run(["upscale", str(photo), str(missing), "--json"]) == 1
     report = json.loads(capsys.readouterr().out)
-    assert report["model"]["name"] == "fast"
+    assert report["model"]["name"] == "balanced"
     assert report["provider"] == "CPUExecutionProvider"
     done, failed = report["files"]
     assert (done["width"], done["height"], done["error"]) == (90, 60, None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from subpixel.errors import NetworkError, UsageError
 
 FOLDER = Path(__file__).parent
-DEFAULT = "fast"
+DEFAULT = "balanced"
 """The network that ``upscale`` takes when none is named."""
 DENOISE = "denoise"
 """The network that was trained on JPEGs."""
