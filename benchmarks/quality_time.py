@@ -3,12 +3,12 @@
     python benchmarks/quality_time.py --data FOLDER --model REFERENCE=file.pth --plot plot.svg
 
 FOLDER holds Set5, Set14 (GT/, x2/, x3/, x4/) and BSD100 (GT/). Rows are the bundled networks of
-the scale, those named by --model (ONNX files, or checkpoints, which run under PyTorch), and
-interpolation by Pillow, libvips and OpenCV. Quality is Y-PSNR by the literature's protocol, 8-bit
-RGB in and out. Time is from RGB in memory to RGB in memory; the rows take turns, round after round,
-and each figure is the median over the rounds of the ratio to Pillow in that round. Published
-figures of other networks stand in the second plot, where no time is needed. Needs the extra
-`bench`.
+the scale (but for those that clean JPEGs), those named by --model (ONNX files, or checkpoints,
+which run under PyTorch), and interpolation by Pillow, libvips and OpenCV. Quality is Y-PSNR by the
+literature's protocol, 8-bit RGB in and out. Time is from RGB in memory to RGB in memory; the rows
+take turns, round after round, and each figure is the median over the rounds of the ratio to Pillow
+in that round. Published figures of other networks stand in the second plot, where no time is
+needed. Needs the extra `bench`.
 """
 
 import argparse
@@ -34,10 +34,11 @@ from subpixel.measure.evaluate import benchmark, evaluate
 from subpixel.network import Network
 from subpixel.parity.side import open_side
 from subpixel.upscaler import Upscaler
-from subpixel.zoo.manifest import bundled
+from subpixel.zoo.manifest import DENOISE, bundled
 
 mpl.use("svg")
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 
 Rgb = NDArray[np.uint8]
 BENCHMARKS = ("Set5", "Set14", "BSD100")
@@ -86,7 +87,8 @@ def main() -> None:
 
 
 def _rows(scale: int, files: Mapping[str, Path], data: Path) -> Sequence[Row]:
-    paths = {row.name: row.path for row in bundled() if row.scale == scale} | files
+    ours = (row for row in bundled() if row.scale == scale and not row.name.startswith(DENOISE))
+    paths = {row.name: row.path for row in ours} | files
     found = [_row(name, _opened(file), _cost(file), scale, data) for name, file in paths.items()]
     floor = [_row(name, op, None, scale, data) for name, op in _interpolations(scale).items()]
     return [*floor, *found]
@@ -165,25 +167,29 @@ def print_table(rows: Sequence[Row]) -> None:
 def plot(rows: Sequence[Row], published: Mapping[str, tuple[float, float]], file: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), sharey=True)
     for row in rows:
-        place = (ratio(row, rows[0]), row.psnr["Set14"])
-        left.scatter(*place, color="tab:red" if row.multiply_adds else "tab:grey")
-        left.annotate(row.name, place, xytext=(5, 5), textcoords="offset points")
-        if row.multiply_adds:
-            place = (row.multiply_adds, row.psnr["Set14"])
-            right.scatter(*place, color="tab:red")
-            right.annotate(row.name, place, xytext=(5, 5), textcoords="offset points")
+        below = row.name.endswith("-int8")
+        colour = "tab:red" if row.multiply_adds else "tab:grey"
+        _mark(left, row.name, (ratio(row, rows[0]), row.psnr["Set14"]), colour, below=below)
+        if row.multiply_adds and not below:
+            _mark(right, row.name, (row.multiply_adds, row.psnr["Set14"]), colour)
     for name, place in published.items():
-        right.scatter(*place, facecolors="none", edgecolors="tab:blue")
-        right.annotate(f"{name} (published)", place, xytext=(5, -12), textcoords="offset points")
+        _mark(right, f"{name} (published)", place, "tab:blue", below=True)
     left.set_xlabel("time, multiples of Pillow's bicubic")
     left.set_ylabel("Y-PSNR on Set14, dB")
     right.set_xlabel("multiply-adds per pixel of the small picture")
     for axes in (left, right):
         axes.set_xscale("log")
-        axes.margins(x=0.25, y=0.15)
+        axes.margins(x=0.35, y=0.15)
         axes.grid(visible=True, alpha=0.3)
     figure.tight_layout()
     figure.savefig(file)
+
+
+def _mark(
+    axes: Axes, name: str, place: tuple[float, float], colour: str, *, below: bool = False
+) -> None:
+    axes.scatter(*place, color=colour)
+    axes.annotate(name, place, xytext=(5, -13 if below else 5), textcoords="offset points")
 
 
 if __name__ == "__main__":

@@ -66,7 +66,8 @@ def main() -> int:
     }
     for checkpoint in chosen:
         rows |= bundle(checkpoint, given.data, given.photos)
-    (ZOO / "manifest.toml").write_text("\n".join([HEAD, *(rows[file] for file in sorted(rows))]))
+    files = sorted(rows, key=lambda file: file.rpartition("-")[::2])
+    (ZOO / "manifest.toml").write_text("\n".join([HEAD, *(rows[file] for file in files)]))
     for file in ZOO.glob("*.onnx"):
         if file.name not in rows:
             file.unlink()

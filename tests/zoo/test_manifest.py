@@ -22,7 +22,7 @@ rows = pytest.mark.parametrize("row", bundled(), ids=lambda row: f"{row.name}-x{
 
 def test_there_is_one_for_every_scale() -> None:
     names = {row.name for row in bundled()}
-    assert {DEFAULT, DENOISE, "fast", "espcn", "balanced", "fast-int8"} <= names
+    assert {DEFAULT, DENOISE, "fast", "fast-int8"} <= names
     for name in names:
         assert [row.scale for row in bundled() if row.name == name] == [2, 3, 4]
     assert {row.file for row in bundled()} == {p.name for p in FOLDER.glob("*.onnx")}
@@ -41,9 +41,7 @@ def test_the_file_is_what_the_manifest_says(row: Bundled) -> None:
 @rows
 def test_it_is_within_the_cost_of_its_class(row: Bundled) -> None:
     colour = 3 + 3 * 3 * 25 * row.scale**2  # luma, and the bicubic chroma, in the graph
-    most = {"fast": 14_000, "espcn": 63_000, "balanced": 120_000, "denoise": 120_000}[
-        row.name.removesuffix("-int8")
-    ]
+    most = 14_000 if row.name.startswith("fast") else 120_000
     assert 10_000 <= row.multiply_adds - colour <= most
 
 
@@ -82,7 +80,7 @@ def _by_scikit_image(upscaled: np.ndarray, truth_file: Path, scale: int) -> floa
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize("quality", [50, 75, 90])
+@pytest.mark.parametrize("quality", [50, 75])
 def test_denoise_is_ahead_on_jpegs(shared_data: Path, scale: int, quality: int) -> None:
     """Of the default network, and of bicubic interpolation."""
     pictures = benchmark(shared_data / "bench" / "Set5", scale, jpeg=quality)
@@ -90,7 +88,7 @@ def test_denoise_is_ahead_on_jpegs(shared_data: Path, scale: int, quality: int) 
         evaluate(Upscaler(find(name, scale).path, device="cpu"), pictures)
         for name in (DENOISE, DEFAULT)
     )
-    assert ours.network.psnr > max(other.network.psnr, ours.bicubic.psnr) + 0.2
+    assert ours.network.psnr > max(other.network.psnr, ours.bicubic.psnr) + 0.5
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
