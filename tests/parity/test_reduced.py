@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,11 @@ def test_what_keeps_too_little_is_not_written(tmp_path: Path, floor: Floor, afte
     assert not report
     assert report.path is None
     assert not out.exists()
+
+
+def test_it_needs_no_pytorch() -> None:
+    code = "import sys; sys.modules['torch'] = None; import subpixel.parity.reduced"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_what_is_refused(tmp_path: Path) -> None:
