@@ -87,7 +87,7 @@ def test_info_of_a_bundled_network(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["info", str(row.path), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["facts"] == "written in the file"
-    assert (facts["scale"], facts["halo"], facts["interface"]) == (3, 11, "rgb")
+    assert (facts["scale"], facts["halo"], facts["interface"]) == (3, 7, "rgb")
     assert facts["parameters"] == row.parameters
     assert round(facts["multiply_adds_per_pixel"]) == row.multiply_adds
 
