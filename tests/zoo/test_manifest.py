@@ -35,7 +35,7 @@ def test_the_file_is_what_the_manifest_says(row: Bundled) -> None:
     assert spec is not None
     assert check_model(model, spec)
     assert (spec.name, spec.scale, spec.licence) == (row.name, row.scale, row.licence)
-    assert row.path.stat().st_size < 1_000_000
+    assert row.path.stat().st_size < (200_000 if row.name.startswith("fast") else 500_000)
 
 
 @rows
@@ -46,12 +46,13 @@ def test_it_is_within_the_cost_of_its_class(row: Bundled) -> None:
 
 
 def _measured() -> Iterator[object]:
-    """Set5 for all; the larger sets, which take their time, where people look first."""
+    """Set5 and Set14 for all; BSD100, which takes its time, where people look first."""
     for row in bundled():
-        yield pytest.param(row, "Set5", id=f"{row.name}-x{row.scale}-Set5")
+        called = f"{row.name}-x{row.scale}"
+        yield pytest.param(row, "Set5", id=f"{called}-Set5")
+        yield pytest.param(row, "Set14", id=f"{called}-Set14", marks=pytest.mark.slow)
         if row.scale == 3 and row.name in ("fast", "balanced"):
-            for name in ("Set14", "BSD100"):
-                yield pytest.param(row, name, id=f"{row.name}-x3-{name}", marks=pytest.mark.slow)
+            yield pytest.param(row, "BSD100", id=f"{called}-BSD100", marks=pytest.mark.slow)
 
 
 @pytest.mark.parametrize(("row", "name"), [*_measured()])
@@ -65,8 +66,8 @@ def test_the_figures_are_measured(shared_data: Path, row: Bundled, name: str) ->
     assert found.bicubic.psnr == pytest.approx(row.bicubic_psnr[name], abs=0.01)
     theirs = fmean(_by_scikit_image(made[f.name], f, row.scale) for f in pictures.truths)
     assert found.network.psnr == pytest.approx(theirs, abs=0.01)
-    if row.name != "denoise":
-        assert found.network.psnr > found.bicubic.psnr + 1
+    easy = row.scale == 3 and name != "BSD100" and not row.name.startswith(DENOISE)
+    assert found.network.psnr > found.bicubic.psnr + (1.5 if easy else 1.0)
 
 
 def _by_scikit_image(upscaled: np.ndarray, truth_file: Path, scale: int) -> float:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from subpixel.cli.output import print_json, print_table, progress
-from subpixel.errors import UsageError
+from subpixel.cli.output import expect_pictures, print_json, print_table, progress
 from subpixel.spec import Precision
 
 if TYPE_CHECKING:
@@ -44,9 +43,7 @@ def matrix_report(
     """:func:`~subpixel.parity.matrix.verify_matrix` with progress, its task PSNR on ``bench``."""
     from subpixel.parity.matrix import FLOOR_DB, verify_matrix
 
-    for folder in (bench, calibration):
-        if folder is not None and not folder.is_dir():
-            raise UsageError(f"{folder} is no folder; name one that holds pictures")
+    expect_pictures(bench, calibration)
     with progress() as show:
         return verify_matrix(
             model,

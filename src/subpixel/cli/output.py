@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from subpixel.errors import SubpixelError
+from subpixel.errors import SubpixelError, UsageError
 
 
 def print_json(value: object) -> None:
@@ -60,6 +60,13 @@ def expect_free(target: Path, overwrite: bool) -> None:
         raise SubpixelError(
             f"{target} exists; use --overwrite to replace it, or -o to name another"
         )
+
+
+def expect_pictures(*folders: Path | None) -> None:
+    """Refuse, before the work is done, a folder that was named and isn't one."""
+    for folder in folders:
+        if folder is not None and not folder.is_dir():
+            raise UsageError(f"{folder} is no folder; name one that holds pictures")
 
 
 def make_folder(folder: Path) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 
 from subpixel.cli.options import DEVICE, FILE, JSON, MODEL, OVERWRITE, SCALE
-from subpixel.cli.output import print_json
-from subpixel.errors import UsageError
+from subpixel.cli.output import expect_pictures, print_json
 from subpixel.spec import Precision
 
 
@@ -64,9 +63,7 @@ def command(
     from subpixel.parity.reduced import Floor, reduce_precision
     from subpixel.upscaler import Upscaler
 
-    for folder in (bench, calibration):
-        if folder is not None and not folder.is_dir():
-            raise UsageError(f"{folder} is no folder; name one that holds pictures")
+    expect_pictures(bench, calibration)
 
     def score(file: Path) -> float:
         upscaler = Upscaler(file, device=device)
