@@ -14,12 +14,17 @@ import numpy as np
 from subpixel.errors import NetworkError, UsageError
 from subpixel.resample import BICUBIC_HALO
 from subpixel.runtime.op import NetOp
-from subpixel.runtime.session import Session
+from subpixel.runtime.processors import cores
+from subpixel.runtime.session import Session, chosen
 from subpixel.runtime.sizes import MULTIPLES, odd_multiples
 from subpixel.spec import Colour, ModelSpec, spec_from_metadata
 from subpixel.zoo import manifest
 
 DEFAULT_SCALE = 3
+
+MOST_HALO = 32
+"""Halo up to which tiles run side by side: cutting costs less than it saves. A core that has a tile
+to itself, from samples to samples, need not wait for others at the end of every layer."""
 
 GREY_TOLERANCE = 0.25
 """How far a network may move the mean of a grey picture before it is taken to be for another
@@ -34,6 +39,8 @@ class Network:
     spec: ModelSpec
     provider: str
     """ONNX Runtime's name of the execution provider really in use."""
+    workers: int = 1
+    """How many tiles run side by side, each on one core; 1: one after the other, each on all."""
 
 
 class Probeable(NetOp, Protocol):
@@ -51,22 +58,40 @@ def open_network(
     scale: int | None = None,
     device: str = "auto",
     threads: int | None = None,
+    side_by_side: bool = True,
 ) -> Network:
     """Open a bundled network by name, or an ONNX file by path.
 
     ``scale`` chooses among a bundled network's scales (default 3); for a file it must be the
-    file's own. Raises :class:`UsageError` for a name or scale that isn't there,
-    :class:`NetworkError` for a file that is no super-resolution network.
+    file's own. ``threads`` None means one per physical core; where the network is local they work
+    on so many tiles ``side_by_side``, unless that is False. Raises :class:`UsageError` for a name
+    or scale that isn't there, :class:`NetworkError` for a file that is no super-resolution network.
     """
-    file = locate(model, scale)
-    session, spec, _ = _identified(file, device, threads)
+    file, device = locate(model, scale), chosen(device)
+    side_by_side = side_by_side and device == "cpu"
+    session, spec, _ = _identified(file, device, 1 if side_by_side else threads)
     if scale is not None and spec.scale != scale:
         raise UsageError(f"{model} enlarges by {spec.scale}, not by {scale}; leave out the scale")
-    if spec.interface == "rgb":
-        return Network(session, spec, session.provider)
-    wrapped = Session(_wrapped(file, spec.scale), device=session.device, threads=threads)
-    halo = None if spec.halo is None else max(spec.halo, BICUBIC_HALO)
-    return Network(wrapped, replace(spec, interface="rgb", halo=halo), wrapped.provider)
+    workers = _workers(spec, threads) if side_by_side else 1
+    if spec.interface == "luma":
+        session = Session(
+            _wrapped(file, spec.scale), device=device, threads=_each(workers, threads)
+        )
+        halo = None if spec.halo is None else max(spec.halo, BICUBIC_HALO)
+        spec = replace(spec, interface="rgb", halo=halo)
+    elif side_by_side and workers == 1:
+        session = Session(file, device=device, threads=threads)
+    return Network(session, spec, session.provider, workers)
+
+
+def _workers(spec: ModelSpec, threads: int | None) -> int:
+    local = spec.halo is not None and spec.halo <= MOST_HALO
+    return (threads or cores()) if local else 1
+
+
+def _each(workers: int, threads: int | None) -> int | None:
+    """Threads that a session of its own has, where so many ``workers`` share it."""
+    return threads if workers == 1 else 1
 
 
 def describe(file: Path) -> tuple[ModelSpec, bool]:

@@ -1,6 +1,5 @@
 """Pictures in, larger pictures out."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,9 +11,10 @@ from subpixel.errors import UsageError
 from subpixel.media.picture import FULL_SCALE, Frames, Picture
 from subpixel.network import Network, open_network
 from subpixel.runtime import alpha
+from subpixel.runtime.bands import Report, run_tiles
 from subpixel.runtime.op import Pixels
 from subpixel.runtime.pixels import upscale_samples
-from subpixel.runtime.tiling import TilePlan, least_tile, plan_tiles, run_tiles
+from subpixel.runtime.tiling import TilePlan, least_tile, plan_tiles, spread
 from subpixel.spec import ModelSpec
 from subpixel.zoo import manifest
 
@@ -27,9 +27,6 @@ Tiles can't equal the whole there, so such a network is cut only when ``tile`` i
 
 Image = TypeVar("Image")
 """A numpy array or a Pillow image: what comes in goes out, larger."""
-
-Report = Callable[[int, int], None]
-"""Gets the tiles done and their total."""
 
 
 class Upscaler:
@@ -55,7 +52,9 @@ class Upscaler:
         threads: int | None = None,
     ) -> None:
         if not isinstance(model, Network):
-            model = open_network(model, scale=scale, device=device, threads=threads)
+            model = open_network(
+                model, scale=scale, device=device, threads=threads, side_by_side=tile != 0
+            )
         self._network = model
         self._tile = tile
         spec = self.spec
@@ -97,18 +96,24 @@ class Upscaler:
 
     def plan(self, picture: Picture) -> TilePlan:
         """How a picture of this size is cut into tiles."""
-        spec, overlap = self.spec, self._overlap
-        return plan_tiles(
+        spec = self.spec
+        halo = max(self._overlap, alpha.REACH) if picture.has_alpha else self._overlap
+        cut = partial(
+            plan_tiles,
             picture.height,
             picture.width,
-            tile=self._tile_size(picture),
-            halo=max(overlap, alpha.REACH) if picture.has_alpha else overlap,
+            halo=halo,
             multiple=spec.size_multiple,
             minimum=spec.size_minimum,
             square=spec.square,
             padding=spec.padding,
             fixed=spec.fixed_size is not None,
         )
+        tile = self._tile_size(picture)
+        plan = cut(tile=tile)
+        if tile is None or spec.square or spec.fixed_size is not None:
+            return plan
+        return cut(tile=(min(tile[0], spread(plan, self._network.workers, halo)), tile[1]))
 
     @property
     def _overlap(self) -> int:
@@ -129,7 +134,8 @@ class Upscaler:
         opaque = has_alpha and bool((frame[..., -1] == FULL_SCALE[frame.dtype]).all())
         visible = alpha.bleed(frame) if has_alpha and not opaque else frame
         upscale = partial(upscale_samples, self._op, opaque=opaque)
-        run_tiles(upscale, visible, result, plan, report)
+        workers = self._network.workers
+        run_tiles(upscale, visible, result, plan, workers=workers, report=report)
 
     def _op(self, pixels: Pixels) -> Pixels:
         """The network's op; one of fixed batch size gets its batch filled up with copies."""

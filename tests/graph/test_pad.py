@@ -17,8 +17,9 @@ from subpixel.nets.attempt import Attempt
 from subpixel.nets.export import export_attempt
 from subpixel.nets.padding import Padded
 from subpixel.nets.torch_op import TorchOp
+from subpixel.runtime.bands import run_tiles
 from subpixel.runtime.session import Session
-from subpixel.runtime.tiling import plan_tiles, run_tiles
+from subpixel.runtime.tiling import plan_tiles
 from subpixel.spec import ModelSpec, Padding
 
 

@@ -3,10 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from networks import BoxBlur, NearestNeighbour
-from subpixel.errors import NetworkError, UsageError
-from subpixel.runtime.op import NetOp
-from subpixel.runtime.tiling import Samples, Span, TilePlan, plan_tiles, run_tiles
+from subpixel.errors import UsageError
+from subpixel.runtime.tiling import USEFUL, Span, TilePlan, plan_tiles, spread
 
 
 @st.composite
@@ -68,68 +66,18 @@ def test_little_is_computed_twice() -> None:
     assert sum(areas) < 1.06 * 1024**2
 
 
-def _run(op: NetOp, samples: Samples, plan: TilePlan, scale: int) -> Samples:
-    def upscale(tile: Samples) -> Samples:
-        return op(np.ascontiguousarray(tile.transpose(2, 0, 1)[None]))[0].transpose(1, 2, 0)
-
-    height, width, channels = samples.shape
-    result = np.empty((height * scale, width * scale, channels), samples.dtype)
-    run_tiles(upscale, samples, result, plan)
-    return result
-
-
-@given(
-    st.integers(1, 60),
-    st.integers(1, 60),
-    st.integers(0, 4),
-    st.integers(1, 3),
-    st.integers(0, 30),
-    st.integers(0, 2**32 - 1),
-)
-def test_tiled_equals_whole(
-    height: int, width: int, halo: int, scale: int, extra: int, seed: int
-) -> None:
-    samples = np.random.default_rng(seed).random((height, width, 3), dtype=np.float32)
-    tile = 2 * halo + 1 + extra
-    cut = plan_tiles(height, width, tile=(tile, tile), halo=halo)
-    whole = plan_tiles(height, width, tile=None, halo=halo)
-    op = BoxBlur(scale, halo)
-    assert np.array_equal(_run(op, samples, cut, scale), _run(op, samples, whole, scale))
-
-
-def test_a_halo_too_small_shows() -> None:
-    """The property above can fail: with less halo than the op needs, it does."""
-    samples = np.random.default_rng(0).random((40, 40, 1), dtype=np.float32)
-    op = BoxBlur(2, 3)
-    cut = plan_tiles(40, 40, tile=(16, 16), halo=2)
-    whole = plan_tiles(40, 40, tile=None, halo=0)
-    assert not np.array_equal(_run(op, samples, cut, 2), _run(op, samples, whole, 2))
-
-
-def test_a_picture_smaller_than_a_fixed_tile_is_padded_and_cropped() -> None:
-    samples = np.arange(6, dtype=np.float32).reshape(2, 3, 1)
-    plan = plan_tiles(2, 3, tile=(8, 8), halo=1, fixed=True)
-    assert (plan.padded_height, plan.padded_width) == (8, 8)
-    assert np.array_equal(
-        _run(NearestNeighbour(2), samples, plan, 2),
-        samples.repeat(2, axis=0).repeat(2, axis=1),
-    )
-
-
 def test_a_tile_without_room_for_the_halo_is_refused() -> None:
     with pytest.raises(UsageError, match="use at least 11"):
         plan_tiles(100, 100, tile=(10, 10), halo=5)
 
 
-def test_a_network_of_another_scale_is_caught() -> None:
-    plan = plan_tiles(4, 4, tile=None, halo=0)
-    with pytest.raises(NetworkError, match=r"should be \(12, 12, 1\)"):
-        _run(NearestNeighbour(2), np.zeros((4, 4, 1), np.float32), plan, 3)
-
-
-def test_progress_counts_every_tile() -> None:
-    seen: list[tuple[int, int]] = []
-    plan = plan_tiles(10, 4, tile=(4, 4), halo=0)
-    samples = np.zeros((10, 4, 1))
-    run_tiles(lambda tile: tile, samples, samples.copy(), plan, lambda *now: seen.append(now))
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+@given(st.integers(1, 400), st.integers(1, 80), st.integers(0, 20), st.integers(1, 16))
+def test_every_worker_gets_a_tile_where_tiles_keep_enough(
+    height: int, width: int, halo: int, workers: int
+) -> None:
+    whole = plan_tiles(height, width, tile=None, halo=halo)
+    tile = spread(whole, workers, halo)
+    plan = plan_tiles(height, width, tile=(tile, width), halo=halo)
+    useful = max(USEFUL * halo, 1)
+    assert len(plan.rows) >= min(workers, max(1, height // (useful + 2 * halo)))
+    assert len(plan.rows) <= max(1, workers + 1)

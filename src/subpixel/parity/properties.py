@@ -9,8 +9,9 @@ import numpy as np
 
 from subpixel.parity.cases import Case
 from subpixel.parity.compare import ParityReport, Tolerance, compare, tolerance_for
+from subpixel.runtime.bands import run_tiles
 from subpixel.runtime.op import NetOp, Pixels, Samples
-from subpixel.runtime.tiling import least_tile, plan_tiles, run_tiles
+from subpixel.runtime.tiling import least_tile, plan_tiles
 from subpixel.spec import ModelSpec
 
 TILED = Tolerance(rtol=None, max_codes=1)

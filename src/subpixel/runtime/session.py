@@ -50,6 +50,13 @@ AUTOMATIC = ("cuda", "cpu")
 """What ``auto`` tries, in this order. The others must be asked for by name."""
 
 
+def chosen(device: str) -> str:
+    """The name of the device that ``device`` stands for: ``"auto"`` is the first to be had."""
+    if device != "auto":
+        return device
+    return next(name for name in AUTOMATIC if name in available_devices())
+
+
 def available_devices() -> tuple[str, ...]:
     """The devices whose provider is part of the installed ONNX Runtime."""
     built_in = onnxruntime.get_available_providers()
@@ -61,7 +68,8 @@ class Session:
 
     ``model`` is the file's path or its bytes. ``device`` is ``"auto"`` or a key of
     :data:`DEVICES`; ``threads`` None leaves it to ONNX Runtime: one per physical core;
-    ``optimisation`` is how far ONNX Runtime may rewrite the graph.
+    ``optimisation`` is how far ONNX Runtime may rewrite the graph. Several threads may call one
+    session at a time.
 
     Raises :class:`ProviderError` when the device can't be had, and :class:`NetworkError` when
     the file is no network that maps one 4-D float tensor to another.
@@ -75,7 +83,9 @@ class Session:
         threads: int | None = None,
         optimisation: Optimisation = "all",
     ) -> None:
-        self.device, self._session = _open(model, device, _options(threads, optimisation))
+        self.device = chosen(device)
+        source = model if isinstance(model, bytes) else str(model)
+        self._session = _open_on(source, self.device, _options(threads, optimisation))
         self.provider: str = self._session.get_providers()[0]
         """The execution provider really in use."""
         self._input, self._output = _ends(self._session)
@@ -100,16 +110,6 @@ class Session:
                 f"the network failed on an input of shape {pixels.shape}: {one_line(error)}"
             ) from error
         return np.asarray(result, dtype=np.float32)
-
-
-def _open(
-    model: bytes | Path, device: str, options: onnxruntime.SessionOptions
-) -> tuple[str, onnxruntime.InferenceSession]:
-    source = model if isinstance(model, bytes) else str(model)
-    if device != "auto":
-        return device, _open_on(source, device, options)
-    available = [name for name in AUTOMATIC if name in available_devices()]
-    return available[0], _open_on(source, available[0], options)
 
 
 def _options(threads: int | None, optimisation: Optimisation) -> onnxruntime.SessionOptions:

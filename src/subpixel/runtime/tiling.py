@@ -6,16 +6,17 @@ is moved inward to end where the picture ends, so its border is the picture's bo
 network sees there what it would see in the whole picture.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.errors import NetworkError, UsageError
-from subpixel.runtime.op import Samples
+from subpixel.errors import UsageError
 from subpixel.spec import Padding
+
+USEFUL = 4
+"""Halos that a tile keeps at least when a picture is cut for the sake of threads alone: what is
+computed twice is then at most half as much again."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +40,22 @@ class TilePlan:
     """How a picture of ``height`` by ``width`` is cut. Tiles keep every pixel exactly once.
 
     ``padded_height`` and ``padded_width`` are what the network gets to see: larger than the
-    picture where the network demands a fixed size or a multiple.
+    picture where the network demands a fixed size or a multiple. Every span of ``rows`` crosses
+    every span of ``columns``: a band of tiles.
     """
 
     height: int
     width: int
     padded_height: int
     padded_width: int
-    tiles: tuple[Tile, ...]
+    rows: tuple[Span, ...]
+    columns: tuple[Span, ...]
     padding: Padding = "reflect"
+
+    @property
+    def tiles(self) -> tuple[Tile, ...]:
+        """All tiles, from top to bottom."""
+        return tuple(Tile(row, column) for row in self.rows for column in self.columns)
 
 
 def plan_tiles(
@@ -78,8 +86,17 @@ def plan_tiles(
         tile = tile_height, tile_width
     rows, padded_height = _axis(height, padded[0], tile and tile[0], halo, multiple, fixed)
     columns, padded_width = _axis(width, padded[1], tile and tile[1], halo, multiple, fixed)
-    tiles = tuple(Tile(row, column) for row in rows for column in columns)
-    return TilePlan(height, width, padded_height, padded_width, tiles, padding)
+    return TilePlan(height, width, padded_height, padded_width, rows, columns, padding)
+
+
+def spread(plan: TilePlan, workers: int, halo: int) -> int:
+    """The greatest height of a tile, halo included, with which there is a tile for each of so many
+    ``workers``; more than the picture's where there is, and where tiles would keep too little."""
+    bands = -(-workers // len(plan.columns))
+    if len(plan.rows) >= bands:
+        return plan.padded_height
+    kept = max(-(-plan.padded_height // bands), USEFUL * halo, 1)
+    return kept + 2 * halo
 
 
 def working_size(
@@ -111,11 +128,11 @@ def _step(size: int, halo: int, multiple: int) -> int:
 
 def _axis(
     length: int, padded: int, tile: int | None, halo: int, multiple: int, fixed: bool
-) -> tuple[list[Span], int]:
+) -> tuple[tuple[Span, ...], int]:
     size = padded if tile is None else tile // multiple * multiple
     if padded <= size:
         padded = size if fixed else padded
-        return [Span(0, padded, 0, length)], padded
+        return (Span(0, padded, 0, length),), padded
     step = _step(size, halo, multiple)
     if step < 1:
         raise UsageError(
@@ -123,12 +140,13 @@ def _axis(
             f"(sizes in multiples of {multiple}); use at least {least_tile(halo, multiple)}"
         )
     starts = [*range(0, padded - size, step), padded - size]
-    cuts = [0, *(start + halo for start in starts[1:]), length]
-    return [
+    cuts = [0, *(min(start + halo, length) for start in starts[1:]), length]
+    spans = (
         Span(start, start + size, keep_start, keep_stop)
         for start, keep_start, keep_stop in zip(starts, cuts, cuts[1:], strict=False)
         if keep_start < keep_stop
-    ], padded
+    )
+    return tuple(spans), padded
 
 
 def least_tile(halo: int, multiple: int, minimum: int = 1) -> int:
@@ -136,57 +154,10 @@ def least_tile(halo: int, multiple: int, minimum: int = 1) -> int:
     return -(-max(2 * halo + multiple, minimum) // multiple) * multiple
 
 
-def run_tiles(
-    upscale: Callable[[Samples], Samples],
-    samples: Samples,
-    result: Samples,
-    plan: TilePlan,
-    report: Callable[[int, int], None] = lambda done, total: None,
-) -> None:
-    """Send each tile of ``samples`` through ``upscale`` and put what the plan keeps in ``result``.
-
-    ``samples`` is ``(H, W, C)`` and ``result`` ``(H * scale, W * scale, C)``, of one dtype.
-    ``upscale`` maps ``(h, w, C)`` to ``(h * scale, w * scale, C)``; any other shape is a
-    :class:`NetworkError`. ``report`` gets the tiles done and their total.
-    """
-    padded, scale = _pad(samples, plan), len(result) // plan.height
-    for done, tile in enumerate(plan.tiles, start=1):
-        rows, columns = tile.rows, tile.columns
-        piece = upscale(padded[rows.start : rows.stop, columns.start : columns.stop])
-        _expect_shape(piece, tile, scale, samples.shape[2])
-        result[_kept(rows, scale, 0), _kept(columns, scale, 0)] = piece[
-            _kept(rows, scale, rows.start), _kept(columns, scale, columns.start)
-        ]
-        report(done, len(plan.tiles))
-
-
-def _pad(samples: Samples, plan: TilePlan) -> Samples:
-    missing = plan.padded_height - plan.height, plan.padded_width - plan.width
-    if missing == (0, 0):
-        return samples
-    if plan.padding == "reflect":
-        rows = _mirrored(plan.height, plan.padded_height)
-        return samples[rows][:, _mirrored(plan.width, plan.padded_width)]
-    mode: Literal["edge", "constant"] = "edge" if plan.padding == "edge" else "constant"
-    return np.pad(samples, ((0, missing[0]), (0, missing[1]), (0, 0)), mode=mode)
-
-
-def _mirrored(length: int, padded: int) -> NDArray[np.intp]:
-    """Which of ``length`` rows each of the ``padded`` rows shows."""
-    last = length - 1
-    return np.maximum(last - abs(np.arange(padded) - last), 0)
-
-
-def _kept(span: Span, scale: int, origin: int) -> slice:
-    """The kept output pixels, counted from the output of input pixel ``origin``."""
-    return slice((span.keep_start - origin) * scale, (span.keep_stop - origin) * scale)
-
-
-def _expect_shape(piece: Samples, tile: Tile, scale: int, channels: int) -> None:
-    height, width = (span.stop - span.start for span in (tile.rows, tile.columns))
-    expected = (height * scale, width * scale, channels)
-    if piece.shape != expected:
-        raise NetworkError(
-            f"the network turned {height} x {width} pixels into a result of shape {piece.shape}; "
-            f"at scale {scale} it should be {expected}"
-        )
+def shown(start: int, stop: int, length: int, padding: Padding) -> NDArray[np.intp]:
+    """Which of ``length`` rows each row of ``[start, stop)`` of the padded picture shows; -1: none,
+    it is black."""
+    rows, last = np.arange(start, stop), length - 1
+    if padding == "reflect":
+        return np.maximum(last - abs(rows - last), 0)
+    return np.where(rows > last, last if padding == "edge" else -1, rows)

@@ -1,0 +1,158 @@
+"""Tiles through a network, side by side, and out of them the larger picture, from top to bottom.
+
+A picture is asked for by rows and comes out by rows, so it may lie in memory as a whole or pass by
+in bands: the way is the same.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subpixel.errors import NetworkError
+from subpixel.runtime.op import Samples
+from subpixel.runtime.tiling import Span, TilePlan, shown
+
+Upscale = Callable[[Samples], Samples]
+"""One tile, ``(h, w, C)`` → ``(h * scale, w * scale, C)``, same dtype; threads may share it."""
+
+Rows = Callable[[int, int], Samples]
+"""Rows ``[start, stop)`` of a picture, ``(stop - start, W, C)``. They are asked for from top to
+bottom, some of them again: never any above the first of the call before."""
+
+Report = Callable[[int, int], None]
+"""Gets the tiles done and their total."""
+
+AHEAD = 2
+"""Tiles for each worker that are under way or waiting, while bands are being written."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Band:
+    """Output rows on their way: where they are put, and the tiles that fill them."""
+
+    samples: Samples
+    tiles: Sequence[Future[None]]
+
+
+def run_bands(
+    upscale: Upscale,
+    rows: Rows,
+    room: Rows,
+    plan: TilePlan,
+    scale: int,
+    *,
+    workers: int = 1,
+    report: Report = lambda done, total: None,
+) -> Iterator[Samples]:
+    """Yield the picture of ``rows``, ``scale`` times larger, band by band from top to bottom.
+
+    ``room`` gives the array that a band, output rows ``[start, stop)``, is put into and yielded
+    as. So many ``workers`` are at work on tiles while the bands before are used; no more than
+    :data:`AHEAD` tiles for each, or one band, wait meanwhile. What a tile raises is raised here,
+    before anything below it is yielded; so is :class:`NetworkError` for a result of a wrong shape.
+    """
+    total, done, most = len(plan.rows) * len(plan.columns), 0, AHEAD * workers
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="tile")
+    under_way: deque[_Band] = deque()
+
+    def begun(span: Span) -> _Band:
+        seen, band = _padded(rows, span, plan), room(*_scaled(span, scale))
+        put = partial(_put, upscale, seen, band, span, scale)
+        return _Band(band, [pool.submit(put, columns) for columns in plan.columns])
+
+    def finished() -> Samples:
+        nonlocal done
+        band = under_way.popleft()
+        for tile in band.tiles:
+            tile.result()
+            done += 1
+            report(done, total)
+        return band.samples
+
+    try:
+        for span in plan.rows:
+            while len(under_way) > 1 and len(under_way) * len(plan.columns) >= most:
+                yield finished()
+            under_way.append(begun(span))
+        while under_way:
+            yield finished()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def run_tiles(
+    upscale: Upscale,
+    samples: Samples,
+    result: Samples,
+    plan: TilePlan,
+    *,
+    workers: int = 1,
+    report: Report = lambda done, total: None,
+) -> None:
+    """:func:`run_bands` in memory: ``samples``, ``(H, W, C)``, into ``result``, ``(H * scale,
+    W * scale, C)``, of one dtype."""
+    scale = len(result) // plan.height
+    rows, room = partial(_rows, samples), partial(_rows, result)
+    for _ in run_bands(upscale, rows, room, plan, scale, workers=workers, report=report):
+        pass
+
+
+def _rows(samples: Samples, start: int, stop: int) -> Samples:
+    return samples[start:stop]
+
+
+def _scaled(span: Span, scale: int) -> tuple[int, int]:
+    return span.keep_start * scale, span.keep_stop * scale
+
+
+def _put(
+    upscale: Upscale, seen: Samples, band: Samples, rows: Span, scale: int, columns: Span
+) -> None:
+    """One tile of what the network sees of a band, to its place in the band."""
+    tile = seen[:, columns.start : columns.stop]
+    piece = upscale(tile)
+    _expect_shape(piece, tile, scale)
+    band[:, _kept(columns, scale, 0)] = piece[
+        _kept(rows, scale, rows.start), _kept(columns, scale, columns.start)
+    ]
+
+
+def _padded(rows: Rows, span: Span, plan: TilePlan) -> Samples:
+    """What the network sees of a band: whole rows of the padded picture."""
+    below = shown(span.start, span.stop, plan.height, plan.padding)
+    right = shown(0, plan.padded_width, plan.width, plan.padding)
+    if span.stop <= plan.height:
+        seen = rows(span.start, span.stop)
+    else:
+        first = int(below[below >= 0].min())
+        seen = _taken(rows(first, plan.height), below - first, below >= 0, 0)
+    return seen if plan.padded_width == plan.width else _taken(seen, right, right >= 0, 1)
+
+
+def _taken(
+    samples: Samples, indices: NDArray[np.intp], there: NDArray[np.bool_], axis: int
+) -> Samples:
+    """The rows or columns of ``indices``; black where there is none."""
+    taken = samples.take(indices, axis, mode="clip")
+    taken.swapaxes(0, axis)[~there] = 0
+    return taken
+
+
+def _kept(span: Span, scale: int, origin: int) -> slice:
+    """The kept output pixels, counted from the output of input pixel ``origin``."""
+    return slice((span.keep_start - origin) * scale, (span.keep_stop - origin) * scale)
+
+
+def _expect_shape(piece: Samples, tile: Samples, scale: int) -> None:
+    height, width, channels = tile.shape
+    expected = (height * scale, width * scale, channels)
+    if piece.shape != expected:
+        raise NetworkError(
+            f"the network turned {height} x {width} pixels into a result of shape {piece.shape}; "
+            f"at scale {scale} it should be {expected}"
+        )
