@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from subpixel.resample import bicubic_matrix, enlarge, imresize, phase_weights
+from subpixel.resample import bicubic_matrix, enlarge, imresize, interpolated, phase_weights
 
 
 @pytest.mark.parametrize("scale", range(1, 9))
@@ -24,6 +24,16 @@ def test_the_matrix_and_the_phases_are_one_interpolation(size: int, scale: int) 
     windows = np.lib.stride_tricks.sliding_window_view(padded, 5)
     polyphase = (windows @ phase_weights(scale).T).reshape(-1)
     np.testing.assert_allclose(matrix @ signal, polyphase, atol=1e-12)
+
+
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 5))
+def test_a_picture_by_phases_is_the_picture_by_matrices(
+    height: int, width: int, scale: int
+) -> None:
+    picture = np.random.default_rng(height).random((height, width, 2), dtype=np.float32)
+    down, across = bicubic_matrix(height, scale), bicubic_matrix(width, scale)
+    expected = np.einsum("ih,jw,hwc->ijc", down, across, picture)
+    np.testing.assert_allclose(interpolated(picture, scale), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

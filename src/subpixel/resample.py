@@ -54,6 +54,29 @@ def enlarge(picture: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.u
     return np.clip(np.floor(result + 0.5), 0, 255).astype(np.uint8)
 
 
+def interpolated(pixels: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
+    """Bicubic enlargement of ``(H, W, C)`` float32 by ``scale``, edges repeated, not clipped.
+
+    The same as by :func:`bicubic_matrix`, phase by phase: the cost per pixel is that of five taps,
+    whatever the picture's size.
+    """
+    weights = phase_weights(scale).astype(np.float32)
+    for axis in (0, 1):
+        pixels = _by_phases(pixels.swapaxes(0, axis), weights).swapaxes(0, axis)
+    return pixels
+
+
+def _by_phases(pixels: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Along the first axis."""
+    length, edges = len(pixels), ((BICUBIC_HALO,) * 2, (0, 0), (0, 0))
+    padded = np.pad(pixels, edges, mode="edge")
+    result = np.zeros((length, len(weights), *pixels.shape[1:]), np.float32)
+    for phase, taps in enumerate(weights):
+        for offset in np.flatnonzero(taps):
+            result[:, phase] += padded[offset : offset + length] * taps[offset]
+    return result.reshape(-1, *pixels.shape[1:])
+
+
 def imresize(picture: NDArray[Any], scale: Fraction) -> NDArray[Any]:
     """Resize as MATLAB's ``imresize(picture, scale, "bicubic")`` does, antialiasing included.
 

@@ -1,0 +1,107 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from networks import BoxBlur
+from subpixel import Upscaler
+from subpixel.resample import interpolated
+from subpixel.runtime.flat import (
+    BLOCK,
+    Flatness,
+    PastFlat,
+    flat_blocks,
+    measure_flatness,
+    rectangles,
+)
+from subpixel.runtime.op import Samples
+
+SCALE, HALO = 2, 3
+sides = st.integers(1, 3 * BLOCK)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def blurred(tile: Samples) -> Samples:
+    """A network of halo 3 whose results are unlike interpolation, of any dtype."""
+    pixels = tile.astype(np.float32).transpose(2, 0, 1)[None]
+    larger: Samples = BoxBlur(SCALE, HALO)(pixels)[0].transpose(1, 2, 0).astype(tile.dtype)
+    return larger
+
+
+def some_flat(height: int, width: int, seed: int) -> Samples:
+    """Noise, of which a random rectangle is even."""
+    random = np.random.default_rng(seed)
+    picture = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    top, left = random.integers(0, height), random.integers(0, width)
+    picture[top : top + 2 * BLOCK, left : left + 2 * BLOCK] = random.integers(0, 256, 3)
+    return picture
+
+
+@given(arrays.arrays(np.bool_, st.tuples(st.integers(1, 6), st.integers(1, 6))))
+def test_rectangles_hold_every_true_block_once(mask: np.ndarray) -> None:
+    shape = mask.shape[0] * BLOCK - 5, mask.shape[1] * BLOCK - 9
+    count = np.zeros(shape, int)
+    for place in rectangles(mask, shape):
+        count[place.rows, place.columns] += 1
+    expected = mask.repeat(BLOCK, 0).repeat(BLOCK, 1)[: shape[0], : shape[1]]
+    assert np.array_equal(count, expected)
+
+
+@given(sides, sides, seeds, st.integers(0, 8))
+def test_a_block_is_flat_with_its_halo(height: int, width: int, seed: int, span: int) -> None:
+    picture = some_flat(height, width, seed)
+    found = flat_blocks(picture, span, HALO)
+    for row, column in np.ndindex(found.shape):
+        rows = slice(max(row * BLOCK - HALO, 0), (row + 1) * BLOCK + HALO)
+        columns = slice(max(column * BLOCK - HALO, 0), (column + 1) * BLOCK + HALO)
+        seen = picture[rows, columns].astype(int)
+        assert found[row, column] == (np.ptp(seen, axis=(0, 1)) <= span).all()
+
+
+@given(sides, sides, seeds)
+def test_beside_flat_parts_all_is_as_without(height: int, width: int, seed: int) -> None:
+    """Bit for bit; flat parts are interpolated, and an even one is itself."""
+    picture = some_flat(height, width, seed)
+    past = PastFlat(blurred, SCALE, HALO, Flatness(0, 0.0))
+    result, expected = past(picture), blurred(picture)
+    flat = flat_blocks(picture, 0, HALO).repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
+    if past.share == 0:
+        flat[:] = False
+    skipped = flat.repeat(SCALE, 0).repeat(SCALE, 1)
+    assert np.array_equal(result[~skipped], expected[~skipped])
+    assert np.array_equal(result[skipped], picture.repeat(SCALE, 0).repeat(SCALE, 1)[skipped])
+    assert past.share == pytest.approx(flat.mean())
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_every_depth_goes(dtype: type) -> None:
+    full = 1 if dtype is np.float32 else np.iinfo(dtype).max
+    picture = np.full((2 * BLOCK, 2 * BLOCK, 3), full / 2).astype(dtype)
+    past = PastFlat(blurred, SCALE, HALO, Flatness(1, 0.0))
+    assert (past(picture) == picture[0, 0]).all()
+    assert past.share == 1.0
+
+
+def test_the_bound_is_that_of_the_network() -> None:
+    def shifted(tile: Samples) -> Samples:
+        return interpolated(tile, SCALE) + np.float32(0.6 / 255)
+
+    assert measure_flatness(shifted, SCALE, 0, most=0.5) is None
+    found = measure_flatness(shifted, SCALE, 0, most=1.0)
+    assert found is not None
+    assert found.bound == pytest.approx(0.6, abs=1e-3)
+
+
+def test_a_bundled_network_stays_within_what_was_measured() -> None:
+    """On flat parts of another picture than those that it was measured on."""
+    network = Upscaler("fast", scale=3, device="cpu")
+    flatness = measure_flatness(network, 3, 7, most=1.5)
+    assert flatness is not None
+    past = PastFlat(network, 3, 7, flatness)
+    slope = np.linspace(100, 100 + flatness.span, 3 * BLOCK).astype(np.uint8)
+    picture = np.broadcast_to(slope[:, None, None], (3 * BLOCK, 3 * BLOCK, 3))
+    found, expected = past(picture).astype(int), network(picture).astype(int)
+    inner = slice(21, -21)
+    assert past.share == 1.0
+    assert np.abs(found - expected)[inner, inner].max() <= flatness.bound + 1
