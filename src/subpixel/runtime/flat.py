@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ def probes(span: int, halo: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
     side = BLOCK // 4 + 2 * halo
     down, across = np.mgrid[:side, :side]
     random = np.random.default_rng(seed)
-    shapes: Sequence[NDArray[np.floating]] = (
+    shapes: Sequence[NDArray[Any]] = (
         random.integers(0, 2, (side, side)),
         down % 2,
         (down + across) % 2,
@@ -191,7 +192,7 @@ def rectangles(mask: Mask, shape: Sequence[int]) -> Iterator[Rectangle]:
     while left.any():
         row, column = np.argwhere(left)[0]
         width = _run(left[row, column:])
-        height = _run(left[row:, column : column + width].all(axis=1))
+        height = _run(np.all(left[row:, column : column + width], axis=1))
         left[row : row + height, column : column + width] = False
         yield Rectangle(
             row * BLOCK,
