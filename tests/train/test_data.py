@@ -21,8 +21,7 @@ def photographs(tmp_path: Path) -> Path:
 
 
 def test_pairs_are_made_as_the_benchmarks_make_theirs(photographs: Path) -> None:
-    train, held_out = load_pairs(photographs, 3, 8, shrinks=[Fraction(1)])
-    assert (len(train), len(held_out)) == (19, 1)
+    _, held_out = load_pairs(photographs, 3, 8)
     rgb = np.asarray(Image.open(photographs / "19.png"))[:48, :63]
     (pair,) = held_out
     np.testing.assert_allclose(pair.high, luma(rgb) / 255, atol=1e-6)
@@ -31,15 +30,34 @@ def test_pairs_are_made_as_the_benchmarks_make_theirs(photographs: Path) -> None
 
 def test_smaller_copies_are_trained_on_too(photographs: Path) -> None:
     train, held_out = load_pairs(photographs, 2, 8)
-    assert (len(train), len(held_out)) == (57, 1)
+    assert (len(train), len(held_out)) == (19 * 3 * 4, 1)
+
+
+@pytest.mark.parametrize("scale", [2, 3])
+def test_every_grid_is_trained_on(photographs: Path, scale: int) -> None:
+    train, _ = load_pairs(photographs, scale, 8, shrinks=[Fraction(1)])
+    assert len(train) == 19 * scale**2
+    rgb = np.asarray(Image.open(photographs / "00.png"))
+    for index in range(scale**2):
+        moved = rgb[index // scale :, index % scale :]
+        moved = moved[: len(moved) // scale * scale, : moved.shape[1] // scale * scale]
+        low = luma(imresize(moved, Fraction(1, scale))) / 255
+        np.testing.assert_allclose(train[index].low, low, atol=1e-6)
+        np.testing.assert_allclose(train[index].high, luma(moved) / 255, atol=1e-6)
+
+
+def test_grids_share_the_photograph(photographs: Path) -> None:
+    train, _ = load_pairs(photographs, 2, 8, shrinks=[Fraction(1)])
+    assert np.shares_memory(train[0].high, train[3].high)
+    assert train[3] is train[3], "made once"
 
 
 def test_small_pictures_go_through_jpeg(photographs: Path) -> None:
     train, held_out = load_pairs(photographs, 2, 8, shrinks=[Fraction(1)], qualities=(40, 90))
-    assert (len(train), len(held_out)) == (38, 1)
+    assert (len(train), len(held_out)) == (19 * 4 * 2, 1)
     rgb = np.asarray(Image.open(photographs / "00.png"))[:48]
     low = imresize(rgb, Fraction(1, 2))
-    for pair, quality in zip(train[:2], (40, 90), strict=True):
+    for pair, quality in zip((train[0], train[1]), (40, 90), strict=True):
         np.testing.assert_allclose(pair.low, luma(through_jpeg(low, quality)) / 255, atol=1e-6)
         np.testing.assert_allclose(pair.high, luma(rgb) / 255, atol=1e-6)
 
@@ -67,6 +85,7 @@ def test_no_pictures_no_training(tmp_path: Path) -> None:
 
 
 def test_pictures_smaller_than_a_crop_are_left_out(photographs: Path) -> None:
-    assert len(load_pairs(photographs, 2, 18)[0]) == 38, "the halved copies are too small"
+    assert len(load_pairs(photographs, 2, 18)[0]) == 19 * 2 * 4, "the halved copies are too small"
+    assert len(load_pairs(photographs, 2, 24)[0]) == 19 * 4, "so are those of three quarters"
     with pytest.raises(UsageError, match="is 66 pixels high and wide"):
         load_pairs(photographs, 2, 33)

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 @click.option(
     "--steps", type=click.IntRange(min=1), help="Steps before fine-tuning. [default: the preset's]"
 )
-@click.option("--warm-start", type=FILE, help="Begin with this checkpoint's weights, of any scale.")
+@click.option(
+    "--warm-start",
+    type=FILE,
+    help="Begin with this checkpoint's weights, of any scale; a smaller one is grown.",
+)
 @click.option("--denoise", is_flag=True, help="Train on small pictures that went through JPEG.")
 @click.option("--device", default="cpu", show_default=True, help="PyTorch's name: cpu, cuda, …")
 @click.option("--seed", type=int, default=0, show_default=True)

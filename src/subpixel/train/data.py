@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import cycle
+from functools import cached_property
+from itertools import cycle, product
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,65 @@ class Pair:
     high: Luma
 
 
+class Pairs(Protocol):
+    """What batches are drawn from: a list of pairs, or :class:`Views`."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Pair: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Photograph:
+    """8-bit RGB, ``(H, W, 3)``."""
+
+    rgb: Rgb
+
+    @cached_property
+    def luma(self) -> Luma:
+        return _luma(self.rgb)
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A photograph without its first rows and columns, which moves the grid that low-resolution
+    pixels are made on: ``scale²`` views of one photograph show what no other shows."""
+
+    photograph: Photograph
+    scale: int
+    top: int = 0
+    left: int = 0
+    quality: int | None = None
+    """Of the JPEG that the low resolution goes through; None for no compression."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width at low resolution."""
+        height, width = self.photograph.rgb.shape[:2]
+        return (height - self.top) // self.scale, (width - self.left) // self.scale
+
+    @cached_property
+    def pair(self) -> Pair:
+        """Made when first asked for; ``high`` is part of the photograph's own luma."""
+        height, width = (side * self.scale for side in self.shape)
+        spot = np.s_[self.top : self.top + height, self.left : self.left + width]
+        low = imresize(self.photograph.rgb[spot], Fraction(1, self.scale))
+        low = low if self.quality is None else through_jpeg(low, self.quality)
+        return Pair(_luma(low), self.photograph.luma[spot])
+
+
+@dataclass(frozen=True)
+class Views:
+    """The pairs of many views."""
+
+    views: Sequence[View]
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def __getitem__(self, index: int, /) -> Pair:
+        return self.views[index].pair
+
+
 def split(folder: Path) -> tuple[list[Path], list[Path]]:
     """The pictures under ``folder`` to train on, and the last sixteenth, which is held out."""
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
@@ -48,23 +109,30 @@ def load_pairs(
     crop: int,
     shrinks: Sequence[Fraction] = SHRINKS,
     qualities: Sequence[int] = (),
-) -> tuple[list[Pair], list[Pair]]:
+) -> tuple[Views, list[Pair]]:
     """The pictures under ``folder`` as pairs to train on, and those held out.
 
-    Copies with a low-resolution side shorter than ``crop`` are left out of the training pairs.
+    A picture to train on is seen at every size of ``shrinks`` and on each of the ``scale²``
+    pixel grids; views with a low-resolution side shorter than ``crop`` are left out.
 
     The low resolution is made as the field's benchmarks make theirs: bicubic ``imresize`` of
     the RGB picture, rounded to 8 bits. With ``qualities`` it then goes through JPEG: those to
     train on once in each quality, those held out in one after the other.
     """
     files, held_out = split(folder)
-    sharp = (_sharp(file, shrink) for file in files for shrink in shrinks)
-    train = [pair for rgb in sharp for pair in _pairs(rgb, scale, qualities or (None,))]
-    train = [pair for pair in train if min(pair.low.shape) >= crop]
-    if not train:
+    photographs = [Photograph(_sharp(file, shrink)) for file in files for shrink in shrinks]
+    starts = range(scale)
+    views = [
+        View(*facts)
+        for facts in product(photographs, (scale,), starts, starts, qualities or (None,))
+    ]
+    large = [view for view in views if min(view.shape) >= crop]
+    if not large:
         raise UsageError(f"no picture in {folder} is {crop * scale} pixels high and wide or more")
     one_each = zip(held_out, cycle(qualities or (None,)), strict=False)
-    return train, [pair for file, q in one_each for pair in _pairs(_sharp(file), scale, (q,))]
+    return Views(large), [
+        View(Photograph(_sharp(file)), scale, quality=quality).pair for file, quality in one_each
+    ]
 
 
 def _sharp(file: Path, shrink: Fraction = SHRINKS[0]) -> Rgb:
@@ -72,19 +140,11 @@ def _sharp(file: Path, shrink: Fraction = SHRINKS[0]) -> Rgb:
     return rgb if shrink == 1 else imresize(rgb, shrink)
 
 
-def _pairs(rgb: Rgb, scale: int, qualities: Sequence[int | None]) -> list[Pair]:
-    """One pair for each JPEG quality, None standing for no compression; ``high`` is shared."""
-    height, width = (side // scale * scale for side in rgb.shape[:2])
-    high = rgb[:height, :width]
-    low, truth = imresize(high, Fraction(1, scale)), _luma(high)
-    return [Pair(_luma(low if q is None else through_jpeg(low, q)), truth) for q in qualities]
-
-
 def _luma(rgb: Rgb) -> Luma:
     return (luma(rgb) / 255.0).astype(np.float32)
 
 
-def batch(pairs: Sequence[Pair], size: int, crop: int, seed: int, step: int) -> tuple[Luma, Luma]:
+def batch(pairs: Pairs, size: int, crop: int, seed: int, step: int) -> tuple[Luma, Luma]:
     """``size`` random crops, flipped and turned at random, as two NCHW arrays.
 
     The random numbers depend on ``seed`` and ``step`` alone, so a resumed run sees the batches

@@ -15,8 +15,8 @@ from torch.nn import functional
 from subpixel.errors import CheckpointError, one_line
 from subpixel.media.atomic import atomic_path
 from subpixel.nets.collapsible import collapsed, collapsed_state
-from subpixel.train.data import Luma, Pair, batch
-from subpixel.train.networks import build
+from subpixel.train.data import Luma, Pair, Pairs, batch
+from subpixel.train.networks import brought_to_size, build
 from subpixel.train.presets import Preset
 
 SAVE_EVERY_SECONDS = 30.0
@@ -40,7 +40,7 @@ class Progress:
 def train(
     preset: Preset,
     scale: int,
-    pairs: tuple[Sequence[Pair], Sequence[Pair]],
+    pairs: tuple[Pairs, Sequence[Pair]],
     state_file: Path,
     *,
     seed: int = 0,
@@ -51,18 +51,22 @@ def train(
     """Train the preset's network on ``pairs`` (training, held out).
 
     Returned is the average of its weights over the last steps, collapsed. ``state_file`` holds
-    the run; when it exists the run goes on from there. ``warm_start`` lends its weights where
-    names and shapes agree: all but the last layer, from another scale.
+    the run; when it exists the run goes on from there. ``warm_start`` lends its weights, grown
+    first where it is smaller; from another scale, all but the last layer.
+
+    Every step depends on the seed and on what was there before it, so that a run that was
+    interrupted ends as an unbroken one does, on the same machine.
     """
     net = build(preset, scale, seed)
     if warm_start is not None:
-        lend(warm_start, net)
+        lend(brought_to_size(warm_start, preset, seed), net)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = collapsed(net).requires_grad_(False)
     adam = torch.optim.Adam(net.parameters(), lr=preset.rate, foreach=True)
     first = step = restore(state_file, net, average, adam)
     steps = preset.steps + preset.finetune
     started = saved = time.monotonic()
+    mixed = gains_by_bfloat16(device)
 
     while step < steps:
         finetuning = step >= preset.steps
@@ -73,7 +77,7 @@ def train(
         for group in adam.param_groups:
             group["lr"] = learning_rate(preset, step)
         adam.zero_grad()
-        with torch.autocast(device, torch.bfloat16, enabled=not finetuning):
+        with torch.autocast(device, torch.bfloat16, enabled=mixed and not finetuning):
             upscaled = net(low)
         loss = (functional.mse_loss if finetuning else functional.l1_loss)(upscaled.float(), high)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -93,6 +97,13 @@ def train(
     # safetensors refuses what channels_last leaves
     average.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return average.eval()
+
+
+def gains_by_bfloat16(device: str) -> bool:
+    """Whether ``device`` has instructions for it. A processor that has none imitates them, and
+    took seven times as long for a step as in float32."""
+    # torch.cpu.get_capabilities, which is public, is younger than the oldest PyTorch we take
+    return device != "cpu" or torch.cpu._is_avx512_bf16_supported()
 
 
 def take_in(average: nn.Module, net: nn.Module, decay: float) -> None:

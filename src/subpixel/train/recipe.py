@@ -34,7 +34,7 @@ class Run:
     seed: int = 0
     device: str = "cpu"
     warm_start: Path | None = None
-    """A checkpoint of the same architecture, of any scale."""
+    """A checkpoint of the same architecture, of any scale; a smaller PlainNet is grown."""
     denoise: bool = False
     """Show it pictures that went through JPEG, and ask for what they were before."""
 
