@@ -86,7 +86,8 @@ def test_into_a_tiff_and_back(order: str, target: str) -> None:
     stream = io.BytesIO()
     tifffile.imwrite(stream, smooth(3)[0], byteorder=target, photometric="rgb")
     block = exif_block(order)
-    file = exif.into_tiff(stream.getvalue(), block)
+    exif.into_tiff(stream, exif.descriptive(block, target))
+    file = stream.getvalue()
     back = exif.from_tiff(file)
     assert back is not None
     before = {k: v for k, v in pillow_fields(block).items() if k[0] != 1}

@@ -8,10 +8,12 @@ Sources: ITU-T T.81 and T.871 (JPEG, JFIF), W3C PNG 3rd edition, RFC 9649 (WebP)
 ISO/IEC 14496-12 (the boxes of AVIF).
 """
 
+import io
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from subpixel.media.picture import Loss, Metadata
 
@@ -38,7 +40,7 @@ class PngFacts:
     losses: tuple[Loss, ...]
 
 
-def png_facts(file: bytes) -> PngFacts:
+def png_facts(file: BinaryIO) -> PngFacts:
     """Read the chunks of a PNG; texts that are damaged or oversized are left out and said."""
     chunks = list(_png_chunks(file))
     texts, unread = _png_texts(chunks)
@@ -55,15 +57,17 @@ def png_facts(file: bytes) -> PngFacts:
 
 
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_FACTS = (*_TEXTS, b"eXIf", b"pHYs", b"iCCP", b"sRGB", b"gAMA", b"cICP", b"acTL")
 
 
-def _png_chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and data of every chunk but the pixels'; ends where the file does."""
-    at = len(PNG_SIGNATURE)
-    while at + 8 <= len(file):
-        length, name = struct.unpack_from(">I4s", file, at)
-        yield name, b"" if name in (b"IDAT", b"fdAT") else file[at + 8 : at + 8 + length]
-        at += 12 + length
+def _png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """Name and data of every chunk, the data of those that say nothing left out."""
+    size = file.seek(0, io.SEEK_END)
+    at = file.seek(len(PNG_SIGNATURE))
+    while at + 8 <= size:
+        length, name = struct.unpack(">I4s", file.read(8))
+        yield name, file.read(min(length, size - at - 8)) if name in _FACTS else b""
+        at = file.seek(at + 12 + length)
 
 
 def _png_texts(
@@ -121,7 +125,7 @@ def _png_losses(chunks: dict[bytes, bytes]) -> Iterator[Loss]:
 
 
 def png_with(file: bytes, meta: Metadata, exif: bytes | None) -> bytes:
-    """libvips' PNG with the metadata's chunks before its pixels."""
+    """libvips' PNG, or its beginning, with the metadata's chunks before its pixels."""
     chunks = [(b"pHYs", _png_density(meta.resolution))] if meta.resolution else []
     if exif is not None:
         chunks.append((b"eXIf", exif))
@@ -130,6 +134,17 @@ def png_with(file: bytes, meta: Metadata, exif: bytes | None) -> bytes:
         texts.insert(0, (b"iTXt", XMP_KEYWORD.encode() + bytes(5) + meta.xmp))
     added = b"".join(_png_chunk(name, data) for name, data in chunks + texts)
     return b"".join(_spliced_png(file, added))
+
+
+def png_head(file: bytes) -> int | None:
+    """Where the pixels of a PNG begin; None when its first bytes don't reach that far."""
+    at = len(PNG_SIGNATURE)
+    while at + 8 <= len(file):
+        length, name = struct.unpack_from(">I4s", file, at)
+        if name == b"IDAT":
+            return at
+        at += 12 + length
+    return None
 
 
 def _spliced_png(file: bytes, added: bytes) -> Iterator[bytes | memoryview]:
@@ -164,6 +179,18 @@ def _text_chunk(key: str, text: str) -> tuple[bytes, bytes]:
 
 def _png_chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def jpeg_head(file: BinaryIO) -> bytes:
+    """A JPEG's segments before its first scan."""
+    file.seek(0)
+    parts = [file.read(2)]
+    while len(head := file.read(4)) == 4 and head[0] == 0xFF:
+        length = int.from_bytes(head[2:])
+        if head[1] == 0xDA or length < 2:
+            break
+        parts += [head, file.read(length - 2)]
+    return b"".join(parts)
 
 
 def jpeg_resolution(file: bytes) -> tuple[float, float] | None:
@@ -209,8 +236,15 @@ def _jpeg_segments(file: bytes) -> Iterator[tuple[int, bytes]]:
         at += 2 + length
 
 
+JFIF_END = 20
+"""Where a JFIF header ends that holds no thumbnail."""
+
+
 def jpeg_with(file: bytes, meta: Metadata, exif: bytes | None) -> bytes:
-    """libvips' JPEG with a JFIF header of the metadata's resolution, EXIF, XMP, IPTC, comments."""
+    """libvips' JPEG with a JFIF header of the metadata's resolution, EXIF, XMP, IPTC, comments.
+
+    Its first :data:`JFIF_END` bytes will do.
+    """
     added = _segment(0xE0, _jfif(meta.resolution))
     comments = ((0xFE, b"", text.encode()) for key, text in meta.text if key == "Comment")
     for marker, label, block in (

@@ -8,13 +8,19 @@ Sources: TIFF 6.0 (Adobe, 1992), BigTIFF (libtiff's design page), Exif 3.0 (CIPA
 Offsets that point nowhere, and fields of unknown types, are left as they are.
 """
 
+import io
+import mmap
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal
+from typing import BinaryIO, Literal
 
 Order = Literal["<", ">"]
+
+Block = bytes | mmap.mmap
+"""An EXIF block, or a TIFF file of any size: mapped, only its directories are read from disk."""
 
 PREFIX = b"Exif\0\0"
 """What stands before the block in a JPEG segment; libvips keeps it."""
@@ -76,7 +82,7 @@ class Layout:
         return struct.calcsize("=" + self.offset)
 
 
-def layout_of(block: bytes) -> Layout | None:
+def layout_of(block: Block) -> Layout | None:
     """The layout that the block's first bytes announce; None when they are no TIFF header."""
     orders: dict[bytes, Order] = {b"II": "<", b"MM": ">"}
     order = orders.get(bytes(block[:2]))
@@ -88,7 +94,7 @@ def layout_of(block: bytes) -> Layout | None:
     return Layout(order, "Q", "HHQ", "Q") if version == 43 else None
 
 
-def fields_of(block: bytes) -> tuple[Field, ...]:
+def fields_of(block: Block) -> tuple[Field, ...]:
     """The fields of the first directory, those of its sub-directories as children.
 
     Empty when ``block`` is no TIFF structure or its first directory is out of reach.
@@ -133,12 +139,13 @@ def orientation_in(exif: bytes | None) -> int:
     return stated if stated is not None and 1 <= stated <= 8 else 1
 
 
-def resolution_in(block: bytes | None) -> tuple[float, float] | None:
+def resolution_in(block: Block | None) -> tuple[float, float] | None:
     """Pixels per millimetre that an EXIF block or a TIFF file states in its first directory.
 
     None when it states none, or one without a unit (an aspect ratio).
     """
-    block = (block or b"").removeprefix(PREFIX)
+    block = b"" if block is None else block
+    block = block.removeprefix(PREFIX) if isinstance(block, bytes) else block
     fields = fields_of(block)
     unit = _MM_PER_UNIT.get(_number(block, fields, RESOLUTION_UNIT) or _INCH)
     across = _fraction(block, fields, X_RESOLUTION)
@@ -154,7 +161,7 @@ def has_maker_note(exif: bytes | None) -> bool:
     return any(f.tag == MAKER_NOTE for field in fields for f in field.children)
 
 
-def from_tiff(file: bytes) -> bytes | None:
+def from_tiff(file: Block) -> bytes | None:
     """The EXIF of a TIFF file's first page as a block of its own; None when it has none."""
     layout = layout_of(file)
     chosen = _descriptive(file)
@@ -165,20 +172,53 @@ def from_tiff(file: bytes) -> bytes | None:
     return header + _lay_out(chosen, 8, layout.order)
 
 
-def into_tiff(file: bytes, exif: bytes) -> bytes:
-    """A classic TIFF file with the block's descriptive fields in its first directory."""
+def into_tiff(file: BinaryIO, fields: Iterable[Field]) -> None:
+    """Give a classic TIFF file, open for reading and writing, ``fields`` in its first directory.
+
+    In place: the file grows at its end, and its header points there. Each field comes in place
+    of its namesake.
+    """
+    with _mapped(file) as block:
+        added = _addition(block, fields)
+    if added is not None:
+        pointer, appended = added
+        file.seek(0, io.SEEK_END)
+        file.write(appended)
+        file.seek(_POINTER_AT)
+        file.write(pointer)
+
+
+@contextmanager
+def _mapped(file: BinaryIO) -> Iterator[Block]:
+    if isinstance(file, io.BytesIO):
+        yield file.getvalue()
+        return
+    file.flush()
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as block:
+        yield block
+
+
+def order_of(file: BinaryIO) -> Order:
+    """The byte order that a TIFF file, open for reading, announces."""
+    file.seek(0)
+    return "<" if file.read(2) == b"II" else ">"
+
+
+def descriptive(exif: bytes, order: Order) -> list[Field]:
+    """The block's fields that describe the photograph, in the byte order of another."""
     block = exif.removeprefix(PREFIX)
-    source, target = layout_of(block), layout_of(file)
-    if source is None or target is None:
-        return file
-    chosen = _descriptive(block)
-    return with_fields(file, [_in_order(f, source.order, target.order) for f in chosen])
+    source = layout_of(block)
+    return [_in_order(f, source.order, order) for f in _descriptive(block)] if source else []
 
 
-def without_resolution(file: bytes) -> bytes:
-    """A TIFF file that states no resolution, only that its pixels are square."""
-    layout = layout_of(file)
-    return with_fields(file, [_short(RESOLUTION_UNIT, _NO_UNIT, layout.order)]) if layout else file
+def no_resolution(order: Order) -> Field:
+    """States no resolution, only that pixels are square."""
+    return _short(RESOLUTION_UNIT, _NO_UNIT, order)
+
+
+def uninterpreted(tag: int, value: bytes) -> Field:
+    """Any bytes as a field."""
+    return Field(tag, UNDEFINED, len(value), value)
 
 
 def with_fields(block: bytes, fields: Iterable[Field]) -> bytes:
@@ -186,37 +226,49 @@ def with_fields(block: bytes, fields: Iterable[Field]) -> bytes:
 
     The new directory goes to the end; old values stay where they are.
     """
+    added = _addition(block, fields)
+    if added is None:
+        return block
+    pointer, appended = added
+    rest = memoryview(block)[_POINTER_AT + 4 :]
+    return b"".join((block[:_POINTER_AT], pointer, rest, appended))
+
+
+_POINTER_AT = 4
+"""Where a classic header says which directory is the first."""
+
+
+def _addition(block: Block, fields: Iterable[Field]) -> tuple[bytes, bytes] | None:
+    """A new pointer to the first directory, and what goes to the end; None for no classic block."""
     layout = layout_of(block)
     if layout is None or layout.count != "H":
-        return block
+        return None
     new = {f.tag: f for f in fields}
-    first = _first_offset(block, layout)
-    old, following = _directory(block, layout, first, depth=0)
-    padded = block + b"\0" * (len(block) % 2)
-    at = len(padded)
-    count = len({f.tag for f in old} | new.keys())
+    old, following = _directory(block, layout, _first_offset(block, layout), depth=0)
+    padding = bytes(len(block) % 2)
+    at = len(block) + len(padding)
     entries = {f.tag: block[f.at : f.at + 12] for f in old}
+    count = len(entries.keys() | new.keys())
     tail = bytearray()
     for field in new.values():
         entries[field.tag] = _entry(field, tail, at + 2 + 12 * count + 4, layout.order)
     directory = struct.pack(layout.order + "H", count)
     directory += b"".join(entries[tag] for tag in sorted(entries))
     directory += struct.pack(layout.order + "I", following)
-    header = padded[:4] + struct.pack(layout.order + "I", at)
-    return b"".join((header, memoryview(padded)[8:], directory, tail))
+    return struct.pack(layout.order + "I", at), b"".join((padding, directory, tail))
 
 
 _EMPTY = b"II*\0" + struct.pack("<IHI", 8, 0, 0)
 
 
-def _descriptive(block: bytes) -> tuple[Field, ...]:
+def _descriptive(block: Block) -> tuple[Field, ...]:
     """The fields to carry over; none when they add up to more than the block, as in an attack."""
     chosen = tuple(f for f in fields_of(block) if f.tag in DESCRIPTIVE)
     total = sum(len(f.value) + sum(len(c.value) for c in f.children) for f in chosen)
     return chosen if total <= len(block) else ()
 
 
-def _first_offset(block: bytes, layout: Layout) -> int:
+def _first_offset(block: Block, layout: Layout) -> int:
     at = 4 if layout.count == "H" else 8
     if len(block) < at + layout.inline:
         return len(block)
@@ -224,7 +276,7 @@ def _first_offset(block: bytes, layout: Layout) -> int:
 
 
 def _directory(
-    block: bytes, layout: Layout, offset: int, depth: int
+    block: Block, layout: Layout, offset: int, depth: int
 ) -> tuple[tuple[Field, ...], int]:
     """The fields of the directory at ``offset`` that can be read, and the next one's offset."""
     size = struct.calcsize("=" + layout.entry) + layout.inline
@@ -240,7 +292,7 @@ def _directory(
     return tuple(f for f in entries if f is not None), int(following)
 
 
-def _field(block: bytes, layout: Layout, at: int, depth: int) -> Field | None:
+def _field(block: Block, layout: Layout, at: int, depth: int) -> Field | None:
     tag, kind, count = struct.unpack_from(layout.order + layout.entry, block, at)
     inline = at + struct.calcsize("=" + layout.entry)
     length = _SIZES.get(kind, 1) * count
@@ -354,7 +406,7 @@ def _rational(tag: int, number: Fraction, order: Order) -> Field:
     return Field(tag, RATIONAL, 1, struct.pack(order + "II", number.numerator, number.denominator))
 
 
-def _number(block: bytes, fields: Iterable[Field], tag: int) -> int | None:
+def _number(block: Block, fields: Iterable[Field], tag: int) -> int | None:
     order = "<" if bytes(block[:2]) == b"II" else ">"
     for field in fields:
         if field.tag == tag and field.kind in (SHORT, LONG) and field.value:
@@ -363,7 +415,7 @@ def _number(block: bytes, fields: Iterable[Field], tag: int) -> int | None:
     return None
 
 
-def _fraction(block: bytes, fields: Iterable[Field], tag: int) -> Fraction | None:
+def _fraction(block: Block, fields: Iterable[Field], tag: int) -> Fraction | None:
     order = "<" if bytes(block[:2]) == b"II" else ">"
     for field in fields:
         if field.tag == tag and field.kind == RATIONAL and len(field.value) >= 8:
@@ -372,16 +424,11 @@ def _fraction(block: bytes, fields: Iterable[Field], tag: int) -> Fraction | Non
     return None
 
 
-def value_in(file: bytes, tag: int) -> bytes | None:
+def value_in(file: Block, tag: int) -> bytes | None:
     """The bytes of a field in a TIFF file's first directory."""
     return next((bytes(f.value) for f in fields_of(file) if f.tag == tag), None)
 
 
-def with_values(file: bytes, values: Mapping[int, bytes]) -> bytes:
-    """A classic TIFF file with uninterpreted bytes as fields of its first directory, by tag."""
-    return with_fields(file, [Field(tag, UNDEFINED, len(v), v) for tag, v in values.items()])
-
-
-def photometric_of_tiff(file: bytes) -> int | None:
+def photometric_of_tiff(file: Block) -> int | None:
     """The colour space of a TIFF file's samples, as its PhotometricInterpretation says it."""
     return _number(file, fields_of(file), PHOTOMETRIC)

@@ -1,6 +1,7 @@
 """What each picture format can hold, and what a picture would lose in it. Pure data."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from subpixel.errors import LossError, PictureError
 from subpixel.media import exif
-from subpixel.media.picture import Loss, Picture
+from subpixel.media.picture import Header, Loss, Picture, Rows
 
 FormatName = Literal["JPEG", "PNG", "WebP", "TIFF", "AVIF", "GIF"]
 Animation = Literal["none", "pages", "timed"]
@@ -107,12 +108,61 @@ def sniff(head: bytes) -> FormatName | None:
     return "GIF" if head[:6] in (b"GIF87a", b"GIF89a") else None
 
 
+@dataclass
+class Look:
+    """What only the pixels can say about what a format keeps, row by row."""
+
+    header: Header
+    form: Format
+    opaque: bool = True
+    """Whether no pixel so far lets anything through; also when there is no alpha."""
+    binary: bool = True
+    """Whether every pixel so far is opaque or transparent, nothing between."""
+    few_colours: bool = True
+    """Whether every frame so far fits a GIF's palette."""
+    _seen: "_Colours" = field(default_factory=lambda: _Colours(()), repr=False)
+    _row: int = 0
+
+    def at(self, rows: Rows) -> None:
+        """Take in the next ``rows``, of one frame."""
+        if self.form.alpha != "full" and self.header.has_alpha:
+            alpha = rows[..., -1]
+            self.opaque = self.opaque and bool((alpha >= self.header.full_scale).all())
+            hard = self.opaque or ((alpha == 0) | (alpha == self.header.full_scale)).all()
+            self.binary = self.binary and bool(hard)
+        if self.form.name == "GIF" and self.few_colours:
+            self._count(rows)
+
+    def _count(self, rows: Rows) -> None:
+        if self._row % self.header.height == 0:
+            self._seen = _Colours(())
+        self._row += len(rows)
+        self._seen = _colours(rows) | self._seen
+        self.few_colours = len(self._seen) <= GIF_COLOURS
+
+
+_Colours = frozenset[bytes]
+
+
+def _colours(rows: Rows) -> _Colours:
+    """The colours of pixels that can be seen, and one for all that can't."""
+    pixels = np.ascontiguousarray(rows).reshape(-1, rows.shape[-1])
+    if rows.shape[-1] in (2, 4):
+        pixels = np.ascontiguousarray(np.where(pixels[:, -1:] == 0, 0, pixels))
+    whole = pixels.view(f"V{pixels.itemsize * pixels.shape[1]}")
+    return _Colours(colour.tobytes() for colour in np.unique(whole)[: GIF_COLOURS + 1])
+
+
 def refuse_losses(picture: Picture, file: Path) -> None:
     """Raise :class:`LossError`, naming everything, when ``file`` can't hold all of ``picture``.
 
     What reading already could not keep counts too.
     """
-    losses = picture.losses + losses_in(picture, file.suffix)
+    refuse(picture.losses + losses_in(picture, file.suffix), file)
+
+
+def refuse(losses: tuple[Loss, ...], file: Path) -> None:
+    """Raise :class:`LossError`, naming them, when there are any."""
     if losses:
         raise LossError(f"{file} would lose " + "; ".join(map(str, losses)))
 
@@ -123,38 +173,48 @@ def losses_in(picture: Picture, suffix: str) -> tuple[Loss, ...]:
     The rounding of lossy compression is no loss in this sense: it is what such a format is.
     Raises :class:`PictureError` for an unknown suffix.
     """
-    form = format_of(Path("picture" + suffix))
+    header, form = picture.header, format_of(Path("picture" + suffix))
+    look = Look(header, form)
+    for frame in picture.frames:
+        look.at(frame)
+    return losses_of(header, form, look)
+
+
+def losses_of(header: Header, form: Format, look: Look) -> tuple[Loss, ...]:
+    """What a picture would lose in this format, after a look at its pixels.
+
+    After none at all: what its header alone says.
+    """
     found = (
-        _depth(picture, form),
-        _alpha(picture, form),
-        _colours(picture, form),
-        *_animation(picture, form),
-        *_metadata(picture, form),
+        _depth(header, form),
+        _alpha(header, form, look),
+        _palette(form, look),
+        *_animation(header, form),
+        *_metadata(header, form),
     )
     return tuple(loss for loss in found if loss is not None)
 
 
-def frames_kept(picture: Picture, form: Format) -> int:
+def frames_kept(header: Header, form: Format) -> int:
     """How many of the picture's frames the format takes."""
-    return 1 if form.animation == "none" else len(picture.frames)
+    return 1 if form.animation == "none" else header.count
 
 
-def _depth(picture: Picture, form: Format) -> Loss | None:
-    if picture.bit_depth <= form.depth:
+def _depth(header: Header, form: Format) -> Loss | None:
+    if header.bit_depth <= form.depth:
         return None
     return Loss(
         "bit depth",
-        f"{picture.bit_depth} bits per sample are rounded to the {form.depth} of {form.name}",
+        f"{header.bit_depth} bits per sample are rounded to the {form.depth} of {form.name}",
     )
 
 
-def _alpha(picture: Picture, form: Format) -> Loss | None:
-    if form.alpha == "full" or is_opaque(picture):
+def _alpha(header: Header, form: Format, look: Look) -> Loss | None:
+    if form.alpha == "full" or not header.has_alpha or look.opaque:
         return None
     if form.alpha == "none":
         return Loss("alpha", f"{form.name} holds no transparency; laid on white")
-    alpha = picture.frames[..., -1]
-    if ((alpha == 0) | (alpha == picture.full_scale)).all():
+    if look.binary:
         return None
     return Loss("alpha", f"{form.name} pixels are opaque or transparent, nothing between")
 
@@ -164,22 +224,14 @@ def is_opaque(picture: Picture) -> bool:
     return not picture.has_alpha or bool((picture.frames[..., -1] >= picture.full_scale).all())
 
 
-def _colours(picture: Picture, form: Format) -> Loss | None:
-    if form.name != "GIF" or all(_fits_palette(frame) for frame in picture.frames):
+def _palette(form: Format, look: Look) -> Loss | None:
+    if look.few_colours:
         return None
-    return Loss("colours", f"GIF holds up to {GIF_COLOURS} per frame; reduced to a palette")
+    return Loss("colours", f"{form.name} holds up to {GIF_COLOURS} per frame; reduced to a palette")
 
 
-def _fits_palette(frame: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> bool:
-    pixels = np.ascontiguousarray(frame).reshape(-1, frame.shape[-1])
-    if frame.shape[-1] in (2, 4):
-        pixels = np.where(pixels[:, -1:] == 0, 0, pixels)
-    whole = np.ascontiguousarray(pixels).view(f"V{pixels.itemsize * pixels.shape[1]}")
-    return len(np.unique(whole)) <= GIF_COLOURS
-
-
-def _animation(picture: Picture, form: Format) -> tuple[Loss | None, ...]:
-    count, delays = len(picture.frames), picture.metadata.delays_ms
+def _animation(header: Header, form: Format) -> tuple[Loss | None, ...]:
+    count, delays = header.count, header.metadata.delays_ms
     if count == 1:
         return ()
     if form.animation == "none":
@@ -191,39 +243,39 @@ def _animation(picture: Picture, form: Format) -> tuple[Loss | None, ...]:
     return ()
 
 
-def _metadata(picture: Picture, form: Format) -> tuple[Loss | None, ...]:
-    meta = picture.metadata
-    classic = not (form.name == "TIFF" and needs_bigtiff(picture))
+def _metadata(header: Header, form: Format) -> tuple[Loss | None, ...]:
+    meta = header.metadata
+    classic = not (form.name == "TIFF" and needs_bigtiff(header))
     return (
-        _icc(picture, form),
+        _icc(header, form),
         _block("exif", meta.exif, form.exif and classic, form),
-        _maker_note(picture) if form.name == "TIFF" and classic else None,
+        _maker_note(header) if form.name == "TIFF" and classic else None,
         _block("xmp", meta.xmp, form.xmp, form),
         _block("iptc", meta.iptc, form.iptc and classic, form),
-        _text(picture, form),
-        _resolution(picture, form),
+        _text(header, form),
+        _resolution(header, form),
     )
 
 
-def profile_fate(picture: Picture, form: Format) -> Literal["none", "kept", "applied", "left out"]:
+def profile_fate(header: Header, form: Format) -> Literal["none", "kept", "applied", "left out"]:
     """What becomes of the colour profile: written, or turned into sRGB pixels, or impossible.
 
     The ICC header (ICC.1:2022, 7.2) says the profile's size and the colour space it is for.
     """
-    icc = picture.metadata.icc
+    icc = header.metadata.icc
     if icc is None:
         return "none"
     space = icc[16:20]
     sound = icc[36:40] == b"acsp" and int.from_bytes(icc[:4]) == len(icc)
-    grey_file = picture.is_grey and form.grey
+    grey_file = header.is_grey and form.grey
     if form.icc and sound and space == (b"GRAY" if grey_file else b"RGB "):
         return "kept"
-    fits = sound and space == (b"GRAY" if picture.is_grey else b"RGB ")
+    fits = sound and space == (b"GRAY" if header.is_grey else b"RGB ")
     return "applied" if fits else "left out"
 
 
-def _icc(picture: Picture, form: Format) -> Loss | None:
-    fate = profile_fate(picture, form)
+def _icc(header: Header, form: Format) -> Loss | None:
+    fate = profile_fate(header, form)
     if fate == "left out":
         return Loss("icc", "the profile is damaged or of another colour space; left out")
     if fate == "applied":
@@ -242,13 +294,13 @@ def _block(what: str, block: bytes | None, kept: bool, form: Format) -> Loss | N
     return None
 
 
-def needs_bigtiff(picture: Picture) -> bool:
+def needs_bigtiff(header: Header) -> bool:
     """Whether the pixels may not fit a TIFF with 32-bit offsets; a BigTIFF gets no EXIF or IPTC."""
-    return picture.frames.size * (1 if picture.bit_depth == 8 else 2) > CLASSIC_TIFF
+    return math.prod(header.shape) * (1 if header.bit_depth == 8 else 2) > CLASSIC_TIFF
 
 
-def _text(picture: Picture, form: Format) -> Loss | None:
-    lost = [key for key, text in picture.metadata.text if not keeps_text(form, key, text)]
+def _text(header: Header, form: Format) -> Loss | None:
+    lost = [key for key, text in header.metadata.text if not keeps_text(form, key, text)]
     if not lost:
         return None
     return Loss("text", f"{form.name} has no place for {', '.join(map(repr, lost))}")
@@ -272,13 +324,13 @@ OVERHEAD = 128
 """Room that a block's own label, an added orientation and resolution take."""
 
 
-def _maker_note(picture: Picture) -> Loss | None:
-    if not exif.has_maker_note(picture.metadata.exif):
+def _maker_note(header: Header) -> Loss | None:
+    if not exif.has_maker_note(header.metadata.exif):
         return None
     return Loss("maker note", "kept, but moved: offsets inside it may no longer hold")
 
 
-def _resolution(picture: Picture, form: Format) -> Loss | None:
-    if picture.metadata.resolution is None or form.name != "GIF":
+def _resolution(header: Header, form: Format) -> Loss | None:
+    if header.metadata.resolution is None or form.name != "GIF":
         return None
     return Loss("resolution", f"{form.name} has no place for it")

@@ -5,8 +5,8 @@ touch goes out bit for bit as it came in, and a decoded photograph takes a quart
 They become float32 in 0 … 1 only at a network's door, one tile at a time.
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from subpixel.errors import PictureError
 
 Frames = NDArray[Any]
 """``(N, H, W, C)``, uint8, uint16 or float32."""
+
+Rows = NDArray[Any]
+"""``(h, W, C)``: some rows of a picture, of its dtype."""
 
 FULL_SCALE: dict[np.dtype[Any], float] = {
     np.dtype(np.uint8): 255.0,
@@ -59,6 +62,67 @@ class Metadata:
     """How often an animation plays; 0 is for ever."""
 
 
+@dataclass(frozen=True)
+class Header:
+    """All that a picture says but its pixels.
+
+    ``shape`` is ``(N, H, W, C)``: frames, height, width, one to four channels. The fields mean
+    what they mean in :class:`Picture`. Raises :class:`PictureError` for what a picture can't be.
+    """
+
+    shape: tuple[int, int, int, int]
+    dtype: np.dtype[Any]
+    metadata: Metadata = field(default_factory=Metadata)
+    bit_depth: int = 8
+    losses: tuple[Loss, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.shape) != 4 or not 1 <= self.shape[3] <= 4 or 0 in self.shape:
+            raise PictureError(
+                f"frames have the shape {self.shape}; "
+                "a picture is (frames, height, width, 1 to 4 channels)"
+            )
+        if self.dtype not in FULL_SCALE:
+            raise PictureError(
+                f"samples are {self.dtype}; a picture holds uint8, uint16 or float32"
+            )
+
+    @property
+    def count(self) -> int:
+        """How many frames."""
+        return int(self.shape[0])
+
+    @property
+    def height(self) -> int:
+        return int(self.shape[1])
+
+    @property
+    def width(self) -> int:
+        return int(self.shape[2])
+
+    @property
+    def channels(self) -> int:
+        return int(self.shape[3])
+
+    @property
+    def has_alpha(self) -> bool:
+        return self.channels in (2, 4)
+
+    @property
+    def is_grey(self) -> bool:
+        return self.channels <= 2
+
+    @property
+    def full_scale(self) -> float:
+        """The sample value of white: 255, 65535 or 1.0."""
+        return FULL_SCALE[self.dtype]
+
+    def enlarged(self, scale: int) -> "Header":
+        """The header of the same picture, ``scale`` times as high and wide."""
+        count, height, width, channels = self.shape
+        return replace(self, shape=(count, height * scale, width * scale, channels))
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """A still picture, or the frames of an animation.
@@ -76,35 +140,34 @@ class Picture:
     """What reading could not keep: CMYK turned into RGB, further pages left out."""
 
     def __post_init__(self) -> None:
-        shape, dtype = self.frames.shape, self.frames.dtype
-        if len(shape) != 4 or not 1 <= shape[3] <= 4 or 0 in shape:
-            raise PictureError(
-                f"frames have the shape {shape}; "
-                "a picture is (frames, height, width, 1 to 4 channels)"
-            )
-        if dtype not in FULL_SCALE:
-            raise PictureError(f"samples are {dtype}; a picture holds uint8, uint16 or float32")
+        _ = self.header  # raises for what is no picture
+
+    @property
+    def header(self) -> Header:
+        """All but the pixels."""
+        shape = cast(tuple[int, int, int, int], self.frames.shape)
+        return Header(shape, self.frames.dtype, self.metadata, self.bit_depth, self.losses)
 
     @property
     def height(self) -> int:
-        return int(self.frames.shape[1])
+        return self.header.height
 
     @property
     def width(self) -> int:
-        return int(self.frames.shape[2])
+        return self.header.width
 
     @property
     def has_alpha(self) -> bool:
-        return bool(self.frames.shape[3] in (2, 4))
+        return self.header.has_alpha
 
     @property
     def is_grey(self) -> bool:
-        return bool(self.frames.shape[3] <= 2)
+        return self.header.is_grey
 
     @property
     def full_scale(self) -> float:
         """The sample value of white: 255, 65535 or 1.0."""
-        return FULL_SCALE[self.frames.dtype]
+        return self.header.full_scale
 
     def rgb8(self) -> NDArray[np.uint8]:
         """The first frame as ``(H, W, 3)`` RGB, without alpha, grey repeated, rounded to 8 bits."""
