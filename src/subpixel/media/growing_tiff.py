@@ -16,8 +16,8 @@ from subpixel.media.picture import Header, Rows
 STRIP_BYTES = 1 << 18
 """About the size of a strip, which is what libvips reads at a time."""
 
-IN_HAND = 2
-"""Blocks of rows that wait to be read, the one being read included."""
+IN_HAND = 1
+"""Blocks of rows that are held at a time: while one is being read the next is made."""
 
 
 class ReaderGoneError(Exception):

@@ -6,6 +6,7 @@ upright.
 """
 
 import io
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -357,6 +358,7 @@ class _Target:
         self._splice: Callable[[bytes], bytes | None] | None = None
         self._head = b""
         self._stopped = False
+        self._custom = pyvips.TargetCustom()
 
     def stop(self) -> None:
         """Take no more."""
@@ -365,11 +367,10 @@ class _Target:
     def for_libvips(self, splice: Callable[[bytes], bytes | None] | None) -> pyvips.TargetCustom:
         """``splice`` makes of the first bytes what is written; None while it needs more."""
         self._splice = splice
-        target = pyvips.TargetCustom()
-        target.on_write(self._write)
-        target.on_read(self.stream.read)
-        target.on_seek(self.stream.seek)
-        return target
+        self._custom.on_write(self._write)
+        self._custom.on_read(self.stream.read)
+        self._custom.on_seek(self.stream.seek)
+        return self._custom
 
     def take(self, data: bytes) -> None:
         """A whole file."""
@@ -408,8 +409,12 @@ def _save(tiff: GrowingTiff, order: _Order, target: _Target) -> None:
         source.on_read(tiff.read)
         source.on_seek(tiff.seek)
         _SAVERS[order.form.name](_image(source, order), order, target)
+        if target.error is not None:  # libvips' GIF saver does not look
+            raise target.error
         target.stream.flush()
     except (pyvips.Error, ValueError) as error:
+        # A saver that failed may call back while it is freed: not later than its callbacks are.
+        traceback.clear_frames(error.__traceback__)
         if target.error is not None:
             raise target.error from error
         if out_of_memory(error):
