@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from networks import BoxBlur
 from subpixel import Upscaler
-from subpixel.runtime.alpha import bleed
+from subpixel.runtime.alpha import BLOCK, Survey, bleed
 from subpixel.runtime.pixels import upscale_samples
 
 seeds = st.integers(0, 2**32 - 1)
@@ -77,3 +77,52 @@ def test_a_shape_of_one_colour_has_no_fringe(
     seen = result[20:-20, 20:-20]
     visible = seen[seen[..., 3] > 0][:, :3].astype(int)
     assert np.abs(visible - colour).max() <= 1
+
+
+def _whole(samples: np.ndarray) -> np.ndarray:
+    """Pull-push of the whole picture as the paper has it, level by level, without bands."""
+    full = np.float32(np.iinfo(samples.dtype).max)
+    alpha = samples[..., -1:] / full
+    colour = _oracle(samples[..., :-1] / full * alpha, alpha)
+    return np.dstack([np.rint(colour * full), samples[..., -1]]).astype(samples.dtype)
+
+
+def _oracle(colour: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    height, width = weight.shape[:2]
+    if (height, width) == (1, 1):
+        return np.divide(colour, weight, out=colour * 0, where=weight > 0)
+    even = np.pad(np.dstack([colour, weight]), ((0, height % 2), (0, width % 2), (0, 0)))
+    total = (even[::2, ::2] + even[::2, 1::2]) + (even[1::2, ::2] + even[1::2, 1::2])
+    fits = np.minimum(total[..., -1:], 1)
+    share = np.divide(fits, total[..., -1:], out=fits * 0, where=fits > 0)
+    behind = _oracle(total[..., :-1] * share, total[..., -1:] * share)
+    return colour + (1 - weight) * behind.repeat(2, 0).repeat(2, 1)[:height, :width]
+
+
+@given(
+    st.integers(1, 300),
+    st.integers(1, 150),
+    st.sampled_from([2, 4]),
+    st.sampled_from([np.uint8, np.uint16]),
+    st.floats(0, 1),
+    seeds,
+)
+def test_bands_bleed_as_the_whole_does(
+    height: int, width: int, channels: int, dtype: type, share: float, seed: int
+) -> None:
+    """To the bit; a picture of any height is known by one row for each 64 of its own."""
+    random = np.random.default_rng(seed)
+    white = np.iinfo(dtype).max
+    samples = random.integers(0, white + 1, (height, width, channels)).astype(dtype)
+    samples[..., -1] *= random.random((height, width)) < share
+    assert np.array_equal(bleed(samples), _whole(samples))
+
+
+def test_a_survey_knows_opaque_from_nearly() -> None:
+    samples = np.full((130, 3, 4), 255, np.uint8)
+    for alpha in (255, 254):
+        samples[-1, -1, -1] = alpha
+        survey = Survey(130, 3)
+        for top in range(0, 130, BLOCK):
+            survey.at(samples[top : top + BLOCK])
+        assert survey.opaque == (alpha == 255)

@@ -6,7 +6,7 @@ the colour that transparent pixels hide is replaced with that of the visible one
 shape's edge is then in alpha alone, and the network sees no edge in colour.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -25,31 +25,102 @@ def bleed(samples: Samples) -> Samples:
     the nearer and the more opaque the more (pull-push: S. Gortler et al., "The Lumigraph",
     SIGGRAPH 1996, section 3.4). Alpha is left as it is.
     """
-    white = np.float32(FULL_SCALE[samples.dtype])
-    pixels = samples.astype(np.float32) / white
+    survey = Survey(*samples.shape[:2])
+    for top in range(0, len(samples), BLOCK):
+        survey.at(samples[top : top + BLOCK])
+    bands = (samples[top : top + BLOCK] for top in range(0, len(samples), BLOCK))
+    return np.concatenate(list(survey.bled(bands)))
+
+
+BLOCK = 64
+"""Side of the squares of pixels between which :class:`Survey` remembers but one colour each."""
+
+
+class Survey:
+    """What must be known of a whole picture before its first row can be bled: little.
+
+    Pull-push halves the picture again and again, in squares that are aligned and do not overlap.
+    So a band of :data:`BLOCK` rows can be pulled up to one row of the coarse picture by itself,
+    and pushed down again by itself: all bands go through :meth:`at` once, in order, and then
+    once more through :meth:`bled`. Only the last band may have fewer rows.
+    """
+
+    def __init__(self, height: int, width: int) -> None:
+        self._levels = min(BLOCK.bit_length() - 1, (max(height, width) - 1).bit_length())
+        self._coarse: list[_Layer] = []
+        self.opaque = True
+        """Whether no pixel so far lets anything through."""
+
+    def at(self, band: Samples) -> None:
+        """Take in the next rows."""
+        full = FULL_SCALE[band.dtype]
+        self.opaque = self.opaque and bool((band[..., -1] >= full).all())
+        self._coarse.append(_pulled(_layer(band), self._levels)[-1])
+
+    def bled(self, bands: Iterable[Samples]) -> Iterator[Samples]:
+        """The same rows again, and what becomes of them."""
+        colour, weight = (np.concatenate(planes) for planes in zip(*self._coarse, strict=True))
+        behind = _filled((colour, weight))
+        for band, row in zip(bands, self._coarse_rows(behind), strict=True):
+            yield _repainted(band, _pushed(_pulled(_layer(band), self._levels)[:-1], row))
+
+    def _coarse_rows(self, behind: Pixels) -> Iterator[Pixels]:
+        top = 0
+        for colour, _ in self._coarse:
+            yield behind[top : top + len(colour)]
+            top += len(colour)
+
+
+_Layer = tuple[Pixels, Pixels]
+"""Colour times alpha, ``(h, w, C - 1)``, and alpha, ``(h, w, 1)``."""
+
+
+def _layer(samples: Samples) -> _Layer:
+    pixels = samples.astype(np.float32) / np.float32(FULL_SCALE[samples.dtype])
     alpha = pixels[..., -1:]
-    colour = _pull_push(pixels[..., :-1] * alpha, alpha) * white
+    return pixels[..., :-1] * alpha, alpha
+
+
+def _repainted(samples: Samples, colour: Pixels) -> Samples:
+    colour = colour * np.float32(FULL_SCALE[samples.dtype])
     result = samples.copy()
     result[..., :-1] = colour if samples.dtype == np.float32 else np.rint(colour)
     return result
 
 
-def _pull_push(premultiplied: Pixels, weight: Pixels) -> Pixels:
-    if weight.shape[:2] == (1, 1):
-        return np.divide(premultiplied, weight, out=premultiplied * 0, where=weight > 0)
-    total = _halved(weight)
-    share = np.divide(np.minimum(total, 1), total, out=total * 0, where=total > 0)
-    behind = _pull_push(_halved(premultiplied) * share, total * share)
-    height, width = weight.shape[:2]
-    return premultiplied + (1 - weight) * behind.repeat(2, 0).repeat(2, 1)[:height, :width]
+def _pulled(finest: _Layer, levels: int) -> list[_Layer]:
+    """The layer and so many above it, each of half the height and width."""
+    layers = [finest]
+    for _ in range(levels):
+        colour, weight = layers[-1]
+        total = _halved(weight)
+        share = np.divide(np.minimum(total, 1), total, out=total * 0, where=total > 0)
+        layers.append((_halved(colour) * share, total * share))
+    return layers
+
+
+def _pushed(layers: Sequence[_Layer], behind: Pixels) -> Pixels:
+    """The colour of the first layer where it is opaque, and through it what lies behind them."""
+    for colour, weight in reversed(layers):
+        height, width = weight.shape[:2]
+        behind = colour + (1 - weight) * behind.repeat(2, 0).repeat(2, 1)[:height, :width]
+    return behind
+
+
+def _filled(layer: _Layer) -> Pixels:
+    """Colour for every pixel of a whole picture."""
+    levels = (max(layer[1].shape[:2]) - 1).bit_length()
+    *layers, (colour, weight) = _pulled(layer, levels)
+    return _pushed(layers, np.divide(colour, weight, out=colour * 0, where=weight > 0))
 
 
 def _halved(pixels: Pixels) -> Pixels:
     """Sums over squares of two by two; zeros beyond an odd edge."""
-    height, width, channels = pixels.shape
+    height, width = pixels.shape[:2]
     even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)))
-    squares = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2, channels)
-    return np.asarray(squares.sum(axis=(1, 3)))
+    # Added in one order whatever the shape: a band comes out as the same rows of the whole do.
+    upper, lower = even[0::2, 0::2] + even[0::2, 1::2], even[1::2, 0::2] + even[1::2, 1::2]
+    return np.asarray(upper + lower)
 
 
 def settle(coverage: Pixels, alpha: Pixels) -> Pixels:
