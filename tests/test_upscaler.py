@@ -1,16 +1,22 @@
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import onnx
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from networks import sub_pixel_network
+from networks import BoxBlur, sub_pixel_network
 from subpixel import Upscaler, upscale
-from subpixel.errors import UsageError
+from subpixel.errors import MemoryLimitError, NetworkError, PictureError, UsageError
+from subpixel.media.image_file import encode_picture, open_picture, read_picture, write_picture
 from subpixel.media.picture import Metadata, Picture
+from subpixel.network import Network
+from subpixel.runtime.op import NetOp
+from subpixel.spec import ModelSpec
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +115,117 @@ def test_wrong_tiles_are_refused() -> None:
         with pytest.raises(UsageError, match="at least 15 pixels"):
             Upscaler("fast", tile=tile)
     assert Upscaler("fast", tile=15)(np.zeros((30, 30, 3), np.uint8)).shape == (90, 90, 3)
+
+
+class TestFiles:
+    """From file to file in bands: as in memory, or not at all."""
+
+    SPEC = ModelSpec("blur", scale=2, colour="rgb", interface="rgb", halo=2)
+
+    def upscaler(self, op: NetOp | None = None) -> Upscaler:
+        network = Network(op or BoxBlur(2, 2), self.SPEC, "fake", workers=2)
+        return Upscaler(network, tile=24)
+
+    @settings(max_examples=25)
+    @given(
+        st.integers(1, 150),
+        st.integers(1, 90),
+        st.integers(1, 4),
+        st.integers(1, 2),
+        st.sampled_from([np.uint8, np.uint16]),
+        st.sampled_from([0.0, 0.5, 1.0]),
+    )
+    def test_as_in_memory(
+        self,
+        tmp_path_factory: pytest.TempPathFactory,
+        height: int,
+        width: int,
+        channels: int,
+        count: int,
+        dtype: type,
+        opaque: float,
+    ) -> None:
+        """To the bit, transparency and frames included."""
+        folder = tmp_path_factory.mktemp("files")
+        random = np.random.default_rng(height * width)
+        white = np.iinfo(dtype).max
+        frames = random.integers(0, white + 1, (count, height, width, channels)).astype(dtype)
+        if channels in (2, 4):
+            frames[..., -1][random.random(frames.shape[:3]) < opaque] = white
+        picture = Picture(frames, bit_depth=frames.itemsize * 8)
+        write_picture(picture, folder / "in.tif")
+        upscaler = self.upscaler()
+        losses = upscaler.file(open_picture(folder / "in.tif"), folder / "out.tif")
+        assert losses == ()
+        expected = upscaler.picture(picture).frames
+        assert np.array_equal(read_picture(folder / "out.tif").frames, expected)
+        assert np.array_equal(tifffile.imread(folder / "out.tif").reshape(-1), expected.reshape(-1))
+
+    @pytest.mark.parametrize("problem", [NetworkError, KeyboardInterrupt])
+    @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+    def test_a_network_that_refuses_at_each_tile_in_turn(
+        self, tmp_path: Path, suffix: str, problem: type[BaseException]
+    ) -> None:
+        """Nothing is written, and what was there stays."""
+        source = tmp_path / "in.png"
+        write_picture(Picture(np.zeros((1, 90, 40, 3), np.uint8)), source)
+        target = tmp_path / f"out{suffix}"
+        target.write_bytes(b"old")
+        tiles = len(self.upscaler().plan(open_picture(source).header).tiles)
+        assert tiles > 6
+        for failing in range(tiles):
+            upscaler = self.upscaler(Refusing(BoxBlur(2, 2), {failing}, problem))
+            with pytest.raises(problem):
+                upscaler.file(open_picture(source), target, overwrite=True)
+            assert sorted(p.name for p in tmp_path.iterdir()) == ["in.png", target.name]
+            assert target.read_bytes() == b"old"
+
+    def test_memory_refused_at_each_tile_in_turn(self, tmp_path: Path) -> None:
+        """The picture is started anew in smaller tiles, and comes out the same."""
+        picture = Picture(np.random.default_rng(0).integers(0, 256, (1, 90, 40, 3), dtype=np.uint8))
+        write_picture(picture, tmp_path / "in.png")
+        expected = self.upscaler().picture(picture).frames
+        tiles = len(self.upscaler().plan(picture.header).tiles)
+        for failing in range(tiles):
+            op = Refusing(BoxBlur(2, 2), {failing}, MemoryError)
+            self.upscaler(op).file(picture, tmp_path / "out.png", overwrite=True)
+            assert np.array_equal(read_picture(tmp_path / "out.png").frames, expected)
+            assert max(op.areas[tiles:]) < op.areas[0]
+
+    def test_memory_refused_for_ever_is_said(self, tmp_path: Path) -> None:
+        picture = Picture(np.zeros((1, 90, 40, 3), np.uint8))
+        op = Refusing(BoxBlur(2, 2), set(range(1000)), MemoryError)
+        with pytest.raises(MemoryLimitError, match="refused 4 times"):
+            self.upscaler(op).file(picture, tmp_path / "out.png")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_less_memory_than_the_smallest_tiles_take_is_refused(self, tmp_path: Path) -> None:
+        picture = Picture(np.zeros((1, 9, 9, 3), np.uint8))
+        with pytest.raises(MemoryLimitError, match="need at least .* and 1M are allowed"):
+            self.upscaler().file(picture, tmp_path / "out.png", max_memory=10**6)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_picture_damaged_further_down(self, tmp_path: Path) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (1, 300, 90, 3), dtype=np.uint8)
+        data = encode_picture(Picture(noise), "a.png")
+        (tmp_path / "in.png").write_bytes(data[: len(data) // 2])
+        with pytest.raises(PictureError, match=r"in\.png can't be read"):
+            self.upscaler().file(open_picture(tmp_path / "in.png"), tmp_path / "out.tif")
+        assert [p.name for p in tmp_path.iterdir()] == ["in.png"]
+
+
+class Refusing:
+    """A network that raises at calls of these numbers, whichever thread they come from."""
+
+    def __init__(self, op: NetOp, calls: set[int], problem: type[BaseException]) -> None:
+        self._op, self._calls, self._problem = op, calls, problem
+        self._lock = Lock()
+        self.areas: list[int] = []
+
+    def __call__(self, pixels: np.ndarray, /) -> np.ndarray:
+        with self._lock:
+            call = len(self.areas)
+            self.areas.append(pixels.shape[2] * pixels.shape[3])
+        if call in self._calls:
+            raise self._problem("no")
+        return self._op(pixels)

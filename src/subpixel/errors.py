@@ -11,6 +11,7 @@
     │   ├── CheckpointError       a checkpoint that can't be loaded, or not safely
     │   ├── ExportError           the exporter failed, or its file failed a check
     │   └── SpecError             a network's recorded facts are missing or contradict each other
+    ├── MemoryLimitError          not enough memory, or not as much allowed as it takes
     └── ProviderError             an execution provider or optional package that can't be had
 
 Each message says what was got, what is allowed and what to do. The command line turns a
@@ -52,6 +53,10 @@ class ExportError(NetworkError):
 
 class SpecError(NetworkError):
     """A network's recorded facts are missing or contradict each other."""
+
+
+class MemoryLimitError(SubpixelError):
+    """There is not enough memory, or not as much is allowed as the smallest tiles take."""
 
 
 class ProviderError(SubpixelError):

@@ -41,6 +41,8 @@ class Network:
     """ONNX Runtime's name of the execution provider really in use."""
     workers: int = 1
     """How many tiles run side by side, each on one core; 1: one after the other, each on all."""
+    file: Path | None = None
+    """Where its graph can be looked up."""
 
 
 class Probeable(NetOp, Protocol):
@@ -81,7 +83,18 @@ def open_network(
         spec = replace(spec, interface="rgb", halo=halo)
     elif side_by_side and workers == 1:
         session = Session(file, device=device, threads=threads)
-    return Network(session, spec, session.provider, workers)
+    return Network(session, spec, session.provider, workers, file)
+
+
+def bytes_per_pixel(network: Network) -> float | None:
+    """What the network holds per pixel of a tile, as its graph says; None where it doesn't."""
+    if network.file is None:
+        return None
+    # Only pictures that are large for the memory there is pay for importing onnx.
+    from subpixel.graph.footprint import bytes_per_pixel as counted
+    from subpixel.graph.metadata import load_model
+
+    return counted(load_model(network.file))
 
 
 def _workers(spec: ModelSpec, threads: int | None) -> int:

@@ -1,22 +1,28 @@
 """Pictures in, larger pictures out."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from subpixel.errors import UsageError
-from subpixel.media.picture import FULL_SCALE, Frames, Picture
-from subpixel.network import Network, open_network
-from subpixel.runtime import alpha
-from subpixel.runtime.bands import Report, run_tiles
-from subpixel.runtime.op import Pixels
+from subpixel.errors import MemoryLimitError, UsageError
+from subpixel.media.picture import Header, Loss, Picture, Source
+from subpixel.network import Network, bytes_per_pixel, open_network
+from subpixel.runtime import alpha, memory
+from subpixel.runtime.bands import Report, Rows, run_bands
+from subpixel.runtime.op import Pixels, Samples
 from subpixel.runtime.pixels import upscale_samples
 from subpixel.runtime.tiling import TilePlan, least_tile, plan_tiles, spread
+from subpixel.runtime.window import Window, regrouped
 from subpixel.spec import ModelSpec
 from subpixel.zoo import manifest
+
+if TYPE_CHECKING:
+    from subpixel.media.writing import EncodeOptions
 
 DEFAULT_TILE = 512
 """Side of a tile in input pixels, halo included: activations stay near the processor's caches."""
@@ -24,6 +30,9 @@ DEFAULT_TILE = 512
 NON_LOCAL_OVERLAP = 32
 """Overlap of tiles, in input pixels, for a network whose every output sees the whole picture.
 Tiles can't equal the whole there, so such a network is cut only when ``tile`` is given."""
+
+ATTEMPTS = 4
+"""How often a picture is started where memory is refused, each time with tiles of half the side."""
 
 Image = TypeVar("Image")
 """A numpy array or a Pillow image: what comes in goes out, larger."""
@@ -57,8 +66,8 @@ class Upscaler:
             )
         self._network = model
         self._tile = tile
-        spec = self.spec
-        least = least_tile(max(self._overlap, alpha.REACH), spec.size_multiple, spec.size_minimum)
+        self._resident = memory.resident()
+        least = self._least_tile
         if tile is not None and tile != 0 and tile < least:
             raise UsageError(
                 f"tile is {tile}; for this network it is at least {least} pixels, or 0 for the "
@@ -87,55 +96,152 @@ class Upscaler:
 
     def picture(self, picture: Picture, report: Report = lambda done, total: None) -> Picture:
         """Upscale a picture's every frame; its metadata stays as it is."""
-        plan, scale = self.plan(picture), self.spec.scale
-        count, height, width, channels = picture.frames.shape
-        larger = np.empty((count, height * scale, width * scale, channels), picture.frames.dtype)
-        for i, (frame, result) in enumerate(zip(picture.frames, larger, strict=True)):
-            self._frame(frame, result, plan, picture.has_alpha, _part(report, i, count))
-        return replace(picture, frames=larger)
+        larger = picture.header.enlarged(self.spec.scale)
+        frames = np.empty(larger.shape, larger.dtype)
+        rows = [partial(_rows, frame) for frame in frames]
+        surveys = _surveys(picture)
+        for _ in self._bands(picture, surveys, self.plan(picture.header), rows, report):
+            pass
+        return replace(picture, frames=frames)
 
-    def plan(self, picture: Picture) -> TilePlan:
-        """How a picture of this size is cut into tiles."""
-        spec = self.spec
-        halo = max(self._overlap, alpha.REACH) if picture.has_alpha else self._overlap
-        cut = partial(
-            plan_tiles,
-            picture.height,
-            picture.width,
-            halo=halo,
-            multiple=spec.size_multiple,
-            minimum=spec.size_minimum,
-            square=spec.square,
-            padding=spec.padding,
-            fixed=spec.fixed_size is not None,
+    def file(
+        self,
+        source: Source,
+        file: Path,
+        options: "EncodeOptions | None" = None,
+        *,
+        strict: bool = False,
+        overwrite: bool = False,
+        max_memory: int | None = None,
+        report: Report = lambda done, total: None,
+    ) -> tuple[Loss, ...]:
+        """Upscale ``source`` into ``file`` in bands: neither is ever in memory as a whole.
+
+        Decoding, the network and encoding go on at the same time. ``max_memory`` is what the
+        process may hold, in bytes (None: half of what is free); it settles the size of the tiles.
+        Where memory is refused nevertheless, the picture is started anew with tiles of half the
+        side, a few times. Returns and raises what
+        :class:`~subpixel.media.writing.PictureWriter` does, and :class:`MemoryLimitError` when
+        the smallest tiles take more than is allowed or to be had.
+        """
+        from subpixel.media.writing import EncodeOptions, PictureWriter
+
+        options = options or EncodeOptions()
+        surveys = _surveys(source)
+        opaque = all(survey.opaque for survey in surveys) if surveys else None
+        header = source.header.enlarged(self.spec.scale)
+        for attempt in range(ATTEMPTS):
+            writer = PictureWriter(
+                header, file, options, opaque=opaque, strict=strict, overwrite=overwrite
+            )
+            codecs = writer.memory + source.memory
+            plan = self._fitted(source.header, codecs, max_memory, attempt)
+            with suppress(MemoryError), writer:
+                for band in self._bands(source, surveys, plan, None, report):
+                    writer.write(band)
+                return writer.losses
+        raise MemoryLimitError(
+            f"memory was refused {ATTEMPTS} times, in ever smaller tiles; close other programs, "
+            "or lower --max-memory"
         )
-        tile = self._tile_size(picture)
-        plan = cut(tile=tile)
-        if tile is None or spec.square or spec.fixed_size is not None:
+
+    def plan(self, header: Header) -> TilePlan:
+        """How a picture of this size is cut into tiles where memory is no concern."""
+        cut, tile = self._cut(header), self._tile_size(header)
+        plan = cut(tile)
+        if tile is None or self._rigid:
             return plan
-        return cut(tile=(min(tile[0], spread(plan, self._network.workers, halo)), tile[1]))
+        high = spread(plan, self._network.workers, self._halo(header))
+        return cut((min(tile[0], high), tile[1]))
+
+    def _fitted(
+        self, header: Header, codecs: int, max_memory: int | None, attempt: int
+    ) -> TilePlan:
+        """The plan with which the process holds no more than it may."""
+        most = max_memory or int(memory.SHARE * memory.free_memory()) + self._resident
+        plan = self.plan(header)
+        rows, columns = plan.rows[0], plan.columns[0]
+        least = self._least_tile
+        tile = [max(least, (s.stop - s.start) >> attempt) for s in (rows, columns)]
+        needs = memory.Needs(
+            header, self.spec.scale, self._network.workers, memory.UNKNOWN, self._resident, codecs
+        )
+        if attempt == 0 and needs.total(plan) <= most:
+            return plan
+        counted = bytes_per_pixel(self._network)
+        needs = replace(needs, per_pixel=memory.UNKNOWN if counted is None else counted)
+        if self._rigid or self.spec.halo is None:
+            return memory.expect_fit(needs, plan, most)
+        return memory.fitted(needs, self._cut(header), (tile[0], tile[1]), least, most)
+
+    def _cut(self, header: Header) -> memory.Cut:
+        spec = self.spec
+
+        def cut(tile: tuple[int, int] | None) -> TilePlan:
+            return plan_tiles(
+                header.height,
+                header.width,
+                tile=tile,
+                halo=self._halo(header),
+                multiple=spec.size_multiple,
+                minimum=spec.size_minimum,
+                square=spec.square,
+                padding=spec.padding,
+                fixed=spec.fixed_size is not None,
+            )
+
+        return cut
+
+    @property
+    def _rigid(self) -> bool:
+        """Whether the network settles the size of the tiles."""
+        return self.spec.square or self.spec.fixed_size is not None
+
+    def _halo(self, header: Header) -> int:
+        return max(self._overlap, alpha.REACH) if header.has_alpha else self._overlap
+
+    @property
+    def _least_tile(self) -> int:
+        halo = max(self._overlap, alpha.REACH)
+        return least_tile(halo, self.spec.size_multiple, self.spec.size_minimum)
 
     @property
     def _overlap(self) -> int:
         return NON_LOCAL_OVERLAP if self.spec.halo is None else self.spec.halo
 
-    def _tile_size(self, picture: Picture) -> tuple[int, int] | None:
+    def _tile_size(self, header: Header) -> tuple[int, int] | None:
         spec, most = self.spec, self.spec.size_maximum
         if spec.fixed_size is not None:
             return spec.fixed_size
         tile = self._tile or (None if spec.halo is None or self._tile == 0 else DEFAULT_TILE)
-        if most is not None and max(picture.height, picture.width) > most:
+        if most is not None and max(header.height, header.width) > most:
             tile = min(tile or most, most)
         return (tile, tile) if tile else None
 
-    def _frame(
-        self, frame: Frames, result: Frames, plan: TilePlan, has_alpha: bool, report: Report
-    ) -> None:
-        opaque = has_alpha and bool((frame[..., -1] == FULL_SCALE[frame.dtype]).all())
-        visible = alpha.bleed(frame) if has_alpha and not opaque else frame
-        upscale = partial(upscale_samples, self._op, opaque=opaque)
-        workers = self._network.workers
-        run_tiles(upscale, visible, result, plan, workers=workers, report=report)
+    def _bands(
+        self,
+        source: Source,
+        surveys: Sequence[alpha.Survey],
+        plan: TilePlan,
+        room: Sequence[Rows] | None,
+        report: Report,
+    ) -> Iterator[Samples]:
+        """The larger picture from top to bottom, frame after frame; into ``room`` where given."""
+        header, chunks = source.header, iter(source.chunks())
+        for i in range(header.count):
+            frame = _frame(chunks, header.height)
+            opaque = bool(surveys) and surveys[i].opaque
+            if surveys and not opaque:
+                frame = surveys[i].bled(regrouped(frame, alpha.BLOCK))
+            yield from run_bands(
+                partial(upscale_samples, self._op, opaque=opaque),
+                Window(frame),
+                partial(_new_rows, header.enlarged(self.spec.scale)) if room is None else room[i],
+                plan,
+                self.spec.scale,
+                workers=self._network.workers,
+                report=_part(report, i, header.count),
+            )
 
     def _op(self, pixels: Pixels) -> Pixels:
         """The network's op; one of fixed batch size gets its batch filled up with copies."""
@@ -143,6 +249,34 @@ class Upscaler:
         if batch is None or batch == len(pixels):
             return self._network.op(pixels)
         return self._network.op(np.repeat(pixels, batch, axis=0))[: len(pixels)]
+
+
+def _frame(chunks: Iterator[Samples], height: int) -> Iterator[Samples]:
+    """As many of the chunks as make a frame."""
+    while height:
+        rows = next(chunks)
+        height -= len(rows)
+        yield rows
+
+
+def _surveys(source: Source) -> tuple[alpha.Survey, ...]:
+    """Each frame's transparency, seen once from top to bottom; none where there is none."""
+    header, chunks = source.header, source.chunks()
+    if not header.has_alpha:
+        return ()
+    surveys = tuple(alpha.Survey(header.height, header.width) for _ in range(header.count))
+    for survey in surveys:
+        for band in regrouped(_frame(chunks, header.height), alpha.BLOCK):
+            survey.at(band)
+    return surveys
+
+
+def _rows(samples: Samples, start: int, stop: int) -> Samples:
+    return samples[start:stop]
+
+
+def _new_rows(header: Header, start: int, stop: int) -> Samples:
+    return np.empty((stop - start, header.width, header.channels), header.dtype)
 
 
 def _part(report: Report, frame: int, frames: int) -> Report:

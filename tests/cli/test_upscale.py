@@ -261,10 +261,10 @@ def test_a_full_disk_leaves_nothing_behind(photo: Path) -> None:
 def test_too_little_memory_is_said(
     photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise MemoryError("Unable to allocate 12 GiB")
 
-    monkeypatch.setattr("subpixel.upscaler.Upscaler.picture", refuse)
+    monkeypatch.setattr("subpixel.upscaler.upscale_samples", refuse)
     assert run(["upscale", str(photo)]) == 1
-    assert "not enough memory: Unable to allocate 12 GiB" in capsys.readouterr().err
+    assert "memory was refused 4 times" in capsys.readouterr().err
     assert _files(photo.parent) == {"photo.png"}

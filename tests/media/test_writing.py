@@ -88,17 +88,22 @@ class FullDisk(io.BytesIO):
         return super().write(data)
 
 
+def encode(picture: Picture, suffix: str, stream: io.BytesIO) -> None:
+    encoder = Encoder(picture.header, Path(f"a{suffix}"), EncodeOptions(), opaque=False)
+    with encoder.into(stream):
+        for rows in pieces(picture, [3] * 100):
+            encoder.write(rows)
+        encoder.finish()
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_disk_that_fills_up_at_any_byte(suffix: str) -> None:
     """The encoder's thread ends, and whoever feeds it is let go and told why."""
     picture = Picture(NOISE, FULL)
     whole = len(encode_picture(picture, f"a{suffix}"))
     for room in (0, 1, 10, whole // 3, whole * 2 // 3, whole - 1):
-        encoder = Encoder(picture.header, Path(f"a{suffix}"), EncodeOptions(), opaque=False)
-        with pytest.raises(OSError, match="No space left"), encoder.into(FullDisk(room)):
-            for rows in pieces(picture, [3] * 100):
-                encoder.write(rows)
-            encoder.finish()
+        with pytest.raises(OSError, match="No space left"):
+            encode(picture, suffix, FullDisk(room))
     assert not [t for t in threading.enumerate() if t.name.startswith("encoder")]
 
 

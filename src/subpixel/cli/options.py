@@ -1,5 +1,6 @@
 """Options that several verbs share, so that they read and mean the same everywhere."""
 
+import re
 from pathlib import Path
 
 import click
@@ -41,3 +42,25 @@ EXTRA_ARCHITECTURES = click.option(
 )
 
 FILE = click.Path(path_type=Path)
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes with a unit: 1G and 1GB are 10⁹, 1GiB is 2³⁰."""
+
+    name = "size"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        if isinstance(value, int):
+            return value
+        match = _SIZE.fullmatch(value.strip().lower())
+        if match is None or float(match["number"]) == 0:
+            self.fail(f"{value!r} is no size; write it as 500M, 1G or 1.5GiB", param, ctx)
+        power = "kmgt".find(match["unit"]) + 1 if match["unit"] else 0
+        return int(float(match["number"]) * (1024 if match["binary"] else 1000) ** power)
+
+
+_SIZE = re.compile(r"(?P<number>\d+\.?\d*|\.\d+)\s*(?P<unit>[kmgt])?(?P<binary>i)?b?")
+
+SIZE = Size()

@@ -7,7 +7,17 @@ from pathlib import Path
 
 import click
 
-from subpixel.cli.options import DENOISING, DEVICE, FILE, JSON, MODEL, OVERWRITE, SCALE, THREADS
+from subpixel.cli.options import (
+    DENOISING,
+    DEVICE,
+    FILE,
+    JSON,
+    MODEL,
+    OVERWRITE,
+    SCALE,
+    SIZE,
+    THREADS,
+)
 from subpixel.cli.output import expect_free, make_folder, print_json, progress
 from subpixel.errors import SubpixelError
 from subpixel.jobs.outputs import Job, plan_jobs
@@ -15,9 +25,7 @@ from subpixel.media.image_file import (
     DEFAULT_MAX_PIXELS,
     PICTURE_SUFFIXES,
     EncodeOptions,
-    read_picture,
-    refuse_losses,
-    write_picture,
+    open_picture,
 )
 from subpixel.upscaler import Upscaler
 
@@ -43,6 +51,7 @@ class Orders:
     strict: bool
     overwrite: bool
     max_pixels: int
+    max_memory: int | None
 
 
 @click.command(no_args_is_help=True)
@@ -73,6 +82,12 @@ class Orders:
     show_default=True,
     help="Refuse larger inputs.",
 )
+@click.option(
+    "--max-memory",
+    type=SIZE,
+    metavar="SIZE",
+    help="Of the whole process, such as 1G, 500M or 1.5GiB. [default: half of what is free]",
+)
 @click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and AVIF.")
 @click.option("--lossless", is_flag=True, help="WebP and AVIF without loss.")
 @click.option(
@@ -90,6 +105,7 @@ def command(
     strict: bool,
     overwrite: bool,
     max_pixels: int,
+    max_memory: int | None,
     quality: int | None,
     lossless: bool,
     compression: int | None,
@@ -104,7 +120,7 @@ def command(
     upscaler = Upscaler(model, scale=scale, device=device, tile=tile, threads=threads)
     jobs = plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_x{upscaler.spec.scale}")
     encode = EncodeOptions(quality=quality, lossless=lossless, png_compression=compression)
-    orders = Orders(encode, strict, overwrite, max_pixels)
+    orders = Orders(encode, strict, overwrite, max_pixels, max_memory)
     with progress() as show:
         outcomes = [_attempt(upscaler, job, orders, show) for job in jobs]
     if as_json:
@@ -136,14 +152,18 @@ def _upscale(
 ) -> Outcome:
     started = time.perf_counter()
     expect_free(job.target, orders.overwrite)
-    picture = read_picture(job.source, max_pixels=orders.max_pixels)
-    if orders.strict:
-        refuse_losses(picture, job.target)
-    larger = upscaler.picture(picture, lambda done, total: show(job.source.name, done, total))
+    source = open_picture(job.source, max_pixels=orders.max_pixels)
     make_folder(job.target.parent)
-    losses = write_picture(
-        larger, job.target, orders.encode, strict=orders.strict, overwrite=orders.overwrite
+    losses = upscaler.file(
+        source,
+        job.target,
+        orders.encode,
+        strict=orders.strict,
+        overwrite=orders.overwrite,
+        max_memory=orders.max_memory,
+        report=lambda done, total: show(job.source.name, done, total),
     )
+    larger = source.header.enlarged(upscaler.spec.scale)
     return Outcome(
         job.source,
         job.target,

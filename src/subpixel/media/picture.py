@@ -5,8 +5,9 @@ touch goes out bit for bit as it came in, and a decoded photograph takes a quart
 They become float32 in 0 … 1 only at a network's door, one tile at a time.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,6 +124,25 @@ class Header:
         return replace(self, shape=(count, height * scale, width * scale, channels))
 
 
+class Source(Protocol):
+    """Where pixels come from: a picture in memory, or a file that is open."""
+
+    @property
+    def header(self) -> Header:
+        """What is coming."""
+        ...
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes it takes to have them, beside the rows themselves."""
+        ...
+
+    def chunks(self) -> Iterator[Rows]:
+        """All rows from top to bottom, frame after frame, no two frames in one chunk; each time
+        from the start."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Picture:
     """A still picture, or the frames of an animation.
@@ -168,6 +188,15 @@ class Picture:
     def full_scale(self) -> float:
         """The sample value of white: 255, 65535 or 1.0."""
         return self.header.full_scale
+
+    @property
+    def memory(self) -> int:
+        """None: the pixels are here already."""
+        return 0
+
+    def chunks(self) -> Iterator[Rows]:
+        """The frames, one after the other."""
+        yield from self.frames
 
     def rgb8(self) -> NDArray[np.uint8]:
         """The first frame as ``(H, W, 3)`` RGB, without alpha, grey repeated, rounded to 8 bits."""

@@ -41,6 +41,9 @@ from subpixel.media.picture import Header, Loss, Picture, Rows, rounded
 _DEFAULT_DELAY_MS = 100
 """For an animation whose source has no timing: what browsers give a GIF without one."""
 
+CACHED_ROWS = 1000
+"""Rows that libvips keeps of a picture that it writes from top to bottom."""
+
 BLOCK_BYTES = 1 << 22
 """About how much of a picture in memory is handed on at a time."""
 
@@ -82,10 +85,10 @@ class EncodeOptions:
 class PictureWriter:
     """A picture file that is being written, from top to bottom; a context manager.
 
-    ``header`` says what is coming, ``file``'s suffix names the format, ``opaque`` that alpha,
-    where there is any, is known to be full. All rows must be given in order with :meth:`write`.
-    When the block ends well the file is finished, flushed to disk and takes its name in one
-    step; when it ends with any exception, nothing is left behind.
+    ``header`` says what is coming, ``file``'s suffix names the format, ``opaque`` whether alpha,
+    where there is any, is full all over (None: not known). All rows must be given in order with
+    :meth:`write`. When the block ends well the file is finished, flushed to disk and takes its
+    name in one step; when it ends with any exception, nothing is left behind.
 
     Raises :class:`PictureError` for an unknown suffix, an existing file without ``overwrite``, a
     picture too large for the format, a folder that can't be written or a full disk, and
@@ -98,7 +101,7 @@ class PictureWriter:
         file: str | Path,
         options: EncodeOptions = EncodeOptions(),
         *,
-        opaque: bool = False,
+        opaque: bool | None = None,
         strict: bool = False,
         overwrite: bool = False,
     ) -> None:
@@ -111,6 +114,11 @@ class PictureWriter:
         if strict:
             refuse(self.losses, self._file)
         self._stack = ExitStack()
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes libvips holds meanwhile."""
+        return self._encoder.memory
 
     def __enter__(self) -> Self:
         with self._said(), ExitStack() as stack:
@@ -228,16 +236,27 @@ class Encoder:
     Raises :class:`PictureError` for an unknown suffix or a picture too large for the format.
     """
 
-    def __init__(self, header: Header, file: Path, options: EncodeOptions, *, opaque: bool) -> None:
+    def __init__(
+        self, header: Header, file: Path, options: EncodeOptions, *, opaque: bool | None
+    ) -> None:
         form = format_of(file)
         _expect_sides(header, form)
         self._file = file
-        self._order = _Order(header, form, options, opaque)
-        self._look = Look(header, form)
+        self._order = _Order(header, form, options, opaque is True)
+        self._look = Look(header, form, opaque=opaque is not False)
         self._missing = header.count * header.height
         self._kept = frames_kept(header, form) * header.height
         self._tiff = GrowingTiff(self._order.stored)
         self._saved: Future[None] = Future()
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes libvips holds while it encodes; measured with libvips 8.18."""
+        stored, name = self._order.stored, self._order.form.name
+        row = stored.width * stored.channels * stored.dtype.itemsize
+        rows = min(stored.count * stored.height, CACHED_ROWS)
+        whole = stored.width * stored.height * _WHOLE.get(name, 0)
+        return row * rows + whole
 
     @property
     def losses(self) -> tuple[Loss, ...]:
@@ -562,6 +581,9 @@ def _set_timing(image: Image, header: Header) -> None:
         image.set_type(pyvips.GValue.array_int_type, "delay", delays)
         image.set_type(pyvips.GValue.gint_type, "loop", header.metadata.loop)
 
+
+_WHOLE: dict[FormatName, int] = {"WebP": 28, "AVIF": 46, "GIF": 16}
+"""Bytes per pixel of a frame for formats that can't be encoded in parts."""
 
 _SAVERS: dict[FormatName, Callable[[Image, _Order, _Target], None]] = {
     "JPEG": _jpeg,

@@ -106,10 +106,17 @@ class Session:
         try:
             (result,) = self._session.run([self._output.name], feeds)
         except Exception as error:  # ONNX Runtime's exceptions share no base of their own
+            if _refused_memory(error):
+                raise MemoryError(f"the network at {pixels.shape}: {one_line(error)}") from error
             raise NetworkError(
                 f"the network failed on an input of shape {pixels.shape}: {one_line(error)}"
             ) from error
         return np.asarray(result, dtype=np.float32)
+
+
+def _refused_memory(error: Exception) -> bool:
+    said = str(error).lower()
+    return any(words in said for words in ("allocat", "bad_alloc", "out of memory"))
 
 
 def _options(threads: int | None, optimisation: Optimisation) -> onnxruntime.SessionOptions:

@@ -1,0 +1,179 @@
+"""How much memory there is, what a picture takes on its way, and the tiles with which it fits."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from subpixel.errors import MemoryLimitError
+from subpixel.media.picture import Header
+from subpixel.runtime.alpha import BLOCK
+from subpixel.runtime.bands import AHEAD
+from subpixel.runtime.tiling import TilePlan
+
+SHARE = 0.5
+"""Of the memory that is free, what a picture may take when nothing else is said."""
+
+ARENA = 2.2
+"""What ONNX Runtime's arena grows to, over what the graph needs: measured 1.7 to 2.0 with the
+bundled networks in tiles of 512², and of 96 x 512."""
+
+UNKNOWN = 64_000.0
+"""Bytes per pixel of a tile for a network whose graph can't be followed: a window network's."""
+
+SLACK = 64 << 20
+"""For what nobody counts: threads, the allocator's gaps, Python."""
+
+
+def free_memory() -> int:
+    """Bytes that this process may still take: of the machine, its cgroup and its own limits."""
+    return max(0, min(_free_now()))
+
+
+def _free_now() -> Iterator[int]:
+    yield int(psutil.virtual_memory().available)
+    yield from _free_in_cgroups(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))
+    if sys.platform != "win32":
+        import resource
+
+        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+        if limit != resource.RLIM_INFINITY:
+            yield limit - int(psutil.Process().memory_info().vms)
+
+
+def _free_in_cgroups(root: Path, membership: Path) -> Iterator[int]:
+    """What each cgroup that the process is in leaves it: the kernel's cgroup-v2.rst, and v1's."""
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, place = line.split(":", 2)
+        if controllers in ("", "memory"):
+            names = ("memory.max", "memory.current")
+            if controllers:
+                names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            inner = root / controllers / place.lstrip("/")
+            for folder in (inner, *inner.parents):
+                if folder == root.parent:
+                    break
+                yield from _left(folder, *names)
+
+
+def _left(folder: Path, limit: str, usage: str) -> Iterator[int]:
+    try:
+        most, used = ((folder / name).read_text().strip() for name in (limit, usage))
+        cached = _reclaimable(folder)
+    except OSError:
+        return
+    if most.isdecimal() and used.isdecimal():
+        yield int(most) - max(0, int(used) - cached)
+
+
+def _reclaimable(folder: Path) -> int:
+    """Pages of files that the kernel drops before it refuses anything."""
+    lines = (line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    return sum(int(number) for name, number in lines if name in ("inactive_file", "active_file"))
+
+
+def resident() -> int:
+    """Bytes that this process holds now."""
+    return int(psutil.Process().memory_info().rss)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What there is to count for one picture through one network, in bytes."""
+
+    header: Header
+    scale: int
+    workers: int
+    per_pixel: float
+    """Of a tile, while the network runs: :func:`subpixel.graph.footprint.bytes_per_pixel`."""
+    resident: int
+    """Before anything of the picture is read."""
+    codecs: int
+    """What decoding and encoding hold at once, whatever the tiles."""
+
+    def total(self, plan: TilePlan) -> int:
+        """The most that the process holds while the picture passes through tiles of ``plan``."""
+        passing = self._rows(plan) + self._tiles(plan) + self._bleeding()
+        return int(SLACK + self.resident + self.codecs + passing)
+
+    def _rows(self, plan: TilePlan) -> int:
+        """Rows that wait for their tiles, and larger bands of them: being filled, written, read."""
+        row = self.header.width * self.header.channels * self.header.dtype.itemsize
+        high = plan.rows[0].stop - plan.rows[0].start
+        kept = max(span.keep_stop - span.keep_start for span in plan.rows)
+        bands = min(max(2, -(-AHEAD * self.workers // len(plan.columns))), len(plan.rows))
+        return (bands + 1) * row * (high + kept * self.scale**2)
+
+    def _tiles(self, plan: TilePlan) -> float:
+        """Tiles in the network, before it and behind it: float32, and their samples."""
+        rows, columns = plan.rows[0], plan.columns[0]
+        area = (rows.stop - rows.start) * (columns.stop - columns.start)
+        sample = 4 * 3 + self.header.dtype.itemsize
+        around = self.header.channels * sample * (1 + self.scale**2)
+        workers = min(self.workers, len(plan.rows) * len(plan.columns))
+        return workers * area * (ARENA * self.per_pixel + around)
+
+    def _bleeding(self) -> int:
+        """A band of float32 and what it is pulled up to and pushed down from."""
+        across = self.header.width * self.header.channels
+        return 6 * 4 * BLOCK * across if self.header.has_alpha else 0
+
+
+def expect_fit(needs: Needs, plan: TilePlan, most: int) -> TilePlan:
+    """``plan`` again; raises :class:`MemoryLimitError` when it takes more than ``most`` bytes."""
+    if needs.total(plan) > most:
+        raise _too_little(needs, plan, most)
+    return plan
+
+
+def _too_little(needs: Needs, least: TilePlan, most: int) -> MemoryLimitError:
+    return MemoryLimitError(
+        f"{needs.header.width} x {needs.header.height} pixels need at least "
+        f"{said(needs.total(least))} of memory, and {said(most)} are allowed; raise --max-memory, "
+        "or write a format that needs less (PNG, TIFF)"
+    )
+
+
+Cut = Callable[[tuple[int, int] | None], TilePlan]
+"""Tiles of at most such a height and width; None: the whole picture."""
+
+
+def fitted(needs: Needs, cut: Cut, tile: tuple[int, int], least: int, most: int) -> TilePlan:
+    """Tiles no larger than ``tile`` with which the picture takes no more than ``most`` bytes.
+
+    Lower ones first, and wider in their stead: a band is as wide as the picture, so its height is
+    what counts, and what tiles compute twice is least in squares and long strips. ``least`` is the
+    least side of a tile. Raises :class:`MemoryLimitError` when the smallest tiles are too large.
+    """
+    for size in _sizes(tile, least):
+        plan = cut(size)
+        if needs.total(plan) <= most:
+            return plan
+    raise _too_little(needs, cut((least, least)), most)
+
+
+def _sizes(tile: tuple[int, int], least: int) -> Iterator[tuple[int, int]]:
+    """From ``tile`` down to ``least`` squared."""
+    height, width = tile
+    area = height * width
+    while height > least:
+        yield height, max(width, area // height)
+        height = max(least, height * 7 // 8)
+    while width > least:
+        yield least, width
+        width = max(least, width * 3 // 4)
+    yield least, least
+
+
+def said(size: int) -> str:
+    """A number of bytes for people, rounded up: ``"1.2G"``, as ``--max-memory`` takes it."""
+    for unit, name in ((10**9, "G"), (10**6, "M")):
+        if size >= unit:
+            return f"{-(-size * 10 // unit) / 10:g}{name}"
+    return f"{size} bytes"
