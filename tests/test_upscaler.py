@@ -201,7 +201,7 @@ class TestFiles:
 
     def test_less_memory_than_the_smallest_tiles_take_is_refused(self, tmp_path: Path) -> None:
         picture = Picture(np.zeros((1, 9, 9, 3), np.uint8))
-        with pytest.raises(MemoryLimitError, match="need at least .* and 1M are allowed"):
+        with pytest.raises(MemoryLimitError, match=r"need at least .* and 1M are allowed"):
             self.upscaler().file(picture, tmp_path / "out.png", max_memory=10**6)
         assert list(tmp_path.iterdir()) == []
 
@@ -229,3 +229,23 @@ class Refusing:
         if call in self._calls:
             raise self._problem("no")
         return self._op(pixels)
+
+
+class TestAdaptive:
+    def test_flat_parts_go_past_the_network(self) -> None:
+        flat = np.full((200, 200, 3), 120, np.uint8)
+        adaptive, plain = Upscaler("fast", adaptive=1), Upscaler("fast")
+        result, expected = (upscaler(flat)[30:-30, 30:-30] for upscaler in (adaptive, plain))
+        assert adaptive.tally.share == 1.0
+        assert np.abs(result.astype(int) - expected).max() <= 1
+
+    def test_where_nothing_is_flat_nothing_changes(self, noise: np.ndarray) -> None:
+        adaptive = Upscaler("fast", adaptive=1)
+        assert np.array_equal(adaptive(noise), Upscaler("fast")(noise))
+        assert adaptive.tally.share == 0.0
+
+    def test_a_network_of_certain_sizes_is_refused(self, tmp_path: Path) -> None:
+        file = tmp_path / "fixed.onnx"
+        onnx.save(sub_pixel_network(3, 2, size=(24, 32)), file)
+        with pytest.raises(UsageError, match="leave adaptive out"):
+            Upscaler(file, adaptive=1)

@@ -13,7 +13,8 @@ from subpixel.errors import MemoryLimitError, UsageError
 from subpixel.media.picture import Header, Loss, Picture, Source
 from subpixel.network import Network, bytes_per_pixel, open_network
 from subpixel.runtime import alpha, memory
-from subpixel.runtime.bands import Report, Rows, run_bands
+from subpixel.runtime.bands import Report, Rows, Upscale, run_bands
+from subpixel.runtime.flat import Flatness, PastFlat, Tally, measure_flatness
 from subpixel.runtime.op import Pixels, Samples
 from subpixel.runtime.pixels import upscale_samples
 from subpixel.runtime.tiling import TilePlan, least_tile, plan_tiles, spread
@@ -45,7 +46,8 @@ class Upscaler:
     ``scale`` chooses among a bundled network's scales (default 3). ``device`` is ``"auto"`` or a
     name of :data:`subpixel.runtime.session.DEVICES`. ``tile`` is the side of a tile in input
     pixels, halo included (None: 512; 0: the whole picture at once). ``threads`` None means one
-    per physical core.
+    per physical core. ``adaptive`` lets flat parts of a picture be interpolated instead, as far as
+    that was measured to be within so many code values of 8 bits from the network.
 
     >>> from subpixel import Upscaler
     >>> larger = Upscaler(scale=2)(array)  # doctest: +SKIP
@@ -59,6 +61,7 @@ class Upscaler:
         device: str = "auto",
         tile: int | None = None,
         threads: int | None = None,
+        adaptive: float | None = None,
     ) -> None:
         if not isinstance(model, Network):
             model = open_network(
@@ -73,6 +76,10 @@ class Upscaler:
                 f"tile is {tile}; for this network it is at least {least} pixels, or 0 for the "
                 "whole picture at once"
             )
+        self.flatness = None if adaptive is None else self._measured(adaptive)
+        """What goes past the network under ``adaptive``; None: nothing does."""
+        self.tally = Tally()
+        """How much went past it so far."""
 
     @property
     def spec(self) -> ModelSpec:
@@ -234,7 +241,7 @@ class Upscaler:
             if surveys and not opaque:
                 frame = surveys[i].bled(regrouped(frame, alpha.BLOCK))
             yield from run_bands(
-                partial(upscale_samples, self._op, opaque=opaque),
+                self._past_flat(partial(upscale_samples, self._op, opaque=opaque)),
                 Window(frame),
                 partial(_new_rows, header.enlarged(self.spec.scale)) if room is None else room[i],
                 plan,
@@ -242,6 +249,23 @@ class Upscaler:
                 workers=self._network.workers,
                 report=_part(report, i, header.count),
             )
+
+    def _measured(self, most: float) -> Flatness | None:
+        """What passes for flat; raises :class:`UsageError` for a network of certain sizes."""
+        spec = self.spec
+        if spec.halo is None or self._rigid or max(spec.size_multiple, spec.size_minimum) > 1:
+            raise UsageError(
+                f"adaptive leaves parts of a picture out, and {spec.name} works on certain sizes, "
+                "or on whole pictures alone; leave adaptive out"
+            )
+        upscale = partial(upscale_samples, self._op, opaque=False)
+        return measure_flatness(upscale, spec.scale, spec.halo, most)
+
+    def _past_flat(self, upscale: Upscale) -> Upscale:
+        if self.flatness is None:
+            return upscale
+        halo = max(self._overlap, alpha.REACH)
+        return PastFlat(upscale, self.spec.scale, halo, self.flatness.span, self.tally)
 
     def _op(self, pixels: Pixels) -> Pixels:
         """The network's op; one of fixed batch size gets its batch filled up with copies."""

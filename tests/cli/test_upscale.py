@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import signal
 import struct
 import subprocess
@@ -268,3 +269,21 @@ def test_too_little_memory_is_said(
     assert run(["upscale", str(photo)]) == 1
     assert "memory was refused 4 times" in capsys.readouterr().err
     assert _files(photo.parent) == {"photo.png"}
+
+
+def test_adaptive_says_what_it_saved_and_how_near_it_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawing = np.full((260, 260, 3), 250, np.uint8)
+    drawing[100:140, 100:140] = 0
+    Image.fromarray(drawing).save(tmp_path / "drawing.png")
+    out = tmp_path / "out.png"
+    order = ["upscale", str(tmp_path / "drawing.png"), "-o", str(out), "--model", "fast"]
+    assert run([*order, "--adaptive"]) == 0
+    said = re.fullmatch(
+        r"subpixel: (\d+)% of the pixels were interpolated: .*most ([\d.]+) code values away\n",
+        capsys.readouterr().err,
+    )
+    assert said
+    assert int(said[1]) > 20
+    assert float(said[2]) <= 1

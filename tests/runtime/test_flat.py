@@ -9,8 +9,8 @@ from subpixel import Upscaler
 from subpixel.resample import interpolated
 from subpixel.runtime.flat import (
     BLOCK,
-    Flatness,
     PastFlat,
+    Tally,
     flat_blocks,
     measure_flatness,
     rectangles,
@@ -63,24 +63,24 @@ def test_a_block_is_flat_with_its_halo(height: int, width: int, seed: int, span:
 def test_beside_flat_parts_all_is_as_without(height: int, width: int, seed: int) -> None:
     """Bit for bit; flat parts are interpolated, and an even one is itself."""
     picture = some_flat(height, width, seed)
-    past = PastFlat(blurred, SCALE, HALO, Flatness(0, 0.0))
+    past = PastFlat(blurred, SCALE, HALO, 0, Tally())
     result, expected = past(picture), blurred(picture)
     flat = flat_blocks(picture, 0, HALO).repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
-    if past.share == 0:
+    if past.tally.share == 0:
         flat[:] = False
     skipped = flat.repeat(SCALE, 0).repeat(SCALE, 1)
     assert np.array_equal(result[~skipped], expected[~skipped])
     assert np.array_equal(result[skipped], picture.repeat(SCALE, 0).repeat(SCALE, 1)[skipped])
-    assert past.share == pytest.approx(flat.mean())
+    assert past.tally.share == pytest.approx(flat.mean())
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_every_depth_goes(dtype: type) -> None:
     full = 1 if dtype is np.float32 else np.iinfo(dtype).max
     picture = np.full((2 * BLOCK, 2 * BLOCK, 3), full / 2).astype(dtype)
-    past = PastFlat(blurred, SCALE, HALO, Flatness(1, 0.0))
+    past = PastFlat(blurred, SCALE, HALO, 1, Tally())
     assert (past(picture) == picture[0, 0]).all()
-    assert past.share == 1.0
+    assert past.tally.share == 1.0
 
 
 def test_the_bound_is_that_of_the_network() -> None:
@@ -98,10 +98,10 @@ def test_a_bundled_network_stays_within_what_was_measured() -> None:
     network = Upscaler("fast", scale=3, device="cpu")
     flatness = measure_flatness(network, 3, 7, most=1.5)
     assert flatness is not None
-    past = PastFlat(network, 3, 7, flatness)
+    past = PastFlat(network, 3, 7, flatness.span, Tally())
     slope = np.linspace(100, 100 + flatness.span, 3 * BLOCK).astype(np.uint8)
     picture = np.broadcast_to(slope[:, None, None], (3 * BLOCK, 3 * BLOCK, 3))
     found, expected = past(picture).astype(int), network(picture).astype(int)
     inner = slice(21, -21)
-    assert past.share == 1.0
+    assert past.tally.share == 1.0
     assert np.abs(found - expected)[inner, inner].max() <= flatness.bound + 1

@@ -27,6 +27,7 @@ from subpixel.media.image_file import (
     EncodeOptions,
     open_picture,
 )
+from subpixel.runtime.flat import Flatness
 from subpixel.upscaler import Upscaler
 
 
@@ -41,6 +42,24 @@ class Outcome:
     seconds: float | None = None
     losses: tuple[str, ...] = ()
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """What --adaptive came to."""
+
+    flatness: Flatness | None
+    share: float
+    """Of all pixels, those that were interpolated: 0 … 1."""
+
+    def __str__(self) -> str:
+        if self.flatness is None:
+            return "nothing was interpolated: even areas that are quite even would differ more"
+        return (
+            f"{self.share:.0%} of the pixels were interpolated: parts that span no more than "
+            f"{self.flatness.span} of 255 code values, where the network was measured to be at most "
+            f"{self.flatness.bound:.2f} code values away"
+        )
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,11 @@ class Orders:
     help="Side of a tile in pixels; 0: the whole picture. [default: 512]",
 )
 @THREADS
+@click.option(
+    "--adaptive",
+    is_flag=True,
+    help="Interpolate flat parts, as far as that is within one 8-bit code value of the network.",
+)
 @click.option("--strict", is_flag=True, help="Refuse to write what would lose anything.")
 @OVERWRITE
 @click.option(
@@ -102,6 +126,7 @@ def command(
     device: str,
     tile: int | None,
     threads: int | None,
+    adaptive: bool,
     strict: bool,
     overwrite: bool,
     max_pixels: int,
@@ -117,14 +142,25 @@ def command(
     format can't hold is said on stderr, or refused with --strict. A picture that fails is
     reported and the others go on; the exit code is then 1.
     """
-    upscaler = Upscaler(model, scale=scale, device=device, tile=tile, threads=threads)
+    upscaler = Upscaler(
+        model,
+        scale=scale,
+        device=device,
+        tile=tile,
+        threads=threads,
+        adaptive=1 if adaptive else None,
+    )
     jobs = plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_x{upscaler.spec.scale}")
     encode = EncodeOptions(quality=quality, lossless=lossless, png_compression=compression)
     orders = Orders(encode, strict, overwrite, max_pixels, max_memory)
     with progress() as show:
         outcomes = [_attempt(upscaler, job, orders, show) for job in jobs]
+    skipped = Skipped(upscaler.flatness, upscaler.tally.share) if adaptive else None
     if as_json:
-        print_json({"model": upscaler.spec, "provider": upscaler.provider, "files": outcomes})
+        facts = {"model": upscaler.spec, "provider": upscaler.provider, "adaptive": skipped}
+        print_json({**facts, "files": outcomes})
+    elif skipped:
+        click.echo(f"subpixel: {skipped}", err=True)
     return 1 if any(outcome.error for outcome in outcomes) else 0
 
 

@@ -77,6 +77,24 @@ def _difference(upscale: Upscale, block: Samples, scale: int, halo: int) -> floa
     return float(np.abs(found - interpolated(block, scale)[inner, inner]).max()) * CODES
 
 
+class Tally:
+    """How many pixels there were, and how many of them were interpolated; threads may share it."""
+
+    def __init__(self) -> None:
+        self._lock, self._skipped, self._seen = Lock(), 0, 0
+
+    @property
+    def share(self) -> float:
+        """Of all pixels so far, those that were interpolated: 0 … 1."""
+        return self._skipped / self._seen if self._seen else 0.0
+
+    def add(self, skipped: int, seen: int) -> None:
+        with self._lock:
+            self._skipped += skipped
+            self._seen += seen
+
+
+@dataclass(frozen=True, eq=False)
 class PastFlat:
     """``upscale`` for tiles of which the flat parts are interpolated; threads may share it.
 
@@ -85,48 +103,41 @@ class PastFlat:
     goes through the network whole.
     """
 
-    def __init__(self, upscale: Upscale, scale: int, halo: int, flatness: Flatness) -> None:
-        self._upscale, self._scale, self._halo = upscale, scale, halo
-        self._span = flatness.span
-        self._lock, self._skipped, self._seen = Lock(), 0, 0
-
-    @property
-    def share(self) -> float:
-        """Of all pixels so far, how many were interpolated: 0 … 1."""
-        return self._skipped / self._seen if self._seen else 0.0
+    upscale: Upscale
+    scale: int
+    halo: int
+    span: int
+    """Code values of 8 bits that a flat block spans at most: :attr:`Flatness.span`."""
+    tally: Tally
 
     def __call__(self, tile: Samples) -> Samples:
-        flat = flat_blocks(tile, self._span, self._halo)
+        flat = flat_blocks(tile, self.span, self.halo)
         busy = list(rectangles(~flat, tile.shape))
-        cost = sum(_area(_grown(place, self._halo, tile.shape)) for place in busy)
-        if cost >= tile.shape[0] * tile.shape[1]:
-            self._count(0, tile)
-            return self._upscale(tile)
+        cost = sum(_area(_grown(place, self.halo, tile.shape)) for place in busy)
+        pixels = tile.shape[0] * tile.shape[1]
+        if cost >= pixels:
+            self.tally.add(0, pixels)
+            return self.upscale(tile)
         even = list(rectangles(flat, tile.shape))
-        self._count(sum(map(_area, even)), tile)
+        self.tally.add(sum(map(_area, even)), pixels)
         return self._pieced(tile, busy, even)
 
     def _pieced(
         self, tile: Samples, busy: Sequence["Rectangle"], even: Sequence["Rectangle"]
     ) -> Samples:
         height, width, channels = tile.shape
-        result = np.empty((height * self._scale, width * self._scale, channels), tile.dtype)
-        for places, enlarge in ((busy, self._upscale), (even, self._interpolate)):
+        result = np.empty((height * self.scale, width * self.scale, channels), tile.dtype)
+        for places, enlarge in ((busy, self.upscale), (even, self._interpolate)):
             for place in places:
-                seen = _grown(place, self._halo, tile.shape)
+                seen = _grown(place, self.halo, tile.shape)
                 piece = enlarge(tile[seen.rows, seen.columns])
                 inner = place.within(seen)
-                result[place.scaled(self._scale)] = piece[inner.scaled(self._scale)]
+                result[place.scaled(self.scale)] = piece[inner.scaled(self.scale)]
         return result
 
     def _interpolate(self, samples: Samples) -> Samples:
         unit = rounded(samples, np.dtype(np.float32))
-        return rounded(interpolated(unit, self._scale).clip(0, 1), samples.dtype)
-
-    def _count(self, skipped: int, tile: Samples) -> None:
-        with self._lock:
-            self._skipped += skipped
-            self._seen += tile.shape[0] * tile.shape[1]
+        return rounded(interpolated(unit, self.scale).clip(0, 1), samples.dtype)
 
 
 @dataclass(frozen=True)
