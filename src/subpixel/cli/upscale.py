@@ -57,8 +57,8 @@ class Skipped:
             return "nothing was interpolated: even areas that are quite even would differ more"
         return (
             f"{self.share:.0%} of the pixels were interpolated: parts that span no more than "
-            f"{self.flatness.span} of 255 code values, where the network was measured to be at most "
-            f"{self.flatness.bound:.2f} code values away"
+            f"{self.flatness.span} of 255 code values, where the network was measured to be at "
+            f"most {self.flatness.bound:.2f} code values away"
         )
 
 
