@@ -179,7 +179,8 @@ class Upscaler:
         needs = replace(needs, per_pixel=memory.UNKNOWN if counted is None else counted)
         if self._rigid or self.spec.halo is None:
             return memory.expect_fit(needs, plan, most)
-        return memory.fitted(needs, self._cut(header), (tile[0], tile[1]), least, most)
+        halo = self._halo(header)
+        return memory.fitted(needs, self._cut(header), (tile[0], tile[1]), least, halo, most)
 
     def _cut(self, header: Header) -> memory.Cut:
         spec = self.spec

@@ -1,5 +1,6 @@
 """How much memory there is, what a picture takes on its way, and the tiles with which it fits."""
 
+import math
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ bundled networks in tiles of 512², and of 96 x 512."""
 
 UNKNOWN = 64_000.0
 """Bytes per pixel of a tile for a network whose graph can't be followed: a window network's."""
+
+WIDEST = 4
+"""How many times wider than asked for a low tile may be."""
 
 SLACK = 64 << 20
 """For what nobody counts: threads, the allocator's gaps, Python."""
@@ -114,7 +118,8 @@ class Needs:
         """Tiles in the network, before it and behind it: float32, and their samples."""
         rows, columns = plan.rows[0], plan.columns[0]
         area = (rows.stop - rows.start) * (columns.stop - columns.start)
-        sample = 4 * 3 + self.header.dtype.itemsize
+        floats = 3 if self.header.has_alpha else 1  # colour and alpha apart, and both together
+        sample = 4 * floats + self.header.dtype.itemsize
         around = self.header.channels * sample * (1 + self.scale**2)
         workers = min(self.workers, len(plan.rows) * len(plan.columns))
         return workers * area * (ARENA * self.per_pixel + around)
@@ -127,48 +132,56 @@ class Needs:
 
 def expect_fit(needs: Needs, plan: TilePlan, most: int) -> TilePlan:
     """``plan`` again; raises :class:`MemoryLimitError` when it takes more than ``most`` bytes."""
-    if needs.total(plan) > most:
-        raise _too_little(needs, plan, most)
+    total = needs.total(plan)
+    if total > most:
+        raise MemoryLimitError(
+            f"{needs.header.width} x {needs.header.height} pixels need at least {said(total)} of "
+            f"memory, and {said(most)} are allowed; raise --max-memory, or write a format that "
+            "needs less (PNG, TIFF)"
+        )
     return plan
-
-
-def _too_little(needs: Needs, least: TilePlan, most: int) -> MemoryLimitError:
-    return MemoryLimitError(
-        f"{needs.header.width} x {needs.header.height} pixels need at least "
-        f"{said(needs.total(least))} of memory, and {said(most)} are allowed; raise --max-memory, "
-        "or write a format that needs less (PNG, TIFF)"
-    )
 
 
 Cut = Callable[[tuple[int, int] | None], TilePlan]
 """Tiles of at most such a height and width; None: the whole picture."""
 
 
-def fitted(needs: Needs, cut: Cut, tile: tuple[int, int], least: int, most: int) -> TilePlan:
-    """Tiles no larger than ``tile`` with which the picture takes no more than ``most`` bytes.
+def fitted(
+    needs: Needs, cut: Cut, tile: tuple[int, int], least: int, halo: int, most: int
+) -> TilePlan:
+    """Tiles with which the picture takes no more than ``most`` bytes, and the least is computed.
 
-    Lower ones first, and wider in their stead: a band is as wide as the picture, so its height is
-    what counts, and what tiles compute twice is least in squares and long strips. ``least`` is the
-    least side of a tile. Raises :class:`MemoryLimitError` when the smallest tiles are too large.
+    They have at most the area of ``tile``, ``least`` is the least side of one, and ``halo`` what
+    it computes in vain on each side. A band is as wide as the picture, so tiles are rather low
+    and wide. Raises :class:`MemoryLimitError` when even the smallest are too large.
     """
-    for size in _sizes(tile, least):
-        plan = cut(size)
-        if needs.total(plan) <= most:
-            return plan
-    raise _too_little(needs, cut((least, least)), most)
+    smallest = expect_fit(needs, cut((least, least)), most)
+    plans = map(cut, _sizes(tile, least, halo))
+    return next((plan for plan in plans if needs.total(plan) <= most), smallest)
 
 
-def _sizes(tile: tuple[int, int], least: int) -> Iterator[tuple[int, int]]:
-    """From ``tile`` down to ``least`` squared."""
+def _sizes(tile: tuple[int, int], least: int, halo: int) -> list[tuple[int, int]]:
+    """``tile``, then others, from those that compute the least in vain to the smallest."""
     height, width = tile
-    area = height * width
-    while height > least:
-        yield height, max(width, area // height)
-        height = max(least, height * 7 // 8)
-    while width > least:
-        yield least, width
-        width = max(least, width * 3 // 4)
-    yield least, least
+    sizes = [
+        (high, wide)
+        for high in _sides(height, least)
+        for wide in _sides(WIDEST * width, least)
+        if high * wide <= height * width
+    ]
+
+    def computed(size: tuple[int, int]) -> float:
+        return math.prod(side / max(side - 2 * halo, 1) for side in size)
+
+    return [tile, *sorted(sizes, key=computed)]
+
+
+def _sides(most: int, least: int) -> list[int]:
+    """From ``most`` down to ``least``, each about a fifth less."""
+    sides = [most]
+    while sides[-1] > least:
+        sides.append(max(least, min(sides[-1] * 4 // 5, sides[-1] - 1)))
+    return sides
 
 
 def said(size: int) -> str:
