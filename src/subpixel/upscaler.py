@@ -1,7 +1,7 @@
 """Pictures in, larger pictures out."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -143,7 +143,7 @@ class Upscaler:
             )
             codecs = writer.memory + source.memory
             plan = self._fitted(source.header, codecs, max_memory, attempt)
-            with suppress(MemoryError), writer:
+            with _refused(), writer:
                 for band in self._bands(source, surveys, plan, None, report):
                     writer.write(band)
                 return writer.losses
@@ -165,7 +165,7 @@ class Upscaler:
         self, header: Header, codecs: int, max_memory: int | None, attempt: int
     ) -> TilePlan:
         """The plan with which the process holds no more than it may."""
-        most = max_memory or int(memory.SHARE * memory.free_memory()) + self._resident
+        most = memory.allowed(max_memory, self._resident)
         plan = self.plan(header)
         rows, columns = plan.rows[0], plan.columns[0]
         least = self._least_tile
@@ -274,6 +274,18 @@ class Upscaler:
         if batch is None or batch == len(pixels):
             return self._network.op(pixels)
         return self._network.op(np.repeat(pixels, batch, axis=0))[: len(pixels)]
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """Goes on where memory was refused, be it for a thread's stack."""
+    try:
+        yield
+    except MemoryError:
+        return
+    except RuntimeError as error:
+        if "start new thread" not in str(error):
+            raise
 
 
 def _frame(chunks: Iterator[Samples], height: int) -> Iterator[Samples]:

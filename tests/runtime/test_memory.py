@@ -109,3 +109,14 @@ def test_no_cgroups_no_limit(tmp_path: Path) -> None:
 def test_there_is_some_memory() -> None:
     assert 0 < memory.free_memory() < 1 << 60
     assert memory.resident() > 10**6
+
+
+def test_what_is_asked_for_or_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
+    monkeypatch.setattr(memory, "_address_space", lambda: 10**9)
+    assert memory.allowed(None, held=70) == 70 + 500
+    assert memory.allowed(5000, held=70) == 5000
+    monkeypatch.setattr(memory, "_address_space", lambda: 400)
+    assert memory.allowed(5000, held=70) == 470
+    monkeypatch.setattr(memory, "_address_space", lambda: -1)
+    assert memory.allowed(None, held=70) == 70

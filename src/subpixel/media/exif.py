@@ -11,8 +11,7 @@ Offsets that point nowhere, and fields of unknown types, are left as they are.
 import io
 import mmap
 import struct
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import BinaryIO, Literal
@@ -178,24 +177,13 @@ def into_tiff(file: BinaryIO, fields: Iterable[Field]) -> None:
     In place: the file grows at its end, and its header points there. Each field comes in place
     of its namesake.
     """
-    with _mapped(file) as block:
-        added = _addition(block, fields)
+    added = _addition(file, fields)
     if added is not None:
         pointer, appended = added
         file.seek(0, io.SEEK_END)
         file.write(appended)
         file.seek(_POINTER_AT)
         file.write(pointer)
-
-
-@contextmanager
-def _mapped(file: BinaryIO) -> Iterator[Block]:
-    if isinstance(file, io.BytesIO):
-        yield file.getvalue()
-        return
-    file.flush()
-    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as block:
-        yield block
 
 
 def order_of(file: BinaryIO) -> Order:
@@ -226,7 +214,7 @@ def with_fields(block: bytes, fields: Iterable[Field]) -> bytes:
 
     The new directory goes to the end; old values stay where they are.
     """
-    added = _addition(block, fields)
+    added = _addition(io.BytesIO(block), fields)
     if added is None:
         return block
     pointer, appended = added
@@ -238,16 +226,18 @@ _POINTER_AT = 4
 """Where a classic header says which directory is the first."""
 
 
-def _addition(block: Block, fields: Iterable[Field]) -> tuple[bytes, bytes] | None:
+def _addition(file: BinaryIO, fields: Iterable[Field]) -> tuple[bytes, bytes] | None:
     """A new pointer to the first directory, and what goes to the end; None for no classic block."""
-    layout = layout_of(block)
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    head = file.read(8)
+    layout = layout_of(head)
     if layout is None or layout.count != "H":
         return None
     new = {f.tag: f for f in fields}
-    old, following = _directory(block, layout, _first_offset(block, layout), depth=0)
-    padding = bytes(len(block) % 2)
-    at = len(block) + len(padding)
-    entries = {f.tag: block[f.at : f.at + 12] for f in old}
+    entries, following = _entries(file, _first_offset(head, layout), layout.order)
+    padding = bytes(size % 2)
+    at = size + len(padding)
     count = len(entries.keys() | new.keys())
     tail = bytearray()
     for field in new.values():
@@ -256,6 +246,18 @@ def _addition(block: Block, fields: Iterable[Field]) -> tuple[bytes, bytes] | No
     directory += b"".join(entries[tag] for tag in sorted(entries))
     directory += struct.pack(layout.order + "I", following)
     return struct.pack(layout.order + "I", at), b"".join((padding, directory, tail))
+
+
+def _entries(file: BinaryIO, offset: int, order: Order) -> tuple[dict[int, bytes], int]:
+    """A classic directory's entries by tag, as they stand, and where the next one is."""
+    file.seek(offset)
+    count = int.from_bytes(file.read(2), "little" if order == "<" else "big")
+    data = file.read(12 * count + 4)
+    if offset < 8 or len(data) < 12 * count + 4:
+        return {}, 0
+    tags = (struct.unpack_from(order + "H", data, at)[0] for at in range(0, 12 * count, 12))
+    entries = {tag: data[12 * i : 12 * i + 12] for i, tag in enumerate(tags)}
+    return entries, int(struct.unpack_from(order + "I", data, 12 * count)[0])
 
 
 _EMPTY = b"II*\0" + struct.pack("<IHI", 8, 0, 0)

@@ -27,24 +27,37 @@ UNKNOWN = 64_000.0
 WIDEST = 4
 """How many times wider than asked for a low tile may be."""
 
+SET_ASIDE = 320 << 20
+"""Address space for the stacks and arenas of threads to come. GLib, below libvips, ends the process
+where it is refused a few bytes: so much must be left that it never is."""
+
 SLACK = 64 << 20
 """For what nobody counts: threads, the allocator's gaps, Python."""
 
 
+def allowed(asked: int | None, held: int) -> int:
+    """Bytes that the process may hold in all: so many as are asked for, or its share of what is
+    free beside the ``held``; and no more than its address space has room for."""
+    room = held + max(0, _address_space())
+    return min(room, held + int(SHARE * free_memory()) if asked is None else asked)
+
+
 def free_memory() -> int:
-    """Bytes that this process may still take: of the machine, its cgroup and its own limits."""
-    return max(0, min(_free_now()))
+    """Bytes that this process may still take: of the machine, and of its cgroup."""
+    in_cgroups = _free_in_cgroups(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))
+    return max(0, min(int(psutil.virtual_memory().available), *in_cgroups, sys.maxsize))
 
 
-def _free_now() -> Iterator[int]:
-    yield int(psutil.virtual_memory().available)
-    yield from _free_in_cgroups(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))
-    if sys.platform != "win32":
-        import resource
+def _address_space() -> int:
+    """Bytes that RLIMIT_AS leaves, those taken off that threads will only set aside."""
+    if sys.platform == "win32":
+        return sys.maxsize
+    import resource
 
-        limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-        if limit != resource.RLIM_INFINITY:
-            yield limit - int(psutil.Process().memory_info().vms)
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return limit - int(psutil.Process().memory_info().vms) - SET_ASIDE
 
 
 def _free_in_cgroups(root: Path, membership: Path) -> Iterator[int]:
