@@ -234,7 +234,8 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     with subprocess.Popen(
         command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=hearing
     ) as process:
-        time.sleep(2.0)
+        while not list(tmp_path.glob("out/*.partial")) and process.poll() is None:
+            time.sleep(0.05)  # until it is half-way
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None
         error = process.stderr.read()
