@@ -72,12 +72,11 @@ def test_a_tile_without_room_for_the_halo_is_refused() -> None:
 
 
 @given(st.integers(1, 400), st.integers(1, 80), st.integers(0, 20), st.integers(1, 16))
-def test_every_worker_gets_a_tile_where_tiles_keep_enough(
+def test_no_tile_keeps_more_than_a_workers_share_of_the_rows(
     height: int, width: int, halo: int, workers: int
 ) -> None:
     whole = plan_tiles(height, width, tile=None, halo=halo)
     tile = spread(whole, workers, halo)
     plan = plan_tiles(height, width, tile=(tile, width), halo=halo)
-    useful = max(USEFUL * halo, 1)
-    assert len(plan.rows) >= min(workers, max(1, height // (useful + 2 * halo)))
-    assert len(plan.rows) <= max(1, workers + 1)
+    share = max(-(-height // workers), USEFUL * halo)
+    assert max(span.keep_stop - span.keep_start for span in plan.rows) <= share + 2 * halo
