@@ -20,8 +20,8 @@ import onnx
 from safetensors import safe_open
 
 from subpixel.graph.cost import multiply_adds_per_pixel, parameters
+from subpixel.graph.integer import to_integer
 from subpixel.graph.metadata import read_spec, with_spec
-from subpixel.graph.quantize import to_int8
 from subpixel.measure.evaluate import Evaluation, benchmark, evaluate
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.parity.calibration import folder_pictures
@@ -58,6 +58,7 @@ def main() -> int:
     options.add_argument("--data", type=Path, required=True, help="the folder of benchmark sets")
     options.add_argument("--photos", type=Path, required=True, help="the training photographs")
     options.add_argument("--only", nargs="*", metavar="NAME", help="networks, such as fast-x3")
+    options.add_argument("--int8", action="store_true", help="of the fp32 files as they are")
     given = options.parse_args()
     weights = sorted(WEIGHTS.glob("*.safetensors"))
     chosen = [w for w in weights if given.only is None or w.stem in given.only]
@@ -65,7 +66,8 @@ def main() -> int:
         file: text for w in weights if w not in chosen for file, text in kept_rows(w.stem).items()
     }
     for checkpoint in chosen:
-        rows |= bundle(checkpoint, given.data, given.photos)
+        file = ZOO / f"{checkpoint.stem}.onnx" if given.int8 else fp32(checkpoint)
+        rows |= bundle(checkpoint, file, given.data, given.photos)
     files = sorted(rows, key=lambda file: file.rpartition("-")[::2])
     (ZOO / "manifest.toml").write_text("\n".join([HEAD, *(rows[file] for file in files)]))
     for file in ZOO.glob("*.onnx"):
@@ -82,9 +84,9 @@ def kept_rows(checkpoint: str) -> Mapping[str, str]:
     return {f: f"[[network]]\n{t.strip()}\n" for f in files for t in texts if f'"{f}"' in t}
 
 
-def bundle(checkpoint: Path, data: Path, photos: Path) -> Mapping[str, str]:
-    """Put one network into the zoo; its rows of the manifest, by file."""
-    exact = measured(fp32(checkpoint), data)
+def bundle(checkpoint: Path, file: Path, data: Path, photos: Path) -> Mapping[str, str]:
+    """Put the int8 twin of a network's ``file`` beside it; their rows of the manifest, by file."""
+    exact = measured(file, data)
     rounded = measured(int8(exact, photos), data)
     entries = [exact, rounded] if holds(rounded, exact) else [exact]
     return {entry.file.name: row(entry, checkpoint, exact.file) for entry in entries}
@@ -104,8 +106,8 @@ def fp32(checkpoint: Path) -> Path:
 
 def int8(exact: Entry, photos: Path) -> Path:
     """The same network in 8-bit integers."""
-    spec = replace(exact.spec, name=f"{exact.spec.name}-int8", precision="int8")
-    model = to_int8(onnx.load(exact.file), folder_pictures(photos, exact.spec))
+    spec = replace(exact.spec, name=f"{exact.spec.name}-int8", precision="int8", samples="uint8")
+    model = to_integer(onnx.load(exact.file), folder_pictures(photos, exact.spec))
     file = ZOO / f"{spec.name}-x{spec.scale}.onnx"
     file.write_bytes(with_spec(model, spec).SerializeToString())
     return file

@@ -25,6 +25,7 @@ specs = st.builds(
     padding=st.sampled_from(["reflect", "edge", "zeros"]),
     size_maximum=st.none() | st.integers(1, 4096),
     precision=st.sampled_from(["fp32", "fp16", "bf16", "int8"]),
+    samples=st.sampled_from(["float", "uint8"]),
     licence=st.text(),
     origin=st.text(),
 )
@@ -48,6 +49,7 @@ def test_a_strangers_metadata_says_nothing() -> None:
         ({"subpixel.scale": '"3"'}, "scale is '3'"),
         ({"subpixel.scale": "{"}, "not JSON"),
         ({"subpixel.colour": '"cmyk"'}, "colour is 'cmyk'"),
+        ({"subpixel.samples": '"uint16"'}, "samples is 'uint16'"),
         ({"subpixel.version": '"99"'}, "version '99'"),
     ],
 )
@@ -55,6 +57,14 @@ def test_wrong_facts_are_refused(change: dict[str, str | None], message: str) ->
     metadata = ModelSpec("net", 3, "luma", "rgb").to_metadata() | change
     with pytest.raises(SpecError, match=message):
         spec_from_metadata({key: value for key, value in metadata.items() if value is not None})
+
+
+def test_a_file_that_says_nothing_of_its_samples_takes_floats() -> None:
+    metadata = ModelSpec("net", 3, "luma", "rgb").to_metadata()
+    del metadata["subpixel.samples"]
+    spec = spec_from_metadata(metadata)
+    assert spec is not None
+    assert spec.samples == "float"
 
 
 def test_facts_of_a_later_minor_version_are_passed_over() -> None:

@@ -63,15 +63,38 @@ def test_depths_agree(fast: Upscaler, noise: np.ndarray) -> None:
     np.testing.assert_allclose(floating, sixteen / 65535, atol=1e-5)
 
 
+@pytest.mark.parametrize("model", ["balanced", "balanced-int8"])
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_flat_colours_stay_themselves(scale: int) -> None:
+def test_flat_colours_stay_themselves(model: str, scale: int) -> None:
     """No colour shift: away from the border a flat picture keeps its colour within one step."""
     colours = np.array([[0, 0, 0], [255, 255, 255], [255, 0, 0], [12, 200, 99], [128, 128, 128]])
-    upscaler = Upscaler(scale=scale, device="cpu")
+    upscaler = Upscaler(model, scale=scale, device="cpu")
     for colour in colours:
         flat = np.broadcast_to(colour.astype(np.uint8), (40, 40, 3))
         inner = upscaler(flat)[14 * scale : -14 * scale, 14 * scale : -14 * scale]
         assert np.abs(inner.astype(int) - colour).max() <= 1
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_a_network_of_8_bits_takes_8_bit_pictures_alone(channels: int) -> None:
+    eight = Upscaler("fast-int8", scale=2, device="cpu")
+    image = np.random.default_rng(0).integers(0, 256, (40, 33, channels), dtype=np.uint8)
+    image[..., channels - 1] |= 255 * (channels in (2, 4))
+    exact = Upscaler("fast", scale=2, device="cpu")(image)
+    assert psnr(eight(image), exact) > 25  # noise, the hardest there is
+    for other in (image.astype(np.uint16) * 257, image.astype(np.float32) / 255):
+        with pytest.raises(UsageError, match=f"this one is {other.dtype}; use model fast"):
+            eight(other)
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    return float(-10 * np.log10(np.mean((a / 255 - b / 255) ** 2)))
+
+
+def test_a_network_of_8_bits_gives_the_same_in_tiles() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (70, 81, 3), dtype=np.uint8)
+    cut, whole = (Upscaler("fast-int8", device="cpu", tile=tile)(image) for tile in (33, 0))
+    assert np.array_equal(cut, whole)
 
 
 def test_a_picture_keeps_everything_but_its_size(fast: Upscaler) -> None:

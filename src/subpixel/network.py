@@ -13,7 +13,7 @@ import numpy as np
 
 from subpixel.errors import NetworkError, UsageError
 from subpixel.resample import BICUBIC_HALO
-from subpixel.runtime.op import NetOp
+from subpixel.runtime.op import CodeOp, NetOp
 from subpixel.runtime.processors import cores
 from subpixel.runtime.session import Session, chosen
 from subpixel.runtime.sizes import MULTIPLES, odd_multiples
@@ -43,6 +43,8 @@ class Network:
     """How many tiles run side by side, each on one core; 1: one after the other, each on all."""
     file: Path | None = None
     """Where its graph can be looked up."""
+    codes: CodeOp | None = None
+    """The same network on 8-bit pictures as they are, where it takes them."""
 
 
 class Probeable(NetOp, Protocol):
@@ -83,7 +85,8 @@ def open_network(
         spec = replace(spec, interface="rgb", halo=halo)
     elif side_by_side and workers == 1:
         session = Session(file, device=device, threads=threads)
-    return Network(session, spec, session.provider, workers, file)
+    codes = session.codes if session.takes_codes else None
+    return Network(session, spec, session.provider, workers, file, codes)
 
 
 def bytes_per_pixel(network: Network) -> float | None:

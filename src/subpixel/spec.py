@@ -14,6 +14,9 @@ from subpixel.errors import SpecError
 
 Colour = Literal["luma", "rgb"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
+SampleType = Literal["float", "uint8"]
+"""What a file takes and gives: float NCHW in 0 … 1, or a picture's 8-bit code values as NHWC."""
+
 Padding = Literal["reflect", "edge", "zeros"]
 """How a picture is made larger at its right and lower edge: mirrored as far as it reaches, and
 then its last row and column repeated; repeated at once; or black."""
@@ -32,6 +35,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "purpose": get_args(Purpose),
     "padding": get_args(Padding),
     "precision": get_args(Precision),
+    "samples": get_args(SampleType),
 }
 _LEAST: Mapping[str, int] = {
     "scale": 1,
@@ -48,7 +52,10 @@ VERSION = "1"
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """The facts of one network file. Pixels go in and come out as float32 NCHW in 0 … 1."""
+    """The facts of one network file.
+
+    Pixels go in and come out as float32 NCHW in 0 … 1, unless ``samples`` says otherwise.
+    """
 
     name: str
     scale: int
@@ -79,6 +86,7 @@ class ModelSpec:
     fixed_batch: int | None = None
     """The only batch size that the file takes; None: any."""
     precision: Precision = "fp32"
+    samples: SampleType = "float"
     licence: str = "unknown"
     origin: str = "unknown"
     """Where the weights come from: the checkpoint's name, or who trained them on what."""

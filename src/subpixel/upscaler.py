@@ -16,7 +16,7 @@ from subpixel.runtime import alpha, memory
 from subpixel.runtime.bands import Report, Rows, Upscale, run_bands
 from subpixel.runtime.flat import Flatness, PastFlat, Tally, measure_flatness
 from subpixel.runtime.op import Pixels, Samples
-from subpixel.runtime.pixels import upscale_samples
+from subpixel.runtime.pixels import upscale_codes, upscale_samples
 from subpixel.runtime.tiling import TilePlan, least_tile, plan_tiles, spread
 from subpixel.runtime.window import Window, regrouped
 from subpixel.spec import ModelSpec
@@ -34,6 +34,9 @@ Tiles can't equal the whole there, so such a network is cut only when ``tile`` i
 
 ATTEMPTS = 4
 """How often a picture is started where memory is refused, each time with tiles of half the side."""
+
+INT8 = "-int8"
+"""Ends the name of a bundled network in 8-bit integers."""
 
 Image = TypeVar("Image")
 """A numpy array or a Pillow image: what comes in goes out, larger."""
@@ -102,7 +105,11 @@ class Upscaler:
         return like(image, self.picture(to_picture(image)))
 
     def picture(self, picture: Picture, report: Report = lambda done, total: None) -> Picture:
-        """Upscale a picture's every frame; its metadata stays as it is."""
+        """Upscale a picture's every frame; its metadata stays as it is.
+
+        Raises :class:`UsageError` for more than 8 bits and a network that computes with 8.
+        """
+        self._expect_depth(picture.header)
         larger = picture.header.enlarged(self.spec.scale)
         frames = np.empty(larger.shape, larger.dtype)
         rows = [partial(_rows, frame) for frame in frames]
@@ -129,8 +136,10 @@ class Upscaler:
         Where memory is refused nevertheless, the picture is started anew with tiles of half the
         side, a few times. Returns and raises what
         :class:`~subpixel.media.writing.PictureWriter` does, and :class:`MemoryLimitError` when
-        the smallest tiles take more than is allowed or to be had.
+        the smallest tiles take more than is allowed or to be had; :class:`UsageError` as
+        :meth:`picture` does.
         """
+        self._expect_depth(source.header)
         from subpixel.media.writing import EncodeOptions, PictureWriter
 
         options = options or EncodeOptions()
@@ -242,13 +251,27 @@ class Upscaler:
             if surveys and not opaque:
                 frame = surveys[i].bled(regrouped(frame, alpha.BLOCK))
             yield from run_bands(
-                self._past_flat(partial(upscale_samples, self._op, opaque=opaque)),
+                self._past_flat(self._tiles(opaque=opaque)),
                 Window(frame),
                 partial(_new_rows, header.enlarged(self.spec.scale)) if room is None else room[i],
                 plan,
                 self.spec.scale,
                 workers=self._network.workers,
                 report=_part(report, i, header.count),
+            )
+
+    def _tiles(self, *, opaque: bool) -> Upscale:
+        if self._network.codes is not None:
+            return partial(upscale_codes, self._network.codes, opaque=opaque)
+        return partial(upscale_samples, self._op, opaque=opaque)
+
+    def _expect_depth(self, header: Header) -> None:
+        if self.spec.samples == "uint8" and header.dtype != np.uint8:
+            exact = self.spec.name.removesuffix(INT8)
+            instead = f"model {exact}" if exact != self.spec.name else "its float32 file"
+            raise UsageError(
+                f"{self.spec.name} computes with 8-bit pictures, and this one is {header.dtype}; "
+                f"use {instead}, or convert the picture to 8 bits"
             )
 
     def _measured(self, most: float) -> Flatness | None:

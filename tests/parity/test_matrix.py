@@ -137,13 +137,13 @@ def test_the_floor_decides_for_reduced_precision(folder: Path) -> None:
 def test_the_bundled_network_in_int8() -> None:
     """Its quality on noise, where it differs most; the default floor of 50 dB it misses."""
     file = find("fast", 3).path
-    report = verify_matrix(file, file, precisions=["int8"], floor_db=36)
+    report = verify_matrix(file, file, precisions=["int8"], floor_db=32)
     assert report, report.summary()
     outcome = report.cells[-1].outcome
     assert outcome.worst is not None
     assert outcome.worst.content == "noise"
     assert outcome.least_psnr is not None
-    assert 36 < outcome.least_psnr < 50
+    assert 32 < outcome.least_psnr < 50
 
 
 @pytest.mark.usefixtures("few_cases")

@@ -3,8 +3,8 @@ import pytest
 
 from networks import BoxBlur, NearestNeighbour
 from subpixel.errors import NetworkError
-from subpixel.runtime.op import Pixels
-from subpixel.runtime.pixels import to_pixels, to_samples, upscale_samples
+from subpixel.runtime.op import Codes, Pixels
+from subpixel.runtime.pixels import to_pixels, to_samples, upscale_codes, upscale_samples
 
 DTYPES = (np.uint8, np.uint16, np.float32)
 
@@ -68,3 +68,27 @@ def test_dtype_and_channels_come_out_as_they_went_in(dtype: type, channels: int)
     result = upscale_samples(NearestNeighbour(2), samples, opaque=False)
     assert result.dtype == dtype
     assert result.shape == (6, 10, channels)
+
+
+def nearest(codes: Codes) -> Codes:
+    return codes.repeat(2, axis=1).repeat(2, axis=2)
+
+
+@pytest.mark.parametrize("opaque", [False, True])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_8_bit_samples_go_the_same_way_without_floats(channels: int, opaque: bool) -> None:
+    samples = np.random.default_rng(channels).integers(0, 256, (9, 7, channels), dtype=np.uint8)
+    if opaque and channels in (2, 4):
+        samples[..., -1] = 255
+    found = upscale_codes(nearest, samples, opaque=opaque)
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, upscale_samples(NearestNeighbour(2), samples, opaque=opaque))
+    assert np.array_equal(found, nearest(samples[None])[0])
+
+
+def test_8_bit_alpha_stays_between_its_neighbours() -> None:
+    def overshooting(codes: Codes) -> Codes:
+        return np.where(nearest(codes) > 127, np.uint8(255), np.uint8(0))
+
+    samples = np.full((4, 4, 2), 200, np.uint8)
+    assert (upscale_codes(overshooting, samples, opaque=False)[..., 1] == 200).all()

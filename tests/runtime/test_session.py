@@ -84,3 +84,52 @@ def test_two_inputs_are_no_super_resolution_network() -> None:
     )
     with pytest.raises(NetworkError, match="no super-resolution network"):
         Session(model.SerializeToString())
+
+
+def eight_bits() -> onnx.ModelProto:
+    """Every 8-bit pixel twice in each direction: ``(N, H, W, 3)``."""
+    nodes = [
+        onnx.helper.make_node("Concat", ["x", "x"], ["wide"], axis=3),
+        onnx.helper.make_node("Reshape", ["wide", "rows"], ["row"]),
+        onnx.helper.make_node("Concat", ["row", "row"], ["twice"], axis=2),
+        onnx.helper.make_node("Shape", ["x"], ["shape"]),
+        onnx.helper.make_node("Mul", ["shape", "factors"], ["larger"]),
+        onnx.helper.make_node("Reshape", ["twice", "larger"], ["y"]),
+    ]
+    kind, free = onnx.TensorProto.UINT8, ["n", "h", "w", 3]
+    values = {"rows": [0, 0, -1], "factors": [1, 2, 2, 1]}
+    parameters = [
+        onnx.numpy_helper.from_array(np.array(value, np.int64), name)
+        for name, value in values.items()
+    ]
+    ends = [onnx.helper.make_tensor_value_info(name, kind, free) for name in ("x", "y")]
+    graph = onnx.helper.make_graph(nodes, "twice", ends[:1], ends[1:], parameters)
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
+
+
+def test_a_file_of_8_bit_pictures_is_both_kinds_of_op() -> None:
+    session = Session(eight_bits().SerializeToString())
+    assert session.takes_codes
+    assert session.input_shape == ("n", 3, "h", "w")
+    codes = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3), dtype=np.uint8)
+    larger = codes.repeat(2, axis=1).repeat(2, axis=2)
+    assert np.array_equal(session.codes(codes), larger)
+    pixels = session(codes.transpose(0, 3, 1, 2) / np.float32(255))
+    assert pixels.dtype == np.float32
+    np.testing.assert_allclose(pixels * 255, larger.transpose(0, 3, 1, 2), atol=1e-4)
+
+
+def test_pixels_are_rounded_half_up_to_8_bits() -> None:
+    session = Session(eight_bits().SerializeToString())
+    values = np.array([-0.5, 0.49, 0.5, 100.51, 254.6, 300], np.float32)
+    pixels = np.broadcast_to(values / 255, (1, 3, 1, 6)).astype(np.float32)
+    found = session(pixels)[0, 0, 0, ::2] * 255
+    np.testing.assert_allclose(found, [0, 0, 1, 101, 255, 255], atol=1e-4)
+
+
+def test_8_bits_in_and_floats_out_are_no_super_resolution_network() -> None:
+    model = eight_bits()
+    model.graph.node.append(onnx.helper.make_node("Cast", ["y"], ["z"], to=1))
+    model.graph.output[0].CopyFrom(onnx.helper.make_tensor_value_info("z", 1, ["n", "h", "w", 3]))
+    with pytest.raises(NetworkError, match="of floats or of uint8"):
+        Session(model.SerializeToString())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -17,6 +17,8 @@ from subpixel.graph.metadata import read_spec
 from subpixel.graph.propagate import ONNX_DOMAINS, onnx_opset, picture_inputs
 from subpixel.graph.wrap import FLOATS, OURS
 from subpixel.spec import ModelSpec
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -77,19 +79,28 @@ def _ends(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
     name = "input and output"
     ends = (*picture_inputs(model), *model.graph.output)
     said = ", ".join(helper.printable_value_info(end) for end in ends)
-    if len(ends) != 2 or not all(_is_picture(end, spec.channels) for end in ends):
-        wanted = f"(batch, {spec.channels}, height, width) of floating point"
+    if len(ends) != 2 or not all(_is_picture(end, spec) for end in ends):
+        wanted = f"({', '.join(_arranged('batch', str(spec.channels), 'height', 'width', spec))})"
+        wanted += " of uint8" if spec.samples == "uint8" else " of floating point"
         return Finding(name, False, f"are {said}; must be one of each, {wanted}")
     return Finding(name, True, f"are {said}")
 
 
-def _is_picture(end: onnx.ValueInfoProto, channels: int) -> bool:
-    dims = end.type.tensor_type.shape.dim
+def _is_picture(end: onnx.ValueInfoProto, spec: ModelSpec) -> bool:
+    dims, codes = end.type.tensor_type.shape.dim, spec.samples == "uint8"
+    kinds = (TensorProto.UINT8,) if codes else FLOATS
     return (
-        end.type.tensor_type.elem_type in FLOATS
+        end.type.tensor_type.elem_type in kinds
         and len(dims) == 4
-        and dims[1].dim_value in (0, channels)
+        and dims[3 if codes else 1].dim_value in (0, spec.channels)
     )
+
+
+def _arranged(batch: T, channels: T, height: T, width: T, spec: ModelSpec) -> tuple[T, T, T, T]:
+    """The axes in the file's order: NCHW, or NHWC for 8-bit pictures."""
+    if spec.samples == "uint8":
+        return batch, height, width, channels
+    return batch, channels, height, width
 
 
 def _declared_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
@@ -98,7 +109,9 @@ def _declared_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
     height, width = spec.fixed_size or (None, None)
     wanted = (spec.fixed_batch, height, width)
     larger = (spec.fixed_batch, *(side and side * spec.scale for side in (height, width)))
-    given, result = _open_axes(picture_inputs(model)[0]), _open_axes(model.graph.output[0])
+    given, result = (
+        _open_axes(end, spec) for end in (picture_inputs(model)[0], model.graph.output[0])
+    )
     # An output dimension that the exporter could not name is open too, so it may stay open.
     if given != wanted or any(r not in (None, w) for r, w in zip(result, larger, strict=True)):
         return Finding(
@@ -110,10 +123,11 @@ def _declared_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
     return Finding(name, True, f"(batch, height, width) are {_said(given)} as the facts say")
 
 
-def _open_axes(end: onnx.ValueInfoProto) -> tuple[int | None, ...]:
+def _open_axes(end: onnx.ValueInfoProto, spec: ModelSpec) -> tuple[int | None, ...]:
     """Batch, height and width; None where open."""
     dims = end.type.tensor_type.shape.dim
-    return tuple(dims[i].dim_value or None for i in (0, 2, 3))
+    axes = (0, 1, 2) if spec.samples == "uint8" else (0, 2, 3)
+    return tuple(dims[axis].dim_value or None for axis in axes)
 
 
 def _said(axes: Sequence[int | None]) -> str:
@@ -129,8 +143,9 @@ def _real_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
     name = "real axes"
     for batch, rows, columns in ((2, 9, 13), (3, 16, 10)):
         height, width = spec.fixed_size or (rows * spec.size_multiple, columns * spec.size_multiple)
-        shape = (spec.fixed_batch or batch, spec.channels, height, width)
-        wanted = (shape[0], spec.channels, height * spec.scale, width * spec.scale)
+        count, sides = spec.fixed_batch or batch, (height * spec.scale, width * spec.scale)
+        shape = _arranged(count, spec.channels, height, width, spec)
+        wanted = _arranged(count, spec.channels, *sides, spec)
         try:
             result = _inferred(model, shape)
         except (shape_inference.InferenceError, ValueError) as error:

@@ -81,7 +81,8 @@ class CaseResult:
     """How many code values differ, out of ``codes``."""
     codes: int | None = None
     psnr: float | None = None
-    """PSNR between the two in dB, of peak 1 and before clipping; infinite when they are equal."""
+    """PSNR between the two in dB, of peak 1; infinite when they are equal. Where ``rtol`` is None
+    it is that of the pictures, both clipped to 0 … 1, as 8-bit files can't be beyond."""
     allclose: bool | None = None
     """Whether every value is within ``rtol`` and ``atol``; None where these aren't applied."""
     noise: float | None = None
@@ -234,7 +235,8 @@ def _incomparable(expected: Pixels, found: Pixels) -> str | None:
 def _measured(case: Case, expected: Pixels, found: Pixels, tolerance: Tolerance) -> CaseResult:
     error = np.abs(found - expected)
     codes = np.abs(_codes(found) - _codes(expected))
-    max_codes, psnr = int(codes.max()), _psnr(error)
+    seen = error if tolerance.rtol is not None else np.abs(_clipped(found) - _clipped(expected))
+    max_codes, psnr = int(codes.max()), _psnr(seen)
     close = _close(error, expected, tolerance)
     reason = _objection(close, max_codes, psnr, tolerance)
     return CaseResult(
@@ -253,8 +255,12 @@ def _measured(case: Case, expected: Pixels, found: Pixels, tolerance: Tolerance)
     )
 
 
+def _clipped(values: Pixels) -> Pixels:
+    return np.clip(values, 0.0, 1.0)
+
+
 def _codes(values: Pixels) -> NDArray[np.int16]:
-    scaled = np.clip(values, 0.0, 1.0) * np.float32(CODES)
+    scaled = _clipped(values) * np.float32(CODES)
     return (scaled + np.float32(0.5)).astype(np.int16)
 
 

@@ -123,8 +123,9 @@ def _halved(pixels: Pixels) -> Pixels:
     return np.asarray(upper + lower)
 
 
-def settle(coverage: Pixels, alpha: Pixels) -> Pixels:
-    """Enlarged alpha kept within what ``alpha``, ``(1, 1, H, W)``, has around each pixel.
+def settle(coverage: Samples, alpha: Samples) -> Samples:
+    """Enlarged alpha kept within what ``alpha``, ``(1, 1, H, W)`` of the same dtype, has around
+    each pixel.
 
     A network's 0.998 is no opacity, and its overshoot beside an edge would be a faint rim.
     """
@@ -133,12 +134,12 @@ def settle(coverage: Pixels, alpha: Pixels) -> Pixels:
     return np.clip(coverage, _enlarge(lowest, scale), _enlarge(highest, scale))
 
 
-def _neighbourhood(alpha: Pixels, extreme: Callable[..., Pixels]) -> Pixels:
+def _neighbourhood(alpha: Samples, extreme: Callable[..., Samples]) -> Samples:
     side = 2 * REACH + 1
     padded = np.pad(alpha, ((0, 0), (0, 0), (REACH, REACH), (REACH, REACH)), mode="edge")
     along_rows = extreme(sliding_window_view(padded, side, axis=2), axis=-1)
     return extreme(sliding_window_view(along_rows, side, axis=3), axis=-1)
 
 
-def _enlarge(pixels: Pixels, scale: int) -> Pixels:
+def _enlarge(pixels: Samples, scale: int) -> Samples:
     return pixels.repeat(scale, axis=2).repeat(scale, axis=3)

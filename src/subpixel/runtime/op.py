@@ -1,4 +1,4 @@
-"""NetOp: the one seam between pixels and networks."""
+"""NetOp: the one seam between pixels and networks; and its 8-bit sister, CodeOp."""
 
 from typing import Any, Protocol
 
@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.float32]
 """float32 NCHW, 0 … 1."""
+
+Codes = NDArray[np.uint8]
+"""uint8 NHWC: pictures' own 8-bit code values."""
 
 Samples = NDArray[Any]
 """A picture's own numbers: ``(H, W, C)`` of its dtype."""
@@ -21,3 +24,12 @@ class NetOp(Protocol):
     """
 
     def __call__(self, pixels: Pixels, /) -> Pixels: ...
+
+
+class CodeOp(Protocol):
+    """A network on 8-bit pictures: ``(N, H, W, 3)`` → ``(N, H * scale, W * scale, 3)``, RGB.
+
+    The input is left untouched.
+    """
+
+    def __call__(self, codes: Codes, /) -> Codes: ...

@@ -8,7 +8,7 @@ from subpixel.colour import luma
 from subpixel.errors import NetworkError
 from subpixel.media.picture import FULL_SCALE
 from subpixel.runtime.alpha import settle
-from subpixel.runtime.op import NetOp, Pixels, Samples
+from subpixel.runtime.op import CodeOp, Codes, NetOp, Pixels, Samples
 
 ROWS = 64
 """Rows that are turned into samples at a time: few enough to stay in the processor's cache."""
@@ -28,6 +28,15 @@ def upscale_samples(op: NetOp, samples: Samples, *, opaque: bool) -> Samples:
     colour, alpha = _run(op, pixels[:, :-1]), pixels[:, -1:]
     coverage = np.ones_like(colour[:, :1]) if opaque else settle(_run(op, alpha), alpha)
     return to_samples(np.concatenate([colour, coverage], axis=1), samples.dtype)
+
+
+def upscale_codes(op: CodeOp, samples: Codes, *, opaque: bool) -> Codes:
+    """:func:`upscale_samples` for 8-bit samples and a network that takes them as they are."""
+    if samples.shape[2] in (1, 3):
+        return _run_codes(op, samples)
+    colour, alpha = _run_codes(op, samples[..., :-1]), samples[..., -1:]
+    coverage = np.full_like(colour[..., :1], 255) if opaque else _coverage(op, alpha)
+    return np.concatenate([colour, coverage], axis=2)
 
 
 def to_pixels(samples: Samples) -> Pixels:
@@ -67,3 +76,19 @@ def _run(op: NetOp, pixels: Pixels) -> Pixels:
         return op(pixels)
     grey = op(np.repeat(pixels, 3, axis=1))
     return np.moveaxis(luma(np.moveaxis(grey, 1, -1))[..., None], -1, 1).astype(np.float32)
+
+
+def _coverage(op: CodeOp, alpha: Codes) -> Codes:
+    enlarged = _run_codes(op, alpha)
+    settled = settle(enlarged.transpose(2, 0, 1)[None], alpha.transpose(2, 0, 1)[None])
+    coverage: Codes = settled[0].transpose(1, 2, 0)
+    return coverage
+
+
+def _run_codes(op: CodeOp, codes: Codes) -> Codes:
+    if codes.shape[2] == 3:
+        (colour,) = op(codes[None])
+        return np.asarray(colour)
+    grey = luma(op(np.repeat(codes[None], 3, axis=3))[0])
+    rounded: Codes = (grey[..., None] + np.float32(0.5)).astype(np.uint8)
+    return rounded

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
 from subpixel.optimisation import LEVELS, Optimisation
-from subpixel.runtime.op import Pixels
+from subpixel.runtime.op import Codes, Pixels
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,14 @@ DEVICES: Mapping[str, Device] = {
     ),
 }
 
+CODES = "tensor(uint8)"
+DTYPES: Mapping[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    CODES: np.uint8,
+}
+"""By ONNX Runtime's name of an input's type."""
+
 AUTOMATIC = ("cuda", "cpu")
 """What ``auto`` tries, in this order. The others must be asked for by name."""
 
@@ -66,13 +76,16 @@ def available_devices() -> tuple[str, ...]:
 class Session:
     """A network file under ONNX Runtime; a NetOp.
 
+    A file that takes 8-bit pictures is one too: its pixels are rounded to code values, and back.
+    :meth:`codes` runs it as the :class:`~subpixel.runtime.op.CodeOp` that it is.
+
     ``model`` is the file's path or its bytes. ``device`` is ``"auto"`` or a key of
     :data:`DEVICES`; ``threads`` None leaves it to ONNX Runtime: one per physical core;
     ``optimisation`` is how far ONNX Runtime may rewrite the graph. Several threads may call one
     session at a time.
 
     Raises :class:`ProviderError` when the device can't be had, and :class:`NetworkError` when
-    the file is no network that maps one 4-D float tensor to another.
+    the file is no network that maps one 4-D tensor, of floats or of uint8, to another.
     """
 
     def __init__(
@@ -89,7 +102,7 @@ class Session:
         self.provider: str = self._session.get_providers()[0]
         """The execution provider really in use."""
         self._input, self._output = _ends(self._session)
-        self._dtype = np.float16 if self._input.type == "tensor(float16)" else np.float32
+        self._dtype = DTYPES[self._input.type]
 
     @property
     def metadata(self) -> Mapping[str, str]:
@@ -99,9 +112,27 @@ class Session:
     @property
     def input_shape(self) -> tuple[int | str | None, ...]:
         """Declared shape of the input, NCHW: a number where fixed, a name or None where free."""
-        return tuple(self._input.shape)
+        shape = tuple(self._input.shape)
+        return (shape[0], shape[3], *shape[1:3]) if self.takes_codes else shape
+
+    @property
+    def takes_codes(self) -> bool:
+        """Whether the file takes and gives 8-bit pictures, NHWC."""
+        return self._dtype is np.uint8
 
     def __call__(self, pixels: Pixels, /) -> Pixels:
+        if not self.takes_codes:
+            return np.asarray(self._run(pixels), dtype=np.float32)
+        codes = (np.clip(pixels, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+        result = self._run(codes.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+        enlarged: Pixels = np.multiply(result, np.float32(1 / 255), dtype=np.float32, order="C")
+        return enlarged
+
+    def codes(self, codes: Codes, /) -> Codes:
+        """8-bit pictures through a file that :attr:`takes_codes`, without a detour."""
+        return self._run(codes)
+
+    def _run(self, pixels: NDArray[Any]) -> NDArray[Any]:
         feeds = {self._input.name: np.ascontiguousarray(pixels, dtype=self._dtype)}
         try:
             (result,) = self._session.run([self._output.name], feeds)
@@ -111,7 +142,7 @@ class Session:
             raise NetworkError(
                 f"the network failed on an input of shape {pixels.shape}: {one_line(error)}"
             ) from error
-        return np.asarray(result, dtype=np.float32)
+        return np.asarray(result)
 
 
 def _refused_memory(error: Exception) -> bool:
@@ -162,11 +193,13 @@ def _ends(
     """The network's one input and one output, or a :class:`NetworkError` that says what it has."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     ends = [*inputs, *outputs]
-    floating = all(end.type in ("tensor(float)", "tensor(float16)") for end in ends)
-    if len(inputs) != 1 or len(outputs) != 1 or not floating or len(inputs[0].shape) != 4:
+    kinds = {end.type for end in ends}
+    known = kinds == {CODES} or kinds <= DTYPES.keys() - {CODES}
+    if len(inputs) != 1 or len(outputs) != 1 or not known or len(inputs[0].shape) != 4:
         described = ", ".join(f"{end.name} {end.type} {end.shape}" for end in ends)
         raise NetworkError(
-            "this is no super-resolution network: it should map one 4-D float tensor to another, "
+            "this is no super-resolution network: it should map one 4-D tensor of floats or "
+            "of uint8 to another, "
             f"and has {len(inputs)} inputs and {len(outputs)} outputs ({described})"
         )
     return inputs[0], outputs[0]

@@ -1,0 +1,46 @@
+"""Weights as 8-bit integers: how fine a grid they can have, and how they are put on it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Weights = NDArray[np.float64]
+"""``(out, in, height, width)``."""
+
+MOST = 127
+PAIR = 126
+"""What the weights of one sign in a pair may come to. On x86 processors without VNNI two products
+of 8 bits each are added in 16 bits: 255 * 128 fits, and rounding adds at most one to each."""
+
+
+def grid_step(weights: Weights) -> NDArray[np.float64]:
+    """The finest step for each filter, with which no pair of products leaves 16 bits.
+
+    Which weights meet in a pair depends on how a runtime lays out the picture: neighbours in the
+    order (in, height, width), or in (height, width, in).
+    """
+    orders = (weights, weights.transpose(0, 2, 3, 1))
+    pairs = np.max([_largest_pair(order.reshape(len(weights), -1)) for order in orders], axis=0)
+    largest = np.abs(weights).max(axis=(1, 2, 3))
+    step = np.maximum(largest / MOST, pairs / PAIR)
+    return np.where(step > 0, step, 1.0)
+
+
+def _largest_pair(rows: Weights) -> NDArray[np.float64]:
+    even = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2)))
+    signs = np.maximum(even, 0), np.maximum(-even, 0)
+    sums = [sign.reshape(len(rows), -1, 2).sum(axis=2).max(axis=1) for sign in signs]
+    return np.asarray(np.max(sums, axis=0))
+
+
+def on_steps(weights: Weights, step: NDArray[np.float64]) -> NDArray[np.int8]:
+    """The weights in whole steps, one step for each filter.
+
+    Each weight's rounding error is carried over to the next of its filter (error diffusion,
+    R. Floyd and L. Steinberg, "An adaptive algorithm for spatial greyscale", 1976): neighbouring
+    errors cancel, and what the filter does to an even area stays. Rounded each to the nearest,
+    the errors of a filter's hundreds of weights add up, and whole areas change their brightness.
+    """
+    exact = weights.reshape(len(weights), -1) / step[:, None]
+    sums = np.rint(np.cumsum(exact, axis=1))
+    whole = np.diff(sums, axis=1, prepend=0.0)
+    return np.clip(whole, -MOST, MOST).astype(np.int8).reshape(weights.shape)
