@@ -59,5 +59,7 @@ def test_what_is_named_is_used_though_nothing_was_found_for_it() -> None:
         assert tuned.setting(deep=True) == Setting("cpu", "int8", 0, 1), "asked for by name"
     with pytest.raises(ProviderError, match="cpu would compute"):
         TunedUpscaler("fast", wish=Wish(device="cpu", precision="bf16"), tuning=FOUND)
+    with pytest.raises(UsageError, match="enlarges by 2, not by 4"):
+        TunedUpscaler(FAST, scale=4)
     with pytest.raises(UsageError, match="one of auto, cpu"):
         TunedUpscaler("fast", wish=Wish(device="abacus"), tuning=FOUND)

@@ -10,7 +10,7 @@ from subpixel.runtime.bands import Report
 from subpixel.runtime.flat import Flatness, Tally
 from subpixel.runtime.opening import chosen
 from subpixel.spec import ModelSpec
-from subpixel.tuning import ANYTHING, Setting, Tuning, Wish, file_in, open_setting
+from subpixel.tuning import ANYTHING, Row, Setting, Tuning, Wish, file_in, open_setting
 from subpixel.upscaler import Image, Upscaler
 from subpixel.zoo import manifest
 
@@ -38,11 +38,11 @@ class TunedUpscaler:
         tuning: Tuning | None = None,
         adaptive: float | None = None,
     ) -> None:
-        self._ways = {deep: _way(model, scale, wish, tuning, deep=deep) for deep in (False, True)}
+        self._model, self._scale, self._wish, self._tuning = model, scale, wish, tuning
         self._adaptive = adaptive
         self.tally = Tally()
         """How much went past the networks under ``adaptive`` so far."""
-        self._opened: dict[tuple[Setting, Path], Upscaler] = {}
+        self._opened: dict[Row | None, Upscaler] = {}
         self.spec: ModelSpec = self.upscaler(deep=False).spec
         """The facts of the network that 8-bit pictures go through."""
 
@@ -61,20 +61,33 @@ class TunedUpscaler:
 
         Raises what :class:`~subpixel.upscaler.Upscaler` raises.
         """
-        way = self._ways[deep]
-        if way not in self._opened:
-            setting, file = way
-            network = open_setting(setting, file)
-            upscaler = Upscaler(network, tile=setting.tile, adaptive=self._adaptive)
-            upscaler.tally = self.tally
-            self._opened[way] = upscaler
-        return self._opened[way]
+        row = self._row(deep)
+        if row not in self._opened:
+            self._opened[row] = self._open(row)
+        return self._opened[row]
 
     def setting(self, *, deep: bool) -> Setting:
         """How 8-bit, or ``deep`` pictures, are computed."""
-        setting = self._ways[deep][0]
+        setting = self._setting(self._row(deep))
         precision = setting.precision or self.upscaler(deep=deep).spec.precision
         return replace(setting, precision=precision)
+
+    def _row(self, deep: bool) -> Row | None:
+        return self._tuning.choose(self._wish, deep=deep) if self._tuning else None
+
+    def _open(self, row: Row | None) -> Upscaler:
+        setting = self._setting(row)
+        file = row.file if row else file_in(self._model, self._scale, setting.precision)
+        network = open_setting(setting, file, self._scale)
+        upscaler = Upscaler(network, tile=setting.tile, adaptive=self._adaptive)
+        upscaler.tally = self.tally
+        return upscaler
+
+    def _setting(self, row: Row | None) -> Setting:
+        if row:
+            return row.setting
+        wish = self._wish
+        return Setting(chosen(wish.device or "auto"), wish.precision, wish.tile, wish.threads)
 
     def picture(self, picture: Picture, report: Report = lambda done, total: None) -> Picture:
         """As :meth:`subpixel.upscaler.Upscaler.picture`."""
@@ -90,13 +103,3 @@ class TunedUpscaler:
 def is_deep(header: Header) -> bool:
     """Whether a picture's samples have more than 8 bits."""
     return header.dtype != np.uint8
-
-
-def _way(
-    model: str | Path, scale: int | None, wish: Wish, tuning: Tuning | None, *, deep: bool
-) -> tuple[Setting, Path]:
-    row = tuning and tuning.choose(wish, deep=deep)
-    if row:
-        return row.setting, row.file
-    setting = Setting(chosen(wish.device or "auto"), wish.precision, wish.tile, wish.threads)
-    return setting, file_in(model, scale, wish.precision)

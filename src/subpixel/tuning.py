@@ -158,8 +158,8 @@ def _wished(setting: Setting, wish: Wish) -> Setting:
     )
 
 
-def open_setting(setting: Setting, file: Path) -> Network:
-    """The network of ``file``, run as ``setting`` says.
+def open_setting(setting: Setting, file: Path, scale: int | None = None) -> Network:
+    """The network of ``file``, run as ``setting`` says; ``scale`` must be its own, if given.
 
     Raises :class:`ProviderError` where it would be computed in another precision, and what
     :func:`~subpixel.network.open_network` raises.
@@ -167,6 +167,7 @@ def open_setting(setting: Setting, file: Path) -> Network:
     arithmetic = _arithmetic(setting)
     network = open_network(
         file,
+        scale=scale,
         device=setting.device,
         threads=setting.threads,
         side_by_side=setting.tile != 0,
@@ -247,6 +248,8 @@ def remembered(
     What can't be read is left alone, and ``complain`` is told in a line; so are networks made for
     it that are gone.
     """
+    if not _folder().is_dir():
+        return None
     network = locate(model, scale)
     if not network.is_file() or not any(_folder().glob(f"{sha256_of(network)[:SHORT]}-*.json")):
         return None  # as a rule, and found out at once

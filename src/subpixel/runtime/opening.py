@@ -35,19 +35,19 @@ class Opened(NetOp, Protocol):
 def available_devices() -> tuple[str, ...]:
     """The devices that the installed ONNX Runtime has a provider for, and OpenVINO's if it is
     installed."""
-    built_in = providers()
-    return tuple(
-        name
-        for name, device in DEVICES.items()
-        if (openvino.installed() if device.runtime == "openvino" else device.provider in built_in)
-    )
+    return tuple(name for name in DEVICES if _is_there(name))
+
+
+def _is_there(name: str) -> bool:
+    device = DEVICES[name]
+    return openvino.installed() if device.runtime == "openvino" else device.provider in providers()
 
 
 def chosen(device: str) -> str:
     """The name of the device that ``device`` stands for: ``"auto"`` is the first to be had."""
     if device != "auto":
         return device
-    return next(name for name in AUTOMATIC if name in available_devices())
+    return next(name for name in AUTOMATIC if _is_there(name))
 
 
 def open_session(
