@@ -13,7 +13,16 @@ from subpixel.cli.output import expect_pictures, print_json, print_table, progre
 if TYPE_CHECKING:
     from subpixel.measure.tune import Search, Tried
 
-COLUMNS = ("device", "precision", "tile", "threads", "times the default", "dB to fp32", "")
+COLUMNS = (
+    "device",
+    "precision",
+    "tile",
+    "threads",
+    "times the default",
+    "dB to fp32",
+    "dB lost",
+    "",
+)
 
 
 @click.command()
@@ -111,5 +120,6 @@ def _cells(tried: "Tried") -> tuple[str, ...]:
         "default" if setting.threads is None else str(setting.threads),
         "" if tried.ratio is None else f"{tried.ratio:.2f} ({tried.rounds} rounds)",
         "" if facts is None else "equal" if math.isinf(facts.psnr) else f"{facts.psnr:.1f}",
+        "" if facts is None or facts.task_loss is None else f"{facts.task_loss:.3f}",
         tried.reason or "",
     )
