@@ -104,6 +104,30 @@ def test_two_inputs_are_no_super_resolution_network() -> None:
         OpenVinoSession(model.SerializeToString())
 
 
+def _nearest_neighbour_of_codes() -> onnx.ModelProto:
+    """``(N, H, W, 3)`` uint8 → twice as high and wide."""
+    kind, free = onnx.TensorProto.UINT8, ["n", "h", "w", 3]
+    ends = [onnx.helper.make_tensor_value_info(name, kind, free) for name in ("x", "y")]
+    scales = onnx.numpy_helper.from_array(np.array([1, 2, 2, 1], np.float32), "scales")
+    way = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    node = onnx.helper.make_node("Resize", ["x", "", "scales"], ["y"], mode="nearest", **way)
+    graph = onnx.helper.make_graph([node], "codes", ends[:1], ends[1:], [scales])
+    return onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 18)])
+
+
+@needs_openvino
+def test_a_file_of_8_bit_pictures_is_both_kinds_of_op() -> None:
+    session = OpenVinoSession(_nearest_neighbour_of_codes().SerializeToString())
+    assert session.takes_codes
+    assert session.input_shape == (None, 3, None, None)
+    codes = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3), dtype=np.uint8)
+    larger = codes.repeat(2, axis=1).repeat(2, axis=2)
+    assert np.array_equal(session.codes(codes), larger)
+    pixels = session(codes.transpose(0, 3, 1, 2) / np.float32(255))
+    assert pixels.dtype == np.float32
+    np.testing.assert_allclose(pixels * 255, larger.transpose(0, 3, 1, 2), atol=1e-4)
+
+
 @needs_openvino
 def test_thread_counts_are_checked() -> None:
     with pytest.raises(UsageError, match="at least 1"):

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
 from subpixel.extras import explained
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 HINTS: Mapping[Arithmetic, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 """OpenVINO's names. By itself it takes bfloat16 wherever the processor has it, whatever the file
 says."""
+
+CODES = "u8"
+"""OpenVINO's name of what 8-bit pictures are made of."""
 
 CAPABILITIES: Mapping[Arithmetic, str] = {"fp32": "FP32", "bf16": "BF16", "fp16": "FP16"}
 """The names of what a device is able to do."""
@@ -36,13 +40,16 @@ TELEMETRY = "openvino_telemetry"
 class OpenVinoSession:
     """A network file under OpenVINO, on the processor; a NetOp.
 
+    A file that takes 8-bit pictures is one too: its pixels are rounded to code values, and back.
+    :meth:`codes` runs it on pictures as they are.
+
     ``model`` is the file's path or its bytes. So many ``runs`` may be under way at a time, called
     from as many threads, each on ``threads`` threads of its own (None: one per physical core).
     ``arithmetic`` is what floating point is computed in; integers, in an int8 file, stay integers.
 
     Raises :class:`ProviderError` when OpenVINO is missing or has no such ``arithmetic`` on this
-    processor, and :class:`NetworkError` when the file is no network that maps one 4-D float tensor
-    to another.
+    processor, and :class:`NetworkError` when the file is no network that maps one 4-D tensor, of
+    floats or of uint8, to another.
     """
 
     device = "openvino"
@@ -70,20 +77,40 @@ class OpenVinoSession:
     @property
     def input_shape(self) -> tuple[int | str | None, ...]:
         """Declared shape of the input, NCHW: a number where fixed, None where free."""
-        shape = self._input.partial_shape
-        return tuple(side.get_length() if side.is_static else None for side in shape)
+        sides = self._input.partial_shape
+        shape = tuple(side.get_length() if side.is_static else None for side in sides)
+        return (shape[0], shape[3], *shape[1:3]) if self.takes_codes else shape
+
+    @property
+    def takes_codes(self) -> bool:
+        """Whether the file takes and gives 8-bit pictures, NHWC."""
+        return bool(self._input.element_type.to_string() == CODES)
 
     def __call__(self, pixels: Pixels, /) -> Pixels:
+        if not self.takes_codes:
+            return np.asarray(self._run(pixels), dtype=np.float32)
+        codes = (np.clip(pixels, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+        result = self._run(codes.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+        enlarged: Pixels = np.multiply(result, np.float32(1 / 255), dtype=np.float32, order="C")
+        return enlarged
+
+    def codes(self, codes: NDArray[np.uint8], /) -> NDArray[np.uint8]:
+        """8-bit pictures, NHWC, through a file that :attr:`takes_codes`, without a detour."""
+        return self._run(codes)
+
+    def _run(self, pixels: NDArray[Any]) -> NDArray[Any]:
         given = np.ascontiguousarray(pixels, dtype=self._input.element_type.to_dtype())
         with self._request() as request:
             try:
                 request.infer([given], share_inputs=True)
             except RuntimeError as error:
+                if "bad_alloc" in str(error):
+                    raise MemoryError(f"OpenVINO was refused memory for {pixels.shape}") from error
                 raise NetworkError(
                     f"the network failed on an input of shape {pixels.shape}: {_said(error)}"
                 ) from error
             # the request's own memory, which its next run overwrites
-            return np.array(request.get_output_tensor().data, dtype=np.float32)
+            return np.array(request.get_output_tensor().data)
 
     @contextmanager
     def _request(self) -> "Iterator[openvino.InferRequest]":
@@ -189,12 +216,14 @@ def _input(graph: "openvino.Model") -> "openvino.Output":
     """The network's one input, or a :class:`NetworkError` that says what ends it has."""
     inputs, outputs = graph.inputs, graph.outputs
     ends = [*inputs, *outputs]
-    floating = all(end.element_type.to_string() in ("f32", "f16") for end in ends)
+    kinds = {end.element_type.to_string() for end in ends}
+    known = kinds == {CODES} or kinds <= {"f32", "f16"}
     one_each = len(inputs) == 1 and len(outputs) == 1
-    if not one_each or not floating or len(inputs[0].partial_shape) != 4:
+    if not one_each or not known or len(inputs[0].partial_shape) != 4:
         described = ", ".join(f"{e.any_name} {e.element_type.to_string()}" for e in ends)
         raise NetworkError(
-            "this is no super-resolution network: it should map one 4-D float tensor to another, "
+            "this is no super-resolution network: it should map one 4-D tensor of floats or of "
+            "uint8 to another, "
             f"and has {len(inputs)} inputs and {len(outputs)} outputs ({described})"
         )
     return inputs[0]
