@@ -16,6 +16,7 @@ from PIL import Image
 from networks import classifier, sub_pixel_network
 from subpixel.errors import NetworkError, ProviderError, UsageError
 from subpixel.graph.half import to_fp16
+from subpixel.measure.metrics import psnr
 from subpixel.network import open_network
 from subpixel.runtime import openvino
 from subpixel.runtime.openvino import TELEMETRY, OpenVinoSession, computes, installed
@@ -148,15 +149,13 @@ def test_arithmetic_is_as_asked_for_or_refused(arithmetic: openvino.Arithmetic) 
 
 
 @needs_openvino
-@pytest.mark.parametrize("name", ["fast", "fast-int8"])
-def test_tiles_on_openvino_are_the_picture_of_onnx_runtime(name: str) -> None:
-    """int8 files in QDQ form too: their roundings differ here and there, by a code or two."""
+@pytest.mark.parametrize(("name", "least"), [("fast", 80), ("fast-int8", 45)])
+def test_tiles_on_openvino_are_the_picture_of_onnx_runtime(name: str, least: float) -> None:
+    """In int8 a rounding here or there differs, and what follows from it."""
     picture = (_noise(80, 100, 3) * 255).astype(np.uint8)
     there = Upscaler(name, scale=2, device="openvino", tile=48, threads=2)(picture)
     here = Upscaler(name, scale=2, device="cpu", tile=48, threads=2)(picture)
-    most = 0 if name == "fast" else 2
-    assert np.abs(there.astype(int) - here).max() <= most + 1
-    assert np.mean(there != here) < 0.05
+    assert psnr(there, here) >= least
 
 
 @needs_openvino
