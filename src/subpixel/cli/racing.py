@@ -89,7 +89,7 @@ def raced(
     """
     file = locate(model, scale)
     subject = Subject(model, scale, file, describe(file)[0])
-    names = [name for name in devices if known(name)] or available_devices()
+    names = [chosen(name) for name in devices] or available_devices()
     default = Upscaler(file)
     exact = default if chosen("auto") == "cpu" else Upscaler(file, device="cpu")
     photo = _photo()
