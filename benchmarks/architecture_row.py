@@ -27,7 +27,6 @@ import safetensors.torch
 from random_networks import Configuration, configurations, random_weights, rebuilt
 
 from subpixel.errors import SubpixelError, one_line
-from subpixel.measure.environment import installed_version
 from subpixel.nets.architecture import colour_of
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.nets.padding import runs_any_size
@@ -37,6 +36,7 @@ from subpixel.parity.cases import SIZES, Case, pixels
 from subpixel.parity.release import ReleaseReport, release
 from subpixel.runtime.op import NetOp, Pixels
 from subpixel.spec import ModelSpec
+from subpixel.versions import installed_version
 
 if TYPE_CHECKING:
     from random_networks import Descriptor

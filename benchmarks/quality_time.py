@@ -29,11 +29,12 @@ from PIL import Image
 
 from subpixel.graph.cost import multiply_adds_per_pixel
 from subpixel.graph.metadata import load_model
-from subpixel.measure.environment import installed_version, processor_name
 from subpixel.measure.evaluate import benchmark, evaluate
 from subpixel.network import Network
 from subpixel.parity.side import open_side
+from subpixel.runtime.processors import processor_name
 from subpixel.upscaler import Upscaler
+from subpixel.versions import installed_version
 from subpixel.zoo.manifest import DENOISE, bundled
 
 mpl.use("svg")

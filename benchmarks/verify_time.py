@@ -22,10 +22,11 @@ import onnx
 import torch
 
 from subpixel.graph.cost import parameters
-from subpixel.measure.environment import installed_version, processor_name
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.nets.export import export_module
 from subpixel.nets.spandrel_module import imported
+from subpixel.runtime.processors import processor_name
+from subpixel.versions import installed_version
 
 KIBIBYTE = 1024
 UNIT = 1 if sys.platform == "darwin" else KIBIBYTE

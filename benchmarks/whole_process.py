@@ -22,8 +22,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from subpixel.measure.environment import installed_version, processor_name
 from subpixel.parity.release import release
+from subpixel.runtime.processors import processor_name
+from subpixel.versions import installed_version
 
 PICTURE = """
 import numpy as np, onnxruntime, sys

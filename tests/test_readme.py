@@ -19,8 +19,9 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DO
 
 
 def _timed(block: str) -> object:
-    """The matrix takes most of a minute."""
-    return pytest.param(block, marks=pytest.mark.slow) if "--matrix" in block else block
+    """The matrix takes most of a minute, and so does tuning."""
+    long = "--matrix" in block or "subpixel tune" in block
+    return pytest.param(block, marks=pytest.mark.slow) if long else block
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ EXTRAS: Mapping[str, str] = {
     "torchvision": "torch",
     "cloudpickle": "torch",
     "spandrel_extra_arches": "extra-architectures",
+    "openvino": "openvino",
 }
 """The extra that installs a package, by the package's import name."""
 

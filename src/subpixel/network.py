@@ -5,7 +5,9 @@ probed: it is run at a few sizes, and what it does there is what it is. A luma n
 into an RGB network inside the graph (:mod:`subpixel.graph.wrap`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -13,14 +15,18 @@ import numpy as np
 
 from subpixel.errors import NetworkError, UsageError
 from subpixel.resample import BICUBIC_HALO
+from subpixel.runtime.devices import Arithmetic
 from subpixel.runtime.op import CodeOp, NetOp
+from subpixel.runtime.opening import Opened, chosen, open_session
 from subpixel.runtime.processors import cores
-from subpixel.runtime.session import Session, chosen
 from subpixel.runtime.sizes import MULTIPLES, odd_multiples
 from subpixel.spec import Colour, ModelSpec, spec_from_metadata
 from subpixel.zoo import manifest
 
 DEFAULT_SCALE = 3
+
+ON_CORES = ("cpu", "openvino")
+"""Devices that compute on the processor's cores, where tiles can have one each."""
 
 MOST_HALO = 32
 """Halo up to which tiles run side by side: cutting costs less than it saves. A core that has a tile
@@ -38,7 +44,7 @@ class Network:
     op: NetOp
     spec: ModelSpec
     provider: str
-    """ONNX Runtime's name of the execution provider really in use."""
+    """What really runs it: ONNX Runtime's name of the execution provider, or OpenVINO."""
     workers: int = 1
     """How many tiles run side by side, each on one core; 1: one after the other, each on all."""
     file: Path | None = None
@@ -63,28 +69,35 @@ def open_network(
     device: str = "auto",
     threads: int | None = None,
     side_by_side: bool = True,
+    arithmetic: Arithmetic = "fp32",
+    captured: bool = False,
 ) -> Network:
     """Open a bundled network by name, or an ONNX file by path.
 
     ``scale`` chooses among a bundled network's scales (default 3); for a file it must be the
     file's own. ``threads`` None means one per physical core; where the network is local they work
-    on so many tiles ``side_by_side``, unless that is False. Raises :class:`UsageError` for a name
-    or scale that isn't there, :class:`NetworkError` for a file that is no super-resolution network.
+    on so many tiles ``side_by_side``, unless that is False. ``arithmetic`` is what floating point
+    is computed in, where ``device`` leaves the choice; ``captured`` replays CUDA graphs.
+
+    Raises :class:`UsageError` for a name or scale that isn't there, :class:`NetworkError` for a
+    file that is no super-resolution network, and :class:`~subpixel.errors.ProviderError` for a
+    device that can't be had.
     """
     file, device = locate(model, scale), chosen(device)
-    side_by_side = side_by_side and device == "cpu"
-    session, spec, _ = _identified(file, device, 1 if side_by_side else threads)
+    side_by_side = side_by_side and device in ON_CORES
+    opened = partial(open_session, device=device, arithmetic=arithmetic, captured=captured)
+    shared = partial(opened, threads=1, runs=threads or cores())
+    alone = partial(opened, threads=threads)
+    session, spec, _ = _identified(file, shared if side_by_side else alone)
     if scale is not None and spec.scale != scale:
         raise UsageError(f"{model} enlarges by {spec.scale}, not by {scale}; leave out the scale")
     workers = _workers(spec, threads) if side_by_side else 1
     if spec.interface == "luma":
-        session = Session(
-            _wrapped(file, spec.scale), device=device, threads=_each(workers, threads)
-        )
+        session = (alone if workers == 1 else shared)(_wrapped(file, spec.scale))
         halo = None if spec.halo is None else max(spec.halo, BICUBIC_HALO)
         spec = replace(spec, interface="rgb", halo=halo)
     elif side_by_side and workers == 1:
-        session = Session(file, device=device, threads=threads)
+        session = alone(file)
     codes = session.codes if session.takes_codes else None
     return Network(session, spec, session.provider, workers, file, codes)
 
@@ -105,14 +118,9 @@ def _workers(spec: ModelSpec, threads: int | None) -> int:
     return (threads or cores()) if local else 1
 
 
-def _each(workers: int, threads: int | None) -> int | None:
-    """Threads that a session of its own has, where so many ``workers`` share it."""
-    return threads if workers == 1 else 1
-
-
 def describe(file: Path) -> tuple[ModelSpec, bool]:
     """A file's facts as they stand, and whether the file itself states them (else: probed)."""
-    _, spec, declared = _identified(file, "cpu", None)
+    _, spec, declared = _identified(file, open_session)
     return spec, declared
 
 
@@ -125,12 +133,12 @@ def locate(model: str | Path, scale: int | None) -> Path:
     return manifest.verified(row)
 
 
-def _identified(file: Path, device: str, threads: int | None) -> tuple[Session, ModelSpec, bool]:
+def _identified(file: Path, opened: Callable[[Path], Opened]) -> tuple[Opened, ModelSpec, bool]:
     """The network's session, its facts, and whether the file states them; else it is probed."""
     if not file.is_file():
         raise NetworkError(f"{file}: there is no such file")
     try:
-        session = Session(file, device=device, threads=threads)
+        session = opened(file)
         declared = spec_from_metadata(session.metadata)
         return session, declared or _stranger(session, file), declared is not None
     except NetworkError as error:
@@ -145,7 +153,7 @@ def _wrapped(file: Path, scale: int) -> bytes:
     return bytes(rgb_from_luma(load_model(file), scale).SerializeToString())
 
 
-def _stranger(session: Session, file: Path) -> ModelSpec:
+def _stranger(session: Opened, file: Path) -> ModelSpec:
     from subpixel.graph.metadata import load_model
     from subpixel.graph.receptive import halo
 

@@ -47,7 +47,7 @@ class Upscaler:
 
     ``model`` is a bundled network's name, an ONNX file's path, or a network that is open already;
     ``scale`` chooses among a bundled network's scales (default 3). ``device`` is ``"auto"`` or a
-    name of :data:`subpixel.runtime.session.DEVICES`. ``tile`` is the side of a tile in input
+    name of :data:`subpixel.runtime.devices.DEVICES`. ``tile`` is the side of a tile in input
     pixels, halo included (None: 512; 0: the whole picture at once). ``threads`` None means one
     per physical core. ``adaptive`` lets flat parts of a picture be interpolated instead, as far as
     that was measured to be within so many code values of 8 bits from the network.
@@ -91,7 +91,7 @@ class Upscaler:
 
     @property
     def provider(self) -> str:
-        """ONNX Runtime's name of the execution provider really in use."""
+        """What really runs it: ONNX Runtime's name of the execution provider, or OpenVINO."""
         return self._network.provider
 
     def __call__(self, image: Image) -> Image:

@@ -61,3 +61,4 @@ def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_usage(folder: Path) -> None:
     assert run(["bisect", str(folder / "bad.onnx")]) == 2
     assert run(command(folder, "bad.onnx", "--device", "abacus")) == 2
+    assert run(command(folder, "bad.onnx", "--device", "openvino")) == 2, "it takes no graphs apart"

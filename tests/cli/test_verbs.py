@@ -14,7 +14,7 @@ from PIL import Image
 from subpixel.cli.main import VERBS, run
 from subpixel.nets.exporters import DEFAULT_OPSET
 from subpixel.nets.plain import PlainNet
-from subpixel.runtime.session import DEVICES
+from subpixel.runtime.devices import DEVICES
 from subpixel.zoo.manifest import bundled, find
 
 FAST = Path(__file__).resolve().parents[2] / "weights" / "fast-x3.safetensors"

@@ -83,7 +83,8 @@ def test_the_loss_on_a_benchmark_set(
         Image.radial_gradient("L").convert("RGB").resize((40, 30 + index)).save(
             tmp_path / f"{index}.png"
         )
-    options = ["--matrix", "--precision", "fp32", "--precision", "fp16", "--bench", str(tmp_path)]
+    options = ["--matrix", "--device", "cpu", "--precision", "fp32", "--precision", "fp16"]
+    options += ["--bench", str(tmp_path)]
     assert run([*verb, *options, "--json"]) == 0
     exact, half = json.loads(capsys.readouterr().out)["scores"]
     assert (exact["precision"], exact["loss"]) == ("fp32", 0.0)

@@ -31,12 +31,19 @@ from subpixel.parity.matrix import (
     verify_matrix,
 )
 from subpixel.runtime.op import NetOp, Pixels
+from subpixel.runtime.openvino import installed
 from subpixel.runtime.session import Session
 from subpixel.spec import ModelSpec, Precision
 from subpixel.zoo.manifest import find
 
 LUMA = ModelSpec("small", 2, "luma", "luma", "PlainNet")
 FLOOR = Tolerance(rtol=None, max_codes=CODES, min_psnr=50.0)
+
+
+@pytest.fixture(autouse=True)
+def only_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else this machine has."""
+    monkeypatch.setattr(matrix, "available_devices", lambda: ("cpu",))
 
 
 @pytest.fixture
@@ -239,7 +246,7 @@ def test_what_cant_be_opened(
     def refuse(*_: object, **__: object) -> Session:
         raise error
 
-    monkeypatch.setattr(matrix, "Session", refuse)
+    monkeypatch.setattr(matrix, "open_session", refuse)
     report = verify_matrix(folder / "luma.onnx", folder / "small.pth", precisions=[precision])
     assert verdicts(report)[precision] == {verdict}
     assert report.cells[-1].outcome.reason == str(error)
@@ -384,3 +391,17 @@ def test_json_is_what_programs_rely_on() -> None:
         "least_psnr": "inf",
         "worst": None,
     }
+
+
+@pytest.mark.skipif(not installed(), reason="needs OpenVINO: pip install '.[openvino]'")
+@pytest.mark.usefixtures("few_cases")
+def test_openvino_has_no_levels_of_optimisation(folder: Path) -> None:
+    file = folder / "rgb.onnx"
+    report = verify_matrix(file, file, devices=["openvino"], precisions=["fp32", "fp16"])
+    assert report, report.summary()
+    assert [result.cell for result in report.cells] == [
+        Cell("openvino", precision, "all", threads)
+        for precision in ("fp32", "fp16")
+        for threads in (1, None)
+    ]
+    assert {result.outcome.provider for result in report.cells} == {"OpenVINO"}

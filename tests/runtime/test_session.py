@@ -7,7 +7,10 @@ from onnx.reference import ReferenceEvaluator
 
 from networks import classifier, sub_pixel_network
 from subpixel.errors import NetworkError, ProviderError, UsageError
-from subpixel.runtime.session import DEVICES, Session, available_devices
+from subpixel.runtime import session
+from subpixel.runtime.devices import DEVICES
+from subpixel.runtime.opening import available_devices, open_session
+from subpixel.runtime.session import WRONG_VERSIONS, Session
 
 
 def test_a_session_computes_what_onnx_reference_evaluator_computes() -> None:
@@ -47,14 +50,14 @@ def test_float16_networks_take_and_give_float32() -> None:
 
 @pytest.mark.parametrize("device", sorted(set(DEVICES) - set(available_devices())))
 def test_a_provider_that_is_not_there_is_an_error_that_says_how_to_get_it(device: str) -> None:
-    with pytest.raises(ProviderError, match="it needs "):
-        Session(sub_pixel_network().SerializeToString(), device=device)
+    with pytest.raises(ProviderError, match=r"it needs |install "):
+        open_session(sub_pixel_network().SerializeToString(), device=device)
 
 
 def test_unknown_devices_and_thread_counts_are_usage_errors() -> None:
     data = sub_pixel_network().SerializeToString()
     with pytest.raises(UsageError, match="one of auto, cpu"):
-        Session(data, device="abacus")
+        open_session(data, device="abacus")
     with pytest.raises(UsageError, match="at least 1"):
         Session(data, threads=0)
 
@@ -62,7 +65,7 @@ def test_unknown_devices_and_thread_counts_are_usage_errors() -> None:
 def test_auto_takes_the_processor_where_there_is_nothing_else() -> None:
     if "cuda" in available_devices():
         pytest.skip("this ONNX Runtime has CUDA")
-    assert Session(sub_pixel_network().SerializeToString(), device="auto").device == "cpu"
+    assert open_session(sub_pixel_network().SerializeToString(), device="auto").device == "cpu"
 
 
 @pytest.mark.parametrize("cut", [0, 10, 100])
@@ -84,6 +87,20 @@ def test_two_inputs_are_no_super_resolution_network() -> None:
     )
     with pytest.raises(NetworkError, match="no super-resolution network"):
         Session(model.SerializeToString())
+
+
+@pytest.mark.parametrize("version", WRONG_VERSIONS)
+def test_versions_of_onnx_runtime_that_compute_nan_are_refused(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session.onnxruntime, "__version__", version)
+    with pytest.raises(ProviderError, match=rf"{version} can compute NaN"):
+        Session(sub_pixel_network().SerializeToString())
+
+
+def test_onnx_runtime_leaves_no_choice_of_arithmetic() -> None:
+    with pytest.raises(ProviderError, match="cpu: ONNX Runtime computes in what the file says"):
+        open_session(sub_pixel_network().SerializeToString(), arithmetic="bf16")
 
 
 def eight_bits() -> onnx.ModelProto:

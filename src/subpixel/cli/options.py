@@ -2,9 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import click
 
+from subpixel.spec import Precision
 from subpixel.zoo.manifest import DEFAULT, DENOISE
 
 MODEL = click.option(
@@ -32,6 +34,11 @@ DEVICE = click.option(
 )
 THREADS = click.option(
     "--threads", type=click.IntRange(min=1), help="Threads. [default: one per physical core]"
+)
+PRECISION = click.option(
+    "--precision",
+    type=click.Choice(get_args(Precision)),
+    help="Compute in it; int8 is a file of its own. [default: what the file says]",
 )
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

@@ -1,7 +1,7 @@
 """``subpixel upscale``."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from subpixel.cli.options import (
     JSON,
     MODEL,
     OVERWRITE,
+    PRECISION,
     SCALE,
     SIZE,
     THREADS,
@@ -28,7 +29,9 @@ from subpixel.media.image_file import (
     open_picture,
 )
 from subpixel.runtime.flat import Flatness
-from subpixel.upscaler import Upscaler
+from subpixel.spec import Precision
+from subpixel.tuned import TunedUpscaler, is_deep
+from subpixel.tuning import Setting, Tuning, Wish, remembered
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class Outcome:
     height: int | None = None
     seconds: float | None = None
     losses: tuple[str, ...] = ()
+    setting: Setting | None = None
+    """How it was computed."""
     error: str | None = None
 
 
@@ -92,6 +97,10 @@ class Orders:
     help="Side of a tile in pixels; 0: the whole picture. [default: 512]",
 )
 @THREADS
+@PRECISION
+@click.option(
+    "--no-tuning", is_flag=True, help="The default setting, whatever `subpixel tune` found here."
+)
 @click.option(
     "--adaptive",
     is_flag=True,
@@ -126,6 +135,8 @@ def command(
     device: str,
     tile: int | None,
     threads: int | None,
+    precision: Precision | None,
+    no_tuning: bool,
     adaptive: bool,
     strict: bool,
     overwrite: bool,
@@ -140,15 +151,13 @@ def command(
 
     Colours, transparency, bit depth, colour profile and metadata are kept. What the output
     format can't hold is said on stderr, or refused with --strict. A picture that fails is
-    reported and the others go on; the exit code is then 1.
+    reported and the others go on; the exit code is then 1. Where `subpixel tune` was run for this
+    network, its setting is used; what is named here goes before it.
     """
-    upscaler = Upscaler(
-        model,
-        scale=scale,
-        device=device,
-        tile=tile,
-        threads=threads,
-        adaptive=1 if adaptive else None,
+    tuning = None if no_tuning else _tuning(model, scale, inputs, max_pixels)
+    wish = Wish(None if device == "auto" else device, precision, tile, threads)
+    upscaler = TunedUpscaler(
+        model, scale=scale, wish=wish, tuning=tuning, adaptive=1 if adaptive else None
     )
     jobs = plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_x{upscaler.spec.scale}")
     encode = EncodeOptions(quality=quality, lossless=lossless, png_compression=compression)
@@ -164,8 +173,24 @@ def command(
     return 1 if any(outcome.error for outcome in outcomes) else 0
 
 
+def _tuning(
+    model: str, scale: int | None, inputs: Sequence[Path], max_pixels: int
+) -> Tuning | None:
+    """What was found on this machine, as far as it pays for these pictures."""
+    found = remembered(
+        model, scale=scale, complain=lambda line: click.echo(f"subpixel: {line}", err=True)
+    )
+    if found is None:
+        return None
+    try:
+        shapes = [open_picture(file, max_pixels=max_pixels).header.shape for file in inputs]
+    except SubpixelError:  # a folder: work enough; else it is said when its turn comes
+        return found
+    return found.for_work(sum(n * height * width for n, height, width, _ in shapes) / 1e6)
+
+
 def _attempt(
-    upscaler: Upscaler, job: Job, orders: Orders, show: Callable[[str, int, int], None]
+    upscaler: TunedUpscaler, job: Job, orders: Orders, show: Callable[[str, int, int], None]
 ) -> Outcome:
     try:
         outcome = _upscale(upscaler, job, orders, show)
@@ -184,13 +209,14 @@ def _failed(job: Job, reason: str) -> Outcome:
 
 
 def _upscale(
-    upscaler: Upscaler, job: Job, orders: Orders, show: Callable[[str, int, int], None]
+    upscaler: TunedUpscaler, job: Job, orders: Orders, show: Callable[[str, int, int], None]
 ) -> Outcome:
     started = time.perf_counter()
     expect_free(job.target, orders.overwrite)
     source = open_picture(job.source, max_pixels=orders.max_pixels)
     make_folder(job.target.parent)
-    losses = upscaler.file(
+    deep = is_deep(source.header)
+    losses = upscaler.upscaler(deep=deep).file(
         source,
         job.target,
         orders.encode,
@@ -207,4 +233,5 @@ def _upscale(
         larger.height,
         round(time.perf_counter() - started, 3),
         tuple(map(str, losses)),
+        upscaler.setting(deep=deep),
     )

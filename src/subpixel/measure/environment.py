@@ -4,11 +4,12 @@ import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from subpixel.errors import SubpixelError
-from subpixel.runtime.session import DEVICES, Session, available_devices
+from subpixel.runtime.devices import DEVICES
+from subpixel.runtime.opening import available_devices, open_session
+from subpixel.runtime.processors import processor_name
+from subpixel.versions import installed_version
 from subpixel.zoo.manifest import bundled, verified
 
 PACKAGES: Mapping[str, str] = {
@@ -17,6 +18,7 @@ PACKAGES: Mapping[str, str] = {
     "onnx": "pip install . in the repository",
     "onnxruntime": "pip install . in the repository",
     "onnxruntime-gpu": "pip uninstall onnxruntime && pip install onnxruntime-gpu",
+    "openvino": "pip install '.[openvino]' in the repository (--device openvino)",
     "pyvips": "pip install . in the repository",
     "pyvips-binary": "pip install . in the repository",
     "torch": "pip install '.[torch]' in the repository (export, verify, train)",
@@ -51,7 +53,7 @@ class Environment:
 
 
 def survey() -> Environment:
-    """Look around; each device in the installed ONNX Runtime runs the smallest bundled network."""
+    """Look around; each device whose runtime is installed loads the smallest bundled network."""
     return Environment(
         python=platform.python_version(),
         system=platform.platform(),
@@ -62,31 +64,13 @@ def survey() -> Environment:
     )
 
 
-def installed_version(package: str) -> str | None:
-    """The installed version of a distribution, without importing it."""
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def processor_name() -> str:
-    """The processor's marketing name, where the system tells it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text(errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
 def _state(device: str) -> DeviceState:
     provider = DEVICES[device].provider
     if device not in available_devices():
         return DeviceState(device, provider, False, f"missing: {DEVICES[device].install}")
     try:
         smallest = min(bundled(), key=lambda row: row.path.stat().st_size)
-        Session(verified(smallest), device=device)
+        open_session(verified(smallest), device=device)
     except SubpixelError as error:
         return DeviceState(device, provider, False, str(error))
     return DeviceState(device, provider, True, "works")

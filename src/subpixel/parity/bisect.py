@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from subpixel.errors import UsageError
 from subpixel.parity.blame import Blame
 from subpixel.parity.case_folder import expect_free, write_case
 from subpixel.parity.compare import Report, Tolerance
@@ -11,6 +12,8 @@ from subpixel.parity.failing import default_tolerance, smallest_failure
 from subpixel.parity.fresh import fresh_exports
 from subpixel.parity.inquiry import Inquiry
 from subpixel.parity.side import open_sides
+from subpixel.runtime.devices import known
+from subpixel.runtime.opening import chosen
 
 
 def bisect(
@@ -44,6 +47,12 @@ def bisect(
     :class:`~subpixel.errors.SubpixelError` when ``out`` exists and may not be overwritten.
     """
     bad, against, out = Path(bad), Path(against), Path(out) if out else None
+    device = chosen(device)
+    if known(device).runtime != "onnxruntime":
+        raise UsageError(
+            f"device is {device!r}; bisect takes graphs apart on a device of ONNX Runtime: cpu, or "
+            "see subpixel doctor"
+        )
     if out:
         expect_free(out, overwrite=overwrite)  # said now, not after the work
     network, reference = open_sides(

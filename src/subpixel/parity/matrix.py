@@ -29,8 +29,9 @@ from subpixel.parity.precisions import Variant, variant
 from subpixel.parity.properties import batch_equals_single, same_twice, tiled_equals_whole
 from subpixel.parity.remembered import Remembered
 from subpixel.parity.side import Side, open_sides
+from subpixel.runtime.devices import DEVICES
 from subpixel.runtime.op import NetOp
-from subpixel.runtime.session import DEVICES, Session, available_devices
+from subpixel.runtime.opening import Opened, available_devices, open_session
 from subpixel.spec import ModelSpec, Precision
 
 Verdict = Literal["passed", "failed", "not available"]
@@ -229,7 +230,13 @@ def _cells(
     """All ways; where the file's own precision isn't asked for, still once on each device."""
     unasked = [Cell(name, own, "all", threads) for name in devices if own not in precisions]
     ways = itertools.product(devices, precisions, get_args(Optimisation), (1, threads))
-    return list(dict.fromkeys([*unasked, *(Cell(*way) for way in ways)]))
+    cells = [*unasked, *(Cell(*way) for way in ways)]
+    return list(dict.fromkeys(cell for cell in cells if cell.optimisation in _levels(cell.device)))
+
+
+def _levels(device: str) -> Sequence[Optimisation]:
+    """OpenVINO rewrites a graph as it does, and is not asked how far."""
+    return ("all",) if DEVICES[device].runtime == "openvino" else get_args(Optimisation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -362,13 +369,13 @@ def _judged(bench: _Bench, cell: Cell, report: Report) -> _Judged:
     return _Judged(CellResult(cell, condensed(found)), shown)
 
 
-def _opened(bench: _Bench, cell: Cell) -> Session | Outcome:
+def _opened(bench: _Bench, cell: Cell) -> Opened | Outcome:
     """The cell's session, or why there is none."""
     file = bench.variants[cell.precision]
     if isinstance(file, str):
         return Outcome("not available", file)
     try:
-        return Session(
+        return open_session(
             file, device=cell.device, threads=cell.threads, optimisation=cell.optimisation
         )
     except ProviderError as error:
@@ -403,7 +410,7 @@ def _worst(report: ParityReport) -> CaseResult:
 
 
 def _differences(
-    reference: NetOp, session: Session, bench: _Bench, found: ParityReport
+    reference: NetOp, session: Opened, bench: _Bench, found: ParityReport
 ) -> tuple[Difference, ...]:
     """The worst case, and the worst photograph, once more: to look at."""
     photos = tuple(result for result in found.results if result.case.content == "photo")
@@ -413,7 +420,7 @@ def _differences(
     return tuple(one for one in seen if one)
 
 
-def _seen(reference: NetOp, session: Session, case: Case, channels: int) -> Difference | None:
+def _seen(reference: NetOp, session: Opened, case: Case, channels: int) -> Difference | None:
     given = pixels(case, channels)
     try:
         return difference(case, reference(given), session(given))

@@ -17,7 +17,7 @@ from subpixel.parity.calibration import calibration_pictures
 from subpixel.parity.cases import grid
 from subpixel.parity.compare import CODES, ParityReport, Tolerance, compare
 from subpixel.parity.precisions import variant
-from subpixel.runtime.session import Session
+from subpixel.runtime.opening import Opened, open_session
 from subpixel.spec import ModelSpec, Precision
 
 
@@ -93,7 +93,8 @@ def reduce_precision(
         made = variant(graph, spec.precision, precision, pictures, Path(folder))
         if isinstance(made, str):
             raise NetworkError(f"{model}: {made}")
-        parity = _compared(Session(model), Session(made, device=device), graph, spec, floor)
+        exact, reduced = open_session(model), open_session(made, device=device)
+        parity = _compared(exact, reduced, graph, spec, floor)
         task = TaskPsnr(score(model), score(made))
         report = ReducedReport(precision, floor, parity, task, None)
         if report:
@@ -102,7 +103,7 @@ def reduce_precision(
 
 
 def _compared(
-    exact: Session, reduced: Session, graph: onnx.ModelProto, spec: ModelSpec, floor: Floor
+    exact: Opened, reduced: Opened, graph: onnx.ModelProto, spec: ModelSpec, floor: Floor
 ) -> ParityReport:
     """On the grid's photographs: noise, of which no picture consists, suffers far more."""
     cost = estimated_cost(graph, local=spec.halo is not None)

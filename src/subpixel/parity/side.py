@@ -19,7 +19,7 @@ from subpixel.network import probe
 from subpixel.parity.compare import Exact
 from subpixel.resample import BICUBIC_HALO
 from subpixel.runtime.op import NetOp
-from subpixel.runtime.session import Session
+from subpixel.runtime.opening import Opened, open_session
 from subpixel.spec import Colour, ModelSpec
 
 ONNX_SUFFIX = ".onnx"
@@ -91,7 +91,7 @@ def open_side(
 
 def _open_onnx(file: Path, device: str, threads: int | None, like: ModelSpec | None = None) -> Side:
     model = load_model(file)
-    session = Session(model.SerializeToString(), device=device, threads=threads)
+    session = open_session(model.SerializeToString(), device=device, threads=threads)
     spec = read_spec(model)
     if spec is None:
         spec = _alike(like, session, file.stem) if like else probe(session, file.stem)
@@ -102,7 +102,7 @@ def _open_onnx(file: Path, device: str, threads: int | None, like: ModelSpec | N
     return Side(session, spec, name, session.provider, cost, model)
 
 
-def _alike(reference: ModelSpec, session: Session, name: str) -> ModelSpec:
+def _alike(reference: ModelSpec, session: Opened, name: str) -> ModelSpec:
     """The reference's facts, with the channels and fixed axes that the file declares."""
     batch, channels, height, width = session.input_shape
     interfaces: Mapping[object, Colour] = {1: "luma", 3: "rgb"}
@@ -122,7 +122,7 @@ def _on_rgb(side: Side, device: str, threads: int | None) -> Side:
     model = rgb_from_luma(side.model, side.spec.scale)
     reach = None if side.spec.halo is None else max(side.spec.halo, BICUBIC_HALO)
     spec = replace(side.spec, interface="rgb", halo=reach)
-    session = Session(model.SerializeToString(), device=device, threads=threads)
+    session = open_session(model.SerializeToString(), device=device, threads=threads)
     return replace(side, op=session, spec=spec, model=with_spec(model, spec))
 
 

@@ -1,7 +1,6 @@
 """ONNX Runtime as a NetOp, on the execution provider that was asked for and no other."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,44 +8,13 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from subpixel.cache import cache_folder
 from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
 from subpixel.optimisation import LEVELS, Optimisation
+from subpixel.runtime.bound import BoundRuns
+from subpixel.runtime.devices import DEVICES, known
 from subpixel.runtime.op import Codes, Pixels
-
-
-@dataclass(frozen=True)
-class Device:
-    """A kind of hardware, ONNX Runtime's name for it, and how to get it."""
-
-    provider: str
-    install: str
-
-
-DEVICES: Mapping[str, Device] = {
-    "cpu": Device("CPUExecutionProvider", "pip install onnxruntime"),
-    "cuda": Device(
-        "CUDAExecutionProvider",
-        "an NVIDIA GPU with its driver, then: pip uninstall onnxruntime && "
-        "pip install 'onnxruntime-gpu[cuda,cudnn]'",
-    ),
-    "tensorrt": Device(
-        "TensorrtExecutionProvider",
-        "NVIDIA's TensorRT, then: pip uninstall onnxruntime && pip install onnxruntime-gpu",
-    ),
-    "openvino": Device(
-        "OpenVINOExecutionProvider",
-        "pip uninstall onnxruntime && pip install onnxruntime-openvino",
-    ),
-    "directml": Device(
-        "DmlExecutionProvider",
-        "Windows with DirectX 12: pip uninstall onnxruntime && pip install onnxruntime-directml",
-    ),
-    "coreml": Device("CoreMLExecutionProvider", "macOS: pip install onnxruntime"),
-    "webgpu": Device(
-        "WebGpuExecutionProvider",
-        "pip uninstall onnxruntime && pip install onnxruntime-webgpu",
-    ),
-}
+from subpixel.runtime.provider_options import CAPTURED, MEMORY, provider_options
 
 CODES = "tensor(uint8)"
 DTYPES: Mapping[str, type[np.generic]] = {
@@ -56,21 +24,13 @@ DTYPES: Mapping[str, type[np.generic]] = {
 }
 """By ONNX Runtime's name of an input's type."""
 
-AUTOMATIC = ("cuda", "cpu")
-"""What ``auto`` tries, in this order. The others must be asked for by name."""
+WRONG_VERSIONS = ("1.24.0", "1.24.1")
+"""Versions of ONNX Runtime that can compute NaN (onnxruntime#29788)."""
 
 
-def chosen(device: str) -> str:
-    """The name of the device that ``device`` stands for: ``"auto"`` is the first to be had."""
-    if device != "auto":
-        return device
-    return next(name for name in AUTOMATIC if name in available_devices())
-
-
-def available_devices() -> tuple[str, ...]:
-    """The devices whose provider is part of the installed ONNX Runtime."""
-    built_in = onnxruntime.get_available_providers()
-    return tuple(name for name, device in DEVICES.items() if device.provider in built_in)
+def providers() -> tuple[str, ...]:
+    """The execution providers that are part of the installed ONNX Runtime."""
+    return tuple(onnxruntime.get_available_providers())
 
 
 class Session:
@@ -79,10 +39,11 @@ class Session:
     A file that takes 8-bit pictures is one too: its pixels are rounded to code values, and back.
     :meth:`codes` runs it as the :class:`~subpixel.runtime.op.CodeOp` that it is.
 
-    ``model`` is the file's path or its bytes. ``device`` is ``"auto"`` or a key of
-    :data:`DEVICES`; ``threads`` None leaves it to ONNX Runtime: one per physical core;
-    ``optimisation`` is how far ONNX Runtime may rewrite the graph. Several threads may call one
-    session at a time.
+    ``model`` is the file's path or its bytes. ``device`` is one of ONNX Runtime's in
+    :data:`~subpixel.runtime.devices.DEVICES`; ``threads`` None leaves it to ONNX Runtime: one per
+    physical core; ``optimisation`` is how far ONNX Runtime may rewrite the graph. Several threads
+    may call one session at a time. ``captured`` replays what a shape needs as one CUDA graph, for
+    up to :data:`~subpixel.runtime.bound.SHAPES` shapes.
 
     Raises :class:`ProviderError` when the device can't be had, and :class:`NetworkError` when
     the file is no network that maps one 4-D tensor, of floats or of uint8, to another.
@@ -95,13 +56,17 @@ class Session:
         device: str = "cpu",
         threads: int | None = None,
         optimisation: Optimisation = "all",
+        captured: bool = False,
     ) -> None:
-        self.device = chosen(device)
+        self.device = device
         source = model if isinstance(model, bytes) else str(model)
-        self._session = _open_on(source, self.device, _options(threads, optimisation))
+        options = _options(threads, optimisation)
+        self._session = _open_on(source, device, options, captured)
         self.provider: str = self._session.get_providers()[0]
         """The execution provider really in use."""
         self._input, self._output = _ends(self._session)
+        ends = (self._input.name, self._output.name)
+        self._captured = BoundRuns(self._session, ends, MEMORY[device]) if captured else None
         self._dtype = DTYPES[self._input.type]
 
     @property
@@ -133,15 +98,21 @@ class Session:
         return self._run(codes)
 
     def _run(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        feeds = {self._input.name: np.ascontiguousarray(pixels, dtype=self._dtype)}
+        given = np.ascontiguousarray(pixels, dtype=self._dtype)
         try:
-            (result,) = self._session.run([self._output.name], feeds)
+            result = self._computed(given)
         except Exception as error:  # ONNX Runtime's exceptions share no base of their own
             if _refused_memory(error):
                 raise MemoryError(f"the network at {pixels.shape}: {one_line(error)}") from error
             raise NetworkError(
                 f"the network failed on an input of shape {pixels.shape}: {one_line(error)}"
             ) from error
+        return np.asarray(result)
+
+    def _computed(self, given: NDArray[Any]) -> NDArray[Any]:
+        if self._captured is not None:
+            return self._captured(given)
+        (result,) = self._session.run([self._output.name], {self._input.name: given})
         return np.asarray(result)
 
 
@@ -161,11 +132,14 @@ def _options(threads: int | None, optimisation: Optimisation) -> onnxruntime.Ses
 
 
 def _open_on(
-    source: bytes | str, device: str, options: onnxruntime.SessionOptions
+    source: bytes | str, device: str, options: onnxruntime.SessionOptions, captured: bool
 ) -> onnxruntime.InferenceSession:
     provider = _provider(device)
+    if captured and device not in CAPTURED:
+        raise UsageError(f"device is {device!r}; CUDA graphs are captured on {', '.join(CAPTURED)}")
+    told = provider_options(device, cache_folder(), captured=captured)
     try:
-        session = onnxruntime.InferenceSession(source, options, providers=[provider])
+        session = onnxruntime.InferenceSession(source, options, providers=[(provider, told)])
     except Exception as error:  # ONNX Runtime's exceptions share no base of their own
         raise NetworkError(f"ONNX Runtime can't load it: {one_line(error)}") from error
     if session.get_providers()[0] != provider:
@@ -177,14 +151,18 @@ def _open_on(
 
 
 def _provider(device: str) -> str:
-    if device not in DEVICES:
-        raise UsageError(f"device is {device!r}; it is one of auto, {', '.join(DEVICES)}")
-    if device not in available_devices():
+    provider = known(device).provider
+    if onnxruntime.__version__ in WRONG_VERSIONS:
+        raise ProviderError(
+            f"ONNX Runtime {onnxruntime.__version__} can compute NaN (onnxruntime#29788); install "
+            "another: pip install --upgrade onnxruntime"
+        )
+    if provider not in providers():
         raise ProviderError(
             f"{device}: the installed ONNX Runtime {onnxruntime.__version__} has no "
-            f"{DEVICES[device].provider}; it needs {DEVICES[device].install}"
+            f"{provider}; it needs {DEVICES[device].install}"
         )
-    return DEVICES[device].provider
+    return provider
 
 
 def _ends(

@@ -1,0 +1,125 @@
+"""``subpixel tune``."""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from subpixel.cli.options import DENOISING, FILE, JSON, MODEL, SCALE
+from subpixel.cli.output import expect_pictures, print_json, print_table, progress
+
+if TYPE_CHECKING:
+    from subpixel.measure.tune import Search, Tried
+
+COLUMNS = (
+    "device",
+    "precision",
+    "tile",
+    "threads",
+    "times the default",
+    "dB to fp32",
+    "dB lost",
+    "",
+)
+
+
+@click.command()
+@MODEL
+@DENOISING
+@SCALE
+@click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    metavar="NAME",
+    help="One to try, or several. [default: all that `doctor` finds]",
+)
+@click.option(
+    "--floor-db",
+    type=click.FloatRange(min=0),
+    default=45.0,
+    show_default=True,
+    help="Least PSNR on a photograph to the pictures of the fp32 file.",
+)
+@click.option("--bench", type=FILE, help="A benchmark set, as for `evaluate`, to keep the PSNR on.")
+@click.option(
+    "--task-loss",
+    type=click.FloatRange(min=0),
+    default=0.1,
+    show_default=True,
+    help="By how many dB the PSNR on the benchmark set may fall.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0),
+    default=120.0,
+    show_default=True,
+    help="After so many no further round of measuring begins.",
+)
+@JSON
+def command(
+    model: str,
+    scale: int | None,
+    devices: tuple[str, ...],
+    floor_db: float,
+    bench: Path | None,
+    task_loss: float,
+    seconds: float,
+    as_json: bool,
+) -> None:
+    """Find the fastest setting on this machine that keeps the picture; `upscale` then uses it.
+
+    Devices, precisions, tiles and threads race against the default setting, in turns, on a
+    photograph. What is found is kept in the user's cache, for this network, these versions and
+    this machine; pictures of more than 8 bits stay in fp32.
+    """
+    from subpixel.cli.racing import raced
+    from subpixel.measure.tune import Floor
+
+    expect_pictures(bench)
+    with progress() as show:
+        search, file = raced(
+            model,
+            scale,
+            devices=devices,
+            floor=Floor(floor_db, task_loss),
+            bench=bench,
+            seconds=seconds,
+            report=show,
+        )
+    if as_json:
+        print_json({"kept": file, "floor_db": floor_db, **_json(search)})
+    else:
+        _print(search)
+        click.echo(f"kept in {file}; upscale uses it (--no-tuning: the default)")
+
+
+def _json(search: "Search") -> dict[str, Any]:
+    """As JSON values; an infinite PSNR is the text ``"inf"``."""
+    found = asdict(search)
+    for tried in (*found["ranked"], *found["refused"]):
+        if tried["facts"] and tried["facts"]["psnr"] == math.inf:
+            tried["facts"]["psnr"] = "inf"
+    return found
+
+
+def _print(search: "Search") -> None:
+    rows = [_cells(tried) for tried in (*search.ranked, *search.refused)]
+    print_table("Settings, the best first", COLUMNS, rows)
+
+
+def _cells(tried: "Tried") -> tuple[str, ...]:
+    setting, facts = tried.setting, tried.facts
+    device = f"{setting.device}, CUDA graphs" if setting.captured else setting.device
+    return (
+        device,
+        setting.precision or "",
+        "default" if setting.tile is None else str(setting.tile),
+        "default" if setting.threads is None else str(setting.threads),
+        "" if tried.ratio is None else f"{tried.ratio:.2f} ({tried.rounds} rounds)",
+        "" if facts is None else "equal" if math.isinf(facts.psnr) else f"{facts.psnr:.1f}",
+        "" if facts is None or facts.task_loss is None else f"{facts.task_loss:.3f}",
+        tried.reason or "",
+    )

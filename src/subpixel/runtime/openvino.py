@@ -1,0 +1,235 @@
+"""OpenVINO as a NetOp, in the arithmetic that was asked for and no other."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from threading import Lock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
+from subpixel.extras import explained
+from subpixel.runtime.devices import DEVICES, Arithmetic
+from subpixel.runtime.op import Codes, Pixels
+
+if TYPE_CHECKING:
+    import openvino
+
+HINTS: Mapping[Arithmetic, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+"""OpenVINO's names. By itself it takes bfloat16 wherever the processor has it, whatever the file
+says."""
+
+CODES = "u8"
+"""OpenVINO's name of what 8-bit pictures are made of."""
+
+CAPABILITIES: Mapping[Arithmetic, str] = {"fp32": "FP32", "bf16": "BF16", "fp16": "FP16"}
+"""The names of what a device is able to do."""
+
+FIRST = Lock()
+"""Holds the first exchange with NumPy: OpenVINO's bindings deadlock where two threads are the first
+at a time, one waiting for C++'s guard of a static variable, the other for Python's lock."""
+
+TELEMETRY = "openvino_telemetry"
+
+
+class OpenVinoSession:
+    """A network file under OpenVINO, on the processor; a NetOp.
+
+    A file that takes 8-bit pictures is one too: its pixels are rounded to code values, and back.
+    :meth:`codes` runs it on pictures as they are.
+
+    ``model`` is the file's path or its bytes. So many ``runs`` may be under way at a time, called
+    from as many threads, each on ``threads`` threads of its own (None: one per physical core).
+    ``arithmetic`` is what floating point is computed in; integers, in an int8 file, stay integers.
+
+    Raises :class:`ProviderError` when OpenVINO is missing or has no such ``arithmetic`` on this
+    processor, and :class:`NetworkError` when the file is no network that maps one 4-D tensor, of
+    floats or of uint8, to another.
+    """
+
+    device = "openvino"
+    provider = DEVICES["openvino"].provider
+
+    def __init__(
+        self,
+        model: bytes | Path,
+        *,
+        threads: int | None = None,
+        runs: int = 1,
+        arithmetic: Arithmetic = "fp32",
+    ) -> None:
+        if threads is not None and threads < 1:
+            raise UsageError(f"threads is {threads}; it must be at least 1")
+        library = _library()
+        graph = _read(library, model)
+        self.metadata: Mapping[str, str] = _metadata(graph)
+        """The file's ``metadata_props``."""
+        self._input = _input(graph)
+        self._network = _compiled(library, graph, _properties(threads, runs, arithmetic))
+        _expect(self._network, arithmetic)
+        self._idle: SimpleQueue[openvino.InferRequest] = SimpleQueue()
+
+    @property
+    def input_shape(self) -> tuple[int | str | None, ...]:
+        """Declared shape of the input, NCHW: a number where fixed, None where free."""
+        sides = self._input.partial_shape
+        shape = tuple(side.get_length() if side.is_static else None for side in sides)
+        return (shape[0], shape[3], *shape[1:3]) if self.takes_codes else shape
+
+    @property
+    def takes_codes(self) -> bool:
+        """Whether the file takes and gives 8-bit pictures, NHWC."""
+        return bool(self._input.element_type.to_string() == CODES)
+
+    def __call__(self, pixels: Pixels, /) -> Pixels:
+        if not self.takes_codes:
+            return np.asarray(self._run(pixels), dtype=np.float32)
+        codes = (np.clip(pixels, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+        result = self._run(codes.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+        enlarged: Pixels = np.multiply(result, np.float32(1 / 255), dtype=np.float32, order="C")
+        return enlarged
+
+    def codes(self, codes: Codes, /) -> Codes:
+        """8-bit pictures through a file that :attr:`takes_codes`, without a detour."""
+        return self._run(codes)
+
+    def _run(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        given = np.ascontiguousarray(pixels, dtype=self._input.element_type.to_dtype())
+        with self._request() as request:
+            try:
+                request.infer([given], share_inputs=True)
+            except RuntimeError as error:
+                if "bad_alloc" in str(error):
+                    raise MemoryError(f"OpenVINO was refused memory for {pixels.shape}") from error
+                raise NetworkError(
+                    f"the network failed on an input of shape {pixels.shape}: {_said(error)}"
+                ) from error
+            # the request's own memory, which its next run overwrites
+            return np.array(request.get_output_tensor().data)
+
+    @contextmanager
+    def _request(self) -> "Iterator[openvino.InferRequest]":
+        """A request that is nobody else's meanwhile: an idle one, or one more."""
+        try:
+            request = self._idle.get_nowait()
+        except Empty:
+            request = self._network.create_infer_request()
+        try:
+            yield request
+        finally:
+            self._idle.put(request)
+
+
+def installed() -> bool:
+    """Whether OpenVINO can be imported; it is not imported for that."""
+    from importlib.util import find_spec
+
+    try:
+        return find_spec("openvino") is not None
+    except ValueError:  # a module without a spec was put in its place
+        return False
+
+
+def computes(arithmetic: Arithmetic) -> bool:
+    """Whether the processor has such arithmetic, as OpenVINO finds it."""
+    return CAPABILITIES[arithmetic] in _library().Core().get_property(
+        "CPU", "OPTIMIZATION_CAPABILITIES"
+    )
+
+
+def _library() -> Any:  # noqa: ANN401 - a module
+    try:
+        with _without_telemetry():
+            import openvino
+            import openvino.frontend
+    except ModuleNotFoundError as error:
+        raise explained(error) from error
+    with FIRST:
+        openvino.Tensor(np.zeros(1, np.float32)).data  # noqa: B018
+    return openvino
+
+
+@contextmanager
+def _without_telemetry() -> Iterator[None]:
+    """Importing OpenVINO leaves an identifier and a count in the home directory and reports to its
+    maker, unless this package of its is missing; for as long as the import takes, it is."""
+    if TELEMETRY in sys.modules:
+        yield
+        return
+    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # importing it fails then
+    try:
+        yield
+    finally:
+        del sys.modules[TELEMETRY]
+
+
+def _read(library: Any, model: bytes | Path) -> "openvino.Model":  # noqa: ANN401 - a module
+    """The ONNX reader alone: asked to find a reader, OpenVINO lets each print what it dislikes."""
+    reader = library.frontend.FrontEndManager().load_by_framework("onnx")
+    try:
+        return reader.convert(reader.load(BytesIO(model) if isinstance(model, bytes) else model))
+    except Exception as error:  # its readers' exceptions share no base of their own
+        raise NetworkError(f"OpenVINO can't load it: {_said(error)}") from error
+
+
+def _properties(threads: int | None, runs: int, arithmetic: Arithmetic) -> dict[str, str | int]:
+    each = {} if threads is None else {"INFERENCE_NUM_THREADS": threads * runs}
+    return {
+        "NUM_STREAMS": runs,
+        "INFERENCE_PRECISION_HINT": HINTS[arithmetic],
+        "ENABLE_CPU_PINNING": False,  # the threads are the caller's, and the cores others' too
+        **each,
+    }
+
+
+def _compiled(
+    library: Any,  # noqa: ANN401 - a module
+    graph: "openvino.Model",
+    properties: Mapping[str, str | int],
+) -> "openvino.CompiledModel":
+    try:
+        return library.Core().compile_model(graph, "CPU", properties)
+    except RuntimeError as error:
+        raise NetworkError(f"OpenVINO can't compile it: {_said(error)}") from error
+
+
+def _expect(network: "openvino.CompiledModel", arithmetic: Arithmetic) -> None:
+    taken = network.get_property("INFERENCE_PRECISION_HINT").to_string()
+    if taken != HINTS[arithmetic]:
+        raise ProviderError(
+            f"openvino: this processor has no {arithmetic}, and OpenVINO would compute in {taken}; "
+            f"leave {arithmetic} out"
+        )
+
+
+def _metadata(graph: "openvino.Model") -> Mapping[str, str]:
+    found = dict(graph.get_rt_info().items()).get("framework", {})
+    return {key: str(value.value) for key, value in found.items()}
+
+
+def _input(graph: "openvino.Model") -> "openvino.Output":
+    """The network's one input, or a :class:`NetworkError` that says what ends it has."""
+    inputs, outputs = graph.inputs, graph.outputs
+    ends = [*inputs, *outputs]
+    kinds = {end.element_type.to_string() for end in ends}
+    known = kinds == {CODES} or kinds <= {"f32", "f16"}
+    one_each = len(inputs) == 1 and len(outputs) == 1
+    if not one_each or not known or len(inputs[0].partial_shape) != 4:
+        described = ", ".join(f"{e.any_name} {e.element_type.to_string()}" for e in ends)
+        raise NetworkError(
+            "this is no super-resolution network: it should map one 4-D tensor of floats or of "
+            "uint8 to another, "
+            f"and has {len(inputs)} inputs and {len(outputs)} outputs ({described})"
+        )
+    return inputs[0]
+
+
+def _said(error: Exception) -> str:
+    """What OpenVINO says is wrong, without the places in its source."""
+    lines = str(error).splitlines()
+    return one_line(RuntimeError("\n".join(x for x in lines if not x.startswith("Exception from"))))

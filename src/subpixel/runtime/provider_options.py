@@ -1,0 +1,45 @@
+"""What ONNX Runtime's execution providers are told, as plain data."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+CUDA: Mapping[str, str] = {
+    # By default cuDNN tries out every algorithm, for seconds, at each new shape of a picture.
+    "cudnn_conv_algo_search": "HEURISTIC",
+    # TensorFloat-32 keeps 10 bits of a float32's 23.
+    "use_tf32": "0",
+}
+
+TENSORRT: Mapping[str, str] = {
+    "trt_engine_cache_enable": "1",
+    "trt_timing_cache_enable": "1",
+}
+
+CAPTURED: Mapping[str, Mapping[str, str]] = {
+    "cuda": {"enable_cuda_graph": "1"},
+    "tensorrt": {"trt_cuda_graph_enable": "1"},
+}
+"""What makes a device record the work of a shape as one CUDA graph, and start that."""
+
+MEMORY: Mapping[str, str] = {"cuda": "cuda", "tensorrt": "cuda"}
+"""The kind of memory that their graphs read and write, by ONNX Runtime's name."""
+
+
+def provider_options(device: str, cache: Path, *, captured: bool = False) -> dict[str, str]:
+    """The options of the provider of ``device``, by ONNX Runtime's names for them.
+
+    TensorRT, which takes minutes to build an engine, keeps those it built in ``cache``.
+    ``captured`` asks for CUDA graphs, on the devices of :data:`CAPTURED`.
+    """
+    graphs = CAPTURED[device] if captured else {}
+    if device == "cuda":
+        return {**CUDA, **graphs}
+    if device == "tensorrt":
+        folder = str(cache / "tensorrt")
+        return {
+            **TENSORRT,
+            "trt_engine_cache_path": folder,
+            "trt_timing_cache_path": folder,
+            **graphs,
+        }
+    return {}

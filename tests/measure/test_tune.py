@@ -1,0 +1,198 @@
+"""The race, with times that a table tells."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from subpixel.errors import NetworkError, ProviderError
+from subpixel.measure.tune import MARGIN, ROUNDS, Facts, Floor, Search, Space, search
+from subpixel.tuning import Setting
+
+DEFAULT = Setting("cpu", "fp32")
+INT8, OPENVINO, BF16 = (
+    Setting("cpu", "int8"),
+    Setting("openvino", "fp32"),
+    Setting("openvino", "bf16"),
+)
+WAYS = (DEFAULT, INT8, OPENVINO, BF16)
+FLOOR = Floor()
+
+
+@dataclass
+class FakeTrial:
+    """Takes ``seconds`` of a clock of its own, times whatever else slows the machine down."""
+
+    facts: Facts
+    seconds: float
+    clock: "Clock"
+
+    def run(self) -> float:
+        spent = self.seconds * self.clock.slowness
+        self.clock.now += spent
+        self.clock.runs += 1
+        return spent
+
+
+@dataclass
+class Clock:
+    now: float = 0.0
+    slowness: float = 1.0
+    runs: int = 0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Bench:
+    """Opens settings: seconds and dB by way; tiles and threads divide the seconds."""
+
+    seconds: Mapping[Setting, float]
+    psnr: Mapping[Setting, float] = field(default_factory=dict)
+    loss: Mapping[Setting, float] = field(default_factory=dict)
+    clock: Clock = field(default_factory=Clock)
+
+    def time(self, setting: Setting) -> float:
+        way = replace(setting, tile=None, threads=None)
+        return self.seconds[way] / (1 + (setting.tile or 0) / 1000) / (setting.threads or 1)
+
+    def __call__(self, setting: Setting) -> FakeTrial:
+        way = replace(setting, tile=None, threads=None)
+        if way not in self.seconds:
+            raise ProviderError(f"there is no {way.device}")
+        facts = Facts(Path("x"), 0.1, self.psnr.get(way, math.inf), self.loss.get(way))
+        return FakeTrial(facts, self.time(setting), self.clock)
+
+
+def raced(
+    bench: Bench,
+    *,
+    tiles: tuple[int | None, ...] = (None,),
+    threads: tuple[int | None, ...] = (None,),
+    floor: Floor = FLOOR,
+    seconds: float = 1e9,
+) -> Search:
+    space = Space(DEFAULT, WAYS, tiles, threads)
+    return search(space, bench, floor=floor, seconds=seconds, clock=bench.clock)
+
+
+TIMES = st.floats(0.01, 10)
+QUALITY = st.floats(20, 80) | st.just(math.inf) | st.just(math.nan)
+
+
+@given(
+    st.fixed_dictionaries(dict.fromkeys(WAYS, TIMES)),
+    st.fixed_dictionaries(dict.fromkeys(WAYS[1:], QUALITY)),
+    st.lists(st.integers(1, 900), max_size=6, unique=True),
+    st.floats(0, 100),
+)
+def test_the_fastest_that_was_raced_above_the_floor_wins(
+    times: Mapping[Setting, float],
+    psnr: Mapping[Setting, float],
+    tiles: list[int],
+    limit: float,
+) -> None:
+    bench = Bench(times, psnr)
+    found = raced(bench, tiles=(None, *tiles), threads=(None, 2), seconds=limit)
+    assert all(t.facts and t.facts.psnr >= 45 for t in found.ranked)
+    fastest = min(found.ranked, key=lambda tried: bench.time(tried.setting))
+    gain = bench.time(DEFAULT) / bench.time(fastest.setting)
+    assert found.best.setting == (fastest.setting if gain >= MARGIN else DEFAULT)
+    below = [way for way, db in psnr.items() if not db >= 45]
+    assert {tried.setting for tried in found.refused} == set(below)
+    assert {tried.setting for tried in found.ranked} >= {w for w in WAYS if w not in below}
+
+
+def test_ratios_do_not_move_with_the_machine() -> None:
+    """Every round is slower than the one before: seconds would lie, ratios don't."""
+
+    class Throttled(FakeTrial):
+        def run(self) -> float:
+            self.clock.slowness = 1.5 ** (self.clock.runs // len(WAYS))
+            return super().run()
+
+    bench = Bench({DEFAULT: 1.0, INT8: 0.5, OPENVINO: 2.0, BF16: 0.8})
+    space = Space(DEFAULT, WAYS, (None,), (None,))
+
+    def opened(setting: Setting) -> Throttled:
+        trial = bench(setting)
+        return Throttled(trial.facts, trial.seconds, trial.clock)
+
+    found = search(space, opened, clock=bench.clock, seconds=1e9)
+    assert [(t.setting, t.ratio) for t in found.ranked] == [
+        (INT8, pytest.approx(2.0)),
+        (BF16, pytest.approx(1.25)),
+        (DEFAULT, 1.0),
+        (OPENVINO, pytest.approx(0.5)),
+    ]
+
+
+def test_a_lucky_round_does_not_win() -> None:
+    class Once(FakeTrial):
+        lucky = True
+
+        def run(self) -> float:
+            Once.lucky, was = False, Once.lucky
+            return super().run() / (100 if was else 1)
+
+    bench = Bench({DEFAULT: 1.0, INT8: 0.5, OPENVINO: 2.0})
+
+    def opened(setting: Setting) -> FakeTrial:
+        trial = bench(setting)
+        return Once(trial.facts, trial.seconds, trial.clock) if setting == OPENVINO else trial
+
+    space = Space(DEFAULT, WAYS, (None,), (None,))
+    assert search(space, opened, clock=bench.clock, seconds=1e9).best.setting == INT8
+
+
+def test_what_is_out_says_why() -> None:
+    bench = Bench(
+        {DEFAULT: 1.0, INT8: 0.1, OPENVINO: 0.2},
+        psnr={INT8: 44.94, OPENVINO: 100},
+        loss={OPENVINO: 0.11},
+    )
+    found = raced(bench)
+    assert found.best.setting == DEFAULT
+    assert {tried.setting: tried.reason for tried in found.refused} == {
+        INT8: "44.9 dB to fp32; the floor is 45",
+        OPENVINO: "0.11 dB lost on the benchmark set; at most 0.1",
+        BF16: "there is no openvino",
+    }
+    lower = raced(bench, floor=Floor(44, 0.2))
+    assert lower.best.setting == INT8
+    assert len(lower.refused) == 1
+
+
+def test_the_best_in_fp32_races_in_every_tile_too() -> None:
+    """Pictures of more than 8 bits need one."""
+    bench = Bench({DEFAULT: 1.0, INT8: 0.1, OPENVINO: 0.9, BF16: 0.2})
+    found = raced(bench, tiles=(None, 64, 500), threads=(None, 4))
+    assert found.best.setting == replace(INT8, tile=500, threads=4)
+    exact = [tried.setting for tried in found.ranked if tried.setting.precision == "fp32"]
+    assert exact[0] == replace(OPENVINO, tile=500, threads=4)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.0, 20.0])
+def test_it_ends_in_time(seconds: float) -> None:
+    bench = Bench(dict.fromkeys(WAYS, 1.0))
+    raced(bench, tiles=(None, 1, 2, 3, 4, 5), seconds=seconds)
+    assert bench.clock.now <= seconds + 2 * len(WAYS) + 6, "a round more, at most"
+
+
+def test_with_nothing_to_race_the_default_is_measured() -> None:
+    bench = Bench({DEFAULT: 2.0})
+    found = search(Space(DEFAULT, (), (None,), (None,)), bench, clock=bench.clock)
+    assert (found.best.setting, found.best.rounds, found.seconds) == (DEFAULT, ROUNDS, 2.0)
+
+
+def test_a_default_that_cant_be_opened_is_an_error() -> None:
+    def opened(setting: Setting) -> FakeTrial:
+        raise NetworkError(f"no {setting.name}")
+
+    with pytest.raises(NetworkError, match="no cpu, fp32"):
+        search(Space(DEFAULT, WAYS, (None,), (None,)), opened)
