@@ -87,6 +87,7 @@ def _measured(given: argparse.Namespace, files: Files) -> Measurements:
     multiply_adds = _networks(files.folder, given.data)
     bounds = Bounds(files.folder, "cpu", bound)
     pictures = pictures_in_memory.measure(_sizes(given), bounds, course)
+    print("whole processes, files", file=sys.stderr, flush=True)
     processes = whole_process.measure(files, _fewer(START_SHARE, given.rounds))
     sides = [side for side in FILE_SIDES if side <= given.largest]
     from_files = big_files.measure(files.folder, sides, FILE_LIMIT)
