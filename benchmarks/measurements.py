@@ -19,6 +19,8 @@ class Measurements:
     day: str
     minutes: float
     """How long it took."""
+    load: float
+    """The machine's load average over five minutes when it began."""
     memory: int
     """Bytes of address space that a row's process could have."""
     multiply_adds: Mapping[str, float]

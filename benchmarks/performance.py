@@ -82,7 +82,7 @@ def _options() -> argparse.Namespace:
 
 
 def _measured(given: argparse.Namespace, files: Files) -> Measurements:
-    began, course = time.monotonic(), Course()
+    began, load, course = time.monotonic(), os.getloadavg()[1], Course()
     bound = int(given.memory * GIBIBYTE) if given.memory else memory() // 2
     multiply_adds = _networks(files.folder, given.data)
     bounds = Bounds(files.folder, "cpu", bound)
@@ -96,6 +96,7 @@ def _measured(given: argparse.Namespace, files: Files) -> Measurements:
         machine=machine_line(*PACKAGES),
         day=datetime.now(UTC).date().isoformat(),
         minutes=(time.monotonic() - began) / 60,
+        load=load,
         memory=bound,
         multiply_adds=_multiply_adds(multiply_adds),
         psnr=course.psnr,

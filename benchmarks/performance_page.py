@@ -14,6 +14,8 @@ from whole_process import MINIMUM, MINIMUM_DEFAULT, OURS, OURS_DEFAULT
 from subpixel.zoo.manifest import DEFAULT
 
 MEGA, GIGA = 1e6, 1e9
+QUIET = 0.5
+"""Load average up to which a machine has nothing else to do."""
 TABLED = (512, 2048, 8192)
 HEADLINE = 512
 OUTPUT_BYTES = 3 * (1 + SCALE**2)
@@ -36,7 +38,7 @@ says so. Times depend on the machine; run it on yours:
 python benchmarks/performance.py --data FOLDER
 ```
 
-The run took {minutes:.0f} minutes. Its raw figures are in [performance.json](performance.json).
+The run took {minutes:.0f} minutes{busy}. Its raw figures are in [performance.json](performance.json).
 """
 
 
@@ -48,12 +50,14 @@ def write_page(found: Measurements, folder: Path) -> None:
 
 
 def _head(found: Measurements) -> str:
+    busy = f"; **others were at work**: the load average was {found.load:.1f} when it began"
     return HEAD.format(
         machine=found.machine,
         day=found.day,
         scale=SCALE,
         memory=found.memory / GIBIBYTE,
         minutes=found.minutes,
+        busy=busy if found.load > QUIET else "",
     )
 
 

@@ -1,5 +1,6 @@
 """The page is made of figures, of which any may be missing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import measurements
@@ -26,6 +27,7 @@ def found() -> Measurements:
         machine="a machine",
         day="2026-01-01",
         minutes=12.0,
+        load=0.1,
         memory=2**33,
         multiply_adds=dict.fromkeys(PEERS, 50000.0),
         psnr={"subpixel": 60.0},
@@ -67,10 +69,10 @@ def test_tables(found: Measurements, tmp_path: Path) -> None:
 
 def test_the_smallest_run(found: Measurements, tmp_path: Path) -> None:
     """No size but a small one, no file."""
-    from dataclasses import replace
-
     from performance_page import write_page
 
-    small = replace(found, pictures={64: found.pictures[512]}, files={})
+    small = replace(found, pictures={64: found.pictures[512]}, files={}, load=3.0)
     write_page(small, tmp_path)
-    assert "| `fast` |" in (tmp_path / "performance.md").read_text("utf-8")
+    page = (tmp_path / "performance.md").read_text("utf-8")
+    assert "| `fast` |" in page
+    assert "**others were at work**: the load average was 3.0" in page
