@@ -38,7 +38,8 @@ says so. Times depend on the machine; run it on yours:
 python benchmarks/performance.py --data FOLDER
 ```
 
-The run took {minutes:.0f} minutes{busy}. Its raw figures are in [performance.json](performance.json).
+The run took {minutes:.0f} minutes{busy}.
+Its raw figures are in [performance.json](performance.json).
 """
 
 
