@@ -10,7 +10,6 @@ PyTorch included; peak memory is its largest resident set. Needs the extra `test
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -20,17 +19,13 @@ from pathlib import Path
 
 import onnx
 import torch
+from interleaved import UNIT
+from machine import MEBIBYTE, machine_line
 
 from subpixel.graph.cost import parameters
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.nets.export import export_module
 from subpixel.nets.spandrel_module import imported
-from subpixel.runtime.processors import processor_name
-from subpixel.versions import installed_version
-
-KIBIBYTE = 1024
-UNIT = 1 if sys.platform == "darwin" else KIBIBYTE
-"""Bytes in which the operating system counts ``ru_maxrss``."""
 
 LIMITS = {"reference": 15.0, "ESRGAN": 300.0}
 """Seconds that were promised, on two cores."""
@@ -104,11 +99,7 @@ def measured(name: str, checkpoint: Path, folder: Path, threads: int | None) -> 
 
 
 def print_table(rows: list[Row]) -> None:
-    print(
-        f"{processor_name()}, {len(os.sched_getaffinity(0))} cores, Python "
-        f"{platform.python_version()}, onnxruntime {installed_version('onnxruntime')}, "
-        f"torch {installed_version('torch')}\n"
-    )
+    print(machine_line("onnxruntime", "torch") + "\n")
     print(
         "| network | parameters | cases | verdict | wall, s | promised, s | processor, s "
         "| peak memory, MiB |"
@@ -118,7 +109,7 @@ def print_table(rows: list[Row]) -> None:
         print(
             f"| {row.name} | {row.parameters / 1e6:.2f} M | {row.cases} | "
             f"{'same' if row.passed else 'DIFFERS'} | {row.seconds:.1f} | {LIMITS[row.name]:.0f} | "
-            f"{row.processor_seconds:.1f} | {row.peak / KIBIBYTE**2:.0f} |"
+            f"{row.processor_seconds:.1f} | {row.peak / MEBIBYTE:.0f} |"
         )
 
 

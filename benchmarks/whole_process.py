@@ -1,30 +1,53 @@
-"""Whole processes side by side: `subpixel upscale` and the reference's script.
+"""Whole processes: `subpixel upscale`, the least there is to do, the reference's script.
 
-    python benchmarks/whole_process.py --weights superres_epoch100-44c6958e.pth --photo cat.jpg
+    python benchmarks/whole_process.py FOLDER
 
-Every row is a process from its start to its end, the interpreter's start included; the rows take
-turns, round after round, and each figure is the median of its rounds. Ratios are taken round by
-round, so that a machine whose speed drifts does not spoil them. Needs the extra `test`.
+Every row is a process from its start to its end, the interpreter's start included: a JPEG of
+224 x 224 to one of 672 x 672. FOLDER holds the files of networks.py.
 
-The reference is PyTorch's tutorial on super-resolution with ONNX Runtime: a 224 x 224 picture,
-luma through SuperResolutionNet at x3, chroma by Pillow's bicubic, merged and saved. `PICTURE` is
-what is left of it without PyTorch; `WHOLE` is all of it, export, check and comparison included.
+The minimum is a session, one run, and a file in and out. The reference is PyTorch's tutorial on
+super-resolution with ONNX Runtime: luma through SuperResolutionNet at x3, chroma by Pillow's
+bicubic, merged and saved. `PICTURE` is what is left of it without PyTorch; `WHOLE` is all of it,
+export, check and comparison included.
 """
 
-import argparse
-import os
-import platform
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from subpixel.parity.release import release
-from subpixel.runtime.processors import processor_name
-from subpixel.versions import installed_version
+import pyvips
+from interleaved import Cell, Share, in_turns, ratio, run_command
+from machine import machine_line
+from network_files import SCALE, Files
+from photograph import photograph
+
+from subpixel.zoo.manifest import DEFAULT, find
+
+SIDE = 224
+
+MINIMUM_SCRIPT = """
+import numpy as np, onnxruntime, pyvips, sys
+
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+rgb = pyvips.Image.new_from_file(sys.argv[2]).numpy()
+picture = np.ascontiguousarray(rgb.transpose(2, 0, 1)[None], np.float32) / 255
+(out,) = session.run(None, {session.get_inputs()[0].name: picture})
+larger = np.uint8(np.clip(out[0], 0, 1).transpose(1, 2, 0) * 255 + 0.5)
+pyvips.Image.new_from_array(larger).write_to_file("minimum.jpg")
+"""
+
+MINIMUM_PILLOW = """
+import numpy as np, onnxruntime, sys
+from PIL import Image
+
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+rgb = np.asarray(Image.open(sys.argv[2]))
+picture = np.ascontiguousarray(rgb.transpose(2, 0, 1)[None], np.float32) / 255
+(out,) = session.run(None, {session.get_inputs()[0].name: picture})
+larger = np.uint8(np.clip(out[0], 0, 1).transpose(1, 2, 0) * 255 + 0.5)
+Image.fromarray(larger).save("minimum.jpg")
+"""
 
 PICTURE = """
 import numpy as np, onnxruntime, sys
@@ -66,73 +89,49 @@ sys.argv = ["", "whole.onnx", sys.argv[2]]
 )
 
 
+MINIMUM = "minimum: NumPy, ONNX Runtime, libvips; the tutorial's network"
+MINIMUM_DEFAULT = f"the same minimum; `{DEFAULT}`"
+OURS = "`subpixel upscale`, the tutorial's network"
+OURS_DEFAULT = f"`subpixel upscale`, `{DEFAULT}`"
+
+
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--weights", type=Path, required=True, help="the reference's checkpoint")
-    options.add_argument("--photo", type=Path, required=True, help="the reference's picture")
-    options.add_argument("--rounds", type=int, default=15)
-    given = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        rows = prepare(Path(folder), given.weights.resolve(), given.photo.resolve())
-        seconds = measure(rows, Path(folder), given.rounds)
-    print_table(seconds)
+    files = Files(Path(sys.argv[1]).resolve())
+    print(machine_line("onnxruntime", "pyvips", "torch"))
+    cells = measure(files, Share(5, 15, 120.0))
+    for name, cell in cells.items():
+        print(f"{cell.seconds:.3f} s  {ratio(cell, cells[MINIMUM]):.2f}  {name}")
 
 
-def prepare(folder: Path, weights: Path, photo: Path) -> dict[str, list[str]]:
-    """The rows' commands by name; the files they need are put into ``folder``."""
-    from PIL import Image
+def measure(files: Files, share: Share) -> dict[str, Cell]:
+    """Every row's process, in turns, after a round that is not counted."""
+    picture = files.folder / "small.jpg"
+    pyvips.Image.new_from_array(photograph(SIDE)).write_to_file(str(picture), Q=95)
+    commands = _commands(files, picture.name)
+    rows = {name: partial(run_command, c, files.folder) for name, c in commands.items()}
+    in_turns(rows, Share(1, 1, 0.0))
+    return in_turns(rows, share)
 
-    with Image.open(photo) as image:
-        image.resize((224, 224)).save(folder / "small.jpg", quality=95)
-    release(weights, folder / "rgb.onnx")
-    release(weights, folder / "luma.onnx", interface="native", exporter="trace", opset=10)
-    (folder / "picture.py").write_text(PICTURE)
-    (folder / "whole.py").write_text(WHOLE)
+
+def _commands(files: Files, picture: str) -> Mapping[str, Sequence[str]]:
+    python = [sys.executable, "-c"]
     subpixel = [str(Path(sys.executable).with_name("subpixel"))]
-    upscale = [*subpixel, "upscale", "small.jpg", "-o", "ours.jpg", "--overwrite"]
+    upscale = [*subpixel, "upscale", picture, "-o", "ours.jpg", "--overwrite"]
+    rgb, default = str(files.rgb), str(find(DEFAULT, SCALE).path)
     return {
-        "reference's picture part": [sys.executable, "picture.py", "luma.onnx", "small.jpg"],
-        "subpixel upscale, same network": [*upscale, "--model", "rgb.onnx"],
-        "subpixel upscale, default network": upscale,
-        "whole reference with PyTorch": [sys.executable, "whole.py", str(weights), "small.jpg"],
-        "python -c pass": [sys.executable, "-c", "pass"],
-        "import subpixel": [sys.executable, "-c", "import subpixel"],
-        "subpixel --help": [*subpixel, "--help"],
+        MINIMUM: [*python, MINIMUM_SCRIPT, rgb, picture],
+        OURS: [*upscale, "--model", rgb],
+        MINIMUM_DEFAULT: [*python, MINIMUM_SCRIPT, default, picture],
+        OURS_DEFAULT: upscale,
+        "the same minimum, Pillow for libvips; the tutorial's network": [
+            *(*python, MINIMUM_PILLOW, rgb, picture)
+        ],
+        "the tutorial's picture part": [*python, PICTURE, str(files.luma), picture],
+        "the whole tutorial, with PyTorch": [*python, WHOLE, str(files.checkpoint), picture],
+        "`python -c pass`": [*python, "pass"],
+        "`python -c 'import subpixel'`": [*python, "import subpixel"],
+        "`subpixel --help`": [*subpixel, "--help"],
     }
-
-
-def measure(rows: dict[str, list[str]], folder: Path, rounds: int) -> dict[str, list[float]]:
-    """Seconds by row and round, after one round that is not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in rows}
-    for _ in range(rounds + 1):
-        for name, command in rows.items():
-            seconds[name].append(wall_time(command, folder))
-    return {name: values[1:] for name, values in seconds.items()}
-
-
-def wall_time(command: Sequence[str], folder: Path) -> float:
-    started = time.perf_counter()
-    subprocess.run(command, cwd=folder, env=environment(), check=True, capture_output=True)
-    return time.perf_counter() - started
-
-
-def environment() -> dict[str, str]:
-    """This process's, but that Python may keep compiled modules, as it does by default."""
-    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-
-
-def print_table(seconds: dict[str, list[float]]) -> None:
-    base = next(iter(seconds.values()))
-    print(
-        f"{processor_name()}, Python {platform.python_version()}, "
-        f"onnxruntime {installed_version('onnxruntime')}, torch {installed_version('torch')}"
-    )
-    print(f"{len(base)} rounds\n")
-    print("| whole process, 224 x 224 to 672 x 672 | median, s | ratio to the first |")
-    print("|---|---|---|")
-    for name, values in seconds.items():
-        ratio = statistics.median(b / a for a, b in zip(base, values, strict=True))
-        print(f"| {name} | {statistics.median(values):.3f} | {ratio:.2f} |")
 
 
 if __name__ == "__main__":

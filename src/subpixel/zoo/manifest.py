@@ -1,7 +1,5 @@
 """The bundled networks: what the manifest says of each, and its verified file."""
 
-import hashlib
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +40,8 @@ class Bundled:
 
 def bundled() -> tuple[Bundled, ...]:
     """Every bundled network, as listed."""
+    import tomllib  # only who asks for a network by name pays for it
+
     with (FOLDER / "manifest.toml").open("rb") as stream:
         return tuple(Bundled(**row) for row in tomllib.load(stream)["network"])
 
@@ -62,6 +62,8 @@ def find(name: str, scale: int) -> Bundled:
 
 def verified(row: Bundled) -> Path:
     """The network's file, checked against the manifest's sha256."""
+    import hashlib
+
     found = hashlib.sha256(row.path.read_bytes()).hexdigest()
     if found != row.sha256:
         raise NetworkError(

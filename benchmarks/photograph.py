@@ -1,0 +1,26 @@
+"""The picture that is enlarged: subpixel's own photograph, repeated to any size."""
+
+from importlib import resources
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from subpixel.colour import luma
+
+Rgb = NDArray[np.uint8]
+Luma = NDArray[np.float32]
+
+
+def photograph(side: int) -> Rgb:
+    """``(side, side, 3)``."""
+    with resources.as_file(resources.files("subpixel.parity") / "photo.jpg") as file:
+        image = pyvips.Image.new_from_file(str(file))
+    across, down = -(-side // image.width), -(-side // image.height)
+    tiled: Rgb = image.replicate(across, down).crop(0, 0, side, side).numpy()
+    return tiled
+
+
+def planes(rgb: Rgb) -> Luma:
+    """``(1, 1, H, W)`` luma in 0 … 1 of ``(H, W, 3)``."""
+    return np.ascontiguousarray(luma(rgb)[None, None] / 255, np.float32)
