@@ -103,14 +103,17 @@ def open_network(
 
 
 def bytes_per_pixel(network: Network) -> float | None:
-    """What the network holds per pixel of a tile, as its graph says; None where it doesn't."""
+    """What the network holds per pixel of a tile, as its graph or a run of it says; else None."""
     if network.file is None:
         return None
     # Only pictures that are large for the memory there is pay for importing onnx.
     from subpixel.graph.footprint import bytes_per_pixel as counted
+    from subpixel.graph.footprint import measured_bytes_per_pixel as measured
     from subpixel.graph.metadata import load_model
 
-    return counted(load_model(network.file))
+    model = load_model(network.file)
+    found = counted(model)
+    return measured(model) if found is None else found
 
 
 def _workers(spec: ModelSpec, threads: int | None) -> int:

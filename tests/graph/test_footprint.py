@@ -1,8 +1,10 @@
 import numpy as np
+import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from networks import classifier, sub_pixel_network
-from subpixel.graph.footprint import bytes_per_pixel
+from subpixel.graph.footprint import bytes_per_pixel, measured_bytes_per_pixel
+from subpixel.zoo.manifest import find
 
 
 def test_a_chain_holds_two_neighbours() -> None:
@@ -31,3 +33,21 @@ def test_a_skip_connection_keeps_its_start() -> None:
 
 def test_what_cannot_be_followed_is_not_guessed() -> None:
     assert bytes_per_pixel(classifier()) is None
+
+
+def test_what_is_counted_is_what_is_seen() -> None:
+    """Nearly: ONNX Runtime lays channels out in blocks, which takes tensors of its own."""
+    model = onnx.load(find("fast", 3).path)
+    counted, seen = bytes_per_pixel(model), measured_bytes_per_pixel(model)
+    assert counted is not None
+    assert seen is not None
+    assert 0.7 * counted < seen < 1.5 * counted
+
+
+def test_integers_take_less_than_floats() -> None:
+    exact, rounded = (onnx.load(find(name, 3).path) for name in ("fast", "fast-int8"))
+    assert bytes_per_pixel(rounded) is None
+    counted, seen = bytes_per_pixel(exact), measured_bytes_per_pixel(rounded)
+    assert counted is not None
+    assert seen is not None
+    assert 27 < seen < counted
