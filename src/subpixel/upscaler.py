@@ -17,7 +17,7 @@ from subpixel.runtime.bands import Report, Rows, Upscale, run_bands
 from subpixel.runtime.flat import Flatness, PastFlat, Tally, measure_flatness
 from subpixel.runtime.op import Pixels, Samples
 from subpixel.runtime.pixels import upscale_codes, upscale_samples
-from subpixel.runtime.tiling import TilePlan, least_tile, plan_tiles, spread
+from subpixel.runtime.tiling import TilePlan, least_tile, plan_tiles, shared_out
 from subpixel.runtime.window import Window, regrouped
 from subpixel.spec import ModelSpec
 from subpixel.zoo import manifest
@@ -164,11 +164,9 @@ class Upscaler:
     def plan(self, header: Header) -> TilePlan:
         """How a picture of this size is cut into tiles where memory is no concern."""
         cut, tile = self._cut(header), self._tile_size(header)
-        plan = cut(tile)
         if tile is None or self._rigid:
-            return plan
-        high = spread(plan, self._network.workers, self._halo(header))
-        return cut((min(tile[0], high), tile[1]))
+            return cut(tile)
+        return shared_out(cut, tile, self._halo(header), self._network.workers)
 
     def _fitted(
         self, header: Header, codecs: int, max_memory: int | None, attempt: int

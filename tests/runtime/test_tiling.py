@@ -1,10 +1,14 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from subpixel.errors import UsageError
-from subpixel.runtime.tiling import USEFUL, Span, TilePlan, plan_tiles, spread
+from subpixel.runtime.tiling import Span, TilePlan, plan_tiles, shared_out
+
+sides = st.integers(1, 80)
 
 
 @st.composite
@@ -71,12 +75,33 @@ def test_a_tile_without_room_for_the_halo_is_refused() -> None:
         plan_tiles(100, 100, tile=(10, 10), halo=5)
 
 
-@given(st.integers(1, 400), st.integers(1, 80), st.integers(0, 20), st.integers(1, 16))
-def test_no_tile_keeps_more_than_a_workers_share_of_the_rows(
-    height: int, width: int, halo: int, workers: int
+@given(sides, sides, st.integers(0, 9), st.integers(1, 5), st.integers(0, 60))
+def test_sharing_out_never_takes_longer(
+    height: int, width: int, halo: int, workers: int, extra: int
 ) -> None:
-    whole = plan_tiles(height, width, tile=None, halo=halo)
-    tile = spread(whole, workers, halo)
-    plan = plan_tiles(height, width, tile=(tile, width), halo=halo)
-    share = max(-(-height // workers), USEFUL * halo)
-    assert max(span.keep_stop - span.keep_start for span in plan.rows) <= share + 2 * halo
+    cut = partial(_cut, height, width, halo)
+    tile = (2 * halo + 1 + extra,) * 2
+    plain, shared = cut(tile), shared_out(cut, tile, halo, workers)
+    assert _rounds(shared, workers) * _area(shared) <= _rounds(plain, workers) * _area(plain)
+    assert shared == plain or _area(shared) <= 2 * tile[0] ** 2
+
+
+def _cut(height: int, width: int, halo: int, tile: tuple[int, int]) -> TilePlan:
+    return plan_tiles(height, width, tile=tile, halo=halo)
+
+
+def _area(plan: TilePlan) -> int:
+    tile = plan.tiles[0]
+    return (tile.rows.stop - tile.rows.start) * (tile.columns.stop - tile.columns.start)
+
+
+def _rounds(plan: TilePlan, workers: int) -> int:
+    return -(-len(plan.tiles) // workers)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("side", [512, 1024, 1500])
+def test_workers_share_a_picture_nearly_evenly(side: int, workers: int) -> None:
+    """Of what each would compute if nothing were computed twice, at most a quarter more."""
+    plan = shared_out(partial(_cut, side, side, 7), (512, 512), 7, workers)
+    assert _rounds(plan, workers) * _area(plan) < 1.25 * side**2 / workers

@@ -6,7 +6,9 @@ is moved inward to end where the picture ends, so its border is the picture's bo
 network sees there what it would see in the whole picture.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,14 +91,52 @@ def plan_tiles(
     return TilePlan(height, width, padded_height, padded_width, rows, columns, padding)
 
 
-def spread(plan: TilePlan, workers: int, halo: int) -> int:
-    """The greatest height of a tile, halo included, with which there is a tile for each of so many
-    ``workers``; more than the picture's where there is, and where tiles would keep too little."""
-    bands = -(-workers // len(plan.columns))
-    if len(plan.rows) >= bands:
-        return plan.padded_height
-    kept = max(-(-plan.padded_height // bands), USEFUL * halo, 1)
-    return kept + 2 * halo
+def shared_out(
+    cut: Callable[[tuple[int, int]], TilePlan], tile: tuple[int, int], halo: int, workers: int
+) -> TilePlan:
+    """The way to cut a picture that takes so many ``workers`` least: in tiles of ``tile``, or in
+    some of up to twice that area of which each has as many as the others.
+
+    ``cut`` plans tiles of at most a height and width. Those made smaller for the sake of workers
+    keep :data:`USEFUL` halos at least.
+    """
+    plan = cut(tile)
+    if len(plan.rows) * len(plan.columns) > MANY * workers:
+        return plan
+    fair = _fair_tile(plan, 2 * tile[0] * tile[1], halo, workers)
+    plans = [plan, cut(fair)] if fair else [plan]
+    return min(plans, key=lambda plan: _work(plan, workers))
+
+
+MANY = 8
+"""Tiles for each worker; with more, it matters little who has one more than the others."""
+
+
+def _fair_tile(plan: TilePlan, area: int, halo: int, workers: int) -> tuple[int, int] | None:
+    """Of the tiles of at most such an area, those that are done first; few and wide ones rather."""
+    heights, widths = (
+        _lengths(side, max(2 * len(spans), workers), halo)
+        for spans, side in ((plan.rows, plan.padded_height), (plan.columns, plan.padded_width))
+    )
+    ways = [
+        (-(-rows * columns // workers) * height * width, rows * columns, columns, (height, width))
+        for (rows, height), (columns, width) in product(heights, widths)
+        if height * width <= area
+    ]
+    return min(ways)[-1] if ways else None
+
+
+def _lengths(side: int, most: int, halo: int) -> list[tuple[int, int]]:
+    """How many tiles a side can be cut into, and how long they are then, halo included."""
+    parts = range(1, max(1, min(most, side // max(USEFUL * halo, 1))) + 1)
+    return [(n, min(side, -(-side // n) + 2 * halo)) for n in parts]
+
+
+def _work(plan: TilePlan, workers: int) -> int:
+    """Input pixels that the worker with most tiles computes."""
+    rows, columns = plan.rows[0], plan.columns[0]
+    rounds = -(-len(plan.rows) * len(plan.columns) // workers)
+    return rounds * (rows.stop - rows.start) * (columns.stop - columns.start)
 
 
 def working_size(
