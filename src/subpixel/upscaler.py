@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 DEFAULT_TILE = 512
 """Side of a tile in input pixels, halo included: activations stay near the processor's caches."""
 
+STRETCH = 2
+"""How many times as large tiles may be where that shares them out more evenly."""
+
 NON_LOCAL_OVERLAP = 32
 """Overlap of tiles, in input pixels, for a network whose every output sees the whole picture.
 Tiles can't equal the whole there, so such a network is cut only when ``tile`` is given."""
@@ -166,7 +169,8 @@ class Upscaler:
         cut, tile = self._cut(header), self._tile_size(header)
         if tile is None or self._rigid:
             return cut(tile)
-        return shared_out(cut, tile, self._halo(header), self._network.workers)
+        stretch = 1 if self._tile else STRETCH
+        return shared_out(cut, tile, self._halo(header), self._network.workers, stretch)
 
     def _fitted(
         self, header: Header, codecs: int, max_memory: int | None, attempt: int

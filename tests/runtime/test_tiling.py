@@ -81,18 +81,26 @@ def test_sharing_out_never_takes_longer(
 ) -> None:
     cut = partial(_cut, height, width, halo)
     tile = (2 * halo + 1 + extra,) * 2
-    plain, shared = cut(tile), shared_out(cut, tile, halo, workers)
-    assert _rounds(shared, workers) * _area(shared) <= _rounds(plain, workers) * _area(plain)
-    assert shared == plain or _area(shared) <= 2 * tile[0] ** 2
+    plain = cut(tile)
+    for stretch in (1, 2):
+        shared = shared_out(cut, tile, halo, workers, stretch)
+        assert _rounds(shared, workers) * _area(shared) <= _rounds(plain, workers) * _area(plain)
+        assert _area(shared) <= stretch * tile[0] ** 2
+        assert max(_sides(shared)) <= stretch**2 * tile[0]
 
 
 def _cut(height: int, width: int, halo: int, tile: tuple[int, int]) -> TilePlan:
     return plan_tiles(height, width, tile=tile, halo=halo)
 
 
+def _sides(plan: TilePlan) -> tuple[int, int]:
+    rows, columns = plan.rows[0], plan.columns[0]
+    return rows.stop - rows.start, columns.stop - columns.start
+
+
 def _area(plan: TilePlan) -> int:
-    tile = plan.tiles[0]
-    return (tile.rows.stop - tile.rows.start) * (tile.columns.stop - tile.columns.start)
+    height, width = _sides(plan)
+    return height * width
 
 
 def _rounds(plan: TilePlan, workers: int) -> int:
@@ -103,5 +111,5 @@ def _rounds(plan: TilePlan, workers: int) -> int:
 @pytest.mark.parametrize("side", [512, 1024, 1500])
 def test_workers_share_a_picture_nearly_evenly(side: int, workers: int) -> None:
     """Of what each would compute if nothing were computed twice, at most a quarter more."""
-    plan = shared_out(partial(_cut, side, side, 7), (512, 512), 7, workers)
+    plan = shared_out(partial(_cut, side, side, 7), (512, 512), 7, workers, stretch=2)
     assert _rounds(plan, workers) * _area(plan) < 1.25 * side**2 / workers

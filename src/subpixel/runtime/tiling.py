@@ -92,18 +92,22 @@ def plan_tiles(
 
 
 def shared_out(
-    cut: Callable[[tuple[int, int]], TilePlan], tile: tuple[int, int], halo: int, workers: int
+    cut: Callable[[tuple[int, int]], TilePlan],
+    tile: tuple[int, int],
+    halo: int,
+    workers: int,
+    stretch: int = 1,
 ) -> TilePlan:
     """The way to cut a picture that takes so many ``workers`` least: in tiles of ``tile``, or in
-    some of up to twice that area of which each has as many as the others.
+    some of up to ``stretch`` times that area of which each has as many as the others.
 
-    ``cut`` plans tiles of at most a height and width. Those made smaller for the sake of workers
-    keep :data:`USEFUL` halos at least.
+    ``cut`` plans tiles of at most a height and width. A ``stretch`` of 1 leaves no side longer
+    than it is. Tiles made smaller for the sake of workers keep :data:`USEFUL` halos at least.
     """
     plan = cut(tile)
     if len(plan.rows) * len(plan.columns) > MANY * workers:
         return plan
-    fair = _fair_tile(plan, 2 * tile[0] * tile[1], halo, workers)
+    fair = _fair_tile(plan, tile, halo, workers, stretch)
     plans = [plan, cut(fair)] if fair else [plan]
     return min(plans, key=lambda plan: _work(plan, workers))
 
@@ -112,8 +116,11 @@ MANY = 8
 """Tiles for each worker; with more, it matters little who has one more than the others."""
 
 
-def _fair_tile(plan: TilePlan, area: int, halo: int, workers: int) -> tuple[int, int] | None:
-    """Of the tiles of at most such an area, those that are done first; few and wide ones rather."""
+def _fair_tile(
+    plan: TilePlan, tile: tuple[int, int], halo: int, workers: int, stretch: int
+) -> tuple[int, int] | None:
+    """The tiles that are done first; few and wide ones rather."""
+    area, longest = stretch * tile[0] * tile[1], stretch**2 * np.array(tile)
     heights, widths = (
         _lengths(side, max(2 * len(spans), workers), halo)
         for spans, side in ((plan.rows, plan.padded_height), (plan.columns, plan.padded_width))
@@ -121,7 +128,7 @@ def _fair_tile(plan: TilePlan, area: int, halo: int, workers: int) -> tuple[int,
     ways = [
         (-(-rows * columns // workers) * height * width, rows * columns, columns, (height, width))
         for (rows, height), (columns, width) in product(heights, widths)
-        if height * width <= area
+        if height * width <= area and height <= longest[0] and width <= longest[1]
     ]
     return min(ways)[-1] if ways else None
 
