@@ -40,11 +40,19 @@ def test_a_file_of_fewer_bits(tmp_path: Path, precision: Precision) -> None:
     ("floor", "after"), [(Floor(against_fp32=90, task_loss=1), 30.0), (Floor(0, 0.1), 29.8)]
 )
 def test_what_keeps_too_little_is_not_written(tmp_path: Path, floor: Floor, after: float) -> None:
-    scores, out = iter([30.0, after]), tmp_path / "small.onnx"
+    scores, out = iter([30.0, after, after]), tmp_path / "small.onnx"
     report = reduce_precision(FAST, out, "int8", lambda file: next(scores), floor=floor)
     assert not report
     assert report.path is None
     assert not out.exists()
+
+
+def test_where_integers_alone_keep_too_little_the_ends_stay_in_float(tmp_path: Path) -> None:
+    scores, out = iter([30.0, 29.0, 30.0]), tmp_path / "small.onnx"
+    assert reduce_precision(FAST, out, "int8", lambda file: next(scores), floor=Floor(30, 0.1))
+    spec = read_spec(load_model(out))
+    assert spec is not None
+    assert (spec.precision, spec.samples) == ("int8", "float")
 
 
 def test_it_needs_no_pytorch() -> None:

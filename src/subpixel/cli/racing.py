@@ -1,7 +1,6 @@
 """``subpixel tune``: what races, on which files, and where the result is kept."""
 
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,15 +11,13 @@ from subpixel import __version__
 from subpixel.cache import cache_folder
 from subpixel.cli.output import make_folder
 from subpixel.errors import NetworkError, UsageError
-from subpixel.graph.metadata import load_model
 from subpixel.measure.evaluate import benchmark, evaluate
 from subpixel.measure.trials import Rgb, Trials, race_picture
 from subpixel.measure.tune import Floor, Report, Search, Space, Tried, search
-from subpixel.media.atomic import write_bytes
 from subpixel.media.image_file import read_picture
 from subpixel.network import describe, locate
-from subpixel.parity.calibration import calibration_pictures
-from subpixel.parity.precisions import variant
+from subpixel.parity.reduced import Floor as KeptOnPhotographs
+from subpixel.parity.reduced import reduce_precision
 from subpixel.runtime.devices import DEVICES, known
 from subpixel.runtime.opening import available_devices, chosen
 from subpixel.runtime.processors import cores
@@ -41,6 +38,7 @@ class Subject:
     scale: int | None
     file: Path
     spec: ModelSpec
+    floor: Floor
 
     def file_of(self, setting: Setting) -> Path:
         """The network's file for a setting: its own, its bundled twin, or one made for it."""
@@ -57,18 +55,17 @@ class Subject:
 
     def _made(self, precision: Precision) -> Path:
         """In the user's cache, and there from an earlier time if this subpixel made it."""
-        name = f"{sha256_of(self.file)[:16]}-{precision}-{__version__}.onnx"
+        kept = f"{self.floor.psnr:g}dB"
+        name = f"{sha256_of(self.file)[:16]}-{precision}-{kept}-{__version__}.onnx"
         file = cache_folder() / "networks" / name
         if file.is_file():
             return file
-        pictures = partial(calibration_pictures, self.spec)
-        with tempfile.TemporaryDirectory(prefix="subpixel-") as folder:
-            graph = load_model(self.file)
-            made = variant(graph, self.spec.precision, precision, pictures, Path(folder))
-            if isinstance(made, str):
-                raise NetworkError(made)
-            make_folder(file.parent)
-            write_bytes(file, made.read_bytes(), overwrite=True)
+        make_folder(file.parent)
+        report = reduce_precision(
+            self.file, file, precision, lambda file: 0.0, floor=KeptOnPhotographs(self.floor.psnr)
+        )
+        if not report:
+            raise NetworkError(report.summary())
         return file
 
 
@@ -88,7 +85,7 @@ def raced(
     that is no network, :class:`~subpixel.errors.SubpixelError` where the cache can't be written.
     """
     file = locate(model, scale)
-    subject = Subject(model, scale, file, describe(file)[0])
+    subject = Subject(model, scale, file, describe(file)[0], floor)
     names = [chosen(name) for name in devices] or available_devices()
     default = Upscaler(file)
     exact = default if chosen("auto") == "cpu" else Upscaler(file, device="cpu")

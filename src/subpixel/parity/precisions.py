@@ -1,6 +1,7 @@
 """One network file in each precision."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -27,14 +28,13 @@ def variant(
 ) -> Variant:
     """``model``, which is of the precision ``given``, as a file of the precision ``wanted``.
 
-    The file is written into ``folder``. ``calibration`` is called for int8 alone: all in
-    integers where that can be (:func:`~subpixel.graph.integer.to_integer`), else the inner layers
-    (:func:`~subpixel.graph.quantize.to_int8`).
+    The file is written into ``folder``. ``calibration`` is called for int8 alone; of
+    :func:`conversions` the first is taken.
     """
     if given not in (wanted, "fp32"):
         return f"the file is {given} already; give the fp32 file"
     try:
-        made = model if given == wanted else _converted(model, wanted, calibration)
+        made = model if given == wanted else conversions(model, wanted, calibration)[0]()
     except NetworkError as error:
         return str(error)
     file = folder / f"{wanted}.onnx"
@@ -42,10 +42,24 @@ def variant(
     return file
 
 
-def _converted(
+def conversions(
     model: onnx.ModelProto, wanted: Precision, calibration: Callable[[], Iterable[Pixels]]
-) -> onnx.ModelProto:
+) -> Sequence[Callable[[], onnx.ModelProto]]:
+    """The ways to make ``model`` one of fewer bits, the fastest network first.
+
+    int8 is all in integers where that can be (:func:`~subpixel.graph.integer.to_integer`); some
+    networks keep their pictures only with the first and the last layer left in float32
+    (:func:`~subpixel.graph.quantize.to_int8`).
+    """
     if wanted == "int8":
-        quantise = to_integer if is_luma_chain(model) else to_int8
-        return quantise(model, calibration())
-    return to_fp16(model) if wanted == "fp16" else to_bf16(model)
+        forms = [to_integer, to_int8] if is_luma_chain(model) else [to_int8]
+        return [partial(_calibrated, form, model, calibration) for form in forms]
+    return [partial(to_fp16 if wanted == "fp16" else to_bf16, model)]
+
+
+def _calibrated(
+    form: Callable[[onnx.ModelProto, Iterable[Pixels]], onnx.ModelProto],
+    model: onnx.ModelProto,
+    calibration: Callable[[], Iterable[Pixels]],
+) -> onnx.ModelProto:
+    return form(model, calibration())

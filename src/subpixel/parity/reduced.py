@@ -16,7 +16,7 @@ from subpixel.network import describe
 from subpixel.parity.calibration import calibration_pictures
 from subpixel.parity.cases import grid
 from subpixel.parity.compare import CODES, ParityReport, Tolerance, compare
-from subpixel.parity.precisions import variant
+from subpixel.parity.precisions import conversions
 from subpixel.runtime.opening import Opened, open_session
 from subpixel.spec import ModelSpec, Precision
 
@@ -82,24 +82,32 @@ def reduce_precision(
     """Make ``model``, an fp32 ONNX file, one of ``precision``, and publish it at ``out``.
 
     It must keep ``floor``: in PSNR against the fp32 file on photographs, and in ``score``, the
-    task PSNR of a file. int8 is calibrated on the photographs in the folder ``calibration``
-    (None: the grid's contents). Raises :class:`~subpixel.errors.NetworkError` when the file can't
-    be made, or doesn't run on ``device``.
+    task PSNR of a file. Of several ways to make it, the first that does is taken. int8 is
+    calibrated on the photographs in the folder ``calibration`` (None: the grid's contents).
+    Raises :class:`~subpixel.errors.NetworkError` when the file can't be made, or doesn't run on
+    ``device``.
     """
     _expect(out, precision, overwrite)
     graph, (spec, _) = load_model(model), describe(model)
     pictures = partial(calibration_pictures, spec, calibration)
+    if spec.precision != "fp32":
+        raise NetworkError(f"{model}: the file is {spec.precision} already; give the fp32 file")
+    before = score(model)
     with tempfile.TemporaryDirectory(prefix="subpixel-") as folder:
-        made = variant(graph, spec.precision, precision, pictures, Path(folder))
-        if isinstance(made, str):
-            raise NetworkError(f"{model}: {made}")
-        exact, reduced = open_session(model), open_session(made, device=device)
-        parity = _compared(exact, reduced, graph, spec, floor)
-        task = TaskPsnr(score(model), score(made))
-        report = ReducedReport(precision, floor, parity, task, None)
-        if report:
-            write_bytes(out, made.read_bytes(), overwrite=overwrite)
-        return replace(report, path=out if report else None)
+        made = Path(folder) / out.name
+        for convert in conversions(graph, precision, pictures):
+            try:
+                made.write_bytes(convert().SerializeToString())
+            except NetworkError as error:
+                raise NetworkError(f"{model}: {error}") from error
+            exact, reduced = open_session(model), open_session(made, device=device)
+            parity = _compared(exact, reduced, graph, spec, floor)
+            task = TaskPsnr(before, score(made))
+            report = ReducedReport(precision, floor, parity, task, None)
+            if report:
+                write_bytes(out, made.read_bytes(), overwrite=overwrite)
+                return replace(report, path=out)
+    return report
 
 
 def _compared(
