@@ -59,7 +59,7 @@ def test_tables(found: Measurements, tmp_path: Path) -> None:
     assert f"| {BASE} | fp32 | 1.00 | out of memory |  |" in lines
     assert "| `fast` | 1.00 | out of memory | +3.00 | +2.00 |" in lines
     assert "`subpixel upscale` takes 1.25 times the bare minimum" in page
-    assert "`fast` ×3 takes 1.00 times as long as Pillow's bicubic" in page
+    assert "`fast-int8` ×3 takes 1.00 times as long as Pillow's bicubic" in page
     assert "| `fast` | 1.000 | 300 |" in lines
     assert f"| {FLOOR} | over 240 s | – |" in lines
     plots = {file.name for file in tmp_path.glob("*.svg")}
