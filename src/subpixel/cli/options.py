@@ -40,6 +40,20 @@ PRECISION = click.option(
     type=click.Choice(get_args(Precision)),
     help="Compute in it; int8 is a file of its own. [default: what the file says]",
 )
+FLOOR_DB = click.option(
+    "--floor-db",
+    type=click.FloatRange(min=0),
+    default=45.0,
+    show_default=True,
+    help="Least PSNR to the pictures of the fp32 file, on photographs.",
+)
+TASK_LOSS = click.option(
+    "--task-loss",
+    type=click.FloatRange(min=0),
+    default=0.1,
+    show_default=True,
+    help="By how many dB the PSNR on the benchmark set may fall.",
+)
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 EXTRA_ARCHITECTURES = click.option(

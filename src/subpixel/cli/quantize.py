@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from subpixel.cli.options import DEVICE, FILE, JSON, MODEL, OVERWRITE, SCALE
+from subpixel.cli.options import DEVICE, FILE, FLOOR_DB, JSON, MODEL, OVERWRITE, SCALE, TASK_LOSS
 from subpixel.cli.output import expect_pictures, print_json
 from subpixel.spec import Precision
 
@@ -23,20 +23,8 @@ from subpixel.spec import Precision
 @click.option(
     "--bench", type=FILE, help="A benchmark set, as for `evaluate`. [default: our photograph]"
 )
-@click.option(
-    "--floor-db",
-    type=click.FloatRange(min=0),
-    default=45.0,
-    show_default=True,
-    help="Least PSNR between the pictures of the new file and of the old.",
-)
-@click.option(
-    "--task-loss",
-    type=click.FloatRange(min=0),
-    default=0.1,
-    show_default=True,
-    help="By how many dB the PSNR on the benchmark set may fall.",
-)
+@FLOOR_DB
+@TASK_LOSS
 @DEVICE
 @OVERWRITE
 @JSON

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from subpixel.cli.options import DENOISING, FILE, JSON, MODEL, SCALE
+from subpixel.cli.options import DENOISING, FILE, FLOOR_DB, JSON, MODEL, SCALE, TASK_LOSS
 from subpixel.cli.output import expect_pictures, print_json, print_table, progress
 
 if TYPE_CHECKING:
@@ -36,21 +36,9 @@ COLUMNS = (
     metavar="NAME",
     help="One to try, or several. [default: all that `doctor` finds]",
 )
-@click.option(
-    "--floor-db",
-    type=click.FloatRange(min=0),
-    default=45.0,
-    show_default=True,
-    help="Least PSNR on a photograph to the pictures of the fp32 file.",
-)
+@FLOOR_DB
 @click.option("--bench", type=FILE, help="A benchmark set, as for `evaluate`, to keep the PSNR on.")
-@click.option(
-    "--task-loss",
-    type=click.FloatRange(min=0),
-    default=0.1,
-    show_default=True,
-    help="By how many dB the PSNR on the benchmark set may fall.",
-)
+@TASK_LOSS
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0),

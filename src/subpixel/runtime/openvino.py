@@ -16,6 +16,7 @@ from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
 from subpixel.extras import explained
 from subpixel.runtime.devices import DEVICES, Arithmetic
 from subpixel.runtime.op import Codes, Pixels
+from subpixel.runtime.pixels import through_codes
 
 if TYPE_CHECKING:
     import openvino
@@ -87,12 +88,9 @@ class OpenVinoSession:
         return bool(self._input.element_type.to_string() == CODES)
 
     def __call__(self, pixels: Pixels, /) -> Pixels:
-        if not self.takes_codes:
-            return np.asarray(self._run(pixels), dtype=np.float32)
-        codes = (np.clip(pixels, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
-        result = self._run(codes.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-        enlarged: Pixels = np.multiply(result, np.float32(1 / 255), dtype=np.float32, order="C")
-        return enlarged
+        if self.takes_codes:
+            return through_codes(self.codes, pixels)
+        return np.asarray(self._run(pixels), dtype=np.float32)
 
     def codes(self, codes: Codes, /) -> Codes:
         """8-bit pictures through a file that :attr:`takes_codes`, without a detour."""

@@ -39,6 +39,15 @@ def upscale_codes(op: CodeOp, samples: Codes, *, opaque: bool) -> Codes:
     return np.concatenate([colour, coverage], axis=2)
 
 
+def through_codes(op: CodeOp, pixels: Pixels) -> Pixels:
+    """An 8-bit network as a :class:`~subpixel.runtime.op.NetOp`: pixels are clipped and rounded
+    half up to code values."""
+    codes = (np.clip(pixels, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+    result = op(codes.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    enlarged: Pixels = np.multiply(result, np.float32(1 / 255), dtype=np.float32, order="C")
+    return enlarged
+
+
 def to_pixels(samples: Samples) -> Pixels:
     """``(h, w, C)`` samples → ``(1, C, h, w)`` float32 in 0 … 1, contiguous."""
     planes = samples.transpose(2, 0, 1)[None]

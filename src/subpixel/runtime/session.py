@@ -14,6 +14,7 @@ from subpixel.optimisation import LEVELS, Optimisation
 from subpixel.runtime.bound import BoundRuns
 from subpixel.runtime.devices import DEVICES, known
 from subpixel.runtime.op import Codes, Pixels
+from subpixel.runtime.pixels import through_codes
 from subpixel.runtime.provider_options import CAPTURED, MEMORY, provider_options
 
 CODES = "tensor(uint8)"
@@ -86,12 +87,9 @@ class Session:
         return self._dtype is np.uint8
 
     def __call__(self, pixels: Pixels, /) -> Pixels:
-        if not self.takes_codes:
-            return np.asarray(self._run(pixels), dtype=np.float32)
-        codes = (np.clip(pixels, 0, 1) * np.float32(255) + np.float32(0.5)).astype(np.uint8)
-        result = self._run(codes.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-        enlarged: Pixels = np.multiply(result, np.float32(1 / 255), dtype=np.float32, order="C")
-        return enlarged
+        if self.takes_codes:
+            return through_codes(self.codes, pixels)
+        return np.asarray(self._run(pixels), dtype=np.float32)
 
     def codes(self, codes: Codes, /) -> Codes:
         """8-bit pictures through a file that :attr:`takes_codes`, without a detour."""
