@@ -101,8 +101,9 @@ def test_half_precision_is_judged_as_a_picture() -> None:
     reference = constant(*[0.5] * 10)
     assert judged(reference, constant(*[0.502] * 10), half).passed
     assert judged(reference, constant(*[0.503] * 10), half).passed  # 50.5 dB
-    result = judged(constant(*[2.0] * 10), constant(*[2.01] * 10), half)
-    assert result.reason == "40.0 dB between the two; at least 50 dB is asked for"
+    result = judged(reference, constant(*[0.505] * 10), half)
+    assert result.reason == "46.0 dB between the two; at least 50 dB is asked for"
+    assert judged(constant(*[2.0] * 10), constant(*[2.01] * 10), half).passed  # both are white
 
 
 def failing(pixels: Pixels, /) -> Pixels:
