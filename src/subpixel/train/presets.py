@@ -33,7 +33,7 @@ PRESETS = {
         "plain", steps=33_000, finetune=3_000, channels=32, depth=11, batch=16, crop=48
     ),
     "best": Preset(
-        "plain", steps=4_500, finetune=450, channels=48, depth=16, batch=8, crop=40, rate=5e-4
+        "plain", steps=3_500, finetune=350, channels=48, depth=16, batch=8, crop=40, rate=3e-4
     ),
     "smoke": Preset("plain", steps=20, finetune=5, channels=8, depth=1, batch=4, crop=16),
 }
