@@ -17,17 +17,13 @@ from subpixel.measure.evaluate import benchmark, evaluate
 from subpixel.upscaler import Upscaler
 from subpixel.zoo.manifest import DEFAULT, DENOISE, FOLDER, Bundled, bundled, find, verified
 
-SIZES = {"fast": (14_000, 200_000), "best": (350_000, 1_600_000)}
-OTHER_SIZES = (120_000, 500_000)
-"""Multiply-adds without colour, and bytes, that a network may have."""
-
 rows = pytest.mark.parametrize("row", bundled(), ids=lambda row: f"{row.name}-x{row.scale}")
 
 
 def test_there_is_one_for_every_scale() -> None:
     names = {row.name for row in bundled()}
     assert {DEFAULT, DENOISE, "fast", "fast-int8"} <= names
-    for name in names:
+    for name in names - {"espcn-int8"}:  # which loses too much at x2
         assert [row.scale for row in bundled() if row.name == name] == [2, 3, 4]
     assert {row.file for row in bundled()} == {p.name for p in FOLDER.glob("*.onnx")}
 
@@ -39,17 +35,14 @@ def test_the_file_is_what_the_manifest_says(row: Bundled) -> None:
     assert spec is not None
     assert check_model(model, spec)
     assert (spec.name, spec.scale, spec.licence) == (row.name, row.scale, row.licence)
-    assert row.path.stat().st_size < _largest(row)[1]
+    assert row.path.stat().st_size < (200_000 if row.name.startswith("fast") else 500_000)
 
 
 @rows
 def test_it_is_within_the_cost_of_its_class(row: Bundled) -> None:
     colour = 3 + 3 * 3 * 25 * row.scale**2  # luma, and the bicubic chroma, in the graph
-    assert 10_000 <= row.multiply_adds - colour <= _largest(row)[0]
-
-
-def _largest(row: Bundled) -> tuple[int, int]:
-    return SIZES.get(row.name.removesuffix("-int8"), OTHER_SIZES)
+    most = 14_000 if row.name.startswith("fast") else 120_000
+    assert 10_000 <= row.multiply_adds - colour <= most
 
 
 def test_all_are_small_enough_to_be_in_the_package() -> None:

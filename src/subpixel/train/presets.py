@@ -32,8 +32,6 @@ PRESETS = {
     "balanced": Preset(
         "plain", steps=33_000, finetune=3_000, channels=32, depth=11, batch=16, crop=48
     ),
-    "best": Preset(
-        "plain", steps=3_500, finetune=350, channels=48, depth=16, batch=8, crop=40, rate=3e-4
-    ),
+    "best": Preset("plain", steps=33_000, finetune=3_000, channels=48, depth=16, batch=16, crop=48),
     "smoke": Preset("plain", steps=20, finetune=5, channels=8, depth=1, batch=4, crop=16),
 }
