@@ -9,7 +9,6 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnx import numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from subpixel.errors import NetworkError, one_line
 from subpixel.graph.flow import Flow, Values
@@ -44,6 +43,8 @@ def runtime_engine(provider: str = CPU, level: Optimisation = "none") -> Engine:
 
 def reference_engine(model: onnx.ModelProto, feeds: Values, /) -> Values:
     """ONNX's reference implementation; an :class:`Engine`, slow."""
+    from onnx.reference import ReferenceEvaluator  # takes 70 MB, and upscaling never asks for it
+
     names = [output.name for output in model.graph.output]
     try:
         with np.errstate(all="ignore"):
