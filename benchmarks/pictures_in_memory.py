@@ -39,13 +39,13 @@ class Size:
 
 
 SIZES = (
-    Size(64, Share(5, 25, 10.0), 20.0, stays=True),
-    Size(256, Share(5, 15, 25.0), 20.0, stays=True),
-    Size(512, Share(5, 15, 90.0), 20.0, stays=True),
-    Size(1024, Share(2, 3, 100.0), 30.0),
-    Size(2048, Share(1, 2, 150.0), 60.0, warm=False),
-    Size(8192, Share(1, 1, 180.0), 120.0, warm=False),
-    Size(10000, Share(1, 1, 60.0), 60.0, warm=False),
+    Size(64, Share(5, 25, 8.0), 20.0, stays=True),
+    Size(256, Share(5, 15, 20.0), 20.0, stays=True),
+    Size(512, Share(5, 15, 60.0), 20.0, stays=True),
+    Size(1024, Share(2, 3, 60.0), 30.0),
+    Size(2048, Share(1, 2, 90.0), 60.0, warm=False),
+    Size(8192, Share(1, 1, 120.0), 120.0, warm=False),
+    Size(10000, Share(1, 1, 30.0), 60.0, warm=False),
 )
 
 

@@ -43,7 +43,7 @@ def runtime_engine(provider: str = CPU, level: Optimisation = "none") -> Engine:
 
 def reference_engine(model: onnx.ModelProto, feeds: Values, /) -> Values:
     """ONNX's reference implementation; an :class:`Engine`, slow."""
-    from onnx.reference import ReferenceEvaluator  # takes 70 MB, and upscaling never asks for it
+    from onnx.reference import ReferenceEvaluator  # 12 MB that upscaling never needs
 
     names = [output.name for output in model.graph.output]
     try:
