@@ -73,7 +73,7 @@ def _growth(found: Measurements) -> Figure:
     axes.set_xlabel("megapixels of the small picture")
     axes.set_ylabel("ms per megapixel")
     axes.grid(visible=True, alpha=0.3)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 
