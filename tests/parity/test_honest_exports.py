@@ -45,8 +45,16 @@ def saved(model: onnx.ModelProto, file: Path) -> Path:
     return file
 
 
-@pytest.mark.parametrize("host", HOSTS)
-@pytest.mark.parametrize("rewriting", REWRITINGS)
+PAIRS = [
+    (host, rewriting)
+    for row, rewriting in enumerate(REWRITINGS)
+    for column, host in enumerate([*SMALLEST, *LARGER])
+    if (row + column) % 4 == 0
+]
+"""Every rewriting on two or three networks, every network in four: all 160 take an hour."""
+
+
+@pytest.mark.parametrize(("host", "rewriting"), PAIRS)
 def test_rewritten_graphs(host: str, rewriting: str, tmp_path: Path) -> None:
     model = specimen(host).model
     rewritten = REWRITINGS[rewriting](model)
