@@ -13,7 +13,7 @@ from subpixel.errors import MemoryLimitError, UsageError
 from subpixel.media.picture import Header, Loss, Picture, Source
 from subpixel.network import Network, bytes_per_pixel, open_network
 from subpixel.runtime import alpha, memory
-from subpixel.runtime.bands import Report, Rows, Upscale, run_bands
+from subpixel.runtime.bands import Report, Rows, Upscale, rows_of, run_bands
 from subpixel.runtime.flat import Flatness, PastFlat, Tally, measure_flatness
 from subpixel.runtime.op import Pixels, Samples
 from subpixel.runtime.pixels import upscale_codes, upscale_samples
@@ -115,7 +115,7 @@ class Upscaler:
         self._expect_depth(picture.header)
         larger = picture.header.enlarged(self.spec.scale)
         frames = np.empty(larger.shape, larger.dtype)
-        rows = [partial(_rows, frame) for frame in frames]
+        rows = [rows_of(frame) for frame in frames]
         surveys = _surveys(picture)
         for _ in self._bands(picture, surveys, self.plan(picture.header), rows, report):
             pass
@@ -331,10 +331,6 @@ def _surveys(source: Source) -> tuple[alpha.Survey, ...]:
         for band in regrouped(_frame(chunks, header.height), alpha.BLOCK):
             survey.at(band)
     return surveys
-
-
-def _rows(samples: Samples, start: int, stop: int) -> Samples:
-    return samples[start:stop]
 
 
 def _new_rows(header: Header, start: int, stop: int) -> Samples:

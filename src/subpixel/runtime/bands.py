@@ -97,13 +97,14 @@ def run_tiles(
     """:func:`run_bands` in memory: ``samples``, ``(H, W, C)``, into ``result``, ``(H * scale,
     W * scale, C)``, of one dtype."""
     scale = len(result) // plan.height
-    rows, room = partial(_rows, samples), partial(_rows, result)
+    rows, room = rows_of(samples), rows_of(result)
     for _ in run_bands(upscale, rows, room, plan, scale, workers=workers, report=report):
         pass
 
 
-def _rows(samples: Samples, start: int, stop: int) -> Samples:
-    return samples[start:stop]
+def rows_of(samples: Samples) -> Rows:
+    """The rows of a picture that lies in memory: views of it."""
+    return lambda start, stop: samples[start:stop]
 
 
 def _scaled(span: Span, scale: int) -> tuple[int, int]:
