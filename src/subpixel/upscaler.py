@@ -178,9 +178,8 @@ class Upscaler:
         """The plan with which the process holds no more than it may."""
         most = memory.allowed(max_memory, self._resident)
         plan = self.plan(header)
-        rows, columns = plan.rows[0], plan.columns[0]
         least = self._least_tile
-        tile = [max(least, (s.stop - s.start) >> attempt) for s in (rows, columns)]
+        height, width = (max(least, side >> attempt) for side in plan.tile)
         needs = memory.Needs(
             header, self.spec.scale, self._network.workers, memory.UNKNOWN, self._resident, codecs
         )
@@ -191,7 +190,7 @@ class Upscaler:
         if self._rigid or self.spec.halo is None:
             return memory.expect_fit(needs, plan, most)
         halo = self._halo(header)
-        return memory.fitted(needs, self._cut(header), (tile[0], tile[1]), least, halo, most)
+        return memory.fitted(needs, self._cut(header), (height, width), least, halo, most)
 
     def _cut(self, header: Header) -> memory.Cut:
         spec = self.spec

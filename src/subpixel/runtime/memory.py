@@ -122,15 +122,14 @@ class Needs:
     def _rows(self, plan: TilePlan) -> int:
         """Rows that wait for their tiles, and larger bands of them: being filled, written, read."""
         row = self.header.width * self.header.channels * self.header.dtype.itemsize
-        high = plan.rows[0].stop - plan.rows[0].start
+        high, _ = plan.tile
         kept = max(span.keep_stop - span.keep_start for span in plan.rows)
         bands = min(max(2, -(-AHEAD * self.workers // len(plan.columns))), len(plan.rows))
         return (bands + 1) * row * (high + kept * self.scale**2)
 
     def _tiles(self, plan: TilePlan) -> float:
         """Tiles in the network, before it and behind it: float32, and their samples."""
-        rows, columns = plan.rows[0], plan.columns[0]
-        area = (rows.stop - rows.start) * (columns.stop - columns.start)
+        area = math.prod(plan.tile)
         floats = 3 if self.header.has_alpha else 1  # colour and alpha apart, and both together
         sample = 4 * floats + self.header.dtype.itemsize
         around = self.header.channels * sample * (1 + self.scale**2)

@@ -55,6 +55,12 @@ class TilePlan:
     padding: Padding = "reflect"
 
     @property
+    def tile(self) -> tuple[int, int]:
+        """Height and width of every tile, halo included."""
+        rows, columns = self.rows[0], self.columns[0]
+        return rows.stop - rows.start, columns.stop - columns.start
+
+    @property
     def tiles(self) -> tuple[Tile, ...]:
         """All tiles, from top to bottom."""
         return tuple(Tile(row, column) for row in self.rows for column in self.columns)
@@ -141,9 +147,9 @@ def _lengths(side: int, most: int, halo: int) -> list[tuple[int, int]]:
 
 def _work(plan: TilePlan, workers: int) -> int:
     """Input pixels that the worker with most tiles computes."""
-    rows, columns = plan.rows[0], plan.columns[0]
+    height, width = plan.tile
     rounds = -(-len(plan.rows) * len(plan.columns) // workers)
-    return rounds * (rows.stop - rows.start) * (columns.stop - columns.start)
+    return rounds * height * width
 
 
 def working_size(
