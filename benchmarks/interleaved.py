@@ -17,12 +17,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
 from types import TracebackType
 from typing import IO, Any, Self
 
-UNIT = 1 if sys.platform == "darwin" else 1024
-"""Bytes in which the operating system counts ``ru_maxrss``."""
+import launcher
 
 MEMORY_WORDS = ("alloc", "memory", "out_of_memory", "_arrayd")
 """What the messages of libraries that got no memory have in common."""
@@ -101,24 +99,33 @@ def in_turns(rows: Mapping[str, Callable[[], Run]], share: Share) -> dict[str, C
     return {name: Cell(tuple(runs[name]), faults.get(name)) for name in rows}
 
 
-def run_command(command: Sequence[str], folder: Path, limit: float = 600.0) -> Run:
-    """A whole process from its start to its end; raises :class:`Failed` when it fails."""
+def run_command(
+    command: Sequence[str], folder: Path, limit: float = 600.0, output: str = os.devnull
+) -> Run:
+    """A whole process from its start to its end; raises :class:`Failed` when it fails.
+
+    ``output`` is the file for what it prints.
+    """
     with tempfile.TemporaryFile("w+") as errors:
-        began = time.perf_counter()
         process = subprocess.Popen(
-            command, cwd=folder, env=_environment(), stdout=subprocess.DEVNULL, stderr=errors
+            [sys.executable, launcher.__file__, output, *command],
+            cwd=folder,
+            env=_environment(),
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
         )
-        timer = Timer(limit, process.kill)
-        timer.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        timer.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if seconds > limit:
-            raise Failed(f"over {limit:g} s")
-        if process.returncode:
-            raise Failed(_reason(process.returncode, errors))
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * UNIT)
+        try:
+            answer, _ = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            raise Failed(f"over {limit:g} s") from None
+        facts = json.loads(answer)
+        if code := facts.pop("code"):
+            raise Failed(_reason(code, errors))
+    return Run(**facts)
 
 
 def _environment() -> dict[str, str]:

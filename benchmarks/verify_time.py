@@ -9,17 +9,14 @@ PyTorch included; peak memory is its largest resident set. Needs the extra `test
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
 import torch
-from interleaved import UNIT
+from interleaved import Run, run_command
 from machine import MEBIBYTE, machine_line
 
 from subpixel.graph.cost import parameters
@@ -33,17 +30,12 @@ LIMITS = {"reference": 15.0, "ESRGAN": 300.0}
 
 @dataclass(frozen=True)
 class Row:
-    """One run of `subpixel verify`."""
+    """One `subpixel verify` that found everything the same."""
 
     name: str
     parameters: int
     cases: int
-    passed: bool
-    seconds: float
-    processor_seconds: float
-    """Of all cores together: what a busy machine does not lengthen."""
-    peak: int
-    """Bytes."""
+    run: Run
 
 
 def main() -> None:
@@ -80,36 +72,22 @@ def measured(name: str, checkpoint: Path, folder: Path, threads: int | None) -> 
     onnx.save(model, file)
     command = [str(Path(sys.executable).with_name("subpixel")), "verify", str(file), "--json"]
     command += ["--against", str(checkpoint)] + (["--threads", str(threads)] if threads else [])
-    with (folder / "report.json").open("w+") as output:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, stdout=output)
-        _, _, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        output.seek(0)
-        report = json.load(output)
-    return Row(
-        name,
-        parameters(model),
-        len(report["results"]),
-        report["passed"],
-        seconds,
-        usage.ru_utime + usage.ru_stime,
-        usage.ru_maxrss * UNIT,
-    )
+    output = folder / "report.json"
+    run = run_command(command, folder, limit=3600.0, output=str(output))
+    return Row(name, parameters(model), len(json.loads(output.read_bytes())["results"]), run)
 
 
 def print_table(rows: list[Row]) -> None:
     print(machine_line("onnxruntime", "torch") + "\n")
     print(
-        "| network | parameters | cases | verdict | wall, s | promised, s | processor, s "
-        "| peak memory, MiB |"
+        "| network | parameters | cases | wall, s | promised, s | processor, s | peak memory, MiB |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|")
     for row in rows:
         print(
             f"| {row.name} | {row.parameters / 1e6:.2f} M | {row.cases} | "
-            f"{'same' if row.passed else 'DIFFERS'} | {row.seconds:.1f} | {LIMITS[row.name]:.0f} | "
-            f"{row.processor_seconds:.1f} | {row.peak / MEBIBYTE:.0f} |"
+            f"{row.run.seconds:.1f} | {LIMITS[row.name]:.0f} | "
+            f"{row.run.processor_seconds:.1f} | {row.run.peak / MEBIBYTE:.0f} |"
         )
 
 

@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ import subpixel
 from subpixel.media.image_file import PictureWriter, open_picture
 from subpixel.media.picture import Header
 
-resource = pytest.importorskip("resource", reason="needs POSIX resource limits")
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's own accounts")
 
 LIMIT = 300 * 10**6
@@ -30,19 +28,25 @@ class Ended:
     peak: int
 
 
+LAUNCHER = """
+import resource, subprocess, sys
+limit = int(sys.argv[1])
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+code = subprocess.call(sys.argv[2:])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
+"""Linux counts the memory of whoever starts a process as the process's own, until it runs its own
+program; this one has hardly any."""
+
+
 def upscale(address_space: int, *words: str) -> Ended:
     """``address_space`` in bytes; -1: no limit."""
     environment = os.environ | {"PYTHONPATH": str(Path(subpixel.__file__).parents[1])}
     command = [sys.executable, "-m", "subpixel", "upscale", "--model", "fast", *words]
-    limited = partial(resource.setrlimit, resource.RLIMIT_AS, (address_space, address_space))
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=limited
-    ) as process:
-        assert process.stderr is not None
-        said = process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return Ended(process.returncode, said, usage.ru_maxrss * 1024)
+    launched = [sys.executable, "-c", LAUNCHER, str(address_space), *command]
+    done = subprocess.run(launched, capture_output=True, text=True, env=environment, check=False)
+    return Ended(done.returncode, done.stderr, int(done.stdout.splitlines()[-1]) * 1024)
 
 
 @pytest.mark.slow
