@@ -6,33 +6,48 @@ from numpy.typing import NDArray
 Weights = NDArray[np.float64]
 """``(out, in, height, width)``."""
 
+Whole = NDArray[np.float64]
+"""The same, in whole numbers of steps."""
+Steps = NDArray[np.float64]
+"""``(out,)``"""
+
 MOST = 127
 PAIR = 126
 """What the weights of one sign in a pair may come to. On x86 processors without VNNI two products
 of 8 bits each are added in 16 bits: 255 * 128 fits, and rounding adds at most one to each."""
 
 
-def grid_step(weights: Weights) -> NDArray[np.float64]:
-    """The finest step for each filter, with which no pair of products leaves 16 bits.
+def grid_step(weights: Weights) -> Steps:
+    """The finest step for each filter, with which no pair of products leaves 16 bits."""
+    largest = np.abs(weights).max(axis=(1, 2, 3))
+    step = np.maximum(largest / MOST, _largest_pair(weights) / PAIR)
+    return np.where(step > 0, step, 1.0)
+
+
+def in_16_bits(whole: Whole) -> NDArray[np.bool_]:
+    """Whether every pair of products of a filter with 8-bit samples fits."""
+    return _largest_pair(whole) * 255 <= np.iinfo(np.int16).max
+
+
+def _largest_pair(weights: Weights) -> NDArray[np.float64]:
+    """What two weights of one sign come to at most, in each filter.
 
     Which weights meet in a pair depends on how a runtime lays out the picture: neighbours in the
     order (in, height, width), or in (height, width, in).
     """
     orders = (weights, weights.transpose(0, 2, 3, 1))
-    pairs = np.max([_largest_pair(order.reshape(len(weights), -1)) for order in orders], axis=0)
-    largest = np.abs(weights).max(axis=(1, 2, 3))
-    step = np.maximum(largest / MOST, pairs / PAIR)
-    return np.where(step > 0, step, 1.0)
+    pairs = [_largest_neighbours(order.reshape(len(weights), -1)) for order in orders]
+    return np.asarray(np.max(pairs, axis=0))
 
 
-def _largest_pair(rows: Weights) -> NDArray[np.float64]:
+def _largest_neighbours(rows: Weights) -> NDArray[np.float64]:
     even = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2)))
     signs = np.maximum(even, 0), np.maximum(-even, 0)
     sums = [sign.reshape(len(rows), -1, 2).sum(axis=2).max(axis=1) for sign in signs]
     return np.asarray(np.max(sums, axis=0))
 
 
-def on_steps(weights: Weights, step: NDArray[np.float64]) -> NDArray[np.int8]:
+def on_steps(weights: Weights, step: Steps) -> NDArray[np.int8]:
     """The weights in whole steps, one step for each filter.
 
     Each weight's rounding error is carried over to the next of its filter (error diffusion,

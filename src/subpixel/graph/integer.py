@@ -24,6 +24,7 @@ from subpixel.graph.kernels import (
     FIRST_OUT,
     ROW,
     WHOLE,
+    beside,
     column_kernel,
     first_kernel,
     last_kernel,
@@ -36,6 +37,7 @@ from subpixel.graph.kernels import (
 from subpixel.graph.luma_chain import Layer, LumaChain, Sum, luma_chain
 from subpixel.graph.metadata import read_spec, with_spec
 from subpixel.graph.qdq import Grid, Writer
+from subpixel.graph.rounding import Moments, moments, rounded
 from subpixel.resample import BICUBIC_HALO, phase_weights
 
 OPSET = 18
@@ -48,8 +50,6 @@ MOST_SHARE = 127
 """114ths of a code value that a step of what the network says can be at most: 8 bits."""
 
 Pixels = NDArray[np.float32]
-Ranges = Mapping[str, tuple[float, float]]
-"""Least and greatest value of a tensor, and zero, by its name."""
 
 
 def to_integer(model: onnx.ModelProto, calibration: Iterable[Pixels]) -> onnx.ModelProto:
@@ -58,7 +58,8 @@ def to_integer(model: onnx.ModelProto, calibration: Iterable[Pixels]) -> onnx.Mo
 
     Input and output are uint8, ``(N, H, W, 3)`` and ``(N, H * scale, W * scale, 3)``. Activations
     get the range that they take on the pictures of ``calibration``, float32 ``(N, 3, H, W)`` in
-    0 … 1, weights a scale per output channel (:mod:`subpixel.graph.grid`). Luma is rounded to 8
+    0 … 1, weights a scale per output channel; they are rounded so that what the layers say of
+    these pictures stays (:mod:`subpixel.graph.rounding`). Luma is rounded to 8
     bits before the network. The facts in the file say ``int8``, and uint8 for its samples.
 
     The file is in ONNX's own operators; ONNX Runtime makes its 8-bit convolutions of them.
@@ -66,31 +67,53 @@ def to_integer(model: onnx.ModelProto, calibration: Iterable[Pixels]) -> onnx.Mo
     convolutions (:func:`~subpixel.graph.luma_chain.luma_chain`), and where there is no picture.
     """
     chain = luma_chain(model)
-    made = _model(chain, _ranges(model, chain, calibration))
+    made = _model(chain, _learn(model, chain, calibration))
     spec = read_spec(model)
     return (
         made if spec is None else with_spec(made, replace(spec, precision="int8", samples="uint8"))
     )
 
 
-def _ranges(model: onnx.ModelProto, chain: LumaChain, calibration: Iterable[Pixels]) -> Ranges:
-    watched, engine = onnx.ModelProto(), runtime_engine()
-    watched.CopyFrom(model)
-    found = {step.result: (0.0, 0.0) for step in chain.steps}
-    ends = (helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in found)
-    del watched.graph.output[:]
-    watched.graph.output.extend(ends)
+@dataclass(frozen=True, eq=False)
+class _Learnt:
+    """What pictures say of a network's tensors."""
+
+    ranges: Mapping[str, tuple[float, float]]
+    """Least and greatest value, and zero, by tensor."""
+    shown: Mapping[str, Moments]
+    """A layer's inputs, by its result."""
+
+
+def _learn(model: onnx.ModelProto, chain: LumaChain, calibration: Iterable[Pixels]) -> _Learnt:
+    watched, engine = _watched(model, chain), runtime_engine()
+    ranges = {step.result: (0.0, 0.0) for step in chain.steps}
+    shown: dict[str, Moments] = {}
     for picture in calibration:
         values = engine(watched, {chain.picture: picture})
-        for name, (low, high) in found.items():
-            found[name] = min(low, float(values[name].min())), max(high, float(values[name].max()))
-    if not any(high for _, high in found.values()):
+        for name, (low, high) in ranges.items():
+            ranges[name] = min(low, float(values[name].min())), max(high, float(values[name].max()))
+        for layer in chain.layers:
+            seen = moments(values[layer.source], layer.size)
+            name = layer.result
+            shown[name] = shown[name] + seen if name in shown else seen
+    if not any(high for _, high in ranges.values()):
         raise NetworkError("the network can't be quantised: there was no picture to learn from")
-    return found
+    return _Learnt(ranges, shown)
 
 
-def _model(chain: LumaChain, ranges: Ranges) -> onnx.ModelProto:
-    scale, assembly = chain.scale, _Assembly(chain, ranges)
+def _watched(model: onnx.ModelProto, chain: LumaChain) -> onnx.ModelProto:
+    """The network with luma and all that its steps make as outputs."""
+    watched, names = onnx.ModelProto(), [chain.luma, *(step.result for step in chain.steps)]
+    watched.CopyFrom(model)
+    del watched.graph.output[:]
+    watched.graph.output.extend(
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names
+    )
+    return watched
+
+
+def _model(chain: LumaChain, learnt: _Learnt) -> onnx.ModelProto:
+    scale, assembly = chain.scale, _Assembly(chain, learnt)
     assembly.picture()
     ends = [
         helper.make_tensor_value_info(name, TensorProto.UINT8, ["batch", *sides, COLOURS])
@@ -135,9 +158,9 @@ def _widths(writer: Writer) -> _Widths:
 class _Assembly:
     """Puts the graph together, from the picture to the larger picture."""
 
-    def __init__(self, chain: LumaChain, ranges: Ranges) -> None:
+    def __init__(self, chain: LumaChain, learnt: _Learnt) -> None:
         self.writer = Writer()
-        self._chain = chain
+        self._chain, self._shown, ranges = chain, learnt.shown, learnt.ranges
         self._widths = _widths(self.writer)
         self._channels: dict[str, int] = {}
         self._residual, self._share = _residual_grid(ranges[chain.last.result], chain.residual)
@@ -165,7 +188,7 @@ class _Assembly:
     def _luma(self) -> str:
         """``(N, H, padded / 16, 16)``, black around the picture, as the network sees it."""
         writer = self.writer
-        black = self._padded("black", self._chain.first.weights.shape[3] // 2, 0, "constant")
+        black = self._padded("black", self._chain.first.size[1] // 2, 0, "constant")
         wide = writer.reshape(black, "black/wide", 0, 0, -1, BLOCK * COLOURS)
         return writer.convolution(wide, "luma", luma_kernel(), (CODES, CODES))
 
@@ -190,12 +213,12 @@ class _Assembly:
             self._layer(step, grid)
 
     def _first(self, layer: Layer, luma: str, grid: Grid) -> None:
-        writer, height = self.writer, layer.weights.shape[2]
+        writer, height = self.writer, layer.size[0]
         channels = self._channels[layer.result] = up(len(layer.weights))
         made = writer.convolution(
             writer.reshape(luma, "luma/groups", 0, 0, -1, FIRST_IN),
             layer.result + "/groups",
-            first_kernel(layer),
+            first_kernel(rounded(layer, self._shown[layer.result], beside)),
             (Grid(1 / WHITE), grid),
             pads=(height // 2, 0),
             stride=FIRST_OUT // FIRST_IN,
@@ -205,16 +228,17 @@ class _Assembly:
 
     def _layer(self, layer: Layer, grid: Grid) -> None:
         inputs, scale = self._channels[layer.source], self._chain.scale
-        last = layer is self._chain.last
-        kernel = last_kernel(layer, inputs, scale) if last else layer_kernel(layer, inputs)
+        last, whole = layer is self._chain.last, rounded(layer, self._shown[layer.result])
+        kernel = last_kernel(whole, inputs, scale) if last else layer_kernel(whole, inputs)
         self._channels[layer.result] = len(kernel.weights)
-        height, width = layer.weights.shape[2:]
-        grids, pads = (self._grids[layer.source], grid), (height // 2, width // 2)
+        grids = self._grids[layer.source], grid
+        height, width = layer.size
+        pads = height // 2, width // 2
         self.writer.convolution(layer.source, layer.result, kernel, grids, pads=pads)
 
     def _centre(self, luma: str) -> str:
         """Luma of the picture's own pixels, in groups."""
-        writer, left = self.writer, self._chain.first.weights.shape[3] // 2
+        writer, left = self.writer, self._chain.first.size[1] // 2
         flat = writer.reshape(luma, "luma/flat", 0, 0, -1)
         stop = writer.node("Add", [self._widths.grouped, writer.whole(left)], "centre/stop")
         own = writer.cut(flat, "centre/flat", 2, left, stop)

@@ -5,13 +5,16 @@ pixels of a row are taken as one wider pixel, which in ``(N, H, W, C)`` is but a
 same numbers, and a filter stands in the weights once for each pixel of such a group.
 """
 
+from typing import TypeVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.graph.grid import Weights, grid_step, on_steps
-from subpixel.graph.luma_chain import Layer
 from subpixel.graph.qdq import Kernel
 from subpixel.resample import phase_weights
+
+Number = TypeVar("Number", np.float64, np.int8)
 
 BLOCK = 16
 """Output channels come in multiples of this: ONNX Runtime's fast 8-bit convolutions ask for it."""
@@ -37,33 +40,30 @@ def luma_kernel() -> Kernel:
     return Kernel(weights[:, :, None, None], np.full(BLOCK, 1 / WHOLE), np.zeros(BLOCK))
 
 
-def layer_kernel(layer: Layer, inputs: int) -> Kernel:
+def layer_kernel(layer: Kernel, inputs: int) -> Kernel:
     """A layer between others; its output channels are filled up with zeros, its input channels,
     which were, to ``inputs``."""
-    steps = grid_step(layer.weights)
-    return _filled(on_steps(layer.weights, steps), steps, layer.bias, inputs)
+    return _filled(layer.weights, layer.steps, layer.bias, inputs)
 
 
-def first_kernel(layer: Layer) -> Kernel:
+def first_kernel(layer: Kernel) -> Kernel:
     """The layer that looks at luma: 8 pixels at a time, out of groups of 4."""
-    steps = grid_step(_beside(layer.weights)).reshape(FIRST_OUT, -1).max(axis=0)
-    one = _filled(on_steps(layer.weights, steps), steps, layer.bias, 1)
-    wide = _beside(one.weights.astype(np.float64)).astype(np.int8)
-    return Kernel(wide, np.tile(one.steps, FIRST_OUT), np.tile(one.bias, FIRST_OUT))
+    one = layer_kernel(layer, 1)
+    return Kernel(beside(one.weights), np.tile(one.steps, FIRST_OUT), np.tile(one.bias, FIRST_OUT))
 
 
-def _beside(weights: Weights) -> Weights:
+def beside(weights: NDArray[Number]) -> NDArray[Number]:
     """``(out, 1, height, width)`` filters, moved on by a pixel for each of the group."""
     out, _, height, width = weights.shape
     groups = -(-(FIRST_OUT + width - 1) // FIRST_IN)
-    wide = np.zeros((FIRST_OUT, out, height, groups * FIRST_IN))
+    wide = np.zeros((FIRST_OUT, out, height, groups * FIRST_IN), weights.dtype)
     for pixel in range(FIRST_OUT):
         wide[pixel, :, :, pixel : pixel + width] = weights[:, 0]
     split = wide.reshape(FIRST_OUT * out, height, groups, FIRST_IN)
     return split.transpose(0, 3, 1, 2)
 
 
-def last_kernel(layer: Layer, inputs: int, scale: int) -> Kernel:
+def last_kernel(layer: Kernel, inputs: int, scale: int) -> Kernel:
     """The layer that makes sub-pixels: rows of them apart by :func:`row_channels`."""
     places = [row * row_channels(scale) + column for row, column in np.ndindex(scale, scale)]
     plain = layer_kernel(layer, inputs)

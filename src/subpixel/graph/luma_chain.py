@@ -25,6 +25,12 @@ class Layer:
     bias: Array
     relu: bool
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of its filters."""
+        height, width = self.weights.shape[2:]
+        return height, width
+
 
 @dataclass(frozen=True)
 class Sum:
@@ -47,6 +53,10 @@ class LumaChain:
     steps: tuple[Layer | Sum, ...]
     scale: int
     residual: bool
+
+    @property
+    def layers(self) -> Sequence[Layer]:
+        return [step for step in self.steps if isinstance(step, Layer)]
 
     @property
     def first(self) -> Layer:
