@@ -215,3 +215,13 @@ def test_quantize(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["info", str(out)]) == 0
     assert "int8" in capsys.readouterr().out
     assert run([*command, "--overwrite", "--bench", str(tmp_path / "none")]) == 2
+
+
+def test_train_refuses_a_teacher_of_another_scale(
+    truth: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["train", "--data", str(truth), "--scale", "2", "-o", str(tmp_path / "net.onnx")]
+    assert run([*command, "--teacher", str(FAST)]) == 1
+    said = capsys.readouterr().err
+    assert f"{FAST}: enlarges by 3, not by 2; say 3, or name another" in said
+    assert list(tmp_path.iterdir()) == [truth], "nothing was begun"

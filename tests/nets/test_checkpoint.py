@@ -119,7 +119,7 @@ def test_the_licence_is_taken_from_the_file_alone(tmp_path: Path, net: PlainNet)
 def test_a_scale_that_the_weights_contradict(tmp_path: Path, net: PlainNet) -> None:
     file = saved(tmp_path, net.state_dict())
     assert load_checkpoint(file, scale=2).spec.scale == 2
-    with pytest.raises(CheckpointError, match="enlarges by 2, not by 3; say no scale"):
+    with pytest.raises(CheckpointError, match="enlarges by 2, not by 3; say 2, or name another"):
         load_checkpoint(file, scale=3)
     with pytest.raises(UsageError, match="the scale is 0; it is a whole number of 1 to 16"):
         load_checkpoint(file, scale=0)

@@ -4,11 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from subpixel.errors import CheckpointError
 from subpixel.nets.plain import PlainNet
 from subpixel.train.data import Pair
-from subpixel.train.loop import Progress, learning_rate, lend, train
+from subpixel.train.loop import Progress, aim, learning_rate, lend, train
 from subpixel.train.networks import brought_to_size, build
 from subpixel.train.presets import PRESETS, Preset
 
@@ -24,6 +25,16 @@ def pairs() -> tuple[list[Pair], list[Pair]]:
     return [Pair(low, high)] * 4, [Pair(low, high)]
 
 
+@pytest.fixture
+def teacher() -> PlainNet:
+    """Of another size than the student, and far from the truth: it makes pictures darker."""
+    torch.manual_seed(5)
+    net = PlainNet(2, channels=6, depth=2)
+    assert net.last.bias is not None
+    nn.init.constant_(net.last.bias, -0.25)
+    return net
+
+
 class KilledError(Exception):
     """Stands for SIGKILL: the loop ends between two steps, with nothing tidied up."""
 
@@ -37,23 +48,81 @@ def test_training_learns(pairs: tuple[list[Pair], list[Pair]], tmp_path: Path) -
     assert (seen[-1].step, seen[-1].steps, seen[-1].seconds_left) == (300, 300, 0)
 
 
+@pytest.mark.parametrize("taught", [False, True])
+@pytest.mark.parametrize("at", [13, 33])
 def test_a_killed_run_resumes_to_the_same_weights(
-    pairs: tuple[list[Pair], list[Pair]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: tuple[list[Pair], list[Pair]],
+    teacher: PlainNet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    taught: bool,
+    at: int,
 ) -> None:
-    """Every step saved, killed at the thirteenth, taken up again: the unbroken run's weights."""
-    unbroken = train(PRESET, 2, pairs, tmp_path / "unbroken.state")
+    """Every step saved, killed before fine-tuning or in it, taken up again: the unbroken run's."""
+    guide = teacher if taught else None
+    unbroken = train(PRESET, 2, pairs, tmp_path / "unbroken.state", teacher=guide)
 
     monkeypatch.setattr("subpixel.train.loop.SAVE_EVERY_SECONDS", 0.0)
-    monkeypatch.setattr("subpixel.train.loop.REPORT_EVERY_STEPS", 13)
+    monkeypatch.setattr("subpixel.train.loop.REPORT_EVERY_STEPS", at)
 
     def kill(_: Progress) -> None:
         raise KilledError
 
+    broken = tmp_path / "broken.state"
     with pytest.raises(KilledError):
-        train(PRESET, 2, pairs, tmp_path / "broken.state", report=kill)
-    resumed = train(PRESET, 2, pairs, tmp_path / "broken.state")
+        train(PRESET, 2, pairs, broken, teacher=guide, report=kill)
+    resumed = train(PRESET, 2, pairs, broken, teacher=guide)
     for key, value in unbroken.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[key], value)
+
+
+def test_the_teachers_own_weights_learn_from_photographs_alone(
+    pairs: tuple[list[Pair], list[Pair]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until fine-tuning there is nothing to learn, but for rounding; the teacher never learns."""
+    monkeypatch.setattr("subpixel.train.loop.REPORT_EVERY_STEPS", 1)
+    torch.manual_seed(5)
+    teacher = PlainNet(2, PRESET.channels, PRESET.depth)
+    before = {key: value.clone() for key, value in teacher.state_dict().items()}
+    seen: list[Progress] = []
+    preset, state = replace(PRESET, steps=5, finetune=5), tmp_path / "a.state"
+    train(preset, 2, pairs, state, warm_start=teacher, teacher=teacher, report=seen.append)
+    losses = [progress.loss for progress in seen]
+    assert len(losses) == 10
+    assert max(losses[:5]) < 1e-3
+    assert min(losses[5:]) > 5e-3
+    assert all(torch.equal(value, before[key]) for key, value in teacher.state_dict().items())
+
+
+def test_a_student_gets_nearer_to_its_teacher(
+    pairs: tuple[list[Pair], list[Pair]], teacher: PlainNet, tmp_path: Path
+) -> None:
+    """Whose pictures are dark: nearer to it is further from the truth."""
+    low = torch.from_numpy(pairs[1][0].low)[None, None]
+    high = torch.from_numpy(pairs[1][0].high)[None, None]
+    preset = replace(PRESET, steps=200, finetune=0, averaging=0.9)
+    begun = build(preset, 2, seed=0)
+    student = train(preset, 2, pairs, tmp_path / "taught.state", teacher=teacher)
+    alone = train(preset, 2, pairs, tmp_path / "alone.state")
+    with torch.no_grad():
+        taught = teacher(low)
+        gaps = [(net(low) - taught).abs().mean() for net in (begun, student)]
+        assert gaps[1] < gaps[0] / 10
+        assert (alone(low) - high).abs().mean() < (student(low) - high).abs().mean() / 5
+
+
+def test_the_aim_is_as_the_teacher_says_and_carries_no_gradient(teacher: PlainNet) -> None:
+    low, high = torch.rand(2, 1, 8, 8), torch.rand(2, 1, 16, 16)
+    assert aim(None, low, high) is high
+    wanted = aim(teacher, low, high)
+    assert torch.equal(wanted, teacher(low))
+    assert not wanted.requires_grad
+    assert wanted.min() < 0, "not clipped"
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = aim(teacher, low, high)
+    assert rounded.dtype == torch.float32
+    torch.testing.assert_close(rounded, wanted, rtol=0, atol=0.02)
+    assert not torch.equal(rounded, wanted), "in the arithmetic of the student"
 
 
 @pytest.mark.parametrize("damaged", [True, False])

@@ -13,6 +13,8 @@ from subpixel.train.loop import Progress
 from subpixel.train.presets import PRESETS
 from subpixel.train.recipe import Outcome, Run, run
 
+FAST = Path(__file__).resolve().parents[2] / "weights" / "fast-x3.safetensors"
+
 
 @dataclass(frozen=True, eq=False)
 class Done:
@@ -79,14 +81,52 @@ def test_one_trained_on_jpegs_is_measured_on_jpegs(done: Done) -> None:
 
 
 def test_the_weights_can_be_trained_on_at_another_scale(done: Done) -> None:
+    """With a teacher of that scale, which the card names."""
     second = replace(
         done.order,
         scale=3,
         out=done.order.out.with_stem("net3"),
         warm_start=done.order.out.with_suffix(".safetensors"),
+        teacher=FAST,
     )
     assert run(second, lambda progress: None).released.spec.scale == 3
     assert load_checkpoint(second.out.with_suffix(".safetensors")).spec.scale == 3
+    card = second.out.with_suffix(".md").read_text("utf-8")
+    assert f"teacher made of the low resolution: PlainNet, {FAST.name} (sha256 " in card
+    assert "teacher" not in done.order.out.with_suffix(".md").read_text("utf-8")
+
+
+class StoppedError(Exception):
+    """Stands for a kill after the last step, before the export."""
+
+
+@pytest.mark.parametrize("taught", [True, False])
+def test_a_run_aims_at_what_its_teacher_makes(done: Done, taught: bool, tmp_path: Path) -> None:
+    """Which its own weights make already, but for rounding."""
+    own = done.order.out.with_suffix(".safetensors")
+    losses: list[float] = []
+
+    def stop(progress: Progress) -> None:
+        losses.append(progress.loss)
+        raise StoppedError
+
+    order = replace(
+        done.order,
+        preset=replace(done.order.preset, finetune=0),
+        out=tmp_path / "net.onnx",
+        warm_start=own,
+        teacher=own if taught else None,
+    )
+    with pytest.raises(StoppedError):
+        run(order, stop)
+    assert (losses[0] < 0.01) == taught
+
+
+def test_an_unfit_teacher_is_refused_before_the_photographs_are_looked_for(order: Run) -> None:
+    nowhere = order.out.parent / "nowhere"
+    with pytest.raises(CheckpointError, match=r"fast-x3.*enlarges by 3, not by 2; say 3, or "):
+        run(replace(order, data=nowhere, out=nowhere / "net.onnx", teacher=FAST), lambda _: None)
+    assert not nowhere.exists()
 
 
 def test_a_warm_start_from_another_architecture_is_refused(order: Run, shared_data: Path) -> None:

@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     type=FILE,
     help="Begin with this checkpoint's weights, of any scale; a smaller one is grown.",
 )
+@click.option(
+    "--teacher",
+    type=FILE,
+    help="Until fine-tuning, aim at what this checkpoint's network makes: luma, of this scale.",
+)
 @click.option("--denoise", is_flag=True, help="Train on small pictures that went through JPEG.")
 @click.option("--device", default="cpu", show_default=True, help="PyTorch's name: cpu, cuda, …")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -38,6 +43,7 @@ def command(
     preset: str,
     steps: int | None,
     warm_start: Path | None,
+    teacher: Path | None,
     denoise: bool,
     device: str,
     seed: int,
@@ -53,7 +59,7 @@ def command(
     chosen = PRESETS[preset]
     if steps is not None:
         chosen = replace(chosen, steps=steps, finetune=steps // 10)
-    order = Run(chosen, scale, data, output, seed, device, warm_start, denoise)
+    order = Run(chosen, scale, data, output, seed, device, warm_start, denoise, teacher)
     outcome = run(order, _show, overwrite=overwrite)
     if outcome.released.parity is not None:
         click.echo(outcome.released.parity.summary())

@@ -43,7 +43,8 @@ def _checkpoint(file: Path, extra: bool, scale: int | None) -> Checkpoint:
     contents = read_contents(file.suffix.lower(), data)
     found = recognise(contents.weights, scale, extra=extra)
     if scale not in (None, found.spec.scale):
-        raise CheckpointError(f"enlarges by {found.spec.scale}, not by {scale}; say no scale")
+        own = found.spec.scale
+        raise CheckpointError(f"enlarges by {own}, not by {scale}; say {own}, or name another")
     origin = f"{file.name} (sha256 {hashlib.sha256(data).hexdigest()[:8]})"
     spec = replace(found.spec, name=file.stem, origin=origin, licence=contents.licence)
     return Checkpoint(found.module, spec)

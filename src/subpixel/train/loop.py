@@ -9,7 +9,7 @@ from statistics import fmean
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from subpixel.errors import CheckpointError, one_line
@@ -46,13 +46,16 @@ def train(
     seed: int = 0,
     device: str = "cpu",
     warm_start: nn.Module | None = None,
+    teacher: nn.Module | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> nn.Module:
     """Train the preset's network on ``pairs`` (training, held out).
 
     Returned is the average of its weights over the last steps, collapsed. ``state_file`` holds
     the run; when it exists the run goes on from there. ``warm_start`` lends its weights, grown
-    first where it is smaller; from another scale, all but the last layer.
+    first where it is smaller; from another scale, all but the last layer. ``teacher``, a network
+    for the same luma, is moved to ``device``; the steps before fine-tuning :func:`aim` at its
+    pictures, fine-tuning at the photographs.
 
     Every step depends on the seed and on what was there before it, so that a run that was
     interrupted ends as an unbroken one does, on the same machine.
@@ -61,6 +64,8 @@ def train(
     if warm_start is not None:
         lend(brought_to_size(warm_start, preset, seed), net)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if teacher is not None:
+        teacher.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = collapsed(net).requires_grad_(False)
     adam = torch.optim.Adam(net.parameters(), lr=preset.rate, foreach=True)
     first = step = restore(state_file, net, average, adam)
@@ -79,7 +84,8 @@ def train(
         adam.zero_grad()
         with torch.autocast(device, torch.bfloat16, enabled=mixed and not finetuning):
             upscaled = net(low)
-        loss = (functional.mse_loss if finetuning else functional.l1_loss)(upscaled.float(), high)
+            wanted = high if finetuning else aim(teacher, low, high)
+        loss = (functional.mse_loss if finetuning else functional.l1_loss)(upscaled.float(), wanted)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         adam.step()
@@ -97,6 +103,21 @@ def train(
     # safetensors refuses what channels_last leaves
     average.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return average.eval()
+
+
+def aim(teacher: nn.Module | None, low: Tensor, high: Tensor) -> Tensor:
+    """What is to be made of ``low``: what the teacher makes of it; without one, ``high``.
+
+    Response-based knowledge distillation (Hinton et al., arXiv 1503.02531; Gou et al., arXiv
+    2006.05525). A photograph has detail that nobody can tell from ``low``, a trained network's
+    picture only what it could learn to tell, so the gradient has less noise. ``(N, 1, H, W)`` in
+    float32, not clipped to 0 … 1, as the student's isn't.
+    """
+    if teacher is None:
+        return high
+    with torch.no_grad():
+        taught: Tensor = teacher(low)
+    return taught.float()
 
 
 def gains_by_bfloat16(device: str) -> bool:

@@ -10,10 +10,12 @@ from subpixel.measure.evaluate import Benchmark, Evaluation, evaluate
 from subpixel.media.atomic import write_bytes
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.parity.release import ReleaseReport, release
+from subpixel.spec import ModelSpec
 from subpixel.train.data import JPEG_QUALITIES, load_pairs, split
 from subpixel.train.loop import Progress, train
 from subpixel.train.presets import Preset
 from subpixel.train.record import Record, model_card
+from subpixel.train.teacher import load_teacher
 from subpixel.upscaler import Upscaler
 
 HELD_OUT_JPEG = 75
@@ -37,6 +39,9 @@ class Run:
     """A checkpoint of the same architecture, of any scale; a smaller PlainNet is grown."""
     denoise: bool = False
     """Show it pictures that went through JPEG, and ask for what they were before."""
+    teacher: Path | None = None
+    """A checkpoint of any luma network of this scale, whose pictures are aimed at before
+    fine-tuning. It is shown what the student is shown: to teach ``denoise`` it must know it."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,7 @@ class Outcome:
 
 def run(order: Run, report: Callable[[Progress], None], *, overwrite: bool = False) -> Outcome:
     """Train, or go on training, and release what came out."""
+    teacher = load_teacher(order.teacher, order.scale, order.preset.crop) if order.teacher else None
     warm_start = load_checkpoint(order.warm_start).module if order.warm_start else None
     qualities = JPEG_QUALITIES if order.denoise else ()
     pairs = load_pairs(order.data, order.scale, order.preset.crop, qualities=qualities)
@@ -66,24 +72,28 @@ def run(order: Run, report: Callable[[Progress], None], *, overwrite: bool = Fal
         seed=order.seed,
         device=order.device,
         warm_start=warm_start,
+        teacher=teacher.module if teacher else None,
         report=record.kept(pairs[1][0].low, report),
     )
     checkpoint = order.out.with_suffix(".safetensors")
     facts = {"steps": str(order.preset.steps + order.preset.finetune)}
     write_bytes(checkpoint, safetensors.torch.save(net.state_dict(), facts), overwrite=True)
     released = release(checkpoint, order.out, overwrite=overwrite)
-    outcome = Outcome(released, _evaluated(order, released, record) if released else None)
+    taught_by = teacher.spec if teacher else None
+    found = _evaluated(order, released, record, taught_by) if released else None
     state.unlink()
-    return outcome
+    return Outcome(released, found)
 
 
-def _evaluated(order: Run, released: ReleaseReport, record: Record) -> Evaluation:
+def _evaluated(
+    order: Run, released: ReleaseReport, record: Record, teacher: ModelSpec | None
+) -> Evaluation:
     """Measure the file as its users will run it, and write its card."""
     trained_on, held_out = split(order.data)
     jpeg = HELD_OUT_JPEG if order.denoise else None
     pictures = Benchmark(held_out, order.scale, jpeg=jpeg)
     found = evaluate(Upscaler(order.out, device="cpu"), pictures)
     steps = order.preset.steps + order.preset.finetune
-    card = model_card(released, order.data, len(trained_on), steps, found, jpeg)
+    card = model_card(released, order.data, len(trained_on), steps, found, jpeg, teacher)
     write_bytes(record.card, card.encode(), overwrite=True)
     return found

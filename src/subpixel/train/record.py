@@ -14,6 +14,7 @@ from subpixel.measure.sheet import sheet
 from subpixel.media.arrays import to_picture
 from subpixel.media.image_file import write_picture
 from subpixel.parity.release import ReleaseReport
+from subpixel.spec import ModelSpec
 from subpixel.train.data import JPEG_QUALITIES, Luma
 from subpixel.train.loop import Progress
 
@@ -79,10 +80,12 @@ def model_card(
     steps: int,
     found: Evaluation,
     jpeg: int | None = None,
+    teacher: ModelSpec | None = None,
 ) -> str:
     """What the network is, from what it was made, and how good it is on the held-out pictures.
 
-    ``jpeg`` is the quality that these were stored at, for a network that was trained on JPEGs.
+    ``jpeg`` is the quality that these were stored at, for a network that was trained on JPEGs;
+    ``teacher`` is the network it learned from.
     """
     assert released.path is not None
     assert released.parity is not None
@@ -100,7 +103,7 @@ def model_card(
 included; halo {spec.halo} px.
 
 Trained for {steps:,} steps on {pictures} pictures of the folder `{data.name}`, whose low \
-resolution was made by bicubic reduction; {_damage(jpeg)}. Name the \
+resolution was made by bicubic reduction; {_damage(jpeg)}.{_taught(teacher)} Name the \
 pictures' authors and licences here, and the weights' own licence.
 
 On the {len(found.scores)} pictures that were held out, {_stored(jpeg)}8-bit RGB in and out:
@@ -118,6 +121,15 @@ def _damage(jpeg: int | None) -> str:
         "it has seen no noise and no compression"
         if jpeg is None
         else f"then it went through JPEG, of quality {qualities}"
+    )
+
+
+def _taught(teacher: ModelSpec | None) -> str:
+    return (
+        ""
+        if teacher is None
+        else " Before fine-tuning its aim was what a teacher made of the low resolution: "
+        f"{teacher.architecture}, {teacher.origin}, licence {teacher.licence}."
     )
 
 

@@ -1,0 +1,35 @@
+"""The network that another learns from: which ones can teach."""
+
+from pathlib import Path
+
+from subpixel.errors import CheckpointError, NetworkError
+from subpixel.nets.checkpoint import Checkpoint, load_checkpoint
+from subpixel.nets.padding import with_working_sizes
+from subpixel.runtime.tiling import working_size
+
+
+def load_teacher(file: Path, scale: int, crop: int) -> Checkpoint:
+    """The network in ``file``, for luma ``(N, 1, crop, crop)``, each side ``scale`` times as long.
+
+    Networks whose weights fit any scale (SRCNN, VDSR) are taken with the enlargement by ``scale``.
+    Raises :class:`CheckpointError` for a file that can't be loaded, and for a network of RGB, of
+    another scale or for other sizes.
+    """
+    teacher = load_checkpoint(file, scale=scale)
+    try:
+        _expect_fit(teacher, crop)
+    except NetworkError as error:
+        raise CheckpointError(f"{file}: {error}") from error
+    return teacher
+
+
+def _expect_fit(teacher: Checkpoint, crop: int) -> None:
+    if teacher.spec.interface != "luma":
+        raise CheckpointError("takes RGB; a teacher takes luma, as the networks that we train do")
+    spec = with_working_sizes(teacher.module, teacher.spec)
+    multiple, least = spec.size_multiple, spec.size_minimum
+    if working_size(crop, crop, multiple, least, spec.square) != (crop, crop):
+        raise CheckpointError(
+            f"takes sides of at least {least} that are multiples of {multiple}; a teacher for this "
+            f"preset takes its crops of {crop}×{crop}"
+        )
