@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +30,12 @@ class Ended:
 
 
 LAUNCHER = """
-import resource, subprocess, sys
-limit = int(sys.argv[1])
+import os, pathlib, resource, subprocess, sys
+limit, group = int(sys.argv[1]), sys.argv[2]
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-code = subprocess.call(sys.argv[2:])
+if group:
+    (pathlib.Path(group) / "cgroup.procs").write_text(str(os.getpid()))
+code = subprocess.call(sys.argv[3:])
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 sys.exit(code)
 """
@@ -40,11 +43,11 @@ sys.exit(code)
 program; this one has hardly any."""
 
 
-def upscale(address_space: int, *words: str) -> Ended:
-    """``address_space`` in bytes; -1: no limit."""
+def upscale(address_space: int, *words: str, group: Path | None = None) -> Ended:
+    """``address_space`` in bytes; -1: no limit. ``group`` is the cgroup to run in."""
     environment = os.environ | {"PYTHONPATH": str(Path(subpixel.__file__).parents[1])}
     command = [sys.executable, "-m", "subpixel", "upscale", "--model", "fast", *words]
-    launched = [sys.executable, "-c", LAUNCHER, str(address_space), *command]
+    launched = [sys.executable, "-c", LAUNCHER, str(address_space), str(group or ""), *command]
     done = subprocess.run(launched, capture_output=True, text=True, env=environment, check=False)
     return Ended(done.returncode, done.stderr, int(done.stdout.splitlines()[-1]) * 1024)
 
@@ -81,3 +84,38 @@ def test_little_address_space_is_enough_or_is_said(tmp_path: Path, megabytes: in
         assert "\n" not in done.said.strip()
     assert {p.name for p in tmp_path.iterdir()} <= {"in.png", "out.png"}
     assert target.exists() == (done.code == 0)
+
+
+@pytest.fixture
+def group() -> Iterator[Path]:
+    """A memory cgroup of version 1 or 2, made for one test."""
+    version_1 = Path("/sys/fs/cgroup/memory")
+    folder = (version_1 if version_1.is_dir() else version_1.parent) / f"subpixel-{os.getpid()}"
+    try:
+        folder.mkdir()
+    except OSError as error:
+        pytest.skip(f"needs the right to make a cgroup: {error}")
+    yield folder
+    folder.rmdir()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("megabytes", [100, 150, 300, 500])
+def test_the_kernel_never_has_to_kill(group: Path, tmp_path: Path, megabytes: int) -> None:
+    """25 megapixels, 225 enlarged, by the kernel's own account of a cgroup."""
+    names = ("memory.limit_in_bytes", "memory.max")
+    limits = [group / name for name in names if (group / name).exists()]
+    if not limits:
+        pytest.skip("needs cgroups that count memory")
+    limits[0].write_text(str(megabytes * 10**6))
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    Image.linear_gradient("L").resize((5000, 5000)).convert("RGB").save(source)
+    words = ("--scale", "3", "--max-memory", f"{megabytes - 20}M")
+    done = upscale(-1, str(source), "-o", str(target), *words, group=group)
+    if done.code == 0:
+        assert open_picture(target).header.shape == (1, 15_000, 15_000, 3)
+    else:
+        assert done.code == 1
+        assert "of memory" in done.said
+    assert (done.code == 0) == (megabytes >= 300)
+    assert {p.name for p in tmp_path.iterdir()} == {"in.tif", *[target.name] * (done.code == 0)}
