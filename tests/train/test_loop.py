@@ -10,7 +10,7 @@ from subpixel.errors import CheckpointError
 from subpixel.nets.plain import PlainNet
 from subpixel.train.data import Pair
 from subpixel.train.loop import Progress, aim, learning_rate, lend, train
-from subpixel.train.networks import brought_to_size, build
+from subpixel.train.networks import brought_to_form, build
 from subpixel.train.presets import PRESETS, Preset
 
 PRESET = Preset("plain", steps=30, finetune=10, channels=4, depth=1, batch=4, crop=8)
@@ -177,7 +177,7 @@ def test_a_smaller_network_begins_a_larger_one(
     net = build(preset, scale, seed=0)
     assert isinstance(net, PlainNet)
     untaught = net.last.weight.clone()
-    lend(brought_to_size(small, preset, seed=0), net)
+    lend(brought_to_form(small, preset, seed=0), net)
     assert torch.equal(net.first.weight[:4], small.first.weight)
     assert torch.equal(net.middle[0].weight[:4, :4], small.middle[0].weight)
     if scale == 2:

@@ -26,6 +26,7 @@ class SuperResolutionNet(nn.Module):
 
     def __init__(self, upscale_factor: int) -> None:
         super().__init__()
+        self.upscale_factor = upscale_factor
         self.relu = nn.ReLU()
         self.conv1 = nn.Conv2d(1, 64, kernel_size=5, padding=2)
         self.conv2 = nn.Conv2d(64, 64, kernel_size=3, padding=1)

@@ -16,7 +16,7 @@ from subpixel.errors import CheckpointError, one_line
 from subpixel.media.atomic import atomic_path
 from subpixel.nets.collapsible import collapsed, collapsed_state
 from subpixel.train.data import Luma, Pair, Pairs, batch
-from subpixel.train.networks import brought_to_size, build
+from subpixel.train.networks import as_it_runs, brought_to_form, build
 from subpixel.train.presets import Preset
 
 SAVE_EVERY_SECONDS = 30.0
@@ -51,7 +51,7 @@ def train(
 ) -> nn.Module:
     """Train the preset's network on ``pairs`` (training, held out).
 
-    Returned is the average of its weights over the last steps, collapsed. ``state_file`` holds
+    Returned is the average of its weights over the last steps, as it runs. ``state_file`` holds
     the run; when it exists the run goes on from there. ``warm_start`` lends its weights, grown
     first where it is smaller; from another scale, all but the last layer. ``teacher``, a network
     for the same luma, is moved to ``device``; the steps before fine-tuning :func:`aim` at its
@@ -62,7 +62,7 @@ def train(
     """
     net = build(preset, scale, seed)
     if warm_start is not None:
-        lend(brought_to_size(warm_start, preset, seed), net)
+        lend(brought_to_form(warm_start, preset, seed), net)
     net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if teacher is not None:
         teacher.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -102,7 +102,7 @@ def train(
 
     # safetensors refuses what channels_last leaves
     average.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    return average.eval()
+    return as_it_runs(average).eval()
 
 
 def aim(teacher: nn.Module | None, low: Tensor, high: Tensor) -> Tensor:

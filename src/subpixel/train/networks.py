@@ -1,10 +1,11 @@
-"""The networks that presets name."""
+"""The networks that presets name, and the form in which they are trained."""
 
 import torch
 from torch import nn
 
 from subpixel.nets.collapsible import widened
 from subpixel.nets.growth import grown
+from subpixel.nets.passing import PassingNet
 from subpixel.nets.plain import PlainNet
 from subpixel.nets.superresolution import SuperResolutionNet
 from subpixel.train.presets import Preset
@@ -15,15 +16,24 @@ def build(preset: Preset, scale: int, seed: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if preset.network == "reference":
-            return widened(SuperResolutionNet(scale))
+            return widened(PassingNet(scale))
         return widened(PlainNet(scale, preset.channels, preset.depth))
 
 
-def brought_to_size(warm_start: nn.Module, preset: Preset, seed: int) -> nn.Module:
-    """A smaller PlainNet grown to the preset's size; any other network as it is.
+def brought_to_form(warm_start: nn.Module, preset: Preset, seed: int) -> nn.Module:
+    """A smaller PlainNet grown to the preset's size, the tutorial's network as it is trained; any
+    other network as it is.
 
-    Raises :class:`CheckpointError` for a larger PlainNet.
+    Raises :class:`CheckpointError` for a larger PlainNet, and for a SuperResolutionNet that was
+    trained elsewhere.
     """
     if preset.network == "plain" and isinstance(warm_start, PlainNet):
         return grown(warm_start, preset.channels, preset.depth, seed)
+    if preset.network == "reference" and isinstance(warm_start, SuperResolutionNet):
+        return PassingNet.of(warm_start)
     return warm_start
+
+
+def as_it_runs(trained: nn.Module) -> nn.Module:
+    """A network that was trained, and collapsed, in the form in which it is published."""
+    return trained.folded() if isinstance(trained, PassingNet) else trained
