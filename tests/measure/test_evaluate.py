@@ -36,6 +36,19 @@ def test_sizes_off_the_scale_are_cropped(tmp_path: Path) -> None:
     assert len(found.scores) == 1
 
 
+def test_perceptual_distances_are_measured_when_asked(tmp_path: Path) -> None:
+    """Of the network and of bicubic, which are the same here."""
+    for name, value in (("a.png", 40), ("b.png", 80)):
+        Image.fromarray(np.full((32, 38, 3), value, np.uint8)).save(tmp_path / name)
+    found = evaluate(
+        lambda low: enlarge(low, 2, 2),
+        benchmark(tmp_path, 2),
+        perceive=lambda picture, truth: (float(truth.mean()), float(picture.mean()) / 2),
+    )
+    assert (found.network.lpips, found.network.dists) == (60, 30)
+    assert found.network == found.bicubic
+
+
 def test_low_resolution_goes_through_jpeg(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (32, 38, 3), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a.png")

@@ -47,6 +47,18 @@ def test_quality_is_scikit_images_without_the_border() -> None:
 
 def test_means_are_of_each_figure() -> None:
     assert mean_quality([Quality(1, 2, 3, 4), Quality(3, 4, 5, 6)]) == Quality(2, 3, 4, 5)
+    perceptual = [Quality(1, 2, 3, 4, 5, 6), Quality(3, 4, 5, 6, 7, 8)]
+    assert mean_quality(perceptual) == Quality(2, 3, 4, 5, 6, 7)
+
+
+def test_perceptual_distances_are_of_the_same_pixels_as_the_rest() -> None:
+    truth, result = _pictures()
+    seen = []
+    found = quality(result, truth, 3, lambda *pictures: seen.append(pictures) or (0.25, 0.125))
+    assert (found.lpips, found.dists) == (0.25, 0.125)
+    ((picture, reference),) = seen
+    np.testing.assert_array_equal(picture, result[3:-3, 3:-3])
+    np.testing.assert_array_equal(reference, truth[3:-3, 3:-3])
 
 
 def test_equal_pictures_are_infinitely_close() -> None:

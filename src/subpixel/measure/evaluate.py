@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
-from subpixel.measure.metrics import Quality, mean_quality, quality
+from subpixel.measure.metrics import Perceive, Quality, mean_quality, quality
 from subpixel.media.image_file import PICTURE_SUFFIXES, read_picture
 from subpixel.media.jpeg import through_jpeg
 from subpixel.resample import enlarge, imresize
@@ -78,19 +78,21 @@ def evaluate(
     pictures: Benchmark,
     report: Callable[[int, int], None] = lambda done, total: None,
     keep: Callable[[Result], None] = lambda result: None,
+    perceive: Perceive | None = None,
 ) -> Evaluation:
     """Measure ``upscale`` (``(h, w, 3)`` uint8 → ``scale`` times larger) on ``pictures``.
 
     The protocol: ground truth cropped to a multiple of the scale, 8-bit RGB in and out, ``scale``
     border pixels shaved. The bicubic beside it is Keys', edge repeated. ``report`` gets the
-    numbers of pictures done and to do, ``keep`` every picture made.
+    numbers of pictures done and to do, ``keep`` every picture made. With ``perceive``, LPIPS and
+    DISTS are measured besides.
     """
     scores, scale = [], pictures.scale
     for done, file in enumerate(pictures.truths, start=1):
         truth, small = _pair(file, pictures)
         upscaled, bicubic = upscale(small), enlarge(small, scale, scale)
-        network = quality(upscaled, truth, scale)
-        scores.append(Score(file.name, network, quality(bicubic, truth, scale)))
+        network = quality(upscaled, truth, scale, perceive)
+        scores.append(Score(file.name, network, quality(bicubic, truth, scale, perceive)))
         keep(Result(file.name, upscaled))
         report(done, len(pictures.truths))
     return Evaluation(scale, tuple(scores))

@@ -1,7 +1,7 @@
 """Distances between pictures, by the field's protocol."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from statistics import fmean
 from typing import Any
@@ -64,23 +64,46 @@ class Quality:
     """Of all three channels at once."""
     ssim_rgb: float
     """The mean of the three channels'."""
+    lpips: float | None = None
+    """0 for equal pictures; None where nobody asked for it."""
+    dists: float | None = None
 
 
-def quality(rgb: NDArray[np.uint8], truth: NDArray[np.uint8], shave: int) -> Quality:
+Perceive = Callable[[NDArray[np.uint8], NDArray[np.uint8]], tuple[float, float]]
+"""LPIPS and DISTS of a picture and the truth: see :mod:`subpixel.nets.perceptual`."""
+
+
+def quality(
+    rgb: NDArray[np.uint8],
+    truth: NDArray[np.uint8],
+    shave: int,
+    perceive: Perceive | None = None,
+) -> Quality:
     """Of an ``(H, W, 3)`` 8-bit picture, without ``shave`` pixels of border.
 
-    With ``shave`` = the scale this is the literature's protocol.
+    With ``shave`` = the scale this is the literature's protocol. ``perceive`` gets RGB with the
+    same border shaved, so that every figure is of the same pixels.
     """
     _expect_one_size(rgb, truth)
     a, b = _shaved(rgb, shave), _shaved(truth, shave)
     luma_a, luma_b = studio_luma(a), studio_luma(b)
     channels = [ssim(a[..., i], b[..., i]) for i in range(3)]
-    return Quality(psnr(luma_a, luma_b), ssim(luma_a, luma_b), psnr(a, b), fmean(channels))
+    lpips, dists = perceive(a, b) if perceive else (None, None)
+    return Quality(
+        psnr(luma_a, luma_b),
+        ssim(luma_a, luma_b),
+        psnr(a, b),
+        fmean(channels),
+        lpips,
+        dists,
+    )
 
 
 def mean_quality(qualities: Sequence[Quality]) -> Quality:
-    """The mean of each figure."""
-    return Quality(*map(fmean, zip(*map(astuple, qualities), strict=True)))
+    """The mean of each figure; None for one that is missing."""
+    columns = zip(*map(astuple, qualities), strict=True)
+    means: list[Any] = [None if None in figures else fmean(figures) for figures in columns]
+    return Quality(*means)
 
 
 def _shaved(picture: NDArray[np.uint8], border: int) -> NDArray[np.uint8]:
