@@ -60,7 +60,7 @@ class MemoryLimitError(SubpixelError):
 
 
 class ProviderError(SubpixelError):
-    """An execution provider, or an optional package, can't be had here."""
+    """An execution provider, an optional package, or the weights it needs, can't be had here."""
 
 
 def one_line(error: BaseException, most: int = 300) -> str:

@@ -1,6 +1,7 @@
 """What to say when an optional dependency isn't installed."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 
 from subpixel.errors import ProviderError
 
@@ -13,6 +14,7 @@ EXTRAS: Mapping[str, str] = {
     "cloudpickle": "torch",
     "spandrel_extra_arches": "extra-architectures",
     "openvino": "openvino",
+    "torchmetrics": "perceptual",
 }
 """The extra that installs a package, by the package's import name."""
 
@@ -26,3 +28,9 @@ def explained(error: ModuleNotFoundError) -> Exception:
         f"this needs the package {package}, which is not installed: install subpixel with its "
         f"extra {EXTRAS[package]!r}, from its repository: pip install '.[{EXTRAS[package]}]'"
     )
+
+
+def expect_installed(package: str) -> None:
+    """Raise what :func:`explained` says where ``package`` is missing; nothing is imported."""
+    if find_spec(package) is None:
+        raise explained(ModuleNotFoundError(name=package))

@@ -11,6 +11,7 @@ import safetensors.torch
 import torch
 from PIL import Image
 
+from backbones import unreachable_backbones
 from subpixel.cli.main import VERBS, run
 from subpixel.nets.exporters import DEFAULT_OPSET
 from subpixel.nets.plain import PlainNet
@@ -138,7 +139,45 @@ def test_evaluate_prints_the_mean(truth: Path, capsys: pytest.CaptureFixture[str
     assert run(["evaluate", "--data", str(truth), "--scale", "3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["network"] == found["scores"][0]["network"]
-    assert found["bicubic"].keys() == {"psnr", "ssim", "psnr_rgb", "ssim_rgb"}
+    assert found["bicubic"].keys() == {"psnr", "ssim", "psnr_rgb", "ssim_rgb", "lpips", "dists"}
+    assert found["bicubic"]["lpips"] is found["bicubic"]["dists"] is None
+
+
+def test_evaluate_shows_perceptual_distances_when_asked(
+    truth: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judge = lambda picture, truth: (0.25, 0.125)  # noqa: E731
+    monkeypatch.setattr("subpixel.nets.perceptual.load_perceptual", lambda tell: judge)
+    for asked in (False, True):
+        assert run(["evaluate", "--data", str(truth), *["--perceptual"] * asked]) == 0
+        printed = capsys.readouterr().out
+        assert [printed.count(said) for said in ("LPIPS", "DISTS")] == [2 * asked, 2 * asked]
+        assert [printed.count(said) for said in ("0.2500", "0.1250")] == [4 * asked, 4 * asked]
+
+
+def test_evaluate_without_the_perceptual_weights_writes_nothing(
+    truth: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    weights = unreachable_backbones(tmp_path / "home", monkeypatch)
+    command = ["evaluate", "--data", str(truth), "--pictures", str(tmp_path / "made")]
+    assert run([*command, "--perceptual"]) == 1
+    printed = capsys.readouterr()
+    told, refused = printed.err.splitlines()
+    assert told.startswith("subpixel: fetching file:///")
+    assert all(str(file) in refused for file in weights)
+    assert not printed.out
+    assert not (tmp_path / "made").exists()
+
+
+def test_evaluate_without_the_perceptual_extra_says_what_to_install(
+    truth: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torchmetrics", None)
+    assert run(["evaluate", "--data", str(truth), "--perceptual"]) == 1
+    assert "pip install '.[perceptual]'" in capsys.readouterr().err
 
 
 def test_a_checkpoint_is_measured_as_its_file_is(
@@ -192,6 +231,12 @@ def test_upscaling_loads_neither_torch_nor_onnx(tmp_path: Path) -> None:
     file = str(tmp_path / "a.png")
     program = f"from subpixel.cli.main import run; assert run(['upscale', {file!r}]) == 0"
     assert not (HEAVY - {"onnxruntime", "pyvips"}) & _imported(program)
+
+
+def test_evaluate_loads_torch_only_for_what_needs_it(truth: Path) -> None:
+    command = ["evaluate", "--data", str(truth)]
+    program = f"from subpixel.cli.main import run; assert run({command!r}) == 0"
+    assert not {"torch", "torchmetrics"} & _imported(program)
 
 
 def test_a_verb_without_its_extra_says_what_to_install() -> None:

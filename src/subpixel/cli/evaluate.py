@@ -1,21 +1,21 @@
 """``subpixel evaluate``."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
 from subpixel.cli.options import DEVICE, EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, SCALE, THREADS
 from subpixel.cli.output import make_folder, print_json, print_table, progress
+from subpixel.extras import expect_installed
 from subpixel.measure.evaluate import Evaluation, Result, benchmark, evaluate
-from subpixel.measure.metrics import Quality
+from subpixel.measure.metrics import Perceive, Quality
 from subpixel.upscaler import Upscaler
 from subpixel.zoo.manifest import DEFAULT
 
-COLUMNS = (
-    *("picture", "PSNR", "SSIM", "PSNR, RGB", "SSIM, RGB"),
-    *("bicubic: PSNR", "SSIM", "PSNR, RGB", "SSIM, RGB"),
-)
+COLUMNS = ("PSNR", "SSIM", "PSNR, RGB", "SSIM, RGB")
+PERCEPTUAL = ("LPIPS", "DISTS")
 CHECKPOINTS = (".pth", ".pt", ".ckpt", ".safetensors")
 
 
@@ -38,6 +38,11 @@ CHECKPOINTS = (".pth", ".pt", ".ckpt", ".safetensors")
     help="Send the small pictures through JPEG of this quality first.",
 )
 @click.option("--pictures", type=FILE, help="A folder to write the upscaled pictures in, as PNG.")
+@click.option(
+    "--perceptual",
+    is_flag=True,
+    help="LPIPS and DISTS, too. Weights of 761 MB are fetched once.",
+)
 @DEVICE
 @THREADS
 @EXTRA_ARCHITECTURES
@@ -49,6 +54,7 @@ def command(
     scale: int | None,
     jpeg: int | None,
     pictures: Path | None,
+    perceptual: bool,
     device: str,
     threads: int | None,
     extra_architectures: bool,
@@ -64,10 +70,11 @@ def command(
         upscaler = _by_pytorch(Path(model), scale, extra_architectures)
     else:
         upscaler = Upscaler(model, scale=scale, device=device, threads=threads)
-    keep = _writer(pictures, overwrite) if pictures else lambda result: None
     chosen = benchmark(data, upscaler.spec.scale, jpeg)
+    perceive = _perceptual() if perceptual else None
+    keep = _writer(pictures, overwrite) if pictures else lambda result: None
     with progress() as show:
-        result = evaluate(upscaler, chosen, lambda done, total: show("", done, total), keep)
+        result = evaluate(upscaler, chosen, partial(show, ""), keep, perceive)
     if as_json:
         print_json({"network": result.network, "bicubic": result.bicubic, "scores": result.scores})
     else:
@@ -76,6 +83,13 @@ def command(
 
 def _after(jpeg: int | None) -> str:
     return "" if jpeg is None else f" after JPEG of quality {jpeg}"
+
+
+def _perceptual() -> Perceive:
+    expect_installed("torchmetrics")
+    from subpixel.nets.perceptual import load_perceptual
+
+    return load_perceptual(lambda line: click.echo(f"subpixel: {line}", err=True))
 
 
 def _by_pytorch(checkpoint: Path, scale: int | None, extra_architectures: bool) -> Upscaler:
@@ -102,13 +116,17 @@ def _writer(folder: Path, overwrite: bool) -> Callable[[Result], None]:
 def _print(result: Evaluation, title: str) -> None:
     rows = [(s.picture, *_cells(s.network), *_cells(s.bicubic)) for s in result.scores]
     mean = ("mean", *_cells(result.network), *_cells(result.bicubic))
-    print_table(f"{title}, PSNR in dB", COLUMNS, [*rows, mean])
+    columns = COLUMNS if result.network.lpips is None else (*COLUMNS, *PERCEPTUAL)
+    header = ("picture", *columns, f"bicubic: {columns[0]}", *columns[1:])
+    print_table(f"{title}, PSNR in dB", header, [*rows, mean])
 
 
-def _cells(quality: Quality) -> tuple[str, str, str, str]:
+def _cells(quality: Quality) -> tuple[str, ...]:
+    distances = [d for d in (quality.lpips, quality.dists) if d is not None]
     return (
         f"{quality.psnr:.2f}",
         f"{quality.ssim:.4f}",
         f"{quality.psnr_rgb:.2f}",
         f"{quality.ssim_rgb:.4f}",
+        *(f"{distance:.4f}" for distance in distances),
     )

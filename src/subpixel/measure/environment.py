@@ -24,6 +24,7 @@ PACKAGES: Mapping[str, str] = {
     "torch": "pip install '.[torch]' in the repository (export, verify, train)",
     "onnxscript": "pip install '.[torch]' in the repository (the dynamo exporter)",
     "safetensors": "pip install '.[torch]' in the repository (.safetensors checkpoints)",
+    "torchmetrics": "pip install '.[perceptual]' in the repository (evaluate --perceptual)",
     "pillow": "pip install pillow (only to hand Pillow images to the Python API)",
 }
 """What subpixel uses, and how to get it."""
