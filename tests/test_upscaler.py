@@ -15,6 +15,7 @@ from subpixel.errors import MemoryLimitError, NetworkError, PictureError, UsageE
 from subpixel.media.image_file import encode_picture, open_picture, read_picture, write_picture
 from subpixel.media.picture import Metadata, Picture
 from subpixel.network import Network
+from subpixel.runtime.flat import Flatness
 from subpixel.runtime.op import NetOp
 from subpixel.spec import ModelSpec
 
@@ -95,6 +96,40 @@ def test_a_network_of_8_bits_gives_the_same_in_tiles() -> None:
     image = np.random.default_rng(0).integers(0, 256, (70, 81, 3), dtype=np.uint8)
     cut, whole = (Upscaler("fast-int8", device="cpu", tile=tile)(image) for tile in (33, 0))
     assert np.array_equal(cut, whole)
+
+
+@pytest.mark.parametrize("model", ["fast", "fast-int8"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_batches_change_nothing(model: str, channels: int) -> None:
+    """To the bit, on the processor; also where part of the picture goes past the network."""
+    image = np.random.default_rng(0).integers(0, 256, (150, 210, channels), dtype=np.uint8)
+    image[:, :100] = 90
+    for adaptive in (None, Flatness(0, 1.0)):
+        one, three = (
+            Upscaler(model, scale=2, device="cpu", tile=64, batch=batch, adaptive=adaptive)(image)
+            for batch in (1, 3)
+        )
+        assert np.array_equal(one, three)
+
+
+def test_a_batch_is_as_many_tiles_in_one_run() -> None:
+    runs: list[int] = []
+
+    def counting(pixels: np.ndarray) -> np.ndarray:
+        runs.append(len(pixels))
+        return pixels
+
+    spec = ModelSpec("same", scale=1, colour="rgb", interface="rgb", halo=0)
+    upscaler = Upscaler(Network(counting, spec, "fake"), tile=10, batch=4)
+    upscaler(np.zeros((20, 70, 3), np.uint8))
+    assert runs == [3, 4, 3, 4]
+
+
+@pytest.mark.parametrize(("batch", "fixed"), [(0, None), (-1, 1), (2, 1), (2, 2)])
+def test_wrong_batches_are_refused(batch: int, fixed: int | None) -> None:
+    spec = ModelSpec("same", scale=1, colour="rgb", interface="rgb", halo=0, fixed_batch=fixed)
+    with pytest.raises(UsageError, match=f"batch is {batch}; for this network it is"):
+        Upscaler(Network(lambda pixels: pixels, spec, "fake"), batch=batch)
 
 
 def test_a_picture_keeps_everything_but_its_size(fast: Upscaler) -> None:
@@ -215,6 +250,28 @@ class TestFiles:
             assert np.array_equal(read_picture(tmp_path / "out.png").frames, expected)
             assert max(op.areas[tiles:]) < op.areas[0]
 
+    @pytest.mark.parametrize(("gigabytes", "at_once"), [(8, 3), (2, 1)])
+    def test_where_memory_is_short_tiles_go_one_by_one(
+        self, tmp_path: Path, gigabytes: int, at_once: int
+    ) -> None:
+        """A network that nothing is known of is taken to hold 1.3 GB for such a tile."""
+        noise = np.random.default_rng(0).integers(0, 256, (1, 90, 250, 3), dtype=np.uint8)
+        op = Refusing(BoxBlur(2, 2), set(), MemoryError)
+        upscaler = Upscaler(Network(op, self.SPEC, "fake"), tile=100, batch=8)
+        upscaler.file(Picture(noise), tmp_path / "out.png", max_memory=gigabytes * 10**9)
+        assert set(op.sizes) == {at_once}
+        assert set(op.areas) == {90 * 86}
+        expected = self.upscaler().picture(Picture(noise)).frames
+        assert np.array_equal(read_picture(tmp_path / "out.png").frames, expected)
+
+    def test_refused_memory_for_a_batch_is_asked_for_a_tile(self, tmp_path: Path) -> None:
+        noise = np.random.default_rng(0).integers(0, 256, (1, 90, 250, 3), dtype=np.uint8)
+        op = Refusing(BoxBlur(2, 2), {0}, MemoryError)
+        upscaler = Upscaler(Network(op, self.SPEC, "fake"), tile=100, batch=8)
+        upscaler.file(Picture(noise), tmp_path / "out.png", max_memory=10**10)
+        assert op.sizes[0] == 3
+        assert set(op.sizes[1:]) == {1}
+
     def test_memory_refused_for_ever_is_said(self, tmp_path: Path) -> None:
         picture = Picture(np.zeros((1, 90, 40, 3), np.uint8))
         op = Refusing(BoxBlur(2, 2), set(range(1000)), MemoryError)
@@ -244,11 +301,13 @@ class Refusing:
         self._op, self._calls, self._problem = op, calls, problem
         self._lock = Lock()
         self.areas: list[int] = []
+        self.sizes: list[int] = []
 
     def __call__(self, pixels: np.ndarray, /) -> np.ndarray:
         with self._lock:
             call = len(self.areas)
             self.areas.append(pixels.shape[2] * pixels.shape[3])
+            self.sizes.append(len(pixels))
         if call in self._calls:
             raise self._problem("no")
         return self._op(pixels)
@@ -267,8 +326,20 @@ class TestAdaptive:
         assert np.array_equal(adaptive(noise), Upscaler("fast")(noise))
         assert adaptive.tally.share == 0.0
 
-    def test_a_network_of_certain_sizes_is_refused(self, tmp_path: Path) -> None:
+    def test_what_was_measured_before_is_not_measured_again(self, noise: np.ndarray) -> None:
+        op = Refusing(BoxBlur(2, 2), set(), MemoryError)
+        spec = ModelSpec("blur", scale=2, colour="rgb", interface="rgb", halo=2)
+        upscaler = Upscaler(Network(op, spec, "fake"), adaptive=Flatness(255, 9.0))
+        assert upscaler.flatness == Flatness(255, 9.0)
+        upscaler(noise)
+        assert upscaler.tally.share == 1.0
+        assert op.sizes == []
+
+    @pytest.mark.parametrize("adaptive", [1, Flatness(1, 0.5)])
+    def test_a_network_of_certain_sizes_is_refused(
+        self, tmp_path: Path, adaptive: float | Flatness
+    ) -> None:
         file = tmp_path / "fixed.onnx"
         onnx.save(sub_pixel_network(3, 2, size=(24, 32)), file)
         with pytest.raises(UsageError, match="leave adaptive out"):
-            Upscaler(file, adaptive=1)
+            Upscaler(file, adaptive=adaptive)

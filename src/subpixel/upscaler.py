@@ -52,8 +52,13 @@ class Upscaler:
     ``scale`` chooses among a bundled network's scales (default 3). ``device`` is ``"auto"`` or a
     name of :data:`subpixel.runtime.devices.DEVICES`. ``tile`` is the side of a tile in input
     pixels, halo included (None: 512; 0: the whole picture at once). ``threads`` None means one
-    per physical core. ``adaptive`` lets flat parts of a picture be interpolated instead, as far as
-    that was measured to be within so many code values of 8 bits from the network.
+    per physical core. ``batch`` is how many tiles that lie beside one another go through the
+    network at once, where there is memory for so many. ``adaptive`` lets flat parts of a picture be
+    interpolated instead, as far as that is measured to be within so many code values of 8 bits from
+    the network, or was: a :class:`~subpixel.runtime.flat.Flatness`.
+
+    Raises what :func:`~subpixel.network.open_network` raises, and :class:`UsageError` for a tile, a
+    batch or an ``adaptive`` that the network can't be run with.
 
     >>> from subpixel import Upscaler
     >>> larger = Upscaler(scale=2)(array)  # doctest: +SKIP
@@ -67,7 +72,8 @@ class Upscaler:
         device: str = "auto",
         tile: int | None = None,
         threads: int | None = None,
-        adaptive: float | None = None,
+        batch: int = 1,
+        adaptive: float | Flatness | None = None,
     ) -> None:
         if not isinstance(model, Network):
             model = open_network(
@@ -75,13 +81,9 @@ class Upscaler:
             )
         self._network = model
         self._tile = tile
+        self._batch = batch
         self._resident = memory.resident()
-        least = self._least_tile
-        if tile is not None and tile != 0 and tile < least:
-            raise UsageError(
-                f"tile is {tile}; for this network it is at least {least} pixels, or 0 for the "
-                "whole picture at once"
-            )
+        self._expect_tiles()
         self.flatness = None if adaptive is None else self._measured(adaptive)
         """What goes past the network under ``adaptive``; None: nothing does."""
         self.tally = Tally()
@@ -166,6 +168,9 @@ class Upscaler:
 
     def plan(self, header: Header) -> TilePlan:
         """How a picture of this size is cut into tiles where memory is no concern."""
+        return replace(self._shared_out(header), batch=self._batch)
+
+    def _shared_out(self, header: Header) -> TilePlan:
         cut, tile = self._cut(header), self._tile_size(header)
         if tile is None or self._rigid:
             return cut(tile)
@@ -175,7 +180,8 @@ class Upscaler:
     def _fitted(
         self, header: Header, codecs: int, max_memory: int | None, attempt: int
     ) -> TilePlan:
-        """The plan with which the process holds no more than it may."""
+        """The plan with which the process holds no more than it may; one that is no longer
+        :meth:`plan` takes the tiles one by one."""
         most = memory.allowed(max_memory, self._resident)
         plan = self.plan(header)
         least = self._least_tile
@@ -187,8 +193,10 @@ class Upscaler:
             return plan
         counted = bytes_per_pixel(self._network)
         needs = replace(needs, per_pixel=memory.UNKNOWN if counted is None else counted)
+        if attempt == 0 and needs.total(plan) <= most:
+            return plan
         if self._rigid or self.spec.halo is None:
-            return memory.expect_fit(needs, plan, most)
+            return memory.expect_fit(needs, replace(plan, batch=1), most)
         halo = self._halo(header)
         return memory.fitted(needs, self._cut(header), (height, width), least, halo, most)
 
@@ -266,6 +274,17 @@ class Upscaler:
             return partial(upscale_codes, self._network.codes, opaque=opaque)
         return partial(upscale_samples, self._op, opaque=opaque)
 
+    def _expect_tiles(self) -> None:
+        least, tile, fixed = self._least_tile, self._tile, self.spec.fixed_batch
+        if tile is not None and tile != 0 and tile < least:
+            raise UsageError(
+                f"tile is {tile}; for this network it is at least {least} pixels, or 0 for the "
+                "whole picture at once"
+            )
+        if self._batch < 1 or (self._batch > 1 and fixed is not None):
+            allowed = "at least 1" if fixed is None else f"1: its file takes {fixed} at a time"
+            raise UsageError(f"batch is {self._batch}; for this network it is {allowed}")
+
     def _expect_depth(self, header: Header) -> None:
         if self.spec.samples == "uint8" and header.dtype != np.uint8:
             exact = self.spec.name.removesuffix(INT8)
@@ -275,7 +294,7 @@ class Upscaler:
                 f"use {instead}, or convert the picture to 8 bits"
             )
 
-    def _measured(self, most: float) -> Flatness | None:
+    def _measured(self, adaptive: float | Flatness) -> Flatness | None:
         """What passes for flat; raises :class:`UsageError` for a network of certain sizes."""
         spec = self.spec
         if spec.halo is None or self._rigid or max(spec.size_multiple, spec.size_minimum) > 1:
@@ -283,8 +302,10 @@ class Upscaler:
                 f"adaptive leaves parts of a picture out, and {spec.name} works on certain sizes, "
                 "or on whole pictures alone; leave adaptive out"
             )
+        if isinstance(adaptive, Flatness):
+            return adaptive
         upscale = partial(upscale_samples, self._op, opaque=False)
-        return measure_flatness(upscale, spec.scale, spec.halo, most)
+        return measure_flatness(upscale, spec.scale, spec.halo, adaptive)
 
     def _past_flat(self, upscale: Upscale) -> Upscale:
         if self.flatness is None:

@@ -73,9 +73,9 @@ def test_tiles_are_padded_as_the_file_pads(height: int, width: int, padding: Pad
     samples = np.arange(height * width, dtype=np.float32).reshape(height, width, 1)
     plan = plan_tiles(height, width, tile=None, halo=0, multiple=4, minimum=12, padding=padding)
     seen: list[np.ndarray] = []
-    run_tiles(lambda tile: seen.append(tile) or tile, samples, samples.copy(), plan)
+    run_tiles(lambda tiles: seen.append(tiles) or tiles, samples, samples.copy(), plan)
     Padded(net, spec)(torch.from_numpy(samples.transpose(2, 0, 1)[None]))
-    assert np.array_equal(seen[0].transpose(2, 0, 1)[None], net.seen.numpy())
+    assert np.array_equal(seen[0].transpose(0, 3, 1, 2), net.seen.numpy())
 
 
 class _Identity(nn.Module):

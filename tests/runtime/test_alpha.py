@@ -55,7 +55,7 @@ def test_what_is_opaque_all_around_stays_exactly_opaque() -> None:
 
     rgba = np.full((16, 16, 4), 255, np.uint8)
     rgba[:3, :3, 3] = 0
-    alpha = upscale_samples(leaky, rgba, opaque=False)[..., 3]
+    alpha = upscale_samples(leaky, rgba[None], opaque=False)[0, ..., 3]
     assert (alpha[10:, :] == 255).all()
     assert (alpha[:, 10:] == 255).all()
     assert (alpha[:2, :2] == 0).all()

@@ -1,6 +1,7 @@
 """Tiles through fakes: what comes out, in which order, and what happens when one fails."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import get_args
 
@@ -18,8 +19,8 @@ from subpixel.spec import Padding
 
 
 def _run(op: NetOp, samples: Samples, plan: TilePlan, scale: int, workers: int = 1) -> Samples:
-    def upscale(tile: Samples) -> Samples:
-        return op(np.ascontiguousarray(tile.transpose(2, 0, 1)[None]))[0].transpose(1, 2, 0)
+    def upscale(tiles: Samples) -> Samples:
+        return op(np.ascontiguousarray(tiles.transpose(0, 3, 1, 2))).transpose(0, 2, 3, 1)
 
     height, width, channels = samples.shape
     result = np.empty((height * scale, width * scale, channels), samples.dtype)
@@ -34,14 +35,22 @@ def _run(op: NetOp, samples: Samples, plan: TilePlan, scale: int, workers: int =
     st.integers(1, 3),
     st.integers(0, 30),
     st.integers(1, 3),
+    st.integers(1, 5),
     st.integers(0, 2**32 - 1),
 )
 def test_tiled_equals_whole(
-    height: int, width: int, halo: int, scale: int, extra: int, workers: int, seed: int
+    height: int,
+    width: int,
+    halo: int,
+    scale: int,
+    extra: int,
+    workers: int,
+    batch: int,
+    seed: int,
 ) -> None:
     samples = np.random.default_rng(seed).random((height, width, 3), dtype=np.float32)
     tile = 2 * halo + 1 + extra
-    cut = plan_tiles(height, width, tile=(tile, tile), halo=halo)
+    cut = replace(plan_tiles(height, width, tile=(tile, tile), halo=halo), batch=batch)
     whole = plan_tiles(height, width, tile=None, halo=halo)
     op = BoxBlur(scale, halo)
     assert np.array_equal(_run(op, samples, cut, scale, workers), _run(op, samples, whole, scale))
@@ -68,16 +77,24 @@ def test_a_picture_smaller_than_a_fixed_tile_is_padded_and_cropped() -> None:
 
 def test_a_network_of_another_scale_is_caught() -> None:
     plan = plan_tiles(4, 4, tile=None, halo=0)
-    with pytest.raises(NetworkError, match=r"should be \(12, 12, 1\)"):
+    with pytest.raises(NetworkError, match=r"should be \(1, 12, 12, 1\)"):
         _run(NearestNeighbour(2), np.zeros((4, 4, 1), np.float32), plan, 3)
 
 
-def test_progress_counts_every_tile() -> None:
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_progress_counts_every_run(batch: int) -> None:
     seen: list[tuple[int, int]] = []
-    plan = plan_tiles(10, 4, tile=(4, 4), halo=0)
-    samples = np.zeros((10, 4, 1))
-    run_tiles(lambda t: t, samples, samples.copy(), plan, report=lambda *now: seen.append(now))
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    sizes: list[int] = []
+    plan = replace(plan_tiles(10, 12, tile=(4, 4), halo=0), batch=batch)
+    samples = np.zeros((10, 12, 1))
+
+    def upscale(tiles: Samples) -> Samples:
+        sizes.append(len(tiles))
+        return tiles
+
+    run_tiles(upscale, samples, samples.copy(), plan, report=lambda *now: seen.append(now))
+    assert seen == [(done, len(sizes)) for done in range(1, len(sizes) + 1)]
+    assert sizes == {1: [1] * 9, 2: [1, 2] * 3, 3: [3] * 3}[batch]
 
 
 class OnceFromTheTop:
@@ -100,7 +117,8 @@ def cuts(draw: st.DrawFn) -> TilePlan:
     sides = st.integers(1, 50)
     padding = draw(st.sampled_from(get_args(Padding)))
     cut = partial(plan_tiles, halo=halo, multiple=multiple, padding=padding)
-    return cut(draw(sides), draw(sides), tile=(tile, tile))
+    plan = cut(draw(sides), draw(sides), tile=(tile, tile))
+    return replace(plan, batch=draw(st.integers(1, 4)))
 
 
 def _bands(plan: TilePlan, samples: Samples, workers: int) -> Iterator[Samples]:
@@ -134,19 +152,21 @@ def test_a_picture_is_never_read_far_ahead_of_what_is_written() -> None:
         assert read - written <= 10 * 2 * workers
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_a_tile_that_fails_ends_it_before_anything_below_comes_out(workers: int) -> None:
+@pytest.mark.parametrize(("workers", "batch"), [(1, 1), (3, 1), (2, 2)])
+def test_a_tile_that_fails_ends_it_before_anything_below_comes_out(
+    workers: int, batch: int
+) -> None:
     """Each tile in turn: what came out until then is right, and nothing stale follows."""
     samples = np.arange(12 * 10).reshape(12, 10, 1)
-    plan = plan_tiles(12, 10, tile=(4, 5), halo=1)
+    plan = replace(plan_tiles(12, 10, tile=(4, 5), halo=1), batch=batch)
     for failing in plan.tiles:
         rows, columns = failing.rows, failing.columns
         first = samples[rows.start, columns.start]
 
-        def refuse(tile: Samples, first: Samples = first) -> Samples:
-            if (tile[0, 0] == first).all():
+        def refuse(tiles: Samples, first: Samples = first) -> Samples:
+            if (tiles[:, 0, 0] == first).any():
                 raise NetworkError("no")
-            return tile
+            return tiles
 
         room = np.full_like(samples, -1)
         came: list[Samples] = []

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -22,10 +22,10 @@ sides = st.integers(1, 3 * BLOCK)
 seeds = st.integers(0, 2**32 - 1)
 
 
-def blurred(tile: Samples) -> Samples:
+def blurred(tiles: Samples) -> Samples:
     """A network of halo 3 whose results are unlike interpolation, of any dtype."""
-    pixels = tile.astype(np.float32).transpose(2, 0, 1)[None]
-    larger: Samples = BoxBlur(SCALE, HALO)(pixels)[0].transpose(1, 2, 0).astype(tile.dtype)
+    pixels = tiles.astype(np.float32).transpose(0, 3, 1, 2)
+    larger: Samples = BoxBlur(SCALE, HALO)(pixels).transpose(0, 2, 3, 1).astype(tiles.dtype)
     return larger
 
 
@@ -62,30 +62,51 @@ def test_a_block_is_flat_with_its_halo(height: int, width: int, seed: int, span:
 @given(sides, sides, seeds)
 def test_beside_flat_parts_all_is_as_without(height: int, width: int, seed: int) -> None:
     """Bit for bit; flat parts are interpolated, and an even one is itself."""
-    picture = some_flat(height, width, seed)
+    picture = some_flat(height, width, seed)[None]
     past = PastFlat(blurred, SCALE, HALO, 0, Tally())
-    result, expected = past(picture), blurred(picture)
-    flat = flat_blocks(picture, 0, HALO).repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
+    (result,), (expected,) = past(picture), blurred(picture)
+    flat = flat_blocks(picture[0], 0, HALO).repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
     if past.tally.share == 0:
         flat[:] = False
     skipped = flat.repeat(SCALE, 0).repeat(SCALE, 1)
     assert np.array_equal(result[~skipped], expected[~skipped])
-    assert np.array_equal(result[skipped], picture.repeat(SCALE, 0).repeat(SCALE, 1)[skipped])
+    assert np.array_equal(result[skipped], picture[0].repeat(SCALE, 0).repeat(SCALE, 1)[skipped])
     assert past.tally.share == pytest.approx(flat.mean())
+
+
+@settings(max_examples=30)
+@given(st.integers(2, 3 * BLOCK), sides, st.lists(seeds, min_size=1, max_size=4))
+def test_a_batch_comes_out_as_its_tiles_do(height: int, width: int, drawn: list[int]) -> None:
+    """Those without a flat part beside those with one; the network gets the former at once."""
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    tiles = np.stack([noise, noise, *(some_flat(height, width, seed) for seed in drawn)])
+    sizes: list[int] = []
+
+    def counting(batch: Samples) -> Samples:
+        sizes.append(len(batch))
+        return blurred(batch)
+
+    together = PastFlat(counting, SCALE, HALO, 0, Tally())
+    alone = PastFlat(blurred, SCALE, HALO, 0, Tally())
+    found = together(tiles)
+    assert np.array_equal(found, np.concatenate([alone(tile[None]) for tile in tiles]))
+    assert together.tally.share == alone.tally.share
+    assert max(sizes) >= 2
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_every_depth_goes(dtype: type) -> None:
     full = 1 if dtype is np.float32 else np.iinfo(dtype).max
-    picture = np.full((2 * BLOCK, 2 * BLOCK, 3), full / 2).astype(dtype)
+    picture = np.full((1, 2 * BLOCK, 2 * BLOCK, 3), full / 2).astype(dtype)
     past = PastFlat(blurred, SCALE, HALO, 1, Tally())
-    assert (past(picture) == picture[0, 0]).all()
+    assert (past(picture) == picture[0, 0, 0]).all()
     assert past.tally.share == 1.0
 
 
 def test_the_bound_is_that_of_the_network() -> None:
-    def shifted(tile: Samples) -> Samples:
-        return interpolated(tile, SCALE) + np.float32(0.6 / 255)
+    def shifted(tiles: Samples) -> Samples:
+        larger = np.stack([interpolated(tile, SCALE) for tile in tiles])
+        return larger + np.float32(0.6 / 255)
 
     assert measure_flatness(shifted, SCALE, 0, most=0.5) is None
     found = measure_flatness(shifted, SCALE, 0, most=1.0)
@@ -95,13 +116,17 @@ def test_the_bound_is_that_of_the_network() -> None:
 
 def test_a_bundled_network_stays_within_what_was_measured() -> None:
     """On flat parts of another picture than those that it was measured on."""
-    network = Upscaler("fast", scale=3, device="cpu")
+    upscaler = Upscaler("fast", scale=3, device="cpu")
+
+    def network(tiles: Samples) -> Samples:
+        return np.stack([upscaler(tile) for tile in tiles])
+
     flatness = measure_flatness(network, 3, 7, most=1.5)
     assert flatness is not None
     past = PastFlat(network, 3, 7, flatness.span, Tally())
     slope = np.linspace(100, 100 + flatness.span, 3 * BLOCK).astype(np.uint8)
-    picture = np.broadcast_to(slope[:, None, None], (3 * BLOCK, 3 * BLOCK, 3))
+    picture = np.broadcast_to(slope[:, None, None], (1, 3 * BLOCK, 3 * BLOCK, 3))
     found, expected = past(picture).astype(int), network(picture).astype(int)
     inner = slice(21, -21)
     assert past.tally.share == 1.0
-    assert np.abs(found - expected)[inner, inner].max() <= flatness.bound + 1
+    assert np.abs(found - expected)[:, inner, inner].max() <= flatness.bound + 1

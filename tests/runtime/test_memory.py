@@ -1,5 +1,7 @@
 """The plan for a given memory, and where the memory there is can be read off."""
 
+import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -58,6 +60,16 @@ def test_height_costs_nothing(width: int) -> None:
         for height in (2000, 20_000, 200_000)
     ]
     assert max(heights) <= min(heights) * 1.05
+
+
+@pytest.mark.parametrize(("batch", "at_once"), [(2, 2), (3, 2), (8, 4)])
+def test_a_batch_costs_as_many_tiles_as_go_through_at_once(batch: int, at_once: int) -> None:
+    asked = needs(2000, 400, workers=1)
+    single = cutting(asked.header)((512, 512))
+    assert len(single.tiles) == 4
+    tile = math.prod(single.tile) * (memory.ARENA * asked.per_pixel + 3 * (4 + 1) * (1 + 3**2))
+    more = asked.total(replace(single, batch=batch)) - asked.total(single)
+    assert more == pytest.approx((at_once - 1) * tile, rel=1e-6)
 
 
 def test_more_memory_means_no_smaller_tiles() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -62,6 +63,18 @@ def test_a_smaller_tile_would_need_more_tiles(length: int, halo: int, extra: int
     if others and size > 2 * halo + 1:
         smaller = plan_tiles(length, 1, tile=(size - 1, size - 1), halo=halo)
         assert len(smaller.tiles) > 1 + len(others)
+
+
+@given(plans(), st.integers(1, 9))
+def test_a_band_goes_through_in_few_and_even_groups(
+    drawn: tuple[TilePlan, int, int], batch: int
+) -> None:
+    plan = replace(drawn[0], batch=batch)
+    assert sum(plan.groups, ()) == plan.columns
+    sizes = [len(group) for group in plan.groups]
+    assert 1 <= min(sizes) <= max(sizes) <= min(sizes) + 1
+    assert max(sizes) <= batch
+    assert len(sizes) == -(-len(plan.columns) // batch)
 
 
 def test_little_is_computed_twice() -> None:

@@ -55,8 +55,7 @@ class Tiled:
         return planes
 
     def _upscale(self, samples: Samples) -> Samples:
-        (planes,) = self.op(samples.transpose(2, 0, 1)[None])
-        larger: Samples = planes.transpose(1, 2, 0)
+        larger: Samples = self.op(samples.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
         return larger
 
 

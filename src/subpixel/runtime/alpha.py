@@ -124,7 +124,7 @@ def _halved(pixels: Pixels) -> Pixels:
 
 
 def settle(coverage: Samples, alpha: Samples) -> Samples:
-    """Enlarged alpha kept within what ``alpha``, ``(1, 1, H, W)`` of the same dtype, has around
+    """Enlarged alpha kept within what ``alpha``, ``(N, 1, H, W)`` of the same dtype, has around
     each pixel.
 
     A network's 0.998 is no opacity, and its overshoot beside an edge would be a faint rim.

@@ -18,25 +18,26 @@ from subpixel.runtime.op import Samples
 from subpixel.runtime.tiling import Span, TilePlan, shown
 
 Upscale = Callable[[Samples], Samples]
-"""One tile, ``(h, w, C)`` → ``(h * scale, w * scale, C)``, same dtype; threads may share it."""
+"""Tiles of one size, ``(N, h, w, C)`` → ``(N, h * scale, w * scale, C)``, same dtype; threads may
+share it."""
 
 Rows = Callable[[int, int], Samples]
 """Rows ``[start, stop)`` of a picture, ``(stop - start, W, C)``. They are asked for from top to
 bottom, some of them again: never any above the first of the call before."""
 
 Report = Callable[[int, int], None]
-"""Gets the tiles done and their total."""
+"""Gets the runs done and their total: a run is a tile, or a batch of them."""
 
 AHEAD = 2
-"""Tiles for each worker that are under way or waiting, while bands are being written."""
+"""Runs for each worker that are under way or waiting, while bands are being written."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Band:
-    """Output rows on their way: where they are put, and the tiles that fill them."""
+    """Output rows on their way: where they are put, and the runs that fill them."""
 
     samples: Samples
-    tiles: Sequence[Future[None]]
+    runs: Sequence[Future[None]]
 
 
 def run_bands(
@@ -53,30 +54,30 @@ def run_bands(
 
     ``room`` gives the array that a band, output rows ``[start, stop)``, is put into and yielded
     as. So many ``workers`` are at work on tiles while the bands before are used; no more than
-    :data:`AHEAD` tiles for each, or one band, wait meanwhile. What a tile raises is raised here,
+    :data:`AHEAD` runs for each, or one band, wait meanwhile. What a run raises is raised here,
     before anything below it is yielded; so is :class:`NetworkError` for a result of a wrong shape.
     """
-    total, done, most = len(plan.rows) * len(plan.columns), 0, AHEAD * workers
+    total, done, most = len(plan.rows) * len(plan.groups), 0, AHEAD * workers
     pool = ThreadPoolExecutor(workers, thread_name_prefix="tile")
     under_way: deque[_Band] = deque()
 
     def begun(span: Span) -> _Band:
         seen, band = _padded(rows, span, plan), room(*_scaled(span, scale))
         put = partial(_put, upscale, seen, band, span, scale)
-        return _Band(band, [pool.submit(put, columns) for columns in plan.columns])
+        return _Band(band, [pool.submit(put, columns) for columns in plan.groups])
 
     def finished() -> Samples:
         nonlocal done
         band = under_way.popleft()
-        for tile in band.tiles:
-            tile.result()
+        for run in band.runs:
+            run.result()
             done += 1
             report(done, total)
         return band.samples
 
     try:
         for span in plan.rows:
-            while len(under_way) > 1 and len(under_way) * len(plan.columns) >= most:
+            while len(under_way) > 1 and len(under_way) * len(plan.groups) >= most:
                 yield finished()
             under_way.append(begun(span))
         while under_way:
@@ -112,15 +113,21 @@ def _scaled(span: Span, scale: int) -> tuple[int, int]:
 
 
 def _put(
-    upscale: Upscale, seen: Samples, band: Samples, rows: Span, scale: int, columns: Span
+    upscale: Upscale,
+    seen: Samples,
+    band: Samples,
+    rows: Span,
+    scale: int,
+    columns: Sequence[Span],
 ) -> None:
-    """One tile of what the network sees of a band, to its place in the band."""
-    tile = seen[:, columns.start : columns.stop]
-    piece = upscale(tile)
-    _expect_shape(piece, tile, scale)
-    band[:, _kept(columns, scale, 0)] = piece[
-        _kept(rows, scale, rows.start), _kept(columns, scale, columns.start)
-    ]
+    """Some tiles of what the network sees of a band, to their places in the band."""
+    tiles = np.stack([seen[:, span.start : span.stop] for span in columns])
+    pieces = upscale(tiles)
+    _expect_shape(pieces, tiles, scale)
+    for span, piece in zip(columns, pieces, strict=True):
+        band[:, _kept(span, scale, 0)] = piece[
+            _kept(rows, scale, rows.start), _kept(span, scale, span.start)
+        ]
 
 
 def _padded(rows: Rows, span: Span, plan: TilePlan) -> Samples:
@@ -149,11 +156,11 @@ def _kept(span: Span, scale: int, origin: int) -> slice:
     return slice((span.keep_start - origin) * scale, (span.keep_stop - origin) * scale)
 
 
-def _expect_shape(piece: Samples, tile: Samples, scale: int) -> None:
-    height, width, channels = tile.shape
-    expected = (height * scale, width * scale, channels)
-    if piece.shape != expected:
+def _expect_shape(pieces: Samples, tiles: Samples, scale: int) -> None:
+    count, height, width, channels = tiles.shape
+    expected = (count, height * scale, width * scale, channels)
+    if pieces.shape != expected:
         raise NetworkError(
-            f"the network turned {height} x {width} pixels into a result of shape {piece.shape}; "
+            f"the network turned {height} x {width} pixels into a result of shape {pieces.shape}; "
             f"at scale {scale} it should be {expected}"
         )

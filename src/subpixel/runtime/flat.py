@@ -47,7 +47,7 @@ def measure_flatness(upscale: Upscale, scale: int, halo: int, most: float) -> Fl
     of that span. None where not even even blocks stay so near.
     """
     for span in SPANS:
-        blocks = [block.astype(np.float32) / CODES for block in probes(span, halo)]
+        blocks = [block[None].astype(np.float32) / CODES for block in probes(span, halo)]
         bound = max(_difference(upscale, block, scale, halo) for block in blocks)
         if bound <= most:
             return Flatness(span, bound)
@@ -73,8 +73,8 @@ def probes(span: int, halo: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
 
 def _difference(upscale: Upscale, block: Samples, scale: int, halo: int) -> float:
     inner = slice(halo * scale, -halo * scale if halo else None)
-    found = upscale(block)[inner, inner]
-    return float(np.abs(found - interpolated(block, scale)[inner, inner]).max()) * CODES
+    found, expected = upscale(block)[0], interpolated(block[0], scale)
+    return float(np.abs(found - expected)[inner, inner].max()) * CODES
 
 
 class Tally:
@@ -110,30 +110,51 @@ class PastFlat:
     """Code values of 8 bits that a flat block spans at most: :attr:`Flatness.span`."""
     tally: Tally
 
-    def __call__(self, tile: Samples) -> Samples:
+    def __call__(self, tiles: Samples) -> Samples:
+        cuts = [self._cut(tile) for tile in tiles]
+        whole = [cut is None for cut in cuts]
+        if all(whole):
+            return self.upscale(tiles)
+        count, height, width, channels = tiles.shape
+        larger = (count, height * self.scale, width * self.scale, channels)
+        result = np.empty(larger, tiles.dtype)
+        if any(whole):
+            result[whole] = self.upscale(tiles[whole])
+        for tile, cut, room in zip(tiles, cuts, result, strict=True):
+            if cut:
+                self._put(tile, *cut, room)
+        return result
+
+    def _cut(self, tile: Samples) -> "tuple[list[Rectangle], list[Rectangle]] | None":
+        """What goes through the network and what past it; None: all goes through it."""
         flat = flat_blocks(tile, self.span, self.halo)
         busy = list(rectangles(~flat, tile.shape))
         cost = sum(_area(_grown(place, self.halo, tile.shape)) for place in busy)
         pixels = tile.shape[0] * tile.shape[1]
         if cost >= pixels:
             self.tally.add(0, pixels)
-            return self.upscale(tile)
+            return None
         even = list(rectangles(flat, tile.shape))
         self.tally.add(sum(map(_area, even)), pixels)
-        return self._pieced(tile, busy, even)
+        return busy, even
 
-    def _pieced(
-        self, tile: Samples, busy: Sequence["Rectangle"], even: Sequence["Rectangle"]
-    ) -> Samples:
-        height, width, channels = tile.shape
-        result = np.empty((height * self.scale, width * self.scale, channels), tile.dtype)
-        for places, enlarge in ((busy, self.upscale), (even, self._interpolate)):
+    def _put(
+        self,
+        tile: Samples,
+        busy: Sequence["Rectangle"],
+        even: Sequence["Rectangle"],
+        result: Samples,
+    ) -> None:
+        for places, enlarge in ((busy, self._through), (even, self._interpolate)):
             for place in places:
                 seen = _grown(place, self.halo, tile.shape)
                 piece = enlarge(tile[seen.rows, seen.columns])
                 inner = place.within(seen)
                 result[place.scaled(self.scale)] = piece[inner.scaled(self.scale)]
-        return result
+
+    def _through(self, samples: Samples) -> Samples:
+        (larger,) = self.upscale(samples[None])
+        return np.asarray(larger)
 
     def _interpolate(self, samples: Samples) -> Samples:
         unit = rounded(samples, np.dtype(np.float32))

@@ -124,16 +124,16 @@ class Needs:
         row = self.header.width * self.header.channels * self.header.dtype.itemsize
         high, _ = plan.tile
         kept = max(span.keep_stop - span.keep_start for span in plan.rows)
-        bands = min(max(2, -(-AHEAD * self.workers // len(plan.columns))), len(plan.rows))
+        bands = min(max(2, -(-AHEAD * self.workers // len(plan.groups))), len(plan.rows))
         return (bands + 1) * row * (high + kept * self.scale**2)
 
     def _tiles(self, plan: TilePlan) -> float:
         """Tiles in the network, before it and behind it: float32, and their samples."""
-        area = math.prod(plan.tile)
+        area = max(map(len, plan.groups)) * math.prod(plan.tile)
         floats = 3 if self.header.has_alpha else 1  # colour and alpha apart, and both together
         sample = 4 * floats + self.header.dtype.itemsize
         around = self.header.channels * sample * (1 + self.scale**2)
-        workers = min(self.workers, len(plan.rows) * len(plan.columns))
+        workers = min(self.workers, len(plan.rows) * len(plan.groups))
         return workers * area * (ARENA * self.per_pixel + around)
 
     def _bleeding(self) -> int:

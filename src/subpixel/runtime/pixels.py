@@ -1,5 +1,6 @@
 """Samples of a picture ↔ pixels of a network."""
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ ROWS = 64
 
 
 def upscale_samples(op: NetOp, samples: Samples, *, opaque: bool) -> Samples:
-    """One tile through an RGB network: ``(h, w, C)`` → ``(h * scale, w * scale, C)``, same dtype.
+    """Tiles through an RGB network: ``(N, h, w, C)`` → ``(N, h * scale, w * scale, C)``, one dtype.
 
     Grey goes in as three equal channels and comes out as their luma. Alpha, the last of two or
     four channels, goes through the network by itself; the colour under it should have gone
@@ -23,7 +24,7 @@ def upscale_samples(op: NetOp, samples: Samples, *, opaque: bool) -> Samples:
     stays full.
     """
     pixels = to_pixels(samples)
-    if samples.shape[2] in (1, 3):
+    if samples.shape[3] in (1, 3):
         return to_samples(_run(op, pixels), samples.dtype)
     colour, alpha = _run(op, pixels[:, :-1]), pixels[:, -1:]
     coverage = np.ones_like(colour[:, :1]) if opaque else settle(_run(op, alpha), alpha)
@@ -32,11 +33,11 @@ def upscale_samples(op: NetOp, samples: Samples, *, opaque: bool) -> Samples:
 
 def upscale_codes(op: CodeOp, samples: Codes, *, opaque: bool) -> Codes:
     """:func:`upscale_samples` for 8-bit samples and a network that takes them as they are."""
-    if samples.shape[2] in (1, 3):
+    if samples.shape[3] in (1, 3):
         return _run_codes(op, samples)
     colour, alpha = _run_codes(op, samples[..., :-1]), samples[..., -1:]
     coverage = np.full_like(colour[..., :1], 255) if opaque else _coverage(op, alpha)
-    return np.concatenate([colour, coverage], axis=2)
+    return np.concatenate([colour, coverage], axis=3)
 
 
 def through_codes(op: CodeOp, pixels: Pixels) -> Pixels:
@@ -49,25 +50,25 @@ def through_codes(op: CodeOp, pixels: Pixels) -> Pixels:
 
 
 def to_pixels(samples: Samples) -> Pixels:
-    """``(h, w, C)`` samples → ``(1, C, h, w)`` float32 in 0 … 1, contiguous."""
-    planes = samples.transpose(2, 0, 1)[None]
+    """``(N, h, w, C)`` samples → ``(N, C, h, w)`` float32 in 0 … 1, contiguous."""
+    planes = samples.transpose(0, 3, 1, 2)
     step = np.float32(1.0 / FULL_SCALE[samples.dtype])
     return np.multiply(planes, step, dtype=np.float32, order="C")
 
 
 def to_samples(pixels: Pixels, dtype: np.dtype[Any]) -> Samples:
-    """``(1, C, h, w)`` → ``(h, w, C)`` samples; integers are clipped and rounded half up.
+    """``(N, C, h, w)`` → ``(N, h, w, C)`` samples; integers are clipped and rounded half up.
 
     Raises :class:`NetworkError` when the network computed NaN or infinity. Floats are only
     clipped.
     """
-    planes = pixels[0]
-    if not np.isfinite([planes.min(), planes.max()]).all():  # NaN is both of them
+    if not np.isfinite([pixels.min(), pixels.max()]).all():  # NaN is both of them
         raise NetworkError("the network computed NaN or infinity; the picture was not written")
-    result = np.empty((*planes.shape[1:], len(planes)), dtype)
-    for top in range(0, planes.shape[1], ROWS):
+    count, channels, height, width = pixels.shape
+    result = np.empty((count, height, width, channels), dtype)
+    for tile, top in product(range(count), range(0, height, ROWS)):
         rows = slice(top, top + ROWS)
-        result[rows] = _quantised(planes[:, rows], result.dtype).transpose(1, 2, 0)
+        result[tile, rows] = _quantised(pixels[tile, :, rows], result.dtype).transpose(1, 2, 0)
     return result
 
 
@@ -89,15 +90,14 @@ def _run(op: NetOp, pixels: Pixels) -> Pixels:
 
 def _coverage(op: CodeOp, alpha: Codes) -> Codes:
     enlarged = _run_codes(op, alpha)
-    settled = settle(enlarged.transpose(2, 0, 1)[None], alpha.transpose(2, 0, 1)[None])
-    coverage: Codes = settled[0].transpose(1, 2, 0)
+    settled = settle(enlarged.transpose(0, 3, 1, 2), alpha.transpose(0, 3, 1, 2))
+    coverage: Codes = settled.transpose(0, 2, 3, 1)
     return coverage
 
 
 def _run_codes(op: CodeOp, codes: Codes) -> Codes:
-    if codes.shape[2] == 3:
-        (colour,) = op(codes[None])
-        return np.asarray(colour)
-    grey = luma(op(np.repeat(codes[None], 3, axis=3))[0])
+    if codes.shape[3] == 3:
+        return op(codes)
+    grey = luma(op(np.repeat(codes, 3, axis=3)))
     rounded: Codes = (grey[..., None] + np.float32(0.5)).astype(np.uint8)
     return rounded

@@ -8,7 +8,7 @@ network sees there what it would see in the whole picture.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,8 @@ class TilePlan:
 
     ``padded_height`` and ``padded_width`` are what the network gets to see: larger than the
     picture where the network demands a fixed size or a multiple. Every span of ``rows`` crosses
-    every span of ``columns``: a band of tiles.
+    every span of ``columns``: a band of tiles. Up to ``batch`` of a band's tiles go through the
+    network at once.
     """
 
     height: int
@@ -53,6 +54,15 @@ class TilePlan:
     rows: tuple[Span, ...]
     columns: tuple[Span, ...]
     padding: Padding = "reflect"
+    batch: int = 1
+
+    @property
+    def groups(self) -> tuple[tuple[Span, ...], ...]:
+        """The columns of a band, those together that go through the network at once: as few groups
+        as may be, none more than a tile larger than another."""
+        columns, count = self.columns, -(-len(self.columns) // self.batch)
+        cuts = [i * len(columns) // count for i in range(count + 1)]
+        return tuple(columns[start:stop] for start, stop in pairwise(cuts))
 
     @property
     def tile(self) -> tuple[int, int]:
