@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subpixel.errors import NetworkError, ProviderError
-from subpixel.measure.tune import MARGIN, ROUNDS, Facts, Floor, Search, Space, search
+from subpixel.floor import Floor
+from subpixel.measure.tune import MARGIN, ROUNDS, Facts, Search, Space, search
 from subpixel.tuning import Setting
 
 DEFAULT = Setting("cpu", "fp32")

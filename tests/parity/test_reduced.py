@@ -6,13 +6,14 @@ import pytest
 from onnx import TensorProto
 
 from subpixel.errors import NetworkError, SubpixelError, UsageError
+from subpixel.floor import Floor
 from subpixel.graph.metadata import load_model, read_spec
-from subpixel.parity.reduced import Floor, reduce_precision
+from subpixel.parity.reduced import reduce_precision
 from subpixel.spec import Precision
 from subpixel.zoo.manifest import find
 
 FAST = find("fast", 2).path
-ANYTHING = Floor(against_fp32=0, task_loss=99)
+ANYTHING = Floor(psnr=0, task_loss=99)
 
 
 def steady(_: Path) -> float:
@@ -37,7 +38,7 @@ def test_a_file_of_fewer_bits(tmp_path: Path, precision: Precision) -> None:
 
 
 @pytest.mark.parametrize(
-    ("floor", "after"), [(Floor(against_fp32=90, task_loss=1), 30.0), (Floor(0, 0.1), 29.8)]
+    ("floor", "after"), [(Floor(psnr=90, task_loss=1), 30.0), (Floor(0, 0.1), 29.8)]
 )
 def test_what_keeps_too_little_is_not_written(tmp_path: Path, floor: Floor, after: float) -> None:
     scores, out = iter([30.0, after, after]), tmp_path / "small.onnx"

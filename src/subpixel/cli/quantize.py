@@ -46,9 +46,10 @@ def command(
     The new file is measured against the old, and on a benchmark set; where it loses more than
     the floor allows nothing is written, and the exit code is 1.
     """
+    from subpixel.floor import Floor
     from subpixel.measure.evaluate import Benchmark, benchmark, evaluate
     from subpixel.network import locate
-    from subpixel.parity.reduced import Floor, reduce_precision
+    from subpixel.parity.reduced import reduce_precision
     from subpixel.upscaler import Upscaler
 
     expect_pictures(bench, calibration)

@@ -11,12 +11,12 @@ from subpixel import __version__
 from subpixel.cache import cache_folder
 from subpixel.cli.output import make_folder
 from subpixel.errors import NetworkError, UsageError
+from subpixel.floor import Floor
 from subpixel.measure.evaluate import benchmark, evaluate
 from subpixel.measure.trials import Rgb, Trials, race_picture
-from subpixel.measure.tune import Floor, Report, Search, Space, Tried, search
+from subpixel.measure.tune import Report, Search, Space, Tried, search
 from subpixel.media.image_file import read_picture
 from subpixel.network import describe, locate
-from subpixel.parity.reduced import Floor as KeptOnPhotographs
 from subpixel.parity.reduced import reduce_precision
 from subpixel.runtime.devices import DEVICES, known
 from subpixel.runtime.opening import available_devices, chosen
@@ -61,9 +61,7 @@ class Subject:
         if file.is_file():
             return file
         make_folder(file.parent)
-        report = reduce_precision(
-            self.file, file, precision, lambda file: 0.0, floor=KeptOnPhotographs(self.floor.psnr)
-        )
+        report = reduce_precision(self.file, file, precision, lambda file: 0.0, floor=self.floor)
         if not report:
             raise NetworkError(report.summary())
         return file

@@ -64,7 +64,7 @@ def command(
     this machine; pictures of more than 8 bits stay in fp32.
     """
     from subpixel.cli.racing import raced
-    from subpixel.measure.tune import Floor
+    from subpixel.floor import Floor
 
     expect_pictures(bench)
     with progress() as show:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from subpixel.errors import SubpixelError, one_line
+from subpixel.floor import Floor
 from subpixel.tuning import Setting
 
 ROUNDS = 3
@@ -54,24 +55,6 @@ class Trial(Protocol):
     def run(self) -> float:
         """Enlarge the picture once; the seconds that took."""
         ...
-
-
-@dataclass(frozen=True)
-class Floor:
-    """What a setting must keep."""
-
-    psnr: float = 45.0
-    """Least PSNR in dB to the fp32 file, on photographs."""
-    task_loss: float = 0.1
-    """By how many dB the PSNR on the benchmark set may fall."""
-
-    def shortfall(self, facts: Facts) -> str | None:
-        """What is lacking; None where the floor is kept."""
-        if not facts.psnr >= self.psnr:
-            return f"{facts.psnr:.1f} dB to fp32; the floor is {self.psnr:g}"
-        if facts.task_loss is not None and not facts.task_loss <= self.task_loss:
-            return f"{facts.task_loss:.2f} dB lost on the benchmark set; at most {self.task_loss:g}"
-        return None
 
 
 @dataclass(frozen=True)
@@ -190,7 +173,7 @@ class _Race:
         except SubpixelError as error:
             self._refused.append(Tried(setting, reason=one_line(error)))
             return None
-        reason = self._floor.shortfall(trial.facts)
+        reason = self._floor.shortfall(trial.facts.psnr, trial.facts.task_loss)
         if reason:
             self._refused.append(Tried(setting, trial.facts, reason=reason))
             return None

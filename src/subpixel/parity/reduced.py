@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 
 from subpixel.errors import NetworkError, SubpixelError, UsageError
+from subpixel.floor import Floor
 from subpixel.graph.cost import estimated_cost
 from subpixel.graph.metadata import load_model
 from subpixel.media.atomic import write_bytes
@@ -19,16 +20,6 @@ from subpixel.parity.compare import CODES, ParityReport, Tolerance, compare
 from subpixel.parity.precisions import conversions
 from subpixel.runtime.opening import Opened, open_session
 from subpixel.spec import ModelSpec, Precision
-
-
-@dataclass(frozen=True)
-class Floor:
-    """What a file of reduced precision must keep."""
-
-    against_fp32: float = 45.0
-    """Least PSNR in dB between the two files' pictures of a photograph."""
-    task_loss: float = 0.1
-    """By how many dB the task PSNR may fall."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +54,7 @@ class ReducedReport:
         least = min(result.psnr or 0.0 for result in self.parity.results)
         return (
             f"{self.precision}: at least {least:.1f} dB from fp32 on photographs (floor "
-            f"{self.floor.against_fp32:g}), {self.task.before:.2f} dB became "
+            f"{self.floor.psnr:g}), {self.task.before:.2f} dB became "
             f"{self.task.after:.2f} on the benchmark set (at most {self.floor.task_loss:g} less)"
         )
 
@@ -116,7 +107,7 @@ def _compared(
     """On the grid's photographs: noise, of which no picture consists, suffers far more."""
     cost = estimated_cost(graph, local=spec.halo is not None)
     photos = [case for case in grid(spec, cost=cost) if case.content == "photo"]
-    tolerance = Tolerance(rtol=None, max_codes=CODES, min_psnr=floor.against_fp32)
+    tolerance = Tolerance(rtol=None, max_codes=CODES, min_psnr=floor.psnr)
     return compare(exact, reduced, photos, spec.channels, tolerance, provider=reduced.provider)
 
 
