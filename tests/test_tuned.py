@@ -1,11 +1,13 @@
 """The setting that was found is the one that runs, for pictures of the depth it is for."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from subpixel.errors import ProviderError, UsageError
+from subpixel.runtime.flat import Flatness
 from subpixel.tuned import TunedUpscaler
 from subpixel.tuning import Row, Setting, Tuning, Wish, sha256_of
 from subpixel.upscaler import Upscaler
@@ -43,6 +45,26 @@ def test_a_tuned_fp32_setting_changes_no_pixel_of_8_bits() -> None:
     assert np.abs(tuned(PICTURE).astype(int) - Upscaler("fast", scale=2)(PICTURE)).max() <= 1
 
 
+def test_adaptive_by_tuning_is_for_8_bits_and_as_it_was_measured() -> None:
+    """The flatness that was kept is used, not measured again: no network is 9 code values off."""
+    setting = replace(EXACT.setting, batch=2, adaptive=True)
+    flat = replace(EXACT, setting=setting, flatness=Flatness(9, 9.0))
+    found = replace(FOUND, rows=(flat, EXACT, DEFAULT))
+    tuned = TunedUpscaler("fast", scale=2, tuning=found)
+    assert tuned.flatness == flat.flatness
+    even = np.full_like(PICTURE, 90)
+    even[..., 0] += PICTURE[..., 0] % 9
+    tuned(even)
+    assert tuned.tally.share == 1.0
+    deep = even.astype(np.uint16) * 257
+    assert not tuned.setting(deep=True).adaptive
+    exact = Upscaler("fast", scale=2, tile=48)(deep)
+    np.testing.assert_allclose(tuned(deep) / 257, exact / 257, atol=0.1)
+    assert tuned.tally.share == 1.0, "of what went through it"
+    off = TunedUpscaler("fast", scale=2, tuning=found, wish=Wish(adaptive=False))
+    assert off.flatness is None
+
+
 def test_without_a_tuning_settings_are_the_defaults() -> None:
     tuned = TunedUpscaler("fast", scale=2)
     assert tuned.setting(deep=False) == tuned.setting(deep=True)
@@ -52,11 +74,12 @@ def test_without_a_tuning_settings_are_the_defaults() -> None:
 
 
 def test_what_is_named_is_used_though_nothing_was_found_for_it() -> None:
-    wish = Wish(device="cpu", precision="int8", tile=0, threads=1)
+    wish = Wish(device="cpu", precision="int8", tile=0, threads=1, adaptive=True)
     for tuning in (None, FOUND):
         tuned = TunedUpscaler("fast", scale=2, wish=wish, tuning=tuning)
-        assert tuned.setting(deep=False) == Setting("cpu", "int8", 0, 1)
-        assert tuned.setting(deep=True) == Setting("cpu", "int8", 0, 1), "asked for by name"
+        expected = Setting("cpu", "int8", 0, 1, adaptive=True)
+        assert tuned.setting(deep=False) == expected
+        assert tuned.setting(deep=True) == expected, "asked for by name"
     with pytest.raises(ProviderError, match="cpu would compute"):
         TunedUpscaler("fast", wish=Wish(device="cpu", precision="bf16"), tuning=FOUND)
     with pytest.raises(UsageError, match="enlarges by 2, not by 4"):

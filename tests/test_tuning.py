@@ -1,6 +1,8 @@
 """What was tuned is found again under the same key, and under no other."""
 
 import dataclasses
+import hashlib
+import json
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from subpixel import tuning
 from subpixel.errors import ProviderError, SubpixelError, UsageError
+from subpixel.runtime.flat import Flatness
 from subpixel.tuning import (
     Key,
     Row,
@@ -30,14 +33,24 @@ from subpixel.zoo.manifest import find
 FAST, INT8 = find("fast", 2).path, find("fast-int8", 2).path
 
 
-def _row(setting: Setting, file: Path = FAST, ratio: float = 1.0, opening: float = 0.1) -> Row:
-    return Row(setting, file, sha256_of(file), ratio, 1 / ratio, opening, math.inf)
+def _row(
+    setting: Setting,
+    file: Path = FAST,
+    ratio: float = 1.0,
+    opening: float = 0.1,
+    flatness: Flatness | None = None,
+) -> Row:
+    sha256 = sha256_of(file)
+    return Row(setting, file, sha256, ratio, 1 / ratio, opening, math.inf, flatness=flatness)
 
 
 DEFAULT = _row(Setting("cpu", "fp32"))
-QUICK = _row(Setting("cpu", "int8", tile=256, threads=2), INT8, ratio=3.0)
+QUICK = _row(Setting("cpu", "int8", tile=256, threads=2, batch=4), INT8, ratio=3.0)
+FLAT = _row(
+    dataclasses.replace(QUICK.setting, adaptive=True), INT8, ratio=2.9, flatness=Flatness(1, 0.5)
+)
 OTHER = _row(Setting("openvino", "fp32", tile=384), ratio=1.5, opening=1.1)
-FOUND = Tuning(45.0, DEFAULT, (QUICK, OTHER, DEFAULT))
+FOUND = Tuning(45.0, DEFAULT, (FLAT, QUICK, OTHER, DEFAULT))
 
 
 @pytest.fixture
@@ -68,6 +81,7 @@ CHANGES = {
     "graphics": lambda key: ("a large one",),
     "cores": lambda key: key.cores + 1,
     "processors": lambda key: -1,
+    "format": lambda key: key.format + 1,
 }
 
 
@@ -84,6 +98,23 @@ def test_any_part_of_the_key_that_changes_makes_it_stale(
     (file,) = cache.rglob("*.json")
     file.rename(file.with_name(f"{key.model[:16]}-{changed.digest[:16]}.json"))
     assert remembered(FAST, complain=no_complaint) is None
+
+
+def test_what_was_kept_before_batches_and_adaptive_is_stale_and_no_error(cache: Path) -> None:
+    """As it was written then: neither in the settings nor in the key."""
+    key = key_of(FAST)
+    kept = json.loads(remember(FOUND, key).read_bytes())
+    for row in (kept["tuning"]["default"], *kept["tuning"]["rows"]):
+        del row["flatness"], row["setting"]["batch"], row["setting"]["adaptive"]
+    del kept["key"]["format"]
+    kept["sha256"] = hashlib.sha256(json.dumps(kept["tuning"]).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(kept["key"], sort_keys=True).encode()).hexdigest()
+    (file,) = cache.rglob("*.json")
+    old = file.with_name(f"{key.model[:16]}-{digest[:16]}.json")
+    file.unlink()
+    for name in (old, file):
+        name.write_text(json.dumps(kept, indent=1))
+        assert remembered(FAST, complain=no_complaint) is None
 
 
 @pytest.mark.parametrize("package", tuning.PACKAGES)
@@ -166,6 +197,7 @@ def test_a_cache_that_cant_be_written_is_an_error(cache: Path) -> None:
     st.sampled_from([None, "fp32", "int8", "bf16"]),
     st.sampled_from([None, 0, 100]),
     st.sampled_from([None, 1, 7]),
+    st.sampled_from([None, False, True]),
     st.booleans(),
 )
 def test_what_is_named_goes_before_what_was_found(
@@ -173,9 +205,10 @@ def test_what_is_named_goes_before_what_was_found(
     precision: tuning.Precision | None,
     tile: int | None,
     threads: int | None,
+    adaptive: bool | None,
     deep: bool,
 ) -> None:
-    row = FOUND.choose(Wish(device, precision, tile, threads), deep=deep)
+    row = FOUND.choose(Wish(device, precision, tile, threads, adaptive), deep=deep)
     if row is None:
         assert (
             device == "cuda"
@@ -189,13 +222,23 @@ def test_what_is_named_goes_before_what_was_found(
     assert precision in (None, setting.precision)
     assert tile in (None, setting.tile)
     assert threads in (None, setting.threads)
+    assert adaptive in (None, setting.adaptive)
+    assert setting.batch == 1 or tile is None, "batches were measured in tiles of another size"
     assert setting.precision == "fp32" or not deep
     assert sha256_of(row.file) == row.sha256
 
 
-def test_deep_pictures_stay_in_fp32() -> None:
-    assert FOUND.choose() == QUICK
-    assert FOUND.choose(deep=True) == OTHER
+def test_deep_pictures_stay_in_fp32_and_whole() -> None:
+    assert FOUND.choose() == FLAT
+    assert FOUND.choose(Wish(adaptive=False)) == QUICK
+    exact = dataclasses.replace(FLAT, setting=dataclasses.replace(OTHER.setting, adaptive=True))
+    found = dataclasses.replace(FOUND, rows=(exact, *FOUND.rows))
+    assert found.choose() == exact
+    assert found.choose(deep=True) == OTHER
+    wished = found.choose(Wish(adaptive=True), deep=True)
+    assert wished is not None
+    assert wished.setting == exact.setting
+    assert wished.flatness is None, "it was measured in another setting"
 
 
 def test_little_work_is_not_worth_a_long_opening() -> None:

@@ -6,11 +6,21 @@ from pathlib import Path
 import numpy as np
 
 from subpixel.media.picture import Header, Picture
+from subpixel.network import Network
 from subpixel.runtime.bands import Report
 from subpixel.runtime.flat import Flatness, Tally
 from subpixel.runtime.opening import chosen
 from subpixel.spec import ModelSpec
-from subpixel.tuning import ANYTHING, Row, Setting, Tuning, Wish, file_in, open_setting
+from subpixel.tuning import (
+    ADAPTIVE,
+    ANYTHING,
+    Row,
+    Setting,
+    Tuning,
+    Wish,
+    file_in,
+    open_setting,
+)
 from subpixel.upscaler import Image, Upscaler
 from subpixel.zoo import manifest
 
@@ -20,9 +30,9 @@ class TunedUpscaler:
     ``tuning`` has for it.
 
     ``wish`` is what the caller wants whatever was found: it may name the device, the precision,
-    the tile and the threads. Where ``tuning`` has nothing that fits it, or is None, the rest are
-    the defaults. What was found for pictures of more than 8 bits is in fp32. ``adaptive`` is as
-    in :class:`~subpixel.upscaler.Upscaler`.
+    the tile, the threads, and whether flat parts are interpolated. Where ``tuning`` has nothing
+    that fits it, or is None, the rest are the defaults. What was found for pictures of more than 8
+    bits is in fp32, and interpolates nothing.
 
     >>> from subpixel.tuned import TunedUpscaler
     >>> from subpixel.tuning import remembered
@@ -36,12 +46,10 @@ class TunedUpscaler:
         scale: int | None = None,
         wish: Wish = ANYTHING,
         tuning: Tuning | None = None,
-        adaptive: float | None = None,
     ) -> None:
         self._model, self._scale, self._wish, self._tuning = model, scale, wish, tuning
-        self._adaptive = adaptive
         self.tally = Tally()
-        """How much went past the networks under ``adaptive`` so far."""
+        """How much was interpolated so far."""
         self._opened: dict[Row | None, Upscaler] = {}
         self.spec: ModelSpec = self.upscaler(deep=False).spec
         """The facts of the network that 8-bit pictures go through."""
@@ -53,7 +61,7 @@ class TunedUpscaler:
 
     @property
     def flatness(self) -> Flatness | None:
-        """What goes past it under ``adaptive``; None: nothing does."""
+        """What is interpolated; None: nothing is."""
         return self.upscaler(deep=False).flatness
 
     def upscaler(self, *, deep: bool) -> Upscaler:
@@ -79,7 +87,7 @@ class TunedUpscaler:
         setting = self._setting(row)
         file = row.file if row else file_in(self._model, self._scale, setting.precision)
         network = open_setting(setting, file, self._scale)
-        upscaler = Upscaler(network, tile=setting.tile, adaptive=self._adaptive)
+        upscaler = upscaler_in(setting, network, row.flatness if row else None)
         upscaler.tally = self.tally
         return upscaler
 
@@ -87,7 +95,13 @@ class TunedUpscaler:
         if row:
             return row.setting
         wish = self._wish
-        return Setting(chosen(wish.device or "auto"), wish.precision, wish.tile, wish.threads)
+        return Setting(
+            chosen(wish.device or "auto"),
+            wish.precision,
+            wish.tile,
+            wish.threads,
+            adaptive=bool(wish.adaptive),
+        )
 
     def picture(self, picture: Picture, report: Report = lambda done, total: None) -> Picture:
         """As :meth:`subpixel.upscaler.Upscaler.picture`."""
@@ -98,6 +112,13 @@ class TunedUpscaler:
         from subpixel.media.arrays import like, to_picture
 
         return like(image, self.picture(to_picture(image)))
+
+
+def upscaler_in(setting: Setting, network: Network, flatness: Flatness | None = None) -> Upscaler:
+    """``network``, open in ``setting``, as an upscaler; where that is adaptive and no ``flatness``
+    was measured before, it is now. Raises what :class:`~subpixel.upscaler.Upscaler` raises."""
+    adaptive = (flatness or ADAPTIVE) if setting.adaptive else None
+    return Upscaler(network, tile=setting.tile, batch=setting.batch, adaptive=adaptive)
 
 
 def is_deep(header: Header) -> bool:

@@ -18,6 +18,7 @@ from subpixel.errors import ProviderError, SubpixelError, UsageError, one_line
 from subpixel.media.atomic import write_bytes
 from subpixel.network import Network, locate, open_network
 from subpixel.runtime.devices import DEVICES, Arithmetic, known
+from subpixel.runtime.flat import Flatness
 from subpixel.runtime.opening import available_devices
 from subpixel.runtime.processors import cores, graphics_names, processor_name
 from subpixel.runtime.provider_options import provider_options
@@ -30,6 +31,12 @@ PACKAGES = ("subpixel", "onnxruntime", "onnxruntime-gpu", "openvino", "numpy")
 
 INT8 = "-int8"
 """What the name of a bundled network's int8 twin ends in."""
+
+FORMAT = 2
+"""Of what is kept: raised when a setting says more, or something else, than before."""
+
+ADAPTIVE = 1.0
+"""Code values of 8 bits that interpolated flat parts may be from the network."""
 
 SHORT = 16
 """Hexadecimal digits of a hash that go into a file's name."""
@@ -49,12 +56,18 @@ class Setting:
     """As in :class:`~subpixel.upscaler.Upscaler`."""
     captured: bool = False
     """Whether CUDA graphs are replayed."""
+    batch: int = 1
+    """As in :class:`~subpixel.upscaler.Upscaler`."""
+    adaptive: bool = False
+    """Whether flat parts are interpolated, within :data:`ADAPTIVE` of the network."""
 
     @property
     def name(self) -> str:
         parts = [self.device, self.precision or "", "CUDA graphs" if self.captured else ""]
         parts += ["" if self.tile is None else f"tile {self.tile}"]
+        parts += ["" if self.batch == 1 else f"batch {self.batch}"]
         parts += ["" if self.threads is None else f"{self.threads} threads"]
+        parts += ["adaptive" if self.adaptive else ""]
         return ", ".join(part for part in parts if part)
 
 
@@ -77,6 +90,8 @@ class Row:
     """PSNR in dB between 8-bit pictures of a photograph and the fp32 file's; may be infinite."""
     task_loss: float | None = None
     """By how many dB the PSNR on a benchmark set is lower; None where it was not measured."""
+    flatness: Flatness | None = None
+    """What passes for flat, as measured, where the setting is adaptive."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +102,7 @@ class Wish:
     precision: Precision | None = None
     tile: int | None = None
     threads: int | None = None
+    adaptive: bool | None = None
 
 
 ANYTHING = Wish()
@@ -108,6 +124,7 @@ class Key:
     cores: int
     processors: int | None
     """Logical ones."""
+    format: int = FORMAT
 
     @property
     def digest(self) -> str:
@@ -125,7 +142,9 @@ class Tuning:
     def choose(self, wish: Wish = ANYTHING, *, deep: bool = False) -> Row | None:
         """The best row that fits ``wish``, with the tile and threads that it names; else None.
 
-        ``deep`` pictures, of more than 8 bits, are computed in fp32 alone.
+        ``deep`` pictures, of more than 8 bits, are computed in fp32 alone, and as a whole unless
+        ``wish`` says ``adaptive``. A tile that is named goes through by itself: batches were
+        measured in tiles of another size.
         """
         for row in self.rows:
             if _fits(row.setting, wish, deep):
@@ -143,6 +162,7 @@ def _fits(setting: Setting, wish: Wish, deep: bool) -> bool:
         wish.device in (None, setting.device)
         and wish.precision in (None, setting.precision)
         and (setting.precision == "fp32" or not deep)
+        and not (setting.adaptive and (deep or wish.adaptive is False))
     )
 
 
@@ -155,6 +175,8 @@ def _wished(setting: Setting, wish: Wish) -> Setting:
         setting,
         tile=setting.tile if wish.tile is None else wish.tile,
         threads=setting.threads if wish.threads is None else wish.threads,
+        batch=setting.batch if wish.tile is None else 1,
+        adaptive=setting.adaptive if wish.adaptive is None else wish.adaptive,
     )
 
 
@@ -293,7 +315,15 @@ def _tuning(found: Mapping[str, Any]) -> Tuning:
 
 
 def _row(found: Mapping[str, Any]) -> Row:
-    return Row(**{**found, "file": Path(found["file"]), "setting": Setting(**found["setting"])})
+    flat = found["flatness"]
+    return Row(
+        **{
+            **found,
+            "file": Path(found["file"]),
+            "setting": Setting(**found["setting"]),
+            "flatness": None if flat is None else Flatness(**flat),
+        }
+    )
 
 
 def _with_files(tuning: Tuning, complain: Callable[[str], None]) -> Tuning:

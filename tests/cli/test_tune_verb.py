@@ -1,6 +1,7 @@
 """``subpixel tune``, and ``upscale`` after it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import tifffile
 from PIL import Image
 
 from subpixel.cli.main import run
+from subpixel.runtime.flat import Flatness
 from subpixel.tuning import Row, Setting, Tuning, key_of, remember, sha256_of
 from subpixel.zoo.manifest import find
 
@@ -65,6 +67,43 @@ def test_upscale_uses_what_was_found_and_says_so(
     assert (named["precision"], named["tile"], named["threads"]) == ("fp32", None, 1)
 
 
+@pytest.fixture
+def kept_adaptive(cache: Path) -> Path:
+    """A tuning by hand that begins with adaptive."""
+    sha256 = sha256_of(FAST)
+    default = Row(Setting("cpu", "fp32"), FAST, sha256, 1.0, 1.0, 0.1, 50.0)
+    setting = Setting("cpu", "fp32", tile=96, batch=2, adaptive=True)
+    flat = replace(default, setting=setting, ratio=1.5, flatness=Flatness(2, 0.75))
+    file = remember(Tuning(45.0, default, (flat, default)), key_of(FAST))
+    assert file.is_relative_to(cache)
+    return file
+
+
+@pytest.mark.usefixtures("kept_adaptive")
+def test_upscale_says_that_adaptive_is_on_by_tuning(
+    pictures: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    eight, sixteen = pictures
+    Image.new("RGB", (200, 200), "grey").save(eight)
+    command = ["upscale", "--model", "fast", "--scale", "2", "--overwrite"]
+    said = {}
+    for orders in ((eight,), (sixteen,), (eight, "--no-tuning"), (eight, "--no-adaptive")):
+        assert run([*command, *orders]) == 0
+        said[orders[-1]] = capsys.readouterr().err
+    assert said.pop(eight) == (
+        "subpixel: 100% of the pixels were interpolated: parts that span no more than 2 of 255 "
+        "code values, where the network was measured to be at most 0.75 code values away; on by "
+        "subpixel tune (--no-adaptive: off)\n"
+    )
+    assert set(said.values()) == {""}
+    assert run([*command, eight, "--adaptive"]) == 0
+    assert "on by subpixel tune" not in capsys.readouterr().err
+    (setting,) = _settings(capsys, eight)
+    assert (setting["batch"], setting["adaptive"]) == (2, True)
+    (setting,) = _settings(capsys, eight, "--tile", "64", "--no-adaptive")
+    assert (setting["batch"], setting["adaptive"]) == (1, False)
+
+
 def test_a_damaged_cache_costs_a_line_and_no_picture(
     kept: Path, pictures: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,6 +125,7 @@ def test_tune_then_upscale(
     found = json.loads(capsys.readouterr().out)
     ranked = found["ranked"]
     assert {row["setting"]["precision"] for row in ranked} == {"fp32", "int8"}
+    assert {row["setting"]["batch"] for row in ranked} == {1}, "no time for more"
     assert all(float(row["facts"]["psnr"]) >= 45 for row in ranked)
     assert Path(found["kept"]).is_relative_to(cache)
     best = ranked[0]["setting"]

@@ -29,6 +29,10 @@ from subpixel.upscaler import Upscaler
 TILES = (128, 256, 384, 768, 1024)
 """Beside the default, in input pixels."""
 
+BATCHES = (2, 4, 8, 16)
+"""Beside one tile at a time, in tiles; the largest picture that is raced on has 18 of the smallest
+beside one another."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -91,9 +95,10 @@ def raced(
     picture = race_picture(photo, default)
     score = None if bench is None else partial(_score, bench)
     trials = Trials(subject.file_of, exact, photo, picture, score)
-    found = search(_space(subject.spec, names), trials, floor=floor, seconds=seconds, report=report)
+    space = _space(subject.spec, names)
+    found = search(space, trials, floor=floor, seconds=seconds, report=report)
     megapixels = picture.shape[0] * picture.shape[1] / 1e6
-    return found, remember(_tuning(found, floor, megapixels), key_of(file))
+    return found, remember(_tuning(found, space.default, floor, megapixels), key_of(file))
 
 
 def _photo() -> Rgb:
@@ -113,6 +118,8 @@ def _space(spec: ModelSpec, devices: Sequence[str]) -> Space:
         ways=[way for device in devices for way in _ways(device, own)],
         tiles=(None, *TILES) if tiled else (None,),
         threads=(None, *_threads()),
+        batches=(1, *BATCHES) if tiled and spec.fixed_batch is None else (1,),
+        adaptive=tiled,
     )
 
 
@@ -131,10 +138,10 @@ def _threads() -> list[int]:
     return sorted({max(1, cores() // 2), os.cpu_count() or 1} - {cores()})
 
 
-def _tuning(found: Search, floor: Floor, megapixels: float) -> Tuning:
+def _tuning(found: Search, default: Setting, floor: Floor, megapixels: float) -> Tuning:
     rows = [_row(tried, found.seconds / megapixels) for tried in found.ranked]
-    default = next(row for row in rows if row.ratio == 1.0)
-    return Tuning(floor.psnr, default, tuple(rows))
+    first = next(row for row in rows if row.setting == default)
+    return Tuning(floor.psnr, first, tuple(rows))
 
 
 def _row(tried: Tried, default: float) -> Row:
@@ -151,4 +158,5 @@ def _row(tried: Tried, default: float) -> Row:
         opening=facts.opening,
         psnr=facts.psnr,
         task_loss=facts.task_loss,
+        flatness=facts.flatness,
     )

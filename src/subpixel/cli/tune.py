@@ -17,6 +17,7 @@ COLUMNS = (
     "device",
     "precision",
     "tile",
+    "batch",
     "threads",
     "times the default",
     "dB to fp32",
@@ -59,8 +60,9 @@ def command(
 ) -> None:
     """Find the fastest setting on this machine that keeps the picture; `upscale` then uses it.
 
-    Devices, precisions, tiles and threads race against the default setting, in turns, on a
-    photograph. What is found is kept in the user's cache, for this network, these versions and
+    Devices, precisions, tiles, batches and threads race against the default setting, in turns, on a
+    photograph; flat parts are interpolated (adaptive) where that is faster on a page and no slower
+    on a photograph. What is found is kept in the user's cache, for this network, these versions and
     this machine; pictures of more than 8 bits stay in fp32.
     """
     from subpixel.cli.racing import raced
@@ -81,6 +83,11 @@ def command(
         print_json({"kept": file, "floor_db": floor_db, **_json(search)})
     else:
         _print(search)
+        if search.best.setting.adaptive:
+            click.echo(
+                "adaptive is on: flat parts are interpolated, as far as that was measured to be "
+                "within one 8-bit code value of the network (upscale --no-adaptive: off)"
+            )
         click.echo(f"kept in {file}; upscale uses it (--no-tuning: the default)")
 
 
@@ -105,9 +112,18 @@ def _cells(tried: "Tried") -> tuple[str, ...]:
         device,
         setting.precision or "",
         "default" if setting.tile is None else str(setting.tile),
+        str(setting.batch),
         "default" if setting.threads is None else str(setting.threads),
         "" if tried.ratio is None else f"{tried.ratio:.2f} ({tried.rounds} rounds)",
         "" if facts is None else "equal" if math.isinf(facts.psnr) else f"{facts.psnr:.1f}",
         "" if facts is None or facts.task_loss is None else f"{facts.task_loss:.3f}",
-        tried.reason or "",
+        _note(tried),
     )
+
+
+def _note(tried: "Tried") -> str:
+    """Why a setting is out, or what is gained by adaptive."""
+    note = tried.reason or ""
+    if tried.on_page is not None:
+        note = f"{tried.on_page:.2f} times as fast as without on a page"
+    return f"adaptive: {note}" if tried.setting.adaptive else note

@@ -51,19 +51,22 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Skipped:
-    """What --adaptive came to."""
+    """What adaptive came to."""
 
     flatness: Flatness | None
     share: float
     """Of all pixels, those that were interpolated: 0 … 1."""
+    tuned: bool
+    """Whether it was on because ``subpixel tune`` found it faster, not because it was asked for."""
 
     def __str__(self) -> str:
         if self.flatness is None:
             return "nothing was interpolated: even areas that are quite even would differ more"
+        why = "; on by subpixel tune (--no-adaptive: off)" if self.tuned else ""
         return (
             f"{self.share:.0%} of the pixels were interpolated: parts that span no more than "
             f"{self.flatness.span} of 255 code values, where the network was measured to be at "
-            f"most {self.flatness.bound:.2f} code values away"
+            f"most {self.flatness.bound:.2f} code values away{why}"
         )
 
 
@@ -102,9 +105,10 @@ class Orders:
     "--no-tuning", is_flag=True, help="The default setting, whatever `subpixel tune` found here."
 )
 @click.option(
-    "--adaptive",
-    is_flag=True,
-    help="Interpolate flat parts, as far as that is within one 8-bit code value of the network.",
+    "--adaptive/--no-adaptive",
+    default=None,
+    help="Interpolate flat parts, as far as that is within one 8-bit code value of the network. "
+    "[default: as tuned, else not]",
 )
 @click.option("--strict", is_flag=True, help="Refuse to write what would lose anything.")
 @OVERWRITE
@@ -137,7 +141,7 @@ def command(
     threads: int | None,
     precision: Precision | None,
     no_tuning: bool,
-    adaptive: bool,
+    adaptive: bool | None,
     strict: bool,
     overwrite: bool,
     max_pixels: int,
@@ -155,22 +159,29 @@ def command(
     network, its setting is used; what is named here goes before it.
     """
     tuning = None if no_tuning else _tuning(model, scale, inputs, max_pixels)
-    wish = Wish(None if device == "auto" else device, precision, tile, threads)
-    upscaler = TunedUpscaler(
-        model, scale=scale, wish=wish, tuning=tuning, adaptive=1 if adaptive else None
-    )
+    wish = Wish(None if device == "auto" else device, precision, tile, threads, adaptive)
+    upscaler = TunedUpscaler(model, scale=scale, wish=wish, tuning=tuning)
     jobs = plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_x{upscaler.spec.scale}")
     encode = EncodeOptions(quality=quality, lossless=lossless, png_compression=compression)
     orders = Orders(encode, strict, overwrite, max_pixels, max_memory)
     with progress() as show:
         outcomes = [_attempt(upscaler, job, orders, show) for job in jobs]
-    skipped = Skipped(upscaler.flatness, upscaler.tally.share) if adaptive else None
+    skipped = _skipped(upscaler, outcomes, adaptive)
     if as_json:
         facts = {"model": upscaler.spec, "provider": upscaler.provider, "adaptive": skipped}
         print_json({**facts, "files": outcomes})
     elif skipped:
         click.echo(f"subpixel: {skipped}", err=True)
     return 1 if any(outcome.error for outcome in outcomes) else 0
+
+
+def _skipped(
+    upscaler: TunedUpscaler, outcomes: Sequence[Outcome], adaptive: bool | None
+) -> Skipped | None:
+    """None where no picture was computed adaptively; ``adaptive`` is what was asked for."""
+    if not any(outcome.setting and outcome.setting.adaptive for outcome in outcomes):
+        return None
+    return Skipped(upscaler.flatness, upscaler.tally.share, tuned=adaptive is None)
 
 
 def _tuning(
