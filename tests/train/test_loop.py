@@ -8,8 +8,9 @@ from torch import nn
 
 from subpixel.errors import CheckpointError
 from subpixel.nets.plain import PlainNet
+from subpixel.nets.superresolution import SuperResolutionNet
 from subpixel.train.data import Pair
-from subpixel.train.loop import Progress, aim, learning_rate, lend, train
+from subpixel.train.loop import Progress, aim, learning_rate, lend, train, validate
 from subpixel.train.networks import brought_to_form, build
 from subpixel.train.presets import PRESETS, Preset
 
@@ -185,6 +186,21 @@ def test_a_smaller_network_begins_a_larger_one(
         torch.testing.assert_close(net(low), small(low), rtol=0, atol=1e-6)
     else:
         assert torch.equal(net.last.weight, untaught)
+
+
+def test_the_tutorials_network_is_trained_with_a_sum_and_trained_on(
+    pairs: tuple[list[Pair], list[Pair]], tmp_path: Path
+) -> None:
+    preset = replace(PRESET, network="reference")
+    first = train(preset, 2, pairs, tmp_path / "first.state")
+    assert type(first) is SuperResolutionNet
+    psnr = validate(first, pairs[1])[0]
+    begun = replace(preset, steps=1, finetune=0, rate=0.0)
+    again = train(begun, 2, pairs, tmp_path / "again.state", warm_start=first)
+    assert validate(again, pairs[1])[0] == pytest.approx(psnr, abs=1e-3)
+    elsewhere = SuperResolutionNet(2)
+    with pytest.raises(CheckpointError, match="don't carry luma"):
+        train(preset, 2, pairs, tmp_path / "no.state", warm_start=elsewhere)
 
 
 def test_a_larger_network_begins_no_smaller_one(
