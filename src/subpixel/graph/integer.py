@@ -6,7 +6,7 @@ along rows, takes RGB's own luma away, and adds the network's. Its results are t
 large picture, but for their order.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from onnx.helper import make_attribute
 
-from subpixel.errors import NetworkError
-from subpixel.graph.execute import runtime_engine
+from subpixel.graph.calibrate import Learnt, Pixels, learn
+from subpixel.graph.equalise import equalised
 from subpixel.graph.kernels import (
     BLOCK,
     COLOURS,
@@ -37,7 +37,7 @@ from subpixel.graph.kernels import (
 from subpixel.graph.luma_chain import Layer, LumaChain, Sum, luma_chain
 from subpixel.graph.metadata import read_spec, with_spec
 from subpixel.graph.qdq import Grid, Writer
-from subpixel.graph.rounding import Moments, moments, rounded
+from subpixel.graph.rounding import rounded
 from subpixel.resample import BICUBIC_HALO, phase_weights
 
 OPSET = 18
@@ -48,8 +48,6 @@ CODES = Grid(1.0)
 WHITE = 255
 MOST_SHARE = 127
 """114ths of a code value that a step of what the network says can be at most: 8 bits."""
-
-Pixels = NDArray[np.float32]
 
 
 def to_integer(model: onnx.ModelProto, calibration: Iterable[Pixels]) -> onnx.ModelProto:
@@ -67,52 +65,14 @@ def to_integer(model: onnx.ModelProto, calibration: Iterable[Pixels]) -> onnx.Mo
     convolutions (:func:`~subpixel.graph.luma_chain.luma_chain`), and where there is no picture.
     """
     chain = luma_chain(model)
-    made = _model(chain, _learn(model, chain, calibration))
+    made = _model(*equalised(chain, learn(model, chain, calibration)))
     spec = read_spec(model)
     return (
         made if spec is None else with_spec(made, replace(spec, precision="int8", samples="uint8"))
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Learnt:
-    """What pictures say of a network's tensors."""
-
-    ranges: Mapping[str, tuple[float, float]]
-    """Least and greatest value, and zero, by tensor."""
-    shown: Mapping[str, Moments]
-    """A layer's inputs, by its result."""
-
-
-def _learn(model: onnx.ModelProto, chain: LumaChain, calibration: Iterable[Pixels]) -> _Learnt:
-    watched, engine = _watched(model, chain), runtime_engine()
-    ranges = {step.result: (0.0, 0.0) for step in chain.steps}
-    shown: dict[str, Moments] = {}
-    for picture in calibration:
-        values = engine(watched, {chain.picture: picture})
-        for name, (low, high) in ranges.items():
-            ranges[name] = min(low, float(values[name].min())), max(high, float(values[name].max()))
-        for layer in chain.layers:
-            seen = moments(values[layer.source], layer.size)
-            name = layer.result
-            shown[name] = shown[name] + seen if name in shown else seen
-    if not any(high for _, high in ranges.values()):
-        raise NetworkError("the network can't be quantised: there was no picture to learn from")
-    return _Learnt(ranges, shown)
-
-
-def _watched(model: onnx.ModelProto, chain: LumaChain) -> onnx.ModelProto:
-    """The network with luma and all that its steps make as outputs."""
-    watched, names = onnx.ModelProto(), [chain.luma, *(step.result for step in chain.steps)]
-    watched.CopyFrom(model)
-    del watched.graph.output[:]
-    watched.graph.output.extend(
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names
-    )
-    return watched
-
-
-def _model(chain: LumaChain, learnt: _Learnt) -> onnx.ModelProto:
+def _model(chain: LumaChain, learnt: Learnt) -> onnx.ModelProto:
     scale, assembly = chain.scale, _Assembly(chain, learnt)
     assembly.picture()
     ends = [
@@ -158,9 +118,10 @@ def _widths(writer: Writer) -> _Widths:
 class _Assembly:
     """Puts the graph together, from the picture to the larger picture."""
 
-    def __init__(self, chain: LumaChain, learnt: _Learnt) -> None:
+    def __init__(self, chain: LumaChain, learnt: Learnt) -> None:
         self.writer = Writer()
-        self._chain, self._shown, ranges = chain, learnt.shown, learnt.ranges
+        self._chain, self._shown = chain, learnt.shown
+        ranges = {name: learnt.range(name) for name in learnt.low}
         self._widths = _widths(self.writer)
         self._channels: dict[str, int] = {}
         self._residual, self._share = _residual_grid(ranges[chain.last.result], chain.residual)

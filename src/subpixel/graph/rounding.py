@@ -45,6 +45,11 @@ class Moments:
             self.places + other.places, self.sums + other.sums, self.products + other.products
         )
 
+    def divided(self, factors: NDArray[np.float64]) -> "Moments":
+        """Of inputs that are smaller by ``(K,)`` factors."""
+        products = self.products / np.outer(factors, factors)
+        return Moments(self.places, self.sums / factors, products)
+
     @property
     def mean(self) -> NDArray[np.float64]:
         return self.sums / self.places
