@@ -29,9 +29,6 @@ from subpixel.zoo import manifest
 PACKAGES = ("subpixel", "onnxruntime", "onnxruntime-gpu", "openvino", "numpy")
 """Those whose versions decide how fast a network runs, and what it computes."""
 
-INT8 = "-int8"
-"""What the name of a bundled network's int8 twin ends in."""
-
 FORMAT = 2
 """Of what is kept: raised when a setting says more, or something else, than before."""
 
@@ -218,14 +215,14 @@ def file_in(model: str | Path, scale: int | None, precision: Precision | None) -
     none.
     """
     file = locate(model, scale)
-    if precision != "int8" or str(model).endswith(INT8):
+    if precision != "int8" or str(model).endswith(manifest.INT8):
         return file
     if file == Path(model):
         raise UsageError(
             f"{model} may be of any precision; make an int8 file of it with subpixel quantize and "
             "name that, or run subpixel tune"
         )
-    return locate(f"{model}{INT8}", scale)
+    return locate(f"{model}{manifest.INT8}", scale)
 
 
 def key_of(file: Path) -> Key:

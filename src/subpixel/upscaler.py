@@ -17,7 +17,8 @@ from subpixel.runtime.bands import Report, Rows, Upscale, rows_of, run_bands
 from subpixel.runtime.flat import Flatness, PastFlat, Tally, measure_flatness
 from subpixel.runtime.op import Pixels, Samples
 from subpixel.runtime.pixels import upscale_codes, upscale_samples
-from subpixel.runtime.tiling import TilePlan, least_tile, plan_tiles, shared_out
+from subpixel.runtime.planning import Planner
+from subpixel.runtime.tiling import TilePlan
 from subpixel.runtime.window import Window, regrouped
 from subpixel.spec import ModelSpec
 from subpixel.zoo import manifest
@@ -25,21 +26,8 @@ from subpixel.zoo import manifest
 if TYPE_CHECKING:
     from subpixel.media.writing import EncodeOptions
 
-DEFAULT_TILE = 512
-"""Side of a tile in input pixels, halo included: activations stay near the processor's caches."""
-
-STRETCH = 2
-"""How many times as large tiles may be where that shares them out more evenly."""
-
-NON_LOCAL_OVERLAP = 32
-"""Overlap of tiles, in input pixels, for a network whose every output sees the whole picture.
-Tiles can't equal the whole there, so such a network is cut only when ``tile`` is given."""
-
 ATTEMPTS = 4
 """How often a picture is started where memory is refused, each time with tiles of half the side."""
-
-INT8 = "-int8"
-"""Ends the name of a bundled network in 8-bit integers."""
 
 Image = TypeVar("Image")
 """A numpy array or a Pillow image: what comes in goes out, larger."""
@@ -80,10 +68,8 @@ class Upscaler:
                 model, scale=scale, device=device, threads=threads, side_by_side=tile != 0
             )
         self._network = model
-        self._tile = tile
-        self._batch = batch
+        self._planner = Planner(model.spec, model.workers, tile, batch)
         self._resident = memory.resident()
-        self._expect_tiles()
         self.flatness = None if adaptive is None else self._measured(adaptive)
         """What goes past the network under ``adaptive``; None: nothing does."""
         self.tally = Tally()
@@ -168,81 +154,16 @@ class Upscaler:
 
     def plan(self, header: Header) -> TilePlan:
         """How a picture of this size is cut into tiles where memory is no concern."""
-        return replace(self._shared_out(header), batch=self._batch)
-
-    def _shared_out(self, header: Header) -> TilePlan:
-        cut, tile = self._cut(header), self._tile_size(header)
-        if tile is None or self._rigid:
-            return cut(tile)
-        stretch = 1 if self._tile else STRETCH
-        return shared_out(cut, tile, self._halo(header), self._network.workers, stretch)
+        return self._planner.plan(header)
 
     def _fitted(
         self, header: Header, codecs: int, max_memory: int | None, attempt: int
     ) -> TilePlan:
-        """The plan with which the process holds no more than it may; one that is no longer
-        :meth:`plan` takes the tiles one by one."""
+        """The plan with which the process holds no more than it may."""
+        scale, workers = self.spec.scale, self._network.workers
+        needs = memory.Needs(header, scale, workers, memory.UNKNOWN, self._resident, codecs)
         most = memory.allowed(max_memory, self._resident)
-        plan = self.plan(header)
-        least = self._least_tile
-        height, width = (max(least, side >> attempt) for side in plan.tile)
-        needs = memory.Needs(
-            header, self.spec.scale, self._network.workers, memory.UNKNOWN, self._resident, codecs
-        )
-        if attempt == 0 and needs.total(plan) <= most:
-            return plan
-        counted = bytes_per_pixel(self._network)
-        needs = replace(needs, per_pixel=memory.UNKNOWN if counted is None else counted)
-        if attempt == 0 and needs.total(plan) <= most:
-            return plan
-        if self._rigid or self.spec.halo is None:
-            return memory.expect_fit(needs, replace(plan, batch=1), most)
-        halo = self._halo(header)
-        return memory.fitted(needs, self._cut(header), (height, width), least, halo, most)
-
-    def _cut(self, header: Header) -> memory.Cut:
-        spec = self.spec
-
-        def cut(tile: tuple[int, int] | None) -> TilePlan:
-            return plan_tiles(
-                header.height,
-                header.width,
-                tile=tile,
-                halo=self._halo(header),
-                multiple=spec.size_multiple,
-                minimum=spec.size_minimum,
-                square=spec.square,
-                padding=spec.padding,
-                fixed=spec.fixed_size is not None,
-            )
-
-        return cut
-
-    @property
-    def _rigid(self) -> bool:
-        """Whether the network settles the size of the tiles."""
-        return self.spec.square or self.spec.fixed_size is not None
-
-    def _halo(self, header: Header) -> int:
-        return max(self._overlap, alpha.REACH) if header.has_alpha else self._overlap
-
-    @property
-    def _least_tile(self) -> int:
-        halo = max(self._overlap, alpha.REACH)
-        return least_tile(halo, self.spec.size_multiple, self.spec.size_minimum)
-
-    @property
-    def _overlap(self) -> int:
-        return NON_LOCAL_OVERLAP if self.spec.halo is None else self.spec.halo
-
-    def _tile_size(self, header: Header) -> tuple[int, int] | None:
-        spec, most = self.spec, self.spec.size_maximum
-        if spec.fixed_size is not None:
-            return spec.fixed_size
-        tile = self._tile or (None if spec.halo is None or self._tile == 0 else DEFAULT_TILE)
-        if most is not None and max(header.height, header.width) > most:
-            tile = min(tile or most, most)
-        return (tile, tile) if tile else None
+        return self._planner.fitted(needs, most, partial(bytes_per_pixel, self._network), attempt)
 
     def _bands(
         self,
@@ -274,20 +195,9 @@ class Upscaler:
             return partial(upscale_codes, self._network.codes, opaque=opaque)
         return partial(upscale_samples, self._op, opaque=opaque)
 
-    def _expect_tiles(self) -> None:
-        least, tile, fixed = self._least_tile, self._tile, self.spec.fixed_batch
-        if tile is not None and tile != 0 and tile < least:
-            raise UsageError(
-                f"tile is {tile}; for this network it is at least {least} pixels, or 0 for the "
-                "whole picture at once"
-            )
-        if self._batch < 1 or (self._batch > 1 and fixed is not None):
-            allowed = "at least 1" if fixed is None else f"1: its file takes {fixed} at a time"
-            raise UsageError(f"batch is {self._batch}; for this network it is {allowed}")
-
     def _expect_depth(self, header: Header) -> None:
         if self.spec.samples == "uint8" and header.dtype != np.uint8:
-            exact = self.spec.name.removesuffix(INT8)
+            exact = self.spec.name.removesuffix(manifest.INT8)
             instead = f"model {exact}" if exact != self.spec.name else "its float32 file"
             raise UsageError(
                 f"{self.spec.name} computes with 8-bit pictures, and this one is {header.dtype}; "
@@ -297,7 +207,11 @@ class Upscaler:
     def _measured(self, adaptive: float | Flatness) -> Flatness | None:
         """What passes for flat; raises :class:`UsageError` for a network of certain sizes."""
         spec = self.spec
-        if spec.halo is None or self._rigid or max(spec.size_multiple, spec.size_minimum) > 1:
+        if (
+            spec.halo is None
+            or self._planner.rigid
+            or max(spec.size_multiple, spec.size_minimum) > 1
+        ):
             raise UsageError(
                 f"adaptive leaves parts of a picture out, and {spec.name} works on certain sizes, "
                 "or on whole pictures alone; leave adaptive out"
@@ -310,8 +224,8 @@ class Upscaler:
     def _past_flat(self, upscale: Upscale) -> Upscale:
         if self.flatness is None:
             return upscale
-        halo = max(self._overlap, alpha.REACH)
-        return PastFlat(upscale, self.spec.scale, halo, self.flatness.span, self.tally)
+        halo, span = self._planner.overlap_of_any, self.flatness.span
+        return PastFlat(upscale, self.spec.scale, halo, span, self.tally)
 
     def _op(self, pixels: Pixels) -> Pixels:
         """The network's op; one of fixed batch size gets its batch filled up with copies."""

@@ -11,6 +11,8 @@ DEFAULT = "balanced"
 """The network that ``upscale`` takes when none is named."""
 DENOISE = "denoise"
 """The network that was trained on JPEGs."""
+INT8 = "-int8"
+"""What the name of a network's twin in 8-bit integers ends in."""
 
 
 @dataclass(frozen=True)
