@@ -1,4 +1,8 @@
-"""A session's runs at a few shapes, in buffers that are allocated once for each."""
+"""A session's runs at a few shapes, in buffers that are allocated once for each.
+
+Pictures come and go from ordinary memory: ONNX Runtime's Python interface allocates none that is
+pinned.
+"""
 
 from threading import Lock
 from typing import Any
