@@ -28,7 +28,7 @@ class Preset:
 
 PRESETS = {
     "fast": Preset("plain", steps=60_000, finetune=6_000, channels=16, depth=4),
-    "espcn": Preset("reference", steps=10_000, finetune=1_000, batch=16),
+    "espcn": Preset("reference", steps=20_000, finetune=1_000, batch=16),
     "balanced": Preset(
         "plain", steps=33_000, finetune=3_000, channels=32, depth=11, batch=16, crop=48
     ),
