@@ -5,11 +5,14 @@ have. But luma is never below zero, no ReLU changes it: one channel of each laye
 the last, which then has it to add to. So what was trained with a sum runs without one.
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from subpixel.errors import CheckpointError
+from subpixel.nets.plain import initialise
 from subpixel.nets.superresolution import SuperResolutionNet
 
 
@@ -27,7 +30,7 @@ class PassingNet(nn.Module):
         self.conv2 = nn.Conv2d(63, 63, kernel_size=3, padding=1)
         self.conv3 = nn.Conv2d(63, 31, kernel_size=3, padding=1)
         self.conv4 = nn.Conv2d(32, upscale_factor**2, kernel_size=3, padding=1)
-        self._initialise()
+        initialise(self.conv1, (self.conv2, self.conv3), self.conv4)
 
     def forward(self, luma: Tensor) -> Tensor:
         features = functional.relu(self.conv1(luma))
@@ -40,10 +43,10 @@ class PassingNet(nn.Module):
         """The network that computes the same."""
         net = SuperResolutionNet(self.upscale_factor)
         with torch.no_grad():
-            _carry(self.conv1, net.conv1, inputs=0)
-            _carry(self.conv2, net.conv2, inputs=1)
-            _carry(self.conv3, net.conv3, inputs=1)
-            net.conv4.load_state_dict(self.conv4.state_dict())
+            for convolution in (net.conv1, net.conv2, net.conv3):
+                _pass_on(convolution)
+            for place, own in zip(_learnt(net), self.parameters(), strict=True):
+                place.copy_(own)
             net.conv4.weight[:, 0, 1, 1] += 1
         return net
 
@@ -52,13 +55,10 @@ class PassingNet(nn.Module):
         """The network that was :meth:`folded`; raises :class:`CheckpointError` for any other."""
         passing = cls(net.upscale_factor)
         with torch.no_grad():
-            _uncarry(net.conv1, passing.conv1, inputs=0)
-            _uncarry(net.conv2, passing.conv2, inputs=1)
-            _uncarry(net.conv3, passing.conv3, inputs=1)
-            passing.conv4.load_state_dict(net.conv4.state_dict())
+            for own, place in zip(passing.parameters(), _learnt(net), strict=True):
+                own.copy_(place)
             passing.conv4.weight[:, 0, 1, 1] -= 1
-        folded = passing.folded()
-        pairs = zip(folded.parameters(), net.parameters(), strict=True)
+        pairs = zip(passing.folded().parameters(), net.parameters(), strict=True)
         if not all(torch.allclose(*pair) for pair in pairs):
             raise CheckpointError(
                 "this SuperResolutionNet's first channels don't carry luma, as those of networks "
@@ -66,33 +66,19 @@ class PassingNet(nn.Module):
             )
         return passing
 
-    def _initialise(self) -> None:
-        """As in PlainNet: layers near the identity, and a small last one."""
-        with torch.no_grad():
-            for convolution in (self.conv1, self.conv2, self.conv3, self.conv4):
-                nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-                nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-            for convolution in (self.conv2, self.conv3):
-                convolution.weight.mul_(0.3).add_(nn.init.dirac_(convolution.weight.clone()))
-            self.conv4.weight.mul_(0.1)
+
+def _learnt(net: SuperResolutionNet) -> Iterator[Tensor]:
+    """Where in ``net`` a PassingNet's parameters lie, one after the other: all but the filters that
+    pass luma on, and, in the layers between, what would look at luma."""
+    for convolution, inputs in ((net.conv1, 0), (net.conv2, 1), (net.conv3, 1)):
+        weight, bias = convolution.parameters()
+        yield from (weight[1:, inputs:], bias[1:])
+    yield from net.conv4.parameters()
 
 
-def _carry(own: nn.Conv2d, whole: nn.Conv2d, inputs: int) -> None:
-    """``own``'s filters become all but the first of ``whole``, behind so many ``inputs`` that carry
-    luma; the first filter passes luma on."""
-    middle = whole.kernel_size[0] // 2
-    for parameter in whole.parameters():
+def _pass_on(convolution: nn.Conv2d) -> None:
+    """The first filter gives what it gets from the first channel, all else is zero."""
+    middle = convolution.kernel_size[0] // 2
+    for parameter in convolution.parameters():
         parameter.zero_()
-    whole.weight[0, 0, middle, middle] = 1
-    whole.weight[1:, inputs:] = own.weight
-    _biases(whole)[1:] = _biases(own)
-
-
-def _uncarry(whole: nn.Conv2d, own: nn.Conv2d, inputs: int) -> None:
-    own.weight.copy_(whole.weight[1:, inputs:])
-    _biases(own).copy_(_biases(whole)[1:])
-
-
-def _biases(convolution: nn.Conv2d) -> Tensor:
-    assert convolution.bias is not None
-    return convolution.bias
+    convolution.weight[0, 0, middle, middle] = 1

@@ -33,7 +33,7 @@ class PlainNet(nn.Module):
         self.middle = nn.ModuleList(middle)
         self.last = _convolution(channels, scale * scale, 3)
         if not self.first.weight.is_meta:
-            self._initialise(middle)
+            initialise(self.first, middle, self.last)
 
     def forward(self, luma: Tensor) -> Tensor:
         shallow = deep = functional.relu(self.first(luma))
@@ -41,16 +41,17 @@ class PlainNet(nn.Module):
             deep = functional.relu(convolution(deep))
         return functional.pixel_shuffle(self.last(deep + shallow) + luma, self.scale)
 
-    def _initialise(self, middle: Sequence[nn.Conv2d]) -> None:
-        """Layers near the identity, and a small last one: training starts at plain enlargement."""
-        for convolution in (self.first, *middle, self.last):
-            nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
-            if convolution.bias is not None:
-                nn.init.zeros_(convolution.bias)
-        with torch.no_grad():
-            for convolution in middle:
-                convolution.weight.mul_(0.3).add_(nn.init.dirac_(convolution.weight.clone()))
-            self.last.weight.mul_(0.1)
+
+def initialise(first: nn.Conv2d, middle: Sequence[nn.Conv2d], last: nn.Conv2d) -> None:
+    """Layers near the identity, and a small last one: training starts at plain enlargement."""
+    for convolution in (first, *middle, last):
+        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
+        if convolution.bias is not None:
+            nn.init.zeros_(convolution.bias)
+    with torch.no_grad():
+        for convolution in middle:
+            convolution.weight.mul_(0.3).add_(nn.init.dirac_(convolution.weight.clone()))
+        last.weight.mul_(0.1)
 
 
 LAYOUT = Layout(
