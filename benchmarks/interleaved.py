@@ -122,6 +122,8 @@ def run_command(
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
             raise Failed(f"over {limit:g} s") from None
+        if process.returncode:
+            raise Failed(_reason(process.returncode, errors))
         facts = json.loads(answer)
         if code := facts.pop("code"):
             raise Failed(_reason(code, errors))

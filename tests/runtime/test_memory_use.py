@@ -1,5 +1,6 @@
 """What the operating system measures while pictures pass through."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import launcher
 import numpy as np
 import pytest
 from PIL import Image
@@ -29,27 +31,29 @@ class Ended:
     peak: int
 
 
-LAUNCHER = """
-import os, pathlib, resource, subprocess, sys
-limit, group = int(sys.argv[1]), sys.argv[2]
-resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-if group:
-    (pathlib.Path(group) / "cgroup.procs").write_text(str(os.getpid()))
-code = subprocess.call(sys.argv[3:])
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-sys.exit(code)
+LIMITED = """
+ulimit -v "$1" || exit
+[ -z "$2" ] || echo $$ > "$2/cgroup.procs" || exit
+shift 2
+exec "$@"
 """
-"""Linux counts the memory of whoever starts a process as the process's own, until it runs its own
-program; this one has hardly any."""
 
 
-def upscale(address_space: int, *words: str, group: Path | None = None) -> Ended:
-    """``address_space`` in bytes; -1: no limit. ``group`` is the cgroup to run in."""
+def upscale(address_space: int | None, *words: str, group: Path | None = None) -> Ended:
+    """``address_space`` in KiB; None: no limit. ``group`` is the cgroup to run in."""
     environment = os.environ | {"PYTHONPATH": str(Path(subpixel.__file__).parents[1])}
+    limits = [str(address_space or "unlimited"), str(group or "")]
+    launched = [sys.executable, launcher.__file__, os.devnull]
     command = [sys.executable, "-m", "subpixel", "upscale", "--model", "fast", *words]
-    launched = [sys.executable, "-c", LAUNCHER, str(address_space), str(group or ""), *command]
-    done = subprocess.run(launched, capture_output=True, text=True, env=environment, check=False)
-    return Ended(done.returncode, done.stderr, int(done.stdout.splitlines()[-1]) * 1024)
+    done = subprocess.run(
+        ["sh", "-c", LIMITED, "sh", *limits, *launched, *command],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
+    facts = json.loads(done.stdout)
+    return Ended(facts["code"], done.stderr, facts["peak"])
 
 
 @pytest.mark.slow
@@ -64,7 +68,7 @@ def test_a_picture_larger_than_the_memory_it_may_take(tmp_path: Path) -> None:
     whole = 5 * np.prod(header.shape) * header.dtype.itemsize
     assert whole > LIMIT * 1.5, "in memory it would not have fitted"
     words = (str(source), "-o", str(target), "--scale", "2", "--max-memory", "300M")
-    done = upscale(-1, *words)
+    done = upscale(None, *words)
     assert (done.code, done.said) == (0, "")
     assert done.peak < LIMIT * 1.1
     assert open_picture(target).header.shape == (1, 32_000, 2000, 3)
@@ -75,7 +79,7 @@ def test_a_picture_larger_than_the_memory_it_may_take(tmp_path: Path) -> None:
 def test_little_address_space_is_enough_or_is_said(tmp_path: Path, megabytes: int) -> None:
     source, target = tmp_path / "in.png", tmp_path / "out.png"
     Image.new("RGB", (1500, 400), "red").save(source)
-    done = upscale(megabytes << 20, str(source), "-o", str(target))
+    done = upscale(megabytes << 10, str(source), "-o", str(target))
     if done.code == 0:
         assert np.array_equal(np.unique(np.asarray(Image.open(target))[9:-9, 9:-9]), [0, 255])
     else:
@@ -111,7 +115,7 @@ def test_the_kernel_never_has_to_kill(group: Path, tmp_path: Path, megabytes: in
     source, target = tmp_path / "in.tif", tmp_path / "out.tif"
     Image.linear_gradient("L").resize((5000, 5000)).convert("RGB").save(source)
     words = ("--scale", "3", "--max-memory", f"{megabytes - 20}M")
-    done = upscale(-1, str(source), "-o", str(target), *words, group=group)
+    done = upscale(None, str(source), "-o", str(target), *words, group=group)
     if done.code == 0:
         assert open_picture(target).header.shape == (1, 15_000, 15_000, 3)
     else:
