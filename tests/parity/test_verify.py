@@ -35,8 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     exported = export_module(net, LUMA, exporter="trace")
     wrapped = rgb_from_luma(exported.model, 2)
     onnx.save(exported.model, folder / "luma.onnx")
-    onnx.save(with_spec(wrapped, ModelSpec("small", 2, "luma", "rgb", halo=3)), folder / "rgb.onnx")
-    half = ModelSpec("small", 2, "luma", "luma", halo=3, precision="fp16")
+    onnx.save(with_spec(wrapped, ModelSpec("small", 2, "luma", "rgb", halo=4)), folder / "rgb.onnx")
+    half = ModelSpec("small", 2, "luma", "luma", halo=4, precision="fp16")
     onnx.save(with_spec(to_fp16(exported.model), half), folder / "half.onnx")
     return folder
 
@@ -160,9 +160,9 @@ def test_the_tolerance_is_that_of_the_graph(folder: Path, tmp_path: Path) -> Non
     bias = next(t for t in model.graph.initializer if len(t.dims) == 1)
     moved = numpy_helper.to_array(bias) + np.float32(1e-3)
     bias.CopyFrom(numpy_helper.from_array(moved, bias.name))
-    claim = ModelSpec("small", 2, "luma", "luma", halo=3, precision="fp16")
+    claim = ModelSpec("small", 2, "luma", "luma", halo=4, precision="fp16")
     onnx.save(with_spec(model, claim), tmp_path / "claims.onnx")
     assert not verify(tmp_path / "claims.onnx", folder / "small.pth", threads=1)
-    honest = with_spec(onnx.load(folder / "half.onnx"), ModelSpec("s", 2, "luma", "luma", halo=3))
+    honest = with_spec(onnx.load(folder / "half.onnx"), ModelSpec("s", 2, "luma", "luma", halo=4))
     onnx.save(honest, tmp_path / "honest.onnx")
     assert verify(tmp_path / "honest.onnx", folder / "small.pth", threads=1)
