@@ -1,7 +1,7 @@
 """How a third-party network wants its pixels: range, order of channels, layout, further inputs."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,14 +111,6 @@ def _checked(candidate: ValueRange) -> ValueRange:
             "no std is 0"
         )
     return candidate
-
-
-def parse_order(text: str) -> ChannelOrder:
-    """One of the :data:`ChannelOrder`; raises :class:`UsageError` for anything else."""
-    for order in get_args(ChannelOrder):
-        if text.lower() == order:
-            return order  # type: ignore[no-any-return]
-    raise UsageError(f"the order of channels is {text!r}; it is one of rgb, bgr, ycbcr")
 
 
 def parse_input(text: str) -> tuple[str, float]:

@@ -209,7 +209,7 @@ def _ort(
         )
     spec = probe_ordinary(session, file.stem, convention)
     return Identified(
-        session, spec, file, declared=False, remark="taken as it is, float NCHW, 0..1"
+        session, spec, file, declared=False, remark="float NCHW, values in 0..1, as it is"
     )
 
 

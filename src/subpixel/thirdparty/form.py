@@ -182,7 +182,7 @@ def _output(
     if len(fitting) > 1:
         made = ", ".join(f"{name} {results[0][name][1]}" for name in fitting)
         raise NetworkError(
-            f"of a picture of {sizes[0]} it makes several: {made}; say which one: --output NAME"
+            f"of a picture of {sizes[0]} it makes several: {made}; say which: --output-name NAME"
         )
     if not names:
         raise NetworkError("none of its outputs is a picture at every size")

@@ -239,6 +239,89 @@ def brighter(model: Model) -> Model:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
+def darker(model: Model) -> Model:
+    """A tenth darker than the photograph: nearer to it, were it for another range."""
+    edit = Editor(model)
+    edit.after(("Mul", [edit.constant(0.9)], {}))
+    return edit.model
+
+
+def nan_on_grey(model: Model) -> Model:
+    """0 / 0 where a picture has no detail at all, as normalisation over the picture has it."""
+    edit = Editor(model)
+    picture = edit.graph.input[0].name
+    edit.graph.node.insert(0, helper.make_node("ReduceMax", [picture], ["brightest"], keepdims=0))
+    edit.graph.node.insert(1, helper.make_node("ReduceMin", [picture], ["darkest"], keepdims=0))
+    edit.graph.node.insert(2, helper.make_node("Sub", ["brightest", "darkest"], ["span"]))
+    edit.graph.node.insert(3, helper.make_node("Div", ["span", "span"], ["one"]))
+    edit.after(("Mul", ["one"], {}))
+    return edit.model
+
+
+def unit_to_codes(model: Model) -> Model:
+    """Pixels of 0 … 1 in, 0 … 255 out."""
+    edit = Editor(model)
+    edit.after(("Mul", [edit.constant(255.0)], {}))
+    return edit.model
+
+
+def rgba(model: Model) -> Model:
+    """Alpha is a fourth channel, and passed by."""
+    edit = Editor(model)
+    edit.before(
+        (
+            "Slice",
+            [edit.constant(n, np.int64) for n in ([0], [3], [1])],
+            {},
+        )
+    )
+    edit.declare(shape=["n", 4, "h", "w"])
+    return edit.model
+
+
+def one_channel(name: str = "fast-x2") -> Model:
+    """The luma network inside a network of ours."""
+    model = bundled(name)
+    kept = [node for node in model.graph.node if node.name.startswith("luma/")]
+    made = {name for node in kept for name in node.output}
+    read = {name for node in kept for name in node.input}
+    weights = [tensor for tensor in model.graph.initializer if tensor.name in read]
+    (outside,) = read - made - {tensor.name for tensor in weights} - {""}
+    (result,) = made - read
+    graph = helper.make_graph(
+        kept,
+        "luma",
+        [helper.make_tensor_value_info(outside, TensorProto.FLOAT, ["n", 1, "h", "w"])],
+        [helper.make_tensor_value_info(result, TensorProto.FLOAT, ["n", 1, None, None])],
+        weights,
+    )
+    return helper.make_model(graph, opset_imports=model.opset_import, ir_version=8)
+
+
+def valid(layers: int) -> Model:
+    """Every channel by itself through convolutions without padding, and enlarged twice."""
+    random = np.random.default_rng(0)
+    nodes, weights, last = [], [], "x"
+    for layer in range(layers):
+        kernel = random.normal(0, 0.02, (3, 3))
+        kernel[1, 1] += 1 - kernel.sum()
+        weights.append(
+            numpy_helper.from_array(np.tile(kernel, (3, 1, 1, 1)).astype(np.float32), f"w{layer}")
+        )
+        nodes.append(helper.make_node("Conv", [last, f"w{layer}"], [f"t{layer}"], group=3))
+        last = f"t{layer}"
+    weights.append(numpy_helper.from_array(np.float32([1, 1, 2, 2]), "scales"))
+    nodes.append(helper.make_node("Resize", [last, "", "scales"], ["y"], mode="nearest"))
+    graph = helper.make_graph(
+        nodes,
+        "valid",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3, None, None])],
+        weights,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
 def resized(factor: float) -> Disguise:
     """The result enlarged once more."""
 
