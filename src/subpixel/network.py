@@ -171,6 +171,8 @@ def identify(
             return _ort(file, session, refusal, convention)
         return _adopted(file, opened, session, refusal, convention)
     except (NetworkError, UsageError) as error:
+        if str(error).startswith(str(file)):
+            raise
         raise type(error)(f"{file}: {error}") from error
 
 

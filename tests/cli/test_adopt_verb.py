@@ -12,7 +12,6 @@ import disguises
 from subpixel.cli.main import run
 from subpixel.network import describe
 
-
 BGR = ["--channel-order", "bgr"]
 
 
