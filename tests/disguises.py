@@ -298,10 +298,32 @@ def one_channel(name: str = "fast-x2") -> Model:
     return helper.make_model(graph, opset_imports=model.opset_import, ir_version=8)
 
 
-def valid(layers: int) -> Model:
+def old(opset: int) -> Model:
+    """Nearest neighbour in luma, in an old opset, its parameters listed as inputs."""
+    ends = [
+        helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, "h", "w"]),
+        helper.make_tensor_value_info("w", TensorProto.FLOAT, [4, 1, 1, 1]),
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 1, None, None]),
+    ]
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["wide"]),
+        helper.make_node("DepthToSpace", ["wide"], ["y"], blocksize=2),
+    ]
+    weights = numpy_helper.from_array(np.ones((4, 1, 1, 1), np.float32), "w")
+    graph = helper.make_graph(nodes, "old", ends[:2], ends[2:], [weights])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=3)
+
+
+def valid(layers: int, multiple: int = 1) -> Model:
     """Every channel by itself through convolutions without padding, and enlarged twice."""
     random = np.random.default_rng(0)
     nodes, weights, last = [], [], "x"
+    if multiple > 1:
+        nodes = [
+            helper.make_node("SpaceToDepth", ["x"], ["deep"], blocksize=multiple),
+            helper.make_node("DepthToSpace", ["deep"], ["again"], blocksize=multiple),
+        ]
+        last = "again"
     for layer in range(layers):
         kernel = random.normal(0, 0.02, (3, 3))
         kernel[1, 1] += 1 - kernel.sum()

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx
 import pytest
+from onnx import TensorProto
+
 from disguises import (
     Disguise,
     Model,
@@ -20,6 +22,7 @@ from disguises import (
     nan_on_grey,
     nhwc,
     of_type,
+    old,
     one_channel,
     resized,
     rgba,
@@ -34,8 +37,6 @@ from disguises import (
     with_several_pictures,
     ycbcr,
 )
-from onnx import TensorProto
-
 from subpixel.convention import (
     CODES,
     IMAGENET,
@@ -231,6 +232,40 @@ def test_inputs_and_outputs_that_are_not_there(name: str) -> None:
         adopt(theirs, "theirs", replace(RGB, inputs=((name, 0.0),)))
     with pytest.raises(UsageError, match="there is no output"):
         adopt(bundled("fast-x2"), "theirs", replace(RGB, output=name))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "told", "message"),
+    [
+        (one_channel(), RGB, "one channel"),
+        (one_channel(), Convention(input_range=IMAGENET), "numbers for 3 channels; it takes 1"),
+        (uint8(bundled("fast-x2")), replace(RGB, input_range=UNIT), "input is uint8"),
+        (uint8(bundled("fast-x2")), replace(RGB, output_range=SIGNED), "output is uint8"),
+    ],
+)
+def test_what_can_not_hold_is_refused(theirs: Model, told: Convention, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        adopt(theirs, "theirs", told)
+
+
+@pytest.mark.parametrize("opset", [9, 11, 12])
+def test_old_opsets(opset: int) -> None:
+    """Brought to the one that the wrapping needs; the phases are all the same here."""
+    base = old(opset)
+    adopted = adopt(nhwc(codes(base)), "theirs", Convention(input_range=CODES))
+    assert adopted.model.opset_import[0].version == 13
+    pixels = picture()[:, :1]
+    np.testing.assert_allclose(run(adopted.model, pixels), run(base, pixels), rtol=0, atol=1e-6)
+
+
+def test_a_border_and_a_size_multiple_together() -> None:
+    theirs = valid(layers=3, multiple=4)
+    adopted = adopt(theirs, "theirs", RGB)
+    assert adopted.spec.size_multiple == 4
+    pixels = picture(16, 12)
+    padded = np.pad(pixels, ((0, 0), (0, 0), (4, 4), (4, 4)), mode="edge")
+    expected = run(theirs, padded)[:, :, 2:-2, 2:-2]  # 4 - 3 = 1 pixel more than needed, twice
+    np.testing.assert_allclose(run(adopted.model, pixels), expected, rtol=0, atol=1e-6)
 
 
 def test_an_ordinary_graph_stays_as_it_is() -> None:

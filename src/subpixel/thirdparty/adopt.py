@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from subpixel.convention import UNSETTLED, ChannelOrder, Convention
-from subpixel.errors import NetworkError
+from subpixel.convention import CODES, UNSETTLED, ChannelOrder, Convention
+from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.adopt.raw import RawNetwork
 from subpixel.graph.adopt.wrap import (
     Model,
@@ -67,11 +67,12 @@ def adopt(model: Model, name: str, convention: Convention = UNSETTLED) -> Adopte
     bare = with_one_picture(model, dict(convention.inputs), convention.output)
     raw = RawNetwork(bare)
     form = find_form(raw, convention)
+    _expect_fitting(convention, form, raw)
     bare = with_one_picture(bare, {}, form.output)
     trial = trials(raw, form)
     reading = settle(trial, convention)
     wrapping = wrapping_of(form, reading)
-    remark = describe(form, reading, raw)
+    remark = remark_on(form, reading, raw)
     if not convention.inputs and len(model.graph.output) == 1 and is_ordinary(bare, wrapping):
         spec = _spec(model, name, form)
         return Adopted(with_spec(model, spec), spec, remark, unchanged=True)
@@ -79,6 +80,25 @@ def adopt(model: Model, name: str, convention: Convention = UNSETTLED) -> Adopte
     spec = _spec(made, name, form, origin=f"{name}, adopted: {remark}")
     _expect_same(RawNetwork(made), trial, reading, spec)
     return Adopted(with_spec(made, spec), spec, remark, unchanged=False)
+
+
+def _expect_fitting(convention: Convention, form: Form, raw: RawNetwork) -> None:
+    """Raise :class:`UsageError` for what can't hold of a network of this form."""
+    if form.channels == 1 and (convention.input_order or convention.output_order):
+        raise UsageError("it takes one channel, luma; leave out the order of channels")
+    for given in (convention.input_range, convention.output_range):
+        if given is not None and len(given.mean) not in (1, form.channels):
+            raise UsageError(
+                f"the range {given} has numbers for {len(given.mean)} channels; it takes "
+                f"{form.channels}"
+            )
+    ends = (
+        ("input", raw.takes_codes, convention.input_range),
+        ("output", raw.gives_codes(form.output), convention.output_range),
+    )
+    for end, holds_codes, given in ends:
+        if holds_codes and given not in (None, CODES):
+            raise UsageError(f"its {end} is uint8, which holds 0..255, not {given}")
 
 
 def wrapping_of(form: Form, reading: Reading) -> Wrapping:
@@ -113,7 +133,7 @@ def _spec(model: Model, name: str, form: Form, origin: str = "unknown") -> Model
     )
 
 
-def describe(form: Form, reading: Reading, raw: RawNetwork) -> str:
+def remark_on(form: Form, reading: Reading, raw: RawNetwork) -> str:
     """What was decided, in one line."""
     types = (
         "uint8" if codes else "float" for codes in (raw.takes_codes, raw.gives_codes(form.output))

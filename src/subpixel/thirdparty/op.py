@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.convention import UNIT, UNSETTLED, Convention, Layout
-from subpixel.errors import NetworkError
+from subpixel.errors import NetworkError, UsageError
 from subpixel.runtime.op import Probeable
 from subpixel.spec import ModelSpec
 from subpixel.thirdparty.form import Form, find_form
@@ -49,8 +49,14 @@ class OpNetwork:
 def probe_ordinary(op: Probeable, name: str, convention: Convention) -> ModelSpec:
     """The facts of a network that must be like ours as it is, for nothing can be put around it.
 
-    Raises :class:`NetworkError` where it isn't, or where photographs don't tell.
+    Raises :class:`NetworkError` where it isn't, or where photographs don't tell, and
+    :class:`UsageError` for inputs and outputs that ``convention`` chooses.
     """
+    if convention.inputs or convention.output is not None:
+        raise UsageError(
+            "inputs and outputs can't be chosen in a file of this format; adopt the ONNX file that "
+            "it was made from (subpixel adopt)"
+        )
     raw = OpNetwork(op)
     form = find_form(raw, convention)
     reading = settle(trials(raw, form), convention)
@@ -97,7 +103,9 @@ def expect_unit_range(op: Probeable, spec: ModelSpec) -> None:
     )
     usual, *others = range_readings(trials(OpNetwork(op), form), UNSETTLED)
     best = max(others, key=lambda reading: reading.psnr)
-    if best.psnr >= RESEMBLES and best.psnr - usual.psnr >= MARGIN:
+    # One that only changes contrast or brightness is nearer to the photograph in a wrong range.
+    worse = usual.psnr < RESEMBLES or best.fitted - usual.fitted >= MARGIN
+    if worse and best.psnr >= RESEMBLES and best.psnr - usual.psnr >= MARGIN:
         given, result = best.ranges
         raise NetworkError(
             f"on photographs it is right for values in {given} ({best.psnr:.1f} dB, results in "
