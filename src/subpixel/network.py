@@ -227,8 +227,7 @@ def _adopted(
     from subpixel.thirdparty.adopt import adopt
 
     model = load_model(file)
-    if read_spec(model) is not None:  # a file of ours that can't be opened
-        assert refusal is not None
+    if refusal is not None and read_spec(model) is not None:  # a file of ours
         raise refusal
     adopted = adopt(model, file.stem, convention)
     if session is not None and adopted.unchanged:

@@ -96,6 +96,7 @@ FORMS = {
     "bgr": Form(bgr, UNSETTLED, "--channel-order rgb"),
     "bgr, said": Form(bgr, BGR, remark="BGR"),
     "bgr to rgb": Form(bgr_to_rgb, UNSETTLED, "--channel-order rgb"),
+    "bgr to rgb, half said": Form(bgr_to_rgb, BGR, remark="BGR to RGB"),
     "bgr to rgb, said": Form(bgr_to_rgb, replace(BGR, output_order="rgb"), remark="BGR to RGB"),
     "bgr 0..255 nhwc": Form(chain(bgr, codes, nhwc), BGR, remark="NHWC, BGR, values in 0..255"),
     # The oracle's YCbCr has six digits.
@@ -120,7 +121,14 @@ FORMS = {
     "scale 1.5": Form(resized(0.75), RGB, "enlarges by 1.5; .* whole number"),
     "scale 1": Form(resized(0.5), RGB, own=True, remark="x1"),
     "low light": Form(brighter, RGB, "networks that change brightness .* --input-range"),
-    "low light, said": Form(brighter, replace(RGB, input_range=UNIT, output_range=UNIT), own=True),
+    "low light, half said": Form(
+        brighter, replace(RGB, input_range=UNIT, output_range=UNIT), "--output-order"
+    ),
+    "low light, said": Form(
+        brighter,
+        Convention(input_range=UNIT, output_range=UNIT, input_order="rgb", output_order="rgb"),
+        own=True,
+    ),
     "darker": Form(darker, RGB, own=True, remark="values in 0..1"),
     "NaN on flat grey": Form(nan_on_grey),
 }

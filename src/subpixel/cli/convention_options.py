@@ -56,7 +56,7 @@ CHANNEL_ORDER = click.option(
 OUTPUT_ORDER = click.option(
     "--output-order",
     type=click.Choice(get_args(ChannelOrder)),
-    help="Third-party file: order of the result's channels. [default: --channel-order]",
+    help="Third-party file: order of the result's channels. [default: found out]",
 )
 LAYOUT = click.option(
     "--layout",

@@ -210,13 +210,17 @@ def _as_either_order(
 ) -> Reading:
     """As RGB or BGR, whichever fits: the range is told before the order."""
     order = convention.input_order or "rgb"
-    if convention.output_order is not None:
-        orders: tuple[ChannelOrder, ...] = (convention.output_order,)
-    elif order != "rgb" or trial.form.channels == 1:
-        orders = (order,)
-    else:
-        orders = ("rgb", "bgr")
+    orders = _output_orders(order, trial.form, convention)
     return _best([trial.read(output, ranges, (order, result)) for result in orders])
+
+
+def _output_orders(
+    order: ChannelOrder, form: Form, convention: Convention
+) -> Sequence[ChannelOrder]:
+    """What the result may be of a network that takes ``order``: first the same."""
+    if convention.output_order is not None:
+        return (convention.output_order,)
+    return (order,) if form.channels == 1 else tuple(dict.fromkeys((order, "rgb", "bgr")))
 
 
 def _input_ranges(trial: Trials, convention: Convention) -> Sequence[ValueRange]:
@@ -254,7 +258,7 @@ def _settled_ranges(trial: Trials, convention: Convention) -> Ranges:
             f"(at best {best.psnr:.1f} dB), as networks that change brightness don't; say "
             "--input-range and --output-range: 0..1, 0..255, -1..1 or mean/std"
         )
-    rivals = [r for r in readings if r is not best and _rivals(r, best, readings)]
+    rivals = [r for r in readings if r is not best and _may_be_right(r, best, readings)]
     equal = [r for r in rivals if _same(r, best)]
     if len(equal) < len(rivals):
         raise NetworkError(_ask_range([best, *rivals]))
@@ -262,7 +266,7 @@ def _settled_ranges(trial: Trials, convention: Convention) -> Ranges:
     return usual[0].ranges
 
 
-def _rivals(reading: Reading, best: Reading, readings: Sequence[Reading]) -> bool:
+def _may_be_right(reading: Reading, best: Reading, readings: Sequence[Reading]) -> bool:
     """Whether ``reading`` may be the right one too. What a range of the output reads differs by
     contrast and brightness alone; of the input it shows, whatever the network does to those."""
     if best.psnr - reading.psnr < MARGIN:
@@ -325,14 +329,14 @@ def _orders(form: Form, ranges: Ranges, convention: Convention) -> Iterator[Orde
     if form.channels == 1:
         yield "rgb", "rgb"
         return
+    if convention.input_order is not None:
+        orders = _output_orders(convention.input_order, form, convention)
+        yield from ((convention.input_order, result) for result in orders)
+        return
     pairs: list[Orders] = [("rgb", "rgb"), ("bgr", "bgr"), ("rgb", "bgr"), ("bgr", "rgb")]
     if IMAGENET not in ranges:
         pairs.append(("ycbcr", "ycbcr"))
-    given, result = convention.input_order, convention.output_order
-    if given is not None:
-        result = result or given
-        pairs = [(given, result)]
-    yield from (pair for pair in pairs if result in (None, pair[1]))
+    yield from (pair for pair in pairs if convention.output_order in (None, pair[1]))
 
 
 def _ask_order(rivals: Sequence[Reading], apart: float) -> str:
@@ -340,7 +344,8 @@ def _ask_order(rivals: Sequence[Reading], apart: float) -> str:
     return (
         f"photographs don't tell the order of its channels ({told} from the photographs, and "
         f"{apart:.1f} dB from each other); say it: --channel-order rgb (most of PyTorch's "
-        "networks), bgr (OpenCV's and Caffe's) or ycbcr"
+        "networks), bgr (OpenCV's and Caffe's) or ycbcr; and --output-order where the result's is "
+        "another"
     )
 
 

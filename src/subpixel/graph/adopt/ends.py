@@ -74,7 +74,8 @@ def _set(
     tensor = given.type.tensor_type
     dtype = helper.tensor_dtype_to_np_dtype(tensor.elem_type)
     lengths = [dim.dim_value for dim in tensor.shape.dim]
-    number = np.array(value).astype(dtype)
+    with np.errstate(all="ignore"):
+        number = np.array(value).astype(dtype)
     if not np.isclose(float(number), value):
         raise UsageError(f"the input {given.name} holds {dtype}; {value:g} is none")
     free = [axis for axis, length in enumerate(lengths) if not length]
@@ -99,23 +100,24 @@ def _expand(
 ) -> None:
     """A constant whose free axes are as long as the picture's of the same place."""
     room = f"adopt/{name}/"
-    axes = np.array(free, np.int64)
-    shape = [
-        helper.make_node("Shape", [picture.name], [room + "shape"], name=room + "shape"),
-        helper.make_node("Gather", [room + "shape", room + "free"], [room + "lengths"]),
-        helper.make_node(
-            "ScatterElements", [room + "fixed", room + "free", room + "lengths"], [room + "target"]
+    parameters = {room + "value": filled, **{room + str(a): np.array([a]) for a in free}}
+    parameters |= {
+        room + str(axis): np.array([length], np.int64)
+        for axis, length in enumerate(filled.shape)
+        if axis not in free
+    }
+    lengths = [room + (f"length_{a}" if a in free else str(a)) for a in range(filled.ndim)]
+    added = [
+        helper.make_node("Shape", [picture.name], [room + "shape"]),
+        *(
+            helper.make_node("Gather", [room + "shape", room + str(a)], [room + f"length_{a}"])
+            for a in free
         ),
-        helper.make_node("Expand", [room + "value", room + "target"], [name]),
+        helper.make_node("Concat", lengths, [room + "lengths"], axis=0),
+        helper.make_node("Expand", [room + "value", room + "lengths"], [name]),
     ]
-    graph.initializer.extend(
-        [
-            numpy_helper.from_array(axes, room + "free"),
-            numpy_helper.from_array(np.array(filled.shape, np.int64), room + "fixed"),
-            numpy_helper.from_array(filled, room + "value"),
-        ]
-    )
-    nodes = [*shape, *(onnx.NodeProto.FromString(n.SerializeToString()) for n in graph.node)]
+    graph.initializer.extend(numpy_helper.from_array(v, n) for n, v in parameters.items())
+    nodes = [*added, *(onnx.NodeProto.FromString(n.SerializeToString()) for n in graph.node)]
     del graph.node[:]
     graph.node.extend(nodes)
 
