@@ -13,6 +13,7 @@ from subpixel.errors import NetworkError
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.nets.torch_op import TorchOp
 from subpixel.runtime.op import NetOp
+from subpixel.spec import ModelSpec
 from subpixel.thirdparty.form import find_form
 from subpixel.thirdparty.op import expect_unit_range
 from subpixel.thirdparty.photographs import photographs
@@ -91,8 +92,6 @@ class Untrained:
 
 
 def test_a_module_is_refused_only_where_it_is_clearly_for_another_range() -> None:
-    from subpixel.spec import ModelSpec
-
     spec = ModelSpec("any", 2, "rgb", "rgb")
     with pytest.raises(NetworkError, match=r"right for values in 0\.\.255 "):
         expect_unit_range(Rounding(), spec)
