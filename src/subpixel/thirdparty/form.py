@@ -79,7 +79,7 @@ def find_form(raw: Raw, convention: Convention) -> Form:
             return _form(raw, trial, convention)
         except NetworkError as error:
             failures.append(str(error))
-    raise NetworkError(f"this is no super-resolution network: {failures[0]}")
+    raise NetworkError(failures[0])
 
 
 def _trials(raw: Raw, convention: Convention) -> Iterator[_Trial]:
@@ -159,7 +159,9 @@ def _sizes(
     pictures = {name: picture for name, picture in found.items() if picture}
     if not pictures:
         shapes = ", ".join(str(result.shape) for result in outputs.values())
-        raise NetworkError(f"it turns the shape {shape} into {shapes}")
+        raise NetworkError(
+            f"this is no super-resolution network: it turns the shape {shape} into {shapes}"
+        )
     return pictures
 
 
