@@ -7,6 +7,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from subpixel.errors import NetworkError
+from subpixel.ort_format import is_ort
 from subpixel.spec import PREFIX, ModelSpec, Precision, spec_from_metadata
 
 
@@ -39,13 +40,15 @@ def with_precision(model: onnx.ModelProto, precision: Precision) -> onnx.ModelPr
     return model if spec is None else with_spec(model, replace(spec, precision=precision))
 
 
-def load_model(file: Path) -> onnx.ModelProto:
-    """Read an ONNX file, with parameters that lie in files beside it taken inside.
+def load_model(source: Path | bytes) -> onnx.ModelProto:
+    """Read an ONNX file, or its content, with parameters that lie in files beside it taken inside.
 
     Raises :class:`~subpixel.errors.NetworkError` when the file is missing, is cut short, is no
     ONNX file, or when its external parameters can't be found.
     """
-    model = _parse(file)
+    if isinstance(source, bytes):
+        return onnx.load_from_string(source)
+    file, model = source, _parse(source)
     try:
         onnx.load_external_data_for_model(model, str(file.parent))
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
@@ -59,7 +62,13 @@ def load_model(file: Path) -> onnx.ModelProto:
 def _parse(file: Path) -> onnx.ModelProto:
     model = onnx.ModelProto()
     try:
-        model.ParseFromString(file.read_bytes())
+        content = file.read_bytes()
+        if is_ort(content):
+            raise NetworkError(
+                f"{file}: is of ONNX Runtime's own format (.ort), which only ONNX Runtime reads; "
+                "use the ONNX file that it was made from"
+            )
+        model.ParseFromString(content)
     except OSError as error:
         raise NetworkError(f"{file}: can't be read: {error.strerror}") from error
     except DecodeError as error:

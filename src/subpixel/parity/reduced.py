@@ -13,6 +13,7 @@ from subpixel.floor import Floor
 from subpixel.graph.cost import estimated_cost
 from subpixel.graph.half import find_overflow
 from subpixel.graph.metadata import load_model
+from subpixel.graph.precision import graph_precision
 from subpixel.media.atomic import write_bytes
 from subpixel.network import describe
 from subpixel.parity.calibration import calibration_pictures, grid_pictures
@@ -83,8 +84,8 @@ def reduce_precision(
     _expect(out, precision, overwrite)
     graph, (spec, _) = load_model(model), describe(model)
     pictures = partial(calibration_pictures, spec, calibration)
-    if spec.precision != "fp32":
-        raise NetworkError(f"{model}: the file is {spec.precision} already; give the fp32 file")
+    if (own := graph_precision(graph)) != "fp32":
+        raise NetworkError(f"{model}: the file is {own} already; give the fp32 file")
     before = score(model)
     small_pictures = list(grid_pictures(spec))
     with tempfile.TemporaryDirectory(prefix="subpixel-") as folder:
