@@ -72,12 +72,18 @@ def files(folder: Path) -> list[str]:
     )
 
 
+def test_a_licence_that_the_file_itself_states_counts_too(gallery: Gallery, cache: Path) -> None:
+    data = safetensors.torch.save(net().state_dict(), {"license": "CC-BY-NC-4.0"})
+    with pytest.raises(UsageError, match=r"2x-net, as its file says, is CC-BY-NC-4\.0"):
+        obtain(order(gallery, data, "safetensors"))
+    assert store.entries() == ((), ())
+    assert not list((cache / "networks").iterdir())
+
+
+@pytest.mark.slow
 def test_weights_become_a_network_that_is_proven(gallery: Gallery, cache: Path) -> None:
-    """The file itself states a licence, too: it counts as well."""
     data = safetensors.torch.save(net().state_dict(), {"license": "CC-BY-NC-4.0"})
     wish = order(gallery, data, "safetensors", author=["a", "b"])
-    with pytest.raises(UsageError, match=r"2x-net, as its file says, is CC-BY-NC-4\.0"):
-        obtain(wish)
     entry = obtain(replace(wish, accepted=("cc-by-nc-4.0",)))
     assert (entry.source, entry.licence, entry.authors) == (f"{gallery.url}/net", "MIT", ("a", "b"))
     assert (entry.accepted, entry.weights_type) == (("cc-by-nc-4.0",), "safetensors")

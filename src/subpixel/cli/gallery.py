@@ -110,7 +110,7 @@ def get(
     if list_files:
         _print_files(model, as_json)
         return
-    if (entry := _present(model, overwrite)) is not None:
+    if (entry := _find_here(model, overwrite)) is not None:
         _print_entry(entry, as_json, "is here already; --overwrite gets it again")
         return
     resource = _of_file(model, local) if local else choose_resource(model, number)
@@ -141,7 +141,7 @@ def _ask(gallery: str, offline: bool) -> Answer:
     return answer
 
 
-def _present(model: Model, overwrite: bool) -> store.Entry | None:
+def _find_here(model: Model, overwrite: bool) -> store.Entry | None:
     """The network that is here under the name; damaged ones must be overwritten."""
     entry = None if overwrite else store.find(model.id)
     if entry is not None:
@@ -162,10 +162,10 @@ def _of_file(model: Model, file: Path) -> Resource:
     for resource in model.resources:
         if resource.sha256 == digest and resource.is_usable:
             return resource
-    listed = ", ".join(f"{(r.sha256 or 'unknown')[:16]}… ({r.type})" for r in model.resources)
+    digests = ", ".join(f"{(r.sha256 or 'unknown')[:16]}… ({r.type})" for r in model.resources)
     raise GalleryError(
         f"{file} is not what the catalogue lists for {model.id}: its sha256 is {digest[:16]}…, "
-        f"listed are {listed or 'none'}"
+        f"listed are {digests or 'none'}"
     )
 
 

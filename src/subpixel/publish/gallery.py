@@ -50,7 +50,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class _Made:
+class _Product:
     """An ONNX file that may be kept."""
 
     spec: ModelSpec
@@ -82,8 +82,8 @@ def obtain(
     with store.workshop() as folder:
         out = folder / "network.onnx"
         make = _adopt if order.resource.type == ONNX else _export
-        made = make(order, weights, out, report)
-        entry = _entry(order, source, made, out)
+        product = make(order, weights, out, report)
+        entry = _entry(order, source, product, out)
         store.put(entry, out)
     store.remove_downloads(entry.id)
     return entry
@@ -135,21 +135,21 @@ def _loaded(order: Order, weights: Path) -> "Checkpoint":
         ) from error
 
 
-def _export(order: Order, weights: Path, out: Path, report: Report) -> _Made:
+def _export(order: Order, weights: Path, out: Path, report: Report) -> _Product:
     from subpixel.parity.release import release
 
     model, loaded = order.model, _loaded(order, weights)
-    stated = loaded.spec.licence
-    if stated != UNKNOWN and stated.lower() != (model.licence or "").lower():
-        expect_accepted(stated, order.accepted, f"{model.id}, as its file says,")
+    own = loaded.spec.licence
+    if own != UNKNOWN and own.lower() != (model.licence or "").lower():
+        expect_accepted(own, order.accepted, f"{model.id}, as its file says,")
     spec = replace(loaded.spec, name=model.id, licence=_licence(order), origin=_origin(order))
     result = release(loaded.module, out, spec=spec, time_limit=order.time_limit, report=report)
     if not result:
         raise ExportError(f"{model.id} could not be proven, so it was not kept: {_fault(result)}")
-    return _Made(result.spec, _told(result))
+    return _Product(result.spec, _release_facts(result))
 
 
-def _adopt(order: Order, weights: Path, out: Path, report: Report) -> _Made:
+def _adopt(order: Order, weights: Path, out: Path, report: Report) -> _Product:
     report("run the ONNX file", 0, 0)
     spec = _adopt_onnx(weights, out)
     if spec.scale != order.model.scale:
@@ -157,7 +157,7 @@ def _adopt(order: Order, weights: Path, out: Path, report: Report) -> _Made:
             f"{order.model.id}'s file enlarges by {spec.scale}; the catalogue says "
             f"{order.model.scale}, so it was not kept"
         )
-    return _Made(spec, {"way": "third-party ONNX file, run but not compared", "proven": False})
+    return _Product(spec, {"way": "third-party ONNX file, run but not compared", "proven": False})
 
 
 def _adopt_onnx(file: Path, out: Path) -> ModelSpec:
@@ -176,15 +176,15 @@ def _fault(result: "ReleaseReport") -> str:
     return "; ".join(f"{f.check}: {f.message}" for f in result.check.findings if not f.ok)
 
 
-def _told(result: "ReleaseReport") -> dict[str, Any]:
-    tried = [{"attempt": str(t.attempt), "reason": t.reason} for t in result.tried]
+def _release_facts(result: "ReleaseReport") -> dict[str, Any]:
+    attempts = [{"attempt": str(t.attempt), "reason": t.reason} for t in result.tried]
     parity = result.parity
     return {
         "way": f"exported by {result.tried[-1].attempt}, opset {result.opset}",
         "proven": True,
         "limits": _limits(result.spec),
         "summary": parity and parity.summary(),
-        "tried": tried,
+        "tried": attempts,
         "spec": asdict(result.spec),
         "checks": [asdict(finding) for finding in result.check.findings],
         "parity": parity and parity.to_json(),
@@ -207,7 +207,7 @@ def _origin(order: Order) -> str:
     return f"{order.model.name} by {authors} (sha256 {order.expected.sha256[:8]})"
 
 
-def _entry(order: Order, source: str, made: _Made, out: Path) -> Entry:
+def _entry(order: Order, source: str, product: _Product, out: Path) -> Entry:
     model = order.model
     return Entry(
         id=model.id,
@@ -218,7 +218,7 @@ def _entry(order: Order, source: str, made: _Made, out: Path) -> Entry:
         tags=model.tags,
         description=model.description,
         architecture=model.architecture,
-        scale=made.spec.scale,
+        scale=product.spec.scale,
         catalogue=order.catalogue,
         source=source,
         weights_type=order.resource.type,
@@ -226,5 +226,5 @@ def _entry(order: Order, source: str, made: _Made, out: Path) -> Entry:
         sha256=store.sha256_of(out),
         size=out.stat().st_size,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        report=made.report,
+        report=product.report,
     )

@@ -48,17 +48,17 @@ def ask_catalogue(gallery: str = DEFAULT_GALLERY, *, offline: bool = False) -> A
     """
     url = gallery.rstrip("/") + PATH
     file = _file(url)
-    record = _remembered(file, url)
+    record = _read_record(file, url)
     reason: str | None = "as asked" if offline else None
     if not offline:
         try:
-            answered = _ask(url, record)
-            catalogue = parse_catalogue(answered.body.encode())
+            newest = _ask(url, record)
+            catalogue = parse_catalogue(newest.body.encode())
         except GalleryError as error:
             reason = str(error)
         else:
-            _remember(file, answered)
-            return Answer(catalogue, url, answered.date)
+            _write_record(file, newest)
+            return Answer(catalogue, url, newest.date)
     if record is None:
         raise GalleryError(f"{url}: {reason}; there is no catalogue in the cache either")
     return Answer(parse_catalogue(record.body.encode()), url, record.date, reason)
@@ -85,8 +85,8 @@ def _ask(url: str, record: _Record | None) -> _Record:
 def _conditions(record: _Record | None) -> dict[str, str]:
     if record is None:
         return {}
-    stated = {"If-None-Match": record.etag, "If-Modified-Since": record.last_modified}
-    return {key: value for key, value in stated.items() if value}
+    conditions = {"If-None-Match": record.etag, "If-Modified-Since": record.last_modified}
+    return {key: value for key, value in conditions.items() if value}
 
 
 def _text(body: bytearray) -> str:
@@ -100,7 +100,7 @@ def _file(url: str) -> Path:
     return gallery_folder() / "catalogues" / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.json"
 
 
-def _remember(file: Path, record: _Record) -> None:
+def _write_record(file: Path, record: _Record) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -108,7 +108,7 @@ def _remember(file: Path, record: _Record) -> None:
     write_bytes(file, json.dumps(asdict(record)).encode(), overwrite=True)
 
 
-def _remembered(file: Path, url: str) -> _Record | None:
+def _read_record(file: Path, url: str) -> _Record | None:
     """The cache's record; None where there is none, or a damaged one, which the next replaces."""
     try:
         values: Mapping[str, str] = json.loads(file.read_bytes())

@@ -162,10 +162,10 @@ def choose_resource(model: Model, number: int | None = None) -> Resource:
         candidates = sorted(filter(lambda r: r.is_usable, model.resources), key=_preference)
     if not candidates or not candidates[0].is_usable:
         raise GalleryError(f"{model.id} {_why_unusable(candidates or model.resources)}")
-    chosen = candidates[0]
-    if not chosen.plain_urls:
-        raise GalleryError(_by_hand(model, chosen))
-    return chosen
+    resource = candidates[0]
+    if not resource.plain_urls:
+        raise GalleryError(_by_hand(model, resource))
+    return resource
 
 
 def _preference(resource: Resource) -> tuple[bool, int]:

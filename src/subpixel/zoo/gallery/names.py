@@ -38,9 +38,9 @@ def match_id(name: str, ids: Collection[str]) -> str:
         if len(hits) == 1:
             return hits[0]
         if hits:
-            raise UsageError(f"{name!r} may be any of {_listed(hits)}; write the whole name")
+            raise UsageError(f"{name!r} may be any of {_shorten(hits)}; write the whole name")
     close = close_ids(name, ids)
-    hint = f"; did you mean {_listed(close)}?" if close else ""
+    hint = f"; did you mean {_shorten(close)}?" if close else ""
     raise UsageError(f"no network is called {name!r}{hint or '; see subpixel models search'}")
 
 
@@ -51,9 +51,9 @@ def close_ids(name: str, ids: Collection[str]) -> list[str]:
     return [by_lower[candidate] for candidate in close]
 
 
-def _listed(ids: Collection[str]) -> str:
-    shown = ", ".join(list(ids)[:MAX_SHOWN])
-    return shown if len(ids) <= MAX_SHOWN else f"{shown} and {len(ids) - MAX_SHOWN} more"
+def _shorten(ids: Collection[str]) -> str:
+    text = ", ".join(list(ids)[:MAX_SHOWN])
+    return text if len(ids) <= MAX_SHOWN else f"{text} and {len(ids) - MAX_SHOWN} more"
 
 
 _STAGES: tuple[Callable[[str, str], bool], ...] = (

@@ -70,14 +70,14 @@ class Entry:
 
 def entries() -> tuple[tuple[Entry, ...], tuple[str, ...]]:
     """All networks that are here, by name, and a line on each that is damaged."""
-    found: list[Entry] = []
+    networks: list[Entry] = []
     faults: list[str] = []
     for file in sorted(_networks().glob("*.json")):
         try:
-            found.append(_read(file))
+            networks.append(_read(file))
         except NetworkError as error:
             faults.append(str(error))
-    return tuple(found), tuple(faults)
+    return tuple(networks), tuple(faults)
 
 
 def find(name: str) -> Entry | None:
@@ -142,10 +142,10 @@ def remove(name: str) -> None:
     """
     if not is_valid_id(name):
         raise UsageError(f"{name!r} can't be the name of a network")
-    was_there = _json(name).is_file()
-    _json(name).unlink(missing_ok=True)  # first: what it names is gone before its file is
-    removed = _remove_files(_networks(), name) + remove_downloads(name)
-    if not (was_there or removed):
+    count = int(_json(name).is_file())
+    _json(name).unlink(missing_ok=True)  # first: a network is there as long as this is
+    count += _remove_files(_networks(), name) + remove_downloads(name)
+    if count == 0:
         near = suggestions(name)
         hint = f"; did you mean {', '.join(near)}?" if near else ""
         raise UsageError(f"no network of the gallery is called {name!r} here{hint}")
@@ -153,7 +153,7 @@ def remove(name: str) -> None:
 
 def download_path(id: str, sha256: str, suffix: str) -> Path:  # noqa: A002 - the field's name
     """Where weights are downloaded to; the folder is made."""
-    return _made(_downloads()) / f"{id.lower()}-{sha256[:SHORT]}.{suffix}"
+    return _make_folder(_downloads()) / f"{id.lower()}-{sha256[:SHORT]}.{suffix}"
 
 
 def remove_downloads(id: str) -> int:  # noqa: A002
@@ -164,7 +164,8 @@ def remove_downloads(id: str) -> int:  # noqa: A002
 @contextmanager
 def workshop() -> Iterator[Path]:
     """A folder to make a network in, on the same file system; it is gone afterwards."""
-    with TemporaryDirectory(dir=_made(_networks()), prefix=".", ignore_cleanup_errors=True) as name:
+    folder = _make_folder(_networks())
+    with TemporaryDirectory(dir=folder, prefix=".", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
@@ -185,7 +186,7 @@ def _json(name: str) -> Path:
     return _networks() / f"{name.lower()}.json"
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -216,9 +217,9 @@ def _read(file: Path) -> Entry:
 
 
 def _entry(values: Mapping[str, Any]) -> Entry:
-    known = {field.name: values[field.name] for field in fields(Entry)}
-    lists = {key: tuple(map(str, known[key])) for key in ("authors", "accepted", "tags")}
-    entry = Entry(**{**known, **lists})
+    facts = {field.name: values[field.name] for field in fields(Entry)}
+    lists = {key: tuple(map(str, facts[key])) for key in ("authors", "accepted", "tags")}
+    entry = Entry(**{**facts, **lists})
     if not (is_valid_id(entry.id) and _SHA256.fullmatch(entry.sha256)):
         raise ValueError("its ID or its sha256 is none")
     if type(entry.scale) is not int or type(entry.size) is not int:
