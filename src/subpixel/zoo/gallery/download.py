@@ -44,9 +44,9 @@ def download(
 ) -> str:
     """Write what the first working of ``urls`` gives as ``target``, and return that URL.
 
-    The file is what ``expected`` says, or ``target`` is left as it was. What is received is kept beside
-    it, as ``<target>.partial``, and continued by the next call where the server shows that it still
-    has the same file. Raises :class:`GalleryError` with what each URL came to, and
+    The file is what ``expected`` says, or ``target`` is left as it was. What is received is kept
+    beside it, as ``<target>.partial``, and continued by the next call where the server shows that
+    it still has the same file. Raises :class:`GalleryError` with what each URL came to, and
     :class:`SubpixelError` where it can't be written.
     """
     faults = []
