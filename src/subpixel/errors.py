@@ -11,6 +11,7 @@
     │   ├── CheckpointError       a checkpoint that can't be loaded, or not safely
     │   ├── ExportError           the exporter failed, or its file failed a check
     │   └── SpecError             a network's recorded facts are missing or contradict each other
+    ├── GalleryError              a catalogue or download that can't be had, or isn't what it claims
     ├── MemoryLimitError          not enough memory, or not as much allowed as it takes
     └── ProviderError             an execution provider or optional package that can't be had
 
@@ -53,6 +54,10 @@ class ExportError(NetworkError):
 
 class SpecError(NetworkError):
     """A network's recorded facts are missing or contradict each other."""
+
+
+class GalleryError(SubpixelError):
+    """A catalogue of networks, or a download, can't be had or isn't what it claims to be."""
 
 
 class MemoryLimitError(SubpixelError):

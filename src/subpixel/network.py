@@ -1,9 +1,10 @@
 """A network's name or file → a NetOp on RGB pixels, and its facts.
 
-A bundled network and a file that subpixel exported say what they are. A third-party ONNX file is
-adopted (:mod:`subpixel.thirdparty`): it is run at a few sizes and on photographs, what it does
-there is what it is, and what it does otherwise than ours is wrapped into its graph. A luma network
-is wrapped into an RGB network inside the graph (:mod:`subpixel.graph.wrap`).
+A bundled network and a file that subpixel exported, as those of the gallery are, say what they
+are. A third-party ONNX file is adopted (:mod:`subpixel.thirdparty`): it is run at a few sizes and
+on photographs, what it does there is what it is, and what it does otherwise than ours is wrapped
+into its graph. A luma network is wrapped into an RGB network inside the graph
+(:mod:`subpixel.graph.wrap`).
 """
 
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from subpixel.runtime.processors import cores
 from subpixel.runtime.sizes import MULTIPLES, odd_multiples
 from subpixel.spec import Colour, ModelSpec, spec_from_metadata
 from subpixel.zoo import manifest
+from subpixel.zoo.gallery import store
 
 DEFAULT_SCALE = 3
 
@@ -81,9 +83,9 @@ def open_network(
     captured: bool = False,
     convention: Convention = UNSETTLED,
 ) -> Network:
-    """Open a bundled network by name, or an ONNX file by path.
+    """Open a bundled network or one of the gallery by name, or an ONNX file by path.
 
-    ``scale`` chooses among a bundled network's scales (default 3); for a file it must be the
+    ``scale`` chooses among a bundled network's scales (default 3); for all others it must be the
     file's own. ``threads`` None means one per physical core; where the network is local they work
     on so many tiles ``side_by_side``, unless that is False. ``arithmetic`` is what floating point
     is computed in, where ``device`` leaves the choice; ``captured`` replays CUDA graphs.
@@ -147,12 +149,30 @@ def describe(file: Path) -> tuple[ModelSpec, bool]:
 
 
 def locate(model: str | Path, scale: int | None) -> Path:
-    """The file of a bundled network, verified, or the ONNX file itself."""
-    file = Path(model)
+    """The ONNX file itself, or the file of a bundled network or of one of the gallery, verified.
+
+    A bundled network takes precedence over one of the gallery that has its name. Raises
+    :class:`UsageError` where there is neither, and :class:`NetworkError` for a damaged one.
+    """
+    file, name = Path(model), str(model)
     if file.suffix.lower() in SUFFIXES or file.is_file():
         return file
-    row = manifest.find(str(model), DEFAULT_SCALE if scale is None else scale)
-    return manifest.verified(row)
+    if name in manifest.names():
+        row = manifest.find(name, DEFAULT_SCALE if scale is None else scale)
+        return manifest.verified(row)
+    entry = store.find(name)
+    if entry is None:
+        raise UsageError(_unknown(name))
+    return store.verified_file(entry)
+
+
+def _unknown(name: str) -> str:
+    near = store.suggestions(name)
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    return (
+        f"model {name!r} is neither a bundled network ({', '.join(manifest.names())}) nor one that "
+        f"subpixel models get has fetched, nor an existing .onnx file{hint}"
+    )
 
 
 def identify(

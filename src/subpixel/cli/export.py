@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, SEED
+from subpixel.cli.options import (
+    EXTRA_ARCHITECTURES,
+    FILE,
+    JSON,
+    OVERWRITE,
+    SEED,
+    TIME_LIMIT,
+)
 from subpixel.cli.output import make_folder, print_json, print_proof, progress
 from subpixel.errors import UsageError
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
@@ -39,13 +46,7 @@ if TYPE_CHECKING:
 )
 @click.option("--opset", type=int, default=18, show_default=True)
 @click.option("--precision", type=click.Choice(("fp32", "fp16")), default="fp32", show_default=True)
-@click.option(
-    "--time-limit",
-    type=click.FloatRange(min=1),
-    default=900,
-    show_default=True,
-    help="Seconds that one way of exporting may take.",
-)
+@TIME_LIMIT
 @SEED
 @click.option("--keep-failed", is_flag=True, help="Keep a file that fails as OUTPUT.failed.onnx.")
 @OVERWRITE

@@ -21,7 +21,7 @@ from subpixel.extras import explained
 VERBS = {
     "upscale": "Enlarge pictures, with their colours, alpha, depth and metadata kept.",
     "compare": "Put two pictures side by side on a sheet, one spot magnified.",
-    "models": "List the bundled networks.",
+    "models": "List the networks that are here; search other people's and get them.",
     "info": "Say what an ONNX network is.",
     "export": "Turn a PyTorch checkpoint into a checked and proven ONNX file.",
     "adopt": "Make an ordinary ONNX file of somebody else's.",

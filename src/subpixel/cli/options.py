@@ -14,7 +14,7 @@ MODEL = click.option(
     default=DEFAULT,
     show_default=True,
     metavar="NAME|FILE",
-    help="A bundled network (see `subpixel models`) or an ONNX file.",
+    help="A bundled network or one of the gallery (see `subpixel models`), or an ONNX file.",
 )
 DENOISING = click.option(
     "--denoise",
@@ -53,6 +53,13 @@ TASK_LOSS = click.option(
     default=0.1,
     show_default=True,
     help="By how many dB the PSNR on the benchmark set may fall.",
+)
+TIME_LIMIT = click.option(
+    "--time-limit",
+    type=click.FloatRange(min=1),
+    default=900,
+    show_default=True,
+    help="Seconds that one way of exporting may take.",
 )
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")

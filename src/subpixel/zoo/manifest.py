@@ -48,15 +48,17 @@ def bundled() -> tuple[Bundled, ...]:
         return tuple(Bundled(**row) for row in tomllib.load(stream)["network"])
 
 
+def names() -> tuple[str, ...]:
+    """The bundled networks' names, sorted."""
+    return tuple(sorted({row.name for row in bundled()}))
+
+
 def find(name: str, scale: int) -> Bundled:
     """The network ``name`` at ``scale``; :class:`UsageError` says what there is instead."""
     rows = bundled()
     scales = sorted(row.scale for row in rows if row.name == name)
     if not scales:
-        names = ", ".join(sorted({row.name for row in rows}))
-        raise UsageError(
-            f"model {name!r} is neither a bundled network ({names}) nor an existing .onnx file"
-        )
+        raise UsageError(f"no bundled network is called {name!r}; there are {', '.join(names())}")
     if scale not in scales:
         raise UsageError(f"{name} has no scale {scale}; it has {', '.join(map(str, scales))}")
     return next(row for row in rows if (row.name, row.scale) == (name, scale))

@@ -1,0 +1,1 @@
+"""Makers of files that are judged before they are published."""

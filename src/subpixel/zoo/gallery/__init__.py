@@ -1,0 +1,1 @@
+"""Other people's networks: their catalogue, their download, and those that are in the cache."""

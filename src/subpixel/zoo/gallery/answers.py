@@ -1,0 +1,119 @@
+"""The catalogue: asked for at run time, its last answer in the cache for when nobody answers."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from subpixel.errors import GalleryError, SubpixelError
+from subpixel.media.atomic import write_bytes
+from subpixel.zoo.gallery.catalogue import MAX_BYTES, Catalogue, parse_catalogue
+from subpixel.zoo.gallery.store import gallery_folder
+from subpixel.zoo.gallery.transport import open_url, read_chunks
+
+DEFAULT_GALLERY = "https://openmodeldb.info"
+PATH = "/api/v1/models.json"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A catalogue, and how old it is."""
+
+    catalogue: Catalogue
+    url: str
+    date: str
+    """When the server last said so, ISO 8601 in UTC."""
+    offline: str | None = None
+    """Why it is the cache's and not the server's; None where it is the server's."""
+
+
+@dataclass(frozen=True)
+class _Record:
+    """An answer as it lies in the cache."""
+
+    url: str
+    date: str
+    etag: str | None
+    last_modified: str | None
+    body: str
+
+
+def ask_catalogue(gallery: str = DEFAULT_GALLERY, *, offline: bool = False) -> Answer:
+    """The catalogue of ``gallery``, a base URL; from the cache where that is still the same.
+
+    Where nobody answers, or with no catalogue, or with ``offline``, it is the cache's, and the
+    answer says why. Raises :class:`GalleryError` where that has none.
+    """
+    url = gallery.rstrip("/") + PATH
+    file = _file(url)
+    record = _read_record(file, url)
+    reason: str | None = "as asked" if offline else None
+    if not offline:
+        try:
+            newest = _ask(url, record)
+            catalogue = parse_catalogue(newest.body.encode())
+        except GalleryError as error:
+            reason = str(error)
+        else:
+            _write_record(file, newest)
+            return Answer(catalogue, url, newest.date)
+    if record is None:
+        raise GalleryError(f"{url}: {reason}; there is no catalogue in the cache either")
+    return Answer(parse_catalogue(record.body.encode()), url, record.date, reason)
+
+
+def _ask(url: str, record: _Record | None) -> _Record:
+    with open_url(url, _conditions(record)) as response:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        if response.status == 304 and record is not None:
+            return _Record(**{**asdict(record), "date": now})
+        if response.status != 200:
+            raise GalleryError(f"the server answers {response.status} {response.reason}"[:200])
+        body = bytearray()
+        for data in read_chunks(response):
+            body += data
+            if len(body) > MAX_BYTES:
+                raise GalleryError(f"the catalogue is longer than {MAX_BYTES} bytes")
+        if response.length:
+            raise GalleryError(f"the catalogue breaks off after {len(body)} bytes")
+        headers = response.headers
+        return _Record(url, now, headers.get("ETag"), headers.get("Last-Modified"), _text(body))
+
+
+def _conditions(record: _Record | None) -> dict[str, str]:
+    if record is None:
+        return {}
+    conditions = {"If-None-Match": record.etag, "If-Modified-Since": record.last_modified}
+    return {key: value for key, value in conditions.items() if value}
+
+
+def _text(body: bytearray) -> str:
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise GalleryError(f"the catalogue is no text: {error.reason}") from error
+
+
+def _file(url: str) -> Path:
+    return gallery_folder() / "catalogues" / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.json"
+
+
+def _write_record(file: Path, record: _Record) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SubpixelError(f"{file.parent} can't be made: {error.strerror}") from error
+    write_bytes(file, json.dumps(asdict(record)).encode(), overwrite=True)
+
+
+def _read_record(file: Path, url: str) -> _Record | None:
+    """The cache's record; None where there is none, or a damaged one, which the next replaces."""
+    try:
+        values: Mapping[str, str] = json.loads(file.read_bytes())
+        record = _Record(**values)
+        parse_catalogue(record.body.encode())
+    except (OSError, ValueError, TypeError, AttributeError, GalleryError):
+        return None
+    return record if record.url == url else None

@@ -1,0 +1,50 @@
+"""Which licences let anybody do anything that keeps their text, and which must be agreed to."""
+
+from collections.abc import Collection
+
+from subpixel.errors import UsageError
+
+PERMISSIVE = frozenset(
+    {
+        "0BSD",
+        "Apache-2.0",
+        "Artistic-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "BSD-3-Clause-Clear",
+        "BSL-1.0",
+        "CC-BY-3.0",
+        "CC-BY-4.0",
+        "CC0-1.0",
+        "ISC",
+        "MIT",
+        "MIT-0",
+        "Unlicense",
+        "WTFPL",
+        "Zlib",
+    }
+)
+"""SPDX identifiers; everything else, expressions of several included, is asked about."""
+
+UNKNOWN = "unknown"
+"""What a licence that the catalogue doesn't state is called."""
+
+_PERMISSIVE = frozenset(licence.lower() for licence in PERMISSIVE)
+
+
+def is_permissive(licence: str | None) -> bool:
+    """Whether ``licence`` is on the list; SPDX identifiers don't differ by case."""
+    return licence is not None and licence.lower() in _PERMISSIVE
+
+
+def expect_accepted(licence: str | None, accepted: Collection[str], whose: str) -> None:
+    """Raise :class:`UsageError` for a licence that is neither permissive nor in ``accepted``."""
+    name = licence or UNKNOWN
+    if is_permissive(name) or name.lower() in {text.lower() for text in accepted}:
+        return
+    is_spdx = licence is not None and all(c.isalnum() or c in ".-+" for c in licence)
+    where = f" (https://spdx.org/licenses/{licence}.html)" if is_spdx else ""
+    raise UsageError(
+        f"the licence of {whose} is {name}{where}, which is not on the list of permissive ones; "
+        f'read it, and if you agree add --accept-licence "{name}"'
+    )

@@ -1,0 +1,227 @@
+"""The gallery's networks in the user's cache: an ONNX file each, and what is known of it.
+
+A network is there when ``<id>.json`` is: it names its file's sha256, by which the file is called,
+so that a network is replaced in one step.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from subpixel.cache import cache_folder
+from subpixel.errors import NetworkError, SubpixelError, UsageError, one_line
+from subpixel.media.atomic import write_bytes
+from subpixel.zoo.gallery.names import close_ids, is_valid_id
+
+FORMAT = 1
+"""Of the JSON: raised when it says something else than before."""
+
+SHORT = 16
+"""Hexadecimal digits of a sha256 that go into a file's name."""
+
+_SUFFIX = r"\.(?:onnx|pth|safetensors)(?:\.partial|\.partial\.json|\.source)?"
+"""What the names of a network's files end in, after the digits: no other network's do, whatever it
+is called."""
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A network that is here, and where it is from."""
+
+    id: str
+    name: str
+    authors: tuple[str, ...]
+    licence: str
+    """SPDX, or ``unknown``."""
+    accepted: tuple[str, ...]
+    """The licences that the user agreed to by name."""
+    tags: tuple[str, ...]
+    description: str
+    architecture: str
+    scale: int
+    catalogue: str
+    """The gallery's URL."""
+    source: str
+    """The URL of the weights, or the file that was handed over."""
+    weights_type: str
+    weights_sha256: str
+    sha256: str
+    """Of the ONNX file."""
+    size: int
+    """Of the ONNX file, in bytes."""
+    date: str
+    """When it was made, ISO 8601."""
+    report: Mapping[str, Any]
+    """How it was made and proven."""
+
+    @property
+    def path(self) -> Path:
+        """The ONNX file, as it is; :func:`verified_file` checks it."""
+        return _networks() / f"{self.id.lower()}-{self.sha256[:SHORT]}.onnx"
+
+
+def entries() -> tuple[tuple[Entry, ...], tuple[str, ...]]:
+    """All networks that are here, by name, and a line on each that is damaged."""
+    networks: list[Entry] = []
+    faults: list[str] = []
+    for file in sorted(_networks().glob("*.json")):
+        try:
+            networks.append(_read(file))
+        except NetworkError as error:
+            faults.append(str(error))
+    return tuple(networks), tuple(faults)
+
+
+def find(name: str) -> Entry | None:
+    """The network called ``name``, in upper or lower case; None where there is none.
+
+    Raises :class:`NetworkError` for one that is damaged.
+    """
+    if not is_valid_id(name) or not (file := _json(name)).is_file():
+        return None
+    return _read(file)
+
+
+def suggestions(name: str) -> list[str]:
+    """Names of networks here that ``name`` may mean: those that hold it, then similar ones."""
+    ids = [entry.id for entry in entries()[0]]
+    parts = [i for i in ids if name.lower() in i.lower()]
+    return parts or close_ids(name, ids)
+
+
+def verified_file(entry: Entry) -> Path:
+    """The network's ONNX file; :class:`NetworkError` where it isn't what was put there."""
+    try:
+        digest = sha256_of(entry.path)
+    except OSError as error:
+        raise NetworkError(f"{entry.path} can't be read: {error.strerror}; {_AGAIN}") from error
+    if digest != entry.sha256:
+        raise NetworkError(
+            f"{entry.path} is damaged: its sha256 is {digest[:16]}…, and was "
+            f"{entry.sha256[:16]}…; {_AGAIN}"
+        )
+    return entry.path
+
+
+def sha256_of(file: Path) -> str:
+    """64 hexadecimal digits, of the file's bytes."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+_AGAIN = "get it again: subpixel models get NAME --overwrite"
+
+
+def put(entry: Entry, file: Path) -> None:
+    """Move the ONNX ``file``, from :func:`workshop`, into the cache as ``entry``'s.
+
+    An older one of that name is there until the new one is. Raises :class:`SubpixelError` where
+    the cache can't be written.
+    """
+    try:
+        file.replace(entry.path)
+    except OSError as error:
+        raise SubpixelError(f"{entry.path} can't be written: {error.strerror}") from error
+    text = json.dumps({"format": FORMAT, **asdict(entry)}, indent=1)
+    write_bytes(_json(entry.id), text.encode(), overwrite=True)
+    _remove_files(_networks(), entry.id, keep=entry.path)
+
+
+def remove(name: str) -> None:
+    """Remove the network called ``name``, damaged or not, and what was downloaded for it.
+
+    Raises :class:`UsageError` where there is nothing of it.
+    """
+    if not is_valid_id(name):
+        raise UsageError(f"{name!r} can't be the name of a network")
+    count = int(_json(name).is_file())
+    _json(name).unlink(missing_ok=True)  # first: a network is there as long as this is
+    count += _remove_files(_networks(), name) + remove_downloads(name)
+    if count == 0:
+        near = suggestions(name)
+        hint = f"; did you mean {', '.join(near)}?" if near else ""
+        raise UsageError(f"no network of the gallery is called {name!r} here{hint}")
+
+
+def download_path(id: str, sha256: str, suffix: str) -> Path:  # noqa: A002 - the field's name
+    """Where weights are downloaded to; the folder is made."""
+    return _make_folder(_downloads()) / f"{id.lower()}-{sha256[:SHORT]}.{suffix}"
+
+
+def remove_downloads(id: str) -> int:  # noqa: A002
+    """Remove what was downloaded for a network, whole or not; how many files there were."""
+    return _remove_files(_downloads(), id)
+
+
+@contextmanager
+def workshop() -> Iterator[Path]:
+    """A folder to make a network in, on the same file system; it is gone afterwards."""
+    folder = _make_folder(_networks())
+    with TemporaryDirectory(dir=folder, prefix=".", ignore_cleanup_errors=True) as name:
+        yield Path(name)
+
+
+def gallery_folder() -> Path:
+    """Where all of it is; it need not exist."""
+    return cache_folder() / "gallery"
+
+
+def _networks() -> Path:
+    return gallery_folder() / "networks"
+
+
+def _downloads() -> Path:
+    return gallery_folder() / "downloads"
+
+
+def _json(name: str) -> Path:
+    return _networks() / f"{name.lower()}.json"
+
+
+def _make_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SubpixelError(f"{folder} can't be made: {error.strerror}") from error
+    return folder
+
+
+def _remove_files(folder: Path, name: str, keep: Path | None = None) -> int:
+    """Remove the files called ``<name>-<digits>.…`` from ``folder``; how many there were."""
+    own = re.compile(rf"{re.escape(name.lower())}-[0-9a-f]{{{SHORT}}}{_SUFFIX}")
+    files = [f for f in folder.glob("*") if own.fullmatch(f.name) and f != keep]
+    for file in files:
+        file.unlink(missing_ok=True)
+    return len(files)
+
+
+def _read(file: Path) -> Entry:
+    try:
+        values = json.loads(file.read_bytes())
+        if values.pop("format") != FORMAT:
+            raise ValueError("it is of another version of subpixel")
+        entry = _entry(values)
+        if _json(entry.id) != file:
+            raise ValueError(f"it is of {entry.id}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise NetworkError(f"{file} is damaged ({one_line(error)}); {_AGAIN}") from error
+    return entry
+
+
+def _entry(values: Mapping[str, Any]) -> Entry:
+    facts = {field.name: values[field.name] for field in fields(Entry)}
+    lists = {key: tuple(map(str, facts[key])) for key in ("authors", "accepted", "tags")}
+    entry = Entry(**{**facts, **lists})
+    if not (is_valid_id(entry.id) and _SHA256.fullmatch(entry.sha256)):
+        raise ValueError("its ID or its sha256 is none")
+    if type(entry.scale) is not int or type(entry.size) is not int:
+        raise TypeError("its scale or its size is no number")
+    return entry
