@@ -60,6 +60,12 @@ def test_sizes_are_drawn_from_the_numbers_that_a_network_computes_with() -> None
         assert any(width == length for _, _, width in drawn)
 
 
+def test_batches_are_drawn_from_the_numbers_too() -> None:
+    batches = {case.batch for case in grid(ANY, numbers=SizeNumbers(frozenset({6, 300}))).cases}
+    assert {1, 3, 6, 7} <= batches
+    assert max(batches) < 10
+
+
 def test_a_fixed_size_and_batch_take_the_place_of_the_grids() -> None:
     fixed = ModelSpec("fixed", 2, "luma", "luma", fixed_size=(224, 224), fixed_batch=2)
     assert shapes(grid(fixed)) == shapes(grid(ANY, fixed)) == {(2, 224, 224)}

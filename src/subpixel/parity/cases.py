@@ -9,7 +9,13 @@ from enum import IntEnum
 import numpy as np
 
 from subpixel.parity.contents import Content, draw
-from subpixel.parity.sizes import LONGEST, THIN, random_sizes, telling_sizes
+from subpixel.parity.sizes import (
+    LONGEST,
+    THIN,
+    random_sizes,
+    telling_batches,
+    telling_sizes,
+)
 from subpixel.runtime.op import Pixels
 from subpixel.runtime.tiling import working_size
 from subpixel.size_numbers import SizeNumbers
@@ -155,6 +161,8 @@ def _drawn_cases(numbers: SizeNumbers, seed: int) -> Iterable[tuple[Tier, Case]]
     for size in telling_sizes(numbers):
         yield Tier.TELLING, Case(1, *size, "noise")
     random = np.random.default_rng(seed)
+    for batch in (*telling_batches(numbers), int(random.integers(4, 10))):
+        yield Tier.TELLING, Case(batch, *SIZES[1], "noise")
     for size in random_sizes(random):
         case = Case(int(random.integers(1, 3)), *size, "random", int(random.integers(1 << 32)))
         yield Tier.RANDOM, case if case.pixels <= SMALL else replace(case, batch=1)

@@ -26,6 +26,9 @@ MAX_SWEPT = 16
 MAX_PERIOD = 64
 """Up to here a number may be what sizes are divided by; above, it is a threshold."""
 
+MAX_BATCH = 32
+"""Up to here a number may be one of pictures."""
+
 MAX_ROOT = 700
 """The largest square that is drawn for a number that may be an area."""
 
@@ -55,6 +58,12 @@ def telling_sizes(numbers: SizeNumbers) -> list[Size]:
         *(size for n in sorted(numbers.lengths) if n > MAX_PERIOD for size in _around(n)),
     ]
     return list(dict.fromkeys(sizes))[:MAX_SIZES]
+
+
+def telling_batches(numbers: SizeNumbers) -> list[int]:
+    """Numbers of pictures at which code that uses ``numbers`` changes its course, if it does."""
+    counts = (n + more for n in numbers.lengths if n <= MAX_BATCH for more in (0, 1))
+    return sorted(set(counts))
 
 
 def random_sizes(random: np.random.Generator) -> list[Size]:
