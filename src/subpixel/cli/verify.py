@@ -6,12 +6,22 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
+from subpixel.cli.checkpoints import named_checkpoint
 from subpixel.cli.matrix import matrix_report, show_matrix
-from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, THREADS
+from subpixel.cli.options import (
+    EXTRA_ARCHITECTURES,
+    FILE,
+    JSON,
+    OVERWRITE,
+    SETTINGS,
+    THREADS,
+    WEIGHTS,
+)
 from subpixel.cli.output import expect_free, print_json, print_table, progress
 from subpixel.spec import Precision
 
 if TYPE_CHECKING:
+    from subpixel.nets.checkpoint import CheckpointFile
     from subpixel.parity.compare import CaseResult, Tolerance
 
 COLUMNS = ("content", "shape", "max abs", "max rel", "code values", "PSNR, dB", "verdict")
@@ -21,7 +31,12 @@ ONLY_PLAIN = ("rtol", "atol")
 
 @click.command(no_args_is_help=True)
 @click.argument("model", type=FILE)
-@click.option("--against", type=FILE, required=True, help="A checkpoint, or another ONNX file.")
+@click.option(
+    "--against",
+    type=FILE,
+    required=True,
+    help="A checkpoint, an archive of TorchScript, or another ONNX file.",
+)
 @click.option(
     "--rtol", type=click.FloatRange(min=0), help="Relative tolerance. [default: 1e-3 for fp32]"
 )
@@ -58,6 +73,8 @@ ONLY_PLAIN = ("rtol", "atol")
     "--calibration", type=FILE, help="Matrix: photographs to calibrate int8. [default: the grid's]"
 )
 @click.option("--html", type=FILE, help="Matrix: write a page with pictures of the differences.")
+@WEIGHTS
+@SETTINGS
 @EXTRA_ARCHITECTURES
 @OVERWRITE
 @JSON
@@ -76,6 +93,8 @@ def command(
     bench: Path | None,
     calibration: Path | None,
     html: Path | None,
+    weights: str | None,
+    settings: tuple[str, ...],
     extra_architectures: bool,
     overwrite: bool,
     as_json: bool,
@@ -90,10 +109,11 @@ def command(
     reason: neither passed nor failed.
     """
     _expect_options(context, matrix, devices)
+    reference = named_checkpoint(against, weights, settings)
     if not matrix:
         return _verify(
             model,
-            against,
+            reference,
             tolerance=_tolerance(rtol, atol),
             device=devices[0] if devices else "cpu",
             threads=threads,
@@ -104,7 +124,7 @@ def command(
         expect_free(html, overwrite)
     report = matrix_report(
         model,
-        against,
+        reference,
         devices=devices or None,
         precisions=precisions or None,
         threads=threads,
@@ -136,7 +156,7 @@ def _tolerance(rtol: float | None, atol: float | None) -> "Tolerance | None":
 
 def _verify(
     model: Path,
-    against: Path,
+    against: "Path | CheckpointFile",
     *,
     tolerance: "Tolerance | None",
     device: str,

@@ -4,12 +4,12 @@ from pathlib import Path
 
 from subpixel.parity.cases import grid
 from subpixel.parity.compare import ParityReport, Report, Tolerance, compare, tolerance_for
-from subpixel.parity.side import open_sides
+from subpixel.parity.side import Reference, as_reference, open_sides
 
 
 def verify(
     model: str | Path,
-    against: str | Path,
+    against: str | Reference,
     *,
     tolerance: Tolerance | None = None,
     device: str = "cpu",
@@ -17,7 +17,9 @@ def verify(
     extra_architectures: bool = False,
     report: Report = lambda what, done, total: None,
 ) -> ParityReport:
-    """Compare ``model``, an ONNX file, with ``against``: a checkpoint, or another ONNX file.
+    """Compare ``model``, an ONNX file, with ``against``: a checkpoint, or another ONNX file, or a
+    TorchScript archive; a :class:`~subpixel.nets.checkpoint.CheckpointFile` says which weights of
+    a checkpoint, and in which settings.
 
     ``model`` runs under ONNX Runtime on ``device``; the reference on the CPU, a checkpoint under
     PyTorch. Where one side takes RGB and the other luma, the luma side is put on RGB pictures.
@@ -30,7 +32,7 @@ def verify(
     """
     candidate, reference = open_sides(
         Path(model),
-        Path(against),
+        as_reference(against),
         device=device,
         threads=threads,
         extra_architectures=extra_architectures,
