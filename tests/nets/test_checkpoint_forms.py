@@ -8,6 +8,7 @@ import copy
 import json
 import warnings
 import zipfile
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 from torch.optim.swa_utils import AveragedModel
-from trained import trained
+from trained import passing_on, trained
 
 from subpixel.errors import CheckpointError
 from subpixel.nets.checkpoint import CheckpointFile, load_checkpoint, parse_choice
@@ -234,25 +235,15 @@ def scripted(folder: Path) -> Path:
     return folder / "net.pt"
 
 
-class LeftThomas(nn.Module):
-    """ESPCN with the tutorial's keys: tanh between the layers, a sigmoid at the end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 64, 5, padding=2)
-        self.conv2 = nn.Conv2d(64, 64, 3, padding=1)
-        self.conv3 = nn.Conv2d(64, 32, 3, padding=1)
-        self.conv4 = nn.Conv2d(32, 4, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = torch.tanh(self.conv2(torch.tanh(self.conv1(x))))
-        x = self.conv4(torch.tanh(self.conv3(x)))
-        return torch.sigmoid(nn.functional.pixel_shuffle(x, 2))
-
-
 @cache
-def left_thomas() -> nn.Module:
-    return trained(LeftThomas(), 2, 1, steps=300, rate=6e-3)
+def with_relu() -> nn.Module:
+    """ESPCN's keys, but ReLU between the layers."""
+    front = nn.Sequential(nn.Conv2d(1, 16, 5, padding=2), nn.ReLU())
+    front.extend([nn.Conv2d(16, 12, 3, padding=1), nn.ReLU()])
+    back = nn.Sequential(nn.Conv2d(12, 4, 3, padding=1), nn.PixelShuffle(2))
+    passing_on(front, front[0], front[2], back[0])
+    parts = {"first_part": front, "last_part": back}
+    return trained(nn.Sequential(OrderedDict(parts)), 2, 1, steps=700)
 
 
 @cache
@@ -375,8 +366,8 @@ FORMS = (
          "holds net_d, by the name no network for pictures.*--weights net_d"),
     Form("a whole module", saved(net), r"wants to run .*PlainNet .*state_dict\(\).*--module"),
     Form("TorchScript", scripted, "TorchScript archive, a program.*subpixel verify"),
-    Form("the tutorial's keys, tanh and sigmoid", saved(lambda: left_thomas().state_dict()),
-         left_thomas, said="activation=tanh, output=sigmoid, range=1, as its pictures show"),
+    Form("ESPCN's keys, ReLU", saved(lambda: with_relu().state_dict()),
+         with_relu, said="activation=relu, output=linear, range=1, as its pictures show"),
     Form("the tutorial's keys, softsign", saved(lambda: with_softsign().state_dict()),
          "keys look like SuperResolutionNet, but it computes something else.*--module"),
     Form("untrained", saved(untrained_espcn),

@@ -11,9 +11,8 @@ ACTIVATIONS: Mapping[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
-    "leaky_relu": nn.LeakyReLU,
 }
-"""By the names that PyTorch gives them as functions; ``leaky_relu`` has the slope 0.01."""
+"""By the names that PyTorch gives them as functions."""
 
 RANGES: Mapping[str, float] = {"1": 1.0, "255": 255.0}
 """Largest values of the pixels that networks are trained on."""

@@ -47,8 +47,9 @@ AS_GOOD = -1.0
 TRAINED_OTHERWISE = -6.0
 """The same for networks that were not trained for PSNR (GANs), where ``FAR`` lies behind them."""
 
-PLAUSIBLE = -2.0
-"""dB behind bicubic enlargement up to which a network of plain names is what it seems to be."""
+PLAUSIBLE = -0.5
+"""dB behind bicubic enlargement up to which a network of plain names is what it seems to be; one
+that restores must restore."""
 
 SAME = 1e-4
 """Two combinations are one network where no value differs by more, of 0 … 1."""
@@ -201,8 +202,9 @@ def _decided(
     reached = best.mean_gain(damage)
     if checkpoint.conventional:
         usual = next(one for one in combinations if one.usual)
-        plausible = max(map(usual.mean_gain, usual.gains)) >= PLAUSIBLE
-        if plausible and not best.clearly_ahead(usual, damage):
+        reached_by_it = max(map(usual.mean_gain, usual.gains))
+        needed = PLAUSIBLE if checkpoint.spec.scale > 1 else CLEAR
+        if reached_by_it >= max(needed, reached - CLEAR):
             return usual, damage
         if reached >= CLEAR and clear:  # less than that a network that does nothing reaches, too
             return best, damage
