@@ -196,7 +196,6 @@ def chain(name: str, layout: Layout, build: Callable[[int, int, int], nn.Module]
         with torch.device("meta"):  # shapes alone: nothing is drawn, no size can fill the memory
             module = build(enlargement, layers[0].outputs, len(layers) - 2)
         fill(module, weights, layers)
-        spec = ModelSpec(name, enlargement, "luma", "luma", name)
-        return Checkpoint(module, spec, conventional=True, plain_keys=True)
+        return Checkpoint(module, ModelSpec(name, enlargement, "luma", "luma", name))
 
     return Architecture(name, (layout.signature,), load)

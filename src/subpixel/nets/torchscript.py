@@ -4,12 +4,14 @@ An archive's code is TorchScript's own small language; ``torch.jit.load`` reads 
 Python's pickle. Still it is somebody else's program, so only comparisons load it.
 """
 
+import io
 import warnings
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from subpixel.errors import CheckpointError, NetworkError, one_line
 from subpixel.nets.architecture import Checkpoint
@@ -26,6 +28,24 @@ def is_torchscript(file: Path) -> bool:
         return False
 
 
+class Program(nn.Module):
+    """The program in an archive, ``data`` its bytes, as a module that can be copied."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__()
+        self.data = data
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it is deprecated, which is for its makers
+            self.net: nn.Module = torch.jit.load(io.BytesIO(data), map_location="cpu")  # type: ignore[no-untyped-call]
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        result: Tensor = self.net(pictures)
+        return result
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Program":
+        return Program(self.data).train(self.training)
+
+
 def load_torchscript(file: Path) -> Checkpoint:
     """The network in an archive, with the facts that running it shows.
 
@@ -33,10 +53,7 @@ def load_torchscript(file: Path) -> Checkpoint:
     program is no super-resolution network.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it is deprecated, which is for its makers
-            module: nn.Module = torch.jit.load(file, map_location="cpu")  # type: ignore[no-untyped-call]
-        return probed(module, file.name)
+        return probed(Program(file.read_bytes()), file.name)
     except NetworkError as error:
         raise CheckpointError(f"{file}: {error}") from error
     except Exception as error:  # RuntimeError of many kinds

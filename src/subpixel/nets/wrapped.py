@@ -21,16 +21,17 @@ def unwrapped_copy(module: nn.Module) -> nn.Module:
     """
     while (inner := _inner(module)) is not None:
         module = inner
-    return _with_bare_parts(copy.deepcopy(module))
+    return unwrapped_module(copy.deepcopy(module))
 
 
-def _with_bare_parts(module: nn.Module) -> nn.Module:
+def unwrapped_module(module: nn.Module) -> nn.Module:
+    """The same without a copy: parts of ``module`` are changed in place."""
     while (inner := _inner(module)) is not None:
         module = inner
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
             if _inner(child) is not None:
-                setattr(parent, name, _with_bare_parts(child))
+                setattr(parent, name, unwrapped_module(child))
     return module
 
 
