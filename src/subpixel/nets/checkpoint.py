@@ -14,9 +14,6 @@ from subpixel.nets.checkpoints.state_dict import Contents, read_contents
 
 LARGEST_SCALE = 16
 
-TORCHSCRIPT_SUFFIXES = (".ts", ".torchscript", ".jit")
-"""What archives of TorchScript are called, which are programs and no checkpoints."""
-
 __all__ = ["Checkpoint", "CheckpointFile", "Choice", "load_checkpoint", "parse_choice"]
 
 

@@ -135,10 +135,10 @@ def _as_batch(picture: Pixels) -> Pixels:
     return np.ascontiguousarray(picture.transpose(2, 0, 1)[None])
 
 
-def _psnr(found: NDArray[np.float32], wanted: Pixels, scale: int) -> float:
+def _psnr(result: NDArray[np.float32], wanted: Pixels, scale: int) -> float:
     edge = SHAVED * scale
     inside = slice(edge, -edge)
-    apart = (np.clip(found, 0, 1) - wanted)[..., inside, inside]
+    apart = (np.clip(result, 0, 1) - wanted)[..., inside, inside]
     error = float(np.square(apart, dtype=np.float64).mean())
     return -10 * math.log10(max(error, 1e-12))
 
@@ -147,16 +147,16 @@ def run(module: nn.Module, trial: Trial) -> Pixels | None:
     """What ``module`` makes of a trial; None where it fails, or gives NaN or another size."""
     try:
         with torch.inference_mode():
-            found: Pixels = module(torch.from_numpy(trial.shown.copy())).float().numpy()
+            result: Pixels = module(torch.from_numpy(trial.shown.copy())).float().numpy()
     except Exception:  # its code may raise anything at sizes it is not made for
         return None
-    sound = found.shape == trial.original.shape and bool(np.isfinite(found).all())
-    return found if sound else None
+    sound = result.shape == trial.original.shape and bool(np.isfinite(result).all())
+    return result if sound else None
 
 
-def gain(found: Pixels | None, trial: Trial) -> float:
-    """How many dB nearer to the original ``found`` is than what there is without the network."""
-    return WORST if found is None else _psnr(found, trial.original, trial.scale) - trial.without
+def gain(result: Pixels | None, trial: Trial) -> float:
+    """How many dB nearer to the original ``result`` is than what there is without the network."""
+    return WORST if result is None else _psnr(result, trial.original, trial.scale) - trial.without
 
 
 def gains(module: nn.Module, some: Sequence[Trial]) -> Gains:

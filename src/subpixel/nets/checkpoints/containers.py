@@ -189,10 +189,10 @@ _FORBIDDEN_CALL = re.compile(
 
 
 def _why_not_unpickled(message: str) -> str:
-    found = _FORBIDDEN_CALL.search(message)
-    if found:
+    match = _FORBIDDEN_CALL.search(message)
+    if match:
         return (
-            f"wants to run {found[1] or found[2]} when it is read, so it was not read; weights "
+            f"wants to run {match[1] or match[2]} when it is read, so it was not read; weights "
             "need no code: save them with torch.save(net.state_dict(), ...) or as .safetensors, "
             "or name a function of yours that loads it: --module"
         )

@@ -25,17 +25,17 @@ def clean_keys(weights: Tensors) -> Tensors:
 
     Raises :class:`CheckpointError` where two of them then have the same name.
     """
-    kept = {key: w for key, w in weights.items() if key.rpartition(".")[2] not in COUNTERS}
-    cleaned: dict[str, Tensor] = {}
-    for key, weight in kept.items():
-        name = _without_wrappers(key)
-        if name in cleaned:
-            raise CheckpointError(f"holds {name} twice, wrapped and as it is")
-        cleaned[name] = weight
+    result: dict[str, Tensor] = {}
+    for key, weight in weights.items():
+        if key.rpartition(".")[2] not in COUNTERS:
+            name = _without_wrappers(key)
+            if name in result:
+                raise CheckpointError(f"holds {name} twice, wrapped and as it is")
+            result[name] = weight
     for wrapper in WRAPPERS:
-        if cleaned and all(key.startswith(wrapper) for key in cleaned):
-            cleaned = {key.removeprefix(wrapper): value for key, value in cleaned.items()}
-    return cleaned
+        if result and all(key.startswith(wrapper) for key in result):
+            result = {key.removeprefix(wrapper): value for key, value in result.items()}
+    return result
 
 
 def _without_wrappers(key: str) -> str:

@@ -161,9 +161,9 @@ def _with_dots(weights: Tensors, plain: list[dict[str, Tensor]]) -> Tensors:
     """Averages whose names lost their dots (latent-diffusion's LitEma), named as the weights."""
     for group in plain:
         names = {key.replace(".", ""): key for key in group}
-        found = {names[key]: value for key, value in weights.items() if key in names}
-        if len(found) > 1 and not any("." in key for key in weights):
-            return {**group, **found}
+        renamed = {names[key]: value for key, value in weights.items() if key in names}
+        if len(renamed) > 1 and not any("." in key for key in weights):
+            return {**group, **renamed}
     return weights
 
 
@@ -209,11 +209,11 @@ def _of_another(one: Selection) -> bool:
 
 def _named(sets: list[Selection], wanted: str) -> Selection:
     exact = [one for one in sets if (one.key or ".") == wanted]
-    found = exact or [one for one in sets if wanted in one.key.split(".")] or _parts(sets, wanted)
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(one.key or "." for one in found or sets)
-    what = "several sets of weights" if found else "no weights"
+    matches = exact or [one for one in sets if wanted in one.key.split(".")] or _parts(sets, wanted)
+    if len(matches) == 1:
+        return matches[0]
+    names = ", ".join(one.key or "." for one in matches or sets)
+    what = "several sets of weights" if matches else "no weights"
     raise CheckpointError(f"holds {what} under {wanted!r}; it has {names}")
 
 

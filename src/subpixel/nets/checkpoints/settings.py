@@ -113,7 +113,7 @@ def settle(checkpoint: Checkpoint, choice: Choice) -> Checkpoint:
     :class:`~subpixel.errors.CheckpointError` where pictures don't tell, or where the names of the
     weights are another network's.
     """
-    checkpoint = _with_said(checkpoint, choice)
+    checkpoint = _with_choice(checkpoint, choice)
     if choice.default or (choice.values and not checkpoint.settings):
         return replace(checkpoint, settings=())
     if not checkpoint.settings and not checkpoint.plain_keys:
@@ -126,7 +126,7 @@ def settle(checkpoint: Checkpoint, choice: Choice) -> Checkpoint:
     return replace(checkpoint, module=module, notes=notes, settings=())
 
 
-def _with_said(checkpoint: Checkpoint, choice: Choice) -> Checkpoint:
+def _with_choice(checkpoint: Checkpoint, choice: Choice) -> Checkpoint:
     known = {setting.name: setting for setting in checkpoint.settings}
     for name, _ in choice.values:
         if name not in known:
@@ -134,9 +134,9 @@ def _with_said(checkpoint: Checkpoint, choice: Choice) -> Checkpoint:
             raise UsageError(
                 f"{checkpoint.spec.architecture} has no open setting {name!r}; it has {has}"
             )
-    said = [known[name] for name, _ in choice.values]
-    module = _applied(checkpoint.module, said, dict(choice.values))
-    rest = tuple(setting for setting in checkpoint.settings if setting not in said)
+    chosen = [known[name] for name, _ in choice.values]
+    module = _applied(checkpoint.module, chosen, dict(choice.values))
+    rest = tuple(setting for setting in checkpoint.settings if setting not in chosen)
     texts = [f"{name}={value}" for name, value in choice.values]
     notes = (*checkpoint.notes, f"{', '.join(texts)}, as asked") if texts else checkpoint.notes
     return replace(checkpoint, module=module, settings=rest, notes=notes)
@@ -179,11 +179,11 @@ def _distinct(checkpoint: Checkpoint, first: Sequence[Trial]) -> list[Combinatio
     for values in itertools.product(*(setting.values for setting in settings)):
         named = {setting.name: value for setting, value in zip(settings, values, strict=True)}
         module = _applied(checkpoint.module, settings, named)
-        found = run(module, first[0])
-        if found is not None:
-            if any(np.abs(found - other).max() <= SAME for other in results):
+        result = run(module, first[0])
+        if result is not None:
+            if any(np.abs(result - other).max() <= SAME for other in results):
                 continue
-            results.append(found)
+            results.append(result)
         usual = all(named[setting.name] == setting.values[0] for setting in settings)
         combinations.append(Combination(named, usual, gains(module, first)))
     return combinations
