@@ -68,6 +68,11 @@ SETTINGS = click.option(
     metavar="NAME=VALUE",
     help="What a checkpoint's weights don't tell: res_scale=0.1, range=255; or: default.",
 )
+SEED = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Draw the random sizes and pictures of an earlier run again. [default: new ones]",
+)
 EXTRA_ARCHITECTURES = click.option(
     "--extra-architectures",
     is_flag=True,

@@ -13,11 +13,12 @@ from subpixel.cli.options import (
     FILE,
     JSON,
     OVERWRITE,
+    SEED,
     SETTINGS,
     THREADS,
     WEIGHTS,
 )
-from subpixel.cli.output import expect_free, print_json, print_table, progress
+from subpixel.cli.output import expect_free, print_json, print_proof, print_table, progress
 from subpixel.spec import Precision
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("content", "shape", "max abs", "max rel", "code values", "PSNR, dB", "verdict")
 ONLY_MATRIX = ("floor_db", "precisions", "bench", "calibration", "html")
-ONLY_PLAIN = ("rtol", "atol")
+ONLY_PLAIN = ("rtol", "atol", "seed")
 
 
 @click.command(no_args_is_help=True)
@@ -75,6 +76,7 @@ ONLY_PLAIN = ("rtol", "atol")
 @click.option("--html", type=FILE, help="Matrix: write a page with pictures of the differences.")
 @WEIGHTS
 @SETTINGS
+@SEED
 @EXTRA_ARCHITECTURES
 @OVERWRITE
 @JSON
@@ -95,14 +97,17 @@ def command(
     html: Path | None,
     weights: str | None,
     settings: tuple[str, ...],
+    seed: int | None,
     extra_architectures: bool,
     overwrite: bool,
     as_json: bool,
 ) -> int:
     """Prove that MODEL computes what its checkpoint, or another ONNX file, computes.
 
-    Both run on a grid of shapes and contents. Every value must agree within rtol and atol, and
-    no 8-bit code value may differ by more than one. The exit code is 1 when any case fails.
+    Both run on a grid of shapes and contents, drawn from the sizes that the networks compute
+    with, and at random. Every value must agree within rtol and atol, and no 8-bit code value may
+    differ by more than one; what the file says of itself must hold. The exit code is 1 when
+    anything fails. What was not covered is said.
 
     With --matrix MODEL runs in every way that this machine offers, in reduced precisions too;
     these must lie within --floor-db of fp32. What can't run here is "not available", with its
@@ -118,6 +123,7 @@ def command(
             device=devices[0] if devices else "cpu",
             threads=threads,
             extra_architectures=extra_architectures,
+            seed=seed,
             as_json=as_json,
         )
     if html:
@@ -162,6 +168,7 @@ def _verify(
     device: str,
     threads: int | None,
     extra_architectures: bool,
+    seed: int | None,
     as_json: bool,
 ) -> int:
     from subpixel.parity.verify import verify
@@ -174,6 +181,7 @@ def _verify(
             device=device,
             threads=threads,
             extra_architectures=extra_architectures,
+            seed=seed,
             report=show,
         )
     if as_json:
@@ -181,7 +189,7 @@ def _verify(
     else:
         title = f"{report.candidate} on {report.provider} against {report.reference}"
         print_table(title, COLUMNS, [_cells(result) for result in report.results])
-        click.echo(report.summary())
+        print_proof(report)
     return 0 if report else 1
 
 
