@@ -28,7 +28,7 @@ from random_networks import Configuration, configurations, random_weights, rebui
 
 from subpixel.errors import SubpixelError, one_line
 from subpixel.nets.architecture import colour_of
-from subpixel.nets.checkpoint import load_checkpoint
+from subpixel.nets.checkpoint import CheckpointFile, Choice, load_checkpoint
 from subpixel.nets.padding import runs_any_size
 from subpixel.nets.spandrel_module import SpandrelModule, imported
 from subpixel.nets.torch_op import TorchOp
@@ -220,7 +220,8 @@ def _published(row: Row, configuration: Configuration) -> Row:
         checkpoint, out = Path(name) / f"{row.name}.safetensors", Path(name) / "network.onnx"
         safetensors.torch.save_file(random_weights(configuration), checkpoint)
         try:
-            loaded = load_checkpoint(checkpoint, extra_architectures=True)
+            file = CheckpointFile(checkpoint, choice=Choice(default=True))  # random weights
+            loaded = load_checkpoint(file, extra_architectures=True)
             row = replace(row, recognised=loaded.spec.architecture)
             report = release(loaded.module, out, spec=loaded.spec, interface="native")
         except SubpixelError as error:

@@ -178,26 +178,37 @@ class EdsrOfficial(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, residual_scale: float) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(width, width, 3, padding=1)
         self.conv2 = nn.Conv2d(width, width, 3, padding=1)
+        self.scale = residual_scale
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv2(functional.relu(self.conv1(x)))
+        return x + self.conv2(functional.relu(self.conv1(x))) * self.scale
 
 
 class EdsrBasicSr(nn.Module):
-    def __init__(self, scale: int, width: int = 8) -> None:
+    """``mean`` None takes no mean colour off."""
+
+    def __init__(
+        self,
+        scale: int,
+        width: int = 8,
+        top: float = 255.0,
+        mean: tuple[float, ...] = (0.4488, 0.4371, 0.4040),
+        residual_scale: float = 1.0,
+    ) -> None:
         super().__init__()
         self.conv_first = nn.Conv2d(3, width, 3, padding=1)
-        self.body = nn.Sequential(*(BasicBlock(width) for _ in range(3)))
+        self.body = nn.Sequential(*(BasicBlock(width, residual_scale) for _ in range(3)))
         self.conv_after_body = nn.Conv2d(width, width, 3, padding=1)
         self.upsample = upsampler(scale, width)
         self.conv_last = nn.Conv2d(width, 3, 3, padding=1)
+        self.top, self.mean = top, mean
 
     def forward(self, x: Tensor) -> Tensor:
-        mean = torch.tensor([0.4488, 0.4371, 0.4040]).reshape(1, 3, 1, 1)
-        x = self.conv_first((x - mean) * 255.0)
+        mean = torch.tensor(self.mean).reshape(1, 3, 1, 1)
+        x = self.conv_first((x - mean) * self.top)
         x = self.conv_last(self.upsample(self.conv_after_body(self.body(x)) + x))
-        return x / 255.0 + mean
+        return x / self.top + mean

@@ -19,6 +19,7 @@ from subpixel.errors import CheckpointError, UsageError
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.nets.plain import PlainNet
 from subpixel.nets.superresolution import SuperResolutionNet
+from untrained import load_untrained
 
 
 @pytest.fixture
@@ -52,25 +53,25 @@ def test_the_reference_weights(shared_data: Path) -> None:
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_the_scale_is_read_from_the_last_layer(tmp_path: Path, scale: int) -> None:
     for net in (SuperResolutionNet(scale), PlainNet(scale, channels=3, depth=1)):
-        assert load_checkpoint(saved(tmp_path, net.state_dict())).spec.scale == scale
+        assert load_untrained(saved(tmp_path, net.state_dict())).spec.scale == scale
 
 
 def test_a_plain_network_keeps_its_size(tmp_path: Path, net: PlainNet) -> None:
-    loaded = load_checkpoint(saved(tmp_path, net.state_dict()))
+    loaded = load_untrained(saved(tmp_path, net.state_dict()))
     assert same_weights(loaded.module, net)
     assert loaded.spec.architecture == "PlainNet"
 
 
 @pytest.mark.parametrize("name", ["net.pth", "net.pt", "net.ckpt", "net.PTH"])
 def test_the_suffixes_of_pytorch(tmp_path: Path, net: PlainNet, name: str) -> None:
-    loaded = load_checkpoint(saved(tmp_path, net.state_dict(), name))
+    loaded = load_untrained(saved(tmp_path, net.state_dict(), name))
     assert same_weights(loaded.module, net)
 
 
 def test_safetensors(tmp_path: Path, net: PlainNet) -> None:
     file = tmp_path / "net.safetensors"
     safetensors.torch.save_file(net.state_dict(), file)
-    loaded = load_checkpoint(file)
+    loaded = load_untrained(file)
     assert same_weights(loaded.module, net)
     assert hashlib.sha256(file.read_bytes()).hexdigest()[:8] in loaded.spec.origin
 
@@ -91,12 +92,12 @@ def test_safetensors(tmp_path: Path, net: PlainNet) -> None:
 def test_the_wrappers_of_trainers(
     tmp_path: Path, net: PlainNet, wrap: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
-    loaded = load_checkpoint(saved(tmp_path, wrap(net.state_dict())))
+    loaded = load_untrained(saved(tmp_path, wrap(net.state_dict())))
     assert same_weights(loaded.module, net)
 
 
 def test_half_precision_weights_become_float32(tmp_path: Path, net: PlainNet) -> None:
-    loaded = load_checkpoint(saved(tmp_path, net.half().state_dict()))
+    loaded = load_untrained(saved(tmp_path, net.half().state_dict()))
     assert {parameter.dtype for parameter in loaded.module.parameters()} == {torch.float32}
     assert same_weights(loaded.module, net.float())
 
@@ -104,25 +105,25 @@ def test_half_precision_weights_become_float32(tmp_path: Path, net: PlainNet) ->
 def test_loading_leaves_the_random_numbers_alone(tmp_path: Path, net: PlainNet) -> None:
     file = saved(tmp_path, net.state_dict())
     before = torch.random.get_rng_state()
-    load_checkpoint(file)
+    load_untrained(file)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_the_licence_is_taken_from_the_file_alone(tmp_path: Path, net: PlainNet) -> None:
     weights = net.state_dict()
     file = saved(tmp_path, {"params": weights, "license": "CC-BY-4.0"})
-    assert load_checkpoint(file).spec.licence == "CC-BY-4.0"
+    assert load_untrained(file).spec.licence == "CC-BY-4.0"
     safetensors.torch.save_file(weights, tmp_path / "n.safetensors", {"modelspec.license": "MIT"})
-    assert load_checkpoint(tmp_path / "n.safetensors").spec.licence == "MIT"
+    assert load_untrained(tmp_path / "n.safetensors").spec.licence == "MIT"
 
 
 def test_a_scale_that_the_weights_contradict(tmp_path: Path, net: PlainNet) -> None:
     file = saved(tmp_path, net.state_dict())
-    assert load_checkpoint(file, scale=2).spec.scale == 2
+    assert load_untrained(file, scale=2).spec.scale == 2
     with pytest.raises(CheckpointError, match="enlarges by 2, not by 3; say 2, or name another"):
-        load_checkpoint(file, scale=3)
+        load_untrained(file, scale=3)
     with pytest.raises(UsageError, match="the scale is 0; it is a whole number of 1 to 16"):
-        load_checkpoint(file, scale=0)
+        load_untrained(file, scale=0)
 
 
 class Trap:
@@ -145,7 +146,7 @@ def test_a_trap_is_not_sprung(tmp_path: Path, saver: Callable[[object, Path], ob
     trap, file = Trap(os.mkdir, str(sprung)), tmp_path / "trap.pth"
     saver({"conv1.weight": torch.ones(1), "x": trap}, file)
     with pytest.raises(CheckpointError, match=r"wants to run (posix|nt)\.mkdir when it is read"):
-        load_checkpoint(file)
+        load_untrained(file)
     assert not sprung.exists()
     torch.load(file, weights_only=False)
     assert sprung.exists(), "the trap itself must work, or this test shows nothing"
@@ -155,13 +156,13 @@ def test_a_bare_pickle_is_not_run_either(tmp_path: Path) -> None:
     sprung, file = tmp_path / "sprung", tmp_path / "trap.pth"
     file.write_bytes(pickle.dumps(Trap(os.mkdir, str(sprung))))
     with pytest.raises(CheckpointError):
-        load_checkpoint(file)
+        load_untrained(file)
     assert not sprung.exists()
 
 
 def test_a_whole_pickled_module_is_refused(tmp_path: Path, net: PlainNet) -> None:
     with pytest.raises(CheckpointError, match=r"wants to run subpixel\.nets\.plain\.PlainNet"):
-        load_checkpoint(saved(tmp_path, net))
+        load_untrained(saved(tmp_path, net))
 
 
 def without(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -182,7 +183,7 @@ def without(key: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         (lambda w: {**w, "last.bias": torch.ones(4, device="meta")}, r"last\.bias is missing"),
         (lambda w: {**w, "first.bias": torch.full((4,), torch.nan)}, "first.bias holds NaN"),
         (lambda w: {**w, "first.bias": torch.full((4,), torch.inf)}, "first.bias holds NaN or inf"),
-        (lambda w: {}, "its weights: none"),
+        (lambda w: {}, "holds no weights, no tensor at all; its entries are none"),
         (lambda w: {"a": 1, "b": torch.ones(1)}, "its weights: b"),
         (lambda w: list(w), "holds a list, not a dictionary"),
         (lambda w: torch.ones(3), "holds a Tensor, not a dictionary"),
@@ -193,7 +194,7 @@ def test_other_contents_are_refused_in_one_line(
 ) -> None:
     file = saved(tmp_path, change(net.state_dict()))
     with pytest.raises(CheckpointError, match=message) as caught:
-        load_checkpoint(file)
+        load_untrained(file)
     assert str(caught.value).startswith(str(file))
     assert "\n" not in str(caught.value)
 
@@ -205,7 +206,7 @@ def test_other_contents_are_refused_in_one_line(
 def test_files_of_another_kind(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(CheckpointError, match=r"PyTorch can read|readable safetensors") as caught:
-        load_checkpoint(tmp_path / name)
+        load_untrained(tmp_path / name)
     assert "\n" not in str(caught.value)
 
 
@@ -213,17 +214,17 @@ def test_a_scripted_archive(tmp_path: Path, net: PlainNet) -> None:
     with pytest.warns(DeprecationWarning, match="torch.jit"):
         torch.jit.save(torch.jit.script(net), tmp_path / "net.pt")
     with pytest.raises(CheckpointError, match="is a TorchScript archive, a program"):
-        load_checkpoint(tmp_path / "net.pt")
+        load_untrained(tmp_path / "net.pt")
 
 
 def test_a_missing_file_a_folder_and_a_strange_suffix(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="No such file"):
-        load_checkpoint(tmp_path / "missing.pth")
+        load_untrained(tmp_path / "missing.pth")
     with pytest.raises(CheckpointError, match="can't be read"):
-        load_checkpoint(tmp_path)
+        load_untrained(tmp_path)
     (tmp_path / "net.onnx").write_bytes(b"x")
     with pytest.raises(CheckpointError, match=r"ends in '.onnx'; a checkpoint ends in .pth, "):
-        load_checkpoint(tmp_path / "net.onnx")
+        load_untrained(tmp_path / "net.onnx")
 
 
 @pytest.mark.parametrize("name", ["net.pth", "net.safetensors"])
@@ -237,4 +238,4 @@ def test_damage_is_found_or_harmless(tmp_path: Path, name: str, data: st.DataObj
         content[position] = data.draw(st.integers(0, 255))
     file.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     with contextlib.suppress(CheckpointError):
-        load_checkpoint(file)
+        load_untrained(file)

@@ -10,6 +10,7 @@ from subpixel.errors import CheckpointError
 from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.nets.span import fold_conv3xc
 from subpixel.nets.spandrel_module import imported
+from untrained import load_untrained
 
 
 def span(feature_channels: int = 6, upscale: int = 2, norm: bool = True) -> nn.Module:
@@ -54,7 +55,7 @@ def test_a_folded_layer_is_the_trained_one_and_the_one_it_runs_as() -> None:
 def test_a_folded_network_is_the_network(tmp_path: Path, norm: bool) -> None:
     net = span(norm=norm)
     torch.save(net.state_dict(), tmp_path / "net.pth")
-    loaded = load_checkpoint(tmp_path / "net.pth")
+    loaded = load_untrained(tmp_path / "net.pth")
     assert (loaded.spec.architecture, loaded.spec.scale, loaded.spec.colour) == ("SPAN", 2, "rgb")
     assert torch.equal(loaded.module(picture()), net.eval()(picture()))
     assert not any(type(module).__name__ == "Conv3XC" for module in loaded.module.modules())
@@ -64,7 +65,7 @@ def test_a_folded_network_is_the_network(tmp_path: Path, norm: bool) -> None:
 def test_a_deployed_network(tmp_path: Path, norm: bool, upscale: int) -> None:
     net = span(norm=norm, upscale=upscale)
     torch.save(deployed(net), tmp_path / "net.pth")
-    loaded = load_checkpoint(tmp_path / "net.pth")
+    loaded = load_untrained(tmp_path / "net.pth")
     assert (loaded.spec.architecture, loaded.spec.scale) == ("SPAN", upscale)
     assert torch.equal(loaded.module(picture()), net.eval()(picture()))
 
@@ -73,7 +74,7 @@ def test_a_deployed_network_with_a_layer_too_many(tmp_path: Path) -> None:
     weights = {**deployed(span()), "block_7.c1_r.eval_conv.weight": torch.ones(1)}
     torch.save(weights, tmp_path / "net.pth")
     with pytest.raises(CheckpointError, match=r"SPAN, but block_7\.c1_r\.eval_conv\.weight is not"):
-        load_checkpoint(tmp_path / "net.pth")
+        load_untrained(tmp_path / "net.pth")
 
 
 def test_a_deployed_network_of_a_million_channels(tmp_path: Path) -> None:
@@ -82,12 +83,12 @@ def test_a_deployed_network_of_a_million_channels(tmp_path: Path) -> None:
     weights["upsampler.0.weight"] = torch.zeros(12, 1, 1, 1)
     torch.save(weights, tmp_path / "net.pth")
     with pytest.raises(CheckpointError, match="asks for a network of more than"):
-        load_checkpoint(tmp_path / "net.pth")
+        load_untrained(tmp_path / "net.pth")
 
 
 def test_it_can_be_exported_for_any_size(tmp_path: Path) -> None:
     torch.save(span().state_dict(), tmp_path / "net.pth")
-    module = load_checkpoint(tmp_path / "net.pth").module
+    module = load_untrained(tmp_path / "net.pth").module
     sizes = {2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     program = torch.export.export(module, (picture(),), dynamic_shapes=(sizes,), strict=False)
     other = torch.rand(2, 3, 8, 12)

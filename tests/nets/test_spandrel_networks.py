@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 
 from subpixel.errors import CheckpointError
-from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.nets.spandrel_module import imported
 from subpixel.nets.spandrel_networks import StableSort
 from subpixel.spec import ModelSpec
+from untrained import load_untrained
 
 # Other people's networks: what PyTorch calls deprecated or beside the point is theirs to change.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -96,7 +96,7 @@ def sizes(spec: ModelSpec) -> tuple[int, int]:
 def test_the_network_is_spandrels(tmp_path: Path, entry: dict[str, Any]) -> None:
     weights = built(entry)
     torch.save(weights, tmp_path / "net.pth")
-    loaded = load_checkpoint(tmp_path / "net.pth", extra_architectures=True)
+    loaded = load_untrained(tmp_path / "net.pth", extra_architectures=True)
     spec, descriptor = loaded.spec, registry().load(dict(weights)).eval()
     assert spec.architecture == entry["architecture"]
     assert (spec.scale, spec.channels) == (descriptor.scale, descriptor.input_channels)
@@ -120,7 +120,7 @@ def test_a_noise_level_for_every_picture_of_a_batch(tmp_path: Path, architecture
     entries = tomllib.loads(CONFIGURATIONS.read_text("utf-8"))["network"]
     for number, entry in enumerate(e for e in entries if e["architecture"] == architecture):
         torch.save(built(entry), tmp_path / f"{number}.pth")
-        loaded = load_checkpoint(tmp_path / f"{number}.pth")
+        loaded = load_untrained(tmp_path / f"{number}.pth")
         pixels = torch.rand(3, loaded.spec.channels, *sizes(loaded.spec))
         with torch.no_grad():
             alone = torch.cat([loaded.module(one[None]) for one in pixels])
@@ -137,7 +137,7 @@ def entry_of(architecture: str) -> dict[str, Any]:
 def test_networks_that_take_more_than_a_picture(tmp_path: Path, architecture: str) -> None:
     torch.save(built(entry_of(architecture)), tmp_path / "net.pth")
     with pytest.raises(CheckpointError, match=REFUSED[architecture]):
-        load_checkpoint(tmp_path / "net.pth", extra_architectures=True)
+        load_untrained(tmp_path / "net.pth", extra_architectures=True)
 
 
 def test_a_network_that_draws_random_numbers(tmp_path: Path) -> None:
@@ -145,17 +145,17 @@ def test_a_network_that_draws_random_numbers(tmp_path: Path) -> None:
     weights = {f"{keys[0]}.weight": torch.ones(1), **{f"{k}.weights": torch.ones(1) for k in keys}}
     torch.save(weights, tmp_path / "net.pth")
     with pytest.raises(CheckpointError, match=f"looks like AuraSR, but it {REFUSED['AuraSR']}"):
-        load_checkpoint(tmp_path / "net.pth")
+        load_untrained(tmp_path / "net.pth")
 
 
 def test_the_facts(tmp_path: Path) -> None:
     swin = entry_of("SwinIR")
     torch.save(built(swin), tmp_path / "swin.pth")
-    spec = load_checkpoint(tmp_path / "swin.pth").spec
+    spec = load_untrained(tmp_path / "swin.pth").spec
     assert (spec.name, spec.architecture, spec.purpose) == ("swin", "SwinIR", "super-resolution")
     assert (spec.size_minimum, spec.pads, spec.licence) == (16, False, "unknown")
     torch.save(built(entry_of("NAFNet")), tmp_path / "naf.pth")
-    assert load_checkpoint(tmp_path / "naf.pth").spec.purpose == "restoration"
+    assert load_untrained(tmp_path / "naf.pth").spec.purpose == "restoration"
 
 
 def compact() -> dict[str, Tensor]:
@@ -177,7 +177,7 @@ def test_weights_that_do_not_fit(
     weights = {key: value for key, value in {**compact(), **change}.items() if value is not None}
     torch.save(weights, tmp_path / "net.pth")
     with pytest.raises(CheckpointError, match=message) as caught:
-        load_checkpoint(tmp_path / "net.pth")
+        load_untrained(tmp_path / "net.pth")
     assert "\n" not in str(caught.value)
 
 
@@ -191,24 +191,24 @@ def test_a_small_file_that_asks_for_terabytes(tmp_path: Path) -> None:
     }
     torch.save(weights, tmp_path / "net.pth")
     with pytest.raises(CheckpointError, match="asks for a network of more than"):
-        load_checkpoint(tmp_path / "net.pth")
+        load_untrained(tmp_path / "net.pth")
 
 
 def test_loading_leaves_the_random_numbers_alone(tmp_path: Path) -> None:
     torch.save(compact(), tmp_path / "net.pth")
     before = torch.random.get_rng_state()
-    load_checkpoint(tmp_path / "net.pth")
+    load_untrained(tmp_path / "net.pth")
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
 def test_extra_architectures_are_loaded_on_request_alone(tmp_path: Path) -> None:
     torch.save(built(entry_of("Restormer")), tmp_path / "net.pth")
     with pytest.raises(CheckpointError) as caught:
-        load_checkpoint(tmp_path / "net.pth")
+        load_untrained(tmp_path / "net.pth")
     assert "holds the network Restormer, which spandrel_extra_arches knows" in str(caught.value)
     assert "forbid commercial use" in str(caught.value)
     assert "--extra-architectures" in str(caught.value)
-    loaded = load_checkpoint(tmp_path / "net.pth", extra_architectures=True)
+    loaded = load_untrained(tmp_path / "net.pth", extra_architectures=True)
     assert loaded.spec.architecture == "Restormer"
 
 
@@ -222,7 +222,7 @@ pickle.dump(module(pixels).detach().numpy(), sys.stdout.buffer)
 
 def test_a_module_can_be_handed_to_another_process(tmp_path: Path) -> None:
     torch.save(built(entry_of("DnCNN")), tmp_path / "net.pth")
-    loaded = load_checkpoint(tmp_path / "net.pth")
+    loaded = load_untrained(tmp_path / "net.pth")
     pixels = torch.rand(1, loaded.spec.channels, 8, 8)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", ELSEWHERE],

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from specimens import network
 from torch import nn
 
-from subpixel.nets.checkpoint import load_checkpoint
 from subpixel.parity.compare import ParityReport
 from subpixel.parity.release import release
 from subpixel.parity.verify import verify
+from untrained import load_untrained, untrained
 
 pytestmark = pytest.mark.slow
 
@@ -89,7 +89,7 @@ def test_real_cugan_gives_another_size(folder: Path) -> None:
     found = by_onnx_runtime(folder / "real-cugan.onnx", picture(51, 67))
     assert found.shape == (1, 3, 104, 136)
     assert by_pytorch(network("real-cugan"), picture(51, 67)).shape == (1, 3, 102, 134)
-    report = verify(folder / "real-cugan.onnx", folder / "real-cugan.pth")
+    report = verify(folder / "real-cugan.onnx", untrained(folder / "real-cugan.pth"))
     assert not report
     said = "the candidate gives (1, 3, 104, 136) where the reference gives (1, 3, 102, 134)"
     assert said in reasons(report, 51, 67)
@@ -98,7 +98,7 @@ def test_real_cugan_gives_another_size(folder: Path) -> None:
 def test_a_window_network_dies_in_a_reshape(folder: Path) -> None:
     with pytest.raises(Exception, match="Reshape"):
         by_onnx_runtime(folder / "swinir.onnx", picture(51, 67))
-    report = verify(folder / "swinir.onnx", folder / "swinir.pth")
+    report = verify(folder / "swinir.onnx", untrained(folder / "swinir.pth"))
     assert not report
     assert "the candidate fails" in reasons(report, 51, 67)
     assert "Reshape" in reasons(report, 51, 67)
@@ -106,7 +106,7 @@ def test_a_window_network_dies_in_a_reshape(folder: Path) -> None:
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_our_export_is_right_at_every_size(host: str, folder: Path) -> None:
-    loaded = load_checkpoint(folder / f"{host}.pth")
+    loaded = load_untrained(folder / f"{host}.pth")
     ours = folder / f"{host}-ours.onnx"
     assert release(loaded.module, ours, spec=loaded.spec)
     for size in SIZES:

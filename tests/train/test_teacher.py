@@ -9,6 +9,7 @@ from subpixel.nets.plain import PlainNet
 from subpixel.nets.spandrel_module import imported
 from subpixel.nets.vdsr import VDSR
 from subpixel.train.teacher import load_teacher
+from untrained import untrained
 
 
 def saved(folder: Path, net: nn.Module) -> Path:
@@ -47,7 +48,7 @@ def test_a_luma_network_of_the_scale_can_teach(tmp_path: Path, scale: int) -> No
 def test_a_network_of_windows_can_teach_where_they_fit(
     tmp_path: Path, window_network: nn.Module
 ) -> None:
-    file = saved(tmp_path, window_network)
+    file = untrained(saved(tmp_path, window_network))
     assert load_teacher(file, 2, crop=16).spec.architecture == "SwinIR"
     with pytest.raises(
         CheckpointError,

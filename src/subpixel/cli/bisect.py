@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE
+from subpixel.cli.checkpoints import named_checkpoint
+from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, SETTINGS, WEIGHTS
 from subpixel.cli.output import print_json, print_table, progress
 
 if TYPE_CHECKING:
@@ -16,9 +17,16 @@ COLUMNS = ("nodes", "up to", "max abs", "code values")
 
 @click.command(no_args_is_help=True)
 @click.argument("bad", type=FILE)
-@click.option("--against", type=FILE, required=True, help="A checkpoint, or another ONNX file.")
+@click.option(
+    "--against",
+    type=FILE,
+    required=True,
+    help="A checkpoint, an archive of TorchScript, or another ONNX file.",
+)
 @click.option("-o", "--output", type=FILE, help="A folder to write the case in.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="Where BAD runs.")
+@WEIGHTS
+@SETTINGS
 @EXTRA_ARCHITECTURES
 @OVERWRITE
 @JSON
@@ -27,6 +35,8 @@ def command(
     against: Path,
     output: Path | None,
     device: str,
+    weights: str | None,
+    settings: tuple[str, ...],
     extra_architectures: bool,
     overwrite: bool,
     as_json: bool,
@@ -38,10 +48,11 @@ def command(
     """
     from subpixel.parity.bisect import bisect
 
+    reference = named_checkpoint(against, weights, settings)
     with progress() as report:
         blame = bisect(
             bad,
-            against,
+            reference,
             out=output,
             device=device,
             extra_architectures=extra_architectures,

@@ -3,20 +3,37 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from subpixel.cli.options import DEVICE, EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, SCALE, THREADS
+from subpixel.cli.checkpoints import named_checkpoint
+from subpixel.cli.options import (
+    DEVICE,
+    EXTRA_ARCHITECTURES,
+    FILE,
+    JSON,
+    OVERWRITE,
+    SCALE,
+    SETTINGS,
+    THREADS,
+    WEIGHTS,
+)
 from subpixel.cli.output import make_folder, print_json, print_table, progress
+from subpixel.errors import UsageError
 from subpixel.extras import expect_installed
 from subpixel.measure.evaluate import Evaluation, Result, benchmark, evaluate
 from subpixel.measure.metrics import Perceive, Quality
 from subpixel.upscaler import Upscaler
 from subpixel.zoo.manifest import DEFAULT
 
+if TYPE_CHECKING:
+    from subpixel.nets.checkpoint import CheckpointFile
+
 COLUMNS = ("PSNR", "SSIM", "PSNR, RGB", "SSIM, RGB")
 PERCEPTUAL = ("LPIPS", "DISTS")
-CHECKPOINTS = (".pth", ".pt", ".ckpt", ".safetensors")
+CHECKPOINTS = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".safetensors", ".npz", ".json")
+PROGRAMS = (".ts", ".torchscript")
 
 
 @click.command(no_args_is_help=True)
@@ -45,6 +62,8 @@ CHECKPOINTS = (".pth", ".pt", ".ckpt", ".safetensors")
 )
 @DEVICE
 @THREADS
+@WEIGHTS
+@SETTINGS
 @EXTRA_ARCHITECTURES
 @OVERWRITE
 @JSON
@@ -57,6 +76,8 @@ def command(
     perceptual: bool,
     device: str,
     threads: int | None,
+    weights: str | None,
+    settings: tuple[str, ...],
     extra_architectures: bool,
     overwrite: bool,
     as_json: bool,
@@ -66,9 +87,12 @@ def command(
     Low-resolution pictures are made by bicubic reduction as MATLAB's imresize does it, where DATA
     has none. Bicubic enlargement stands beside the network.
     """
-    if Path(model).suffix.lower() in CHECKPOINTS:
-        upscaler = _by_pytorch(Path(model), scale, extra_architectures)
+    if Path(model).suffix.lower() in (*CHECKPOINTS, *PROGRAMS):
+        named = named_checkpoint(Path(model), weights, settings)
+        upscaler = _by_pytorch(named, scale, extra_architectures)
     else:
+        if weights or settings:
+            raise UsageError(f"{model} is no checkpoint; --weights and --setting are for those")
         upscaler = Upscaler(model, scale=scale, device=device, threads=threads)
     chosen = benchmark(data, upscaler.spec.scale, jpeg)
     perceive = _perceptual() if perceptual else None
@@ -92,7 +116,9 @@ def _perceptual() -> Perceive:
     return load_perceptual(lambda line: click.echo(f"subpixel: {line}", err=True))
 
 
-def _by_pytorch(checkpoint: Path, scale: int | None, extra_architectures: bool) -> Upscaler:
+def _by_pytorch(
+    checkpoint: "Path | CheckpointFile", scale: int | None, extra_architectures: bool
+) -> Upscaler:
     from subpixel.network import Network
     from subpixel.parity.side import open_side
 

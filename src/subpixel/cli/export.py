@@ -1,24 +1,28 @@
 """``subpixel export``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
 
+from subpixel.cli.checkpoints import named_checkpoint
 from subpixel.cli.options import (
     EXTRA_ARCHITECTURES,
     FILE,
     JSON,
     OVERWRITE,
     SEED,
+    SETTINGS,
     TIME_LIMIT,
+    WEIGHTS,
 )
 from subpixel.cli.output import make_folder, print_json, print_proof, progress
 from subpixel.errors import UsageError
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
 
 if TYPE_CHECKING:
-    from subpixel.nets.checkpoint import Checkpoint
+    from subpixel.nets.checkpoint import Checkpoint, CheckpointFile
     from subpixel.parity.release import ReleaseReport
 
 
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
     help="Instead of CHECKPOINT: run this function of yours, which returns a PyTorch module.",
 )
 @click.option("--scale", type=int, help="For weights that fit any scale (SRCNN, VDSR).")
+@WEIGHTS
+@SETTINGS
 @EXTRA_ARCHITECTURES
 @click.option("-o", "--output", type=FILE, required=True, help="The ONNX file to write.")
 @click.option(
@@ -55,6 +61,8 @@ def command(
     checkpoint: Path | None,
     module: str | None,
     scale: int | None,
+    weights: str | None,
+    settings: tuple[str, ...],
     extra_architectures: bool,
     output: Path,
     interface: Interface,
@@ -76,7 +84,10 @@ def command(
     """
     from subpixel.parity.release import release
 
-    loaded = _loaded(checkpoint, module, scale, extra_architectures)
+    file = named_checkpoint(checkpoint, weights, settings) if checkpoint else None
+    if file is None and (weights or settings):
+        raise UsageError("--weights and --setting are for checkpoints; a module says it itself")
+    loaded = _loaded(file, module, scale, extra_architectures)
     make_folder(output.parent)
     with progress() as report_progress:
         report = release(
@@ -94,14 +105,17 @@ def command(
             report=report_progress,
         )
     if as_json:
-        print_json(_facts(report))
+        print_json({**_facts(report), "notes": loaded.notes})
     else:
-        _print(report)
+        _print(report, loaded.notes)
     return 0 if report else 1
 
 
 def _loaded(
-    checkpoint: Path | None, module: str | None, scale: int | None, extra_architectures: bool
+    checkpoint: "Path | CheckpointFile | None",
+    module: str | None,
+    scale: int | None,
+    extra_architectures: bool,
 ) -> "Checkpoint":
     from subpixel.nets.checkpoint import load_checkpoint
     from subpixel.nets.factory import load_factory
@@ -116,6 +130,7 @@ def _loaded(
 def _facts(report: "ReleaseReport") -> dict[str, object]:
     return {
         "passed": bool(report),
+        "summary": report.summary(),
         "path": report.path,
         "kept": report.kept,
         "exporter": report.exporter,
@@ -130,10 +145,12 @@ def _facts(report: "ReleaseReport") -> dict[str, object]:
     }
 
 
-def _print(report: "ReleaseReport") -> None:
+def _print(report: "ReleaseReport", notes: Sequence[str]) -> None:
     spec, findings = report.spec, report.check.findings
     failed = [finding for finding in findings if not finding.ok]
-    click.echo(f"network   {spec.architecture} x{spec.scale}, {spec.interface}, {spec.precision}")
+    click.echo(f"network   {report.summary()}")
+    for note in notes:
+        click.echo(f"taken     {note}")
     for tried in report.tried:
         if tried.reason is not None:
             click.echo(f"rejected  {tried.attempt}: {tried.reason}")

@@ -12,6 +12,7 @@ from subpixel.spec import Precision
 
 if TYPE_CHECKING:
     from subpixel.measure.environment import Environment
+    from subpixel.nets.checkpoint import CheckpointFile
     from subpixel.parity.matrix import Cell, MatrixReport, Outcome, Score, TaskScore
 
 CELLS = (
@@ -30,7 +31,7 @@ SCORES = ("device", "precision", "Y-PSNR, dB", "loss, dB")
 
 def matrix_report(
     model: Path,
-    against: Path,
+    against: "Path | CheckpointFile",
     *,
     devices: Sequence[str] | None,
     precisions: Sequence[Precision] | None,

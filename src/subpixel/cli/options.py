@@ -63,6 +63,18 @@ TIME_LIMIT = click.option(
 )
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+WEIGHTS = click.option(
+    "--weights",
+    metavar="KEY",
+    help="Take this set of a checkpoint's weights. [default: averaged ones, then the network's]",
+)
+SETTINGS = click.option(
+    "--setting",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What a checkpoint's weights don't tell: res_scale=0.1, range=255; or: default.",
+)
 SEED = click.option(
     "--seed",
     type=click.IntRange(min=0),

@@ -6,12 +6,23 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
+from subpixel.cli.checkpoints import named_checkpoint
 from subpixel.cli.matrix import matrix_report, show_matrix
-from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, SEED, THREADS
+from subpixel.cli.options import (
+    EXTRA_ARCHITECTURES,
+    FILE,
+    JSON,
+    OVERWRITE,
+    SEED,
+    SETTINGS,
+    THREADS,
+    WEIGHTS,
+)
 from subpixel.cli.output import expect_free, print_json, print_proof, print_table, progress
 from subpixel.spec import Precision
 
 if TYPE_CHECKING:
+    from subpixel.nets.checkpoint import CheckpointFile
     from subpixel.parity.compare import CaseResult, Tolerance
 
 COLUMNS = ("content", "shape", "max abs", "max rel", "code values", "PSNR, dB", "verdict")
@@ -21,7 +32,12 @@ ONLY_PLAIN = ("rtol", "atol", "seed")
 
 @click.command(no_args_is_help=True)
 @click.argument("model", type=FILE)
-@click.option("--against", type=FILE, required=True, help="A checkpoint, or another ONNX file.")
+@click.option(
+    "--against",
+    type=FILE,
+    required=True,
+    help="A checkpoint, an archive of TorchScript, or another ONNX file.",
+)
 @click.option(
     "--rtol", type=click.FloatRange(min=0), help="Relative tolerance. [default: 1e-3 for fp32]"
 )
@@ -58,6 +74,8 @@ ONLY_PLAIN = ("rtol", "atol", "seed")
     "--calibration", type=FILE, help="Matrix: photographs to calibrate int8. [default: the grid's]"
 )
 @click.option("--html", type=FILE, help="Matrix: write a page with pictures of the differences.")
+@WEIGHTS
+@SETTINGS
 @SEED
 @EXTRA_ARCHITECTURES
 @OVERWRITE
@@ -77,6 +95,8 @@ def command(
     bench: Path | None,
     calibration: Path | None,
     html: Path | None,
+    weights: str | None,
+    settings: tuple[str, ...],
     seed: int | None,
     extra_architectures: bool,
     overwrite: bool,
@@ -94,10 +114,11 @@ def command(
     reason: neither passed nor failed.
     """
     _expect_options(context, matrix, devices)
+    reference = named_checkpoint(against, weights, settings)
     if not matrix:
         return _verify(
             model,
-            against,
+            reference,
             tolerance=_tolerance(rtol, atol),
             device=devices[0] if devices else "cpu",
             threads=threads,
@@ -109,7 +130,7 @@ def command(
         expect_free(html, overwrite)
     report = matrix_report(
         model,
-        against,
+        reference,
         devices=devices or None,
         precisions=precisions or None,
         threads=threads,
@@ -141,7 +162,7 @@ def _tolerance(rtol: float | None, atol: float | None) -> "Tolerance | None":
 
 def _verify(
     model: Path,
-    against: Path,
+    against: "Path | CheckpointFile",
     *,
     tolerance: "Tolerance | None",
     device: str,

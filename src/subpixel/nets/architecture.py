@@ -7,15 +7,29 @@ the layers, in the order in which our module has them.
 
 import math
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
-from subpixel.errors import CheckpointError
-from subpixel.nets.state_dict import Weights, first_few
+from subpixel.errors import CheckpointError, UsageError
+from subpixel.nets.checkpoints.state_dict import Weights, first_few
 from subpixel.spec import Colour, ModelSpec
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a network's code chooses, and its weights don't tell."""
+
+    name: str
+    values: tuple[str, ...]
+    """What it usually is, the architecture's own first."""
+    apply: Callable[[nn.Module, str], nn.Module]
+    """The network with another value, which need not be one of the usual; it may be changed in
+    place. Raises :class:`~subpixel.errors.UsageError` for a value that can't be."""
+    closed: bool = True
+    """Whether the usual values are all there are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +38,14 @@ class Checkpoint:
 
     module: nn.Module
     spec: ModelSpec
+    notes: tuple[str, ...] = ()
+    """What is to be said of how it was taken: which weights, in which settings."""
+    settings: tuple[Setting, ...] = field(default=(), repr=False)
+    """What is still open, each at its first value."""
+    conventional: bool = False
+    """Whether everybody has the first values, so that others are asked for by good reason alone."""
+    plain_keys: bool = False
+    """Whether other networks may well name their weights the same."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +163,24 @@ def fill(module: nn.Module, weights: Weights, layers: Sequence[Layer]) -> None:
         raise CheckpointError(first_few(faults))
     module.load_state_dict({own: weights[key] for key, own in own_keys.items()}, assign=True)
     module.eval()
+
+
+def float_of(text: str, name: str) -> float:
+    """A setting's number, above 0; :class:`UsageError` for anything else."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise UsageError(f"{name} is {text!r}; it is a number above 0")
+    return number
+
+
+def chosen_of(text: str, name: str, allowed: Iterable[str]) -> str:
+    """A setting's word, one of ``allowed``; :class:`UsageError` for any other."""
+    if text not in (words := list(allowed)):
+        raise UsageError(f"{name} is {text!r}; it is one of {', '.join(words)}")
+    return text
 
 
 def chain(name: str, layout: Layout, build: Callable[[int, int, int], nn.Module]) -> Architecture:

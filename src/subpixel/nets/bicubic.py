@@ -1,12 +1,13 @@
 """Bicubic enlargement as a module, for networks that work on an enlarged picture."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from subpixel.nets.architecture import Checkpoint
+from subpixel.nets.architecture import Checkpoint, Setting
 from subpixel.resample import phase_weights
 from subpixel.spec import ModelSpec
 
@@ -35,9 +36,25 @@ class BicubicEnlargement(nn.Module):
         return functional.pixel_shuffle(phases, self.scale)
 
 
-def on_enlarged(module: nn.Module, spec: ModelSpec, scale: int | None) -> Checkpoint:
-    """A network that restores enlarged pictures, behind the enlargement if a scale is given."""
+def on_enlarged(
+    module: nn.Module, spec: ModelSpec, scale: int | None, settings: Sequence[Setting] = ()
+) -> Checkpoint:
+    """A network that restores enlarged pictures, behind the enlargement if a scale is given.
+
+    ``settings`` are those of ``module``.
+    """
     if scale is None or scale == 1:
-        return Checkpoint(module, replace(spec, purpose="restoration"))
-    enlarging = nn.Sequential(BicubicEnlargement(scale), module).eval()
-    return Checkpoint(enlarging, replace(spec, scale=scale))
+        spec, behind = replace(spec, purpose="restoration"), tuple(settings)
+    else:
+        spec, behind = replace(spec, scale=scale), tuple(map(_behind_enlargement, settings))
+        module = nn.Sequential(BicubicEnlargement(scale), module).eval()
+    return Checkpoint(module, spec, settings=behind, conventional=True, plain_keys=True)
+
+
+def _behind_enlargement(setting: Setting) -> Setting:
+    def apply(module: nn.Module, value: str) -> nn.Module:
+        assert isinstance(module, nn.Sequential), "on_enlarged makes a sequence of the two"
+        module[1] = setting.apply(module[1], value)
+        return module
+
+    return replace(setting, apply=apply)

@@ -13,12 +13,15 @@ from subpixel.nets.architecture import (
     Checkpoint,
     Layer,
     Layout,
+    Setting,
+    chosen_of,
     fill,
     find_layers,
+    float_of,
     numbered,
 )
-from subpixel.nets.grey import grey_levels
-from subpixel.nets.state_dict import Weights
+from subpixel.nets.checkpoints.state_dict import Weights
+from subpixel.nets.variants import RANGES
 from subpixel.spec import ModelSpec
 
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
@@ -27,9 +30,15 @@ DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 BYTES = 255.0
 """The range that the published networks work in; their users may train them on 0 … 1."""
 
+MEANS = {"div2k": DIV2K_MEAN, "none": (0.0, 0.0, 0.0)}
+"""The mean colours that are taken off, by name."""
+
 RESIDUAL_SCALE = {256: 0.1}
 """By width, what a block's branch is multiplied with (section 3.3 of the paper): the published
 networks of 256 channels have 0.1, those of 64 nothing. No weight tells it."""
+
+RESIDUAL_SCALES = ("1", "0.1", "0.2", "0.3", "0.5")
+"""What it usually is."""
 
 
 class ColourShift(nn.Module):
@@ -87,6 +96,13 @@ class EDSR(nn.Module):
         self.tail = nn.Conv2d(width, 3, 3, padding=1)
         self.before, self.after = before, after
         self.steps = tuple(steps)
+        self.top = 1.0
+        self.mean: tuple[float, ...] = MEANS["none"]
+
+    def shift_colours(self, top: float, mean: tuple[float, ...]) -> None:
+        """Work in 0 … ``top``, around the mean colour ``mean`` of 0 … 1."""
+        self.top, self.mean = top, mean
+        self.before, self.after = _shifts(top, torch.tensor(mean))
 
     def forward(self, picture: Tensor) -> Tensor:
         shallow = deep = self.head(self.before(picture))
@@ -142,15 +158,51 @@ _MEAN_SHIFT = {"sub_mean.weight", "sub_mean.bias", "add_mean.weight", "add_mean.
 
 
 def _load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
-    if BASICSR.signature <= weights.keys():
-        module = _built(weights, *_shifts(BYTES, torch.tensor(DIV2K_MEAN)))
-    elif weights.keys() >= _MEAN_SHIFT:
+    if weights.keys() >= _MEAN_SHIFT:
         rest = {key: value for key, value in weights.items() if key not in _MEAN_SHIFT}
         module = _built(rest, *_stored_shifts(weights))
+        colours: tuple[Setting, ...] = ()
     else:
-        candidates = [_built(weights, *_shifts(top, torch.zeros(3))) for top in (1.0, BYTES)]
-        module = min(candidates, key=_grey_error)
-    return Checkpoint(module, ModelSpec("EDSR", math.prod(module.steps), "rgb", "rgb", "EDSR"))
+        basicsr = BASICSR.signature <= weights.keys()
+        module = _built(weights, *_shifts(1.0, torch.zeros(3)))
+        colours = _colour_settings("div2k" if basicsr else "none")
+        for setting in colours:
+            setting.apply(module, setting.values[0])
+    spec = ModelSpec("EDSR", math.prod(module.steps), "rgb", "rgb", "EDSR")
+    return Checkpoint(module, spec, settings=(_residual_scale_setting(module), *colours))
+
+
+def _residual_scale_setting(module: EDSR) -> Setting:
+    usual = f"{RESIDUAL_SCALE.get(module.head.out_channels, 1):g}"
+    rest = [value for value in RESIDUAL_SCALES if value != usual]
+    return Setting("res_scale", (usual, *rest), _with_residual_scale, closed=False)
+
+
+def _with_residual_scale(module: nn.Module, value: str) -> nn.Module:
+    for part in module.modules():
+        if isinstance(part, ResidualBlock):
+            part.scale = float_of(value, "res_scale")
+    return module
+
+
+def _colour_settings(usual_mean: str) -> tuple[Setting, Setting]:
+    means = sorted(MEANS, key=lambda name: name != usual_mean)
+    return (
+        Setting("range", ("255", "1"), _in_range),
+        Setting("mean", tuple(means), _around_mean),
+    )
+
+
+def _in_range(module: nn.Module, value: str) -> nn.Module:
+    assert isinstance(module, EDSR)
+    module.shift_colours(RANGES[chosen_of(value, "range", RANGES)], module.mean)
+    return module
+
+
+def _around_mean(module: nn.Module, value: str) -> nn.Module:
+    assert isinstance(module, EDSR)
+    module.shift_colours(module.top, MEANS[chosen_of(value, "mean", MEANS)])
+    return module
 
 
 def _built(weights: Weights, before: ColourShift, after: ColourShift) -> EDSR:
@@ -200,13 +252,6 @@ def _stored_shifts(weights: Weights) -> tuple[ColourShift, ColourShift]:
         ColourShift(weights["sub_mean.weight"] * top, weights["sub_mean.bias"]),
         ColourShift(weights["add_mean.weight"] / top, back / top),
     )
-
-
-def _grey_error(module: EDSR) -> float:
-    """How far ``module`` is from keeping grey grey: large in the range it was not trained on."""
-    greys = [0.1, 0.5, 0.9]
-    levels = grey_levels(module, 3, math.prod(module.steps), greys)
-    return max(abs(level - grey) for level, grey in zip(levels, greys, strict=True))
 
 
 ARCHITECTURE = Architecture("EDSR", tuple(layout.signature for layout in LAYOUTS), _load)

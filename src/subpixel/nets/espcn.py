@@ -12,7 +12,8 @@ from subpixel.nets.architecture import (
     find_layers,
     sub_pixel_scale,
 )
-from subpixel.nets.state_dict import Weights
+from subpixel.nets.checkpoints.state_dict import Weights
+from subpixel.nets.variants import OUTPUT, RANGE, activation_setting
 from subpixel.spec import ModelSpec
 
 
@@ -28,10 +29,11 @@ class ESPCN(nn.Module):
         self.wide = nn.Conv2d(channels, wide, 5, padding=2)
         self.narrow = nn.Conv2d(wide, narrow, 3, padding=1)
         self.sub_pixels = nn.Conv2d(narrow, channels * scale**2, 3, padding=1)
+        self.activation: nn.Module = nn.Tanh()
         self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, picture: Tensor) -> Tensor:
-        features = self.narrow(self.wide(picture).tanh()).tanh()
+        features = self.activation(self.narrow(self.activation(self.wide(picture))))
         enlarged: Tensor = self.shuffle(self.sub_pixels(features))
         return enlarged
 
@@ -54,7 +56,9 @@ def _load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - 
         module = ESPCN(enlargement, wide.inputs, wide.outputs, narrow.outputs)
     fill(module, weights, layers)
     colour = colour_of(wide.inputs)
-    return Checkpoint(module, ModelSpec("ESPCN", enlargement, colour, colour, "ESPCN"))
+    spec = ModelSpec("ESPCN", enlargement, colour, colour, "ESPCN")
+    settings = (activation_setting("tanh"), OUTPUT, RANGE)
+    return Checkpoint(module, spec, settings=settings, conventional=True, plain_keys=True)
 
 
 ARCHITECTURE = Architecture("ESPCN", tuple(layout.signature for layout in LAYOUTS), _load)

@@ -14,6 +14,7 @@ from torch import nn
 from subpixel.errors import CheckpointError, NetworkError, one_line
 from subpixel.nets.architecture import Checkpoint
 from subpixel.nets.torch_op import TorchOp
+from subpixel.nets.wrapped import unwrapped_module
 from subpixel.network import probe
 from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec
@@ -98,7 +99,7 @@ def _checkpoint(reference: str, made: object) -> Checkpoint:
 
 
 def _ready(module: nn.Module) -> nn.Module:
-    return module.cpu().float().eval()
+    return unwrapped_module(module).cpu().float().eval()
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,11 +124,12 @@ def probed(module: nn.Module, origin: str) -> Checkpoint:
     ``origin`` says where it comes from; what follows a colon there is the network's name. Raises
     :class:`~subpixel.errors.NetworkError` where it is no super-resolution network.
     """
-    spec = probe(_FreeOp(_ready(module)), origin.rpartition(":")[2])
+    module = _ready(module)
+    spec = probe(_FreeOp(module), origin.rpartition(":")[2])
     spec = replace(
         spec,
         architecture=type(module).__name__,
         purpose="restoration" if spec.scale == 1 else "super-resolution",
         origin=origin,
     )
-    return Checkpoint(_ready(module), spec)
+    return Checkpoint(module, spec)

@@ -16,8 +16,8 @@ from subpixel.nets.architecture import (
     find_layers,
     numbered,
 )
+from subpixel.nets.checkpoints.state_dict import Weights
 from subpixel.nets.grey import grey_levels
-from subpixel.nets.state_dict import Weights
 from subpixel.spec import ModelSpec
 
 LARGEST_SCALE = 8
@@ -84,7 +84,8 @@ def _load(weights: Weights, scale: int | None) -> Checkpoint:
     if scale is None:
         scale = _measured_scale(_built(1, layers, weights), channels)
     module = _built(scale, layers, weights)
-    return Checkpoint(module, ModelSpec("FSRCNN", scale, colour, colour, "FSRCNN"))
+    spec = ModelSpec("FSRCNN", scale, colour, colour, "FSRCNN")
+    return Checkpoint(module, spec, conventional=True, plain_keys=True)
 
 
 def _built(scale: int, layers: list[Layer], weights: Weights) -> FSRCNN:

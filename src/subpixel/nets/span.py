@@ -18,8 +18,9 @@ from subpixel.nets.architecture import (
     find_layers,
     sub_pixel_scale,
 )
+from subpixel.nets.checkpoints.state_dict import Weights
 from subpixel.nets.spandrel_module import SpandrelModule, building, imported, plain_call
-from subpixel.nets.state_dict import Weights
+from subpixel.nets.spandrel_settings import settings_of
 from subpixel.spec import ModelSpec
 
 
@@ -70,7 +71,8 @@ def _load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - 
         net.no_norm = weights["no_norm"]
     colour = colour_of(first.inputs)
     module = SpandrelModule(net, plain_call).eval()
-    return Checkpoint(module, ModelSpec("SPAN", enlargement, colour, colour, "SPAN"))
+    spec = ModelSpec("SPAN", enlargement, colour, colour, "SPAN")
+    return Checkpoint(module, spec, settings=settings_of("SPAN", module))
 
 
 DEPLOYED = Architecture("SPAN", tuple(layout.signature for layout in LAYOUTS), _load)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from subpixel.nets.allocation import AllocationLimit
-from subpixel.nets.state_dict import Weights
+from subpixel.nets.checkpoints.state_dict import Weights
 from subpixel.nets.torchvision_schemas import ensure_torchvision
 
 Call = Callable[[nn.Module, Tensor], Tensor]

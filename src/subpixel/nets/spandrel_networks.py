@@ -1,8 +1,8 @@
 """Other people's networks, which spandrel recognises by their weights and builds.
 
 Only spandrel's detectors and modules are used. Files are read by
-:mod:`subpixel.nets.state_dict`, which believes less, and pictures go straight into the modules,
-without spandrel's padding and clipping: those become part of the exported file.
+:mod:`subpixel.nets.checkpoints.state_dict`, which believes less, and pictures go straight into
+the modules, without spandrel's padding and clipping: those become part of the exported file.
 """
 
 import itertools
@@ -17,9 +17,10 @@ from torch.overrides import TorchFunctionMode
 
 from subpixel.errors import CheckpointError, one_line
 from subpixel.nets.architecture import Architecture, Checkpoint, colour_of
+from subpixel.nets.checkpoints.state_dict import Weights, first_few
 from subpixel.nets.span import fold_conv3xc
 from subpixel.nets.spandrel_module import Call, SpandrelModule, building, imported, plain_call
-from subpixel.nets.state_dict import Weights, first_few
+from subpixel.nets.spandrel_settings import settings_of
 from subpixel.spec import ModelSpec, Purpose
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _load(
     fold_conv3xc(descriptor.model)
     call = CALLS.get(name, descriptor._call_fn)
     module = SpandrelModule(descriptor.model, call).eval()
-    return Checkpoint(module, _spec(name, descriptor))
+    return Checkpoint(module, _spec(name, descriptor), settings=settings_of(name, module))
 
 
 def _described(

@@ -12,7 +12,8 @@ from subpixel.nets.architecture import (
     find_layers,
 )
 from subpixel.nets.bicubic import on_enlarged
-from subpixel.nets.state_dict import Weights
+from subpixel.nets.checkpoints.state_dict import Weights
+from subpixel.nets.variants import RANGE, RESIDUAL, activation_setting
 from subpixel.spec import ModelSpec
 
 
@@ -31,6 +32,7 @@ class SRCNN(nn.Module):
     ) -> None:
         super().__init__()
         planes = (channels, *widths, channels)
+        self.activation: nn.Module = nn.ReLU()
         self.layers = nn.ModuleList(
             nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2)
             for inputs, outputs, kernel in zip(planes[:-1], planes[1:], kernels, strict=True)
@@ -38,7 +40,8 @@ class SRCNN(nn.Module):
 
     def forward(self, picture: Tensor) -> Tensor:
         first, second, last = self.layers
-        restored: Tensor = last(second(first(picture).relu()).relu())
+        features = self.activation(second(self.activation(first(picture))))
+        restored: Tensor = last(features)
         return restored
 
 
@@ -64,7 +67,8 @@ def _load(weights: Weights, scale: int | None) -> Checkpoint:
         module = SRCNN(first.inputs, (first.outputs, second.outputs), kernels)
     fill(module, weights, layers)
     colour = colour_of(first.inputs)
-    return on_enlarged(module, ModelSpec("SRCNN", 1, colour, colour, "SRCNN"), scale)
+    settings = (activation_setting("relu"), RESIDUAL, RANGE)
+    return on_enlarged(module, ModelSpec("SRCNN", 1, colour, colour, "SRCNN"), scale, settings)
 
 
 ARCHITECTURE = Architecture("SRCNN", tuple(layout.signature for layout in LAYOUTS), _load)

@@ -12,7 +12,8 @@ from subpixel.nets.architecture import (
     find_layers,
     sub_pixel_scale,
 )
-from subpixel.nets.state_dict import Weights
+from subpixel.nets.checkpoints.state_dict import Weights
+from subpixel.nets.variants import OUTPUT, RANGE, activation_setting
 from subpixel.spec import ModelSpec
 
 
@@ -27,7 +28,7 @@ class SuperResolutionNet(nn.Module):
     def __init__(self, upscale_factor: int) -> None:
         super().__init__()
         self.upscale_factor = upscale_factor
-        self.relu = nn.ReLU()
+        self.activation: nn.Module = nn.ReLU()
         self.conv1 = nn.Conv2d(1, 64, kernel_size=5, padding=2)
         self.conv2 = nn.Conv2d(64, 64, kernel_size=3, padding=1)
         self.conv3 = nn.Conv2d(64, 32, kernel_size=3, padding=1)
@@ -36,9 +37,9 @@ class SuperResolutionNet(nn.Module):
         self._initialise()
 
     def forward(self, luma: Tensor) -> Tensor:
-        features = self.relu(self.conv1(luma))
-        features = self.relu(self.conv2(features))
-        features = self.relu(self.conv3(features))
+        features = self.activation(self.conv1(luma))
+        features = self.activation(self.conv2(features))
+        features = self.activation(self.conv3(features))
         upscaled: Tensor = self.pixel_shuffle(self.conv4(features))
         return upscaled
 
@@ -60,7 +61,8 @@ def _load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - 
         module = SuperResolutionNet(enlargement)
     fill(module, weights, layers)
     spec = ModelSpec("SuperResolutionNet", enlargement, "luma", "luma", "SuperResolutionNet")
-    return Checkpoint(module, spec)
+    settings = (activation_setting("relu"), OUTPUT, RANGE)
+    return Checkpoint(module, spec, settings=settings, conventional=True, plain_keys=True)
 
 
 ARCHITECTURE = Architecture("SuperResolutionNet", (LAYOUT.signature,), _load)

@@ -9,13 +9,16 @@ from subpixel.nets.architecture import (
     Architecture,
     Checkpoint,
     Layout,
+    Setting,
+    chosen_of,
     colour_of,
     fill,
     find_layers,
     numbered,
 )
 from subpixel.nets.bicubic import on_enlarged
-from subpixel.nets.state_dict import Weights
+from subpixel.nets.checkpoints.state_dict import Weights
+from subpixel.nets.variants import RANGE, Varied
 from subpixel.spec import ModelSpec
 
 
@@ -29,6 +32,8 @@ class VDSR(nn.Module):
         self, channels: int = 1, width: int = 64, depth: int = 20, *, bias: bool = False
     ) -> None:
         super().__init__()
+        self.activation: nn.Module = nn.ReLU()
+        self.residual = True
         planes = [channels, *[width] * (depth - 1), channels]
         self.layers = nn.ModuleList(
             nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
@@ -39,9 +44,9 @@ class VDSR(nn.Module):
         *hidden, last = self.layers
         features = picture
         for layer in hidden:
-            features = layer(features).relu()
-        restored: Tensor = last(features) + picture
-        return restored
+            features = self.activation(layer(features))
+        restored: Tensor = last(features)
+        return restored + picture if self.residual else restored
 
 
 def _lornatang(weights: Weights) -> list[str]:
@@ -87,7 +92,15 @@ def _load(weights: Weights, scale: int | None) -> Checkpoint:
         module = VDSR(first.inputs, first.outputs, len(layers), bias=first.bias)
     fill(module, weights, layers)
     colour = colour_of(first.inputs)
-    return on_enlarged(module, ModelSpec("VDSR", 1, colour, colour, "VDSR"), scale)
+    settings = (Setting("residual", ("yes", "no"), _with_residual), RANGE)
+    return on_enlarged(module, ModelSpec("VDSR", 1, colour, colour, "VDSR"), scale, settings)
+
+
+def _with_residual(module: nn.Module, value: str) -> nn.Module:
+    inner = module.net if isinstance(module, Varied) else module
+    assert isinstance(inner, VDSR)
+    inner.residual = chosen_of(value, "residual", ("yes", "no")) == "yes"
+    return module
 
 
 ARCHITECTURE = Architecture("VDSR", tuple(layout.signature for layout in LAYOUTS), _load)

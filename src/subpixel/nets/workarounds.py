@@ -5,7 +5,6 @@ as it was. For each there is a test that fails once the workaround is no longer 
 """
 
 import math
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from fractions import Fraction
@@ -16,6 +15,8 @@ from typing import Any
 
 import torch
 from torch import SymFloat, SymInt, Tensor, nn
+
+from subpixel.nets.namespaces import own_namespaces
 
 TRIALS = 8
 """Random sizes at which two expressions of them are compared."""
@@ -29,28 +30,28 @@ def symbolic_int(module: nn.Module, multiple: int = 1) -> Iterator[None]:
     """Keep ``int(size)`` in the network's own code symbolic while ``torch.export`` looks at it.
 
     There it turns the example's size into a number, without a word
-    (https://github.com/pytorch/pytorch/issues/138853). In the Python files that the network's
-    classes come from, ``int`` is shadowed for the time being. A quotient or root that comes to one
-    of the input's sizes, or the same part of it whatever it is, is that part: so window networks
-    count the pictures of a batch, and Uformer finds the sides of a square of which it knows the
-    area. ``multiple`` is what the height and the width are multiples of.
+    (https://github.com/pytorch/pytorch/issues/138853). In the namespaces of the network's code
+    (:mod:`subpixel.nets.namespaces`) ``int`` is shadowed for the time being. A quotient or root
+    that comes to one of the input's sizes, or the same part of it whatever it is, is that part: so
+    window networks count the pictures of a batch, and Uformer finds the sides of a square of which
+    it knows the area. ``multiple`` is what the height and the width are multiples of.
     """
     sizes: list[SymInt] = []
     hook = module.register_forward_pre_hook(partial(_note_sizes, sizes))
-    files = _own_files(module)
-    with_math = [file for file in files if vars(file).get("math") is math]
-    for file in files:
-        vars(file)["int"] = _SymbolicInt("int", (int,), {"sizes": sizes, "step": multiple})
-    for file in with_math:
-        vars(file)["math"] = _SymbolicMath("math")
+    namespaces = [names for names in own_namespaces(module) if "int" not in names]
+    with_math = [names for names in namespaces if names.get("math") is math]
+    for names in namespaces:
+        names["int"] = _SymbolicInt("int", (int,), {"sizes": sizes, "step": multiple})
+    for names in with_math:
+        names["math"] = _SymbolicMath("math")
     try:
         yield
     finally:
         hook.remove()
-        for file in files:
-            del vars(file)["int"]
-        for file in with_math:
-            vars(file)["math"] = math
+        for names in namespaces:
+            del names["int"]
+        for names in with_math:
+            names["math"] = math
 
 
 class _SymbolicMath(ModuleType):
@@ -109,22 +110,6 @@ def _share(quotient: SymFloat, size: SymInt, multiple: int) -> Fraction | None:
         if abs(float(part) - float(max(parts))) > 1e-9:
             return None
     return parts.pop() if len(parts) == 1 else None
-
-
-def _own_files(module: nn.Module) -> list[ModuleType]:
-    """The Python files in the packages of the network's classes, but for PyTorch's and ours."""
-    homes = {type(part).__module__ for part in module.modules()}
-    packages = {_package(name) for name in homes if not name.startswith(("torch.", "subpixel."))}
-    return [
-        file
-        for name, file in sys.modules.items()
-        if _package(name) in packages and "int" not in vars(file)
-    ]
-
-
-def _package(name: str) -> str:
-    """The package that a module is in; a module at the top is its own."""
-    return name.rpartition(".")[0] or name
 
 
 def translations() -> Mapping[Callable[..., Any], Callable[..., Any]]:

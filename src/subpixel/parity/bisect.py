@@ -11,14 +11,14 @@ from subpixel.parity.compare import Report, Tolerance
 from subpixel.parity.failing import default_tolerance, smallest_failure
 from subpixel.parity.fresh import fresh_exports
 from subpixel.parity.inquiry import Inquiry
-from subpixel.parity.side import open_sides
+from subpixel.parity.side import Reference, as_reference, open_sides
 from subpixel.runtime.devices import known
 from subpixel.runtime.opening import chosen
 
 
 def bisect(
     bad: str | Path,
-    against: str | Path,
+    against: str | Reference,
     *,
     out: str | Path | None = None,
     device: str = "cpu",
@@ -46,7 +46,7 @@ def bisect(
     the reference itself fails wherever the two differ, and
     :class:`~subpixel.errors.SubpixelError` when ``out`` exists and may not be overwritten.
     """
-    bad, against, out = Path(bad), Path(against), Path(out) if out else None
+    bad, against, out = Path(bad), as_reference(against), Path(out) if out else None
     device = chosen(device)
     if known(device).runtime != "onnxruntime":
         raise UsageError(

@@ -1,7 +1,6 @@
 """A checkpoint's own graph, exported anew and held to PyTorch on one picture."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import onnx
 
@@ -10,10 +9,12 @@ from subpixel.graph.propagate import onnx_opset
 from subpixel.graph.wrap import INNER, rgb_from_luma
 from subpixel.nets.apart import export_apart
 from subpixel.nets.attempt import Attempt, attempts
-from subpixel.nets.checkpoint import load_checkpoint
+from subpixel.nets.checkpoint import CheckpointFile, load_checkpoint
 from subpixel.nets.exporters import DEFAULT_OPSET, able
 from subpixel.nets.padding import with_working_sizes
+from subpixel.nets.torchscript import is_torchscript
 from subpixel.parity.compare import Report
+from subpixel.parity.side import Reference
 from subpixel.spec import Exporter, ModelSpec
 
 MOST = 3
@@ -21,7 +22,7 @@ MOST = 3
 
 
 def fresh_exports(
-    checkpoint: Path,
+    checkpoint: Reference,
     like: onnx.ModelProto,
     wanted: ModelSpec,
     report: Report,
@@ -31,8 +32,11 @@ def fresh_exports(
     """Exports of a checkpoint, first those by the exporter and opset that ``like`` shows.
 
     ``wanted`` says the scale, and whether a luma network is put on RGB pictures. Ways that fail
-    are left out.
+    are left out; of a TorchScript archive, which is a program and holds no network that we know,
+    there are none.
     """
+    if is_torchscript(checkpoint.path if isinstance(checkpoint, CheckpointFile) else checkpoint):
+        return
     loaded = load_checkpoint(checkpoint, extra_architectures=extra_architectures)
     if loaded.spec.scale == 1 != wanted.scale:  # weights that fit any scale
         loaded = load_checkpoint(

@@ -28,7 +28,7 @@ from subpixel.parity.difference import Difference, difference
 from subpixel.parity.precisions import Variant, variant
 from subpixel.parity.properties import batch_equals_single, same_twice, tiled_equals_whole
 from subpixel.parity.remembered import Remembered
-from subpixel.parity.side import Side, open_sides
+from subpixel.parity.side import Reference, Side, as_reference, open_sides
 from subpixel.runtime.devices import DEVICES
 from subpixel.runtime.op import NetOp
 from subpixel.runtime.opening import Opened, available_devices, open_session
@@ -174,7 +174,7 @@ class MatrixReport:
 
 def verify_matrix(
     model: str | Path,
-    against: str | Path,
+    against: str | Reference,
     *,
     devices: Sequence[str] | None = None,
     precisions: Sequence[Precision] | None = None,
@@ -207,7 +207,7 @@ def verify_matrix(
     """
     devices, precisions = devices or available_devices(), precisions or get_args(Precision)
     _expect_names(devices, precisions)
-    sides = open_sides(Path(model), Path(against), extra_architectures=extra_architectures)
+    sides = open_sides(Path(model), as_reference(against), extra_architectures=extra_architectures)
     cells = _cells(devices, precisions, threads, sides[0].spec.precision)
     with tempfile.TemporaryDirectory(prefix="subpixel-") as folder:
         bench = _bench(*sides, cells, threads, floor_db, calibration, Path(folder))

@@ -1,6 +1,5 @@
 """From a network in PyTorch to a published ONNX file: exported, checked, proven, or nothing."""
 
-import copy
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +20,7 @@ from subpixel.graph.wrap import rgb_from_luma
 from subpixel.media.atomic import write_bytes
 from subpixel.nets.apart import TIME_LIMIT, export_apart
 from subpixel.nets.attempt import FIXED, Attempt, attempts
-from subpixel.nets.checkpoint import Checkpoint, load_checkpoint
+from subpixel.nets.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
 from subpixel.nets.code_numbers import code_numbers
 from subpixel.nets.export import Exported, export_attempt
 from subpixel.nets.exporters import DEFAULT_OPSET
@@ -29,6 +28,7 @@ from subpixel.nets.factory import probed
 from subpixel.nets.luma import RgbFromLuma
 from subpixel.nets.padding import AnySize, with_working_sizes
 from subpixel.nets.torch_op import ExactOp, Module, TorchOp
+from subpixel.nets.wrapped import unwrapped_copy
 from subpixel.parity.cases import Grid, grid
 from subpixel.parity.compare import ParityReport, Report, compare, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts
@@ -67,6 +67,13 @@ class ReleaseReport:
 
     def __bool__(self) -> bool:
         return bool(self.check) and bool(self.parity)
+
+    def summary(self) -> str:
+        """What came out, in one line; it begins with the limits of a file that has any."""
+        spec = self.spec
+        size = "" if spec.fixed_size is None else "for {}×{} alone: ".format(*spec.fixed_size)
+        network = f"{spec.architecture} x{spec.scale}, {spec.interface}, {spec.precision}"
+        return f"{size}{network}" + ("" if self else "; it failed, and nothing was written")
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +130,7 @@ class _Wish:
 
 
 def release(
-    network: str | Path | Module,
+    network: str | Path | CheckpointFile | Module,
     out: str | Path,
     *,
     spec: ModelSpec | None = None,
@@ -184,15 +191,18 @@ def release(
 
 
 def _loaded(
-    network: str | Path | Module, spec: ModelSpec | None, scale: int | None, extra: bool
+    network: str | Path | CheckpointFile | Module,
+    spec: ModelSpec | None,
+    scale: int | None,
+    extra: bool,
 ) -> Checkpoint:
-    if isinstance(network, str | Path):
+    if isinstance(network, str | Path | CheckpointFile):
         if spec is not None:
             raise UsageError("a checkpoint says itself what it is; spec is for modules")
-        return load_checkpoint(Path(network), scale=scale, extra_architectures=extra)
+        return load_checkpoint(network, scale=scale, extra_architectures=extra)
     if scale is not None:
         raise UsageError("a module knows its own scale; scale is for checkpoints")
-    module = copy.deepcopy(network)  # what is the caller's stays as it is
+    module = unwrapped_copy(network)  # what is the caller's stays as it is
     return Checkpoint(module, spec) if spec else probed(module, type(module).__name__)
 
 

@@ -13,11 +13,12 @@ from subpixel.graph.precision import graph_precision
 from subpixel.graph.receptive import halo
 from subpixel.graph.size_constants import size_constants
 from subpixel.graph.wrap import rgb_from_luma
-from subpixel.nets.checkpoint import Checkpoint, load_checkpoint
+from subpixel.nets.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
 from subpixel.nets.code_numbers import code_numbers
 from subpixel.nets.luma import RgbFromLuma
 from subpixel.nets.padding import runs_any_size
 from subpixel.nets.torch_op import ExactOp, TorchOp
+from subpixel.nets.torchscript import is_torchscript, load_torchscript
 from subpixel.network import probe
 from subpixel.parity.cases import Grid, grid
 from subpixel.parity.compare import Exact
@@ -28,6 +29,14 @@ from subpixel.size_numbers import SizeNumbers
 from subpixel.spec import Colour, ModelSpec
 
 ONNX_SUFFIX = ".onnx"
+
+Reference = Path | CheckpointFile
+"""What a file is compared with: another ONNX file, a TorchScript archive, or a checkpoint."""
+
+
+def as_reference(reference: str | Reference) -> Reference:
+    """A path as a path, whatever it was."""
+    return Path(reference) if isinstance(reference, str) else reference
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,13 +68,13 @@ def grid_of(*sides: Side, seed: int = 0) -> Grid:
 
 def open_sides(
     model: Path,
-    against: Path,
+    against: Reference,
     *,
     device: str = "cpu",
     threads: int | None = None,
     extra_architectures: bool = False,
 ) -> tuple[Side, Side]:
-    """An ONNX file on ``device`` and its reference, a checkpoint or another ONNX file, on the CPU.
+    """An ONNX file on ``device`` and its reference, as :func:`open_side` takes it, on the CPU.
 
     Where one takes RGB and the other luma, the luma side is put on RGB pictures. A file that
     doesn't carry our facts is taken to be what its reference is; a reference is probed. Raises
@@ -83,7 +92,7 @@ def open_sides(
 
 
 def open_side(
-    file: Path,
+    file: Reference,
     *,
     rgb: bool = False,
     device: str = "cpu",
@@ -91,18 +100,22 @@ def open_side(
     scale: int | None = None,
     extra_architectures: bool = False,
 ) -> Side:
-    """Open an ONNX file on ``device``, or a checkpoint under PyTorch on the CPU.
+    """Open an ONNX file on ``device``, or a checkpoint or a TorchScript archive under PyTorch on
+    the CPU.
 
     ``rgb`` puts a luma network on RGB pictures; otherwise the file is taken as it is. An ONNX
     file that doesn't carry our facts is probed. ``scale`` and ``extra_architectures`` are for
     checkpoints (:func:`~subpixel.nets.checkpoint.load_checkpoint`). Raises
     :class:`~subpixel.errors.NetworkError` for a file that can't be used.
     """
-    if file.suffix.lower() == ONNX_SUFFIX:
-        side = _open_onnx(file, device, threads)
+    path = file.path if isinstance(file, CheckpointFile) else file
+    if path.suffix.lower() == ONNX_SUFFIX:
+        side = _open_onnx(path, device, threads)
         return _on_rgb(side, device, threads) if rgb else side
+    if is_torchscript(path):
+        return _of_checkpoint(load_torchscript(path), path.name, rgb=rgb)
     loaded = load_checkpoint(file, scale=scale, extra_architectures=extra_architectures)
-    return _of_checkpoint(loaded, file.name, rgb=rgb)
+    return _of_checkpoint(loaded, "; ".join([path.name, *loaded.notes]), rgb=rgb)
 
 
 def _open_onnx(file: Path, device: str, threads: int | None, like: ModelSpec | None = None) -> Side:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from subpixel.parity.compare import ParityReport, Report, Tolerance, compare, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts
-from subpixel.parity.side import Side, grid_of, open_sides
+from subpixel.parity.side import Reference, Side, as_reference, grid_of, open_sides
 from subpixel.runtime.devices import known
 from subpixel.runtime.opening import chosen, open_session
 from subpixel.spec import Precision
@@ -15,7 +15,7 @@ from subpixel.spec import Precision
 
 def verify(
     model: str | Path,
-    against: str | Path,
+    against: str | Reference,
     *,
     tolerance: Tolerance | None = None,
     device: str = "cpu",
@@ -24,7 +24,9 @@ def verify(
     seed: int | None = None,
     report: Report = lambda what, done, total: None,
 ) -> ParityReport:
-    """Compare ``model``, an ONNX file, with ``against``: a checkpoint, or another ONNX file.
+    """Compare ``model``, an ONNX file, with ``against``: a checkpoint, or another ONNX file, or a
+    TorchScript archive; a :class:`~subpixel.nets.checkpoint.CheckpointFile` says which weights of
+    a checkpoint, and in which settings.
 
     ``model`` runs under ONNX Runtime on ``device``; the reference on the CPU, a checkpoint under
     PyTorch, itself and untouched at every size that it takes. Where one side takes RGB and the
@@ -42,7 +44,7 @@ def verify(
     """
     candidate, reference = open_sides(
         Path(model),
-        Path(against),
+        as_reference(against),
         device=device,
         threads=threads,
         extra_architectures=extra_architectures,

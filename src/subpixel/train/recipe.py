@@ -8,7 +8,7 @@ import safetensors.torch
 
 from subpixel.measure.evaluate import Benchmark, Evaluation, evaluate
 from subpixel.media.atomic import write_bytes
-from subpixel.nets.checkpoint import load_checkpoint
+from subpixel.nets.checkpoint import CheckpointFile, Choice, load_checkpoint
 from subpixel.parity.release import ReleaseReport, release
 from subpixel.spec import ModelSpec
 from subpixel.train.data import JPEG_QUALITIES, load_pairs, split
@@ -59,7 +59,7 @@ class Outcome:
 def run(order: Run, report: Callable[[Progress], None], *, overwrite: bool = False) -> Outcome:
     """Train, or go on training, and release what came out."""
     teacher = load_teacher(order.teacher, order.scale, order.preset.crop) if order.teacher else None
-    warm_start = load_checkpoint(order.warm_start).module if order.warm_start else None
+    warm_start = load_checkpoint(_as_named(order.warm_start)).module if order.warm_start else None
     qualities = JPEG_QUALITIES if order.denoise else ()
     pairs = load_pairs(order.data, order.scale, order.preset.crop, qualities=qualities)
     order.out.parent.mkdir(parents=True, exist_ok=True)
@@ -78,11 +78,16 @@ def run(order: Run, report: Callable[[Progress], None], *, overwrite: bool = Fal
     checkpoint = order.out.with_suffix(".safetensors")
     facts = {"steps": str(order.preset.steps + order.preset.finetune)}
     write_bytes(checkpoint, safetensors.torch.save(net.state_dict(), facts), overwrite=True)
-    released = release(checkpoint, order.out, overwrite=overwrite)
+    released = release(_as_named(checkpoint), order.out, overwrite=overwrite)
     taught_by = teacher.spec if teacher else None
     found = _evaluated(order, released, record, taught_by) if released else None
     state.unlink()
     return Outcome(released, found)
+
+
+def _as_named(file: Path) -> CheckpointFile:
+    """A network of ours, trained however little: it is what its keys say, in its usual settings."""
+    return CheckpointFile(file, choice=Choice(default=True))
 
 
 def _evaluated(

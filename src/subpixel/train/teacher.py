@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from subpixel.errors import CheckpointError, NetworkError
-from subpixel.nets.checkpoint import Checkpoint, load_checkpoint
+from subpixel.nets.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
 from subpixel.nets.padding import with_working_sizes
 from subpixel.runtime.tiling import working_size
 
 
-def load_teacher(file: Path, scale: int, crop: int) -> Checkpoint:
+def load_teacher(file: Path | CheckpointFile, scale: int, crop: int) -> Checkpoint:
     """The network in ``file``, for luma ``(N, 1, crop, crop)``, each side ``scale`` times as long.
 
     Networks whose weights fit any scale (SRCNN, VDSR) are taken with the enlargement by ``scale``.
@@ -19,7 +19,8 @@ def load_teacher(file: Path, scale: int, crop: int) -> Checkpoint:
     try:
         _expect_fit(teacher, crop)
     except NetworkError as error:
-        raise CheckpointError(f"{file}: {error}") from error
+        path = file.path if isinstance(file, CheckpointFile) else file
+        raise CheckpointError(f"{path}: {error}") from error
     return teacher
 
 

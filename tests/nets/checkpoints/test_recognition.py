@@ -9,7 +9,7 @@ from torch import Tensor
 from subpixel.errors import CheckpointError
 from subpixel.nets.architecture import Architecture, Checkpoint
 from subpixel.nets.checkpoint import load_checkpoint
-from subpixel.nets.recognition import likeness
+from subpixel.nets.checkpoints.recognition import likeness
 from subpixel.nets.spandrel_networks import main_architectures
 
 

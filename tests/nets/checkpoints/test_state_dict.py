@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from subpixel.errors import CheckpointError
-from subpixel.nets.state_dict import read_contents, unwrapped
+from subpixel.nets.checkpoints.keys import unwrapped
+from subpixel.nets.checkpoints.state_dict import read_contents
 
 
 def pickled(content: object) -> bytes:

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 from subpixel.errors import CheckpointError
 from subpixel.nets import edsr, espcn, fsrcnn, plain, span, srcnn, superresolution, vdsr
 from subpixel.nets.architecture import Architecture, Checkpoint
-from subpixel.nets.state_dict import Weights, first_few, unwrapped
+from subpixel.nets.checkpoints.keys import unwrapped
+from subpixel.nets.checkpoints.normalisation import fuse_norms
+from subpixel.nets.checkpoints.selection import own_parts
+from subpixel.nets.checkpoints.state_dict import Weights, first_few
 
 OURS = (
     superresolution.ARCHITECTURE,
@@ -49,20 +52,64 @@ def recognise(weights: Weights, scale: int | None, *, extra: bool) -> Checkpoint
     """The network that the weights are of, filled with them.
 
     Detectors look at a few keys and may be wrong, so the first network counts that takes all the
-    weights. ``scale`` is for networks whose weights don't tell it; ``extra`` asks the networks
-    of spandrel_extra_arches too. Raises :class:`CheckpointError`, which names the nearest
-    architecture and says what is between it and the weights.
+    weights; normalised ones are worked out where the network has them plain. Of a training module
+    that holds several networks, the one that is recognised is taken. ``scale`` is for networks
+    whose weights don't tell it; ``extra`` asks the networks of spandrel_extra_arches too. Raises
+    :class:`CheckpointError`, which names the nearest architecture and says what is between it and
+    the weights.
     """
     asked: list[Architecture] = []
     misfits: list[Misfit] = []
+    found = _recognised(weights, scale, extra, asked, misfits)
+    if found is None and (parts := own_parts(weights)):
+        found = _only_one(parts, scale, extra)
+    if found is None:
+        raise CheckpointError(_why_not(weights, asked, misfits, extra))
+    return found
+
+
+def _recognised(
+    weights: Weights,
+    scale: int | None,
+    extra: bool,
+    asked: list[Architecture],
+    misfits: list[Misfit],
+) -> Checkpoint | None:
     for family in _families(extra):
         known = family()
         asked += known
-        for candidate in unwrapped(weights):
+        for candidate in _forms(weights):
             found = _first_fit(candidate, known, scale, misfits)
             if found:
                 return found
-    raise CheckpointError(_why_not(weights, asked, misfits, extra))
+    return None
+
+
+def _forms(weights: Weights) -> list[Weights]:
+    """The weights as they may be meant: without wrappers, their norms worked out."""
+    fused = fuse_norms(weights)
+    plain = [] if fused.keys() == weights.keys() else unwrapped(fused)
+    return [*unwrapped(weights), *plain]
+
+
+def _only_one(
+    parts: Sequence[tuple[str, Weights]], scale: int | None, extra: bool
+) -> Checkpoint | None:
+    """The one network among the parts of a training module; None where none is recognised."""
+    networks = {
+        name: found
+        for name, part in parts
+        if (found := _recognised(part, scale, extra, [], [])) is not None
+    }
+    if len(networks) > 1:
+        names = ", ".join(networks)
+        raise CheckpointError(
+            f"holds several networks: {names}; say which: --weights {next(iter(networks))}"
+        )
+    for name, found in networks.items():
+        note = f"weights {name}, the network among its parts" if name else "the network alone"
+        return replace(found, notes=(*found.notes, note))
+    return None
 
 
 def _families(extra: bool) -> list[Callable[[], Sequence[Architecture]]]:

@@ -1,0 +1,1 @@
+"""What a checkpoint file holds, and which network that is."""

@@ -1,0 +1,199 @@
+"""A checkpoint's bytes → what they hold, by their content rather than their name. No code is run.
+
+Pickles are read by PyTorch's own restricted unpickler. What trainers leave beside the weights
+(options, NumPy scalars, paths) is replaced by inert objects; anything else that a pickle asks for
+is refused and named.
+"""
+
+import io
+import json
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from subpixel.errors import CheckpointError, one_line
+
+SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".safetensors", ".npz")
+"""What checkpoints are usually called; a file of another name is read if its content is one's."""
+
+SAFETENSORS_SUFFIX = ".safetensors"
+
+MAX_INFLATION = 8
+"""How many times its size a compressed .npz may become; weights compress hardly at all."""
+
+ZIP, PICKLE = b"PK\x03\x04", b"\x80"
+
+
+@dataclass(frozen=True)
+class Container:
+    """What a file holds, and the text in its header."""
+
+    content: object
+    header: Mapping[str, str] = field(default_factory=dict)
+
+
+class Inert:
+    """Stands for an object that is no weight; whatever a pickle does with it comes to nothing."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
+HARMLESS = (
+    "argparse.Namespace",
+    "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar",
+    "numpy.core.multiarray._reconstruct",
+    "numpy._core.multiarray._reconstruct",
+    "numpy.dtype",
+    "numpy.ndarray",
+    "pathlib.PosixPath",
+    "pathlib.WindowsPath",
+    "pathlib._local.PosixPath",
+    "pathlib._local.WindowsPath",
+    "easydict.EasyDict",
+    "omegaconf.dictconfig.DictConfig",
+    "omegaconf.listconfig.ListConfig",
+    "omegaconf.base.ContainerMetadata",
+    "omegaconf.base.Metadata",
+    "omegaconf.nodes.AnyNode",
+    "pytorch_lightning.utilities.parsing.AttributeDict",
+    "lightning.fabric.utilities.data.AttributeDict",
+    "builtins.list",
+    "builtins.dict",
+    "typing.Any",
+)
+"""What trainers leave beside the weights; nothing of it is imported or called."""
+
+
+def read_container(suffix: str, data: bytes) -> Container:
+    """Take apart a pickle of PyTorch's (zip or older), a safetensors file or an .npz.
+
+    The content decides; ``suffix`` (".pth", lower case) only says what to call a file that is
+    none of these. Raises :class:`CheckpointError` for such a file, for one that is damaged, and
+    for a pickle that would run code.
+    """
+    if data.startswith(ZIP):
+        return Container(_from_zip(data))
+    if _looks_like_safetensors(data) or suffix == SAFETENSORS_SUFFIX:
+        return _from_safetensors(data)
+    if data.startswith(PICKLE) or suffix in SUFFIXES:
+        return Container(_unpickle(data))
+    raise CheckpointError(
+        f"ends in {suffix or 'no suffix'!r}; a checkpoint ends in {', '.join(SUFFIXES)}, or "
+        "has the content of one"
+    )
+
+
+def _looks_like_safetensors(data: bytes) -> bool:
+    """Whether it begins with the length of a header that is JSON and fits into the file."""
+    return data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= len(data) - 8
+
+
+def _from_safetensors(data: bytes) -> Container:
+    try:
+        weights = safetensors.torch.load(data)
+    except Exception as error:  # SafetensorError, and KeyError for a dtype that torch lacks
+        raise CheckpointError(f"is no readable safetensors file: {one_line(error)}") from error
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return Container(weights, header.get("__metadata__") or {})
+
+
+def _from_zip(data: bytes) -> object:
+    entries = _entries(data)
+    names = [entry.filename for entry in entries]
+    if is_program(names):
+        raise CheckpointError(
+            "is a TorchScript archive, a program, and no checkpoint that PyTorch can read without "
+            "running it; save the weights: torch.save(torch.jit.load(...).state_dict(), ...), or "
+            "compare with it: subpixel verify FILE.onnx --against it"
+        )
+    if names and all(name.endswith(".npy") for name in names):
+        return _from_npz(data, sum(entry.file_size for entry in entries))
+    if names and not any(name.rpartition("/")[2] == "data.pkl" for name in names):
+        raise CheckpointError(
+            f"is a zip archive with {names[0]!r} in it, and no checkpoint itself; unpack it and "
+            "name the file inside"
+        )
+    claimed = sum(entry.file_size for entry in entries)
+    if claimed > len(data):
+        raise CheckpointError(
+            f"is a compressed archive: {len(data)} bytes that claim to become {claimed}; "
+            "PyTorch does not compress checkpoints, so it was not read"
+        )
+    return _unpickle(data)
+
+
+def is_program(names: Sequence[str]) -> bool:
+    """Whether an archive of these entries is TorchScript's: constants and code below one folder."""
+    inside = [name.partition("/")[2] for name in names]
+    return "constants.pkl" in inside and any(name.startswith("code/") for name in inside)
+
+
+def _entries(data: bytes) -> list[zipfile.ZipInfo]:
+    """The entries of an archive; none of a damaged one, of which PyTorch's own reader says so."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return archive.infolist()
+    except Exception:  # damaged bytes make the reader raise almost anything
+        return []
+
+
+def _from_npz(data: bytes, claimed: int) -> Mapping[str, torch.Tensor]:
+    if claimed > MAX_INFLATION * len(data):
+        raise CheckpointError(
+            f"is a compressed archive: {len(data)} bytes that claim to become {claimed}; "
+            "weights compress hardly at all, so it was not read"
+        )
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            numbers = {key: arrays[key] for key in arrays.files}
+    except Exception as error:  # ValueError for pickled objects, BadZipFile, zlib.error, …
+        raise CheckpointError(f"is no readable .npz file: {one_line(error)}") from error
+    return {key: _tensor(value) for key, value in numbers.items() if value.dtype.kind in "fiub"}
+
+
+def _tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
+    native = array.astype(array.dtype.newbyteorder("="), copy=True)
+    if native.dtype.kind == "u" and native.dtype.itemsize > 1:
+        return torch.from_numpy(native.astype(np.int64))
+    return torch.from_numpy(native)
+
+
+def _unpickle(data: bytes) -> object:
+    try:
+        with (
+            warnings.catch_warnings(),
+            torch.serialization.safe_globals([(Inert, name) for name in HARMLESS]),
+        ):
+            # torch.load warns before it raises, of TorchScript archives for example.
+            warnings.simplefilter("ignore")
+            return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged bytes make the unpickler raise almost anything
+        raise CheckpointError(_why_not_unpickled(str(error))) from error
+
+
+_FORBIDDEN_CALL = re.compile(
+    r"GLOBAL (\S+) was not an allowed|unsupported GLOBAL (\S+) whose module"
+)
+
+
+def _why_not_unpickled(message: str) -> str:
+    match = _FORBIDDEN_CALL.search(message)
+    if match:
+        return (
+            f"wants to run {match[1] or match[2]} when it is read, so it was not read; weights "
+            "need no code: save them with torch.save(net.state_dict(), ...) or as .safetensors, "
+            "or name a function of yours that loads it: --module"
+        )
+    return "is no checkpoint that PyTorch can read; it is damaged, cut off, or another kind of file"

@@ -1,0 +1,65 @@
+"""The names of weights as the network itself has them, without what tools put around."""
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from subpixel.errors import CheckpointError
+
+Tensors = Mapping[str, Tensor]
+
+WRAPPERS = ("module.", "netG.")
+"""What DataParallel and GAN trainers put in front of every key."""
+
+WITHIN = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
+"""What ``torch.compile``, FSDP and activation checkpointing put into keys, at any depth."""
+
+COUNTERS = {"total_ops", "total_params", "n_averaged"}
+"""Last parts of keys of what is counted beside the weights: by thop, by ``AveragedModel``."""
+
+MAX_WRAPPED = 8
+
+
+def clean_keys(weights: Tensors) -> Tensors:
+    """The weights without counters, by names without wrappers.
+
+    Raises :class:`CheckpointError` where two of them then have the same name.
+    """
+    result: dict[str, Tensor] = {}
+    for key, weight in weights.items():
+        if key.rpartition(".")[2] not in COUNTERS:
+            name = _without_wrappers(key)
+            if name in result:
+                raise CheckpointError(f"holds {name} twice, wrapped and as it is")
+            result[name] = weight
+    for wrapper in WRAPPERS:
+        if result and all(key.startswith(wrapper) for key in result):
+            result = {key.removeprefix(wrapper): value for key, value in result.items()}
+    return result
+
+
+def _without_wrappers(key: str) -> str:
+    for wrapper in WITHIN:
+        key = key.replace(wrapper, "")
+    return key
+
+
+def unwrapped(weights: Tensors) -> list[Tensors]:
+    """The weights as they are, and without the first part of their keys while all share it.
+
+    Trainers wrap networks under names of their own (``generator.``, ``model.``), but some
+    networks have such a part themselves: the first of these that is recognised counts. The last
+    are without ``module.`` wherever it stands, which DataParallel puts around a part of a network.
+    """
+    candidates = [weights]
+    while (first := _shared_first_part(candidates[-1])) and len(candidates) < MAX_WRAPPED:
+        candidates.append({k.removeprefix(first): v for k, v in candidates[-1].items()})
+    inner = {key.replace(".module.", "."): value for key, value in candidates[-1].items()}
+    if inner.keys() != candidates[-1].keys() and len(inner) == len(candidates[-1]):
+        candidates.append(inner)
+    return candidates
+
+
+def _shared_first_part(weights: Tensors) -> str | None:
+    parts = {key.partition(".")[0] + "." for key in weights if "." in key}
+    return parts.pop() if len(parts) == 1 and all("." in key for key in weights) else None

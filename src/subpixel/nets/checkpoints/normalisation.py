@@ -1,0 +1,92 @@
+"""Weight norm and spectral norm worked out: the weights that a network computes with in eval mode.
+
+Weight norm: Salimans and Kingma, arXiv 1602.07868. Spectral norm: Miyato et al., arXiv 1802.05957.
+Both are stored in two forms, PyTorch's old hooks' and its parametrizations'.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from subpixel.errors import CheckpointError
+
+Tensors = Mapping[str, Tensor]
+
+WEIGHT_NORM = (
+    ("{}_g", "{}_v"),
+    ("parametrizations.{}.original0", "parametrizations.{}.original1"),
+)
+"""Where the length and the direction of a weight are."""
+
+SPECTRAL_NORM = (
+    ("{}_orig", "{}_u", "{}_v"),
+    (
+        "parametrizations.{}.original",
+        "parametrizations.{}.0._u",
+        "parametrizations.{}.0._v",
+    ),
+)
+"""Where a weight and the two singular vectors of its largest singular value are."""
+
+NAME = "weight"
+
+
+def fuse_norms(weights: Tensors) -> Tensors:
+    """The weights, each that is stored normalised replaced by what it comes to; the rest as it is.
+
+    Takes the last state of the power iteration, as eval mode does.
+    """
+    fused = dict(weights)
+    for length, direction in WEIGHT_NORM:
+        for layer in _layers(fused, direction):
+            if _key(layer, length) in fused:
+                g, v = fused.pop(_key(layer, length)), fused.pop(_key(layer, direction))
+                fused[_key(layer, "{}")] = _weight_normed(g, v)
+    for original, left, right in SPECTRAL_NORM:
+        for layer in _layers(fused, original):
+            if _key(layer, left) in fused and _key(layer, right) in fused:
+                w, u, v = (fused.pop(_key(layer, part)) for part in (original, left, right))
+                fused[_key(layer, "{}")] = _spectral_normed(w, u, v)
+    return fused
+
+
+def _key(layer: str, form: str) -> str:
+    return layer + form.format(NAME)
+
+
+def _layers(weights: Tensors, form: str) -> list[str]:
+    """What stands before ``form`` in the keys that end in it, the dot included."""
+    end = form.format(NAME)
+    return [key.removesuffix(end) for key in weights if f".{key}".endswith(f".{end}")]
+
+
+def _weight_normed(length: Tensor, direction: Tensor) -> Tensor:
+    """``g`` · ``v`` / ‖``v``‖, the norm over all axes along which ``g`` has length 1."""
+    axes = [axis for axis, size in enumerate(length.shape) if size == 1] or None
+    norm: Tensor = torch.linalg.vector_norm(direction, dim=axes, keepdim=length.ndim > 0)
+    return length * direction / norm
+
+
+def _spectral_normed(weight: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """The weight over its largest singular value uᵀWv, W its matrix of outputs by the rest.
+
+    Outputs lie along the first axis, of transposed convolutions along the second: where both fit
+    the vectors' lengths, the power iteration's last step, u = Wv / ‖Wv‖, tells.
+    """
+    matrices = [weight.flatten(1)]
+    if weight.ndim > 1:
+        matrices.append(weight.transpose(0, 1).flatten(1))
+    fitting = [m for m in matrices if m.shape == (len(left), len(right))]
+    if not fitting:
+        raise CheckpointError(
+            f"holds a spectral norm whose vectors, of {len(left)} and {len(right)} numbers, don't "
+            f"fit their weight of the shape {tuple(weight.shape)}"
+        )
+    matrix = min(fitting, key=lambda m: _inconsistency(m, left, right))
+    return weight / torch.dot(left, matrix @ right)
+
+
+def _inconsistency(matrix: Tensor, left: Tensor, right: Tensor) -> float:
+    image = matrix @ right
+    return float((image / torch.linalg.vector_norm(image) - left).abs().max())
