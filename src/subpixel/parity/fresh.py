@@ -10,7 +10,7 @@ from subpixel.graph.propagate import onnx_opset
 from subpixel.graph.wrap import INNER, rgb_from_luma
 from subpixel.nets.apart import export_apart
 from subpixel.nets.attempt import Attempt, attempts
-from subpixel.nets.checkpoint import load_checkpoint
+from subpixel.nets.checkpoint import Checkpoint, load_checkpoint
 from subpixel.nets.exporters import DEFAULT_OPSET, able
 from subpixel.nets.padding import with_working_sizes
 from subpixel.parity.compare import Report
@@ -21,23 +21,20 @@ MOST = 3
 
 
 def fresh_exports(
-    checkpoint: Path,
+    checkpoint: Path | Checkpoint,
     like: onnx.ModelProto,
     wanted: ModelSpec,
     report: Report,
     *,
     extra_architectures: bool = False,
 ) -> Iterator[onnx.ModelProto]:
-    """Exports of a checkpoint, first those by the exporter and opset that ``like`` shows.
+    """Exports of a checkpoint, a file or loaded, first those by the exporter and opset that
+    ``like`` shows.
 
     ``wanted`` says the scale, and whether a luma network is put on RGB pictures. Ways that fail
     are left out.
     """
-    loaded = load_checkpoint(checkpoint, extra_architectures=extra_architectures)
-    if loaded.spec.scale == 1 != wanted.scale:  # weights that fit any scale
-        loaded = load_checkpoint(
-            checkpoint, extra_architectures=extra_architectures, scale=wanted.scale
-        )
+    loaded = _load(checkpoint, wanted.scale, extra_architectures)
     spec = with_working_sizes(loaded.module, loaded.spec)
     opset = _opset(like)
     for way in _ways(like, able(opset), [*attempts(spec, None, opset)]):
@@ -48,6 +45,15 @@ def fresh_exports(
             continue
         wrapped = wanted.interface == "rgb" and spec.interface == "luma"
         yield rgb_from_luma(model, spec.scale) if wrapped else model
+
+
+def _load(checkpoint: Path | Checkpoint, scale: int, extra_architectures: bool) -> Checkpoint:
+    if isinstance(checkpoint, Checkpoint):
+        return checkpoint
+    loaded = load_checkpoint(checkpoint, extra_architectures=extra_architectures)
+    if loaded.spec.scale == 1 != scale:  # weights that fit any scale
+        loaded = load_checkpoint(checkpoint, extra_architectures=extra_architectures, scale=scale)
+    return loaded
 
 
 def exporter_of(model: onnx.ModelProto) -> Exporter:

@@ -43,13 +43,14 @@ class Side:
 
 def open_sides(
     model: Path,
-    against: Path,
+    against: Path | Checkpoint,
     *,
     device: str = "cpu",
     threads: int | None = None,
     extra_architectures: bool = False,
 ) -> tuple[Side, Side]:
-    """An ONNX file on ``device`` and its reference, a checkpoint or another ONNX file, on the CPU.
+    """An ONNX file on ``device`` and its reference on the CPU: another ONNX file, or a checkpoint,
+    its file or as loaded (:func:`~subpixel.nets.factory.load_factory`).
 
     Where one takes RGB and the other luma, the luma side is put on RGB pictures. A file that
     doesn't carry our facts is taken to be what its reference is; a reference is probed. Raises
@@ -67,7 +68,7 @@ def open_sides(
 
 
 def open_side(
-    file: Path,
+    file: Path | Checkpoint,
     *,
     rgb: bool = False,
     device: str = "cpu",
@@ -75,13 +76,15 @@ def open_side(
     scale: int | None = None,
     extra_architectures: bool = False,
 ) -> Side:
-    """Open an ONNX file on ``device``, or a checkpoint under PyTorch on the CPU.
+    """Open an ONNX file on ``device``, or a checkpoint, a file or loaded, under PyTorch on the CPU.
 
     ``rgb`` puts a luma network on RGB pictures; otherwise the file is taken as it is. An ONNX
     file that doesn't carry our facts is probed. ``scale`` and ``extra_architectures`` are for
     checkpoints (:func:`~subpixel.nets.checkpoint.load_checkpoint`). Raises
     :class:`~subpixel.errors.NetworkError` for a file that can't be used.
     """
+    if isinstance(file, Checkpoint):
+        return _of_checkpoint(file, file.spec.origin or file.spec.name, rgb=rgb)
     if file.suffix.lower() == ONNX_SUFFIX:
         side = _open_onnx(file, device, threads)
         return _on_rgb(side, device, threads) if rgb else side
