@@ -145,7 +145,7 @@ def test_an_operator_of_another_domain() -> None:
     assert "com.microsoft::FastGelu" in found["domains"]
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_parameters_that_are_no_numbers(value: float) -> None:
     model = nearest(2)
     weights = numpy_helper.to_array(model.graph.initializer[0]).copy()
@@ -159,6 +159,21 @@ def test_what_a_mask_is_filled_with_may_be_infinite(value: float, sound: bool) -
     model = nearest(2)
     model.graph.initializer.append(numpy_helper.from_array(np.float32(value), "fill"))
     assert ("parameters finite" in checked(model)) is not sound
+
+
+@pytest.mark.parametrize(("value", "sound"), [(-np.inf, True), (np.inf, False), (np.nan, False)])
+@pytest.mark.parametrize("as_node", [False, True])
+def test_a_mask_for_attention_may_hold_many_infinities(
+    value: float, sound: bool, as_node: bool
+) -> None:
+    mask = np.where(np.triu(np.ones((4, 4), bool), 1), value, 0).astype(np.float32)
+    model, tensor = nearest(2), numpy_helper.from_array(mask, "mask")
+    if as_node:
+        model.graph.node.insert(0, helper.make_node("Constant", [], ["mask"], value=tensor))
+    else:
+        model.graph.initializer.append(tensor)
+    expected = {} if sound else {"parameters finite": "hold NaN or infinity: mask"}
+    assert checked(model) == expected
 
 
 def test_parameters_in_another_file() -> None:

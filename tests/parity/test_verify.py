@@ -150,3 +150,17 @@ def test_files_that_are_no_networks(folder: Path, tmp_path: Path) -> None:
         verify(folder / "luma.onnx", tmp_path / "text.pth")
     with pytest.raises(NetworkError, match="No such file"):
         verify(tmp_path / "missing.onnx", folder / "small.pth")
+
+
+def test_the_tolerance_is_that_of_the_graph(folder: Path, tmp_path: Path) -> None:
+    """A file of fp32 whose facts claim fp16, a thousandth off, is wrong; one of fp16 is right."""
+    model = onnx.load(folder / "luma.onnx")
+    bias = next(t for t in model.graph.initializer if len(t.dims) == 1)
+    moved = numpy_helper.to_array(bias) + np.float32(1e-3)
+    bias.CopyFrom(numpy_helper.from_array(moved, bias.name))
+    claim = ModelSpec("small", 2, "luma", "luma", halo=3, precision="fp16")
+    onnx.save(with_spec(model, claim), tmp_path / "claims.onnx")
+    assert not verify(tmp_path / "claims.onnx", folder / "small.pth", threads=1)
+    honest = with_spec(onnx.load(folder / "half.onnx"), ModelSpec("s", 2, "luma", "luma", halo=3))
+    onnx.save(honest, tmp_path / "honest.onnx")
+    assert verify(tmp_path / "honest.onnx", folder / "small.pth", threads=1)

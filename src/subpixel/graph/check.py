@@ -20,6 +20,9 @@ from subpixel.spec import ModelSpec
 
 T = TypeVar("T")
 
+WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+"""Operators whose second input, where it is a constant, holds weights."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -207,22 +210,26 @@ def _parameters_inside(model: onnx.ModelProto, _: ModelSpec) -> Finding:
 
 
 def _parameters_finite(model: onnx.ModelProto, _: ModelSpec) -> Finding:
-    """A single infinity is no weight: attention masks are filled with it, for softmax."""
+    """Weights are finite. -inf elsewhere masks attention, before softmax; so does one infinity."""
     name = "parameters finite"
+    weights = {node.input[1] for node in _nodes(model) if node.op_type in WEIGHTED}
     broken = [
         tensor.name
         for tensor in _constants(model)
         if tensor.data_type in FLOATS
         and not uses_external_data(tensor)
-        and not _sound(numpy_helper.to_array(tensor))
+        and not _sound(numpy_helper.to_array(tensor), weight=tensor.name in weights)
     ]
     if broken:
         return Finding(name, False, f"hold NaN or infinity: {_listed(broken)}")
     return Finding(name, True, "no NaN and no infinity")
 
 
-def _sound(values: NDArray[Any]) -> bool:
-    return bool(np.isfinite(values).all()) or (values.size == 1 and bool(np.isinf(values).all()))
+def _sound(values: NDArray[Any], *, weight: bool) -> bool:
+    if np.isfinite(values).all():
+        return True
+    masks = np.isneginf(values) | np.isfinite(values) | (np.isinf(values) & (values.size == 1))
+    return bool(masks.all()) and not weight
 
 
 def _metadata(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
@@ -298,9 +305,13 @@ def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
 
 
 def _constants(model: onnx.ModelProto) -> Iterator[TensorProto]:
-    """Every tensor that the file holds at its top level or inside a Constant."""
+    """Every tensor that the file holds at its top level or inside a Constant, named as its user
+    reads it."""
     yield from model.graph.initializer
     for node in _nodes(model):
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.TENSOR:
-                yield attribute.t
+                tensor = TensorProto()
+                tensor.CopyFrom(attribute.t)
+                tensor.name = node.output[0]
+                yield tensor

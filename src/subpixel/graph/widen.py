@@ -8,6 +8,7 @@ from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 
 from subpixel.graph.align import Alignment
 from subpixel.graph.flow import Array, Flow, flow
+from subpixel.graph.precision import graph_precision
 from subpixel.spec import Precision
 
 NARROW = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
@@ -31,12 +32,7 @@ NEVER_NEGATIVE = ("Relu", "Clip", "Sigmoid", "Softmax", "Abs")
 
 def precision_of(model: onnx.ModelProto) -> Precision:
     """The precision that the graph computes in, by what stands in it."""
-    kinds = {tensor.data_type for tensor in _tensors(model.graph)}
-    if any(node.op_type == "QuantizeLinear" for node in model.graph.node):
-        return "int8"
-    if TensorProto.BFLOAT16 in kinds:
-        return "bf16"
-    return "fp16" if TensorProto.FLOAT16 in kinds else "fp32"
+    return graph_precision(model)
 
 
 def widened(model: onnx.ModelProto) -> onnx.ModelProto:

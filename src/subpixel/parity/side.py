@@ -9,6 +9,7 @@ import onnx
 
 from subpixel.graph.cost import estimated_cost
 from subpixel.graph.metadata import load_model, read_spec, with_spec
+from subpixel.graph.precision import graph_precision
 from subpixel.graph.receptive import halo
 from subpixel.graph.wrap import rgb_from_luma
 from subpixel.nets.checkpoint import Checkpoint, load_checkpoint
@@ -98,6 +99,8 @@ def _open_onnx(file: Path, device: str, threads: int | None, like: ModelSpec | N
     spec = read_spec(model)
     if spec is None:
         spec = _alike(like, session, file.stem) if like else probe(session, file.stem)
+    # What the facts claim would widen the tolerance.
+    spec = replace(spec, precision=graph_precision(model))
     if spec.halo is None:
         spec = replace(spec, halo=halo(model))
     name = f"{file.name} (ONNX Runtime)"

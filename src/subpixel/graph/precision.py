@@ -1,0 +1,109 @@
+"""The precision that a graph computes in, read from its nodes and tensors."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import onnx
+from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, inliner
+
+from subpixel.spec import Precision
+
+ROUNDING: Mapping[int, Precision] = {
+    TensorProto.FLOAT16: "fp16",
+    TensorProto.BFLOAT16: "bf16",
+}
+"""By the type of a tensor: the precision that its values have at best."""
+
+LOWEST_FIRST: tuple[Precision, ...] = ("int8", "bf16", "fp16")
+
+QUANTISED = (
+    "QuantizeLinear",
+    "DynamicQuantizeLinear",
+    "ConvInteger",
+    "MatMulInteger",
+    "DynamicQuantizeMatMul",
+    "MatMulNBits",
+)
+"""Operators on integers of few bits, besides those that begin with QLinear or QGemm."""
+
+TYPED = ("to", "dtype", "output_dtype")
+"""Attributes that hold the type of a node's result."""
+
+
+def graph_precision(model: onnx.ModelProto) -> Precision:
+    """The lowest precision that the output of ``model`` passes through; no metadata is read.
+
+    ``"int8"``: values are quantised (QDQ, QOperator, dynamic quantisation, quantised weights).
+    ``"bf16"`` and ``"fp16"``: a parameter, a Cast, the input or the output has that type. Else
+    ``"fp32"``, for graphs in double precision too. Nodes and parameters that no output needs
+    don't count, nor does an input of 8-bit code values, which holds a picture as it is.
+    """
+    plain = inliner.inline_local_functions(model) if model.functions else model
+    present = set(_precisions(plain.graph))
+    return next((precision for precision in LOWEST_FIRST if precision in present), "fp32")
+
+
+def _precisions(graph: GraphProto) -> Iterator[Precision]:
+    for end in (*graph.input, *graph.output):
+        yield from _rounded(end.type.tensor_type.elem_type)
+    nodes = _needed(graph)
+    names = {name for node in nodes for name in _reads(node)}
+    for tensor in graph.initializer:
+        if tensor.name in names:
+            yield from _rounded(tensor.data_type)
+    parameters = {tensor.name for tensor in graph.initializer}
+    pictures = {end.name for end in graph.input} - parameters
+    for node in nodes:
+        if _quantises(node, pictures):
+            yield "int8"
+        yield from _of_attributes(node)
+
+
+def _rounded(kind: int) -> Iterator[Precision]:
+    if kind in ROUNDING:
+        yield ROUNDING[kind]
+
+
+def _quantises(node: NodeProto, pictures: set[str]) -> bool:
+    """Whether it makes, or reads, integers that stand for other real numbers than a picture's."""
+    if node.op_type == "DequantizeLinear":
+        return node.input[0] not in pictures
+    return node.op_type in QUANTISED or node.op_type.startswith(("QLinear", "QGemm"))
+
+
+def _of_attributes(node: NodeProto) -> Iterator[Precision]:
+    for attribute in node.attribute:
+        if attribute.type == AttributeProto.TENSOR:
+            yield from _rounded(attribute.t.data_type)
+        elif attribute.name in TYPED and attribute.type == AttributeProto.INT:
+            yield from _rounded(attribute.i)
+        for graph in _graphs(attribute):
+            yield from _precisions(graph)
+
+
+def _needed(graph: GraphProto) -> list[NodeProto]:
+    """The nodes that the graph's outputs are computed from."""
+    maker = {name: node for node in graph.node for name in node.output if name}
+    waiting, needed = [end.name for end in graph.output], dict[int, NodeProto]()
+    while waiting:
+        node = maker.get(waiting.pop())
+        if node is not None and id(node) not in needed:
+            needed[id(node)] = node
+            waiting.extend(_reads(node))
+    return list(needed.values())
+
+
+def _reads(node: NodeProto) -> Iterator[str]:
+    """The names that a node reads, those inside its branches included."""
+    yield from node.input
+    for attribute in node.attribute:
+        for graph in _graphs(attribute):
+            yield from (end.name for end in graph.output)
+            for inner in graph.node:
+                yield from _reads(inner)
+
+
+def _graphs(attribute: AttributeProto) -> Sequence[GraphProto]:
+    """Branches and bodies."""
+    if attribute.type == AttributeProto.GRAPH:
+        return [attribute.g]
+    return attribute.graphs if attribute.type == AttributeProto.GRAPHS else ()
