@@ -6,22 +6,39 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
+from subpixel.cli.comparison import (
+    AGAINST,
+    MAX_CODES,
+    MIN_PSNR,
+    MODULE,
+    PICTURES,
+    SIZES,
+    chosen_tolerance,
+    load_reference,
+)
 from subpixel.cli.matrix import matrix_report, show_matrix
 from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, THREADS
 from subpixel.cli.output import expect_free, print_json, print_table, progress
+from subpixel.errors import UsageError
 from subpixel.spec import Precision
 
 if TYPE_CHECKING:
+    from subpixel.nets.checkpoint import Checkpoint
     from subpixel.parity.compare import CaseResult, Tolerance
 
 COLUMNS = ("content", "shape", "max abs", "max rel", "code values", "PSNR, dB", "verdict")
 ONLY_MATRIX = ("floor_db", "precisions", "bench", "calibration", "html")
-ONLY_PLAIN = ("rtol", "atol")
+ONLY_PLAIN = ("module", "pictures", "sizes", "min_psnr", "max_codes", "rtol", "atol")
 
 
 @click.command(no_args_is_help=True)
 @click.argument("model", type=FILE)
-@click.option("--against", type=FILE, required=True, help="A checkpoint, or another ONNX file.")
+@AGAINST
+@MODULE
+@PICTURES
+@SIZES
+@MIN_PSNR
+@MAX_CODES
 @click.option(
     "--rtol", type=click.FloatRange(min=0), help="Relative tolerance. [default: 1e-3 for fp32]"
 )
@@ -65,7 +82,12 @@ ONLY_PLAIN = ("rtol", "atol")
 def command(
     context: click.Context,
     model: Path,
-    against: Path,
+    against: Path | None,
+    module: str | None,
+    pictures: tuple[Path, ...],
+    sizes: tuple[tuple[int, int], ...],
+    min_psnr: float | None,
+    max_codes: int | None,
     rtol: float | None,
     atol: float | None,
     devices: tuple[str, ...],
@@ -82,8 +104,9 @@ def command(
 ) -> int:
     """Prove that MODEL computes what its checkpoint, or another ONNX file, computes.
 
-    Both run on a grid of shapes and contents. Every value must agree within rtol and atol, and
-    no 8-bit code value may differ by more than one. The exit code is 1 when any case fails.
+    Both run on a grid of shapes and contents, and on every --picture and --size. Every value
+    must agree within rtol and atol, and no 8-bit code value may differ by more than one; with
+    --min-psnr or --max-codes pictures are judged instead. The exit code is 1 when any case fails.
 
     With --matrix MODEL runs in every way that this machine offers, in reduced precisions too;
     these must lie within --floor-db of fp32. What can't run here is "not available", with its
@@ -93,13 +116,17 @@ def command(
     if not matrix:
         return _verify(
             model,
-            against,
-            tolerance=_tolerance(rtol, atol),
+            load_reference(against, module),
+            pictures=pictures,
+            sizes=sizes,
+            tolerance=chosen_tolerance(min_psnr, max_codes, rtol, atol),
             device=devices[0] if devices else "cpu",
             threads=threads,
             extra_architectures=extra_architectures,
             as_json=as_json,
         )
+    if against is None:
+        raise UsageError("name the reference: --against FILE")
     if html:
         expect_free(html, overwrite)
     report = matrix_report(
@@ -126,18 +153,12 @@ def _expect_options(context: click.Context, matrix: bool, devices: tuple[str, ..
         raise click.UsageError("several --device need --matrix")
 
 
-def _tolerance(rtol: float | None, atol: float | None) -> "Tolerance | None":
-    from subpixel.parity.compare import Tolerance
-
-    if rtol is None and atol is None:
-        return None
-    return Tolerance(rtol=1e-3 if rtol is None else rtol, atol=1e-5 if atol is None else atol)
-
-
 def _verify(
     model: Path,
-    against: Path,
+    against: "Path | Checkpoint",
     *,
+    pictures: tuple[Path, ...],
+    sizes: tuple[tuple[int, int], ...],
     tolerance: "Tolerance | None",
     device: str,
     threads: int | None,
@@ -150,6 +171,8 @@ def _verify(
         report = verify(
             model,
             against,
+            pictures=pictures,
+            sizes=sizes,
             tolerance=tolerance,
             device=device,
             threads=threads,
@@ -169,9 +192,9 @@ def _cells(result: "CaseResult") -> tuple[str, ...]:
     case = result.case
     shape = f"{case.batch} x {case.height} x {case.width}"
     if result.max_abs is None or result.max_rel is None or result.psnr is None:
-        return (case.content, shape, "", "", "", "", result.reason or "")
+        return (case.subject, shape, "", "", "", "", result.reason or "")
     return (
-        case.content,
+        case.subject,
         shape,
         f"{result.max_abs:.1e}",
         f"{result.max_rel:.1e}",

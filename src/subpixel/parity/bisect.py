@@ -1,16 +1,19 @@
 """A wrong file → the stage and the node that make it wrong."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from subpixel.errors import UsageError
+from subpixel.nets.checkpoint import Checkpoint
 from subpixel.parity.blame import Blame
 from subpixel.parity.case_folder import expect_free, write_case
 from subpixel.parity.compare import Report, Tolerance
 from subpixel.parity.failing import default_tolerance, smallest_failure
 from subpixel.parity.fresh import fresh_exports
 from subpixel.parity.inquiry import Inquiry
+from subpixel.parity.own_cases import Size, own_cases
 from subpixel.parity.side import open_sides
 from subpixel.runtime.devices import known
 from subpixel.runtime.opening import chosen
@@ -18,9 +21,11 @@ from subpixel.runtime.opening import chosen
 
 def bisect(
     bad: str | Path,
-    against: str | Path,
+    against: str | Path | Checkpoint,
     *,
     out: str | Path | None = None,
+    pictures: Sequence[Path] = (),
+    sizes: Sequence[Size] = (),
     device: str = "cpu",
     tolerance: Tolerance | None = None,
     extra_architectures: bool = False,
@@ -29,12 +34,15 @@ def bisect(
 ) -> Blame:
     """Find what makes ``bad``, an ONNX file, differ from ``against``: a checkpoint or ONNX file.
 
-    The grid of :func:`~subpixel.parity.verify.verify` is gone through from the smallest picture
-    on, until one fails. On that picture each stage is turned off alone, then the node is searched
-    for by bisection: the bad graph makes everything up to a place, the reference's graph what
-    comes after, and the picture says whether the fault lies before. A checkpoint's graph is
-    exported anew; where that is as wrong as ``bad``, the graph is held to PyTorch, module by
-    module.
+    A checkpoint may be loaded already, as :func:`~subpixel.nets.factory.load_factory` does. The
+    grid of :func:`~subpixel.parity.verify.verify` is gone through from the smallest picture on,
+    until one fails; in its place the files ``pictures``, and every content of the grid at each
+    height and width in ``sizes``, where there are any. On that picture each stage is turned off
+    alone, then the node is searched for by bisection: the bad graph makes everything up to a
+    place, the reference's graph what comes after, and the picture says whether the fault lies
+    before. A place where one of them doesn't run is passed over. A checkpoint's graph is exported
+    anew: where that is right, the exporter is not to blame, and where it is as wrong as ``bad``,
+    the graph is held to PyTorch, module by module.
 
     ``bad`` runs on ``device``, the reference on the CPU; ``extra_architectures`` admits
     such a checkpoint (:func:`~subpixel.nets.checkpoint.load_checkpoint`). ``out`` is the folder
@@ -46,7 +54,8 @@ def bisect(
     the reference itself fails wherever the two differ, and
     :class:`~subpixel.errors.SubpixelError` when ``out`` exists and may not be overwritten.
     """
-    bad, against, out = Path(bad), Path(against), Path(out) if out else None
+    bad, out = Path(bad), Path(out) if out else None
+    against = against if isinstance(against, Checkpoint) else Path(against)
     device = chosen(device)
     if known(device).runtime != "onnxruntime":
         raise UsageError(
@@ -59,7 +68,8 @@ def bisect(
         bad, against, device=device, extra_architectures=extra_architectures
     )
     tolerance = tolerance or default_tolerance(network, reference)
-    failure = smallest_failure(network, reference, tolerance, report)
+    own = own_cases(pictures, sizes, network.spec, reference.spec)
+    failure = smallest_failure(network, reference, tolerance, report, own)
     if failure is None:
         return Blame(network.name, reference.name, equal=True)
     fresh = partial(fresh_exports, against, extra_architectures=extra_architectures)

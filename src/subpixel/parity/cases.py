@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from subpixel.colour import luma
 from subpixel.media.image_file import read_picture
 from subpixel.runtime.op import Pixels
+from subpixel.runtime.pixels import to_pixels
 from subpixel.runtime.tiling import working_size
 from subpixel.spec import ModelSpec
 
@@ -39,12 +41,14 @@ _WORTH: tuple[Content, ...] = ("noise", "photo", "impulses", "gradients", "ones"
 
 @dataclass(frozen=True)
 class Case:
-    """One input of the grid: how many pictures of which size, and what they show."""
+    """One input of the grid, or of the user's: how many pictures of which size, and of what."""
 
     batch: int
     height: int
     width: int
-    content: Content
+    content: Content | Literal["picture"]
+    source: Path | None = None
+    """The file of a ``"picture"``; every picture of the batch is that one."""
 
     @property
     def pixels(self) -> int:
@@ -52,8 +56,13 @@ class Case:
         return self.batch * self.height * self.width
 
     @property
+    def subject(self) -> str:
+        """What the pictures show: their content, or the file's name."""
+        return self.source.name if self.source else self.content
+
+    @property
     def name(self) -> str:
-        return f"{self.content} {self.batch}×{self.height}×{self.width}"
+        return f"{self.subject} {self.batch}×{self.height}×{self.width}"
 
 
 def grid(*specs: ModelSpec, cost: float = 0.0) -> tuple[Case, ...]:
@@ -149,6 +158,16 @@ def _photo(case: Case, channels: int, index: int) -> Pixels:
     return planes
 
 
+def _picture(case: Case, channels: int, _index: int) -> Pixels:
+    """The file's first frame, without alpha; the luma of its colours for one channel."""
+    assert case.source is not None, "a picture has a file"
+    planes = to_pixels(read_picture(case.source).frames[:1])[0]
+    colours = planes[: 3 if len(planes) > 2 else 1]
+    if channels == 3:
+        return np.broadcast_to(colours, (3, *colours.shape[1:]))
+    return colours if len(colours) == 1 else luma(colours.transpose(1, 2, 0))[None]
+
+
 def _mirrored(start: int, count: int, size: int) -> Sequence[int]:
     turns = [position % (2 * size) for position in range(start, start + count)]
     return [min(turn, 2 * size - 1 - turn) for turn in turns]
@@ -158,11 +177,12 @@ def _random(case: Case, channels: int, index: int) -> np.random.Generator:
     return np.random.default_rng((case.height, case.width, channels, index))
 
 
-_PICTURES: Mapping[Content, Callable[[Case, int, int], Pixels]] = {
+_PICTURES: Mapping[str, Callable[[Case, int, int], Pixels]] = {
     "noise": _noise,
     "zeros": _zeros,
     "ones": _ones,
     "gradients": _gradients,
     "impulses": _impulses,
     "photo": _photo,
+    "picture": _picture,
 }

@@ -132,10 +132,15 @@ class ParityReport:
     def to_json(self) -> dict[str, Any]:
         """The report and its verdict as JSON values; an infinite PSNR is the text ``"inf"``."""
         found: dict[str, Any] = {"passed": bool(self), **asdict(self)}
-        for result in found["results"]:
-            if result["psnr"] == math.inf:
-                result["psnr"] = "inf"
+        found["results"] = [result_json(result) for result in found["results"]]
         return found
+
+
+def result_json(result: dict[str, Any]) -> dict[str, Any]:
+    """A :class:`CaseResult` as ``asdict`` gives it, as JSON values."""
+    case, source = result["case"], result["case"]["source"]
+    psnr = "inf" if result["psnr"] == math.inf else result["psnr"]
+    return {**result, "case": {**case, "source": source and str(source)}, "psnr": psnr}
 
 
 def _badness(result: CaseResult) -> tuple[bool, float]:
