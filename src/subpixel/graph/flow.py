@@ -31,6 +31,9 @@ Values = Mapping[str, Array]
 SIZE_OPERATORS = ("Shape", "Size")
 """Their results hang on a tensor's size alone, not on what it shows."""
 
+LAYOUT_DOMAINS = ("com.microsoft.nchwc", "com.ms.internal.nhwc")
+"""ONNX Runtime's operators on tensors whose values lie in another order."""
+
 _CONSTANTS = {
     "value": None,
     "value_float": np.float32,
@@ -214,6 +217,14 @@ def _declared(tensor: TensorProto) -> ValueInfoProto:
 def _untyped(value: ValueInfoProto) -> ValueInfoProto:
     kind = value.type.tensor_type.elem_type
     return helper.make_tensor_value_info(value.name, kind, None)
+
+
+def subgraph_nodes(graph: GraphProto) -> Iterator[NodeProto]:
+    """The nodes of a graph, those inside its branches included."""
+    for node in graph.node:
+        yield node
+        for branch in _branches(node):
+            yield from subgraph_nodes(branch)
 
 
 def reads(node: NodeProto) -> Iterator[str]:

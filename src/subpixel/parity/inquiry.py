@@ -35,6 +35,7 @@ from subpixel.parity.compare import (
     compare,
 )
 from subpixel.parity.excerpt import Excerpt, distance, excerpt, whole
+from subpixel.parity.forms import expect_separable
 from subpixel.parity.locate import SHARE, Part, Trial, size
 from subpixel.parity.modules import ModuleFault, first_wrong_module
 from subpixel.parity.origin import NewExports, Origin, converted, only_difference, origin_of
@@ -74,7 +75,14 @@ class Inquiry:
     report: Report
 
     def verdict(self) -> tuple[Blame, Excerpt]:
-        """The blame, and the part of the network that shows the fault."""
+        """The blame, and the part of the network that shows the fault.
+
+        Raises :class:`~subpixel.errors.NetworkError` where the nodes of one of the two can't be
+        told apart.
+        """
+        for side in (self.network, self.reference):
+            if side.model is not None:
+                expect_separable(side.name, side.model)
         self.report("turning each stage off alone", 0, 0)
         stage = first_cure(list(self._variants()), self._cured)
         if stage is None and self._good is None:
@@ -195,7 +203,7 @@ class Inquiry:
         found = suspect(splice.alignment, part.before, part.after)
         origin = Origin(stage) if stage else self._origin(splice, trial, part, found)
         stage = origin.stage
-        blame = _with_node(self._blame(stage), found)
+        blame = self._with_node(self._blame(stage), found)
         evidence = (*blame.evidence, *_opsets(splice), *origin.evidence, *self._converted(stage))
         blame = replace(blame, evidence=evidence, alone=part.alone, mended=part.mended)
         return blame, self._excerpt(splice, part, stage) or self._whole(stage)
@@ -230,7 +238,9 @@ class Inquiry:
             return Origin("runtime")
         nodes = [node for node in found.differing if node in found.group] or [found.node]
         if self.reference.model is not None:
-            return Origin("graph", tuple(only_difference(splice.alignment, nodes)))
+            same_form = {self._precision, self.reference.spec.precision} == {"fp32"}
+            only = only_difference(splice.alignment, nodes) if same_form else ()
+            return Origin("graph", tuple(only))
         return origin_of(self._model, splice.bad, nodes, self._exports, splice.alignment)
 
     def _converted(self, stage: Stage) -> Iterator[str]:
@@ -313,10 +323,28 @@ class Inquiry:
         found = Suspect((inside or group)[0], tuple(group), (), False, (*told, *origin.evidence))
         given = self._right_values(fault, group)
         agrees = self._reference_agrees(given, fault)
-        blame = _with_node(self._blame("runtime" if agrees else origin.stage), found)
+        blame = self._with_node(self._blame("runtime" if agrees else origin.stage), found)
         blame = replace(blame, module=fault.path)
         cut = excerpt(graph, given, {fault.value: fault.expected}, CPU, "none")
         return blame, cut if cut and cut.differs else self._whole(None)
+
+    def _with_node(self, blame: Blame, found: Suspect) -> Blame:
+        node = self._in_file(found.node)
+        return replace(
+            blame,
+            node=named(node),
+            op_type=node.op_type,
+            module=path_of(node),
+            inputs=tuple(node.input),
+            outputs=tuple(node.output),
+            group=tuple(named(each) for each in found.group),
+            evidence=found.evidence,
+        )
+
+    def _in_file(self, node: onnx.NodeProto) -> onnx.NodeProto:
+        """A node as it stands in the file, where it was rewritten to be run in float32."""
+        alike = [each for each in self._model.graph.node if node.name and each.name == node.name]
+        return alike[0] if len(alike) == 1 else node
 
     def _right_values(self, fault: ModuleFault, group: list[onnx.NodeProto]) -> Values:
         """What the nodes of a wrong module read of right modules."""
@@ -335,19 +363,6 @@ class Inquiry:
 
 
 EXPORTED_ANEW = "every new export of the checkpoint is wrong on this picture, too"
-
-
-def _with_node(blame: Blame, found: Suspect) -> Blame:
-    return replace(
-        blame,
-        node=named(found.node),
-        op_type=found.node.op_type,
-        module=path_of(found.node),
-        inputs=tuple(found.node.input),
-        outputs=tuple(found.node.output),
-        group=tuple(named(node) for node in found.group),
-        evidence=found.evidence,
-    )
 
 
 def _opsets(splice: Splice) -> Iterator[str]:

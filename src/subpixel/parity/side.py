@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 
 from subpixel.graph.cost import estimated_cost
-from subpixel.graph.metadata import load_model, read_spec, with_spec
+from subpixel.graph.metadata import load_model, model_bytes, read_spec, with_spec
 from subpixel.graph.precision import graph_precision
 from subpixel.graph.receptive import halo
 from subpixel.graph.wrap import rgb_from_luma
@@ -95,7 +95,7 @@ def open_side(
 
 def _open_onnx(file: Path, device: str, threads: int | None, like: ModelSpec | None = None) -> Side:
     model = load_model(file)
-    session = open_session(model.SerializeToString(), device=device, threads=threads)
+    session = open_session(model_bytes(model, file), device=device, threads=threads)
     spec = read_spec(model)
     if spec is None:
         spec = _alike(like, session, file.stem) if like else probe(session, file.stem)

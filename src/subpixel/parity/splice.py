@@ -17,7 +17,7 @@ from onnx import TensorProto, helper
 from subpixel.errors import NetworkError
 from subpixel.graph.align import Alignment
 from subpixel.graph.execute import Engine, evaluate
-from subpixel.graph.flow import Array, Flow, Values
+from subpixel.graph.flow import LAYOUT_DOMAINS, Array, Flow, Values
 from subpixel.runtime.op import Pixels
 
 
@@ -208,5 +208,7 @@ class _Progress:
 
 
 def _portable(flow: Flow, name: str) -> bool:
-    """Whether numpy has the type of a value."""
-    return flow.kinds.get(name) != TensorProto.BFLOAT16
+    """Whether numpy has the type of a value, and its values lie in ONNX's order."""
+    maker = flow.nodes[flow.maker[name]]
+    in_order = maker.domain not in LAYOUT_DOMAINS or maker.op_type == "ReorderOutput"
+    return in_order and flow.kinds.get(name) != TensorProto.BFLOAT16
