@@ -9,7 +9,7 @@ import pytest
 from onnx import numpy_helper
 from PIL import Image
 
-from subpixel.cli.comparison import chosen_tolerance
+from subpixel.cli.comparison import make_tolerance
 from subpixel.cli.main import run
 from subpixel.nets.exporters import BATCH, HEIGHT, WIDTH, run_exporter
 from subpixel.nets.factory import load_factory
@@ -100,11 +100,11 @@ def test_tolerances(verb: str) -> None:
 
 
 def test_a_tolerance_is_what_was_asked_for() -> None:
-    assert chosen_tolerance(None, None) is None
-    assert chosen_tolerance(40.0, None) == Tolerance(rtol=None, max_codes=255, min_psnr=40.0)
-    assert chosen_tolerance(None, 2) == Tolerance(rtol=None, max_codes=2)
-    assert chosen_tolerance(None, None, 0.1) == Tolerance(rtol=0.1)
-    assert chosen_tolerance(None, 3, None, 0.5) == Tolerance(atol=0.5, max_codes=3)
+    assert make_tolerance(None, None) is None
+    assert make_tolerance(40.0, None) == Tolerance(rtol=None, max_codes=255, min_psnr=40.0)
+    assert make_tolerance(None, 2) == Tolerance(rtol=None, max_codes=2)
+    assert make_tolerance(None, None, 0.1) == Tolerance(rtol=0.1)
+    assert make_tolerance(None, 3, None, 0.5) == Tolerance(atol=0.5, max_codes=3)
 
 
 @pytest.mark.usefixtures("folder")

@@ -197,21 +197,22 @@ def test_a_fault_against_the_checkpoint(folder: Path, tmp_path: Path) -> None:
     assert "pytorch/pytorch" not in (tmp_path / "case" / "report.md").read_text("utf-8")
 
 
-def test_an_edited_operator(folder: Path, tmp_path: Path) -> None:
+def give_exports(monkeypatch: pytest.MonkeyPatch, *files: Path) -> None:
+    """Let these stand for the new exports."""
+    exports = [onnx.load(file) for file in files]
+    monkeypatch.setattr("subpixel.parity.bisect.fresh_exports", lambda *_, **__: exports)
+
+
+def test_an_edited_operator(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same exporter, of the same version, writes another one."""
     bad, node = broken(folder, tmp_path, "wrapped.onnx", leaky)
+    give_exports(monkeypatch, folder / "wrapped.onnx")
     assert bisect(bad, folder / "small.pth").stage == "change after export"
     model = onnx.load(bad)
     model.producer_version = "1.13.0"
     onnx.save(model, bad)
     blame = bisect(bad, folder / "small.pth")
     assert (blame.stage, blame.node) == ("graph", node), "another version may have written it"
-
-
-def give_exports(monkeypatch: pytest.MonkeyPatch, *files: Path) -> None:
-    """Let these stand for the new exports."""
-    exports = [onnx.load(file) for file in files]
-    monkeypatch.setattr("subpixel.parity.bisect.fresh_exports", lambda *_, **__: iter(exports))
 
 
 def test_a_fault_that_every_new_export_has(

@@ -4,6 +4,8 @@ A cut in such a graph hands sizes over. Where a part doesn't run by itself, that
 the fault, and must not lead to it.
 """
 
+import runpy
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,16 +20,19 @@ from mutants import FAULTS, Mutant
 from numpy.typing import NDArray
 from patient import session
 from sized import SIZED, sized_network
+from specimens import SHARED
 from test_fault_injection import disguised, shows
 
 from subpixel.errors import NetworkError
 from subpixel.graph.align import align
 from subpixel.graph.execute import Engine, runtime_engine
 from subpixel.graph.flow import Values, flow
+from subpixel.nets.factory import load_factory
 from subpixel.parity.bisect import bisect
 from subpixel.parity.cases import Case, pixels
 from subpixel.parity.compare import Tolerance
 from subpixel.parity.locate import Trial
+from subpixel.parity.origin import ONLY_HERE
 from subpixel.parity.splice import Splice
 
 QUICK = "hourglass"
@@ -163,3 +168,23 @@ def test_a_bias_that_was_edited(tmp_path: Path) -> None:
     onnx.save(sized_network(QUICK), tmp_path / "good.onnx")
     blame = bisect(tmp_path / "bad.onnx", tmp_path / "good.onnx")
     assert (blame.stage, blame.node, blame.mended) == ("graph", "middle/Conv", True), blame
+
+
+@pytest.mark.slow
+def test_a_shared_network_with_an_edited_bias(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another network's export and the script that edits it; also against its code."""
+    cases = SHARED.parent / "cases" / "networks"
+    files = [cases / name for name in ("u.py", "u.onnx", "break_m.py")]
+    if not all(file.is_file() for file in files):
+        pytest.skip("needs cases/networks of the folder ../shared beside the repository")
+    for file in files:
+        shutil.copy(file, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    runpy.run_path("break_m.py")
+    blame = bisect("bad.onnx", "u.onnx")
+    assert (blame.stage, blame.node) == ("graph", "m/Conv"), blame
+    assert ONLY_HERE in blame.evidence
+    blame = bisect("bad.onnx", load_factory("u:net"))
+    assert (blame.stage, blame.node) == ("change after export", "m/Conv"), blame

@@ -12,8 +12,8 @@ from subpixel.cli.comparison import (
     MODULE,
     PICTURES,
     SIZES,
-    chosen_tolerance,
     load_reference,
+    make_tolerance,
 )
 from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE
 from subpixel.cli.output import print_json, print_table, progress
@@ -71,7 +71,7 @@ def command(
             pictures=pictures,
             sizes=sizes,
             device=device,
-            tolerance=chosen_tolerance(min_psnr, max_codes),
+            tolerance=make_tolerance(min_psnr, max_codes),
             extra_architectures=extra_architectures,
             overwrite=overwrite,
             report=report,

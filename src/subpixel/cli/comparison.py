@@ -81,7 +81,7 @@ def load_reference(against: Path | None, module: str | None) -> "Path | Checkpoi
     return load_factory(module)
 
 
-def chosen_tolerance(
+def make_tolerance(
     min_psnr: float | None,
     max_codes: int | None,
     rtol: float | None = None,

@@ -13,8 +13,8 @@ from subpixel.cli.comparison import (
     MODULE,
     PICTURES,
     SIZES,
-    chosen_tolerance,
     load_reference,
+    make_tolerance,
 )
 from subpixel.cli.matrix import matrix_report, show_matrix
 from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, THREADS
@@ -119,7 +119,7 @@ def command(
             load_reference(against, module),
             pictures=pictures,
             sizes=sizes,
-            tolerance=chosen_tolerance(min_psnr, max_codes, rtol, atol),
+            tolerance=make_tolerance(min_psnr, max_codes, rtol, atol),
             device=devices[0] if devices else "cpu",
             threads=threads,
             extra_architectures=extra_architectures,

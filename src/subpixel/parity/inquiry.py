@@ -38,7 +38,14 @@ from subpixel.parity.excerpt import Excerpt, distance, excerpt, whole
 from subpixel.parity.forms import expect_separable
 from subpixel.parity.locate import SHARE, Part, Trial, size
 from subpixel.parity.modules import ModuleFault, first_wrong_module
-from subpixel.parity.origin import NewExports, Origin, converted, only_difference, origin_of
+from subpixel.parity.origin import (
+    UNKNOWN,
+    NewExports,
+    Origin,
+    conversion,
+    only_difference,
+    origin_of,
+)
 from subpixel.parity.side import Side
 from subpixel.parity.splice import Splice
 from subpixel.parity.stages import Stage, Without, first_cure
@@ -204,7 +211,7 @@ class Inquiry:
         origin = Origin(stage) if stage else self._origin(splice, trial, part, found)
         stage = origin.stage
         blame = self._with_node(self._blame(stage), found)
-        evidence = (*blame.evidence, *_opsets(splice), *origin.evidence, *self._converted(stage))
+        evidence = (*blame.evidence, *_opsets(splice), *origin.evidence, *self._conversion(stage))
         blame = replace(blame, evidence=evidence, alone=part.alone, mended=part.mended)
         return blame, self._excerpt(splice, part, stage) or self._whole(stage)
 
@@ -239,13 +246,15 @@ class Inquiry:
         nodes = [node for node in found.differing if node in found.group] or [found.node]
         if self.reference.model is not None:
             same_form = {self._precision, self.reference.spec.precision} == {"fp32"}
-            only = only_difference(splice.alignment, nodes) if same_form else ()
-            return Origin("graph", tuple(only))
+            evidence = only_difference(splice.alignment, nodes) if same_form else ()
+            return Origin("graph", tuple(evidence))
+        if not found.differing:
+            return UNKNOWN
         return origin_of(self._model, splice.bad, nodes, self._exports, splice.alignment)
 
-    def _converted(self, stage: Stage) -> Iterator[str]:
+    def _conversion(self, stage: Stage) -> Iterator[str]:
         if stage == "precision":
-            yield from converted(self._precision, self._exports)
+            yield from conversion(self._precision, self._exports)
 
     def _ours(self, node: onnx.NodeProto) -> bool:
         passes = (WRAPPING, PADDING) if self.network.spec.pads else (WRAPPING,)
@@ -268,6 +277,8 @@ class Inquiry:
             source, names = splice.good, splice.alignment.values
             given, expected = _renamed(given, names), _renamed(expected, names)
         found = excerpt(source, given, expected, *self._conditions(stage))
+        if found and found.failure and not splice.runs_between(part.before, part.after):
+            return None  # it fails for being cut out
         return found if found and found.differs else None
 
     def _whole(self, stage: Stage | None) -> Excerpt:
@@ -282,7 +293,7 @@ class Inquiry:
         )
 
     def _by_modules(self) -> tuple[Blame, Excerpt]:
-        """Hold the graph to PyTorch: every fresh export of the checkpoint is wrong, too."""
+        """Hold the graph to PyTorch: every new export of the checkpoint is wrong, too."""
         op = self.reference.op
         if not isinstance(op, TorchOp):
             return self._blame("graph"), self._whole(None)
@@ -319,8 +330,8 @@ class Inquiry:
         group = [node for node in group if not graph.shown.isdisjoint(node.output)]
         inside = [node for node in group if (path_of(node) or "").startswith(fault.path)]
         origin = origin_of(self._model, graph, inside or group, self._exports)
-        told = (EXPORTED_ANEW,) if self._exports.wrong else ()
-        found = Suspect((inside or group)[0], tuple(group), (), False, (*told, *origin.evidence))
+        evidence = (*((EXPORTED_ANEW,) if self._exports.wrong else ()), *origin.evidence)
+        found = Suspect((inside or group)[0], tuple(group), (), False, evidence)
         given = self._right_values(fault, group)
         agrees = self._reference_agrees(given, fault)
         blame = self._with_node(self._blame("runtime" if agrees else origin.stage), found)
@@ -343,8 +354,9 @@ class Inquiry:
 
     def _in_file(self, node: onnx.NodeProto) -> onnx.NodeProto:
         """A node as it stands in the file, where it was rewritten to be run in float32."""
-        alike = [each for each in self._model.graph.node if node.name and each.name == node.name]
-        return alike[0] if len(alike) == 1 else node
+        if not node.name:
+            return node
+        return next((each for each in self._model.graph.node if each.name == node.name), node)
 
     def _right_values(self, fault: ModuleFault, group: list[onnx.NodeProto]) -> Values:
         """What the nodes of a wrong module read of right modules."""

@@ -34,7 +34,7 @@ class Origin:
     evidence: tuple[str, ...] = ()
 
 
-UNTOLD = Origin("graph")
+UNKNOWN = Origin("graph")
 """Nothing tells the exporter from a later change."""
 
 SAME_FAULT = "a new export ({}) has the same fault"
@@ -62,16 +62,17 @@ def origin_of(
         if _has_same(graph, nodes, wrong):
             return Origin("exporter", (SAME_FAULT.format(_way(wrong)),))
     if exports.right is None or alignment is None:
-        edited = any(_other_weights(graph, nodes, wrong) for wrong in exports.wrong)
-        return Origin("change after export", (OTHER_WEIGHTS,)) if edited else UNTOLD
-    told = (RIGHT.format(_way(exports.right)),)
-    changed = _weights_differ(alignment, nodes) or (
+        if any(_other_weights(graph, nodes, wrong) for wrong in exports.wrong):
+            return Origin("change after export", (OTHER_WEIGHTS,))
+        return UNKNOWN
+    later = _weights_differ(alignment, nodes) or (
         _same_exporter(model, exports.right) and not _sizes_differ(alignment, nodes)
     )
-    return Origin("change after export" if changed else "graph", told)
+    evidence = (RIGHT.format(_way(exports.right)),)
+    return Origin("change after export" if later else "graph", evidence)
 
 
-def converted(precision: Precision, exports: NewExports) -> Iterator[str]:
+def conversion(precision: Precision, exports: NewExports) -> Iterator[str]:
     """That a file of reduced ``precision`` was made of an export, where that is so."""
     if exports.right is not None and precision != precision_of(exports.right):
         yield CONVERTED.format(precision)
