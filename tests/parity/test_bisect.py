@@ -350,24 +350,31 @@ def test_a_fault_in_a_file_of_half_precision(folder: Path, tmp_path: Path) -> No
     assert (blame.stage, blame.node) == ("graph", node), blame
 
 
-def test_a_wrong_size_at_some_sizes(folder: Path, tmp_path: Path) -> None:
-    """A Reshape with the size of an example baked in: right there, dead elsewhere."""
+def bake(model: onnx.ModelProto) -> str:
+    """A Reshape to the size of an example: right there, dead elsewhere."""
+    conv = next(n for n in model.graph.node if n.name == "/middle.0/Conv")
+    at = list(model.graph.node).index(conv) + 1
+    shape = numpy_helper.from_array(np.array([0, 0, 64, 64], np.int64), "shape")
+    model.graph.initializer.append(shape)
+    out = conv.output[0]
+    conv.output[0] = "wide"
+    reshape = helper.make_node("Reshape", ["wide", "shape"], [out], "baked")
+    model.graph.node.insert(at, reshape)
+    return "baked"
 
-    def bake(model: onnx.ModelProto) -> str:
-        conv = next(n for n in model.graph.node if n.name == "/middle.0/Conv")
-        at = list(model.graph.node).index(conv) + 1
-        shape = numpy_helper.from_array(np.array([0, 0, 64, 64], np.int64), "shape")
-        model.graph.initializer.append(shape)
-        out = conv.output[0]
-        conv.output[0] = "wide"
-        reshape = helper.make_node("Reshape", ["wide", "shape"], [out], "baked")
-        model.graph.node.insert(at, reshape)
-        return "baked"
 
+def test_a_wrong_size_at_some_sizes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bad, node = broken(folder, tmp_path, "traced.onnx", bake)
     blame = bisect(bad, folder / "traced.onnx")
     assert blame.node == node, blame
     assert "fails" in str(blame.result and blame.result.reason)
+    give_exports(monkeypatch, folder / "traced.onnx")
+    blame = bisect(bad, folder / "small.pth")
+    assert (blame.stage, blame.node) == ("graph", node), "exporters write sizes by their example"
+    give_exports(monkeypatch, bad, folder / "traced.onnx")
+    assert bisect(bad, folder / "small.pth").stage == "exporter"
 
 
 def reproduced(folder: Path) -> subprocess.CompletedProcess[str]:

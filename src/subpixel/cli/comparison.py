@@ -1,5 +1,6 @@
 """What `verify` and `bisect` share: the reference, pictures and sizes of one's own, tolerances."""
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     from subpixel.parity.compare import Tolerance
 
 RTOL, ATOL, ANY_CODES = 1e-3, 1e-5, 255
+
+
+def refuse_nan(
+    _context: click.Context, _option: click.Parameter, value: float | None
+) -> float | None:
+    """NaN, which compares with nothing, would let everything pass."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no number of dB; write it as 45")
+    return value
 
 
 class PixelSize(click.ParamType[tuple[int, int]]):
@@ -59,6 +69,7 @@ SIZES = click.option(
 MIN_PSNR = click.option(
     "--min-psnr",
     type=click.FloatRange(min=0),
+    callback=refuse_nan,
     metavar="DB",
     help="Judge by pictures: at least so many dB between the two.",
 )

@@ -82,10 +82,12 @@ class Alignment:
 
     def sizes_differ(self, left: int) -> bool:
         """Whether a node of ``left`` and its partner differ in whole numbers, or in what is
-        computed and what is constant; or, without a partner, whether it computes no pixels."""
+        computed and what is constant; without a partner, whether it computes or reads sizes."""
         node = self.left.nodes[left]
         if left not in self.nodes:
-            return self.left.shown.isdisjoint(node.output)
+            held = [self.left.parameters.get(name) for name in node.input]
+            whole = any(each is not None and each.data_type not in FLOATS for each in held)
+            return whole or self.left.shown.isdisjoint(node.output)
         theirs = self.right.nodes[self.nodes[left]]
         pairs = list(zip(node.input, theirs.input, strict=False))
         fixed = [(a in self.left.parameters, b in self.right.parameters) for a, b in pairs]
