@@ -138,9 +138,11 @@ class ParityReport:
 
 def result_json(result: dict[str, Any]) -> dict[str, Any]:
     """A :class:`CaseResult` as ``asdict`` gives it, as JSON values."""
-    case, source = result["case"], result["case"]["source"]
-    psnr = "inf" if result["psnr"] == math.inf else result["psnr"]
-    return {**result, "case": {**case, "source": source and str(source)}, "psnr": psnr}
+    source = result["case"]["source"]
+    case = {**result["case"], "source": str(source)}
+    if source is None:
+        del case["source"]
+    return {**result, "case": case, "psnr": "inf" if result["psnr"] == math.inf else result["psnr"]}
 
 
 def _badness(result: CaseResult) -> tuple[bool, float]:
