@@ -77,7 +77,8 @@ def test_pictures_and_sizes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["verify", "bad.onnx", "--against", "good.onnx", *options, "--json"]) == 1
     cases = [result["case"] for result in json.loads(capsys.readouterr().out)["results"]]
     assert cases[0] == {
-        "batch": 1, "height": 13, "width": 17, "content": "picture", "source": "photo.png",
+        "batch": 1, "height": 13, "width": 17, "content": "picture", "seed": 0,
+        "source": "photo.png",
     }  # fmt: skip
     assert {(case["height"], case["width"]) for case in cases} > {(13, 17), (12, 34), (5, 6)}
     assert run(["verify", "bad.onnx", "--against", "good.onnx", *options]) == 1

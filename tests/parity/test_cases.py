@@ -1,4 +1,4 @@
-"""The grid: what it holds, and that it is the same every time."""
+"""The grid: what it holds, that a seed draws the same again, and what a dear network is spared."""
 
 from dataclasses import replace
 from typing import get_args
@@ -8,35 +8,110 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subpixel.parity.cases import BUDGET, LONG, SIZES, Case, Content, grid, pixels
+from subpixel.parity.cases import BUDGET, LONG, SIZES, Case, Content, Grid, grid, pixels
+from subpixel.parity.sizes import LARGEST_TILE, LONGEST
+from subpixel.size_numbers import SizeNumbers
 from subpixel.spec import ModelSpec
 
 CONTENTS = get_args(Content)
 ANY = ModelSpec("any", 2, "luma", "luma", halo=5)
+RGB = ModelSpec("any", 2, "rgb", "rgb", halo=5)
 
 
-def shapes(*specs: ModelSpec) -> set[tuple[int, int, int]]:
-    return {(case.batch, case.height, case.width) for case in grid(*specs)}
+def shapes(drawn: Grid) -> set[tuple[int, int, int]]:
+    return {(case.batch, case.height, case.width) for case in drawn.cases}
 
 
-def test_the_whole_grid() -> None:
-    sizes = {(1, 1), (7, 5), (64, 64), (51, 67), (224, 224), (33, 200)}
-    assert shapes(ANY) == {(batch, *size) for batch in (1, 3) for size in sizes}
-    assert len(grid(ANY)) == 2 * 6 * 6
-    assert {case.content for case in grid(ANY)} == set(CONTENTS)
+def test_every_fixed_size_is_there_alone_and_in_batches() -> None:
+    drawn = grid(RGB)
+    assert {(batch, *size) for batch in (1, 3) for size in SIZES} <= shapes(drawn)
+    assert {case.content for case in drawn.cases} == set(CONTENTS)
+    assert not drawn.left_out
+    assert len(set(drawn.cases)) == len(drawn.cases)
+
+
+@pytest.mark.parametrize("content", [c for c in CONTENTS if c != "random"])
+def test_every_content_is_seen_in_single_pictures_of_some_size(content: Content) -> None:
+    assert Case(1, 51, 67, content) in grid(RGB).cases
+
+
+def test_one_channel_is_grey_anyway() -> None:
+    assert "grey photo" not in {case.content for case in grid(ANY).cases}
+
+
+@given(st.integers(0, 1 << 32))
+def test_random_sizes_reach_the_largest_tile_and_a_seed_draws_the_same_again(seed: int) -> None:
+    drawn = grid(ANY, seed=seed)
+    assert drawn == grid(ANY, seed=seed)
+    assert drawn.seed == seed
+    sides = [(case.height, case.width) for case in drawn.cases]
+    assert any(min(size) >= LARGEST_TILE - 32 for size in sides)
+    assert max(height for height, _ in sides) == max(width for _, width in sides) == LONGEST
+
+
+def test_another_seed_draws_other_sizes() -> None:
+    assert shapes(grid(ANY, seed=1)) != shapes(grid(ANY, seed=2))
+
+
+def test_sizes_are_drawn_from_the_numbers_that_a_network_computes_with() -> None:
+    drawn = shapes(grid(ANY, numbers=SizeNumbers(frozenset({300}))))
+    for length in (299, 300, 301):
+        assert any(height == length for _, height, _ in drawn)
+        assert any(width == length for _, _, width in drawn)
 
 
 def test_a_fixed_size_and_batch_take_the_place_of_the_grids() -> None:
     fixed = ModelSpec("fixed", 2, "luma", "luma", fixed_size=(224, 224), fixed_batch=2)
-    assert shapes(fixed) == {(2, 224, 224)}
-    assert len(grid(fixed)) == len(CONTENTS)
-    assert shapes(ANY, fixed) == shapes(fixed)
+    assert shapes(grid(fixed)) == shapes(grid(ANY, fixed)) == {(2, 224, 224)}
+    contents = {case.content for case in grid(fixed).cases}
+    assert contents == set(CONTENTS) - {"grey photo"}
 
 
 def test_sizes_are_rounded_up_to_the_multiple() -> None:
     windows = ModelSpec("windows", 2, "luma", "luma", halo=9, size_multiple=8)
-    sizes = {(8, 8), (64, 64), (56, 72), (224, 224), (40, 200)}
-    assert shapes(windows) == {(batch, *size) for batch in (1, 3) for size in sizes}
+    drawn = shapes(grid(windows, numbers=SizeNumbers(frozenset({300, 5}))))
+    assert {(1, 8, 8), (3, 56, 72), (1, 40, 200)} <= drawn
+    assert all(height % 8 == width % 8 == 0 for _, height, width in drawn)
+
+
+def test_a_file_that_pads_is_asked_for_every_size() -> None:
+    spec = ModelSpec("pads", 2, "rgb", "rgb", halo=9, size_multiple=8, pads=True)
+    assert set(SIZES) <= {(case.height, case.width) for case in grid(spec).cases}
+
+
+def test_a_square_network_is_not_shown_huge_squares() -> None:
+    spec = ModelSpec("square", 1, "rgb", "rgb", size_multiple=128, square=True)
+    drawn = grid(spec)
+    assert all(case.height == case.width for case in drawn.cases)
+    assert max(case.height for case in drawn.left_out) == LONGEST
+    assert max(case.height for case in drawn.cases) < LONGEST
+
+
+def test_a_dear_network_is_spared_the_dearest_cases() -> None:
+    whole, spared = grid(RGB, seed=1), grid(RGB, cost=1.67e7, seed=1)
+    assert sum(case.pixels for case in spared.cases) * 1.67e7 <= BUDGET
+    assert [case for case in whole.cases if case in spared.cases] == list(spared.cases)
+    assert set(spared.left_out) == set(whole.cases) - set(spared.cases)
+    assert all(Case(1, 51, 67, c) in spared.cases for c in CONTENTS if c != "random")
+    assert Case(1, 8, LONGEST, "noise") in spared.cases
+    assert grid(RGB, cost=59e3, seed=1) == whole
+
+
+def test_noise_stays_at_every_small_size_however_dear() -> None:
+    left = grid(RGB, cost=1e15).cases
+    small = {(1, *size) for size in SIZES if size != (224, 224)} | {(3, *s) for s in SIZES[:4]}
+    assert {(c.batch, c.height, c.width) for c in left} == small
+    assert {c.content for c in left} == {"noise"}
+
+
+def test_a_network_that_sees_the_whole_picture_is_shown_a_long_one() -> None:
+    drawn, local = grid(replace(RGB, halo=None)), grid(RGB)
+    assert [case for case in drawn.cases if case not in local.cases] == [
+        Case(1, *LONG, "noise"),
+        Case(1, *LONG, "photo"),
+    ]
+    short = grid(replace(RGB, halo=None, size_maximum=1023))
+    assert max(case.height for case in short.cases) == 1023
 
 
 @given(
@@ -46,84 +121,18 @@ def test_sizes_are_rounded_up_to_the_multiple() -> None:
         st.integers(1, 40),
         st.integers(1, 300),
         st.sampled_from(CONTENTS),
+        st.integers(0, 1 << 32),
     ),
     st.sampled_from([1, 3]),
 )
 def test_pixels_are_pictures(case: Case, channels: int) -> None:
-    found = pixels(case, channels)
-    assert found.shape == (case.batch, channels, case.height, case.width)
-    assert found.dtype == np.float32
-    assert found.min() >= 0.0
-    assert found.max() <= 1.0
-    assert np.array_equal(found, pixels(case, channels))
-
-
-@pytest.mark.parametrize("content", [c for c in CONTENTS if c not in ("zeros", "ones")])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_pictures_of_a_batch_differ(content: Content, channels: int) -> None:
-    found = pixels(Case(3, 51, 67, content), channels)
-    assert not np.array_equal(found[0], found[1])
-    assert not np.array_equal(found[1], found[2])
-
-
-def test_the_contents_are_what_they_are_called() -> None:
-    def picture(content: Content) -> np.ndarray:
-        return pixels(Case(2, 64, 64, content), 1)
-
-    assert not picture("zeros").any()
-    assert picture("ones").all()
-    assert len(np.unique(picture("noise"))) > 4000
-    assert np.array_equal(np.unique(picture("impulses")), [0, 1])
-    assert 0 < picture("impulses")[0].mean() < 0.05
-    assert 0.95 < picture("impulses")[1].mean() < 1
-    assert np.allclose(picture("gradients")[0, 0, 5], np.linspace(0, 1, 64))
-    neighbours = np.abs(np.diff(picture("photo")[0, 0], axis=1)).mean()
-    assert 0.005 < neighbours < 0.05, "a photograph is smooth, but not flat"
-
-
-def test_the_photo_is_in_colour_and_mirrored_where_it_ends() -> None:
-    (photo,) = pixels(Case(1, 300, 1000, "photo"), 3)
-    start = (1000 - 451 + 1) // 2
-    whole = photo[:, :, start : start + 451]
-    assert (whole[0] - whole[2]).mean() > 0.05, "an orange cat"
-    assert np.array_equal(photo[:, :, start - 100 : start], whole[:, :, :100][:, :, ::-1])
-    assert np.array_equal(photo[:, :, start + 451 :], whole[:, :, ::-1][:, :, : 1000 - 451 - start])
+    drawn = pixels(case, channels)
+    assert drawn.shape == (case.batch, channels, case.height, case.width)
+    assert drawn.dtype == np.float32
+    assert drawn.min() >= 0.0
+    assert drawn.max() <= 1.0
+    assert np.array_equal(drawn, pixels(case, channels))
 
 
 def test_a_case_says_its_name() -> None:
     assert Case(3, 51, 67, "noise").name == "noise 3×51×67"
-
-
-def test_a_dear_network_is_spared_the_dearest_cases() -> None:
-    spec = ModelSpec("dear", 4, "rgb", "rgb", halo=9)
-    whole, spared = grid(spec), grid(spec, cost=5e6)
-    assert sum(case.pixels for case in spared) * 5e6 <= BUDGET
-    assert [case for case in whole if case in spared] == list(spared)
-    sizes = {(case.height, case.width) for case in whole}
-    assert {(case.height, case.width) for case in spared} == sizes
-    assert {case.batch for case in spared} == {1, 3}
-    assert Case(1, 224, 224, "noise") in spared
-    assert grid(spec, cost=59e3) == whole
-
-
-def test_every_size_stays_however_dear() -> None:
-    spec = ModelSpec("dearest", 4, "rgb", "rgb", halo=9)
-    left = grid(spec, cost=1e15)
-    assert {(c.height, c.width) for c in left if c.batch == 1} == set(SIZES)
-    assert {(c.height, c.width) for c in left if c.batch == 3} == set(SIZES[:4])
-    assert {c.content for c in left} == {"noise"}
-
-
-def test_a_file_that_pads_is_asked_for_every_size() -> None:
-    spec = ModelSpec("pads", 2, "rgb", "rgb", halo=9, size_multiple=8, pads=True)
-    assert {(c.height, c.width) for c in grid(spec)} == set(SIZES)
-
-
-def test_a_network_that_sees_the_whole_picture_is_shown_a_long_one() -> None:
-    spec = ModelSpec("global", 2, "rgb", "rgb")
-    assert [c for c in grid(spec) if c not in grid(replace(spec, halo=1))] == [
-        Case(1, *LONG, "noise"),
-        Case(1, *LONG, "photo"),
-    ]
-    short = grid(replace(spec, size_maximum=1023))
-    assert max(case.height for case in short) == 1023

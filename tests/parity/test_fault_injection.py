@@ -14,10 +14,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from honest import anonymous, shuffled
-from mutants import FAULTS, Mutant
+from faults.honest import anonymous, shuffled
+from faults.mutants import FAULTS, Mutant
+from faults.patient import session
 from numpy.typing import NDArray
-from patient import session
 from specimens import BUNDLED, EXAMPLE, KINDS, SHARED, Specimen, specimen
 
 from subpixel.errors import NetworkError

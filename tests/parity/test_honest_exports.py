@@ -6,7 +6,7 @@ from pathlib import Path
 import onnx
 import pytest
 import torch
-from honest import REWRITINGS
+from faults.honest import REWRITINGS
 from specimens import BUNDLED, EXAMPLE, SHARED, specimen
 
 from subpixel.graph.metadata import with_spec

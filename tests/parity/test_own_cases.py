@@ -26,7 +26,7 @@ def saved(file: Path, mode: str, height: int = 5, width: int = 9) -> np.ndarray:
 def test_a_picture_is_taken_as_it_is(tmp_path: Path) -> None:
     samples = saved(tmp_path / "a.png", "RGB")
     (case,) = own_cases([tmp_path / "a.png"], [], SPEC)
-    assert case == Case(1, 5, 9, "picture", tmp_path / "a.png")
+    assert case == Case(1, 5, 9, "picture", source=tmp_path / "a.png")
     assert case.name == "a.png 1×5×9"
     found = pixels(case, 3)
     assert found.dtype == np.float32

@@ -35,7 +35,8 @@ def test_what_is_published(
     assert report
     assert (report.path, report.kept, report.exporter, report.opset) == (out, None, "trace", 13)
     assert report.parity is not None
-    assert len(report.parity.results) == 72
+    assert len(report.parity.results) >= 72
+    assert {fact.verdict for fact in report.parity.facts} == {"proven"}
     assert [file.name for file in tmp_path.iterdir()] == ["small.onnx"]
 
     model = load_model(out)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE
-from subpixel.cli.output import make_folder, print_json, progress
+from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, SEED
+from subpixel.cli.output import make_folder, print_json, print_proof, progress
 from subpixel.errors import UsageError
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Seconds that one way of exporting may take.",
 )
+@SEED
 @click.option("--keep-failed", is_flag=True, help="Keep a file that fails as OUTPUT.failed.onnx.")
 @OVERWRITE
 @JSON
@@ -60,6 +61,7 @@ def command(
     opset: int,
     precision: Precision,
     time_limit: float,
+    seed: int | None,
     keep_failed: bool,
     overwrite: bool,
     as_json: bool,
@@ -87,6 +89,7 @@ def command(
             overwrite=overwrite,
             keep_failed=keep_failed,
             time_limit=time_limit,
+            seed=seed,
             report=report_progress,
         )
     if as_json:
@@ -138,13 +141,14 @@ def _print(report: "ReleaseReport") -> None:
     for finding in failed:
         click.echo(f"          {finding.check}: {finding.message}")
     if report.parity is not None:
-        click.echo(f"compared  {report.parity.summary()}")
+        print_proof(report.parity, indent="compared  ")
     click.echo(f"wrote     {report.path or report.kept or 'nothing: it failed'}")
 
 
 def _sizes(spec: ModelSpec) -> str:
     """Which pictures the file takes, and how far it looks."""
-    size = "any size" if spec.fixed_size is None else "{}×{} alone".format(*spec.fixed_size)
+    most = spec.size_maximum and f"any size up to {spec.size_maximum}×{spec.size_maximum}"
+    size = "{}×{} alone".format(*spec.fixed_size) if spec.fixed_size else most or "any size"
     batch = "any batch" if spec.fixed_batch is None else f"a batch of {spec.fixed_batch}"
     halo = "not local" if spec.halo is None else f"halo {spec.halo} px"
     return f"takes {size}, {batch}; {halo}"

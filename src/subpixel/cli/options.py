@@ -56,6 +56,11 @@ TASK_LOSS = click.option(
 )
 OVERWRITE = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+SEED = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Draw the random sizes and pictures of an earlier run again. [default: new ones]",
+)
 EXTRA_ARCHITECTURES = click.option(
     "--extra-architectures",
     is_flag=True,

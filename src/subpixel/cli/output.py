@@ -6,10 +6,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from subpixel.errors import SubpixelError, UsageError
+
+if TYPE_CHECKING:
+    from subpixel.parity.compare import ParityReport
 
 
 def print_json(value: object) -> None:
@@ -37,6 +41,19 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         table.add_row(*row)
     width = None if sys.stdout.isatty() else 200
     Console(width=width, highlight=False, markup=False).print(table)
+
+
+def print_proof(report: "ParityReport", indent: str = "") -> None:
+    """What came of a comparison: the verdict, the facts, what was not covered, the seed."""
+    click.echo(indent + report.summary())
+    space = " " * len(indent)
+    for fact in report.facts:
+        if fact.verdict != "not proven":
+            click.echo(f"{space}{fact.name}: {fact.verdict}: {fact.message}")
+    for line in report.uncovered:
+        click.echo(f"{space}not covered: {line}")
+    if report.seed is not None:
+        click.echo(f"{space}random sizes and pictures drawn with --seed {report.seed}")
 
 
 @contextmanager

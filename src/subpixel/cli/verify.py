@@ -17,8 +17,8 @@ from subpixel.cli.comparison import (
     make_tolerance,
 )
 from subpixel.cli.matrix import matrix_report, show_matrix
-from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, THREADS
-from subpixel.cli.output import expect_free, print_json, print_table, progress
+from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, SEED, THREADS
+from subpixel.cli.output import expect_free, print_json, print_proof, print_table, progress
 from subpixel.errors import UsageError
 from subpixel.spec import Precision
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("content", "shape", "max abs", "max rel", "code values", "PSNR, dB", "verdict")
 ONLY_MATRIX = ("floor_db", "precisions", "bench", "calibration", "html")
-ONLY_PLAIN = ("module", "pictures", "sizes", "min_psnr", "max_codes", "rtol", "atol")
+ONLY_PLAIN = ("module", "pictures", "sizes", "min_psnr", "max_codes", "rtol", "atol", "seed")
 
 
 @click.command(no_args_is_help=True)
@@ -75,6 +75,7 @@ ONLY_PLAIN = ("module", "pictures", "sizes", "min_psnr", "max_codes", "rtol", "a
     "--calibration", type=FILE, help="Matrix: photographs to calibrate int8. [default: the grid's]"
 )
 @click.option("--html", type=FILE, help="Matrix: write a page with pictures of the differences.")
+@SEED
 @EXTRA_ARCHITECTURES
 @OVERWRITE
 @JSON
@@ -98,15 +99,18 @@ def command(
     bench: Path | None,
     calibration: Path | None,
     html: Path | None,
+    seed: int | None,
     extra_architectures: bool,
     overwrite: bool,
     as_json: bool,
 ) -> int:
     """Prove that MODEL computes what its checkpoint, or another ONNX file, computes.
 
-    Both run on a grid of shapes and contents, and on every --picture and --size. Every value
-    must agree within rtol and atol, and no 8-bit code value may differ by more than one; with
-    --min-psnr or --max-codes pictures are judged instead. The exit code is 1 when any case fails.
+    Both run on a grid of shapes and contents, drawn from the sizes that the networks compute
+    with, and at random, and on every --picture and --size. Every value must agree within rtol and
+    atol, and no 8-bit code value may differ by more than one; with --min-psnr or --max-codes
+    pictures are judged instead. What the file says of itself must hold. The exit code is 1 when
+    anything fails. What was not covered is said.
 
     With --matrix MODEL runs in every way that this machine offers, in reduced precisions too;
     these must lie within --floor-db of fp32. What can't run here is "not available", with its
@@ -123,6 +127,7 @@ def command(
             device=devices[0] if devices else "cpu",
             threads=threads,
             extra_architectures=extra_architectures,
+            seed=seed,
             as_json=as_json,
         )
     if against is None:
@@ -163,6 +168,7 @@ def _verify(
     device: str,
     threads: int | None,
     extra_architectures: bool,
+    seed: int | None,
     as_json: bool,
 ) -> int:
     from subpixel.parity.verify import verify
@@ -177,6 +183,7 @@ def _verify(
             device=device,
             threads=threads,
             extra_architectures=extra_architectures,
+            seed=seed,
             report=show,
         )
     if as_json:
@@ -184,7 +191,7 @@ def _verify(
     else:
         title = f"{report.candidate} on {report.provider} against {report.reference}"
         print_table(title, COLUMNS, [_cells(result) for result in report.results])
-        click.echo(report.summary())
+        print_proof(report)
     return 0 if report else 1
 
 

@@ -1,14 +1,16 @@
 """Networks in half precision."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from graphlib import TopologicalSorter
 from typing import cast
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
 from subpixel.errors import NetworkError
+from subpixel.graph.execute import runtime_engine
 from subpixel.graph.metadata import with_precision
 from subpixel.graph.propagate import picture_inputs
 
@@ -31,6 +33,36 @@ def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     result = cast(onnx.ModelProto, convert_float_to_float16(result, keep_io_types=ends))
     _sort(result.graph)
     return with_precision(result, "fp16")
+
+
+def find_overflow(model: onnx.ModelProto, pictures: Iterable[NDArray[np.float32]]) -> str | None:
+    """Which value of a float16 network leaves ±65504 on one of ``pictures``, in a sentence.
+
+    ``pictures`` are what the network takes, ``(N, C, H, W)``. ONNX Runtime's processor computes
+    float16 networks in float32, where nothing overflows; here each result of a node is rounded
+    to float16, as a GPU or ONNX's definition has it. None where all stay finite. Values within
+    branches and functions are not looked at.
+    """
+    watched = onnx.ModelProto()
+    watched.CopyFrom(model)
+    results = dict.fromkeys(name for node in model.graph.node for name in node.output if name)
+    present = {end.name for end in model.graph.output}
+    watched.graph.output.extend(
+        onnx.ValueInfoProto(name=name) for name in results if name not in present
+    )
+    (taken,) = picture_inputs(model)
+    half = taken.type.tensor_type.elem_type == TensorProto.FLOAT16
+    run = runtime_engine()
+    for picture in pictures:
+        values = run(watched, {taken.name: picture.astype(np.float16 if half else np.float32)})
+        for name in results:
+            value = values[name]
+            if value.dtype == np.float16 and not np.isfinite(value).all():
+                return (
+                    f"the value {name} leaves float16's range of ±{LARGEST:g}; keep this network "
+                    "in fp32"
+                )
+    return None
 
 
 def _check_range(model: onnx.ModelProto) -> None:

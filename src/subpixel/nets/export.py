@@ -13,6 +13,7 @@ from subpixel.graph.pad import with_padding
 from subpixel.graph.propagate import onnx_opset
 from subpixel.graph.receptive import reach as graph_reach
 from subpixel.nets.attempt import Attempt, attempts
+from subpixel.nets.data_reads import find_data_read
 from subpixel.nets.exporters import AXES, BATCH, DEFAULT_OPSET, HEIGHT, WIDTH, run_exporter
 from subpixel.nets.workarounds import exportable
 from subpixel.spec import Exporter, ModelSpec
@@ -50,11 +51,26 @@ def export_attempt(module: nn.Module, spec: ModelSpec, attempt: Attempt, opset: 
     count, *size = attempt.example
     example = torch.rand(count, spec.channels, *size, generator=_seeded())
     module = exportable(copy.deepcopy(module).cpu().eval())
+    if attempt.exporter == "trace":
+        _expect_no_data_read(module, example[:1])
     model = _exported(module, example, attempt, opset)
     _expect_opset(model, attempt, opset)
     _expect_free_axes(model, attempt)
     model, spec = _completed(model, spec, attempt)
     return Exported(with_spec(model, spec), spec, attempt, opset)
+
+
+def _expect_no_data_read(module: nn.Module, example: Tensor) -> None:
+    """Refuse to trace code that decides by what a picture shows: a trace keeps one way of it."""
+    try:
+        place = find_data_read(module, example)
+    except Exception as error:  # its code may raise anything
+        raise ExportError(f"the network fails on its example: {one_line(error)}") from error
+    if place:
+        raise ExportError(
+            f"the network's code looks at the picture's values ({place}), and a trace keeps what "
+            "it saw; decide by torch.where or torch.cond instead, or use --exporter script"
+        )
 
 
 def _seeded() -> torch.Generator:
@@ -112,9 +128,12 @@ def _completed(
 ) -> tuple[onnx.ModelProto, ModelSpec]:
     """The graph made to fit any size where it must, and the facts that this export settles."""
     found = graph_reach(model)
+    # Where the graph works on a coarser grid than the sizes it is given, what a pixel depends on
+    # hangs on the picture's size (a U-Net at odd sizes resizes by other ratios).
+    local = found is not None and attempt.multiple % found.size_multiple == 0
     spec = replace(
         spec,
-        halo=found.halo if found else None,
+        halo=found.halo if found and local else None,
         size_multiple=attempt.multiple,
         padding=attempt.padding if attempt.free_size else "edge",
         fixed_size=None if attempt.free_size else attempt.example[1:],

@@ -1,4 +1,4 @@
-"""A network for certain sizes, in PyTorch for pictures of any: what padded files are held to."""
+"""A network in PyTorch for pictures of any size: what every file is held to."""
 
 from dataclasses import replace
 
@@ -17,11 +17,47 @@ def with_working_sizes(module: nn.Module, spec: ModelSpec) -> ModelSpec:
 
 
 def runs_any_size(module: nn.Module, spec: ModelSpec) -> tuple[nn.Module, ModelSpec]:
-    """``module`` as one for pictures of any size, padded where it needs it, and its facts."""
-    spec = with_working_sizes(module, spec)
-    if (spec.size_multiple, spec.size_minimum, spec.square) == (1, 1, False):
-        return module, spec
-    return Padded(module, spec), replace(spec, pads=True)
+    """``module`` as one for pictures of any size, padded where it refuses theirs, and its facts."""
+    working = with_working_sizes(module, spec)
+    if (working.size_multiple, working.size_minimum, working.square) == (1, 1, False):
+        return module, working
+    return AnySize(module, spec, working), replace(working, pads=True)
+
+
+class AnySize(nn.Module):
+    """``(N, C, H, W)`` of any size → ``(N, C, H * scale, W * scale)``, by a network for certain.
+
+    Wherever ``net`` itself takes a picture of that size, the result is its own, untouched. Only
+    where it refuses (raises, or gives another size), and at sizes that ``declared`` rules out, is
+    the picture padded, as ``working`` says.
+    """
+
+    def __init__(self, net: nn.Module, declared: ModelSpec, working: ModelSpec) -> None:
+        super().__init__()
+        self.net = net
+        self.padded = Padded(net, working)
+        self.declared = declared
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        result = self._run_untouched(pixels) if self._is_declared(pixels) else None
+        padded: Tensor = self.padded(pixels) if result is None else result
+        return padded
+
+    def _is_declared(self, pixels: Tensor) -> bool:
+        height, width = pixels.shape[-2:]
+        spec = self.declared
+        size = working_size(height, width, spec.size_multiple, spec.size_minimum, spec.square)
+        return size == (height, width)
+
+    def _run_untouched(self, pixels: Tensor) -> Tensor | None:
+        scale = self.declared.scale
+        try:
+            # A copy: some networks change their input in place, even those that then fail.
+            result: Tensor = self.net(pixels.clone())
+        except Exception:  # its code may raise anything at sizes it is not made for
+            return None
+        wanted = [side * scale for side in pixels.shape[-2:]]
+        return result if list(result.shape[-2:]) == wanted else None
 
 
 class Padded(nn.Module):

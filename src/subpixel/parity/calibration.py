@@ -33,7 +33,7 @@ def grid_pictures(spec: ModelSpec) -> Iterator[Pixels]:
     Each is ``(batch, channels, height, width)`` float32, of a size that ``spec`` takes. Noise
     is among them: without it, ranges would be cut off where a picture is busier than the photo.
     """
-    for case in grid(spec):
+    for case in grid(spec).cases:
         if _is_looked_at(case, spec):
             yield pixels(case, spec.channels)
 

@@ -2,40 +2,50 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
+from enum import IntEnum
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
-from subpixel.colour import luma
-from subpixel.media.image_file import read_picture
+from subpixel.parity.contents import Content, draw, read_pixels
+from subpixel.parity.sizes import LONGEST, THIN, random_sizes, telling_sizes
 from subpixel.runtime.op import Pixels
-from subpixel.runtime.pixels import to_pixels
 from subpixel.runtime.tiling import working_size
+from subpixel.size_numbers import SizeNumbers
 from subpixel.spec import ModelSpec
-
-Content = Literal["noise", "zeros", "ones", "gradients", "impulses", "photo"]
 
 BATCHES = (1, 3)
 SIZES = ((1, 1), (7, 5), (64, 64), (51, 67), (224, 224), (33, 200))
-"""Height and width: the least there is, odd and co-prime, square, long, and the reference's."""
+"""Height and width: the smallest there is, odd and co-prime, square, long, and the reference's."""
 
 LONG = (1040, 40)
 """One more size for networks that look at the whole picture: some count its levels, and do
 otherwise from a side of 1024 on (RGT)."""
 
-IMPULSE_SHARE = 1 / 64
-
-BUDGET = 1e12
-"""Multiply-adds that a grid may cost each side: about half a minute on two cores."""
+BUDGET = 3e12
+"""Multiply-adds that a grid may cost each side: a minute or two on two cores."""
 
 SMALL = 3 * 64 * 64
 """Input pixels of a batch that is not large."""
 
-_WORTH: tuple[Content, ...] = ("noise", "photo", "impulses", "gradients", "ones", "zeros")
+MAX_PIXELS = 768 * 768
+"""Input pixels that a case may have, after the network's padding."""
+
+WORTH: tuple[Content, ...] = (
+    "noise",
+    "photo",
+    "random",
+    "dark photo",
+    "bright photo",
+    "grey photo",
+    "impulses",
+    "gradients",
+    "ones",
+    "zeros",
+)
 """The contents, those that show most first."""
 
 
@@ -47,6 +57,8 @@ class Case:
     height: int
     width: int
     content: Content | Literal["picture"]
+    seed: int = 0
+    """Of ``"random"`` content."""
     source: Path | None = None
     """The file of a ``"picture"``; every picture of the batch is that one."""
 
@@ -65,36 +77,107 @@ class Case:
         return f"{self.subject} {self.batch}×{self.height}×{self.width}"
 
 
-def grid(*specs: ModelSpec, cost: float = 0.0) -> tuple[Case, ...]:
-    """Every content at every shape of the grid, as far as the networks in ``specs`` take it.
+class Tier(IntEnum):
+    """How much a case is needed: where a network is dear, the last ones are left out first."""
 
-    A fixed size or batch replaces those of the grid; where a network does not pad by itself,
+    NEEDED = 0
+    CONTENTS = 1
+    """Every content in single pictures of up to 64 × 64 pixels."""
+    TELLING = 2
+    RANDOM = 3
+    LARGE = 4
+    REPEATED = 5
+    """Noise and the photograph in batches, and at the largest fixed size."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What is compared, and what isn't because it would cost too much."""
+
+    cases: tuple[Case, ...]
+    seed: int
+    """Of the random sizes and contents."""
+    left_out: tuple[Case, ...] = ()
+
+
+def grid(
+    *specs: ModelSpec, cost: float = 0.0, numbers: SizeNumbers = SizeNumbers(), seed: int = 0
+) -> Grid:
+    """The pictures for networks of ``specs``, as far as all of these take them.
+
+    Every content at a few fixed sizes, noise and a photograph there in batches of 3, too; the
+    sizes at which code that computes with ``numbers`` may change its course
+    (:func:`~subpixel.parity.sizes.telling_sizes`); random sizes and contents, of ``seed``, up to
+    the largest tile; a side of 4,096.
+
+    A fixed size or batch takes the place of the grid's; where a network does not pad by itself,
     sizes are brought to those it works on. ``cost`` is what the dearest of the networks spends
-    on a pixel, in multiply-adds: where the whole grid would exceed :data:`BUDGET`, the dearest
-    cases are left out; noise stays at every size, and in every batch that is not large.
+    on a pixel, in multiply-adds: where all would exceed :data:`BUDGET`, the dearest cases of the
+    last tiers are left out; noise stays at every fixed size and in every batch that is not large.
     """
-    shapes = itertools.product(BATCHES, SIZES)
-    cases = [Case(n, h, w, content) for n, (h, w) in shapes for content in get_args(Content)]
-    if all(spec.halo is None for spec in specs):
-        cases += [Case(1, *LONG, content) for content in _WORTH[:2]]
+    drawn = [
+        (tier, case)
+        for tier, case in (*_fixed_cases(specs), *_drawn_cases(numbers, seed))
+        if case.content != "grey photo" or any(spec.channels > 1 for spec in specs)
+    ]
     for spec in specs:
-        cases = [_fitted(case, spec) for case in cases]
-    return _affordable(tuple(dict.fromkeys(cases)), BUDGET / cost if cost else math.inf)
+        drawn = [(tier, _fit(case, spec)) for tier, case in drawn]
+    tiers: dict[Case, Tier] = {}
+    for tier, case in drawn:
+        tiers[case] = min(tier, tiers.get(case, tier))
+    return _afford(tiers, specs, BUDGET / cost if cost else math.inf, seed)
 
 
-def _affordable(cases: tuple[Case, ...], most: float) -> tuple[Case, ...]:
-    """As many of ``cases``, in their order, as have together at most ``most`` pixels."""
-    kept = list(cases)
-    spent = sum(case.pixels for case in cases)
-    for case in sorted(cases, key=lambda case: (-case.pixels, -_WORTH.index(case.content))):
-        needed = case.content == "noise" and (case.batch == 1 or case.pixels <= SMALL)
-        if spent > most and not needed:
-            kept.remove(case)
-            spent -= case.pixels
-    return tuple(kept)
+def pixels(case: Case, channels: int) -> Pixels:
+    """The input of a case: ``(batch, channels, height, width)`` float32 in 0 … 1.
+
+    ``channels`` is 1 (luma) or 3 (RGB). The same case always gives the same pixels.
+    """
+    if case.source is not None:
+        return np.stack([read_pixels(case.source, channels)] * case.batch)
+    assert case.content != "picture", "a picture has a file"
+    shape = (channels, case.height, case.width)
+    return np.stack([draw(case.content, shape, i, case.seed) for i in range(case.batch)])
 
 
-def _fitted(case: Case, spec: ModelSpec) -> Case:
+def _fixed_cases(specs: Sequence[ModelSpec]) -> Iterable[tuple[Tier, Case]]:
+    for batch, (height, width), content in itertools.product(BATCHES, SIZES, WORTH):
+        case = Case(batch, height, width, content)
+        if content in WORTH[:2] or (content != "random" and _shows_all(case)):
+            yield _tier(case), case
+    if all(spec.halo is None for spec in specs):
+        for content in WORTH[:2]:
+            yield Tier.CONTENTS, Case(1, *LONG, content)
+
+
+def _shows_all(case: Case) -> bool:
+    """Whether every content is shown at that size; in batches, which mix pictures up or don't
+    whatever these show, only at the smallest."""
+    return case.pixels <= SMALL and (case.batch == 1 or case.height < min(SIZES[2]))
+
+
+def _tier(case: Case) -> Tier:
+    if case.content == "noise" and case.pixels <= SMALL:
+        return Tier.NEEDED
+    single = case.batch == 1 and case.pixels <= SMALL / 3
+    return Tier.CONTENTS if single else Tier.REPEATED
+
+
+def _drawn_cases(numbers: SizeNumbers, seed: int) -> Iterable[tuple[Tier, Case]]:
+    for size in telling_sizes(numbers):
+        yield Tier.TELLING, Case(1, *size, "noise")
+    random = np.random.default_rng(seed)
+    for size in random_sizes(random):
+        case = Case(int(random.integers(1, 3)), *size, "random", int(random.integers(1 << 32)))
+        yield Tier.RANDOM, case if case.pixels <= SMALL else replace(case, batch=1)
+    for index in range(4):
+        yield Tier.CONTENTS, Case(1, 51, 67, "random", int(random.integers(1 << 32)) + index)
+    yield Tier.LARGE, Case(1, *random_sizes(random)[-1], "noise")
+    yield Tier.LARGE, Case(1, THIN // 2, LONGEST, "noise")
+    yield Tier.LARGE, Case(1, LONGEST, THIN // 2, "noise")
+
+
+def _fit(case: Case, spec: ModelSpec) -> Case:
     most = spec.size_maximum or max(case.height, case.width)
     height, width = spec.fixed_size or (min(case.height, most), min(case.width, most))
     if not spec.pads:
@@ -104,85 +187,24 @@ def _fitted(case: Case, spec: ModelSpec) -> Case:
     return replace(case, batch=spec.fixed_batch or case.batch, height=height, width=width)
 
 
-def pixels(case: Case, channels: int) -> Pixels:
-    """The input of a case: ``(batch, channels, height, width)`` float32 in 0 … 1.
-
-    ``channels`` is 1 (luma) or 3 (RGB). The same case always gives the same pixels. The pictures
-    of a batch differ, zeros and ones apart, so that mixing them up shows.
-    """
-    picture = _PICTURES[case.content]
-    planes = [picture(case, channels, index) for index in range(case.batch)]
-    return np.stack(planes).astype(np.float32)
-
-
-def _noise(case: Case, channels: int, index: int) -> Pixels:
-    return _random(case, channels, index).random((channels, case.height, case.width), np.float32)
-
-
-def _zeros(case: Case, channels: int, _index: int) -> Pixels:
-    return np.zeros((channels, case.height, case.width), np.float32)
+def _afford(tiers: dict[Case, Tier], specs: Sequence[ModelSpec], budget: float, seed: int) -> Grid:
+    """As many cases as have together at most ``budget`` pixels, in their order."""
+    work = {case: _work(case, specs) for case in tiers}
+    spent, taken = 0, set()
+    order = sorted(tiers, key=lambda case: (tiers[case], work[case], WORTH.index(case.content)))
+    for case in order:
+        needed = tiers[case] == Tier.NEEDED
+        if needed or (spent + work[case] <= budget and work[case] <= MAX_PIXELS * case.batch):
+            taken.add(case)
+            spent += work[case]
+    left_out = tuple(case for case in tiers if case not in taken)
+    return Grid(tuple(case for case in tiers if case in taken), seed, left_out)
 
 
-def _ones(case: Case, channels: int, _index: int) -> Pixels:
-    return np.ones((channels, case.height, case.width), np.float32)
-
-
-def _gradients(case: Case, channels: int, index: int) -> Pixels:
-    """Ramps from 0 to 1: across, down, and along the diagonal, in turn over channels and batch."""
-    down, across = np.meshgrid(
-        np.linspace(0, 1, case.height), np.linspace(0, 1, case.width), indexing="ij"
+def _work(case: Case, specs: Sequence[ModelSpec]) -> int:
+    """Input pixels of the batch, once the dearest of the networks has padded them."""
+    sides = (
+        working_size(case.height, case.width, s.size_multiple, s.size_minimum, s.square)
+        for s in specs
     )
-    ramps = (across, down, (across + down) / 2)
-    return np.stack([ramps[(plane + index) % 3] for plane in range(channels)])
-
-
-def _impulses(case: Case, channels: int, index: int) -> Pixels:
-    """Single white pixels on black; in every second picture black ones on white."""
-    shape = (channels, case.height, case.width)
-    hit = _random(case, channels, index).random(shape) < IMPULSE_SHARE
-    hit[:, case.height // 2, case.width // 2] = True
-    picture: Pixels = (hit != bool(index % 2)).astype(np.float32)
-    return picture
-
-
-def _photo(case: Case, channels: int, index: int) -> Pixels:
-    """The middle of the photograph, mirrored at its edges as often as needed; later ones moved."""
-    with resources.as_file(resources.files(__package__) / "photo.jpg") as file:
-        rgb: Pixels = read_picture(file).frames[0] / np.float32(255)
-    rows, columns = (
-        _mirrored((side - wanted) // 2 + 16 * index, wanted, side)
-        for side, wanted in zip(rgb.shape[:2], (case.height, case.width), strict=True)
-    )
-    crop = rgb[np.ix_(rows, columns)]
-    planes: Pixels = (crop if channels == 3 else luma(crop)[..., None]).transpose(2, 0, 1)
-    return planes
-
-
-def _picture(case: Case, channels: int, _index: int) -> Pixels:
-    """The file's first frame, without alpha; the luma of its colours for one channel."""
-    assert case.source is not None, "a picture has a file"
-    planes = to_pixels(read_picture(case.source).frames[:1])[0]
-    colours = planes[: 3 if len(planes) > 2 else 1]
-    if channels == 3:
-        return np.broadcast_to(colours, (3, *colours.shape[1:]))
-    return colours if len(colours) == 1 else luma(colours.transpose(1, 2, 0))[None]
-
-
-def _mirrored(start: int, count: int, size: int) -> Sequence[int]:
-    turns = [position % (2 * size) for position in range(start, start + count)]
-    return [min(turn, 2 * size - 1 - turn) for turn in turns]
-
-
-def _random(case: Case, channels: int, index: int) -> np.random.Generator:
-    return np.random.default_rng((case.height, case.width, channels, index))
-
-
-_PICTURES: Mapping[str, Callable[[Case, int, int], Pixels]] = {
-    "noise": _noise,
-    "zeros": _zeros,
-    "ones": _ones,
-    "gradients": _gradients,
-    "impulses": _impulses,
-    "photo": _photo,
-    "picture": _picture,
-}
+    return case.batch * max((math.prod(side) for side in sides), default=case.pixels)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,8 +91,18 @@ class CaseResult:
 
 
 @dataclass(frozen=True)
+class Fact:
+    """One thing that a file claims, or that must hold however it is run."""
+
+    name: str
+    verdict: Literal["proven", "wrong", "not proven"]
+    message: str
+    """What was run and what came of it, or why it could not be."""
+
+
+@dataclass(frozen=True)
 class ParityReport:
-    """The verdict and its evidence; true when every case passed."""
+    """The verdict and its evidence; true when every case passed and no fact is wrong."""
 
     reference: str
     candidate: str
@@ -100,9 +110,34 @@ class ParityReport:
     """The execution provider really in use for the candidate, where it has one."""
     tolerance: Tolerance
     results: tuple[CaseResult, ...]
+    facts: tuple[Fact, ...] = ()
+    """What else was proven of the candidate, where that was asked."""
+    left_out: tuple[Case, ...] = ()
+    """Cases that would have cost too much."""
+    seed: int | None = None
+    """Of the random sizes and contents; the same seed draws the same ones again."""
 
     def __bool__(self) -> bool:
-        return bool(self.results) and not self.failures
+        return bool(self.results) and not self.failures and not self.wrong_facts
+
+    @property
+    def wrong_facts(self) -> tuple[Fact, ...]:
+        return tuple(fact for fact in self.facts if fact.verdict == "wrong")
+
+    @property
+    def uncovered(self) -> tuple[str, ...]:
+        """What the comparison says nothing about, a line each."""
+        sides = [side for r in self.results for side in (r.case.height, r.case.width)]
+        batches = [result.case.batch for result in self.results]
+        open_facts = (fact for fact in self.facts if fact.verdict == "not proven")
+        lines = [f"{fact.name}: {fact.message}" for fact in open_facts]
+        if self.left_out:
+            sizes = sorted({(c.height, c.width) for c in self.left_out}, key=math.prod)
+            largest = "×".join(map(str, sizes[-1]))
+            lines.append(f"{len(self.left_out)} cases up to {largest} were left out: too dear")
+        if sides:
+            lines.append(f"sides over {max(sides)}, batches over {max(batches)}")
+        return tuple(lines)
 
     @property
     def failures(self) -> tuple[CaseResult, ...]:
@@ -118,6 +153,9 @@ class ParityReport:
         if not self.results:
             return "nothing was compared"
         worst, total = self.worst, len(self.results)
+        if not self.failures and self.wrong_facts:
+            fact = self.wrong_facts[0]
+            return f"all {total} cases are the same, but {fact.name}: {fact.message}"
         if not self:
             failed = f"{len(self.failures)} of {total} cases fail"
             return f"{failed}; the worst, {worst.case.name}: {worst.reason}"
@@ -132,6 +170,7 @@ class ParityReport:
     def to_json(self) -> dict[str, Any]:
         """The report and its verdict as JSON values; an infinite PSNR is the text ``"inf"``."""
         found: dict[str, Any] = {"passed": bool(self), **asdict(self)}
+        found["uncovered"] = self.uncovered
         found["results"] = [result_json(result) for result in found["results"]]
         return found
 
@@ -181,7 +220,7 @@ def compare(
         results.append(_compare(reference, candidate, case, channels, tolerance, exact, local))
         if until_failure and not results[-1].passed:
             break
-    return ParityReport(*names, provider, tolerance, tuple(results))
+    return ParityReport(names[0], names[1], provider, tolerance, tuple(results))
 
 
 def _compare(

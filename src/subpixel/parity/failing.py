@@ -6,10 +6,10 @@ from itertools import groupby
 import numpy as np
 
 from subpixel.errors import NetworkError
-from subpixel.parity.cases import Case, grid, pixels
+from subpixel.parity.cases import Case, pixels
 from subpixel.parity.compare import CaseResult, Report, Tolerance, compare, tolerance_for
 from subpixel.parity.locate import size
-from subpixel.parity.side import Side
+from subpixel.parity.side import Side, grid_of
 
 
 def default_tolerance(*sides: Side) -> Tolerance:
@@ -30,9 +30,7 @@ def smallest_failure(
     The cases are those of the grid, or ``own`` where there are any. Raises
     :class:`~subpixel.errors.NetworkError` where all that fails is the reference itself.
     """
-    cost = max(bad.cost, reference.cost)
-    cases = own or grid(bad.spec, reference.spec, cost=cost)
-    cases = sorted(cases, key=lambda case: case.pixels)
+    cases = sorted(own or grid_of(bad, reference).cases, key=lambda case: case.pixels)
     unsound: CaseResult | None = None
     for _, same in groupby(cases, key=lambda case: (case.batch, case.height, case.width)):
         batch = list(same)

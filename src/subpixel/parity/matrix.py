@@ -290,6 +290,7 @@ def _bench(
     wanted = dict.fromkeys(cell.precision for cell in cells)
     pictures = partial(calibration_pictures, spec, calibration)
     cost = max(candidate.cost, reference.cost)
+    numbers = candidate.numbers | reference.numbers
     return _Bench(
         names=(reference.name, candidate.name),
         spec=spec,
@@ -299,8 +300,8 @@ def _bench(
         exact=reference.spec.precision == spec.precision == "fp32",
         truth=reference.exact,
         threads=threads,
-        full=grid(spec, reference.spec, cost=cost),
-        brief=grid(spec, reference.spec, cost=cost * len(cells)),
+        full=grid(spec, reference.spec, cost=cost, numbers=numbers).cases,
+        brief=grid(spec, reference.spec, cost=cost * len(cells), numbers=numbers).cases,
         floor_db=floor_db,
     )
 

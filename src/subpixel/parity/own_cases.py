@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import get_args
 
 from subpixel.errors import UsageError
 from subpixel.media.image_file import open_picture
-from subpixel.parity.cases import Case, Content
+from subpixel.parity.cases import WORTH, Case
 from subpixel.runtime.tiling import working_size
 from subpixel.spec import ModelSpec
 
@@ -32,14 +31,14 @@ def own_cases(pictures: Sequence[Path], sizes: Sequence[Size], *specs: ModelSpec
 def _of_pictures(pictures: Sequence[Path], batch: int) -> Iterator[Case]:
     for file in pictures:
         header = open_picture(file).header
-        yield Case(batch, header.height, header.width, "picture", file)
+        yield Case(batch, header.height, header.width, "picture", source=file)
 
 
 def _of_sizes(sizes: Sequence[Size], batch: int) -> Iterator[Case]:
     for height, width in sizes:
         if min(height, width) < 1:
             raise UsageError(f"the size is {height}×{width}; each side is at least 1 pixel")
-        for content in get_args(Content):
+        for content in WORTH:
             yield Case(batch, height, width, content)
 
 

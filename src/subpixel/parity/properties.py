@@ -69,9 +69,11 @@ class OneByOne:
         return np.concatenate([self.op(picture[None]) for picture in pixels])
 
 
-def tiled_equals_whole(op: NetOp, spec: ModelSpec) -> ParityReport | str:
-    """Noise in one piece against the same noise in tiles; in float32 within 1e-6, else within
-    one code value. A text says why it can't be: there is no halo, or only one size."""
+def tiled_equals_whole(
+    op: NetOp, spec: ModelSpec, tolerance: Tolerance | None = None
+) -> ParityReport | str:
+    """Noise in one piece against the same noise in tiles; by default in float32 within 1e-6, else
+    within one code value. A text says why it can't be: there is no halo, or only one size."""
     if spec.halo is None:
         return "every output pixel may depend on the whole picture: tiles can't equal it"
     if spec.fixed_size is not None:
@@ -90,7 +92,7 @@ def tiled_equals_whole(op: NetOp, spec: ModelSpec) -> ParityReport | str:
         Tiled(op, spec, spec.halo, tile),
         [Case(1, height, width, "noise") for height, width in shapes],
         spec.channels,
-        TILED_FP32 if spec.precision == "fp32" else TILED,
+        tolerance or (TILED_FP32 if spec.precision == "fp32" else TILED),
         names=("the whole picture", f"tiles of {tile} pixels"),
     )
 

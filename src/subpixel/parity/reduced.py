@@ -106,7 +106,7 @@ def _compared(
 ) -> ParityReport:
     """On the grid's photographs: noise, of which no picture consists, suffers far more."""
     cost = estimated_cost(graph, local=spec.halo is not None)
-    photos = [case for case in grid(spec, cost=cost) if case.content == "photo"]
+    photos = [case for case in grid(spec, cost=cost).cases if case.content == "photo"]
     tolerance = Tolerance(rtol=None, max_codes=CODES, min_psnr=floor.psnr)
     return compare(exact, reduced, photos, spec.channels, tolerance, provider=reduced.provider)
 

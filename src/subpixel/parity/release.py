@@ -1,9 +1,11 @@
 """From a network in PyTorch to a published ONNX file: exported, checked, proven, or nothing."""
 
 import copy
+import secrets
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import onnx
@@ -14,19 +16,22 @@ from subpixel.graph.check import CheckReport, check_model
 from subpixel.graph.cost import estimated_cost
 from subpixel.graph.half import to_fp16
 from subpixel.graph.metadata import with_spec
+from subpixel.graph.size_constants import size_constants
 from subpixel.graph.wrap import rgb_from_luma
 from subpixel.media.atomic import write_bytes
 from subpixel.nets.apart import TIME_LIMIT, export_apart
-from subpixel.nets.attempt import Attempt, attempts
+from subpixel.nets.attempt import FIXED, Attempt, attempts
 from subpixel.nets.checkpoint import Checkpoint, load_checkpoint
+from subpixel.nets.code_numbers import code_numbers
 from subpixel.nets.export import Exported, export_attempt
 from subpixel.nets.exporters import DEFAULT_OPSET
 from subpixel.nets.factory import probed
 from subpixel.nets.luma import RgbFromLuma
-from subpixel.nets.padding import Padded, with_working_sizes
+from subpixel.nets.padding import AnySize, with_working_sizes
 from subpixel.nets.torch_op import ExactOp, Module, TorchOp
-from subpixel.parity.cases import Case, grid
+from subpixel.parity.cases import Grid, grid
 from subpixel.parity.compare import ParityReport, Report, compare, tolerance_for
+from subpixel.parity.facts import Judged, prove_facts
 from subpixel.resample import BICUBIC_HALO
 from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
@@ -85,6 +90,27 @@ class _Candidate:
         return None if self.parity is None or self.parity else self.parity.summary()
 
 
+@dataclass(frozen=True, eq=False)
+class _Truth:
+    """The network that files are held to."""
+
+    module: Module
+    """As it came, untouched."""
+    declared: ModelSpec
+    """What it said of its sizes, before it was run."""
+    seed: int
+    """Of the random pictures that it is compared on."""
+
+    def reference(self, exported: ModelSpec, published: ModelSpec) -> Module:
+        """What a file with the facts ``published``, made of an export with those of ``exported``,
+        must compute: the module itself wherever it runs, padded only where it does not."""
+        declared = self.declared
+        module = AnySize(self.module, declared, exported) if exported.pads else self.module
+        if published.interface == exported.interface:
+            return module
+        return RgbFromLuma(module, published.scale)
+
+
 @dataclass(frozen=True)
 class _Wish:
     """What kind of file is wanted, and how it is made."""
@@ -111,6 +137,7 @@ def release(
     keep_failed: bool = False,
     time_limit: float = TIME_LIMIT,
     isolated: bool = True,
+    seed: int | None = None,
     report: Report = lambda what, done, total: None,
 ) -> ReleaseReport:
     """Export ``network``, check the file, compare it with PyTorch, and publish it at ``out``.
@@ -126,8 +153,10 @@ def release(
     for at most ``time_limit`` seconds in a process of its own (``isolated`` False: in this one,
     without a limit). The first file that passes every check and equals PyTorch on the whole grid
     is published, in one move; where that holds for single pictures alone, the file is fixed to
-    them. With ``keep_failed`` the last that failed is kept beside it as
-    ``<out's stem>.failed.onnx``. ``report`` gets what is being done.
+    them. PyTorch's side is always the module itself, untouched, wherever it takes a size. Some
+    sizes and pictures are random: ``seed`` draws the same ones again. With ``keep_failed`` the
+    last that failed is kept beside it as ``<out's stem>.failed.onnx``. ``report`` gets what is
+    being done.
 
     Raises :class:`~subpixel.errors.NetworkError` for a network that can't be used,
     :class:`~subpixel.errors.ExportError` when no file could be made of it at all, and
@@ -139,8 +168,9 @@ def release(
     wish = _Wish(interface, precision, opset, time_limit, isolated)
     loaded = _loaded(network, spec, scale, extra_architectures)
     module = loaded.module.cpu().eval()
+    truth = _Truth(module, loaded.spec, secrets.randbits(32) if seed is None else seed)
     ways = attempts(spec := with_working_sizes(module, loaded.spec), exporter, opset)
-    best, tried = _first_that_passes(module, spec, ways, wish, report)
+    best, tried = _first_that_passes(truth, spec, ways, wish, report)
     path = out if best else None
     kept = out.with_suffix(".failed.onnx") if keep_failed and not best else None
     if path:
@@ -174,25 +204,83 @@ def _expect_free(out: Path, overwrite: bool) -> None:
 
 
 def _first_that_passes(
-    module: Module, spec: ModelSpec, ways: Sequence[Attempt], wish: _Wish, report: Report
+    truth: _Truth, spec: ModelSpec, ways: Sequence[Attempt], wish: _Wish, report: Report
 ) -> tuple[_Candidate, tuple[Tried, ...]]:
-    """The first candidate that passes, or the last that could be made at all."""
-    last: _Candidate | None = None
-    tried: list[Tried] = []
+    """The first candidate that passes, or the last that could be made at all.
+
+    One that is right up to some size comes before those for one size alone.
+    """
+    search = _Search(truth, spec, wish, report)
+    any_size = [way for way in ways if way.free_size]
+    for way in any_size:
+        if not search.is_pointless(way) and search.tries(way):
+            return search.result()
+    if search.bounded and search.judges_bounded(*search.bounded):
+        return search.result()
     for way in ways:
+        if not way.free_size and search.tries(way):
+            break
+    return search.result()
+
+
+@dataclass
+class _Search:
+    """What has been tried, and how it ended."""
+
+    truth: _Truth
+    spec: ModelSpec
+    wish: _Wish
+    report: Report
+    tried: list[Tried] = field(default_factory=list)
+    last: _Candidate | None = None
+    bounded: tuple[_Candidate, int] | None = None
+    """A file that was right up to a side of so many pixels, the largest so far."""
+
+    def tries(self, way: Attempt) -> bool:
+        """Whether the export by ``way`` passes everything."""
+        self.report(f"export by {way}", 0, 0)
+        return self._judges(way, lambda: _candidate(self.truth, self.spec, way, *self._how))
+
+    def judges_bounded(self, candidate: _Candidate, bound: int) -> bool:
+        """Whether the file passes on pictures whose sides are at most ``bound``."""
+        spec = replace(candidate.spec, size_maximum=bound)
+        model = with_spec(onnx.load_from_string(candidate.data), spec)
+        way, exported = candidate.exported.attempt, candidate.exported
+        return self._judges(way, lambda: _judged(self.truth, exported, model, spec, self.report))
+
+    def is_pointless(self, way: Attempt) -> bool:
+        """Padding to windows mends files that are wrong at small sizes, not at large ones."""
+        return self.bounded is not None and way.multiple > self.spec.size_multiple
+
+    def result(self) -> tuple[_Candidate, tuple[Tried, ...]]:
+        if self.last is None:
+            raise ExportError(f"no exporter manages this network{''.join(map(_told, self.tried))}")
+        return self.last, tuple(self.tried)
+
+    @property
+    def _how(self) -> tuple[_Wish, Report]:
+        return self.wish, self.report
+
+    def _judges(self, way: Attempt, judge: Callable[[], _Candidate]) -> bool:
         began = time.monotonic()
-        report(f"export by {way}", 0, 0)
         try:
-            last = _candidate(module, spec, way, wish, report)
-            fault = last.fault
+            self.last = judge()
+            fault = self.last.fault
+            self._note_bound(self.last)
         except (ExportError, NetworkError) as error:
             fault = str(error)
-        tried.append(Tried(way, fault, time.monotonic() - began))
-        if fault is None:
-            break
-    if last is None:
-        raise ExportError(f"no exporter manages this network{''.join(map(_told, tried))}")
-    return last, tuple(tried)
+        self.tried.append(Tried(way, fault, time.monotonic() - began))
+        return fault is None
+
+    def _note_bound(self, candidate: _Candidate) -> None:
+        """Pictures are compared from small to large: where the first fault is at a large one,
+        the file may be right up to there."""
+        if candidate.parity is None or not candidate.parity.failures or candidate.spec.fixed_size:
+            return
+        case = candidate.parity.failures[0].case
+        bound = max(case.height, case.width) - 1
+        if bound >= FIXED and (self.bounded is None or bound > self.bounded[1]):
+            self.bounded = candidate, bound
 
 
 def _told(tried: Tried) -> str:
@@ -200,18 +288,18 @@ def _told(tried: Tried) -> str:
 
 
 def _candidate(
-    module: Module, spec: ModelSpec, way: Attempt, wish: _Wish, report: Report
+    truth: _Truth, spec: ModelSpec, way: Attempt, wish: _Wish, report: Report
 ) -> _Candidate:
     if wish.isolated:
-        exported = export_apart(module, spec, way, wish.opset, time_limit=wish.time_limit)
+        exported = export_apart(truth.module, spec, way, wish.opset, time_limit=wish.time_limit)
     else:
-        exported = export_attempt(module, spec, way, wish.opset)
+        exported = export_attempt(truth.module, spec, way, wish.opset)
     model, spec = _finished(exported, wish)
-    candidate = _judged(module, exported, model, spec, report)
+    candidate = _judged(truth, exported, model, spec, report)
     if candidate.parity is None or not any(f.case.batch > 1 for f in candidate.parity.failures):
         return candidate
     model, spec = with_fixed_batch(model, 1), replace(spec, fixed_batch=1)
-    return _judged(module, exported, with_spec(model, spec), spec, report)
+    return _judged(truth, exported, with_spec(model, spec), spec, report)
 
 
 def _finished(exported: Exported, wish: _Wish) -> tuple[onnx.ModelProto, ModelSpec]:
@@ -227,34 +315,39 @@ def _finished(exported: Exported, wish: _Wish) -> tuple[onnx.ModelProto, ModelSp
 
 
 def _judged(
-    module: Module, exported: Exported, model: onnx.ModelProto, spec: ModelSpec, report: Report
+    truth: _Truth, exported: Exported, model: onnx.ModelProto, spec: ModelSpec, report: Report
 ) -> _Candidate:
-    """Check ``model``, then compare the very bytes that will be published with ``module``."""
+    """Check ``model``, then compare the very bytes that will be published with PyTorch."""
     data, check = model.SerializeToString(), check_model(model, spec)
     if not check:
         return _Candidate(data, spec, exported, check, None)
-    reference = Padded(module, spec) if spec.pads else module
-    if spec.interface != exported.spec.interface:
-        reference = RgbFromLuma(reference, spec.scale)
+    reference = truth.reference(exported.spec, spec)
+    numbers = code_numbers(truth.module) | size_constants(model)
     cost = estimated_cost(model, local=spec.halo is not None)
-    parity = _proof(reference, Session(data), spec, grid(spec, cost=cost), report)
-    return _Candidate(data, spec, exported, check, parity)
+    drawn = grid(spec, cost=cost, numbers=numbers, seed=truth.seed)
+    unoptimised = partial(Session, data, optimisation="none")
+    judged = Judged(Session(data), spec, model, unoptimised)
+    return _Candidate(data, spec, exported, check, _proof(reference, judged, drawn, report))
 
 
-def _proof(
-    reference: Module, session: Session, spec: ModelSpec, cases: Sequence[Case], report: Report
-) -> ParityReport:
-    """The comparison with PyTorch up to its first failure, small pictures first."""
-    return compare(
+def _proof(reference: Module, judged: Judged, drawn: Grid, report: Report) -> ParityReport:
+    """The comparison with PyTorch up to its first failure, small pictures first; then the facts."""
+    spec, tolerance, exact = judged.spec, tolerance_for(judged.spec.precision), ExactOp(reference)
+    found = compare(
         TorchOp(reference),
-        session,
-        sorted(cases, key=lambda case: case.pixels),
+        judged.op,
+        sorted(drawn.cases, key=lambda case: case.pixels),
         spec.channels,
-        tolerance_for(spec.precision),
+        tolerance,
         names=(f"{spec.name} (PyTorch)", f"{spec.name} (ONNX Runtime)"),
-        provider=session.provider,
-        exact=ExactOp(reference),
+        provider="CPUExecutionProvider",
+        exact=exact,
         local=spec.halo is not None,
         until_failure=True,
         report=report,
     )
+    found = replace(found, left_out=drawn.left_out, seed=drawn.seed)
+    if not found:
+        return found
+    facts = prove_facts(judged, TorchOp(reference), drawn.cases, tolerance, exact)
+    return replace(found, facts=facts)

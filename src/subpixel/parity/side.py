@@ -11,16 +11,20 @@ from subpixel.graph.cost import estimated_cost
 from subpixel.graph.metadata import load_model, model_bytes, read_spec, with_spec
 from subpixel.graph.precision import graph_precision
 from subpixel.graph.receptive import halo
+from subpixel.graph.size_constants import size_constants
 from subpixel.graph.wrap import rgb_from_luma
 from subpixel.nets.checkpoint import Checkpoint, load_checkpoint
+from subpixel.nets.code_numbers import code_numbers
 from subpixel.nets.luma import RgbFromLuma
 from subpixel.nets.padding import runs_any_size
 from subpixel.nets.torch_op import ExactOp, TorchOp
 from subpixel.network import probe
+from subpixel.parity.cases import Grid, grid
 from subpixel.parity.compare import Exact
 from subpixel.resample import BICUBIC_HALO
 from subpixel.runtime.op import NetOp
 from subpixel.runtime.opening import Opened, open_session
+from subpixel.size_numbers import SizeNumbers
 from subpixel.spec import Colour, ModelSpec
 
 ONNX_SUFFIX = ".onnx"
@@ -40,6 +44,17 @@ class Side:
     """The graph that runs; None under PyTorch."""
     exact: Exact | None = None
     """The same in float64, where that can be had."""
+    numbers: SizeNumbers = SizeNumbers()
+    """What its graph or code computes sizes with."""
+
+
+def grid_of(*sides: Side, seed: int = 0) -> Grid:
+    """The grid for networks that are compared with one another."""
+    numbers = sides[0].numbers
+    for side in sides[1:]:
+        numbers |= side.numbers
+    cost = max(side.cost for side in sides)
+    return grid(*(side.spec for side in sides), cost=cost, numbers=numbers, seed=seed)
 
 
 def open_sides(
@@ -105,7 +120,8 @@ def _open_onnx(file: Path, device: str, threads: int | None, like: ModelSpec | N
         spec = replace(spec, halo=halo(model))
     name = f"{file.name} (ONNX Runtime)"
     cost = estimated_cost(model, local=spec.halo is not None)
-    return Side(session, spec, name, session.provider, cost, model)
+    numbers = size_constants(model)
+    return Side(session, spec, name, session.provider, cost, model, numbers=numbers)
 
 
 def _alike(reference: ModelSpec, session: Opened, name: str) -> ModelSpec:
@@ -137,5 +153,12 @@ def _of_checkpoint(checkpoint: Checkpoint, name: str, *, rgb: bool) -> Side:
     cost = float(sum(parameter.numel() for parameter in module.parameters()))
     if rgb and spec.interface == "luma":
         module, spec = RgbFromLuma(module, spec.scale), replace(spec, interface="rgb")
-    exact = ExactOp(module)
-    return Side(TorchOp(module), spec, f"{name} (PyTorch)", "PyTorch", cost, exact=exact)
+    return Side(
+        TorchOp(module),
+        spec,
+        f"{name} (PyTorch)",
+        "PyTorch",
+        cost,
+        exact=ExactOp(module),
+        numbers=code_numbers(checkpoint.module),
+    )

@@ -1,13 +1,19 @@
 """One network file against another, or against the checkpoint it came from."""
 
+import secrets
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from subpixel.nets.checkpoint import Checkpoint
-from subpixel.parity.cases import grid
 from subpixel.parity.compare import ParityReport, Report, Tolerance, compare, tolerance_for
+from subpixel.parity.facts import Judged, prove_facts
 from subpixel.parity.own_cases import Size, own_cases
-from subpixel.parity.side import open_sides
+from subpixel.parity.side import Side, grid_of, open_sides
+from subpixel.runtime.devices import known
+from subpixel.runtime.opening import chosen, open_session
+from subpixel.spec import Precision
 
 
 def verify(
@@ -20,6 +26,7 @@ def verify(
     device: str = "cpu",
     threads: int | None = None,
     extra_architectures: bool = False,
+    seed: int | None = None,
     report: Report = lambda what, done, total: None,
 ) -> ParityReport:
     """Compare ``model``, an ONNX file, with ``against``: a checkpoint, or another ONNX file.
@@ -29,10 +36,15 @@ def verify(
     height and width in ``sizes``.
 
     ``model`` runs under ONNX Runtime on ``device``; the reference on the CPU, a checkpoint under
-    PyTorch. Where one side takes RGB and the other luma, the luma side is put on RGB pictures.
-    A file that doesn't carry our facts is taken to be what its reference is. The default
-    tolerance is that of the files' precision (:func:`~subpixel.parity.compare.tolerance_for`).
-    ``report`` gets each case's name, how many are done, and their total.
+    PyTorch, itself and untouched at every size that it takes. Where one side takes RGB and the
+    other luma, the luma side is put on RGB pictures. A file that doesn't carry our facts is taken
+    to be what its reference is; what a file does claim is proven as well
+    (:func:`~subpixel.parity.facts.prove_facts`). The default tolerance is that of the graphs'
+    precision (:func:`~subpixel.parity.compare.tolerance_for`).
+
+    Some sizes and pictures are random: ``seed`` draws the same ones again; None draws new ones,
+    and the report has their seed. ``report`` gets each case's name, how many are done, and their
+    total.
 
     Raises :class:`~subpixel.errors.NetworkError` for a file that can't be used at all; one that
     runs but differs is a report that is false.
@@ -44,21 +56,34 @@ def verify(
         threads=threads,
         extra_architectures=extra_architectures,
     )
-    reduced = {candidate.spec.precision, reference.spec.precision} - {"fp32"}
-    precision = reduced.pop() if reduced else "fp32"
-    specs = candidate.spec, reference.spec
-    return compare(
+    own = own_cases(pictures, sizes, candidate.spec, reference.spec)
+    drawn = grid_of(candidate, reference, seed=secrets.randbits(32) if seed is None else seed)
+    tolerance = tolerance or tolerance_for(_lowest_precision(candidate, reference))
+    found = compare(
         reference.op,
         candidate.op,
-        (
-            *own_cases(pictures, sizes, *specs),
-            *grid(*specs, cost=max(candidate.cost, reference.cost)),
-        ),
+        (*own, *drawn.cases),
         candidate.spec.channels,
-        tolerance or tolerance_for(precision),
+        tolerance,
         names=(reference.name, candidate.name),
         provider=candidate.provider,
         exact=reference.exact,
         local=candidate.spec.halo is not None,
         report=report,
     )
+    report("facts", len(drawn.cases), len(drawn.cases))
+    judged = _judged(candidate, device, threads)
+    facts = prove_facts(judged, reference.op, drawn.cases, tolerance, reference.exact)
+    return replace(found, facts=facts, left_out=drawn.left_out, seed=drawn.seed)
+
+
+def _lowest_precision(*sides: Side) -> Precision:
+    return next((s.spec.precision for s in sides if s.spec.precision != "fp32"), "fp32")
+
+
+def _judged(candidate: Side, device: str, threads: int | None) -> Judged:
+    assert candidate.model is not None, "the candidate is an ONNX file"
+    data = candidate.model.SerializeToString()
+    opened = partial(open_session, data, device=device, threads=threads, optimisation="none")
+    chooses = known(chosen(device)).runtime == "onnxruntime"
+    return Judged(candidate.op, candidate.spec, candidate.model, opened if chooses else None)

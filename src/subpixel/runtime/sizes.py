@@ -12,7 +12,7 @@ MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 """The size multiples that are tried, from the most to the least permissive."""
 
 MINIMA = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 40, 48, 64, 128, 256, 512)
-"""The least sizes that are tried."""
+"""The smallest sizes that are tried first; between two of them the exact one is searched for."""
 
 SIDE = 48
 """Where other sizes are not at stake, they are at least this, in pixels: room for the reflection
@@ -58,15 +58,26 @@ def _sizes(spec: ModelSpec) -> list[tuple[int, int]]:
 
 def _with_minimum(op: NetOp, spec: ModelSpec) -> ModelSpec:
     enough = max(SIDE, spec.size_minimum)
-    for least in (spec.size_minimum, *(m for m in MINIMA if m > spec.size_minimum)):
-        if least >= enough:
+    below, tried = spec.size_minimum - 1, [m for m in MINIMA if m > spec.size_minimum]
+    for minimum in (spec.size_minimum, *tried, enough):
+        if minimum >= enough or _runs_from(op, spec, minimum, enough):
             break
-        small = _up(least, spec.size_multiple)
-        ample = _up(enough, spec.size_multiple)
-        sizes = [(small, small), (small, ample), (ample, small)]
-        if not any(_fault(op, spec, size) for size in sizes):
-            return replace(spec, size_minimum=least)
-    return replace(spec, size_minimum=enough)
+        below = minimum
+    minimum = min(minimum, enough)
+    while minimum - below > 1:
+        middle = (below + minimum) // 2
+        if _runs_from(op, spec, middle, enough):
+            minimum = middle
+        else:
+            below = middle
+    return replace(spec, size_minimum=minimum)
+
+
+def _runs_from(op: NetOp, spec: ModelSpec, minimum: int, enough: int) -> bool:
+    """Whether the network runs where one side or both are as small as ``minimum``."""
+    small, ample = _up(minimum, spec.size_multiple), _up(enough, spec.size_multiple)
+    sizes = [(small, small), (small, ample), (ample, small)]
+    return not any(_fault(op, spec, size) for size in sizes)
 
 
 def _up(length: int, multiple: int) -> int:

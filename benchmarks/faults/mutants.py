@@ -21,7 +21,8 @@ import ml_dtypes
 import numpy as np
 import onnx
 from onnx import NodeProto, TensorProto, helper
-from patient import Array, Patient, Value, get, read_instead, set_, unset
+
+from faults.patient import Array, Patient, Value, get, read_instead, set_, unset
 
 Random = np.random.Generator
 

@@ -1,0 +1,113 @@
+"""Heights and widths that tell networks apart, drawn from the numbers that these compute with."""
+
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from itertools import chain, islice
+
+import numpy as np
+
+from subpixel.size_numbers import SizeNumbers
+
+Size = tuple[int, int]
+"""Height and width."""
+
+THIN = 16
+"""The other side of a strip whose length alone is at stake."""
+
+LARGEST_TILE = 512
+"""Side of the largest tile that a picture is cut into."""
+
+LONGEST = 4096
+
+MAX_SWEPT = 16
+"""Up to here every remainder of a division is looked at; above, those at its ends and middle."""
+
+MAX_PERIOD = 64
+"""Up to here a number may be what sizes are divided by; above, it is a threshold."""
+
+MAX_ROOT = 700
+"""The largest square that is drawn for a number that may be an area."""
+
+MAX_SIZES = 96
+
+LENGTHS = range(2, LARGEST_TILE + 1)
+
+MISROUNDED = 2
+"""Lengths that are drawn for each way in which a product can be rounded otherwise."""
+
+MAX_DENOMINATOR = 1000
+"""Of the fraction that a factor written as a decimal stands for."""
+
+
+def telling_sizes(numbers: SizeNumbers) -> list[Size]:
+    """The sizes at which code that uses ``numbers`` changes its course, if it does.
+
+    Lengths on either side of every threshold, alone and together; every remainder of a division;
+    areas on either side of a number; lengths whose product with a factor is rounded differently
+    in float32, in float64 and exactly. At most :data:`MAX_SIZES`, those of factors first.
+    """
+    periods = sorted(n for n in numbers.lengths if n <= MAX_PERIOD)
+    swept = [n for n in periods if not any(m % n == 0 for m in periods if n < m <= MAX_SWEPT)]
+    sizes = [
+        *(size for factor in sorted(numbers.factors) for size in _around_factor(factor)),
+        *(size for period in swept for size in _remainders(period)),
+        *(size for n in sorted(numbers.lengths) if n > MAX_PERIOD for size in _around(n)),
+    ]
+    return list(dict.fromkeys(sizes))[:MAX_SIZES]
+
+
+def random_sizes(random: np.random.Generator) -> list[Size]:
+    """Four small sizes, a strip each way up to twice the largest tile, and a large one."""
+    small = [(int(random.integers(1, 97)), int(random.integers(1, 97))) for _ in range(4)]
+    long, high = (int(random.integers(LARGEST_TILE // 2, 2 * LARGEST_TILE)) for _ in range(2))
+    large = [int(side) for side in random.integers(LARGEST_TILE - 32, LARGEST_TILE + 1, 2)]
+    return [*small, (THIN, long), (high, THIN), (large[0], large[1])]
+
+
+def misrounded_lengths(factor: float) -> list[int]:
+    """The first lengths whose product with ``factor`` comes to another whole number, rounded down,
+    up or to the nearest, in float32, with the factor alone in float32, or exactly, than in
+    float64, in which Python computes."""
+    single = float(np.float32(factor))
+    others: tuple[Callable[[int], float | Fraction], ...] = (
+        lambda length: float(np.float32(length) * np.float32(factor)),
+        lambda length: length * single,
+        lambda length: length * Fraction(factor).limit_denominator(MAX_DENOMINATOR),
+    )
+    found = (
+        islice((n for n in LENGTHS if to_whole(n * factor) != to_whole(other(n))), MISROUNDED)
+        for other in others
+        for to_whole in (math.floor, math.ceil, round)
+    )
+    return sorted(set(chain.from_iterable(found)))
+
+
+def _around_factor(factor: float) -> Iterator[Size]:
+    lengths = misrounded_lengths(factor) + misrounded_lengths(1 / factor)
+    for length in dict.fromkeys(lengths):
+        yield length, THIN + length % 7
+        yield THIN + length % 5, length
+
+
+def _remainders(period: int) -> Iterator[Size]:
+    """Sides that leave every remainder (or the telling ones), height and width not the same."""
+    some = (0, 1, period // 2, period // 2 + 1, period - 1)
+    times = -(-THIN // period)
+    yield period * times, period * times
+    for rest in range(period) if period <= MAX_SWEPT else some:
+        yield period * times + rest, period * (times + 1) - 1 - rest
+
+
+def _around(number: int) -> Iterator[Size]:
+    if number <= LONGEST:
+        for length in (number - 1, number, number + 1):
+            yield THIN, length
+            yield length, THIN
+    if number <= LARGEST_TILE:
+        yield number, number
+        yield number + 1, number + 1
+    root = math.isqrt(number)
+    if THIN < root <= MAX_ROOT:
+        yield root, root
+        yield root + 1, root + 1
