@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from honest import LEVELS, optimised
+from faults.honest import LEVELS, optimised
 from onnx import NodeProto, helper, numpy_helper
 from sized import sized_network
 from specimens import REPOSITORY

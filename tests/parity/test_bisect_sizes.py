@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from faults.mutants import FAULTS, Mutant
+from faults.patient import session
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mutants import FAULTS, Mutant
 from numpy.typing import NDArray
-from patient import session
 from sized import SIZED, sized_network
 from specimens import SHARED
 from test_fault_injection import disguised, shows
