@@ -9,16 +9,18 @@ from subpixel.errors import NetworkError, UsageError
 from subpixel.network import describe, open_network
 from subpixel.spec import ModelSpec
 
+PIXELS = np.random.default_rng(0).random((1, 3, 9, 7), np.float32)
+
 
 def _saved(model: onnx.ModelProto, folder: Path) -> Path:
-    file = folder / "stranger.onnx"
+    file = folder / "theirs.onnx"
     onnx.save(model, file)
     return file
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
-def test_a_strangers_network_is_found_out_by_running_it(
+def test_a_third_party_network_is_found_out_by_running_it(
     tmp_path: Path, channels: int, scale: int
 ) -> None:
     network = open_network(_saved(sub_pixel_network(channels, scale), tmp_path), device="cpu")
@@ -37,17 +39,15 @@ def test_a_fixed_size_and_a_fixed_batch_are_noticed(tmp_path: Path) -> None:
 
 
 def _unshuffling(multiple: int) -> onnx.ModelProto:
-    """SpaceToDepth in front, as in networks that work at a fraction of the size."""
-    model = sub_pixel_network(channels=3 * multiple**2, scale=multiple)
-    node = onnx.helper.make_node("SpaceToDepth", ["rgb"], ["x"], blocksize=multiple)
-    model.graph.node.insert(0, node)
-    value = onnx.helper.make_tensor_value_info("rgb", onnx.TensorProto.FLOAT, ["n", 3, "h", "w"])
-    model.graph.input[0].CopyFrom(value)
-    weights = np.random.default_rng(0).random((3 * multiple**2 * 4, 3 * multiple**2, 3, 3))
-    weights /= weights.sum(axis=(1, 2, 3), keepdims=True)  # grey stays grey
-    initializer = onnx.numpy_helper.from_array(weights.astype(np.float32), "w")
-    model.graph.initializer[0].CopyFrom(initializer)
-    model.graph.node[-1].attribute[0].i = multiple * 2
+    """SpaceToDepth in front, and back, as in networks that work at a fraction of the size."""
+    model = sub_pixel_network(3, 2)
+    down = onnx.helper.make_node("SpaceToDepth", ["x"], ["deep_x"], blocksize=multiple)
+    up = onnx.helper.make_node("DepthToSpace", ["deep_x"], ["x_again"], blocksize=multiple)
+    model.graph.node[0].input[0] = "x_again"
+    nodes = [down, up, *model.graph.node]
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
     return model
 
 
@@ -99,15 +99,18 @@ def test_a_missing_file(tmp_path: Path) -> None:
         open_network(tmp_path / "missing.onnx")
 
 
-def test_a_network_for_0_to_255_is_refused(tmp_path: Path) -> None:
+def test_a_result_of_0_to_255_is_brought_to_0_to_1(tmp_path: Path) -> None:
     model = sub_pixel_network(3, 2)
+    expected = open_network(_saved(model, tmp_path)).op(PIXELS)
     model.graph.node[-1].output[0] = "unit"
     add = onnx.helper.make_node("Mul", ["unit", "white"], ["y"])
     model.graph.node.append(add)
     white = onnx.numpy_helper.from_array(np.array(255, np.float32), "white")
     model.graph.initializer.append(white)
-    with pytest.raises(NetworkError, match=r"turns grey of 0\.25 into"):
-        open_network(_saved(model, tmp_path))
+    network = open_network(_saved(model, tmp_path))
+    np.testing.assert_allclose(network.op(PIXELS), expected, atol=1e-6)
+    assert network.remark is not None
+    assert "values in 0..1 to 0..255" in network.remark
 
 
 @pytest.mark.parametrize("channels", [1, 3])

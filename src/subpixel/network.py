@@ -1,22 +1,24 @@
 """A network's name or file → a NetOp on RGB pixels, and its facts.
 
-A bundled network and a file that subpixel exported say what they are. A stranger's ONNX file is
-probed: it is run at a few sizes, and what it does there is what it is. A luma network is wrapped
-into an RGB network inside the graph (:mod:`subpixel.graph.wrap`).
+A bundled network and a file that subpixel exported say what they are. A third-party ONNX file is
+adopted (:mod:`subpixel.thirdparty`): it is run at a few sizes and on photographs, what it does
+there is what it is, and what it does otherwise than ours is wrapped into its graph. A luma network
+is wrapped into an RGB network inside the graph (:mod:`subpixel.graph.wrap`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
+from subpixel.convention import UNSETTLED, Convention
 from subpixel.errors import NetworkError, UsageError
+from subpixel.ort_format import HEAD, is_ort
 from subpixel.resample import BICUBIC_HALO
 from subpixel.runtime.devices import Arithmetic
-from subpixel.runtime.op import CodeOp, NetOp
+from subpixel.runtime.op import CodeOp, NetOp, Probeable
 from subpixel.runtime.opening import Opened, chosen, open_session
 from subpixel.runtime.processors import cores
 from subpixel.runtime.sizes import MULTIPLES, odd_multiples
@@ -32,9 +34,8 @@ MOST_HALO = 32
 """Halo up to which tiles run side by side: cutting costs less than it saves. A core that has a tile
 to itself, from samples to samples, need not wait for others at the end of every layer."""
 
-GREY_TOLERANCE = 0.25
-"""How far a network may move the mean of a grey picture before it is taken to be for another
-range of values."""
+SUFFIXES = (".onnx", ".ort")
+"""Of network files."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,26 @@ class Network:
     """What really runs it: ONNX Runtime's name of the execution provider, or OpenVINO."""
     workers: int = 1
     """How many tiles run side by side, each on one core; 1: one after the other, each on all."""
-    file: Path | None = None
-    """Where its graph can be looked up."""
+    source: Path | bytes | None = None
+    """Where its graph can be looked up: a file, or its content."""
     codes: CodeOp | None = None
     """The same network on 8-bit pictures as they are, where it takes them."""
+    remark: str | None = None
+    """What was decided about a third-party file, in one line."""
 
 
-class Probeable(NetOp, Protocol):
-    """An op that says what its input looks like: a session, or a PyTorch module as one."""
+@dataclass(frozen=True)
+class Identified:
+    """A network file that was opened, and what it is."""
 
-    @property
-    def input_shape(self) -> tuple[int | str | None, ...]:
-        """NCHW: a number where fixed, a name or None where free."""
-        ...
+    session: Opened
+    spec: ModelSpec
+    source: Path | bytes
+    """What the session was opened from: the file, or what it was adopted as."""
+    declared: bool
+    """Whether the file itself states its facts."""
+    remark: str | None = None
+    """What was decided about a third-party file, in one line."""
 
 
 def open_network(
@@ -71,6 +79,7 @@ def open_network(
     side_by_side: bool = True,
     arithmetic: Arithmetic = "fp32",
     captured: bool = False,
+    convention: Convention = UNSETTLED,
 ) -> Network:
     """Open a bundled network by name, or an ONNX file by path.
 
@@ -78,6 +87,7 @@ def open_network(
     file's own. ``threads`` None means one per physical core; where the network is local they work
     on so many tiles ``side_by_side``, unless that is False. ``arithmetic`` is what floating point
     is computed in, where ``device`` leaves the choice; ``captured`` replays CUDA graphs.
+    ``convention`` is what is known of a third-party file; the rest is found out by running it.
 
     Raises :class:`UsageError` for a name or scale that isn't there, :class:`NetworkError` for a
     file that is no super-resolution network, and :class:`~subpixel.errors.ProviderError` for a
@@ -88,30 +98,32 @@ def open_network(
     opened = partial(open_session, device=device, arithmetic=arithmetic, captured=captured)
     shared = partial(opened, threads=1, runs=threads or cores())
     alone = partial(opened, threads=threads)
-    session, spec, _ = _identified(file, shared if side_by_side else alone)
+    identified = identify(file, shared if side_by_side else alone, convention)
+    session, spec, source = identified.session, identified.spec, identified.source
     if scale is not None and spec.scale != scale:
         raise UsageError(f"{model} enlarges by {spec.scale}, not by {scale}; leave out the scale")
     workers = _workers(spec, threads) if side_by_side else 1
     if spec.interface == "luma":
-        session = (alone if workers == 1 else shared)(_wrapped(file, spec.scale))
+        session = (alone if workers == 1 else shared)(_on_rgb(source, spec.scale))
         halo = None if spec.halo is None else max(spec.halo, BICUBIC_HALO)
         spec = replace(spec, interface="rgb", halo=halo)
     elif side_by_side and workers == 1:
-        session = alone(file)
+        session = alone(source)
     codes = session.codes if session.takes_codes else None
-    return Network(session, spec, session.provider, workers, file, codes)
+    graph = None if _is_ort(file) else source
+    return Network(session, spec, session.provider, workers, graph, codes, identified.remark)
 
 
 def bytes_per_pixel(network: Network) -> float | None:
     """What the network holds per pixel of a tile, as its graph or a run of it says; else None."""
-    if network.file is None:
+    if network.source is None:
         return None
     # Only pictures that are large for the memory there is pay for importing onnx.
     from subpixel.graph.footprint import bytes_per_pixel as counted
     from subpixel.graph.footprint import measured_bytes_per_pixel as measured
     from subpixel.graph.metadata import load_model
 
-    model = load_model(network.file)
+    model = load_model(network.source)
     found = counted(model)
     return measured(model) if found is None else found
 
@@ -122,45 +134,113 @@ def _workers(spec: ModelSpec, threads: int | None) -> int:
 
 
 def describe(file: Path) -> tuple[ModelSpec, bool]:
-    """A file's facts as they stand, and whether the file itself states them (else: probed)."""
-    _, spec, declared = _identified(file, open_session)
-    return spec, declared
+    """A file's facts as they stand, and whether the file itself states them (else: probed).
+
+    Raises :class:`NetworkError` for a third-party file that isn't as ours are.
+    """
+    identified = identify(file, open_session, UNSETTLED)
+    if identified.source != file:
+        raise NetworkError(
+            f"{file}: it is {identified.remark}; make it an ordinary file first: subpixel adopt"
+        )
+    return identified.spec, identified.declared
 
 
 def locate(model: str | Path, scale: int | None) -> Path:
     """The file of a bundled network, verified, or the ONNX file itself."""
     file = Path(model)
-    if file.suffix.lower() == ".onnx" or file.is_file():
+    if file.suffix.lower() in SUFFIXES or file.is_file():
         return file
     row = manifest.find(str(model), DEFAULT_SCALE if scale is None else scale)
     return manifest.verified(row)
 
 
-def _identified(file: Path, opened: Callable[[Path], Opened]) -> tuple[Opened, ModelSpec, bool]:
-    """The network's session, its facts, and whether the file states them; else it is probed."""
+def identify(
+    file: Path, opened: Callable[[Path | bytes], Opened], convention: Convention
+) -> Identified:
+    """Open a network file, by its own facts, or as what running it shows it to be."""
     if not file.is_file():
         raise NetworkError(f"{file}: there is no such file")
     try:
-        session = opened(file)
-        declared = spec_from_metadata(session.metadata)
-        return session, declared or _stranger(session, file), declared is not None
-    except NetworkError as error:
+        session, refusal = _open(file, opened)
+        declared = spec_from_metadata(session.metadata) if session else None
+        if session and declared:
+            _expect_unsettled(convention)
+            return Identified(session, declared, file, declared=True)
+        if _is_ort(file):
+            return _ort(file, session, refusal, convention)
+        return _adopted(file, opened, session, refusal, convention)
+    except (NetworkError, UsageError) as error:
+        if str(error).startswith(str(file)):
+            raise
         raise type(error)(f"{file}: {error}") from error
 
 
-def _wrapped(file: Path, scale: int) -> bytes:
-    # Only strangers' and bare luma networks pay for importing onnx.
+def _open(
+    file: Path, opened: Callable[[Path | bytes], Opened]
+) -> tuple[Opened | None, NetworkError | None]:
+    """A session, or why it can't be had: many third-party files take another one to run."""
+    try:
+        return opened(file), None
+    except NetworkError as error:
+        return None, error
+
+
+def _expect_unsettled(convention: Convention) -> None:
+    if convention != UNSETTLED:
+        raise UsageError(
+            "this file states its own facts; --input-range, --channel-order, --layout and "
+            "--set-input are for third-party files"
+        )
+
+
+def _is_ort(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return is_ort(opened.read(HEAD))
+
+
+def _ort(
+    file: Path, session: Opened | None, refusal: NetworkError | None, convention: Convention
+) -> Identified:
+    from subpixel.thirdparty.op import probe_ordinary
+
+    if session is None or session.takes_codes:
+        raise refusal or NetworkError(
+            "it takes uint8, and a file of ONNX Runtime's own format can't be rewritten; adopt the "
+            "ONNX file that it was made from (subpixel adopt)"
+        )
+    spec = probe_ordinary(session, file.stem, convention)
+    return Identified(
+        session, spec, file, declared=False, remark="float NCHW, values in 0..1, as it is"
+    )
+
+
+def _adopted(
+    file: Path,
+    opened: Callable[[Path | bytes], Opened],
+    session: Opened | None,
+    refusal: NetworkError | None,
+    convention: Convention,
+) -> Identified:
+    # Only third-party and bare luma networks pay for importing onnx.
+    from subpixel.graph.metadata import load_model, read_spec
+    from subpixel.thirdparty.adopt import adopt
+
+    model = load_model(file)
+    if refusal is not None and read_spec(model) is not None:  # a file of ours
+        raise refusal
+    adopted = adopt(model, file.stem, convention)
+    if session is not None and adopted.unchanged:
+        return Identified(session, adopted.spec, file, declared=False, remark=adopted.remark)
+    source = adopted.model.SerializeToString()
+    return Identified(opened(source), adopted.spec, source, declared=False, remark=adopted.remark)
+
+
+def _on_rgb(source: Path | bytes, scale: int) -> bytes:
     from subpixel.graph.metadata import load_model
     from subpixel.graph.wrap import rgb_from_luma
 
-    return bytes(rgb_from_luma(load_model(file), scale).SerializeToString())
-
-
-def _stranger(session: Opened, file: Path) -> ModelSpec:
-    from subpixel.graph.metadata import load_model
-    from subpixel.graph.receptive import halo
-
-    return replace(probe(session, file.stem), halo=halo(load_model(file)))
+    return bytes(rgb_from_luma(load_model(source), scale).SerializeToString())
 
 
 def probe(session: Probeable, name: str) -> ModelSpec:
@@ -172,6 +252,8 @@ def probe(session: Probeable, name: str) -> ModelSpec:
     batch, _, *size = session.input_shape
     fixed = (size[0], size[1]) if isinstance(size[0], int) and isinstance(size[1], int) else None
     count = batch if isinstance(batch, int) else 1
+    from subpixel.thirdparty.op import expect_unit_range
+
     failures: list[str] = []
     for planes, multiple in _candidates(session, fixed is not None):
         sizes = [fixed] if fixed else odd_multiples(multiple)
@@ -180,8 +262,7 @@ def probe(session: Probeable, name: str) -> ModelSpec:
         except NetworkError as error:
             failures.append(str(error))
             continue
-        _expect_unit_range(session, (count, planes, *sizes[0]))
-        return ModelSpec(
+        spec = ModelSpec(
             name=name,
             scale=scale,
             colour=_colour(planes),
@@ -191,6 +272,8 @@ def probe(session: Probeable, name: str) -> ModelSpec:
             fixed_size=fixed,
             fixed_batch=_fixed_batch(session, planes, scale, sizes[0]),
         )
+        expect_unit_range(session, spec)
+        return spec
     raise NetworkError(f"this is no super-resolution network: {failures[0]}")
 
 
@@ -214,17 +297,6 @@ def _scale_at(session: Probeable, batch: int, planes: int, sizes: list[tuple[int
     if len(scales) != 1:
         raise NetworkError(f"its scale changes with the picture's size: {sorted(scales)}")
     return scales.pop()
-
-
-def _expect_unit_range(session: Probeable, shape: tuple[int, int, int, int]) -> None:
-    """Grey must stay grey, roughly: a network for 0 … 255 turns it into something else."""
-    for grey in (0.25, 0.75):
-        mean = float(session(np.full(shape, grey, dtype=np.float32)).mean())
-        if not abs(mean - grey) < GREY_TOLERANCE:
-            raise NetworkError(
-                f"it turns grey of {grey} into {mean:.3g}; subpixel runs networks for pixels in "
-                "0 … 1 (export it with the division by 255 inside)"
-            )
 
 
 def _scale_of(session: Probeable, shape: tuple[int, int, int, int]) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
-from subpixel.errors import SpecError
+from subpixel.errors import SpecError, one_line
 
 Colour = Literal["luma", "rgb"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
@@ -45,6 +45,15 @@ _LEAST: Mapping[str, int] = {
     "halo": 0,
     "fixed_batch": 1,
 }
+
+_OPTIONAL = ("size_maximum", "halo", "fixed_batch")
+"""Those that may be None."""
+
+MAX_LENGTH = 1 << 20
+"""The greatest length, count or factor that a fact may state: more than any picture's side."""
+
+_TEXTS = ("name", "architecture", "licence", "origin")
+_FLAGS = ("square", "pads")
 
 PREFIX = "subpixel."
 VERSION = "1"
@@ -97,8 +106,15 @@ class ModelSpec:
                 raise SpecError(f"{field} is {getattr(self, field)!r}; it is one of {allowed}")
         for field, least in _LEAST.items():
             value = getattr(self, field)
-            if value is not None and (not isinstance(value, int) or value < least):
-                raise SpecError(f"{field} is {value!r}; it is a whole number of at least {least}")
+            if not (value is None and field in _OPTIONAL):
+                _expect_length(field, value, least)
+        _expect_size(self.fixed_size)
+        for field in _TEXTS:
+            if not isinstance(getattr(self, field), str):
+                raise SpecError(f"{field} is {getattr(self, field)!r}; it is text")
+        for field in _FLAGS:
+            if not isinstance(getattr(self, field), bool):
+                raise SpecError(f"{field} is {getattr(self, field)!r}; it is true or false")
 
     @property
     def channels(self) -> int:
@@ -111,6 +127,24 @@ class ModelSpec:
         return {PREFIX + "version": json.dumps(VERSION), **facts}
 
 
+def _expect_length(field: str, value: object, least: int) -> None:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if not whole or not least <= value <= MAX_LENGTH:  # type: ignore[operator]
+        raise SpecError(
+            f"{field} is {value!r}; it is a whole number of at least {least} and at most "
+            f"{MAX_LENGTH}"
+        )
+
+
+def _expect_size(size: object) -> None:
+    if size is None:
+        return
+    if not isinstance(size, tuple) or len(size) != 2:
+        raise SpecError(f"fixed_size is {size!r}; it is a height and a width")
+    for side in size:
+        _expect_length("fixed_size", side, 1)
+
+
 def spec_from_metadata(metadata: Mapping[str, str]) -> ModelSpec | None:
     """Read the facts back; None when the file carries none of ours.
 
@@ -121,8 +155,8 @@ def spec_from_metadata(metadata: Mapping[str, str]) -> ModelSpec | None:
         return None
     try:
         values: dict[str, Any] = {key: json.loads(text) for key, text in facts.items()}
-    except json.JSONDecodeError as error:
-        raise SpecError(f"the file's subpixel.* metadata is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:  # no JSON, or numbers and lists without end
+        raise SpecError(f"the file's subpixel.* metadata is not JSON: {one_line(error)}") from error
     version = values.pop("version", None)
     if version != VERSION:
         raise SpecError(
@@ -136,6 +170,6 @@ def _spec(values: dict[str, Any]) -> ModelSpec:
     missing = {"name", "scale", "colour", "interface"} - values.keys()
     if missing:
         raise SpecError(f"the file's facts lack {', '.join(sorted(missing))}; export it again")
-    if values.get("fixed_size") is not None:
+    if isinstance(values.get("fixed_size"), list):
         values["fixed_size"] = tuple(values["fixed_size"])
     return ModelSpec(**{key: value for key, value in values.items() if key in known})

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from subpixel.convention import UNSETTLED, Convention
 from subpixel.media.picture import Header, Picture
-from subpixel.network import Network
+from subpixel.network import Network, locate
 from subpixel.runtime.bands import Report
 from subpixel.runtime.flat import Flatness, Tally
 from subpixel.runtime.opening import chosen
@@ -32,7 +33,8 @@ class TunedUpscaler:
     ``wish`` is what the caller wants whatever was found: it may name the device, the precision,
     the tile, the threads, and whether flat parts are interpolated. Where ``tuning`` has nothing
     that fits it, or is None, the rest are the defaults. What was found for pictures of more than 8
-    bits is in fp32, and interpolates nothing.
+    bits is in fp32, and interpolates nothing. ``convention`` is what is known of a third-party
+    file.
 
     >>> from subpixel.tuned import TunedUpscaler
     >>> from subpixel.tuning import remembered
@@ -46,7 +48,9 @@ class TunedUpscaler:
         scale: int | None = None,
         wish: Wish = ANYTHING,
         tuning: Tuning | None = None,
+        convention: Convention = UNSETTLED,
     ) -> None:
+        self._convention = convention
         self._model, self._scale, self._wish, self._tuning = model, scale, wish, tuning
         self.tally = Tally()
         """How much was interpolated so far."""
@@ -58,6 +62,11 @@ class TunedUpscaler:
     def provider(self) -> str:
         """What runs it."""
         return self.upscaler(deep=False).provider
+
+    @property
+    def remark(self) -> str | None:
+        """What was decided about a third-party file; None for others."""
+        return self.upscaler(deep=False).remark
 
     @property
     def flatness(self) -> Flatness | None:
@@ -86,7 +95,10 @@ class TunedUpscaler:
     def _open(self, row: Row | None) -> Upscaler:
         setting = self._setting(row)
         file = row.file if row else file_in(self._model, self._scale, setting.precision)
-        network = open_setting(setting, file, self._scale)
+        # A file that `subpixel tune` made of a third-party file is an ordinary one.
+        made = row is not None and file != locate(self._model, self._scale)
+        convention = UNSETTLED if made else self._convention
+        network = open_setting(setting, file, self._scale, convention)
         upscaler = upscaler_in(setting, network, row.flatness if row else None)
         upscaler.tally = self.tally
         return upscaler

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from subpixel.cache import cache_folder
+from subpixel.convention import UNSETTLED, Convention
 from subpixel.errors import ProviderError, SubpixelError, UsageError, one_line
 from subpixel.media.atomic import write_bytes
 from subpixel.network import Network, locate, open_network
@@ -177,8 +178,14 @@ def _wished(setting: Setting, wish: Wish) -> Setting:
     )
 
 
-def open_setting(setting: Setting, file: Path, scale: int | None = None) -> Network:
+def open_setting(
+    setting: Setting,
+    file: Path,
+    scale: int | None = None,
+    convention: Convention = UNSETTLED,
+) -> Network:
     """The network of ``file``, run as ``setting`` says; ``scale`` must be its own, if given.
+    ``convention`` is what is known of a third-party file.
 
     Raises :class:`ProviderError` where it would be computed in another precision, and what
     :func:`~subpixel.network.open_network` raises.
@@ -192,6 +199,7 @@ def open_setting(setting: Setting, file: Path, scale: int | None = None) -> Netw
         side_by_side=setting.tile != 0,
         arithmetic=arithmetic,
         captured=setting.captured,
+        convention=convention,
     )
     computed = network.spec.precision if arithmetic == "fp32" else arithmetic
     if setting.precision not in (None, computed):

@@ -85,6 +85,11 @@ class Upscaler:
         """What really runs it: ONNX Runtime's name of the execution provider, or OpenVINO."""
         return self._network.provider
 
+    @property
+    def remark(self) -> str | None:
+        """What was decided about a third-party file, in one line; None for others."""
+        return self._network.remark
+
     def __call__(self, image: Image) -> Image:
         """Upscale an array or a Pillow image and return the same kind of thing.
 

@@ -9,7 +9,7 @@ import torch
 from graphs import Graph, run, traced
 
 from subpixel.errors import NetworkError
-from subpixel.graph.half import to_fp16
+from subpixel.graph.half import find_overflow, to_fp16
 from subpixel.graph.metadata import read_spec, with_spec
 from subpixel.graph.receptive import halo
 from subpixel.graph.wrap import rgb_from_luma
@@ -68,3 +68,25 @@ def test_the_converter_brings_no_torch_and_no_warnings() -> None:
     command = [sys.executable, "-W", "error", "-c", program]
     done = subprocess.run(command, capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(("gain", "overflows"), [(100.0, False), (60000.0, False), (70000.0, True)])
+def test_values_beyond_float16_on_the_way_are_found(gain: float, overflows: bool) -> None:
+    """A processor computes float16 in float32, so that the result alone shows nothing."""
+    graph = Graph()
+    large = graph.node("Mul", "input", graph.constant([np.sqrt(gain)], np.float32))
+    larger = graph.node("Mul", large, graph.constant([np.sqrt(gain)], np.float32))
+    back = graph.node("Mul", larger, graph.constant([1 / np.sqrt(gain)], np.float32))
+    half = to_fp16(graph.model(graph.node("Mul", back, graph.constant([0.001], np.float32))))
+    pictures = [np.ones((1, 1, 4, 4), np.float32)]
+    assert np.isfinite(run(half, pictures[0])).all()
+    assert (find_overflow(half, pictures) is not None) == overflows
+
+
+def test_an_overflow_that_some_pictures_alone_cause_is_found() -> None:
+    graph = Graph()
+    large = graph.node("Exp", graph.node("Mul", "input", graph.constant([12.0], np.float32)))
+    half = to_fp16(graph.model(graph.node("Log", large)))
+    dark, bright = np.zeros((1, 1, 4, 4), np.float32), np.ones((1, 1, 4, 4), np.float32)
+    assert find_overflow(half, [dark]) is None
+    assert "leaves float16's range" in str(find_overflow(half, [dark, bright]))

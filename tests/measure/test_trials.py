@@ -14,6 +14,7 @@ from subpixel.errors import NetworkError
 from subpixel.measure.metrics import psnr
 from subpixel.measure.trials import Trials, page_of, race_picture
 from subpixel.runtime.flat import flat_blocks
+from subpixel.spec import ModelSpec
 from subpixel.tuning import Setting
 from subpixel.upscaler import Upscaler
 from subpixel.zoo.manifest import find
@@ -111,6 +112,7 @@ def test_where_nothing_passes_for_flat_adaptive_is_refused(tmp_path: Path) -> No
     model.graph.initializer.append(numpy_helper.from_array(np.float32([0.05]), "more"))
     model.graph.node[1].output[0] = "larger"
     model.graph.node.append(helper.make_node("Add", ["larger", "more"], ["y"]))
+    onnx.helper.set_model_props(model, ModelSpec("brighter", 2, "rgb", "rgb", halo=1).to_metadata())
     file = tmp_path / "brighter.onnx"
     onnx.save(model, file)
     found = Trials(lambda setting: file, Upscaler(file, device="cpu"), PHOTO, PICTURE)

@@ -1,5 +1,7 @@
 """The numbers in a network's own code are found wherever they are written down."""
 
+from functools import partial
+
 from torch import Tensor, nn
 
 from subpixel.nets.code_numbers import code_numbers
@@ -38,6 +40,13 @@ def test_literals_attributes_file_constants_and_functions() -> None:
     numbers = code_numbers(Parts())
     assert {300**2, 222, 411, 12, 640, 48, 17} <= numbers.lengths
     assert 1.4 in numbers.factors
+
+
+def test_functions_that_a_part_holds_are_read() -> None:
+    part = Inner()
+    part.choose = lambda picture: picture if picture.shape[2] > 555 else -picture
+    part.other = partial(lambda limit, picture: picture.shape[2] > 666, 777)
+    assert {555, 666} <= code_numbers(part).lengths
 
 
 def test_a_class_made_by_exec_is_read_too() -> None:

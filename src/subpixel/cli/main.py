@@ -24,6 +24,7 @@ VERBS = {
     "models": "List the bundled networks.",
     "info": "Say what an ONNX network is.",
     "export": "Turn a PyTorch checkpoint into a checked and proven ONNX file.",
+    "adopt": "Make an ordinary ONNX file of somebody else's.",
     "quantize": "Make an ONNX file of fewer bits, if it stays nearly as good.",
     "verify": "Prove an ONNX file equal to its checkpoint, or to another ONNX file.",
     "bisect": "Find the stage and the node that make an ONNX file wrong.",

@@ -7,6 +7,16 @@ from pathlib import Path
 
 import click
 
+from subpixel.cli.convention_options import (
+    CHANNEL_ORDER,
+    INPUT_RANGE,
+    LAYOUT,
+    OUTPUT_ORDER,
+    OUTPUT_RANGE,
+    PICTURE_OUTPUT,
+    SET_INPUT,
+    make_convention,
+)
 from subpixel.cli.options import (
     DENOISING,
     DEVICE,
@@ -20,6 +30,7 @@ from subpixel.cli.options import (
     THREADS,
 )
 from subpixel.cli.output import expect_free, make_folder, print_json, progress
+from subpixel.convention import ChannelOrder, Layout, ValueRange
 from subpixel.errors import SubpixelError
 from subpixel.jobs.outputs import Job, plan_jobs
 from subpixel.media.image_file import (
@@ -91,6 +102,13 @@ class Orders:
     help="[default: NAME_x3.EXT beside the input]",
 )
 @MODEL
+@INPUT_RANGE
+@OUTPUT_RANGE
+@CHANNEL_ORDER
+@OUTPUT_ORDER
+@LAYOUT
+@SET_INPUT
+@PICTURE_OUTPUT
 @DENOISING
 @SCALE
 @DEVICE
@@ -135,6 +153,13 @@ def command(
     inputs: tuple[Path, ...],
     output: Path | None,
     model: str,
+    input_range: ValueRange | None,
+    output_range: ValueRange | None,
+    input_order: ChannelOrder | None,
+    output_order: ChannelOrder | None,
+    layout: Layout | None,
+    inputs_set: tuple[tuple[str, float], ...],
+    output_name: str | None,
     scale: int | None,
     device: str,
     tile: int | None,
@@ -160,7 +185,12 @@ def command(
     """
     tuning = None if no_tuning else _tuning(model, scale, inputs, max_pixels)
     wish = Wish(None if device == "auto" else device, precision, tile, threads, adaptive)
-    upscaler = TunedUpscaler(model, scale=scale, wish=wish, tuning=tuning)
+    convention = make_convention(
+        input_range, output_range, input_order, output_order, layout, inputs_set, output_name
+    )
+    upscaler = TunedUpscaler(model, scale=scale, wish=wish, tuning=tuning, convention=convention)
+    if upscaler.remark:
+        click.echo(f"subpixel: {model}: taken as {upscaler.remark}", err=True)
     jobs = plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_x{upscaler.spec.scale}")
     encode = EncodeOptions(quality=quality, lossless=lossless, png_compression=compression)
     orders = Orders(encode, strict, overwrite, max_pixels, max_memory)

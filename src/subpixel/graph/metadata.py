@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 
 from subpixel.errors import NetworkError
 from subpixel.graph.sparse import make_dense
+from subpixel.ort_format import is_ort
 from subpixel.spec import PREFIX, ModelSpec, Precision, spec_from_metadata
 
 MAX_BYTES = 2**31 - 1
@@ -43,14 +44,18 @@ def with_precision(model: onnx.ModelProto, precision: Precision) -> onnx.ModelPr
     return model if spec is None else with_spec(model, replace(spec, precision=precision))
 
 
-def load_model(file: Path) -> onnx.ModelProto:
-    """Read an ONNX file: parameters that lie in files beside it are taken inside, sparse ones
-    made dense.
+def load_model(source: Path | bytes) -> onnx.ModelProto:
+    """Read an ONNX file, or its content: parameters that lie in files beside it are taken inside,
+    sparse ones made dense.
 
     Raises :class:`~subpixel.errors.NetworkError` when the file is missing, is cut short, is no
     ONNX file, is larger than :data:`MAX_BYTES`, or when its external parameters can't be found.
     """
-    model = _parse(file)
+    if isinstance(source, bytes):
+        model = onnx.load_from_string(source)
+        make_dense(model)
+        return model
+    file, model = source, _parse(source)
     try:
         onnx.load_external_data_for_model(model, str(file.parent))
     except (OSError, ValueError, onnx.checker.ValidationError) as error:
@@ -85,7 +90,13 @@ def _parse(file: Path) -> onnx.ModelProto:
                 f"{file}: is {size / 1e9:.1f} GB; an ONNX file holds at most {MAX_BYTES / 1e9:.1f} "
                 "GB, protobuf's limit: save it with its parameters in a file beside it"
             )
-        model.ParseFromString(file.read_bytes())
+        content = file.read_bytes()
+        if is_ort(content):
+            raise NetworkError(
+                f"{file}: is of ONNX Runtime's own format (.ort), which only ONNX Runtime reads; "
+                "use the ONNX file that it was made from"
+            )
+        model.ParseFromString(content)
     except OSError as error:
         raise NetworkError(f"{file}: can't be read: {error.strerror}") from error
     except DecodeError as error:

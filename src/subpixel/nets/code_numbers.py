@@ -24,7 +24,7 @@ def code_numbers(module: nn.Module) -> SizeNumbers:
     seen: set[object] = set()
     for part in module.modules():
         if _is_own(type(part).__module__):
-            numbers += _attributes(part)
+            numbers += _attributes(part, seen)
             numbers += _class_numbers(type(part), seen)
     return sort_numbers(numbers)
 
@@ -33,9 +33,12 @@ def _is_own(module: str | None) -> bool:
     return (module or "").partition(".")[0] not in OTHERS
 
 
-def _attributes(part: nn.Module) -> Iterator[int | float]:
+def _attributes(part: nn.Module, seen: set[object]) -> Iterator[int | float]:
     for value in vars(part).values():
         yield from _plain_numbers(value)
+        function = getattr(value, "func", value)  # what a partial calls
+        if isinstance(function, types.FunctionType) and _is_own(function.__module__):
+            yield from _function_numbers(function, seen, MAX_DEPTH)
 
 
 def _plain_numbers(value: object) -> Iterator[int | float]:

@@ -24,6 +24,8 @@ SEAMLESS_REDUCED = Tolerance(rtol=None)
 SAMPLES = 6
 """Cases on which a file runs without optimisation as well."""
 
+UNOPTIMISED = "without optimisation"
+
 ENOUGH = 3 * 64 * 64
 """Input pixels of such a case, at most, where there is a choice."""
 
@@ -52,11 +54,18 @@ def prove_facts(
     optimisation, on some of ``cases``.
     """
     telling = sorted(cases, key=_order)
+    unoptimised = _open_unoptimised(judged)
     facts = [
         _prove_halo(judged),
         _prove_tiles(judged),
-        _prove_unoptimised(judged, reference, telling[:SAMPLES], tolerance, exact),
-        *(_prove_repetition(judged, case) for case in telling[:1]),
+        unoptimised
+        if isinstance(unoptimised, Fact)
+        else _prove_unoptimised(
+            unoptimised, judged.spec, reference, telling[:SAMPLES], tolerance, exact
+        ),
+        _prove_repetition(
+            judged.op if isinstance(unoptimised, Fact) else unoptimised, judged.spec, telling[0]
+        ),
         *(_prove_range(judged, telling[:SAMPLES]) if judged.spec.precision == "fp16" else ()),
     ]
     return tuple(facts)
@@ -90,32 +99,34 @@ def _prove_tiles(judged: Judged) -> Fact:
     return _fact("tiles", tiled_equals_whole(judged.op, judged.spec, tolerance))
 
 
+def _open_unoptimised(judged: Judged) -> NetOp | Fact:
+    """The file without optimisation, or why there is no such thing."""
+    if judged.open_unoptimised is None:
+        return Fact(UNOPTIMISED, "not proven", "its runtime always optimises")
+    try:
+        return judged.open_unoptimised()
+    except NetworkError as error:
+        return Fact(UNOPTIMISED, "wrong", str(error))
+
+
 def _prove_unoptimised(
-    judged: Judged,
+    unoptimised: NetOp,
+    spec: ModelSpec,
     reference: NetOp,
     cases: Sequence[Case],
     tolerance: Tolerance,
     exact: Exact | None,
 ) -> Fact:
-    name = "without optimisation"
-    if judged.open_unoptimised is None:
-        return Fact(name, "not proven", "its runtime always optimises")
-    try:
-        unoptimised = judged.open_unoptimised()
-    except NetworkError as error:
-        return Fact(name, "wrong", str(error))
-    local = judged.spec.halo is not None
-    channels = judged.spec.channels
-    return _fact(
-        name,
-        compare(reference, unoptimised, cases, channels, tolerance, exact=exact, local=local),
+    local = spec.halo is not None
+    found = compare(
+        reference, unoptimised, cases, spec.channels, tolerance, exact=exact, local=local
     )
+    return _fact(UNOPTIMISED, found)
 
 
-def _prove_repetition(judged: Judged, case: Case) -> Fact:
-    """Without optimisation, where that can be: some passes remove what is random."""
-    op = judged.open_unoptimised() if judged.open_unoptimised else judged.op
-    return _fact("the same twice", same_twice(op, judged.spec, case))
+def _prove_repetition(op: NetOp, spec: ModelSpec, case: Case) -> Fact:
+    """Best without optimisation: some passes remove what is random."""
+    return _fact("the same twice", same_twice(op, spec, case))
 
 
 def _prove_range(judged: Judged, cases: Sequence[Case]) -> Iterator[Fact]:

@@ -1,7 +1,7 @@
 """A float32 file in fewer bits, published only where it is nearly as good."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,13 +11,16 @@ import onnx
 from subpixel.errors import NetworkError, SubpixelError, UsageError
 from subpixel.floor import Floor
 from subpixel.graph.cost import estimated_cost
+from subpixel.graph.half import find_overflow
 from subpixel.graph.metadata import load_model
+from subpixel.graph.precision import graph_precision
 from subpixel.media.atomic import write_bytes
 from subpixel.network import describe
-from subpixel.parity.calibration import calibration_pictures
+from subpixel.parity.calibration import calibration_pictures, grid_pictures
 from subpixel.parity.cases import grid
 from subpixel.parity.compare import CODES, ParityReport, Tolerance, compare
 from subpixel.parity.precisions import conversions
+from subpixel.runtime.op import Pixels
 from subpixel.runtime.opening import Opened, open_session
 from subpixel.spec import ModelSpec, Precision
 
@@ -81,16 +84,19 @@ def reduce_precision(
     _expect(out, precision, overwrite)
     graph, (spec, _) = load_model(model), describe(model)
     pictures = partial(calibration_pictures, spec, calibration)
-    if spec.precision != "fp32":
-        raise NetworkError(f"{model}: the file is {spec.precision} already; give the fp32 file")
+    if (own := graph_precision(graph)) != "fp32":
+        raise NetworkError(f"{model}: the file is {own} already; give the fp32 file")
     before = score(model)
+    small_pictures = list(grid_pictures(spec))
     with tempfile.TemporaryDirectory(prefix="subpixel-") as folder:
         made = Path(folder) / out.name
         for convert in conversions(graph, precision, pictures):
             try:
-                made.write_bytes(convert().SerializeToString())
+                converted = convert()
+                _expect_in_range(converted, precision, small_pictures)
             except NetworkError as error:
                 raise NetworkError(f"{model}: {error}") from error
+            made.write_bytes(converted.SerializeToString())
             exact, reduced = open_session(model), open_session(made, device=device)
             parity = _compared(exact, reduced, graph, spec, floor)
             task = TaskPsnr(before, score(made))
@@ -109,6 +115,15 @@ def _compared(
     photos = [case for case in grid(spec, cost=cost).cases if case.content == "photo"]
     tolerance = Tolerance(rtol=None, max_codes=CODES, min_psnr=floor.psnr)
     return compare(exact, reduced, photos, spec.channels, tolerance, provider=reduced.provider)
+
+
+def _expect_in_range(
+    model: onnx.ModelProto, precision: Precision, pictures: Sequence[Pixels]
+) -> None:
+    """Refuse a float16 network that only a processor, which computes it in float32, runs right."""
+    overflow = find_overflow(model, pictures) if precision == "fp16" else None
+    if overflow:
+        raise NetworkError(overflow)
 
 
 def _expect(out: Path, precision: Precision, overwrite: bool) -> None:

@@ -215,12 +215,16 @@ def _first_that_passes(
     for way in any_size:
         if not search.is_pointless(way) and search.tries(way):
             return search.result()
-    if search.bounded and search.judges_bounded(*search.bounded):
+    if search.finds_bound():
         return search.result()
     for way in ways:
         if not way.free_size and search.tries(way):
             break
     return search.result()
+
+
+MAX_BOUNDS = 4
+"""Bounds that are tried for one file: where it fails below one, the next is smaller."""
 
 
 @dataclass
@@ -241,8 +245,18 @@ class _Search:
         self.report(f"export by {way}", 0, 0)
         return self._judges(way, lambda: _candidate(self.truth, self.spec, way, *self._how))
 
-    def judges_bounded(self, candidate: _Candidate, bound: int) -> bool:
-        """Whether the file passes on pictures whose sides are at most ``bound``."""
+    def finds_bound(self) -> bool:
+        """Whether the file that was right up to the largest side passes on pictures up to some."""
+        for _ in range(MAX_BOUNDS):
+            if self.bounded is None:
+                return False
+            candidate, bound = self.bounded
+            self.bounded = None
+            if self._judges_bounded(candidate, bound):
+                return True
+        return False
+
+    def _judges_bounded(self, candidate: _Candidate, bound: int) -> bool:
         spec = replace(candidate.spec, size_maximum=bound)
         model = with_spec(onnx.load_from_string(candidate.data), spec)
         way, exported = candidate.exported.attempt, candidate.exported

@@ -26,6 +26,15 @@ class NetOp(Protocol):
     def __call__(self, pixels: Pixels, /) -> Pixels: ...
 
 
+class Probeable(NetOp, Protocol):
+    """An op that says what its input looks like: a session, or a PyTorch module as one."""
+
+    @property
+    def input_shape(self) -> tuple[int | str | None, ...]:
+        """NCHW: a number where fixed, a name or None where free."""
+        ...
+
+
 class CodeOp(Protocol):
     """A network on 8-bit pictures: ``(N, H, W, 3)`` → ``(N, H * scale, W * scale, 3)``, RGB.
 

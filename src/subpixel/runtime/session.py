@@ -176,6 +176,7 @@ def _ends(
         raise NetworkError(
             "this is no super-resolution network: it should map one 4-D tensor of floats or "
             "of uint8 to another, "
-            f"and has {len(inputs)} inputs and {len(outputs)} outputs ({described})"
+            f"and has {len(inputs)} inputs and {len(outputs)} outputs ({described}); "
+            "subpixel adopt makes such a file of other forms"
         )
     return inputs[0], outputs[0]

@@ -1,0 +1,93 @@
+"""Options that say how a third-party network wants its pixels; what isn't said is found out."""
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, get_args
+
+import click
+
+from subpixel.convention import (
+    ChannelOrder,
+    Convention,
+    Layout,
+    ValueRange,
+    parse_input,
+    parse_range,
+)
+from subpixel.errors import UsageError
+
+T = TypeVar("T")
+
+
+class Parsed(click.ParamType[T], Generic[T]):
+    """What a parser makes of a text, or its message."""
+
+    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:  # noqa: ANN401 - click's signature
+        try:
+            return self._parse(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+
+
+RANGE = Parsed("range", parse_range)
+
+INPUT_RANGE = click.option(
+    "--input-range",
+    type=RANGE,
+    metavar="RANGE",
+    help="Third-party file: the values it takes, 0..1, 0..255, -1..1, mean/std (ImageNet's), or "
+    "mean/std=M,M,M/S,S,S for pixels in 0..1. [default: found out by running it]",
+)
+OUTPUT_RANGE = click.option(
+    "--output-range",
+    type=RANGE,
+    metavar="RANGE",
+    help="Third-party file: the values it gives. [default: found out, else --input-range]",
+)
+CHANNEL_ORDER = click.option(
+    "--channel-order",
+    "input_order",
+    type=click.Choice(get_args(ChannelOrder)),
+    help="Third-party file: order of channels. [default: found out by running it]",
+)
+OUTPUT_ORDER = click.option(
+    "--output-order",
+    type=click.Choice(get_args(ChannelOrder)),
+    help="Third-party file: order of the result's channels. [default: found out]",
+)
+LAYOUT = click.option(
+    "--layout",
+    type=click.Choice(get_args(Layout)),
+    help="Third-party file: order of axes. [default: found out by running it]",
+)
+SET_INPUT = click.option(
+    "--set-input",
+    "inputs_set",
+    type=Parsed("name=value", parse_input),
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Third-party file: give a further input, such as a noise level, this value. Repeatable.",
+)
+PICTURE_OUTPUT = click.option(
+    "--output-name",
+    metavar="NAME",
+    help="Third-party file: the output that holds the picture, where there are several.",
+)
+
+
+def make_convention(
+    input_range: ValueRange | None,
+    output_range: ValueRange | None,
+    input_order: ChannelOrder | None,
+    output_order: ChannelOrder | None,
+    layout: Layout | None,
+    inputs_set: tuple[tuple[str, float], ...],
+    output_name: str | None,
+) -> Convention:
+    """The options' values as one."""
+    return Convention(
+        input_range, output_range, input_order, output_order, layout, inputs_set, output_name
+    )

@@ -1,0 +1,1 @@
+"""A third-party graph becomes an ordinary one: one rewriting per file, from the inside out."""

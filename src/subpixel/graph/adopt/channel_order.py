@@ -1,0 +1,47 @@
+"""RGB becomes the order of channels that the network wants, and its result RGB."""
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx.helper import make_attribute
+
+from subpixel.colour import CHROMA_TO_RGB, LUMA_WEIGHTS, RGB_TO_CHROMA
+from subpixel.convention import ChannelOrder
+from subpixel.graph.adopt.frame import Chain, Step, framed
+
+CHROMA_CENTRE = np.array([0.0, 0.5, 0.5])
+
+TO_YCBCR: NDArray[np.float64] = np.vstack([LUMA_WEIGHTS, RGB_TO_CHROMA])
+"""``(3, 3)``: Y, and Cb and Cr without their centre, of R, G and B."""
+
+FROM_YCBCR: NDArray[np.float64] = np.hstack([np.ones((3, 1)), CHROMA_TO_RGB])
+
+
+def with_rgb(
+    model: onnx.ModelProto, input_order: ChannelOrder, output_order: ChannelOrder
+) -> onnx.ModelProto:
+    """A copy of ``model``, float32 NCHW in 0 … 1, that takes and gives RGB."""
+    return framed(model, "order", _FROM_RGB[input_order], _TO_RGB[output_order])
+
+
+def _swap(chain: Chain) -> None:
+    chain.add("Gather", chain.constant(np.array([2, 1, 0])), attributes=[make_attribute("axis", 1)])
+
+
+def _to_ycbcr(chain: Chain) -> None:
+    _matrix(chain, TO_YCBCR, CHROMA_CENTRE)
+
+
+def _from_ycbcr(chain: Chain) -> None:
+    _matrix(chain, FROM_YCBCR, -FROM_YCBCR @ CHROMA_CENTRE)
+
+
+def _matrix(chain: Chain, matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> None:
+    """Every pixel's channels times ``matrix``, plus ``offset``: a convolution of 1×1."""
+    weights = chain.constant(matrix.reshape(3, 3, 1, 1).astype(np.float32))
+    attributes = [make_attribute("kernel_shape", [1, 1]), make_attribute("dilations", [1, 1])]
+    chain.add("Conv", weights, chain.constant(offset.astype(np.float32)), attributes=attributes)
+
+
+_FROM_RGB: dict[ChannelOrder, Step | None] = {"rgb": None, "bgr": _swap, "ycbcr": _to_ycbcr}
+_TO_RGB: dict[ChannelOrder, Step | None] = {"rgb": None, "bgr": _swap, "ycbcr": _from_ycbcr}

@@ -1,0 +1,34 @@
+"""Pixels of 0 … 1 become what the network wants, and its result pixels of 0 … 1."""
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from subpixel.convention import UNIT, ValueRange
+from subpixel.graph.adopt.frame import Chain, framed
+
+
+def with_unit_range(
+    model: onnx.ModelProto, input_range: ValueRange, output_range: ValueRange
+) -> onnx.ModelProto:
+    """A copy of ``model``, float32 NCHW, that takes and gives pixels of 0 … 1."""
+    mean, std = _numbers(input_range)
+    result_mean, result_std = _numbers(output_range)
+    return framed(
+        model,
+        "range",
+        None if input_range == UNIT else lambda chain: _affine(chain, 1 / std, -mean / std),
+        None if output_range == UNIT else lambda chain: _affine(chain, result_std, result_mean),
+    )
+
+
+def _numbers(values: ValueRange) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and std, to be broadcast over NCHW."""
+    mean, std = (np.reshape(numbers, (1, -1, 1, 1)) for numbers in (values.mean, values.std))
+    return mean, std
+
+
+def _affine(chain: Chain, factor: NDArray[np.float64], offset: NDArray[np.float64]) -> None:
+    chain.add("Mul", chain.constant(factor.astype(np.float32)))
+    if offset.any():
+        chain.add("Add", chain.constant(offset.astype(np.float32)))

@@ -1,0 +1,1 @@
+"""Third-party networks: what form they have, which convention they follow, and their adoption."""

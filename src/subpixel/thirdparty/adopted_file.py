@@ -1,0 +1,28 @@
+"""A third-party file → an ordinary one."""
+
+from pathlib import Path
+
+from subpixel.convention import UNSETTLED, Convention
+from subpixel.errors import NetworkError, UsageError
+from subpixel.graph.metadata import load_model, read_spec
+from subpixel.media.atomic import write_bytes
+from subpixel.thirdparty.adopt import Adopted, adopt
+
+
+def adopt_file(
+    file: Path, out: Path, convention: Convention = UNSETTLED, *, overwrite: bool = False
+) -> Adopted:
+    """:func:`~subpixel.thirdparty.adopt.adopt` what ``file`` holds, and write it as ``out``.
+
+    Raises what that raises, :class:`NetworkError` for a file that states its facts already, and
+    what :func:`~subpixel.media.atomic.write_bytes` raises.
+    """
+    model = load_model(file)
+    try:
+        if read_spec(model) is not None:
+            raise NetworkError("states its facts already; there is nothing to adopt")
+        adopted = adopt(model, file.stem, convention)
+    except (NetworkError, UsageError) as error:
+        raise type(error)(f"{file}: {error}") from error
+    write_bytes(out, adopted.model.SerializeToString(), overwrite=overwrite)
+    return adopted

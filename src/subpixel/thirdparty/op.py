@@ -1,0 +1,113 @@
+"""Networks without a graph to rewrite, a file of ONNX Runtime's own format or a PyTorch module."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subpixel.convention import UNIT, UNSETTLED, Convention, Layout
+from subpixel.errors import NetworkError, UsageError
+from subpixel.runtime.op import Probeable
+from subpixel.spec import ModelSpec
+from subpixel.thirdparty.form import Form, find_form
+from subpixel.thirdparty.reading import (
+    MARGIN,
+    RESEMBLES,
+    Reading,
+    range_readings,
+    settle,
+    trials,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class OpNetwork:
+    """An op as a :class:`~subpixel.thirdparty.form.Raw` network of one output."""
+
+    op: Probeable
+
+    takes_codes = False
+
+    @property
+    def dims(self) -> tuple[int | None, ...]:
+        """As declared; None where free."""
+        return tuple(n if isinstance(n, int) else None for n in self.op.input_shape)
+
+    def gives_codes(self, output: str) -> bool:  # noqa: ARG002 - it has one output
+        """An op gives float32."""
+        return False
+
+    def __call__(self, values: NDArray[np.float64], layout: Layout) -> Mapping[str, NDArray[Any]]:
+        """NCHW alone; raises :class:`NetworkError` for another layout, or where the op fails."""
+        if layout != "nchw":
+            raise NetworkError(f"its input {self.op.input_shape} is no picture in NCHW")
+        return {"output": self.op(values.astype(np.float32))}
+
+
+def probe_ordinary(op: Probeable, name: str, convention: Convention) -> ModelSpec:
+    """The facts of a network that must be like ours as it is, for nothing can be put around it.
+
+    Raises :class:`NetworkError` where it isn't, or where photographs don't tell, and
+    :class:`UsageError` for inputs and outputs that ``convention`` chooses.
+    """
+    if convention.inputs or convention.output is not None:
+        raise UsageError(
+            "inputs and outputs can't be chosen in a file of this format; adopt the ONNX file that "
+            "it was made from (subpixel adopt)"
+        )
+    raw = OpNetwork(op)
+    form = find_form(raw, convention)
+    reading = settle(trials(raw, form), convention)
+    if not _is_ordinary(reading, form):
+        ranges, orders = ("/".join(map(str, pair)) for pair in (reading.ranges, reading.orders))
+        raise NetworkError(
+            f"it is for values in {ranges} and channels in {orders}, and a file of this format "
+            "can't be rewritten; adopt the ONNX file that it was made from (subpixel adopt)"
+        )
+    luma = form.channels == 1
+    return ModelSpec(
+        name=name,
+        scale=form.scale,
+        colour="luma" if luma else "rgb",
+        interface="luma" if luma else "rgb",
+        size_multiple=form.size_multiple,
+        padding="edge" if form.fixed_size else "reflect",
+        fixed_size=form.fixed_size,
+        fixed_batch=form.fixed_batch,
+    )
+
+
+def _is_ordinary(reading: Reading, form: Form) -> bool:
+    usual = reading.ranges == (UNIT, UNIT) and reading.orders == ("rgb", "rgb")
+    return usual and not reading.border and form.output_layout == "nchw"
+
+
+def expect_unit_range(op: Probeable, spec: ModelSpec) -> None:
+    """Raise :class:`NetworkError` for a network that is clearly for another range than 0 … 1.
+
+    One that makes of no photograph what resembles it (untrained, or brightening on purpose) is
+    taken at its word.
+    """
+    form = Form(
+        spec.channels,
+        "nchw",
+        "nchw",
+        "output",
+        spec.scale,
+        (0, 0),
+        spec.size_multiple,
+        spec.fixed_size,
+        spec.fixed_batch,
+    )
+    usual, *others = range_readings(trials(OpNetwork(op), form), UNSETTLED)
+    best = max(others, key=lambda reading: reading.psnr)
+    # One that only changes contrast or brightness is nearer to the photograph in a wrong range.
+    worse = usual.psnr < RESEMBLES or best.fitted - usual.fitted >= MARGIN
+    if worse and best.psnr >= RESEMBLES and best.psnr - usual.psnr >= MARGIN:
+        given, result = best.ranges
+        raise NetworkError(
+            f"on photographs it is right for values in {given} ({best.psnr:.1f} dB, results in "
+            f"{result}), not in 0..1 ({usual.psnr:.1f} dB); put that conversion inside the network"
+        )

@@ -1,0 +1,108 @@
+"""What a file claims is proven by running it; what it only claims is found out."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from graphs_of_facts import identity_file, sharpening_file
+from onnx import helper, numpy_helper
+
+from subpixel.errors import NetworkError
+from subpixel.graph.half import to_fp16
+from subpixel.parity.cases import grid
+from subpixel.parity.compare import Fact, tolerance_for
+from subpixel.parity.facts import Judged, prove_facts
+from subpixel.runtime.op import NetOp
+from subpixel.runtime.session import Session
+from subpixel.spec import ModelSpec
+
+SPEC = ModelSpec("sharp", 1, "rgb", "rgb", halo=2)
+
+
+def facts(
+    model: onnx.ModelProto, spec: ModelSpec, reference: onnx.ModelProto | None = None
+) -> dict[str, Fact]:
+    def unoptimised() -> NetOp:
+        return Session(model.SerializeToString(), optimisation="none", threads=1)
+
+    judged = Judged(Session(model.SerializeToString(), threads=1), spec, model, unoptimised)
+    truth = Session((reference or model).SerializeToString(), threads=1)
+    cases = [case for case in grid(spec).cases if case.pixels <= 51 * 67]
+    proven = prove_facts(judged, truth, cases, tolerance_for(spec.precision))
+    return {fact.name: fact for fact in proven}
+
+
+def verdicts(proven: dict[str, Fact]) -> dict[str, str]:
+    return {name: fact.verdict for name, fact in proven.items()}
+
+
+def test_an_honest_file_is_proven_in_everything() -> None:
+    assert set(verdicts(facts(sharpening_file(), SPEC)).values()) == {"proven"}
+
+
+@pytest.mark.parametrize("halo", [0, 1])
+def test_a_halo_too_small_is_wrong_by_the_graph_and_by_the_tiles(halo: int) -> None:
+    proven = facts(sharpening_file(), replace(SPEC, halo=halo))
+    assert proven["halo"].verdict == proven["tiles"].verdict == "wrong"
+    assert f"the file says {halo}; its graph reaches 2" in proven["halo"].message
+
+
+def test_no_halo_is_no_claim() -> None:
+    proven = verdicts(facts(sharpening_file(), replace(SPEC, halo=None)))
+    assert proven["halo"] == proven["tiles"] == "not proven"
+
+
+def test_dropout_left_in_training_mode_shows_without_optimisation() -> None:
+    """Optimised, ONNX Runtime takes it out."""
+    model = identity_file(
+        [helper.make_node("Dropout", ["input", "ratio", "training"], ["output"], seed=1)],
+        ratio=np.float32(0.3),
+        training=np.bool_(True),
+    )
+    spec = replace(SPEC, halo=0)
+    proven = facts(model, spec, reference=identity_file())
+    assert proven["without optimisation"].verdict == "wrong"
+
+
+def test_randomness_shows_in_repetition() -> None:
+    nodes = [
+        helper.make_node("RandomUniformLike", ["input"], ["noise"]),
+        helper.make_node("Mul", ["noise", "little"], ["small"]),
+        helper.make_node("Add", ["input", "small"], ["output"]),
+    ]
+    model = identity_file(nodes, little=np.float32(1e-6))
+    assert facts(model, replace(SPEC, halo=0))["the same twice"].verdict == "wrong"
+
+
+def test_float16_that_overflows_on_the_way_is_wrong() -> None:
+    nodes = [
+        helper.make_node("Mul", ["input", "large"], ["a"]),
+        helper.make_node("Mul", ["a", "large"], ["b"]),
+        helper.make_node("Mul", ["b", "small"], ["output"]),
+    ]
+    model = to_fp16(identity_file(nodes, large=np.float32(300), small=np.float32(1 / 90000)))
+    proven = facts(model, replace(SPEC, halo=0, precision="fp16"), reference=identity_file())
+    assert proven["range of float16"].verdict == "wrong"
+    honest = to_fp16(sharpening_file())
+    assert set(verdicts(facts(honest, replace(SPEC, precision="fp16"))).values()) == {"proven"}
+
+
+def test_a_file_that_runs_optimised_alone_is_wrong() -> None:
+    def refuse() -> NetOp:
+        raise NetworkError("it does not load")
+
+    model = sharpening_file()
+    judged = Judged(Session(model.SerializeToString()), SPEC, model, refuse)
+    with pytest.raises(NetworkError):
+        refuse()
+    proven = prove_facts(judged, judged.op, grid(SPEC).cases[:1], tolerance_for("fp32"))
+    assert next(f for f in proven if f.name == "without optimisation").verdict == "wrong"
+
+
+def test_a_runtime_that_always_optimises_proves_nothing_of_that() -> None:
+    model = sharpening_file()
+    judged = Judged(Session(model.SerializeToString()), SPEC, model, None)
+    proven = prove_facts(judged, judged.op, grid(SPEC).cases[:1], tolerance_for("fp32"))
+    assert next(f for f in proven if f.name == "without optimisation").verdict == "not proven"
+    assert numpy_helper.to_array(model.graph.initializer[0]).shape == (3, 3, 5, 5)
