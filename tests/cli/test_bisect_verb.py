@@ -52,7 +52,7 @@ def test_a_fault_and_its_case(folder: Path, capsys: pytest.CaptureFixture[str]) 
 def test_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(command(folder, "bad.onnx", "--json")) == 1
     found = json.loads(capsys.readouterr().out)
-    wanted = {"equal": False, "stage": "exporter", "op_type": "DepthToSpace", "case": None}
+    wanted = {"equal": False, "stage": "graph", "op_type": "DepthToSpace", "case": None}
     assert {key: found[key] for key in wanted} == wanted
     assert found["node"] == "y", "without a name of its own a node goes by its result's"
     assert found["module"] is None

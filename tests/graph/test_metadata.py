@@ -5,7 +5,7 @@ import pytest
 from graphs import Graph, nearest
 
 from subpixel.errors import NetworkError, SpecError
-from subpixel.graph.metadata import load_model, read_spec, with_spec
+from subpixel.graph.metadata import load_model, model_bytes, read_spec, with_spec
 from subpixel.spec import ModelSpec
 
 SPEC = ModelSpec("test", 3, "luma", "luma", halo=5, licence="CC0-1.0", origin="drawn by hand")
@@ -94,3 +94,24 @@ def external(folder: Path) -> Path:
         model, file, save_as_external_data=True, location="weights.bin", size_threshold=0
     )
     return file
+
+
+def test_a_file_beyond_protobufs_limit(tmp_path: Path) -> None:
+    """A hole of 2 GiB takes no room, and is not read."""
+    with (tmp_path / "net.onnx").open("wb") as stream:
+        stream.truncate(2**31)
+    with pytest.raises(NetworkError, match=r"net\.onnx: is 2\.1 GB; .* at most 2\.1 GB"):
+        load_model(tmp_path / "net.onnx")
+
+
+def test_parameters_beyond_protobufs_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They lie in a file beside the network, whose own file is small."""
+    file = tmp_path / "net.onnx"
+    graph = Graph()
+    model = graph.model(graph.shuffle(graph.conv("input", 32, pads=[1, 1, 1, 1]), 2))
+    onnx.save(model, file, save_as_external_data=True, location="w", size_threshold=0)
+    loaded = load_model(file)
+    assert model_bytes(loaded, file) == loaded.SerializeToString()
+    monkeypatch.setattr("subpixel.graph.metadata.MAX_BYTES", 1000)
+    with pytest.raises(NetworkError, match=r"net\.onnx: has .* of parameters"):
+        model_bytes(loaded, file)

@@ -6,8 +6,9 @@ import numpy as np
 import onnx
 import pytest
 from graphs import Graph, run
-from onnx import TensorProto, numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
+import quantiser
 from subpixel.graph.align import align
 from subpixel.graph.bfloat import to_bf16
 from subpixel.graph.flow import flow
@@ -85,3 +86,52 @@ def test_casts_that_make_numbers_of_sizes_stay() -> None:
     sizes = graph.node("Cast", graph.node("Shape", "input"), to=TensorProto.FLOAT)
     model = graph.model(graph.node("Mul", "input", graph.node("ReduceMax", sizes, keepdims=0)))
     assert "Cast" in {node.op_type for node in widened(model).graph.node}
+
+
+def test_operators_on_integers_become_ordinary_ones() -> None:
+    """QOperator files, as ONNX Runtime's quantiser writes them."""
+    narrow = quantiser.quantised(network(), "QOperator", [PICTURE])
+    assert any(node.op_type == "QLinearConv" for node in narrow.graph.node)
+    wide = widened(narrow)
+    assert precision_of(wide) == "fp32"
+    onnx.checker.check_model(wide)
+    assert not any(node.op_type.startswith("QLinear") for node in wide.graph.node)
+    expected = run(network(), PICTURE)
+    assert 0 < np.abs(run(wide, PICTURE) - expected).max() < OFF["int8"]
+    whole = with_parameters_of(align(flow(wide), flow(network())), "int8")
+    np.testing.assert_allclose(run(whole.model, PICTURE), expected, atol=1e-6)
+
+
+def test_parameters_that_are_cast() -> None:
+    """Weights in float16, the arithmetic in float32."""
+    model = network()
+    for tensor in list(model.graph.initializer):
+        name = tensor.name
+        half = numpy_helper.to_array(tensor).astype(np.float16)
+        tensor.CopyFrom(numpy_helper.from_array(half, f"{name}/half"))
+        cast = helper.make_node("Cast", [tensor.name], [name], f"{name}/cast", to=TensorProto.FLOAT)
+        model.graph.node.insert(0, cast)
+    assert precision_of(model) == "fp16"
+    wide = flow(widened(model))
+    assert "Cast" not in {node.op_type for node in wide.nodes}
+    np.testing.assert_array_equal(run(wide.model, PICTURE), run(model, PICTURE))
+
+
+def test_a_relu_is_put_back_only_where_there_may_be_negative_values() -> None:
+    """Not behind the picture, nor behind what joins values that have none."""
+    graph = Graph()
+    picture = _through_integers(graph, "input")
+    positive = graph.node("Relu", graph.conv(picture, 4, pads=[1, 1, 1, 1]))
+    joined = graph.node("Concat", _through_integers(graph, positive), picture, axis=1)
+    graph.channels = 5
+    signed = graph.conv(_through_integers(graph, joined), 4, pads=[1, 1, 1, 1])
+    model = graph.model(graph.shuffle(_through_integers(graph, signed), 2))
+    wide = widened(model)
+    put_back = [node.input[0] for node in wide.graph.node if node.op_type == "Relu"]
+    assert len(put_back) == 2, "the network's own, and one behind the convolution"
+    assert signed in put_back
+
+
+def _through_integers(graph: Graph, source: str) -> str:
+    ends = graph.constant(np.float32(1 / 255), np.float32), graph.constant(0, np.uint8)
+    return graph.node("DequantizeLinear", graph.node("QuantizeLinear", source, *ends), *ends)

@@ -97,11 +97,11 @@ def network(name: str) -> nn.Module:
         torch.manual_seed(SEED)
         module = kind.build().eval().requires_grad_(False)
         if kind.drawn:
-            _give_pictures(module, torch.rand(1, kind.channels, *EXAMPLE))
+            give_pictures(module, torch.rand(1, kind.channels, *EXAMPLE))
     return module
 
 
-def _give_pictures(module: nn.Module, example: Tensor) -> None:
+def give_pictures(module: nn.Module, example: Tensor) -> None:
     """Draw the layers so that signals keep their strength (He et al., arXiv 1502.01852).
 
     The last, and any other that makes a picture, is scaled so that the network's values lie
@@ -203,7 +203,7 @@ class Restorer(nn.Module):
         return result
 
 
-def _spandrel(architecture: str, name: str, **settings: object) -> nn.Module:
+def spandrel_network(architecture: str, name: str, **settings: object) -> nn.Module:
     """A network of spandrel's, drawn from the seed."""
     room = imported(f"spandrel.architectures.{architecture}")
     with warnings.catch_warnings():
@@ -219,17 +219,17 @@ def _in_shared(name: str) -> nn.Module:
 def _swinir() -> nn.Module:
     small = {"embed_dim": 12, "depths": [2], "num_heads": [2], "mlp_ratio": 2.0, "window_size": 4}
     head = {"img_size": 16, "upscale": 2, "upsampler": "pixelshuffle"}
-    return _spandrel("SwinIR", "SwinIR", **small, **head)
+    return spandrel_network("SwinIR", "SwinIR", **small, **head)
 
 
 def _rcan() -> nn.Module:
     size = {"n_resgroups": 1, "n_resblocks": 1, "n_feats": 16}
-    return _spandrel("RCAN", "RCAN", scale=2, rgb_range=1, norm=False, **size)
+    return spandrel_network("RCAN", "RCAN", scale=2, rgb_range=1, norm=False, **size)
 
 
 def _esrgan(unshuffle: int | None) -> nn.Module:
     """RRDBNet, which enlarges by 4; x2 is PixelUnshuffle by 2 in front of that."""
-    return _spandrel(
+    return spandrel_network(
         "ESRGAN.__arch.RRDB",
         "RRDBNet",
         in_nc=3 * (unshuffle or 1) ** 2,
@@ -264,7 +264,7 @@ KINDS: Mapping[str, Kind] = {
     "esrgan-x2": Kind(lambda: _esrgan(2), scale=2, size_minimum=2, slow=True),
     "rcan": Kind(_rcan, scale=2, slow=True),
     "real-cugan": Kind(
-        lambda: _spandrel("RealCUGAN", "UpCunet2x"),
+        lambda: spandrel_network("RealCUGAN", "UpCunet2x"),
         scale=2,
         free_batch=False,
         size_minimum=32,
@@ -272,7 +272,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "swinir": Kind(_swinir, scale=2, free_batch=False, size_minimum=4, slow=True),
     "nafnet": Kind(
-        lambda: _spandrel(
+        lambda: spandrel_network(
             "NAFNet", "NAFNet", width=8, middle_blk_num=1, enc_blk_nums=[1], dec_blk_nums=[1]
         ),
         scale=1,

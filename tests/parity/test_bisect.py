@@ -23,6 +23,7 @@ from subpixel.nets.plain import PlainNet
 from subpixel.parity.bisect import bisect
 from subpixel.parity.blame import Blame
 from subpixel.parity.compare import Tolerance
+from subpixel.parity.origin import ONLY_HERE
 from subpixel.spec import ModelSpec
 
 LUMA = ModelSpec("small", 2, "luma", "luma", "PlainNet")
@@ -159,8 +160,9 @@ def test_a_fault_in_the_graph(
 ) -> None:
     bad, node = broken(folder, tmp_path, "colour.onnx", change)
     blame = bisect(bad, folder / "colour.onnx")
-    assert (blame.stage, blame.node) == ("exporter", node), blame
+    assert (blame.stage, blame.node) == ("graph", node), blame
     assert blame.evidence
+    assert ONLY_HERE in blame.evidence
     assert blame.mended
     assert not blame.accumulated
 
@@ -180,27 +182,81 @@ def test_a_fault_in_one_exporters_graph_against_the_others(
 ) -> None:
     bad, node = broken(folder, tmp_path, "traced.onnx", change)
     blame = bisect(bad, folder / "dynamo.onnx")
-    assert (blame.stage, blame.node) == ("exporter", node), blame
+    assert (blame.stage, blame.node) == ("graph", node), blame
+    assert ONLY_HERE not in blame.evidence
 
 
 def test_a_fault_against_the_checkpoint(folder: Path, tmp_path: Path) -> None:
-    """In the luma network inside a wrapped one; the module is told by its own name."""
+    """In the luma network inside a wrapped one; the module is told by its own name. A new export
+    is right: the exporter is not to blame."""
     bad, node = broken(folder, tmp_path, "wrapped.onnx", scaled("middle.1.weight", 1.05))
+    blame = bisect(bad, folder / "small.pth", out=tmp_path / "case")
+    assert (blame.stage, blame.node) == ("change after export", node), blame
+    assert blame.module == "middle.1"
+    assert any("a new export (trace, opset 18) is right" in line for line in blame.evidence)
+    assert "pytorch/pytorch" not in (tmp_path / "case" / "report.md").read_text("utf-8")
+
+
+def give_exports(monkeypatch: pytest.MonkeyPatch, *files: Path) -> None:
+    """Let these stand for the new exports."""
+    exports = [onnx.load(file) for file in files]
+    monkeypatch.setattr("subpixel.parity.bisect.fresh_exports", lambda *_, **__: exports)
+
+
+def test_an_edited_operator(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same exporter, of the same version, writes another one."""
+    bad, node = broken(folder, tmp_path, "wrapped.onnx", leaky)
+    give_exports(monkeypatch, folder / "wrapped.onnx")
+    assert bisect(bad, folder / "small.pth").stage == "change after export"
+    model = onnx.load(bad)
+    model.producer_version = "1.13.0"
+    onnx.save(model, bad)
     blame = bisect(bad, folder / "small.pth")
-    assert (blame.stage, blame.node, blame.module) == ("exporter", node, "middle.1"), blame
+    assert (blame.stage, blame.node) == ("graph", node), "another version may have written it"
 
 
-def test_a_fault_that_every_fresh_export_has(
+def test_a_fault_that_every_new_export_has(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Then the graph is held to PyTorch itself, module by module."""
-    monkeypatch.setattr("subpixel.parity.bisect.fresh_exports", lambda *_, **__: iter(()))
+    """Then the graph is held to PyTorch itself, module by module, and it was the exporter."""
     bad, node = broken(folder, tmp_path, "wrapped.onnx", scaled("middle.1.weight", 1.05))
+    give_exports(monkeypatch, bad)
     blame = bisect(bad, folder / "small.pth", out=tmp_path / "case")
     assert (blame.stage, blame.node, blame.module) == ("exporter", node, "middle.1"), blame
     case = onnx.load(tmp_path / "case" / "case.onnx")
     assert [n.op_type for n in case.graph.node][-1] == "Conv"
     assert reproduced(tmp_path / "case").returncode == 1
+    assert "pytorch/pytorch" in (tmp_path / "case" / "report.md").read_text("utf-8")
+
+
+def test_a_fault_that_one_new_export_has(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, node = broken(folder, tmp_path, "wrapped.onnx", scaled("middle.1.weight", 1.05))
+    give_exports(monkeypatch, bad, folder / "wrapped.onnx")
+    blame = bisect(bad, folder / "small.pth")
+    assert (blame.stage, blame.node) == ("exporter", node), blame
+
+
+def test_an_edit_of_a_file_whose_exports_are_wrong_elsewhere(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That the exporter is wrong as well doesn't make the edit its own."""
+    other, _ = broken(folder, tmp_path, "wrapped.onnx", scaled("last.weight", 1.5))
+    other = other.rename(tmp_path / "other.onnx")
+    bad, node = broken(folder, tmp_path, "wrapped.onnx", scaled("middle.0.weight", 1.5))
+    give_exports(monkeypatch, other)
+    blame = bisect(bad, folder / "small.pth")
+    assert (blame.stage, blame.node) == ("change after export", node), blame
+
+
+def test_without_a_new_export_nothing_tells_who_it_was(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, node = broken(folder, tmp_path, "wrapped.onnx", scaled("middle.1.weight", 1.05))
+    give_exports(monkeypatch)
+    blame = bisect(bad, folder / "small.pth")
+    assert (blame.stage, blame.node, blame.module) == ("graph", node, "middle.1"), blame
 
 
 def test_a_fault_of_our_own_passes(folder: Path, tmp_path: Path) -> None:
@@ -291,27 +347,34 @@ def test_a_fault_in_a_file_of_half_precision(folder: Path, tmp_path: Path) -> No
     node = scaled("middle.1.weight", 1.5)(model)
     onnx.save(to_fp16(model), tmp_path / "bad.onnx")
     blame = bisect(tmp_path / "bad.onnx", folder / "traced.onnx")
-    assert (blame.stage, blame.node) == ("exporter", node), blame
+    assert (blame.stage, blame.node) == ("graph", node), blame
 
 
-def test_a_wrong_size_at_some_sizes(folder: Path, tmp_path: Path) -> None:
-    """A Reshape with the size of an example baked in: right there, dead elsewhere."""
+def bake(model: onnx.ModelProto) -> str:
+    """A Reshape to the size of an example: right there, dead elsewhere."""
+    conv = next(n for n in model.graph.node if n.name == "/middle.0/Conv")
+    at = list(model.graph.node).index(conv) + 1
+    shape = numpy_helper.from_array(np.array([0, 0, 64, 64], np.int64), "shape")
+    model.graph.initializer.append(shape)
+    out = conv.output[0]
+    conv.output[0] = "wide"
+    reshape = helper.make_node("Reshape", ["wide", "shape"], [out], "baked")
+    model.graph.node.insert(at, reshape)
+    return "baked"
 
-    def bake(model: onnx.ModelProto) -> str:
-        conv = next(n for n in model.graph.node if n.name == "/middle.0/Conv")
-        at = list(model.graph.node).index(conv) + 1
-        shape = numpy_helper.from_array(np.array([0, 0, 64, 64], np.int64), "shape")
-        model.graph.initializer.append(shape)
-        out = conv.output[0]
-        conv.output[0] = "wide"
-        reshape = helper.make_node("Reshape", ["wide", "shape"], [out], "baked")
-        model.graph.node.insert(at, reshape)
-        return "baked"
 
+def test_a_wrong_size_at_some_sizes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bad, node = broken(folder, tmp_path, "traced.onnx", bake)
     blame = bisect(bad, folder / "traced.onnx")
     assert blame.node == node, blame
     assert "fails" in str(blame.result and blame.result.reason)
+    give_exports(monkeypatch, folder / "traced.onnx")
+    blame = bisect(bad, folder / "small.pth")
+    assert (blame.stage, blame.node) == ("graph", node), "exporters write sizes by their example"
+    give_exports(monkeypatch, bad, folder / "traced.onnx")
+    assert bisect(bad, folder / "small.pth").stage == "exporter"
 
 
 def reproduced(folder: Path) -> subprocess.CompletedProcess[str]:
@@ -339,7 +402,7 @@ def test_the_case_shows_the_fault_until_it_is_mended(folder: Path, tmp_path: Pat
     assert reproduced(blame.folder).returncode == 0
     text = (blame.folder / "report.md").read_text("utf-8")
     assert "asymmetric" in text
-    assert "pytorch/pytorch" in text
+    assert "whoever made the file" in text
 
 
 @pytest.mark.parametrize("change", [unclipped, leaky, join])
@@ -373,7 +436,7 @@ def test_the_blame_as_json(folder: Path, tmp_path: Path) -> None:
     blame = bisect(bad, folder / "colour.onnx", out=tmp_path / "case")
     found = json.loads(json.dumps(blame.to_json(), allow_nan=False))
     assert found["equal"] is False
-    assert (found["stage"], found["node"], found["op_type"]) == ("exporter", node, "Concat")
+    assert (found["stage"], found["node"], found["op_type"]) == ("graph", node, "Concat")
     assert found["case"] == str(tmp_path / "case")
     assert Blame("a", "b", equal=True).to_json()["equal"] is True
 

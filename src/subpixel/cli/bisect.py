@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from subpixel.cli.checkpoints import named_checkpoint
+from subpixel.cli.comparison import (
+    AGAINST,
+    MAX_CODES,
+    MIN_PSNR,
+    MODULE,
+    PICTURES,
+    SIZES,
+    load_reference,
+    make_tolerance,
+)
 from subpixel.cli.options import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, SETTINGS, WEIGHTS
 from subpixel.cli.output import print_json, print_table, progress
 
@@ -17,44 +26,56 @@ COLUMNS = ("nodes", "up to", "max abs", "code values")
 
 @click.command(no_args_is_help=True)
 @click.argument("bad", type=FILE)
-@click.option(
-    "--against",
-    type=FILE,
-    required=True,
-    help="A checkpoint, an archive of TorchScript, or another ONNX file.",
-)
-@click.option("-o", "--output", type=FILE, help="A folder to write the case in.")
-@click.option("--device", default="cpu", show_default=True, metavar="NAME", help="Where BAD runs.")
+@AGAINST
+@MODULE
 @WEIGHTS
 @SETTINGS
+@click.option("-o", "--output", type=FILE, help="A folder to write the case in.")
+@click.option("--device", default="cpu", show_default=True, metavar="NAME", help="Where BAD runs.")
+@PICTURES
+@SIZES
+@MIN_PSNR
+@MAX_CODES
 @EXTRA_ARCHITECTURES
 @OVERWRITE
 @JSON
 def command(
     bad: Path,
-    against: Path,
+    against: Path | None,
+    module: str | None,
     output: Path | None,
     device: str,
     weights: str | None,
     settings: tuple[str, ...],
+    pictures: tuple[Path, ...],
+    sizes: tuple[tuple[int, int], ...],
+    min_psnr: float | None,
+    max_codes: int | None,
     extra_architectures: bool,
     overwrite: bool,
     as_json: bool,
 ) -> int:
     """Find the stage and the node that make BAD differ from its checkpoint or from another file.
 
+    The pictures of `verify` are gone through from the smallest on; with --picture or --size
+    these alone. A checkpoint or --module is exported anew, which tells a fault of the exporter's
+    from a file that was changed after its export.
+
     The case that is written holds the node with right inputs, a script that shows the fault, and
     the text of a report. The exit code is 0 when the two are equal and 1 when they differ.
     """
     from subpixel.parity.bisect import bisect
 
-    reference = named_checkpoint(against, weights, settings)
+    reference = load_reference(against, module, weights, settings)
     with progress() as report:
         blame = bisect(
             bad,
             reference,
             out=output,
+            pictures=pictures,
+            sizes=sizes,
             device=device,
+            tolerance=make_tolerance(min_psnr, max_codes),
             extra_architectures=extra_architectures,
             overwrite=overwrite,
             report=report,

@@ -12,8 +12,8 @@ from subpixel.spec import Precision
 
 if TYPE_CHECKING:
     from subpixel.measure.environment import Environment
-    from subpixel.nets.checkpoint import CheckpointFile
     from subpixel.parity.matrix import Cell, MatrixReport, Outcome, Score, TaskScore
+    from subpixel.parity.side import Reference
 
 CELLS = (
     "device",
@@ -31,7 +31,7 @@ SCORES = ("device", "precision", "Y-PSNR, dB", "loss, dB")
 
 def matrix_report(
     model: Path,
-    against: "Path | CheckpointFile",
+    against: "Reference",
     *,
     devices: Sequence[str] | None,
     precisions: Sequence[Precision] | None,

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from subpixel.cli.checkpoints import named_checkpoint
+from subpixel.cli.comparison import (
+    AGAINST,
+    MAX_CODES,
+    MIN_PSNR,
+    MODULE,
+    PICTURES,
+    SIZES,
+    load_reference,
+    make_tolerance,
+)
 from subpixel.cli.matrix import matrix_report, show_matrix
 from subpixel.cli.options import (
     EXTRA_ARCHITECTURES,
@@ -22,22 +31,22 @@ from subpixel.cli.output import expect_free, print_json, print_proof, print_tabl
 from subpixel.spec import Precision
 
 if TYPE_CHECKING:
-    from subpixel.nets.checkpoint import CheckpointFile
     from subpixel.parity.compare import CaseResult, Tolerance
+    from subpixel.parity.side import Reference
 
 COLUMNS = ("content", "shape", "max abs", "max rel", "code values", "PSNR, dB", "verdict")
 ONLY_MATRIX = ("floor_db", "precisions", "bench", "calibration", "html")
-ONLY_PLAIN = ("rtol", "atol", "seed")
+ONLY_PLAIN = ("module", "pictures", "sizes", "min_psnr", "max_codes", "rtol", "atol", "seed")
 
 
 @click.command(no_args_is_help=True)
 @click.argument("model", type=FILE)
-@click.option(
-    "--against",
-    type=FILE,
-    required=True,
-    help="A checkpoint, an archive of TorchScript, or another ONNX file.",
-)
+@AGAINST
+@MODULE
+@PICTURES
+@SIZES
+@MIN_PSNR
+@MAX_CODES
 @click.option(
     "--rtol", type=click.FloatRange(min=0), help="Relative tolerance. [default: 1e-3 for fp32]"
 )
@@ -84,7 +93,12 @@ ONLY_PLAIN = ("rtol", "atol", "seed")
 def command(
     context: click.Context,
     model: Path,
-    against: Path,
+    against: Path | None,
+    module: str | None,
+    pictures: tuple[Path, ...],
+    sizes: tuple[tuple[int, int], ...],
+    min_psnr: float | None,
+    max_codes: int | None,
     rtol: float | None,
     atol: float | None,
     devices: tuple[str, ...],
@@ -105,8 +119,9 @@ def command(
     """Prove that MODEL computes what its checkpoint, or another ONNX file, computes.
 
     Both run on a grid of shapes and contents, drawn from the sizes that the networks compute
-    with, and at random. Every value must agree within rtol and atol, and no 8-bit code value may
-    differ by more than one; what the file says of itself must hold. The exit code is 1 when
+    with, and at random, and on every --picture and --size. Every value must agree within rtol and
+    atol, and no 8-bit code value may differ by more than one; with --min-psnr or --max-codes
+    pictures are judged instead. What the file says of itself must hold. The exit code is 1 when
     anything fails. What was not covered is said.
 
     With --matrix MODEL runs in every way that this machine offers, in reduced precisions too;
@@ -114,12 +129,14 @@ def command(
     reason: neither passed nor failed.
     """
     _expect_options(context, matrix, devices)
-    reference = named_checkpoint(against, weights, settings)
+    reference = load_reference(against, module, weights, settings)
     if not matrix:
         return _verify(
             model,
             reference,
-            tolerance=_tolerance(rtol, atol),
+            pictures=pictures,
+            sizes=sizes,
+            tolerance=make_tolerance(min_psnr, max_codes, rtol, atol),
             device=devices[0] if devices else "cpu",
             threads=threads,
             extra_architectures=extra_architectures,
@@ -152,18 +169,12 @@ def _expect_options(context: click.Context, matrix: bool, devices: tuple[str, ..
         raise click.UsageError("several --device need --matrix")
 
 
-def _tolerance(rtol: float | None, atol: float | None) -> "Tolerance | None":
-    from subpixel.parity.compare import Tolerance
-
-    if rtol is None and atol is None:
-        return None
-    return Tolerance(rtol=1e-3 if rtol is None else rtol, atol=1e-5 if atol is None else atol)
-
-
 def _verify(
     model: Path,
-    against: "Path | CheckpointFile",
+    against: "Reference",
     *,
+    pictures: tuple[Path, ...],
+    sizes: tuple[tuple[int, int], ...],
     tolerance: "Tolerance | None",
     device: str,
     threads: int | None,
@@ -177,6 +188,8 @@ def _verify(
         report = verify(
             model,
             against,
+            pictures=pictures,
+            sizes=sizes,
             tolerance=tolerance,
             device=device,
             threads=threads,
@@ -197,9 +210,9 @@ def _cells(result: "CaseResult") -> tuple[str, ...]:
     case = result.case
     shape = f"{case.batch} x {case.height} x {case.width}"
     if result.max_abs is None or result.max_rel is None or result.psnr is None:
-        return (case.content, shape, "", "", "", "", result.reason or "")
+        return (case.subject, shape, "", "", "", "", result.reason or "")
     return (
-        case.content,
+        case.subject,
         shape,
         f"{result.max_abs:.1e}",
         f"{result.max_rel:.1e}",

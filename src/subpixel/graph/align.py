@@ -73,6 +73,38 @@ class Alignment:
         yield from _attribute_differences(ours, theirs)
         yield from self._input_differences(ours, theirs)
 
+    def weights_differ(self, left: int) -> bool:
+        """Whether a node of ``left`` has other floating-point parameters than its partner."""
+        return any(
+            ours.data_type in FLOATS and fingerprint(ours) != fingerprint(theirs)
+            for ours, theirs in self._parameters(left)
+        )
+
+    def sizes_differ(self, left: int) -> bool:
+        """Whether a node of ``left`` and its partner differ in whole numbers, or in what is
+        computed and what is constant; without a partner, whether it computes or reads sizes."""
+        node = self.left.nodes[left]
+        if left not in self.nodes:
+            held = [self.left.parameters.get(name) for name in node.input]
+            whole = any(each is not None and each.data_type not in FLOATS for each in held)
+            return whole or self.left.shown.isdisjoint(node.output)
+        theirs = self.right.nodes[self.nodes[left]]
+        pairs = list(zip(node.input, theirs.input, strict=False))
+        fixed = [(a in self.left.parameters, b in self.right.parameters) for a, b in pairs]
+        return any(a != b for a, b in fixed) or any(
+            ours.data_type not in FLOATS and fingerprint(ours) != fingerprint(theirs)
+            for ours, theirs in self._parameters(left)
+        )
+
+    def _parameters(self, left: int) -> Iterator[tuple[TensorProto, TensorProto]]:
+        """The parameters that a node and its partner read in the same places."""
+        if left not in self.nodes:
+            return
+        ours, theirs = self.left.nodes[left], self.right.nodes[self.nodes[left]]
+        for a, b in zip(ours.input, theirs.input, strict=False):
+            if a in self.left.parameters and b in self.right.parameters:
+                yield self.left.parameters[a], self.right.parameters[b]
+
     def _input_differences(self, ours: NodeProto, theirs: NodeProto) -> Iterator[str]:
         if len(_given(ours)) != len(_given(theirs)):
             yield f"inputs: {len(_given(theirs))} → {len(_given(ours))}"

@@ -31,6 +31,9 @@ Values = Mapping[str, Array]
 SIZE_OPERATORS = ("Shape", "Size")
 """Their results hang on a tensor's size alone, not on what it shows."""
 
+LAYOUT_DOMAINS = ("com.microsoft.nchwc", "com.ms.internal.nhwc")
+"""ONNX Runtime's operators on tensors whose values lie in another order."""
+
 _CONSTANTS = {
     "value": None,
     "value_float": np.float32,
@@ -127,13 +130,17 @@ class Flow:
     def cut(self, given: Values, ends: Sequence[str]) -> onnx.ModelProto:
         """The part that makes ``ends`` out of ``given``: a model of its own.
 
-        Its inputs are those of ``given`` that it reads, with their types and ranks, sizes open.
+        Its inputs are those of ``given`` that it reads, with their types and ranks. Sizes are open,
+        but for those of vectors and of what hangs on the picture's size alone: what reads a
+        computed shape is refused where its length isn't declared.
         """
         nodes = [self.nodes[i] for i in self.needed(ends, given)]
         names = {name for node in nodes for name in reads(node)}
         inputs = [
             helper.make_tensor_value_info(
-                name, helper.np_dtype_to_tensor_dtype(array.dtype), [None] * array.ndim
+                name,
+                helper.np_dtype_to_tensor_dtype(array.dtype),
+                self._declared_shape(name, array),
             )
             for name, array in given.items()
             if name in names
@@ -150,6 +157,10 @@ class Flow:
             )
         )
         return result
+
+    def _declared_shape(self, name: str, array: Array) -> list[int | None]:
+        open_sizes = name in self.shown and array.ndim > 1
+        return [None] * array.ndim if open_sizes else list(array.shape)
 
 
 def flow(model: onnx.ModelProto) -> Flow:
@@ -206,6 +217,14 @@ def _declared(tensor: TensorProto) -> ValueInfoProto:
 def _untyped(value: ValueInfoProto) -> ValueInfoProto:
     kind = value.type.tensor_type.elem_type
     return helper.make_tensor_value_info(value.name, kind, None)
+
+
+def subgraph_nodes(graph: GraphProto) -> Iterator[NodeProto]:
+    """The nodes of a graph, those inside its branches included."""
+    for node in graph.node:
+        yield node
+        for branch in _branches(node):
+            yield from subgraph_nodes(branch)
 
 
 def reads(node: NodeProto) -> Iterator[str]:

@@ -7,8 +7,12 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from subpixel.errors import NetworkError
+from subpixel.graph.sparse import make_dense
 from subpixel.ort_format import is_ort
 from subpixel.spec import PREFIX, ModelSpec, Precision, spec_from_metadata
+
+MAX_BYTES = 2**31 - 1
+"""The largest message that protobuf reads and writes."""
 
 
 def with_spec(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
@@ -41,13 +45,16 @@ def with_precision(model: onnx.ModelProto, precision: Precision) -> onnx.ModelPr
 
 
 def load_model(source: Path | bytes) -> onnx.ModelProto:
-    """Read an ONNX file, or its content, with parameters that lie in files beside it taken inside.
+    """Read an ONNX file, or its content: parameters that lie in files beside it are taken inside,
+    sparse ones made dense.
 
     Raises :class:`~subpixel.errors.NetworkError` when the file is missing, is cut short, is no
-    ONNX file, or when its external parameters can't be found.
+    ONNX file, is larger than :data:`MAX_BYTES`, or when its external parameters can't be found.
     """
     if isinstance(source, bytes):
-        return onnx.load_from_string(source)
+        model = onnx.load_from_string(source)
+        make_dense(model)
+        return model
     file, model = source, _parse(source)
     try:
         onnx.load_external_data_for_model(model, str(file.parent))
@@ -56,12 +63,33 @@ def load_model(source: Path | bytes) -> onnx.ModelProto:
             f"{file}: its parameters lie in another file that can't be read "
             f"({_first_line(error)}); put that file beside it, or export with the parameters inside"
         ) from error
+    make_dense(model)
     return model
+
+
+def model_bytes(model: onnx.ModelProto, file: Path) -> bytes:
+    """``model``, read from ``file``, as one message, parameters inside.
+
+    Raises :class:`~subpixel.errors.NetworkError` where it would be larger than :data:`MAX_BYTES`.
+    """
+    size = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+    if size > MAX_BYTES:
+        raise NetworkError(
+            f"{file}: has {size / 1e9:.1f} GB of parameters; a graph that is compared must fit one "
+            f"message of protobuf's, {MAX_BYTES / 1e9:.1f} GB: take a file of it in fp16"
+        )
+    return bytes(model.SerializeToString())
 
 
 def _parse(file: Path) -> onnx.ModelProto:
     model = onnx.ModelProto()
     try:
+        size = file.stat().st_size
+        if size > MAX_BYTES:
+            raise NetworkError(
+                f"{file}: is {size / 1e9:.1f} GB; an ONNX file holds at most {MAX_BYTES / 1e9:.1f} "
+                "GB, protobuf's limit: save it with its parameters in a file beside it"
+            )
         content = file.read_bytes()
         if is_ort(content):
             raise NetworkError(

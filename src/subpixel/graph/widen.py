@@ -9,6 +9,7 @@ from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 from subpixel.graph.align import Alignment
 from subpixel.graph.flow import Array, Flow, flow
 from subpixel.graph.precision import graph_precision
+from subpixel.graph.qoperator import without_qoperators
 from subpixel.spec import Precision
 
 NARROW = (TensorProto.FLOAT16, TensorProto.BFLOAT16)
@@ -29,6 +30,20 @@ largest of its tensor (7 bits and a sign would be 1/127; some leave one bit free
 NEVER_NEGATIVE = ("Relu", "Clip", "Sigmoid", "Softmax", "Abs")
 """Operators after which cutting off below zero changes nothing, as a rule."""
 
+KEEP_SIGN = (
+    "QuantizeLinear",
+    "DequantizeLinear",
+    "Concat",
+    "MaxPool",
+    "AveragePool",
+    "GlobalAveragePool",
+    "Reshape",
+    "Transpose",
+    "DepthToSpace",
+    "Slice",
+)
+"""Operators that give no negative values where they get none."""
+
 
 def precision_of(model: onnx.ModelProto) -> Precision:
     """The precision that the graph computes in, by what stands in it."""
@@ -38,8 +53,9 @@ def precision_of(model: onnx.ModelProto) -> Precision:
 def widened(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy that computes in float32 all that ``model`` computes in float16, bfloat16 or int8.
 
-    Its parameters stay rounded. Of int8, the form with QuantizeLinear and DequantizeLinear is
-    understood (QDQ); operators on integers stay as they are.
+    Its parameters stay rounded. Of int8, the form with QuantizeLinear and DequantizeLinear (QDQ)
+    is understood, and the operators that are defined by it (QOperator); those of dynamic
+    quantisation stay as they are.
     """
     result = onnx.ModelProto()
     result.CopyFrom(flow(model).model)
@@ -51,6 +67,7 @@ def widened(model: onnx.ModelProto) -> onnx.ModelProto:
         if value.type.tensor_type.elem_type in NARROW:
             value.type.tensor_type.elem_type = TensorProto.FLOAT
     del result.graph.value_info[:]
+    without_qoperators(result)
     _pass_quantisation(result.graph)
     _pass_casts(result)
     return result
@@ -117,7 +134,7 @@ def _pass_quantisation(graph: onnx.GraphProto) -> None:
     put back.
     """
     parameters = {tensor.name: tensor for tensor in graph.initializer}
-    makers = {name: node.op_type for node in graph.node for name in node.output}
+    positive = _never_negative(graph, parameters)
     kept: list[NodeProto] = []
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in parameters:
@@ -125,12 +142,25 @@ def _pass_quantisation(graph: onnx.GraphProto) -> None:
             continue
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             cut_off = node.op_type == "QuantizeLinear" and _starts_at_zero(node, parameters)
-            rectifies = cut_off and makers.get(node.input[0]) not in NEVER_NEGATIVE
+            rectifies = cut_off and node.input[0] not in positive
             node = _unary("Relu" if rectifies else "Identity", node)
         kept.append(node)
     nodes = [NodeProto.FromString(node.SerializeToString()) for node in kept]
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+def _never_negative(graph: onnx.GraphProto, parameters: Mapping[str, TensorProto]) -> set[str]:
+    """The picture, in 0 … 1, and values that are known to have no negative numbers."""
+    positive = {image.name for image in graph.input}
+    for node in graph.node:
+        sources = [name for name in node.input if name and name not in parameters]
+        if node.op_type == "DequantizeLinear":
+            sources = sources[:1]
+        keeps = node.op_type in KEEP_SIGN and sources and positive.issuperset(sources)
+        if node.op_type in NEVER_NEGATIVE or keeps:
+            positive.update(node.output)
+    return positive
 
 
 def _dequantised(node: NodeProto, parameters: Mapping[str, TensorProto]) -> TensorProto:
@@ -163,7 +193,8 @@ def _unary(operator: str, node: NodeProto) -> NodeProto:
 
 def _pass_casts(model: onnx.ModelProto) -> None:
     """Casts from float32 to float32 have become Identity."""
-    kinds = flow(model).kinds
+    kinds = dict(flow(model).kinds)
+    kinds |= {tensor.name: tensor.data_type for tensor in model.graph.initializer}
     for node in model.graph.node:
         to = next((given.i for given in node.attribute if given.name == "to"), None)
         if node.op_type == "Cast" and to == kinds.get(node.input[0]) == TensorProto.FLOAT:

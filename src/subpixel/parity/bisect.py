@@ -1,5 +1,6 @@
 """A wrong file → the stage and the node that make it wrong."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from subpixel.parity.compare import Report, Tolerance
 from subpixel.parity.failing import default_tolerance, smallest_failure
 from subpixel.parity.fresh import fresh_exports
 from subpixel.parity.inquiry import Inquiry
+from subpixel.parity.own_cases import Size, own_cases
 from subpixel.parity.side import Reference, as_reference, open_sides
 from subpixel.runtime.devices import known
 from subpixel.runtime.opening import chosen
@@ -21,6 +23,8 @@ def bisect(
     against: str | Reference,
     *,
     out: str | Path | None = None,
+    pictures: Sequence[Path] = (),
+    sizes: Sequence[Size] = (),
     device: str = "cpu",
     tolerance: Tolerance | None = None,
     extra_architectures: bool = False,
@@ -29,12 +33,15 @@ def bisect(
 ) -> Blame:
     """Find what makes ``bad``, an ONNX file, differ from ``against``: a checkpoint or ONNX file.
 
-    The grid of :func:`~subpixel.parity.verify.verify` is gone through from the smallest picture
-    on, until one fails. On that picture each stage is turned off alone, then the node is searched
-    for by bisection: the bad graph makes everything up to a place, the reference's graph what
-    comes after, and the picture says whether the fault lies before. A checkpoint's graph is
-    exported anew; where that is as wrong as ``bad``, the graph is held to PyTorch, module by
-    module.
+    A checkpoint may be loaded already, as :func:`~subpixel.nets.factory.load_factory` does. The
+    grid of :func:`~subpixel.parity.verify.verify` is gone through from the smallest picture on,
+    until one fails; in its place the files ``pictures``, and every content of the grid at each
+    height and width in ``sizes``, where there are any. On that picture each stage is turned off
+    alone, then the node is searched for by bisection: the bad graph makes everything up to a
+    place, the reference's graph what comes after, and the picture says whether the fault lies
+    before. A place where one of them doesn't run is passed over. A checkpoint's graph is exported
+    anew: where that is right, the exporter is not to blame, and where it is as wrong as ``bad``,
+    the graph is held to PyTorch, module by module.
 
     ``bad`` runs on ``device``, the reference on the CPU; ``extra_architectures`` admits
     such a checkpoint (:func:`~subpixel.nets.checkpoint.load_checkpoint`). ``out`` is the folder
@@ -59,7 +66,8 @@ def bisect(
         bad, against, device=device, extra_architectures=extra_architectures
     )
     tolerance = tolerance or default_tolerance(network, reference)
-    failure = smallest_failure(network, reference, tolerance, report)
+    own = own_cases(pictures, sizes, network.spec, reference.spec)
+    failure = smallest_failure(network, reference, tolerance, report, own)
     if failure is None:
         return Blame(network.name, reference.name, equal=True)
     fresh = partial(fresh_exports, against, extra_architectures=extra_architectures)

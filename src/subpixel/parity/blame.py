@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from subpixel.parity.compare import CaseResult
+from subpixel.parity.compare import CaseResult, result_json
 from subpixel.parity.locate import Growth
 from subpixel.parity.stages import Stage
 
@@ -62,6 +62,6 @@ class Blame:
         found["case"] = str(self.folder) if self.folder else None
         del found["folder"]
         for key in ("result", "alone"):
-            if found[key] and found[key]["psnr"] == float("inf"):
-                found[key]["psnr"] = "inf"
+            if found[key]:
+                found[key] = result_json(found[key])
         return found

@@ -5,10 +5,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from subpixel.parity.contents import Content, draw
+from subpixel.parity.contents import Content, draw, read_pixels
 from subpixel.parity.sizes import (
     LONGEST,
     THIN,
@@ -55,14 +57,16 @@ WORTH: tuple[Content, ...] = (
 
 @dataclass(frozen=True)
 class Case:
-    """One input of the grid: how many pictures of which size, and what they show."""
+    """One input of the grid, or of the user's: how many pictures of which size, and of what."""
 
     batch: int
     height: int
     width: int
-    content: Content
+    content: Content | Literal["picture"]
     seed: int = 0
     """Of ``"random"`` content."""
+    source: Path | None = None
+    """The file of a ``"picture"``; every picture of the batch is that one."""
 
     @property
     def pixels(self) -> int:
@@ -70,8 +74,13 @@ class Case:
         return self.batch * self.height * self.width
 
     @property
+    def subject(self) -> str:
+        """What the pictures show: their content, or the file's name."""
+        return self.source.name if self.source else self.content
+
+    @property
     def name(self) -> str:
-        return f"{self.content} {self.batch}×{self.height}×{self.width}"
+        return f"{self.subject} {self.batch}×{self.height}×{self.width}"
 
 
 class Tier(IntEnum):
@@ -130,6 +139,9 @@ def pixels(case: Case, channels: int) -> Pixels:
 
     ``channels`` is 1 (luma) or 3 (RGB). The same case always gives the same pixels.
     """
+    if case.source is not None:
+        return np.stack([read_pixels(case.source, channels)] * case.batch)
+    assert case.content != "picture", "a picture has a file"
     shape = (channels, case.height, case.width)
     return np.stack([draw(case.content, shape, i, case.seed) for i in range(case.batch)])
 

@@ -171,10 +171,17 @@ class ParityReport:
         """The report and its verdict as JSON values; an infinite PSNR is the text ``"inf"``."""
         found: dict[str, Any] = {"passed": bool(self), **asdict(self)}
         found["uncovered"] = self.uncovered
-        for result in found["results"]:
-            if result["psnr"] == math.inf:
-                result["psnr"] = "inf"
+        found["results"] = [result_json(result) for result in found["results"]]
         return found
+
+
+def result_json(result: dict[str, Any]) -> dict[str, Any]:
+    """A :class:`CaseResult` as ``asdict`` gives it, as JSON values."""
+    source = result["case"]["source"]
+    case = {**result["case"], "source": str(source)}
+    if source is None:
+        del case["source"]
+    return {**result, "case": case, "psnr": "inf" if result["psnr"] == math.inf else result["psnr"]}
 
 
 def _badness(result: CaseResult) -> tuple[bool, float]:

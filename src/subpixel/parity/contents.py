@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from subpixel.colour import luma
 from subpixel.media.image_file import read_picture
 from subpixel.runtime.op import Pixels
+from subpixel.runtime.pixels import to_pixels
 
 Content = Literal[
     "noise",
@@ -40,6 +42,18 @@ def draw(content: Content, shape: Shape, index: int, seed: int) -> Pixels:
     of any part, brightness, contrast, colour cast and noise.
     """
     return _PICTURES[content](shape, index, seed).astype(np.float32)
+
+
+def read_pixels(file: Path, channels: int) -> Pixels:
+    """A picture file's first frame, ``(channels, height, width)`` of float32 in 0 … 1.
+
+    Alpha is left out; one channel is the luma of the colours.
+    """
+    planes = to_pixels(read_picture(file).frames[:1])[0]
+    colours = planes[: 3 if len(planes) > 2 else 1]
+    if channels == 3:
+        return np.broadcast_to(colours, (3, *colours.shape[1:]))
+    return colours if len(colours) == 1 else luma(colours.transpose(1, 2, 0))[None]
 
 
 def _noise(shape: Shape, index: int, _seed: int) -> Pixels:

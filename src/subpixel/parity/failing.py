@@ -1,5 +1,6 @@
 """The smallest picture on which a file and its reference differ."""
 
+from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
@@ -18,13 +19,18 @@ def default_tolerance(*sides: Side) -> Tolerance:
 
 
 def smallest_failure(
-    bad: Side, reference: Side, tolerance: Tolerance, report: Report
+    bad: Side,
+    reference: Side,
+    tolerance: Tolerance,
+    report: Report,
+    own: Sequence[Case] = (),
 ) -> CaseResult | None:
     """The worst comparison at the smallest size where any fails; None where all pass.
 
-    Raises :class:`~subpixel.errors.NetworkError` where all that fails is the reference itself.
+    The cases are those of the grid, or ``own`` where there are any. Raises
+    :class:`~subpixel.errors.NetworkError` where all that fails is the reference itself.
     """
-    cases = sorted(grid_of(bad, reference).cases, key=lambda case: case.pixels)
+    cases = sorted(own or grid_of(bad, reference).cases, key=lambda case: case.pixels)
     unsound: CaseResult | None = None
     for _, same in groupby(cases, key=lambda case: (case.batch, case.height, case.width)):
         batch = list(same)

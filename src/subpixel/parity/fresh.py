@@ -9,7 +9,7 @@ from subpixel.graph.propagate import onnx_opset
 from subpixel.graph.wrap import INNER, rgb_from_luma
 from subpixel.nets.apart import export_apart
 from subpixel.nets.attempt import Attempt, attempts
-from subpixel.nets.checkpoint import CheckpointFile, load_checkpoint
+from subpixel.nets.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
 from subpixel.nets.exporters import DEFAULT_OPSET, able
 from subpixel.nets.padding import with_working_sizes
 from subpixel.nets.torchscript import is_torchscript
@@ -29,19 +29,16 @@ def fresh_exports(
     *,
     extra_architectures: bool = False,
 ) -> Iterator[onnx.ModelProto]:
-    """Exports of a checkpoint, first those by the exporter and opset that ``like`` shows.
+    """Exports of a checkpoint, a file or loaded, first those by the exporter and opset that
+    ``like`` shows.
 
     ``wanted`` says the scale, and whether a luma network is put on RGB pictures. Ways that fail
     are left out; of a TorchScript archive, which is a program and holds no network that we know,
     there are none.
     """
-    if is_torchscript(checkpoint.path if isinstance(checkpoint, CheckpointFile) else checkpoint):
+    if _is_program(checkpoint):
         return
-    loaded = load_checkpoint(checkpoint, extra_architectures=extra_architectures)
-    if loaded.spec.scale == 1 != wanted.scale:  # weights that fit any scale
-        loaded = load_checkpoint(
-            checkpoint, extra_architectures=extra_architectures, scale=wanted.scale
-        )
+    loaded = _load(checkpoint, wanted.scale, extra_architectures)
     spec = with_working_sizes(loaded.module, loaded.spec)
     opset = _opset(like)
     for way in _ways(like, able(opset), [*attempts(spec, None, opset)]):
@@ -52,6 +49,21 @@ def fresh_exports(
             continue
         wrapped = wanted.interface == "rgb" and spec.interface == "luma"
         yield rgb_from_luma(model, spec.scale) if wrapped else model
+
+
+def _is_program(checkpoint: Reference) -> bool:
+    if isinstance(checkpoint, Checkpoint):
+        return False
+    return is_torchscript(checkpoint.path if isinstance(checkpoint, CheckpointFile) else checkpoint)
+
+
+def _load(checkpoint: Reference, scale: int, extra_architectures: bool) -> Checkpoint:
+    if isinstance(checkpoint, Checkpoint):
+        return checkpoint
+    loaded = load_checkpoint(checkpoint, extra_architectures=extra_architectures)
+    if loaded.spec.scale == 1 != scale:  # weights that fit any scale
+        loaded = load_checkpoint(checkpoint, extra_architectures=extra_architectures, scale=scale)
+    return loaded
 
 
 def exporter_of(model: onnx.ModelProto) -> Exporter:

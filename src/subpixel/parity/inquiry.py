@@ -35,8 +35,17 @@ from subpixel.parity.compare import (
     compare,
 )
 from subpixel.parity.excerpt import Excerpt, distance, excerpt, whole
+from subpixel.parity.forms import expect_separable
 from subpixel.parity.locate import SHARE, Part, Trial, size
 from subpixel.parity.modules import ModuleFault, first_wrong_module
+from subpixel.parity.origin import (
+    UNKNOWN,
+    NewExports,
+    Origin,
+    conversion,
+    only_difference,
+    origin_of,
+)
 from subpixel.parity.side import Side
 from subpixel.parity.splice import Splice
 from subpixel.parity.stages import Stage, Without, first_cure
@@ -73,7 +82,14 @@ class Inquiry:
     report: Report
 
     def verdict(self) -> tuple[Blame, Excerpt]:
-        """The blame, and the part of the network that shows the fault."""
+        """The blame, and the part of the network that shows the fault.
+
+        Raises :class:`~subpixel.errors.NetworkError` where the nodes of one of the two can't be
+        told apart.
+        """
+        for side in (self.network, self.reference):
+            if side.model is not None:
+                expect_separable(side.name, side.model)
         self.report("turning each stage off alone", 0, 0)
         stage = first_cure(list(self._variants()), self._cured)
         if stage is None and self._good is None:
@@ -106,10 +122,19 @@ class Inquiry:
         """The reference's graph in float32, right on this picture; None where none can be had."""
         if self.reference.model is not None:
             return flow(widened(self.reference.model))
+        return None if self._exports.right is None else flow(self._exports.right)
+
+    @cached_property
+    def _exports(self) -> NewExports:
+        """New exports of a checkpoint up to the first that is right; of a file there are none."""
+        wrong: list[onnx.ModelProto] = []
+        if self.reference.model is not None:
+            return NewExports()
         for model in self.fresh(self._model, self.network.spec, self.report):
-            if self._right(Session(_bytes(model), optimisation="none")):
-                return flow(model)
-        return None
+            if self._right(_session(model)):
+                return NewExports(model, tuple(wrong))
+            wrong.append(model)
+        return NewExports(None, tuple(wrong))
 
     @cached_property
     def _in_fp32(self) -> Flow:
@@ -175,17 +200,18 @@ class Inquiry:
         splice = self._splice(stage)
         trial = Trial(splice, self.failure.case, self._tolerance)
         if not trial.shows(self.failure):  # run apart, the two graphs are as one
-            return self._blame(stage or "exporter"), self._whole(stage)
+            return self._blame(stage or "graph"), self._whole(stage)
         parts = trial.parts(self.report)
         part = next((part for part in parts if self._guilty(splice, part, stage)), None)
         if part is None:
-            blame = self._blame(stage or "exporter")
+            blame = self._blame(stage or "graph")
             blame = replace(blame, accumulated=True, growth=trial.growth())
             return blame, self._whole(stage)
         found = suspect(splice.alignment, part.before, part.after)
-        stage = stage or self._origin(splice, trial, part, found)
-        blame = _with_node(self._blame(stage), found)
-        evidence = (*blame.evidence, *_opsets(splice))
+        origin = Origin(stage) if stage else self._origin(splice, trial, part, found)
+        stage = origin.stage
+        blame = self._with_node(self._blame(stage), found)
+        evidence = (*blame.evidence, *_opsets(splice), *origin.evidence, *self._conversion(stage))
         blame = replace(blame, evidence=evidence, alone=part.alone, mended=part.mended)
         return blame, self._excerpt(splice, part, stage) or self._whole(stage)
 
@@ -211,13 +237,24 @@ class Inquiry:
         most = ROUNDING[self._precision]
         return all(_relative(found[name], expected[name]) <= most for name in expected)
 
-    def _origin(self, splice: Splice, trial: Trial, part: Part, found: Suspect) -> Stage:
+    def _origin(self, splice: Splice, trial: Trial, part: Part, found: Suspect) -> Origin:
         """Where a wrong node comes from that is wrong however it is run."""
         if found.differing and self._ours(found.differing[0]):
-            return "graph passes"
+            return Origin("graph passes")
         if not found.changed and self._third_opinion(splice, trial, part):
-            return "runtime"
-        return "exporter"
+            return Origin("runtime")
+        nodes = [node for node in found.differing if node in found.group] or [found.node]
+        if self.reference.model is not None:
+            same_form = {self._precision, self.reference.spec.precision} == {"fp32"}
+            evidence = only_difference(splice.alignment, nodes) if same_form else ()
+            return Origin("graph", tuple(evidence))
+        if not found.differing:
+            return UNKNOWN
+        return origin_of(self._model, splice.bad, nodes, self._exports, splice.alignment)
+
+    def _conversion(self, stage: Stage) -> Iterator[str]:
+        if stage == "precision":
+            yield from conversion(self._precision, self._exports)
 
     def _ours(self, node: onnx.NodeProto) -> bool:
         passes = (WRAPPING, PADDING) if self.network.spec.pads else (WRAPPING,)
@@ -240,6 +277,8 @@ class Inquiry:
             source, names = splice.good, splice.alignment.values
             given, expected = _renamed(given, names), _renamed(expected, names)
         found = excerpt(source, given, expected, *self._conditions(stage))
+        if found and found.failure and not splice.runs_between(part.before, part.after):
+            return None  # it fails for being cut out
         return found if found and found.differs else None
 
     def _whole(self, stage: Stage | None) -> Excerpt:
@@ -254,10 +293,10 @@ class Inquiry:
         )
 
     def _by_modules(self) -> tuple[Blame, Excerpt]:
-        """Hold the graph to PyTorch: every fresh export of the checkpoint is wrong, too."""
-        op, blame = self.reference.op, self._blame("exporter")
+        """Hold the graph to PyTorch: every new export of the checkpoint is wrong, too."""
+        op = self.reference.op
         if not isinstance(op, TorchOp):
-            return blame, self._whole(None)
+            return self._blame("graph"), self._whole(None)
         self.report("comparing module by module", 0, 0)
         fault = first_wrong_module(
             self._in_fp32,
@@ -267,21 +306,57 @@ class Inquiry:
             lambda picture: self._right(lambda _: picture()),
         )
         if fault is None:
-            return blame, self._whole(None)
-        return self._by_module(blame, fault)
+            same = any(self._same_picture(model) for model in self._exports.wrong)
+            return self._blame("exporter" if same else "graph"), self._whole(None)
+        return self._by_module(fault)
 
-    def _by_module(self, blame: Blame, fault: ModuleFault) -> tuple[Blame, Excerpt]:
+    def _same_picture(self, export: onnx.ModelProto) -> bool:
+        """Whether a new export gives the picture that the file gives, be it wrong or none."""
+        case, channels = self.failure.case, self.network.spec.channels
+        by_file, by_export = _session(self._model), _session(export)
+        (result,) = compare(by_export, by_file, (case,), channels, self.tolerance).results
+        both_fail = result.max_abs is None and result.shape is None
+        return result.passed or (both_fail and not self._gives_any(by_export))
+
+    def _gives_any(self, op: NetOp) -> bool:
+        try:
+            return bool(np.isfinite(op(self._pixels)).all())
+        except (NetworkError, MemoryError):
+            return False
+
+    def _by_module(self, fault: ModuleFault) -> tuple[Blame, Excerpt]:
         graph = self._in_fp32
         group = [graph.nodes[i] for i in graph.needed([fault.value], fault.right)]
         group = [node for node in group if not graph.shown.isdisjoint(node.output)]
         inside = [node for node in group if (path_of(node) or "").startswith(fault.path)]
-        found = Suspect((inside or group)[0], tuple(group), (), False, (EXPORTED_ANEW,))
+        origin = origin_of(self._model, graph, inside or group, self._exports)
+        evidence = (*((EXPORTED_ANEW,) if self._exports.wrong else ()), *origin.evidence)
+        found = Suspect((inside or group)[0], tuple(group), (), False, evidence)
         given = self._right_values(fault, group)
-        blame = replace(_with_node(blame, found), module=fault.path)
-        if self._reference_agrees(given, fault):
-            blame = replace(blame, stage="runtime")
+        agrees = self._reference_agrees(given, fault)
+        blame = self._with_node(self._blame("runtime" if agrees else origin.stage), found)
+        blame = replace(blame, module=fault.path)
         cut = excerpt(graph, given, {fault.value: fault.expected}, CPU, "none")
         return blame, cut if cut and cut.differs else self._whole(None)
+
+    def _with_node(self, blame: Blame, found: Suspect) -> Blame:
+        node = self._in_file(found.node)
+        return replace(
+            blame,
+            node=named(node),
+            op_type=node.op_type,
+            module=path_of(node),
+            inputs=tuple(node.input),
+            outputs=tuple(node.output),
+            group=tuple(named(each) for each in found.group),
+            evidence=found.evidence,
+        )
+
+    def _in_file(self, node: onnx.NodeProto) -> onnx.NodeProto:
+        """A node as it stands in the file, where it was rewritten to be run in float32."""
+        if not node.name:
+            return node
+        return next((each for each in self._model.graph.node if each.name == node.name), node)
 
     def _right_values(self, fault: ModuleFault, group: list[onnx.NodeProto]) -> Values:
         """What the nodes of a wrong module read of right modules."""
@@ -299,20 +374,7 @@ class Inquiry:
         return _relative(found, fault.expected) <= CLOSE
 
 
-EXPORTED_ANEW = "every fresh export of the checkpoint is wrong on this picture, too"
-
-
-def _with_node(blame: Blame, found: Suspect) -> Blame:
-    return replace(
-        blame,
-        node=named(found.node),
-        op_type=found.node.op_type,
-        module=path_of(found.node),
-        inputs=tuple(found.node.input),
-        outputs=tuple(found.node.output),
-        group=tuple(named(node) for node in found.group),
-        evidence=found.evidence,
-    )
+EXPORTED_ANEW = "every new export of the checkpoint is wrong on this picture, too"
 
 
 def _opsets(splice: Splice) -> Iterator[str]:
@@ -320,6 +382,10 @@ def _opsets(splice: Splice) -> Iterator[str]:
     ours, theirs = onnx_opset(splice.bad.model), onnx_opset(splice.good.model)
     if ours != theirs:
         yield f"opset: {theirs} → {ours}"
+
+
+def _session(model: onnx.ModelProto) -> Session:
+    return Session(_bytes(model), optimisation="none")
 
 
 def _bytes(model: onnx.ModelProto) -> bytes:

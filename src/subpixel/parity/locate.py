@@ -7,8 +7,9 @@ from functools import cached_property, partial
 
 from subpixel.parity.cases import Case
 from subpixel.parity.compare import CaseResult, Report, Tolerance, compare
-from subpixel.parity.search import first_failing
+from subpixel.parity.search import bracket_turn
 from subpixel.parity.splice import Cut, Splice
+from subpixel.parity.suspect import named
 from subpixel.runtime.op import Pixels
 
 SHARE = 0.5
@@ -38,14 +39,17 @@ class Part:
     after: Cut
     whole: CaseResult
     """The picture with everything up to ``after`` from the bad graph."""
-    alone: CaseResult
-    """The picture with this part alone from the bad graph."""
-    mended: bool
-    """Whether the bad graph's picture is right once everything up to ``after`` is right."""
+    alone: CaseResult | None
+    """The picture with this part alone from the bad graph; None where it doesn't run apart."""
+    mended: bool | None
+    """Whether the bad graph's picture is right once everything up to ``after`` is right; None
+    where what comes after doesn't run apart."""
 
     @property
     def guilty(self) -> bool:
-        """Whether this part by itself makes the difference."""
+        """Whether this part by itself makes the difference, as far as that can be told."""
+        if self.alone is None:
+            return True
         return not self.alone.passed or size(self.alone) >= SHARE * size(self.whole)
 
 
@@ -61,7 +65,7 @@ class Trial:
     splice: Splice
     case: Case
     tolerance: Tolerance
-    _pushed: dict[int, CaseResult] = field(default_factory=dict)
+    _pushed: dict[int, CaseResult | None] = field(default_factory=dict)
 
     @cached_property
     def expected(self) -> Pixels:
@@ -79,16 +83,38 @@ class Trial:
         )
         return report.results[0]
 
-    def pushed(self, cut: int) -> CaseResult:
-        """The picture with everything up to the cut of that number from the bad graph."""
+    def pushed(self, cut: int) -> CaseResult | None:
+        """The picture with everything up to the cut of that number from the bad graph.
+
+        None where one of the graphs doesn't run when cut there: that is no evidence.
+        """
         if cut not in self._pushed:
-            place = self.splice.cuts[cut]
-            self._pushed[cut] = self.judged(lambda: self.splice.pushed(place))
+            self._pushed[cut] = self._judge_pushed(self.splice.cuts[cut])
         return self._pushed[cut]
 
+    def _judge_pushed(self, place: Cut) -> CaseResult | None:
+        result = self.judged(lambda: self.splice.pushed(place))
+        return result if result.max_abs is not None or self.splice.runs_cut_at(place) else None
+
+    @property
+    def whole(self) -> CaseResult:
+        """The picture by the bad graph."""
+        return self.judged_at(len(self.splice.cuts) - 1)
+
+    def judged_at(self, cut: int) -> CaseResult:
+        """:meth:`pushed` at a cut that can be judged, as the last one always can."""
+        result = self.pushed(cut)
+        assert result is not None, "such a cut is not a place to begin at"
+        return result
+
     def shows(self, failure: CaseResult) -> bool:
-        """Whether the bad graph, run apart, is off by as much as the file was."""
-        return size(self.pushed(len(self.splice.cuts) - 1)) >= SHARE * size(failure)
+        """Whether the bad graph, run apart, is off by as much as the file was.
+
+        Of a file that gave no picture at all it is enough that the graph's is wrong.
+        """
+        if failure.max_abs is None:
+            return not self.whole.passed
+        return size(self.whole) >= SHARE * size(failure)
 
     def parts(self, report: Report) -> list[Part]:
         """Where the picture goes wrong, from the first such place to the last looked for.
@@ -98,33 +124,48 @@ class Trial:
         """
         found: list[Part] = []
         end = len(self.splice.cuts) - 1
-        while end > 0 and (not found or not self.pushed(end).passed):
+        while end > 0 and (not found or not self.judged_at(end).passed):
             report("bisecting the graph", 0, 0)
-            step = first_failing(end, partial(self._exceeds, SHARE * size(self.pushed(end))))
-            found.insert(0, self._part(step))
-            end = step - 1
+            limit = SHARE * size(self.judged_at(end))
+            before, after = bracket_turn(end, partial(self._exceeds, limit))
+            found.insert(0, self._part(before, after))
+            end = before
         return found
 
-    def _exceeds(self, limit: float, cut: int) -> bool:
-        return size(self.pushed(cut)) > limit
+    def _exceeds(self, limit: float, cut: int) -> bool | None:
+        result = self.pushed(cut)
+        return None if result is None else size(result) > limit
 
-    def _part(self, step: int) -> Part:
-        before, after = self.splice.cuts[step - 1 : step + 1]
+    def _part(self, low: int, high: int) -> Part:
+        before, after = self.splice.cuts[low], self.splice.cuts[high]
         return Part(
             before,
             after,
-            self.pushed(step),
-            self.judged(lambda: self.splice.alone(before, after)),
-            self.judged(lambda: self.splice.mended(after)).passed,
+            self.judged_at(high),
+            self._judge_alone(before, after),
+            self._judge_mended(after),
         )
+
+    def _judge_alone(self, before: Cut, after: Cut) -> CaseResult | None:
+        result = self.judged(lambda: self.splice.alone(before, after))
+        if result.max_abs is None and not self.splice.runs_between(before, after):
+            return None
+        return result
+
+    def _judge_mended(self, after: Cut) -> bool | None:
+        result = self.judged(lambda: self.splice.mended(after))
+        if result.max_abs is None and not self.splice.runs_from(after):
+            return None
+        return result.passed
 
     def growth(self) -> tuple[Growth, ...]:
         """The difference at some cuts, evenly spread."""
         last = len(self.splice.cuts) - 1
         steps = sorted({round(1 + i * (last - 1) / (TABLE - 1)) for i in range(TABLE)})
-        return tuple(self._growth(step) for step in steps)
+        results = [(step, self.pushed(step)) for step in steps]
+        return tuple(self._growth(step, result) for step, result in results if result)
 
-    def _growth(self, step: int) -> Growth:
-        result, cut = self.pushed(step), self.splice.cuts[step]
-        name = self.splice.bad.nodes[cut.nodes - 1].name
+    def _growth(self, step: int, result: CaseResult) -> Growth:
+        cut = self.splice.cuts[step]
+        name = named(self.splice.bad.nodes[cut.nodes - 1])
         return Growth(cut.nodes, name, result.max_abs, result.max_codes)

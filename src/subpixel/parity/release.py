@@ -72,6 +72,8 @@ class ReleaseReport:
         """What came out, in one line; it begins with the limits of a file that has any."""
         spec = self.spec
         size = "" if spec.fixed_size is None else "for {}×{} alone: ".format(*spec.fixed_size)
+        if spec.size_maximum and not spec.fixed_size:
+            size = f"for sides up to {spec.size_maximum} alone: "
         network = f"{spec.architecture} x{spec.scale}, {spec.interface}, {spec.precision}"
         return f"{size}{network}" + ("" if self else "; it failed, and nothing was written")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import onnx
 
 from subpixel.graph.cost import estimated_cost
-from subpixel.graph.metadata import load_model, read_spec, with_spec
+from subpixel.graph.metadata import load_model, model_bytes, read_spec, with_spec
 from subpixel.graph.precision import graph_precision
 from subpixel.graph.receptive import halo
 from subpixel.graph.size_constants import size_constants
@@ -30,8 +30,9 @@ from subpixel.spec import Colour, ModelSpec
 
 ONNX_SUFFIX = ".onnx"
 
-Reference = Path | CheckpointFile
-"""What a file is compared with: another ONNX file, a TorchScript archive, or a checkpoint."""
+Reference = Path | CheckpointFile | Checkpoint
+"""What a file is compared with: another ONNX file, a TorchScript archive, or a checkpoint, its
+file or as loaded (:func:`~subpixel.nets.factory.load_factory`)."""
 
 
 def as_reference(reference: str | Reference) -> Reference:
@@ -100,14 +101,16 @@ def open_side(
     scale: int | None = None,
     extra_architectures: bool = False,
 ) -> Side:
-    """Open an ONNX file on ``device``, or a checkpoint or a TorchScript archive under PyTorch on
-    the CPU.
+    """Open an ONNX file on ``device``, or a checkpoint (a file, or loaded) or a TorchScript archive
+    under PyTorch on the CPU.
 
     ``rgb`` puts a luma network on RGB pictures; otherwise the file is taken as it is. An ONNX
     file that doesn't carry our facts is probed. ``scale`` and ``extra_architectures`` are for
     checkpoints (:func:`~subpixel.nets.checkpoint.load_checkpoint`). Raises
     :class:`~subpixel.errors.NetworkError` for a file that can't be used.
     """
+    if isinstance(file, Checkpoint):
+        return _of_checkpoint(file, file.spec.origin or file.spec.name, rgb=rgb)
     path = file.path if isinstance(file, CheckpointFile) else file
     if path.suffix.lower() == ONNX_SUFFIX:
         side = _open_onnx(path, device, threads)
@@ -120,7 +123,7 @@ def open_side(
 
 def _open_onnx(file: Path, device: str, threads: int | None, like: ModelSpec | None = None) -> Side:
     model = load_model(file)
-    session = open_session(model.SerializeToString(), device=device, threads=threads)
+    session = open_session(model_bytes(model, file), device=device, threads=threads)
     spec = read_spec(model)
     if spec is None:
         spec = _alike(like, session, file.stem) if like else probe(session, file.stem)

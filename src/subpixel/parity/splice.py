@@ -6,16 +6,18 @@ changes the picture or it doesn't.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 from onnx import TensorProto, helper
 
+from subpixel.errors import NetworkError
 from subpixel.graph.align import Alignment
 from subpixel.graph.execute import Engine, evaluate
-from subpixel.graph.flow import Array, Flow, Values
+from subpixel.graph.flow import LAYOUT_DOMAINS, Array, Flow, Values
 from subpixel.runtime.op import Pixels
 
 
@@ -86,6 +88,50 @@ class Splice:
         """What the bad graph makes at ``after`` when everything at ``before`` is right."""
         return self._by_bad(self.expected(before), list(after.values))
 
+    def runs_cut_at(self, cut: Cut) -> bool:
+        """Whether a failure of :meth:`pushed` says something of the bad graph's values.
+
+        It doesn't where the right graph fails on values of its own, when cut here, and where the
+        bad graph fails that runs as a whole.
+        """
+        picture = {self.good.picture: self._picture(self.good)}
+        names = list(cut.values.values())
+        return self._runs(lambda: self._resumed(picture, names)) and (
+            not self.bad_runs or self._runs(lambda: self._by_bad({}, list(cut.values)))
+        )
+
+    def runs_between(self, before: Cut, after: Cut) -> bool:
+        """Whether a failure of :meth:`alone` says something of the nodes between two cuts."""
+        return self.runs_cut_at(after) and (
+            not self.bad_runs or self._runs(lambda: self._by_bad_apart(before, [*after.values]))
+        )
+
+    def runs_from(self, cut: Cut) -> bool:
+        """Whether a failure of :meth:`mended` says something of the nodes after ``cut``."""
+        return self._runs(lambda: self._by_bad_apart(cut, [self.bad.output]))
+
+    @cached_property
+    def bad_runs(self) -> bool:
+        """Whether the bad graph gives any picture."""
+        return self._runs(lambda: self._by_bad({}, [self.bad.output]))
+
+    @staticmethod
+    def _runs(attempt: Callable[[], object]) -> bool:
+        try:
+            attempt()
+        except NetworkError:
+            return False
+        return True
+
+    def _resumed(self, picture: Values, names: Sequence[str]) -> Values:
+        """The right graph's picture in two steps, from its own values in between."""
+        between = evaluate(self.good, self.good_engine, picture, names)
+        return evaluate(self.good, self.good_engine, {**picture, **between}, [self.good.output])
+
+    def _by_bad_apart(self, cut: Cut, ends: Sequence[str]) -> Values:
+        """What the bad graph makes of its own values at ``cut``."""
+        return self._by_bad(self._by_bad({}, list(cut.values)), ends)
+
     def _by_bad(self, given: Values, ends: Sequence[str]) -> Values:
         known = {self.bad.picture: self._picture(self.bad), **given}
         return evaluate(self.bad, self.bad_engine, known, ends)
@@ -116,7 +162,7 @@ def _cuts(alignment: Alignment) -> Iterator[Cut]:
     bad, good, partners = alignment.left, alignment.right, alignment.values
     progress = _Progress(good, frozenset(alignment.nodes.values()))
     yield Cut(0, {})
-    for nodes, alive in enumerate(bad.frontiers()):
+    for nodes, alive in enumerate(islice(bad.frontiers(), len(bad.nodes))):
         if nodes and nodes - 1 in alignment.nodes:
             progress.add(alignment.nodes[nodes - 1])
         values = {name: partners[name] for name in alive if name in partners}
@@ -124,25 +170,31 @@ def _cuts(alignment: Alignment) -> Iterator[Cut]:
         paired = all(name in values and _portable(bad, name) for name in shown)
         if shown and paired and progress.alive <= set(values.values()):
             yield Cut(nodes, values)
-    if partners.get(bad.output) != good.output:
-        yield Cut(len(bad.nodes), {bad.output: good.output})
+    yield Cut(len(bad.nodes), {bad.output: good.output})
 
 
 class _Progress:
-    """Which nodes of a graph are done, and what the rest reads of them about the picture."""
+    """Which nodes of a graph are done, and what the rest reads of them about the picture.
+
+    Nodes that reckon sizes don't count: the right graph can do so again from the picture.
+    """
 
     def __init__(self, flow: Flow, paired: frozenset[int]) -> None:
         self.alive: set[str] = set()
         self._flow, self._paired = flow, paired
         self._done: set[int] = set()
-        self._readers = Counter(name for names in flow.shown_reads for name in names)
+        self._reads = [
+            () if flow.shown.isdisjoint(node.output) else names
+            for node, names in zip(flow.nodes, flow.shown_reads, strict=True)
+        ]
+        self._readers = Counter(name for names in self._reads for name in names)
         self._readers[flow.output] += 1
 
     def add(self, node: int) -> None:
         """``node`` is done, and with it what only it needed and has no partner."""
         self._done.add(node)
         self.alive.update(name for name in self._flow.nodes[node].output if self._readers[name])
-        for name in self._flow.shown_reads[node]:
+        for name in self._reads[node]:
             self._readers[name] -= 1
             if not self._readers[name]:
                 self.alive.discard(name)
@@ -156,5 +208,7 @@ class _Progress:
 
 
 def _portable(flow: Flow, name: str) -> bool:
-    """Whether numpy has the type of a value."""
-    return flow.kinds.get(name) != TensorProto.BFLOAT16
+    """Whether numpy has the type of a value, and its values lie in ONNX's order."""
+    maker = flow.nodes[flow.maker[name]]
+    in_order = maker.domain not in LAYOUT_DOMAINS or maker.op_type == "ReorderOutput"
+    return in_order and flow.kinds.get(name) != TensorProto.BFLOAT16

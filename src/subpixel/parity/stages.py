@@ -8,10 +8,19 @@ from subpixel.errors import SubpixelError
 from subpixel.runtime.op import NetOp
 
 Stage = Literal[
-    "exporter", "graph passes", "optimiser", "precision", "execution provider", "runtime"
+    "exporter",
+    "change after export",
+    "graph",
+    "graph passes",
+    "optimiser",
+    "precision",
+    "execution provider",
+    "runtime",
 ]
-"""Where a fault can come from: what wrote the graph, what subpixel put around it, how ONNX Runtime
-rewrote it, the type it computes in, the hardware's part of ONNX Runtime, its operator itself."""
+"""Where a fault can come from: what exported the graph (a new export has the same fault), who
+edited or converted the file later (a new export is right), either of these where nothing tells
+them apart, what subpixel put around it, how ONNX Runtime rewrote it, the type it computes in, the
+hardware's part of ONNX Runtime, its operator itself."""
 
 
 @dataclass(frozen=True)

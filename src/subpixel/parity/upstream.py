@@ -34,6 +34,12 @@ def recipient(blame: Blame) -> Recipient:
         case "precision":
             why = "The same graph is right in float32: ask there only if one node is to blame."
             return Recipient(*_RUNTIME, why)
+        case "change after export":
+            why = "A new export of the checkpoint is right, so it is no fault of the exporter's."
+            return Recipient("whoever edited or converted the file", "after its export", why)
+        case "graph":
+            why = "Bisection against the checkpoint, or --module, tells the two apart."
+            return Recipient("whoever made the file", "its exporter, or a later tool", why)
     return _of_exporter(blame)
 
 
@@ -43,5 +49,5 @@ def _of_exporter(blame: Blame) -> Recipient:
             "A value that should be computed became a constant, which the exporter's folding does."
         )
         return Recipient(*_FOLDING, why)
-    why = "The graph is wrong whatever runs it; first see that a new export is wrong, too."
+    why = "A new export of the checkpoint has the same fault, whatever runs it."
     return Recipient(*_EXPORTER, why)

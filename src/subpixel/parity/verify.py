@@ -1,12 +1,14 @@
 """One network file against another, or against the checkpoint it came from."""
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from subpixel.parity.compare import ParityReport, Report, Tolerance, compare, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts
+from subpixel.parity.own_cases import Size, own_cases
 from subpixel.parity.side import Reference, Side, as_reference, grid_of, open_sides
 from subpixel.runtime.devices import known
 from subpixel.runtime.opening import chosen, open_session
@@ -17,6 +19,8 @@ def verify(
     model: str | Path,
     against: str | Reference,
     *,
+    pictures: Sequence[Path] = (),
+    sizes: Sequence[Size] = (),
     tolerance: Tolerance | None = None,
     device: str = "cpu",
     threads: int | None = None,
@@ -27,6 +31,10 @@ def verify(
     """Compare ``model``, an ONNX file, with ``against``: a checkpoint, or another ONNX file, or a
     TorchScript archive; a :class:`~subpixel.nets.checkpoint.CheckpointFile` says which weights of
     a checkpoint, and in which settings.
+
+    A checkpoint may be loaded already, as :func:`~subpixel.nets.factory.load_factory` does.
+    Besides the grid, the files ``pictures`` are compared, and every content of the grid at each
+    height and width in ``sizes``.
 
     ``model`` runs under ONNX Runtime on ``device``; the reference on the CPU, a checkpoint under
     PyTorch, itself and untouched at every size that it takes. Where one side takes RGB and the
@@ -49,12 +57,13 @@ def verify(
         threads=threads,
         extra_architectures=extra_architectures,
     )
+    own = own_cases(pictures, sizes, candidate.spec, reference.spec)
     drawn = grid_of(candidate, reference, seed=secrets.randbits(32) if seed is None else seed)
     tolerance = tolerance or tolerance_for(_lowest_precision(candidate, reference))
     found = compare(
         reference.op,
         candidate.op,
-        drawn.cases,
+        (*own, *drawn.cases),
         candidate.spec.channels,
         tolerance,
         names=(reference.name, candidate.name),
