@@ -138,8 +138,8 @@ def test_the_references_own_file_is_taken_as_it_is(shared_data: Path, tmp_path: 
     )
     report = verify(tmp_path / "super_resolution.onnx", weights)
     assert report, report.worst
-    shapes = {(r.case.batch, r.case.height, r.case.width) for r in report.results}
-    assert shapes == {(1, 224, 224), (2, 224, 224), (3, 224, 224)}
+    assert {(r.case.height, r.case.width) for r in report.results} == {(224, 224)}
+    assert {1, 3} <= {r.case.batch for r in report.results}
     assert {fact.verdict for fact in report.facts} >= {"proven", "not proven"}
 
 
