@@ -304,7 +304,7 @@ FORMS = (
          said="weights ema.module, averaged"),
     Form("ema_state_dict", saved(lambda: {"net": bad(), "ema_state_dict": good()}),
          said="ema_state_dict, averaged"),
-    Form("SWA: AveragedModel", saved(averaged_model), said="averaged"),
+    Form("SWA: AveragedModel", saved(averaged_model), said="; weights, averaged"),
     Form("SWA beside the weights",
          saved(lambda: {"state_dict": bad(), "swa_state_dict": averaged_model()}),
          said="swa_state_dict, averaged"),
