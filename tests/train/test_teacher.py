@@ -39,7 +39,7 @@ def window_network() -> nn.Module:
 def test_a_luma_network_of_the_scale_can_teach(tmp_path: Path, scale: int) -> None:
     """VDSR's weights fit any scale."""
     for net in (PlainNet(scale, channels=3, depth=1), VDSR(1, width=2)):
-        teacher = load_teacher(saved(tmp_path, net), scale, crop=16)
+        teacher = load_teacher(untrained(saved(tmp_path, net)), scale, crop=16)
         assert not teacher.module.training
         assert teacher.module(torch.rand(2, 1, 16, 16)).shape == (2, 1, 16 * scale, 16 * scale)
 
@@ -61,7 +61,7 @@ def test_other_networks_are_refused(tmp_path: Path) -> None:
     other_scale = saved(tmp_path, PlainNet(3, channels=3, depth=1))
     with pytest.raises(CheckpointError, match=r"teacher\.pth: enlarges by 3, not by 2"):
         load_teacher(other_scale, 2, crop=16)
-    rgb = saved(tmp_path, VDSR(3, width=2))
+    rgb = untrained(saved(tmp_path, VDSR(3, width=2)))
     with pytest.raises(CheckpointError, match=r"teacher\.pth: takes RGB; a teacher takes luma"):
         load_teacher(rgb, 2, crop=16)
     with pytest.raises(CheckpointError, match=r"none\.pth: can't be read"):

@@ -46,6 +46,8 @@ class Checkpoint:
     """Whether everybody has the first values, so that others are asked for by good reason alone."""
     plain_keys: bool = False
     """Whether other networks may well name their weights the same."""
+    must_gain: bool = False
+    """Whether a network that does nothing would enlarge as well, so that it must do better."""
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,9 @@ def on_enlarged(
     else:
         spec, behind = replace(spec, scale=scale), tuple(map(_behind_enlargement, settings))
         module = nn.Sequential(BicubicEnlargement(scale), module).eval()
-    return Checkpoint(module, spec, settings=behind, conventional=True, plain_keys=True)
+    return Checkpoint(
+        module, spec, settings=behind, conventional=True, plain_keys=True, must_gain=True
+    )
 
 
 def _behind_enlargement(setting: Setting) -> Setting:

@@ -61,7 +61,7 @@ class Selection:
         """What is to be said of it; nothing where there was no choice."""
         kind = ", averaged" if self.averaged else ""
         rest = f" (also there: {', '.join(self.others)})" if self.others else ""
-        return f"weights {self.key}{kind}{rest}" if kind or rest else ""
+        return f"{f'weights {self.key}'.rstrip()}{kind}{rest}" if kind or rest else ""
 
 
 def select_weights(content: object, wanted: str | None = None) -> Selection:

@@ -49,7 +49,7 @@ TRAINED_OTHERWISE = -6.0
 
 PLAUSIBLE = -0.5
 """dB behind bicubic enlargement up to which a network of plain names is what it seems to be; one
-that restores must restore."""
+behind that enlargement must be ahead of it."""
 
 SAME = 1e-4
 """Two combinations are one network where no value differs by more, of 0 … 1."""
@@ -203,7 +203,7 @@ def _decided(
     if checkpoint.conventional:
         usual = next(one for one in combinations if one.usual)
         reached_by_it = max(map(usual.mean_gain, usual.gains))
-        needed = PLAUSIBLE if checkpoint.spec.scale > 1 else CLEAR
+        needed = CLEAR if checkpoint.must_gain else PLAUSIBLE
         if reached_by_it >= max(needed, reached - CLEAR):
             return usual, damage
         if reached >= CLEAR and clear:  # less than that a network that does nothing reaches, too
