@@ -8,10 +8,11 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
-from subpixel.zoo.manifest import Bundled, bundled
+from subpixel.zoo.manifest import Bundled, bundled, find
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -31,6 +32,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     photo = REPOSITORY / "src" / "subpixel" / "parity" / "photo.jpg"
     shutil.copy(photo, folder / "photo.jpg")
     shutil.copy(REPOSITORY / "weights" / "fast-x3.safetensors", folder / "network.safetensors")
+    theirs = onnx.load(find("balanced", 2).path)
+    del theirs.metadata_props[:]
+    onnx.save(theirs, folder / "theirs.onnx")
     (folder / "holiday" / "beach").mkdir(parents=True)
     shutil.copy(photo, folder / "holiday" / "beach" / "sea.jpg")
     (folder / "photographs").mkdir()
