@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subpixel.parity.cases import BUDGET, LONG, SIZES, Case, Content, Grid, grid, pixels
-from subpixel.parity.sizes import LARGEST_TILE, LONGEST
+from subpixel.parity.telling_sizes import LARGEST_TILE, LONGEST
 from subpixel.size_numbers import SizeNumbers
 from subpixel.spec import ModelSpec
 

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from subpixel.parity.contents import Content, draw, read_pixels
-from subpixel.parity.sizes import (
+from subpixel.parity.telling_sizes import (
     LONGEST,
     THIN,
     random_sizes,
@@ -113,7 +113,7 @@ def grid(
 
     Every content at a few fixed sizes, noise and a photograph there in batches of 3, too; the
     sizes at which code that computes with ``numbers`` may change its course
-    (:func:`~subpixel.parity.sizes.telling_sizes`); random sizes and contents, of ``seed``, up to
+    (:func:`~subpixel.parity.telling_sizes.telling_sizes`); random sizes and contents, of ``seed``, up to
     the largest tile; a side of 4,096.
 
     A fixed size or batch takes the place of the grid's; where a network does not pad by itself,

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subpixel.parity.sizes import LONGEST, Size, misrounded_lengths, random_sizes, telling_sizes
+from subpixel.parity.telling_sizes import (
+    LONGEST,
+    Size,
+    misrounded_lengths,
+    random_sizes,
+    telling_sizes,
+)
 from subpixel.size_numbers import SizeNumbers
 
 Branch = Callable[[int, int, int], bool]
