@@ -113,8 +113,8 @@ def grid(
 
     Every content at a few fixed sizes, noise and a photograph there in batches of 3, too; the
     sizes at which code that computes with ``numbers`` may change its course
-    (:func:`~subpixel.parity.telling_sizes.telling_sizes`); random sizes and contents, of ``seed``, up to
-    the largest tile; a side of 4,096.
+    (:func:`~subpixel.parity.telling_sizes.telling_sizes`); random sizes and contents, of ``seed``,
+    up to the largest tile; a side of 4,096.
 
     A fixed size or batch takes the place of the grid's; where a network does not pad by itself,
     sizes are brought to those it works on. ``cost`` is what the dearest of the networks spends
