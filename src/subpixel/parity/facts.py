@@ -24,6 +24,8 @@ SEAMLESS_REDUCED = Tolerance(rtol=None)
 SAMPLES = 6
 """Cases on which a file runs without optimisation as well."""
 
+NO_CLAIM = "every output pixel may depend on the whole picture"
+NO_GEOMETRY = "the graph's geometry can't be followed; tiles are compared with the whole instead"
 UNOPTIMISED = "without optimisation"
 
 ENOUGH = 3 * 64 * 64
@@ -53,22 +55,13 @@ def prove_facts(
     ``reference`` and ``exact`` (the same in float64) are asked where the file runs without graph
     optimisation, on some of ``cases``.
     """
-    telling = sorted(cases, key=_order)
-    unoptimised = _open_unoptimised(judged)
-    facts = [
+    telling = sorted(cases, key=_order)[:SAMPLES]
+    return (
         _prove_halo(judged),
         _prove_tiles(judged),
-        unoptimised
-        if isinstance(unoptimised, Fact)
-        else _prove_unoptimised(
-            unoptimised, judged.spec, reference, telling[:SAMPLES], tolerance, exact
-        ),
-        _prove_repetition(
-            judged.op if isinstance(unoptimised, Fact) else unoptimised, judged.spec, telling[0]
-        ),
-        *(_prove_range(judged, telling[:SAMPLES]) if judged.spec.precision == "fp16" else ()),
-    ]
-    return tuple(facts)
+        *_prove_unoptimised(judged, reference, telling, tolerance, exact),
+        *(_prove_range(judged, telling) if judged.spec.precision == "fp16" else ()),
+    )
 
 
 def _order(case: Case) -> tuple[bool, bool, int]:
@@ -81,14 +74,7 @@ def _prove_halo(judged: Judged) -> Fact:
     """What the facts say against what the graph's geometry says."""
     claimed, found = judged.spec.halo, reach(judged.model)
     if claimed is None or found is None:
-        why = (
-            "every output pixel may depend on the whole picture"
-            if claimed is None
-            else (
-                "the graph's geometry can't be followed; tiles are compared with the whole instead"
-            )
-        )
-        return Fact("halo", "not proven", why)
+        return Fact("halo", "not proven", NO_CLAIM if claimed is None else NO_GEOMETRY)
     if claimed < found.halo:
         return Fact("halo", "wrong", f"the file says {claimed}; its graph reaches {found.halo} px")
     return Fact("halo", "proven", f"{claimed} px; the graph reaches {found.halo}")
@@ -99,34 +85,28 @@ def _prove_tiles(judged: Judged) -> Fact:
     return _fact("tiles", tiled_equals_whole(judged.op, judged.spec, tolerance))
 
 
-def _open_unoptimised(judged: Judged) -> NetOp | Fact:
-    """The file without optimisation, or why there is no such thing."""
-    if judged.open_unoptimised is None:
-        return Fact(UNOPTIMISED, "not proven", "its runtime always optimises")
-    try:
-        return judged.open_unoptimised()
-    except NetworkError as error:
-        return Fact(UNOPTIMISED, "wrong", str(error))
-
-
 def _prove_unoptimised(
-    unoptimised: NetOp,
-    spec: ModelSpec,
+    judged: Judged,
     reference: NetOp,
     cases: Sequence[Case],
     tolerance: Tolerance,
     exact: Exact | None,
-) -> Fact:
-    local = spec.halo is not None
-    found = compare(
-        reference, unoptimised, cases, spec.channels, tolerance, exact=exact, local=local
-    )
-    return _fact(UNOPTIMISED, found)
-
-
-def _prove_repetition(op: NetOp, spec: ModelSpec, case: Case) -> Fact:
-    """Best without optimisation: some passes remove what is random."""
-    return _fact("the same twice", same_twice(op, spec, case))
+) -> Iterator[Fact]:
+    """The file without optimisation against the reference, and against itself: some passes remove
+    what is random."""
+    spec, op = judged.spec, judged.op
+    if judged.open_unoptimised is None:
+        yield Fact(UNOPTIMISED, "not proven", "its runtime always optimises")
+    else:
+        try:
+            op = judged.open_unoptimised()
+        except NetworkError as error:
+            yield Fact(UNOPTIMISED, "wrong", str(error))
+        else:
+            local, channels = spec.halo is not None, spec.channels
+            found = compare(reference, op, cases, channels, tolerance, exact=exact, local=local)
+            yield _fact(UNOPTIMISED, found)
+    yield _fact("the same twice", same_twice(op, spec, cases[0]))
 
 
 def _prove_range(judged: Judged, cases: Sequence[Case]) -> Iterator[Fact]:

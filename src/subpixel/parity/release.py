@@ -225,12 +225,12 @@ def _first_that_passes(
     search = _Search(truth, spec, wish, report)
     any_size = [way for way in ways if way.free_size]
     for way in any_size:
-        if not search.is_pointless(way) and search.tries(way):
+        if not search.is_pointless(way) and search.try_way(way):
             return search.result()
-    if search.finds_bound():
+    if search.find_bound():
         return search.result()
     for way in ways:
-        if not way.free_size and search.tries(way):
+        if not way.free_size and search.try_way(way):
             break
     return search.result()
 
@@ -252,27 +252,27 @@ class _Search:
     bounded: tuple[_Candidate, int] | None = None
     """A file that was right up to a side of so many pixels, the largest so far."""
 
-    def tries(self, way: Attempt) -> bool:
+    def try_way(self, way: Attempt) -> bool:
         """Whether the export by ``way`` passes everything."""
         self.report(f"export by {way}", 0, 0)
-        return self._judges(way, lambda: _candidate(self.truth, self.spec, way, *self._how))
+        return self._judge(way, lambda: _candidate(self.truth, self.spec, way, *self._how))
 
-    def finds_bound(self) -> bool:
+    def find_bound(self) -> bool:
         """Whether the file that was right up to the largest side passes on pictures up to some."""
         for _ in range(MAX_BOUNDS):
             if self.bounded is None:
                 return False
             candidate, bound = self.bounded
             self.bounded = None
-            if self._judges_bounded(candidate, bound):
+            if self._judge_bounded(candidate, bound):
                 return True
         return False
 
-    def _judges_bounded(self, candidate: _Candidate, bound: int) -> bool:
+    def _judge_bounded(self, candidate: _Candidate, bound: int) -> bool:
         spec = replace(candidate.spec, size_maximum=bound)
         model = with_spec(onnx.load_from_string(candidate.data), spec)
         way, exported = candidate.exported.attempt, candidate.exported
-        return self._judges(way, lambda: _judged(self.truth, exported, model, spec, self.report))
+        return self._judge(way, lambda: _judged(self.truth, exported, model, spec, self.report))
 
     def is_pointless(self, way: Attempt) -> bool:
         """Padding to windows mends files that are wrong at small sizes, not at large ones."""
@@ -287,7 +287,7 @@ class _Search:
     def _how(self) -> tuple[_Wish, Report]:
         return self.wish, self.report
 
-    def _judges(self, way: Attempt, judge: Callable[[], _Candidate]) -> bool:
+    def _judge(self, way: Attempt, judge: Callable[[], _Candidate]) -> bool:
         began = time.monotonic()
         try:
             self.last = judge()
