@@ -1,6 +1,7 @@
 """What a file claims is proven by running it; what it only claims is found out."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -46,6 +47,25 @@ def test_a_halo_too_small_is_wrong_by_the_graph_and_by_the_tiles(halo: int) -> N
     proven = facts(sharpening_file(), replace(SPEC, halo=halo))
     assert proven["halo"].verdict == proven["tiles"].verdict == "wrong"
     assert f"the file says {halo}; its graph reaches 2" in proven["halo"].message
+
+
+@pytest.mark.parametrize("claim", [{"scale": 2}, {"interface": "luma", "colour": "luma"}])
+def test_another_scale_or_number_of_channels_is_wrong(claim: dict[str, Any]) -> None:
+    assert facts(sharpening_file(), replace(SPEC, **claim))["sizes and scale"].verdict == "wrong"
+
+
+@pytest.mark.parametrize("claim", [{"pads": True, "size_multiple": 2}, {}])
+def test_sizes_that_a_file_says_it_takes_are_tried(claim: dict[str, Any]) -> None:
+    """It takes even sizes alone, and does not pad."""
+    nodes = [
+        helper.make_node("SpaceToDepth", ["input"], ["coarse"], blocksize=2),
+        helper.make_node("DepthToSpace", ["coarse"], ["output"], blocksize=2),
+    ]
+    spec = ModelSpec("even", 1, "rgb", "rgb")
+    even = replace(spec, size_multiple=2)
+    assert facts(identity_file(nodes), even)["sizes and scale"].verdict == "proven"
+    wrong = facts(identity_file(nodes), replace(spec, **claim), identity_file())
+    assert wrong["sizes and scale"].verdict == "wrong"
 
 
 def test_no_halo_is_no_claim() -> None:

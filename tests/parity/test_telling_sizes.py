@@ -58,6 +58,16 @@ def test_of_a_large_period_the_ends_and_the_middle_are_seen(period: int) -> None
     assert {0, 1, period // 2, period - 1} <= rests
 
 
+@given(period=st.integers(17, 64), data=st.data())
+def test_of_a_large_period_the_remainders_that_stand_in_the_code_are_seen(
+    period: int, data: st.DataObject
+) -> None:
+    rest = data.draw(st.integers(2, period - 1))
+    sizes = drawn(period, rest)
+    assert any(h % period == rest for h, _ in sizes)
+    assert any(w % period == rest for _, w in sizes)
+
+
 @given(factor=st.sampled_from([0.7, 1.1, 1.4, 0.3, 2.3, 1.0 / 3.0]))
 def test_lengths_that_float32_rounds_otherwise_are_drawn(factor: float) -> None:
     """An oracle of its own: Python's double against NumPy's float32."""

@@ -127,7 +127,7 @@ def grid(
         if case.content != "grey photo" or any(spec.channels > 1 for spec in specs)
     ]
     for spec in specs:
-        drawn = [(tier, _fit(case, spec)) for tier, case in drawn]
+        drawn = [(tier, fit(case, spec)) for tier, case in drawn]
     tiers: dict[Case, Tier] = {}
     for tier, case in drawn:
         tiers[case] = min(tier, tiers.get(case, tier))
@@ -185,7 +185,8 @@ def _drawn_cases(numbers: SizeNumbers, seed: int) -> Iterable[tuple[Tier, Case]]
     yield Tier.LARGE, Case(1, LONGEST, THIN // 2, "noise")
 
 
-def _fit(case: Case, spec: ModelSpec) -> Case:
+def fit(case: Case, spec: ModelSpec) -> Case:
+    """``case`` with the batch and size that a network of ``spec`` takes, nearest to its own."""
     most = spec.size_maximum or max(case.height, case.width)
     height, width = spec.fixed_size or (min(case.height, most), min(case.width, most))
     if not spec.pads:

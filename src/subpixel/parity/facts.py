@@ -6,10 +6,10 @@ from typing import Literal
 
 import onnx
 
-from subpixel.errors import NetworkError
+from subpixel.errors import NetworkError, one_line
 from subpixel.graph.half import find_overflow
 from subpixel.graph.receptive import reach
-from subpixel.parity.cases import Case, pixels
+from subpixel.parity.cases import Case, fit, pixels
 from subpixel.parity.compare import Exact, Fact, ParityReport, Tolerance, compare
 from subpixel.parity.properties import same_twice, tiled_equals_whole
 from subpixel.runtime.op import NetOp
@@ -20,6 +20,9 @@ SEAMLESS = Tolerance(rtol=0.0, atol=1e-4)
 otherwise; a seam is more."""
 
 SEAMLESS_REDUCED = Tolerance(rtol=None)
+
+SMALL_SIZES = ((1, 1), (7, 5), (33, 46))
+"""Odd, tiny, and even but no multiple of four."""
 
 SAMPLES = 6
 """Cases on which a file runs without optimisation as well."""
@@ -57,6 +60,7 @@ def prove_facts(
     """
     telling = sorted(cases, key=_order)[:SAMPLES]
     return (
+        _prove_sizes(judged),
         _prove_halo(judged),
         _prove_tiles(judged),
         *_prove_unoptimised(judged, reference, telling, tolerance, exact),
@@ -68,6 +72,22 @@ def _order(case: Case) -> tuple[bool, bool, int]:
     """Of noise, and large, but not too large."""
     large = case.pixels > ENOUGH
     return large, case.content != "noise", case.pixels if large else -case.pixels
+
+
+def _prove_sizes(judged: Judged) -> Fact:
+    """Whether every size that the facts allow is taken, and enlarged as they say."""
+    spec, name = judged.spec, "sizes and scale"
+    cases = dict.fromkeys(fit(Case(1, *size, "noise"), spec) for size in SMALL_SIZES)
+    for case in cases:
+        wanted = (case.batch, spec.channels, case.height * spec.scale, case.width * spec.scale)
+        try:
+            shape = judged.op(pixels(case, spec.channels)).shape
+        except Exception as error:  # any network's any failure at this size
+            return Fact(name, "wrong", f"{case.height}×{case.width}: {one_line(error, most=200)}")
+        if shape != wanted:
+            return Fact(name, "wrong", f"it gives {shape} where its facts say {wanted}")
+    told = ", ".join(f"{case.height}×{case.width}" for case in cases)
+    return Fact(name, "proven", f"{told} are enlarged by {spec.scale}")
 
 
 def _prove_halo(judged: Judged) -> Fact:

@@ -54,7 +54,7 @@ def telling_sizes(numbers: SizeNumbers) -> list[Size]:
     swept = [n for n in periods if not any(m % n == 0 for m in periods if n < m <= MAX_SWEPT)]
     sizes = [
         *(size for factor in sorted(numbers.factors) for size in _around_factor(factor)),
-        *(size for period in swept for size in _remainders(period)),
+        *(size for period in swept for size in _remainders(period, numbers)),
         *(size for n in sorted(numbers.lengths) if n > MAX_PERIOD for size in _around(n)),
     ]
     return list(dict.fromkeys(sizes))[:MAX_SIZES]
@@ -99,13 +99,19 @@ def _around_factor(factor: float) -> Iterator[Size]:
         yield THIN + length % 5, length
 
 
-def _remainders(period: int) -> Iterator[Size]:
-    """Sides that leave every remainder (or the telling ones), height and width not the same."""
-    some = (0, 1, period // 2, period // 2 + 1, period - 1)
+def _remainders(period: int, numbers: SizeNumbers) -> Iterator[Size]:
+    """Sides that leave every remainder, height and width not the same; of a large period those at
+    its ends and middle, and those that are among the numbers themselves."""
+    known = (n for n in numbers.lengths if n < period)
+    some = sorted({0, 1, period // 2, period // 2 + 1, period - 1, *known})
     times = -(-THIN // period)
     yield period * times, period * times
-    for rest in range(period) if period <= MAX_SWEPT else some:
+    rests = range(period) if period <= MAX_SWEPT else some
+    for rest in rests:
         yield period * times + rest, period * (times + 1) - 1 - rest
+    if period > MAX_SWEPT:
+        for rest in rests:
+            yield period * (times + 1) - 1 - rest, period * times + rest
 
 
 def _around(number: int) -> Iterator[Size]:
