@@ -242,7 +242,8 @@ def _compare(
     if reason:
         return CaseResult(case, False, reason, expected.shape, found.shape)
     result = _measured(case, expected, found, tolerance)
-    if result.allclose is not False or exact is None:
+    hopeless = result.max_codes is not None and result.max_codes > tolerance.max_codes
+    if result.allclose is not False or exact is None or hopeless:
         return result
     noise = _noise(expected, exact, case, channels)
     summation = 0.0 if local else min(SUMMATION, 2.0**-24 * case.height * case.width)
