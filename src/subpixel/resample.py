@@ -115,6 +115,7 @@ def _imresize_matrix(size: int, scale: Fraction) -> FloatArray:
 def _scatter(weights: FloatArray, taps: NDArray[np.int_], size: int) -> FloatArray:
     """A dense matrix of each row's weights at its taps; taps outside go to the edge sample."""
     matrix = np.zeros((len(weights), size))
-    rows = np.repeat(np.arange(len(weights)), taps.shape[1])
-    np.add.at(matrix, (rows, np.clip(taps, 0, size - 1).ravel()), weights.ravel())
+    rows, columns = np.arange(len(weights)), np.clip(taps, 0, size - 1)
+    for tap in range(taps.shape[1]):  # of one tap no two share a place
+        matrix[rows, columns[:, tap]] += weights[:, tap]
     return matrix

@@ -232,8 +232,9 @@ def _compare(
     exact: Exact | None,
     local: bool,
 ) -> CaseResult:
-    expected = _run(reference, case, channels)
-    found = _run(candidate, case, channels)
+    picture = pixels(case, channels)
+    expected = _run(reference, picture)
+    found = _run(candidate, picture)
     if isinstance(expected, str) or isinstance(found, str):
         faults = (("reference", expected), ("candidate", found))
         said = [f"the {who} fails: {fault}" for who, fault in faults if isinstance(fault, str)]
@@ -245,24 +246,24 @@ def _compare(
     hopeless = result.max_codes is not None and result.max_codes > tolerance.max_codes
     if result.allclose is not False or exact is None or hopeless:
         return result
-    noise = _noise(expected, exact, case, channels)
+    noise = _noise(expected, exact, picture)
     summation = 0.0 if local else min(SUMMATION, 2.0**-24 * case.height * case.width)
     wider = max(tolerance.atol, min(max(NOISE_FACTOR * noise, summation), 1 / CODES))
     again = _measured(case, expected, found, replace(tolerance, atol=wider))
     return replace(again, allclose=False, noise=noise)
 
 
-def _noise(expected: Pixels, exact: Exact, case: Case, channels: int) -> float:
+def _noise(expected: Pixels, exact: Exact, picture: Pixels) -> float:
     """How far the reference's result lies from float64; nothing where that can't be had."""
     try:
-        return float(np.abs(expected - exact(pixels(case, channels))).max())
+        return float(np.abs(expected - exact(picture)).max())
     except NetworkError:
         return 0.0
 
 
-def _run(op: NetOp, case: Case, channels: int) -> Pixels | str:
+def _run(op: NetOp, picture: Pixels) -> Pixels | str:
     try:
-        return op(pixels(case, channels))
+        return op(picture.copy())  # some networks change their input in place
     except Exception as error:  # any network's any failure at this shape is a finding
         return one_line(error, most=200)
 

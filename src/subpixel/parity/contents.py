@@ -1,6 +1,7 @@
 """What the pictures show on which two networks are compared."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Literal
@@ -119,8 +120,7 @@ def _random(shape: Shape, index: int, seed: int) -> Pixels:
 def _part(shape: Shape, start: tuple[int, int]) -> Pixels:
     """The photograph from ``start``, counted from its middle, mirrored at its edges."""
     channels, *wanted = shape
-    with resources.as_file(resources.files(__package__) / "photo.jpg") as file:
-        rgb: Pixels = read_picture(file).frames[0] / np.float32(255)
+    rgb = _photograph()
     rows, columns = (
         _mirrored((side - length) // 2 + first, length, side)
         for side, length, first in zip(rgb.shape[:2], wanted, start, strict=True)
@@ -128,6 +128,13 @@ def _part(shape: Shape, start: tuple[int, int]) -> Pixels:
     crop = rgb[np.ix_(rows, columns)]
     planes: Pixels = (crop if channels == 3 else luma(crop)[..., None]).transpose(2, 0, 1)
     return planes
+
+
+@cache
+def _photograph() -> Pixels:
+    with resources.as_file(resources.files(__package__) / "photo.jpg") as file:
+        rgb: Pixels = read_picture(file).frames[0] / np.float32(255)
+    return rgb
 
 
 def _mirrored(start: int, count: int, size: int) -> Sequence[int]:
