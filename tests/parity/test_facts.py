@@ -54,6 +54,11 @@ def test_another_scale_or_number_of_channels_is_wrong(claim: dict[str, Any]) -> 
     assert facts(sharpening_file(), replace(SPEC, **claim))["sizes and scale"].verdict == "wrong"
 
 
+def test_floats_that_claim_to_be_code_values_are_wrong() -> None:
+    proven = facts(sharpening_file(), replace(SPEC, samples="uint8"))
+    assert proven["input and output"].verdict == "wrong"
+
+
 @pytest.mark.parametrize("claim", [{"pads": True, "size_multiple": 2}, {}])
 def test_sizes_that_a_file_says_it_takes_are_tried(claim: dict[str, Any]) -> None:
     """It takes even sizes alone, and does not pad."""

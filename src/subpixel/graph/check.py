@@ -50,7 +50,7 @@ def check_model(model: onnx.ModelProto, spec: ModelSpec) -> CheckReport:
     looked at further.
     """
     basics: list[Finding] = []
-    for basic in (_wellformed, _ends):
+    for basic in (_wellformed, check_ends):
         basics.append(basic(model, spec))
         if not basics[-1].ok:
             return CheckReport(tuple(basics))
@@ -77,7 +77,7 @@ def _wellformed(model: onnx.ModelProto, _: ModelSpec) -> Finding:
     return Finding(name, True, "accepts the graph, shapes included")
 
 
-def _ends(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
+def check_ends(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
     """One picture in, one out, with the channels that the facts say."""
     name = "input and output"
     ends = (*picture_inputs(model), *model.graph.output)

@@ -7,6 +7,7 @@ from typing import Literal
 import onnx
 
 from subpixel.errors import NetworkError, one_line
+from subpixel.graph.check import check_ends
 from subpixel.graph.half import find_overflow
 from subpixel.graph.receptive import reach
 from subpixel.parity.cases import Case, fit, pixels
@@ -60,6 +61,7 @@ def prove_facts(
     """
     telling = sorted(cases, key=_order)[:SAMPLES]
     return (
+        _prove_ends(judged),
         _prove_sizes(judged),
         _prove_halo(judged),
         _prove_tiles(judged),
@@ -72,6 +74,12 @@ def _order(case: Case) -> tuple[bool, bool, int]:
     """Of noise, and large, but not too large."""
     large = case.pixels > ENOUGH
     return large, case.content != "noise", case.pixels if large else -case.pixels
+
+
+def _prove_ends(judged: Judged) -> Fact:
+    """Whether the graph takes and gives the samples and channels that the facts say."""
+    finding = check_ends(judged.model, judged.spec)
+    return Fact(finding.check, "proven" if finding.ok else "wrong", finding.message)
 
 
 def _prove_sizes(judged: Judged) -> Fact:
