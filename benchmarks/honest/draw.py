@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx
 from faults.fault import Random
+from faults.generator import is_valid
 from torch import Tensor
 
 from honest.claims import CLAIMS
@@ -98,12 +99,3 @@ def _described(model: onnx.ModelProto, random: Random) -> tuple[str, onnx.ModelP
         result = CLAIMS[name](model, random)
         if result is not None:
             return name, result
-
-
-def is_valid(model: onnx.ModelProto) -> bool:
-    """Whether it is an ONNX file, operators of ONNX Runtime's own included."""
-    try:
-        onnx.checker.check_model(model)
-    except onnx.checker.ValidationError:
-        return False
-    return True

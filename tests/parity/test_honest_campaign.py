@@ -8,9 +8,10 @@ import numpy as np
 import onnx
 import pytest
 from fault_campaign import save_weights, verified
+from faults.generator import is_valid
 from faults.hosts import RECIPES, host
 from honest.claims import CLAIMS
-from honest.draw import draw, is_valid
+from honest.draw import draw
 from honest.rewritings import SAME, WRITINGS
 from honest_campaign import difference, judged, told
 
