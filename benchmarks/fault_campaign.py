@@ -11,24 +11,25 @@ extra `test`.
 """
 
 import argparse
-import json
 import tempfile
 import time
 import warnings
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import onnx
 import torch
+from campaign import run_campaign
 from faults.fault import Fault, Kind
 from faults.generator import draw
 from faults.hosts import host
 from faults.kinds import KINDS
+from torch import Tensor
 
 from subpixel.errors import SubpixelError
+from subpixel.nets.checkpoint import CheckpointFile, parse_choice
 from subpixel.parity.bisect import bisect
 from subpixel.parity.verify import verify
 
@@ -89,32 +90,9 @@ def run(
     kinds: Sequence[Kind], seed: int, count: int, every: int, jobs: int, file: Path
 ) -> list[Row]:
     """The rows of a campaign, those in ``file`` taken from there, each written as it comes."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    rows = {row.index: row for row in read(file)} if file.exists() else {}
-    waiting = [index for index in range(count) if index not in rows]
-    work = partial(judged, seed, kinds=kinds, every=every)
-    for row in _worked(work, waiting, jobs):
-        rows[row.index] = row
-        write(rows.values(), file)
-        print(f"[{len(rows)}/{count}] {told(row)}", flush=True)
-    return [rows[index] for index in range(count)]
-
-
-def _worked(work: partial[Row], waiting: Sequence[int], jobs: int) -> Iterable[Row]:
-    if jobs == 1:
-        yield from map(work, waiting)
-        return
-    with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(work, waiting)
-
-
-def read(file: Path) -> list[Row]:
-    return [Row(**values) for values in json.loads(file.read_text("utf-8"))]
-
-
-def write(rows: Iterable[Row], file: Path) -> None:
-    ordered = sorted(rows, key=lambda row: row.index)
-    file.write_text(json.dumps([asdict(row) for row in ordered], indent=1) + "\n", "utf-8")
+    return run_campaign(
+        Row, partial(judged, seed, kinds=kinds, every=every), count, file, told, jobs
+    )
 
 
 def told(row: Row) -> str:
@@ -154,20 +132,24 @@ def judged(seed: int, index: int, *, kinds: Sequence[Kind], every: int) -> Row:
     )
 
 
-def saved(fault: Fault, folder: Path, *, checkpoint: bool) -> tuple[Path, Path]:
+def saved(fault: Fault, folder: Path, *, checkpoint: bool) -> tuple[Path, Path | CheckpointFile]:
     """The faulty file and its reference: the honest file, or its weights where asked for and to
     be had."""
     bad, good, whole = folder / "bad.onnx", folder / "good.onnx", host(fault.host)
     onnx.save(fault.faulty, bad)
     if checkpoint and whole.checkpoint and fault.reference is whole.model:
-        good = folder / "good.pth"
-        torch.save(whole.module.state_dict(), good)
-    else:
-        onnx.save(fault.reference, good)
+        return bad, save_weights(whole.module.state_dict(), folder / "good.pth")
+    onnx.save(fault.reference, good)
     return bad, good
 
 
-def verified(bad: Path, good: Path) -> tuple[bool, str]:
+def save_weights(weights: Mapping[str, Tensor], file: Path) -> CheckpointFile:
+    """A checkpoint in the usual settings: photographs tell none of random weights."""
+    torch.save(dict(weights), file)
+    return CheckpointFile(file, choice=parse_choice(["default"]))
+
+
+def verified(bad: Path, good: Path | CheckpointFile) -> tuple[bool, str]:
     """Whether ``verify`` objects, and what it says."""
     try:
         report = verify(bad, good, threads=1)
@@ -176,7 +158,7 @@ def verified(bad: Path, good: Path) -> tuple[bool, str]:
     return not report, report.summary()
 
 
-def blame(bad: Path, good: Path) -> str:
+def blame(bad: Path, good: Path | CheckpointFile) -> str:
     """The node that bisection names; what it says instead."""
     try:
         found = bisect(bad, good)

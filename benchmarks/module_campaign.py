@@ -10,18 +10,19 @@ what is there is not done again. Needs the extra `test`.
 
 import argparse
 import itertools
-import json
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from campaign import run_campaign
 from faults.fault import Sight
-from faults.modules import WRITERS, write
+from faults.modules import WRITERS, Written, write
 from faults.sights import CONTENTS, Picture, pixels
 
 import subpixel
@@ -70,25 +71,26 @@ def main() -> None:
 
 def run(seed: int, count: int, file: Path) -> list[Row]:
     """The rows of a campaign, those in ``file`` taken from there, each written as it comes."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    rows = [Row(**values) for values in json.loads(file.read_text())] if file.exists() else []
-    for index in range(len(rows), count):
-        rows.append(judged(seed, index))
-        file.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n", "utf-8")
-        print(f"[{len(rows)}/{count}] {told(rows[-1])}", flush=True)
-    return rows[:count]
+    return run_campaign(Row, partial(judged, seed), count, file, told)
 
 
 def judged(seed: int, index: int) -> Row:
     """Export one module and look for a picture on which the published file is wrong."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    written, exporter = write(seed, index), EXPORTERS[(index // len(WRITERS)) % 2]
+    exporter = EXPORTERS[(index // len(WRITERS)) % len(EXPORTERS)]
+    return published(write(seed, index), index, exporter)
+
+
+def published(written: Written, index: int, exporter: Exporter, *, isolated: bool = True) -> Row:
+    """What :func:`subpixel.export` makes of a module; in a process of its own, or here."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "network.onnx"
         try:
-            report = subpixel.export(written.module, out, spec=SPEC, exporter=exporter)
+            report = subpixel.export(
+                written.module, out, spec=SPEC, exporter=exporter, isolated=isolated
+            )
         except SubpixelError as error:
             seconds = time.monotonic() - began
             return Row(index, written.kind, False, str(error)[:300], None, 0.0, seconds)
@@ -108,25 +110,33 @@ def worst(module: torch.nn.Module, session: Session, spec: ModelSpec) -> tuple[S
 
 
 def sights(spec: ModelSpec) -> Iterator[Sight]:
-    """Pictures that the file says it takes."""
+    """Pictures that the file says it takes, those of its greatest size among them."""
     sizes = [*itertools.pairwise(SIDES), *zip(SIDES, SIDES, strict=True)]
-    tall = [(height, width) for width, height in sizes[: len(SIDES) - 1]]
-    for height, width in dict.fromkeys(_fitted(size, spec) for size in sizes + tall):
-        yield Sight(height, width, "photo")
+    sizes += [(height, width) for width, height in sizes[: len(SIDES) - 1]]
+    if spec.size_maximum:
+        greatest = min(spec.size_maximum, max(SIDES))
+        sizes += [(greatest, SIDES[0]), (SIDES[0], greatest), (greatest, greatest)]
+    batch = spec.fixed_batch or 1
+    for height, width in dict.fromkeys(_fitted(size, spec) for size in sizes):
+        yield Sight(height, width, "photo", batch)
     height, width = _fitted((61, 47), spec)
     for content in CONTENTS:
-        yield Sight(height, width, content)
+        yield Sight(height, width, content, batch)
     if spec.fixed_batch is None:
-        yield from (Sight(height, width, "photo", batch=count) for count in (2, 5))
+        yield from (Sight(height, width, "photo", count) for count in (2, 5))
 
 
 def _fitted(size: tuple[int, int], spec: ModelSpec) -> tuple[int, int]:
+    """The size that the file takes next to this one, not a larger one where it need not be."""
     if spec.fixed_size:
         return spec.fixed_size
-    step = 1 if spec.pads else spec.size_multiple
-    least, most = spec.size_minimum, spec.size_maximum or max(size)
-    height, width = (max(least, min(side, most)) // step * step for side in size)
-    return height, width
+    height, width = (min(side, spec.size_maximum or side) for side in size)
+    if spec.pads:
+        return height, width
+    step = spec.size_multiple
+    least = -(-spec.size_minimum // step) * step
+    height, width = (max(least, side // step * step) for side in (height, width))
+    return (min(height, width),) * 2 if spec.square else (height, width)
 
 
 def _codes_apart(module: torch.nn.Module, session: Session, sight: Sight) -> float:
@@ -141,13 +151,14 @@ def _codes_apart(module: torch.nn.Module, session: Session, sight: Sight) -> flo
         result = session(shown)
     except SubpixelError:
         return float("inf")
-    if result.shape != expected.shape:
+    if result.shape != expected.shape or not np.isfinite(result).all():
         return float("inf")
     return float(np.abs(_codes(result) - _codes(expected)).max())
 
 
 def _codes(values: Picture) -> Picture:
-    return np.floor(np.clip(values, 0, 1) * np.float32(255) + np.float32(0.5))
+    codes: Picture = np.floor(np.clip(values, 0, 1) * np.float32(255) + np.float32(0.5))
+    return codes
 
 
 def told(row: Row) -> str:

@@ -29,13 +29,13 @@ def draw(seed: int, index: int, kinds: Sequence[Kind] = KINDS) -> Fault | None:
     for _ in range(TRIES):
         kind, name = own[random.integers(len(own))], str(random.choice(list(RECIPES)))
         edit = kind.make(host(name).model, random)
-        if edit is not None and _is_valid(edit.model):
+        if edit is not None and is_valid(edit.model):
             stranger = kind.family != "facts" and random.random() < STRANGERS
             return _judged(kind, (seed, index), name, edit, stranger)
     return None
 
 
-def _is_valid(model: onnx.ModelProto) -> bool:
+def is_valid(model: onnx.ModelProto) -> bool:
     """Whether it is an ONNX file at all: faults are those that no checker finds."""
     try:
         onnx.checker.check_model(model)

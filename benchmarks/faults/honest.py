@@ -3,17 +3,17 @@
 Each rewriting is a pure function of a graph; the pictures must not change.
 """
 
-import tempfile
 from collections.abc import Callable, Mapping
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 import numpy as np
 import onnx
 import onnx_ir
-import onnxruntime
 from onnx import NodeProto, helper, numpy_helper, version_converter
 from onnxscript import optimizer
+
+from subpixel.graph import execute
+from subpixel.optimisation import Optimisation
 
 Rewriting = Callable[[onnx.ModelProto], onnx.ModelProto]
 
@@ -24,22 +24,9 @@ def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
-def optimised(level: onnxruntime.GraphOptimizationLevel) -> Rewriting:
+def optimised(level: Optimisation) -> Rewriting:
     """As ONNX Runtime saves it after rewriting it for itself."""
-
-    def rewritten(model: onnx.ModelProto) -> onnx.ModelProto:
-        with tempfile.TemporaryDirectory() as folder:
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 4
-            options.graph_optimization_level = level
-            options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
-            onnxruntime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-            )
-            result = onnx.load(options.optimized_model_filepath)
-        return _with_metadata_of(model, result)
-
-    return rewritten
+    return lambda model: _with_metadata_of(model, execute.optimised(model, execute.CPU, level))
 
 
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -188,12 +175,10 @@ def numbers_listed(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
-LEVELS = onnxruntime.GraphOptimizationLevel
-
 REWRITINGS: Mapping[str, Rewriting] = {
     "as it is": _copy,
-    "optimised by ONNX Runtime, basic": optimised(LEVELS.ORT_ENABLE_BASIC),
-    "optimised by ONNX Runtime, extended": optimised(LEVELS.ORT_ENABLE_EXTENDED),
+    "optimised by ONNX Runtime, basic": optimised("basic"),
+    "optimised by ONNX Runtime, extended": optimised("extended"),
     "folded by onnxscript": folded,
     "converted to opset 20": converted(20),
     "converted to opset 21": converted(21),

@@ -164,7 +164,12 @@ RECIPES: Mapping[str, Recipe] = {
 def host(name: str) -> Host:
     """The host of that name, exported once in each process."""
     recipe = RECIPES[name]
-    module, spec = network(recipe), _spec(name, recipe)
+    return export_host(name, network(recipe), recipe)
+
+
+def export_host(name: str, module: nn.Module, recipe: Recipe) -> Host:
+    """The module's file, as the recipe says."""
+    spec = _spec(name, recipe)
     if recipe.bare:
         model = _unpadded(module, recipe)
         spec = replace(spec, halo=halo(model))
@@ -177,7 +182,7 @@ def host(name: str) -> Host:
         reach = None if spec.halo is None else max(spec.halo, BICUBIC_HALO)
         spec = replace(spec, interface="rgb", halo=reach)
         model = rgb_from_luma(model, spec.scale)
-    return Host(name, module, spec, with_spec(_named(model), spec), recipe.checkpoint)
+    return Host(name, module, spec, with_spec(name_nodes(model), spec), recipe.checkpoint)
 
 
 def _spec(name: str, recipe: Recipe) -> ModelSpec:
@@ -192,7 +197,7 @@ def _unpadded(module: nn.Module, recipe: Recipe) -> onnx.ModelProto:
     return run_exporter(recipe.exporter, module, example, recipe.opset, free)
 
 
-def _named(model: onnx.ModelProto) -> onnx.ModelProto:
+def name_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
     """Every node has a name of its own."""
     for i, node in enumerate(model.graph.node):
         node.name = node.name or f"{node.op_type}_{i}"

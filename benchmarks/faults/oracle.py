@@ -68,8 +68,14 @@ class Judge:
 
 
 def _takes(spec: ModelSpec, sight: Sight) -> bool:
+    """Whether the file says that it takes such pictures."""
     sides = (sight.height, sight.width)
-    return spec.pads or not any(side % spec.size_multiple for side in sides)
+    if spec.fixed_size not in (None, sides) or spec.fixed_batch not in (None, sight.batch):
+        return False
+    if max(sides) > (spec.size_maximum or max(sides)):
+        return False
+    suits = min(sides) >= spec.size_minimum and not any(side % spec.size_multiple for side in sides)
+    return spec.pads or suits
 
 
 def open_judge(reference: onnx.ModelProto, faulty: onnx.ModelProto) -> Judge:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from faults.honest import LEVELS, optimised
+from faults.honest import optimised
 from onnx import NodeProto, helper, numpy_helper
 from sized import sized_network
 from specimens import REPOSITORY
@@ -123,7 +123,7 @@ RIGHT: Mapping[str, tuple[Form, str]] = {
 
 SEPARATE: Mapping[str, tuple[Form, str]] = {
     "dynamic": (quantised("dynamic"), "DynamicQuantizeLinear .*dynamic quantisation"),
-    "NCHWc": (optimised(LEVELS.ORT_ENABLE_ALL), "saved optimised"),
+    "NCHWc": (optimised("all"), "saved optimised"),
 }
 """The form, and why it is refused: when the pictures differ, and not before."""
 

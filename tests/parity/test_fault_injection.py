@@ -24,9 +24,8 @@ from subpixel.errors import NetworkError
 from subpixel.graph.metadata import with_spec
 from subpixel.nets.exporters import BATCH, HEIGHT, WIDTH, run_exporter
 from subpixel.parity.bisect import bisect
-from subpixel.parity.cases import grid
 from subpixel.parity.compare import compare
-from subpixel.parity.side import Side, open_side
+from subpixel.parity.side import Side, grid_of, open_side
 from subpixel.parity.verify import verify
 
 Picture = NDArray[np.float32]
@@ -143,7 +142,7 @@ def caught(model: onnx.ModelProto, good: Side, folder: Path) -> bool:
         bad = open_side(file)
     except NetworkError:
         return True
-    cases = grid(bad.spec, good.spec, cost=max(bad.cost, good.cost))
+    cases = grid_of(bad, good).cases
     return not compare(good.op, bad.op, cases, good.spec.channels, until_failure=True)
 
 

@@ -58,14 +58,13 @@ def test_of_a_large_period_the_ends_and_the_middle_are_seen(period: int) -> None
     assert {0, 1, period // 2, period - 1} <= rests
 
 
-@given(period=st.integers(17, 64), data=st.data())
-def test_of_a_large_period_the_remainders_that_stand_in_the_code_are_seen(
-    period: int, data: st.DataObject
-) -> None:
-    rest = data.draw(st.integers(2, period - 1))
+@given(st.integers(17, 64).flatmap(lambda m: st.tuples(st.just(m), st.integers(2, m - 1))))
+def test_a_remainder_is_seen_that_a_number_stands_for(numbers: tuple[int, int]) -> None:
+    """``h % m == r``, and ``w % m``."""
+    period, rest = numbers
     sizes = drawn(period, rest)
-    assert any(h % period == rest for h, _ in sizes)
-    assert any(w % period == rest for _, w in sizes)
+    assert rest in {h % period for h, _ in sizes}
+    assert rest in {w % period for _, w in sizes}
 
 
 @given(factor=st.sampled_from([0.7, 1.1, 1.4, 0.3, 2.3, 1.0 / 3.0]))

@@ -1,7 +1,7 @@
 """Heights and widths that tell networks apart, drawn from the numbers that these compute with."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import chain, islice
 
@@ -21,7 +21,8 @@ LARGEST_TILE = 512
 LONGEST = 4096
 
 MAX_SWEPT = 16
-"""Up to here every remainder of a division is looked at; above, those at its ends and middle."""
+"""Up to here every remainder of a division is looked at; above, those at its ends and middle, and
+those around the other numbers."""
 
 MAX_PERIOD = 64
 """Up to here a number may be what sizes are divided by; above, it is a threshold."""
@@ -46,16 +47,18 @@ MAX_DENOMINATOR = 1000
 def telling_sizes(numbers: SizeNumbers) -> list[Size]:
     """The sizes at which code that uses ``numbers`` changes its course, if it does.
 
-    Lengths on either side of every threshold, alone and together; every remainder of a division;
-    areas on either side of a number; lengths whose product with a factor is rounded differently
-    in float32, in float64 and exactly. At most :data:`MAX_SIZES`, those of factors first.
+    Lengths on either side of every threshold, alone and together; every remainder of a division,
+    or where these are many, those that it may be compared with; areas on either side of a number;
+    lengths whose product with a factor is rounded differently in float32, in float64 and exactly.
+    At most :data:`MAX_SIZES`, those of factors first.
     """
     periods = sorted(n for n in numbers.lengths if n <= MAX_PERIOD)
     swept = [n for n in periods if not any(m % n == 0 for m in periods if n < m <= MAX_SWEPT)]
     sizes = [
         *(size for factor in sorted(numbers.factors) for size in _around_factor(factor)),
-        *(size for period in swept for size in _remainders(period, numbers)),
+        *(size for period in swept for size in _remainders(period)),
         *(size for n in sorted(numbers.lengths) if n > MAX_PERIOD for size in _around(n)),
+        *(size for period in swept for size in _compared_remainders(period, periods)),
     ]
     return list(dict.fromkeys(sizes))[:MAX_SIZES]
 
@@ -99,19 +102,28 @@ def _around_factor(factor: float) -> Iterator[Size]:
         yield THIN + length % 5, length
 
 
-def _remainders(period: int, numbers: SizeNumbers) -> Iterator[Size]:
-    """Sides that leave every remainder, height and width not the same; of a large period those at
-    its ends and middle, and those that are among the numbers themselves."""
-    known = (n for n in numbers.lengths if n < period)
-    some = sorted({0, 1, period // 2, period // 2 + 1, period - 1, *known})
+def _remainders(period: int) -> Iterator[Size]:
+    """Sides that leave every remainder (or the telling ones), height and width not the same."""
+    some = (0, 1, period // 2, period // 2 + 1, period - 1)
     times = -(-THIN // period)
     yield period * times, period * times
-    rests = range(period) if period <= MAX_SWEPT else some
-    for rest in rests:
-        yield period * times + rest, period * (times + 1) - 1 - rest
+    for rest in range(period) if period <= MAX_SWEPT else some:
+        yield _leaving(rest, period)
+
+
+def _compared_remainders(period: int, numbers: Sequence[int]) -> Iterator[Size]:
+    """Sides that leave the remainders around ``numbers``, where not every one is looked at."""
     if period > MAX_SWEPT:
-        for rest in rests:
-            yield period * (times + 1) - 1 - rest, period * times + rest
+        rests = {n + more for n in numbers for more in (-1, 0, 1)}
+        for rest in sorted(rests & set(range(period))):
+            yield _leaving(rest, period)
+            yield _leaving(period - 1 - rest, period)
+
+
+def _leaving(rest: int, period: int) -> Size:
+    """A height that leaves ``rest``, and a width that leaves as much less than the most."""
+    times = -(-THIN // period)
+    return period * times + rest, period * (times + 1) - 1 - rest
 
 
 def _around(number: int) -> Iterator[Size]:
