@@ -5,16 +5,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# A worker on each core; one thread in each, as two would wait for one another.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
 .PHONY: demo test test-all lint format clean
 
 demo: $(VENV)/base
 	@$(BIN)/python scripts/demo.py
 
 test: $(VENV)/all lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/all lint
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: $(VENV)/all
 	$(BIN)/ruff check .
