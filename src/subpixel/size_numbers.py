@@ -1,5 +1,7 @@
 """Numbers with which a network's code or graph computes sizes: what a proof must look around."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 MAX_LENGTH = 1 << 13
@@ -21,9 +23,12 @@ class SizeNumbers:
         return SizeNumbers(self.lengths | other.lengths, self.factors | other.factors)
 
 
-def sort_numbers(numbers: "list[int | float]") -> SizeNumbers:
-    """Tell lengths (and areas) from factors; what can be neither, as 0, 1 or NaN, is left out."""
-    whole = {int(n) for n in numbers if n == n and abs(n) <= MAX_LENGTH**2 and n == int(n)}
-    lengths = frozenset(abs(n) for n in whole if abs(n) > 1)
-    broken = (abs(float(n)) for n in numbers if isinstance(n, float) and n not in whole)
-    return SizeNumbers(lengths, frozenset(n for n in broken if MIN_FACTOR <= n <= MAX_FACTOR))
+def sort_numbers(numbers: Iterable[int | float]) -> SizeNumbers:
+    """Tell lengths (and areas) from factors; what can be neither, as 0, 1 or NaN, is left out.
+
+    A broken number may be either: a size is compared with 7.5 as with 7 and 8.
+    """
+    sizes = [abs(n) for n in numbers if abs(n) <= MAX_LENGTH**2]  # NaN isn't
+    lengths = {whole for n in sizes for whole in (math.floor(n), math.ceil(n)) if whole > 1}
+    factors = {float(n) for n in sizes if n != int(n) and MIN_FACTOR <= n <= MAX_FACTOR}
+    return SizeNumbers(frozenset(lengths), frozenset(factors))
