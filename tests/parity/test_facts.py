@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+from faults.hosts import host
 from graphs_of_facts import identity_file, sharpening_file
 from onnx import helper, numpy_helper
 
@@ -46,6 +47,15 @@ def test_a_halo_too_small_is_wrong_by_the_graph_and_by_the_tiles(halo: int) -> N
     proven = facts(sharpening_file(), replace(SPEC, halo=halo))
     assert proven["halo"].verdict == proven["tiles"].verdict == "wrong"
     assert f"the file says {halo}; its graph reaches 2" in proven["halo"].message
+
+
+def test_a_halo_that_holds_at_even_sizes_alone_is_not_proven_by_the_graph() -> None:
+    """The graph of a U-Net reaches 7 px there; at odd sizes tiles show that it is more."""
+    whole = host("nested")
+    proven = verdicts(facts(whole.model, replace(whole.spec, halo=7)))
+    assert (proven["halo"], proven["tiles"]) == ("not proven", "wrong")
+    even = verdicts(facts(whole.model, replace(whole.spec, halo=7, size_multiple=2)))
+    assert (even["halo"], even["tiles"]) == ("proven", "proven")
 
 
 def test_no_halo_is_no_claim() -> None:

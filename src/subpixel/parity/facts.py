@@ -8,7 +8,7 @@ import onnx
 
 from subpixel.errors import NetworkError
 from subpixel.graph.half import find_overflow
-from subpixel.graph.receptive import reach
+from subpixel.graph.receptive import halo
 from subpixel.parity.cases import Case, pixels
 from subpixel.parity.compare import Exact, Fact, ParityReport, Tolerance, compare
 from subpixel.parity.properties import same_twice, tiled_equals_whole
@@ -79,19 +79,20 @@ def _order(case: Case) -> tuple[bool, bool, int]:
 
 def _prove_halo(judged: Judged) -> Fact:
     """What the facts say against what the graph's geometry says."""
-    claimed, found = judged.spec.halo, reach(judged.model)
+    claimed, found = judged.spec.halo, halo(judged.model, judged.spec.size_multiple)
     if claimed is None or found is None:
         why = (
             "every output pixel may depend on the whole picture"
             if claimed is None
             else (
-                "the graph's geometry can't be followed; tiles are compared with the whole instead"
+                "the graph's geometry can't be followed at every size; tiles are compared with the "
+                "whole instead"
             )
         )
         return Fact("halo", "not proven", why)
-    if claimed < found.halo:
-        return Fact("halo", "wrong", f"the file says {claimed}; its graph reaches {found.halo} px")
-    return Fact("halo", "proven", f"{claimed} px; the graph reaches {found.halo}")
+    if claimed < found:
+        return Fact("halo", "wrong", f"the file says {claimed}; its graph reaches {found} px")
+    return Fact("halo", "proven", f"{claimed} px; the graph reaches {found}")
 
 
 def _prove_tiles(judged: Judged) -> Fact:
