@@ -4,6 +4,8 @@ What is published of a network whose code branches is right on every picture tha
 takes; where that can't be had, nothing is published.
 """
 
+import functools
+
 import numpy as np
 import pytest
 import torch
@@ -20,6 +22,7 @@ QUICK = ("if bright", "if plain", "position of the size")
 SPEC = ModelSpec("small", 1, "rgb", "rgb", purpose="restoration")
 
 
+@functools.cache
 def exported(index: int) -> Row:
     return published(write(SEED, index), index, "trace", isolated=False)
 
