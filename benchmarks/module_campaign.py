@@ -52,7 +52,7 @@ class Row:
     kind: str
     published: bool
     way: str
-    """How it was exported, or why it was refused."""
+    """How it was exported and what its facts rule out, or why it was refused."""
     escaped: str | None
     """Pictures on which the published file is wrong; None: none was found."""
     codes: float
@@ -98,9 +98,20 @@ def published(written: Written, index: int, exporter: Exporter, *, isolated: boo
         way = f"{report.tried[-1].attempt}"
         if not report:
             return Row(index, written.kind, False, way, None, 0.0, seconds)
+        way += limits(report.spec)
         sight, codes = worst(written.module, Session(out, threads=1), report.spec)
     escaped = None if codes <= 1 else str(sight)
     return Row(index, written.kind, True, way, escaped, codes, seconds)
+
+
+def limits(spec: ModelSpec) -> str:
+    """What the file doesn't take, by its own facts."""
+    parts = {
+        f"{spec.fixed_size} alone": spec.fixed_size,
+        f"sides up to {spec.size_maximum}": spec.size_maximum,
+        f"batches of {spec.fixed_batch}": spec.fixed_batch,
+    }
+    return "".join(f"; {text}" for text, fact in parts.items() if fact)
 
 
 def worst(module: torch.nn.Module, session: Session, spec: ModelSpec) -> tuple[Sight, float]:

@@ -25,7 +25,7 @@ NORMALISATIONS: Mapping[str, Callable[[int], nn.Module]] = {
     "group": lambda channels: nn.GroupNorm(2, channels),
 }
 
-TAILS = ("shuffled", "transposed", "nearest", "bilinear", "bicubic")
+TAILS = ("shuffled", "transposed", "nearest", "bilinear")
 
 
 class ChannelNorm(nn.Module):
@@ -118,6 +118,6 @@ def _tail(kind: str, scale: int, channels: int, colours: int) -> nn.Sequential:
 
 def draw_network(random: Random) -> tuple[nn.Module, Recipe]:
     """A network that gives pictures, and how it is exported."""
-    scale, colours = int(random.integers(1, 5)), int(random.choice([1, 3, 3]))
+    scale, colours = int(random.integers(1, 4)), int(random.choice([1, 3, 3]))
     recipe = Recipe(lambda: Drawn(scale, colours, random), scale, channels=colours)
     return network(recipe), recipe

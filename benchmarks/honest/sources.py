@@ -19,7 +19,7 @@ from subpixel.nets.checkpoint import CheckpointFile, load_checkpoint, parse_choi
 from subpixel.nets.export import export_module
 from subpixel.spec import Exporter, ModelSpec
 
-ARCHITECTURES = ("compact-x2", "compact-x4", "plksr-x2-sparse", "safmn-x2", "span-x2", "dncnn-grey")
+ARCHITECTURES = ("compact-x2", "compact-x4", "plksr-x2-sparse", "span-x2", "dncnn-grey")
 """Of architectures.toml, those whose comparison takes seconds."""
 
 KINDS = ("host", "drawn", "host", "drawn", "architecture")

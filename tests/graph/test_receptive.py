@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from faults.hosts import host
 from graphs import Graph, run, traced
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -414,3 +415,15 @@ def test_local_functions_are_looked_into() -> None:
     model.functions.append(helper.make_function("own", "Blur", ["x", "w"], ["y"], body, imports))
     model.opset_import.append(helper.make_opsetid("own", 1))
     assert halo(model) == 1
+
+
+@pytest.mark.parametrize("multiple", [None, 2, 6])
+def test_a_network_on_a_coarser_grid_is_local_on_its_multiples(multiple: int | None) -> None:
+    assert reach(host("nested").model) == Reach(1, 7, 2)
+    assert halo(host("nested").model, multiple) == 7
+
+
+@pytest.mark.parametrize("multiple", [1, 3])
+def test_at_other_sizes_it_is_not(multiple: int) -> None:
+    """A U-Net resizes by other ratios there, which hang on the picture's size."""
+    assert halo(host("nested").model, multiple) is None

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from faults.hosts import host
 from graphs_of_facts import identity_file, sharpening_file
 from onnx import helper, numpy_helper
 
@@ -71,6 +72,15 @@ def test_sizes_that_a_file_says_it_takes_are_tried(claim: dict[str, Any]) -> Non
     assert facts(identity_file(nodes), even)["sizes and scale"].verdict == "proven"
     wrong = facts(identity_file(nodes), replace(spec, **claim), identity_file())
     assert wrong["sizes and scale"].verdict == "wrong"
+
+
+def test_a_halo_that_holds_at_even_sizes_alone_is_not_proven_by_the_graph() -> None:
+    """The graph of a U-Net reaches 7 px there; at odd sizes tiles show that it is more."""
+    whole = host("nested")
+    proven = verdicts(facts(whole.model, replace(whole.spec, halo=7)))
+    assert (proven["halo"], proven["tiles"]) == ("not proven", "wrong")
+    even = verdicts(facts(whole.model, replace(whole.spec, halo=7, size_multiple=2)))
+    assert (even["halo"], even["tiles"]) == ("proven", "proven")
 
 
 def test_no_halo_is_no_claim() -> None:

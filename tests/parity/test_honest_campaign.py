@@ -46,6 +46,15 @@ def test_a_host_equals_its_own_weights(name: str, tmp_path: Path) -> None:
     assert not caught, verdict
 
 
+def test_a_file_that_claims_no_halo_is_held_to_none(tmp_path: Path) -> None:
+    """The graph's geometry alone gives one, which holds at even sizes only."""
+    whole = host("nested")
+    assert whole.spec.halo is None
+    onnx.save(whole.model, tmp_path / "net.onnx")
+    caught, verdict = verified(tmp_path / "net.onnx", tmp_path / "net.onnx")
+    assert not caught, verdict
+
+
 def test_the_same_seed_gives_the_same_file() -> None:
     first, again = draw(SEED, 0), draw(SEED, 0)
     assert first.name == again.name

@@ -4,11 +4,13 @@ What is published of a network whose code branches is right on every picture tha
 takes; where that can't be had, nothing is published.
 """
 
+import functools
+
 import numpy as np
 import pytest
 import torch
 from faults.modules import WRITERS, Small, write
-from module_campaign import Row, published, sights, told, worst
+from module_campaign import Row, limits, published, sights, told, worst
 
 from subpixel.nets.torch_op import TorchOp
 from subpixel.runtime.op import Pixels
@@ -20,6 +22,7 @@ QUICK = ("if bright", "if plain", "position of the size")
 SPEC = ModelSpec("small", 1, "rgb", "rgb", purpose="restoration")
 
 
+@functools.cache
 def exported(index: int) -> Row:
     return published(write(SEED, index), index, "trace", isolated=False)
 
@@ -88,6 +91,12 @@ def test_no_picture_is_beyond_the_facts(spec: ModelSpec) -> None:
         assert spec.fixed_size in (None, sides)
         assert spec.fixed_batch in (None, sight.batch)
         assert not spec.square or sight.height == sight.width
+
+
+def test_what_the_facts_rule_out_is_told() -> None:
+    assert limits(SPEC) == ""
+    spec = ModelSpec("n", 1, "rgb", "rgb", size_maximum=299, fixed_batch=1)
+    assert limits(spec) == "; sides up to 299; batches of 1"
 
 
 def test_the_greatest_size_is_among_them() -> None:

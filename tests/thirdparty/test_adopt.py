@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx
 import pytest
+from faults.hosts import host
 from onnx import TensorProto
 
 from disguises import (
@@ -288,6 +289,15 @@ def test_what_was_decided_is_a_fact() -> None:
     adopted = adopt(nhwc(bgr(bundled("fast-x2"))), "theirs", BGR)
     assert adopted.spec.origin == "theirs, adopted: float NHWC, BGR, values in 0..1, x2"
     assert adopted.spec.halo == adopt(bundled("fast-x2"), "ours", RGB).spec.halo
+
+
+def test_a_u_net_at_any_size_has_no_halo() -> None:
+    """At odd sizes it resizes by ratios that hang on the picture's size: tiles aren't the whole."""
+    theirs = onnx.ModelProto()
+    theirs.CopyFrom(host("nested").model)
+    del theirs.metadata_props[:]
+    adopted = adopt(theirs, "theirs", replace(RGB, input_range=UNIT, output_range=UNIT))
+    assert (adopted.spec.size_multiple, adopted.spec.halo) == (1, None)
 
 
 def test_a_fixed_size_and_batch_stay_fixed() -> None:

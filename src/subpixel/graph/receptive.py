@@ -39,10 +39,17 @@ def reach(model: onnx.ModelProto) -> Reach | None:
         return None
 
 
-def halo(model: onnx.ModelProto) -> int | None:
-    """Input pixels around an output pixel that can change it; None when the network isn't local."""
+def halo(model: onnx.ModelProto, multiple: int | None = None) -> int | None:
+    """Input pixels around an output pixel that can change it; None when the network isn't local.
+
+    ``multiple`` says of what heights and widths are multiples, by default of what the graph asks
+    for. Where they needn't fit the graph's coarser grids, what a pixel depends on hangs on the
+    picture's size (a U-Net then resizes by other ratios): such a network isn't local.
+    """
     found = reach(model)
-    return found.halo if found else None
+    if found is None or (multiple or found.size_multiple) % found.size_multiple:
+        return None
+    return found.halo
 
 
 def size_multiple(model: onnx.ModelProto) -> int | None:

@@ -11,7 +11,7 @@ from subpixel.errors import ExportError, one_line
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.pad import with_padding
 from subpixel.graph.propagate import onnx_opset
-from subpixel.graph.receptive import reach as graph_reach
+from subpixel.graph.receptive import halo
 from subpixel.nets.attempt import Attempt, attempts
 from subpixel.nets.data_reads import find_data_read
 from subpixel.nets.exporters import AXES, BATCH, DEFAULT_OPSET, HEIGHT, WIDTH, run_exporter
@@ -127,13 +127,9 @@ def _completed(
     model: onnx.ModelProto, spec: ModelSpec, attempt: Attempt
 ) -> tuple[onnx.ModelProto, ModelSpec]:
     """The graph made to fit any size where it must, and the facts that this export settles."""
-    found = graph_reach(model)
-    # Where the graph works on a coarser grid than the sizes it is given, what a pixel depends on
-    # hangs on the picture's size (a U-Net at odd sizes resizes by other ratios).
-    local = found is not None and attempt.multiple % found.size_multiple == 0
     spec = replace(
         spec,
-        halo=found.halo if found and local else None,
+        halo=halo(model, attempt.multiple),
         size_multiple=attempt.multiple,
         padding=attempt.padding if attempt.free_size else "edge",
         fixed_size=None if attempt.free_size else attempt.example[1:],

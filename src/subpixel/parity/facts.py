@@ -9,7 +9,7 @@ import onnx
 from subpixel.errors import NetworkError, one_line
 from subpixel.graph.check import check_ends
 from subpixel.graph.half import find_overflow
-from subpixel.graph.receptive import reach
+from subpixel.graph.receptive import halo
 from subpixel.parity.cases import Case, fit, pixels
 from subpixel.parity.compare import Exact, Fact, ParityReport, Tolerance, compare
 from subpixel.parity.properties import same_twice, tiled_equals_whole
@@ -100,12 +100,12 @@ def _prove_sizes(judged: Judged) -> Fact:
 
 def _prove_halo(judged: Judged) -> Fact:
     """What the facts say against what the graph's geometry says."""
-    claimed, found = judged.spec.halo, reach(judged.model)
+    claimed, found = judged.spec.halo, halo(judged.model, judged.spec.size_multiple)
     if claimed is None or found is None:
         return Fact("halo", "not proven", NO_CLAIM if claimed is None else NO_GEOMETRY)
-    if claimed < found.halo:
-        return Fact("halo", "wrong", f"the file says {claimed}; its graph reaches {found.halo} px")
-    return Fact("halo", "proven", f"{claimed} px; the graph reaches {found.halo}")
+    if claimed < found:
+        return Fact("halo", "wrong", f"the file says {claimed}; its graph reaches {found} px")
+    return Fact("halo", "proven", f"{claimed} px; the graph reaches {found}")
 
 
 def _prove_tiles(judged: Judged) -> Fact:

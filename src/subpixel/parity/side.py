@@ -130,7 +130,7 @@ def _open_onnx(file: Path, device: str, threads: int | None, like: ModelSpec | N
     # What the facts claim would widen the tolerance.
     spec = replace(spec, precision=graph_precision(model))
     if spec.halo is None:
-        spec = replace(spec, halo=halo(model))
+        spec = replace(spec, halo=halo(model, spec.size_multiple))
     name = f"{file.name} (ONNX Runtime)"
     cost = estimated_cost(model, local=spec.halo is not None)
     numbers = size_constants(model)

@@ -123,7 +123,7 @@ def _spec(model: Model, name: str, form: Form, origin: str = "unknown") -> Model
         colour="luma" if form.channels == 1 else "rgb",
         interface="luma" if form.channels == 1 else "rgb",
         purpose="restoration" if form.scale == 1 else "super-resolution",
-        halo=halo(model),
+        halo=halo(model, form.size_multiple),
         size_multiple=form.size_multiple,
         padding="edge" if fixed else "reflect",
         fixed_size=fixed,
