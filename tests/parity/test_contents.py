@@ -1,11 +1,14 @@
 """What the pictures of the grid show."""
 
+import itertools
 from typing import get_args
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from subpixel.parity.contents import Content, draw
+from subpixel.parity.contents import LEVELS, Content, draw
 from subpixel.runtime.op import Pixels
 
 CONTENTS = get_args(Content)
@@ -54,10 +57,13 @@ def test_random_pictures_differ_with_the_seed_and_the_others_do_not() -> None:
         assert same == (content != "random")
 
 
-def test_random_pictures_are_of_every_brightness() -> None:
-    means = [float(draw("random", (3, 32, 32), 0, seed).mean()) for seed in range(100)]
-    assert min(means) < 0.2
-    assert max(means) > 0.7
+@given(st.integers(0, 1 << 32))
+def test_random_pictures_are_of_every_brightness(first: int) -> None:
+    seeds = range(first, first + LEVELS)
+    means = sorted(float(draw("random", (3, 32, 32), 0, seed).mean()) for seed in seeds)
+    assert means[0] < 0.25
+    assert means[-1] > 0.75
+    assert max(later - earlier for earlier, later in itertools.pairwise(means)) < 0.4
 
 
 def test_the_photo_is_in_colour_and_mirrored_where_it_ends() -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from subpixel.parity.contents import Content, draw, read_pixels
+from subpixel.parity.contents import LEVELS, Content, draw, read_pixels
 from subpixel.parity.telling_sizes import (
     LONGEST,
     THIN,
@@ -30,6 +30,9 @@ SIZES = ((1, 1), (7, 5), (64, 64), (51, 67), (224, 224), (33, 200))
 LONG = (1040, 40)
 """One more size for networks that look at the whole picture: some count its levels, and do
 otherwise from a side of 1024 on (RGT)."""
+
+TONED = (33, 46)
+"""The size of the random pictures that go through every brightness."""
 
 BUDGET = 3e12
 """Multiply-adds that a grid may cost each side: a minute or two on two cores."""
@@ -178,8 +181,9 @@ def _drawn_cases(numbers: SizeNumbers, seed: int) -> Iterable[tuple[Tier, Case]]
     for size in random_sizes(random):
         case = Case(int(random.integers(1, 3)), *size, "random", int(random.integers(1 << 32)))
         yield Tier.RANDOM, case if case.pixels <= SMALL else replace(case, batch=1)
-    for index in range(4):
-        yield Tier.CONTENTS, Case(1, 51, 67, "random", int(random.integers(1 << 32)) + index)
+    first = int(random.integers(1 << 32))
+    for level in range(LEVELS):
+        yield Tier.CONTENTS, Case(1, *TONED, "random", first + level)
     yield Tier.LARGE, Case(1, *random_sizes(random)[-1], "noise")
     yield Tier.LARGE, Case(1, THIN // 2, LONGEST, "noise")
     yield Tier.LARGE, Case(1, LONGEST, THIN // 2, "noise")

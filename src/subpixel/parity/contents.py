@@ -31,6 +31,10 @@ IMPULSE_SHARE = 1 / 64
 DARK = 1 / 16
 """The dark photograph's white; the bright one's black is as far from white."""
 
+LEVELS = 8
+"""As many seeds, one after the other, give random pictures of as many ranges of mean brightness,
+black to white."""
+
 Shape = tuple[int, int, int]
 """Channels, height and width of one picture."""
 
@@ -109,12 +113,13 @@ def _bright_photo(shape: Shape, index: int, seed: int) -> Pixels:
 def _random(shape: Shape, index: int, seed: int) -> Pixels:
     random = _generator(shape, index, seed)
     photo = _part(shape, (int(random.integers(300)), int(random.integers(300))))
-    contrast, level = random.uniform(0, 1), random.uniform(0, 1)
-    cast = random.uniform(0.5, 1, (shape[0], 1, 1))
+    toned = photo ** random.uniform(0.4, 2.5)
+    level = (seed % LEVELS + random.uniform()) / LEVELS
+    cast = random.uniform(-0.1, 0.1, (shape[0], 1, 1))
     noise = random.choice([0.0, 0.02, 0.2]) * random.standard_normal(shape)
-    picture: Pixels = level + contrast * (photo ** random.uniform(0.4, 2.5) - level)
-    clipped: Pixels = np.clip(picture * cast + noise, 0, 1)
-    return clipped
+    contrasted = random.uniform() * (toned - toned.mean())
+    picture: Pixels = np.clip(level + cast + contrasted + noise, 0, 1)
+    return picture
 
 
 def _part(shape: Shape, start: tuple[int, int]) -> Pixels:
