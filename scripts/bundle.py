@@ -35,8 +35,12 @@ BENCHMARKS = ("Set5", "Set14", "BSD100")
 LICENCE = "Apache-2.0"
 MOST_LOST = 0.1
 """dB by which int8 may be worse."""
-TRAINING_DATA = "40 photographs, CC0-1.0, CC-BY-4.0 and CC-BY-SA: credits in docs/models.md"
-ORIGIN = f"trained by the subpixel project on {TRAINING_DATA}"
+TRAINING_DATA = {
+    "40": "40 photographs, CC0-1.0, CC-BY-4.0 and CC-BY-SA: credits in docs/models.md",
+    "349": "349 photographs, drawings and prints, CC0-1.0, CC-BY, CC-BY-SA, public domain, BSD and "
+    "MIT: credits in docs/models.md and docs/photographs.md",
+}
+"""By what the weights' metadata say under ``photographs``; the earliest say nothing: 40."""
 
 HEAD = """\
 # The bundled networks. Written by scripts/bundle.py; figures are Y-PSNR in dB by the protocol of
@@ -96,12 +100,18 @@ def fp32(checkpoint: Path) -> Path:
     """Release one checkpoint into the zoo."""
     loaded = load_checkpoint(checkpoint)
     name = checkpoint.stem.rpartition("-")[0]
-    spec = replace(loaded.spec, name=name, licence=LICENCE, origin=ORIGIN)
+    origin = f"trained by the subpixel project on {training_data(checkpoint)}"
+    spec = replace(loaded.spec, name=name, licence=LICENCE, origin=origin)
     file = ZOO / f"{checkpoint.stem}.onnx"
     report = release(loaded.module, file, spec=spec, overwrite=True)
     if not report:
         sys.exit(f"{checkpoint}: failed its checks: {report}")
     return file
+
+
+def training_data(checkpoint: Path) -> str:
+    with safe_open(checkpoint, "numpy") as weights:
+        return TRAINING_DATA[weights.metadata().get("photographs", "40")]
 
 
 def int8(exact: Entry, photos: Path) -> Path:
@@ -143,7 +153,7 @@ scale = {entry.spec.scale}
 file = "{entry.file.name}"
 sha256 = "{hashlib.sha256(entry.file.read_bytes()).hexdigest()}"
 licence = "{LICENCE}"
-training_data = "{TRAINING_DATA}"
+training_data = "{training_data(checkpoint)}"
 steps = {steps}
 parameters = {parameters(model)}
 multiply_adds = {round(multiply_adds_per_pixel(model) or 0)}
