@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -83,6 +84,18 @@ def test_the_lengths_of_a_public_report_are_among_them() -> None:
     """int(h * 1.4) is 62 at 45, and 63 in float32."""
     assert {45, 85} <= set(misrounded_lengths(1.4))
     assert misrounded_lengths(2.5) == []
+
+
+@given(factor=st.sampled_from([10 / 7, float(np.float32(10 / 7)), 1.3, 0.35]))
+def test_quotients_that_float32_rounds_otherwise_than_exactly_are_drawn(factor: float) -> None:
+    exact = Fraction(factor).limit_denominator(1000)
+    differing = [
+        n
+        for n in range(2, 513)
+        if math.floor(n / exact) != int(np.floor(np.float32(n) / np.float32(factor)))
+    ]
+    lengths = {length for size in drawn(factors=(factor,)) for length in size}
+    assert set(differing[:2]) <= lengths
 
 
 @given(st.frozensets(st.integers(2, 8192), max_size=200))

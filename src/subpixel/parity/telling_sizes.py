@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import combinations, islice
 
 import numpy as np
 
@@ -38,7 +38,10 @@ MAX_SIZES = 96
 LENGTHS = range(2, LARGEST_TILE + 1)
 
 MISROUNDED = 2
-"""Lengths that are drawn for each way in which a product can be rounded otherwise."""
+"""Lengths that are drawn for each two arithmetics and each rounding."""
+
+Arithmetic = Callable[[int], float | Fraction]
+"""From a length to what code makes of it."""
 
 MAX_DENOMINATOR = 1000
 """Of the fraction that a factor written as a decimal stands for."""
@@ -78,28 +81,38 @@ def random_sizes(random: np.random.Generator) -> list[Size]:
 
 
 def misrounded_lengths(factor: float) -> list[int]:
-    """The first lengths whose product with ``factor`` comes to another whole number, rounded down,
-    up or to the nearest, in float32, with the factor alone in float32, or exactly, than in
-    float64, in which Python computes."""
-    single = float(np.float32(factor))
-    others: tuple[Callable[[int], float | Fraction], ...] = (
-        lambda length: float(np.float32(length) * np.float32(factor)),
-        lambda length: length * single,
-        lambda length: length * Fraction(factor).limit_denominator(MAX_DENOMINATOR),
+    """The first lengths whose product with, or quotient by, ``factor`` comes to another whole
+    number (rounded down, up or to the nearest) in one arithmetic than in another: float64, in
+    which Python computes, float32, float64 with the factor in float32, or exactly."""
+    single, exact = np.float32(factor), Fraction(factor).limit_denominator(MAX_DENOMINATOR)
+    products: tuple[Arithmetic, ...] = (
+        lambda length: length * factor,
+        lambda length: float(np.float32(length) * single),
+        lambda length: length * float(single),
+        lambda length: length * exact,
     )
-    found = (
-        islice((n for n in LENGTHS if to_whole(n * factor) != to_whole(other(n))), MISROUNDED)
-        for other in others
-        for to_whole in (math.floor, math.ceil, round)
+    quotients: tuple[Arithmetic, ...] = (
+        lambda length: length / factor,
+        lambda length: float(np.float32(length) / single),
+        lambda length: length / float(single),
+        lambda length: length / exact,
     )
-    return sorted(set(chain.from_iterable(found)))
+    return sorted({*_first_apart(products), *_first_apart(quotients)})
+
+
+def _first_apart(ways: Sequence[Arithmetic]) -> Iterator[int]:
+    """For each two ways and each rounding the first lengths at which they differ."""
+    for to_whole in (math.floor, math.ceil, round):
+        wholes = [[to_whole(way(length)) for length in LENGTHS] for way in ways]
+        for one, other in combinations(wholes, 2):
+            apart = (n for n, a, b in zip(LENGTHS, one, other, strict=True) if a != b)
+            yield from islice(apart, MISROUNDED)
 
 
 def _around_factor(factor: float) -> Iterator[Size]:
-    lengths = misrounded_lengths(factor) + misrounded_lengths(1 / factor)
-    for length in dict.fromkeys(lengths):
-        yield length, THIN + length % 7
-        yield THIN + length % 5, length
+    """Each length as a height and as a width, beside the next one."""
+    lengths = misrounded_lengths(factor)
+    yield from zip(lengths, lengths[1:] + lengths[:1], strict=True)
 
 
 def _remainders(period: int) -> Iterator[Size]:
