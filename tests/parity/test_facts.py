@@ -13,7 +13,7 @@ from onnx import helper, numpy_helper
 from subpixel.errors import NetworkError
 from subpixel.graph.half import to_fp16
 from subpixel.parity.cases import grid
-from subpixel.parity.compare import Fact
+from subpixel.parity.compare import Fact, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts
 from subpixel.runtime.op import NetOp
 from subpixel.runtime.session import Session
@@ -31,7 +31,7 @@ def facts(
     judged = Judged(Session(model.SerializeToString(), threads=1), spec, model, unoptimised)
     truth = Session((reference or model).SerializeToString(), threads=1)
     cases = [case for case in grid(spec).cases if case.pixels <= 51 * 67]
-    proven = prove_facts(judged, truth, cases)
+    proven = prove_facts(judged, truth, cases, tolerance_for(spec.precision))
     return {fact.name: fact for fact in proven}
 
 
@@ -131,13 +131,13 @@ def test_a_file_that_runs_optimised_alone_is_wrong() -> None:
     judged = Judged(Session(model.SerializeToString()), SPEC, model, refuse)
     with pytest.raises(NetworkError):
         refuse()
-    proven = prove_facts(judged, judged.op, grid(SPEC).cases[:1])
+    proven = prove_facts(judged, judged.op, grid(SPEC).cases[:1], tolerance_for("fp32"))
     assert next(f for f in proven if f.name == "without optimisation").verdict == "wrong"
 
 
 def test_a_runtime_that_always_optimises_proves_nothing_of_that() -> None:
     model = sharpening_file()
     judged = Judged(Session(model.SerializeToString()), SPEC, model, None)
-    proven = prove_facts(judged, judged.op, grid(SPEC).cases[:1])
+    proven = prove_facts(judged, judged.op, grid(SPEC).cases[:1], tolerance_for("fp32"))
     assert next(f for f in proven if f.name == "without optimisation").verdict == "not proven"
     assert numpy_helper.to_array(model.graph.initializer[0]).shape == (3, 3, 5, 5)

@@ -375,5 +375,5 @@ def _proof(reference: Module, judged: Judged, drawn: Grid, report: Report) -> Pa
     found = replace(found, left_out=drawn.left_out, seed=drawn.seed)
     if not found:
         return found
-    facts = prove_facts(judged, TorchOp(reference), drawn.cases)
+    facts = prove_facts(judged, TorchOp(reference), drawn.cases, tolerance)
     return replace(found, facts=facts)

@@ -74,7 +74,7 @@ def verify(
     )
     report("facts", len(drawn.cases), len(drawn.cases))
     judged = _judged(candidate, device, threads)
-    facts = prove_facts(judged, reference.op, drawn.cases)
+    facts = prove_facts(judged, reference.op, drawn.cases, tolerance)
     return replace(found, facts=facts, left_out=drawn.left_out, seed=drawn.seed)
 
 
