@@ -286,7 +286,6 @@ def test_remove(gallery: Gallery, cache: Path, capsys: pytest.CaptureFixture[str
 COMMUNITY = (
     ("realesr-animevideov3-x4.pth", "4x-animevideo-v3", "compact"),
     ("span-x4.pth", "4x-span", "span"),
-    ("craft-x4.pth", "4x-craft", "craft"),
 )
 
 
