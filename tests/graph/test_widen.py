@@ -14,8 +14,9 @@ from subpixel.graph.bfloat import to_bf16
 from subpixel.graph.flow import flow
 from subpixel.graph.half import to_fp16
 from subpixel.graph.metadata import with_spec
+from subpixel.graph.precision import graph_precision
 from subpixel.graph.quantize import to_int8
-from subpixel.graph.widen import precision_of, widened, with_parameters_of
+from subpixel.graph.widen import widened, with_parameters_of
 from subpixel.spec import ModelSpec, Precision
 
 PICTURE = np.random.default_rng(0).random((1, 1, 9, 7), np.float32)
@@ -46,9 +47,9 @@ OFF: dict[Precision, float] = {"fp16": 2e-3, "bf16": 2e-2, "int8": 5e-2}
 @pytest.mark.parametrize("precision", NARROWED)
 def test_a_widened_network_computes_in_float32(precision: Precision) -> None:
     narrow = NARROWED[precision](network())
-    assert precision_of(narrow) == precision
+    assert graph_precision(narrow) == precision
     wide = widened(narrow)
-    assert precision_of(wide) == "fp32"
+    assert graph_precision(wide) == "fp32"
     onnx.checker.check_model(wide)
     operators = {node.op_type for node in flow(wide).nodes}
     assert not operators & {"Cast", "QuantizeLinear", "DequantizeLinear"}
@@ -77,7 +78,7 @@ def test_what_rounding_does_not_explain_stays() -> None:
 
 
 def test_a_network_in_float32_is_left_as_it_is() -> None:
-    assert precision_of(network()) == "fp32"
+    assert graph_precision(network()) == "fp32"
     np.testing.assert_array_equal(run(widened(network()), PICTURE), run(network(), PICTURE))
 
 
@@ -93,7 +94,7 @@ def test_operators_on_integers_become_ordinary_ones() -> None:
     narrow = quantiser.quantised(network(), "QOperator", [PICTURE])
     assert any(node.op_type == "QLinearConv" for node in narrow.graph.node)
     wide = widened(narrow)
-    assert precision_of(wide) == "fp32"
+    assert graph_precision(wide) == "fp32"
     onnx.checker.check_model(wide)
     assert not any(node.op_type.startswith("QLinear") for node in wide.graph.node)
     expected = run(network(), PICTURE)
@@ -111,7 +112,7 @@ def test_parameters_that_are_cast() -> None:
         tensor.CopyFrom(numpy_helper.from_array(half, f"{name}/half"))
         cast = helper.make_node("Cast", [tensor.name], [name], f"{name}/cast", to=TensorProto.FLOAT)
         model.graph.node.insert(0, cast)
-    assert precision_of(model) == "fp16"
+    assert graph_precision(model) == "fp16"
     wide = flow(widened(model))
     assert "Cast" not in {node.op_type for node in wide.nodes}
     np.testing.assert_array_equal(run(wide.model, PICTURE), run(model, PICTURE))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from subpixel.parity.compare import Tolerance
     from subpixel.parity.side import Reference
 
-RTOL, ATOL, ANY_CODES = 1e-3, 1e-5, 255
+ANY_CODES = 255
 
 
 def refuse_nan(
@@ -120,9 +120,10 @@ def make_tolerance(
     if by_picture and rtol is atol is None:
         codes = ANY_CODES if max_codes is None else max_codes
         return Tolerance(rtol=None, max_codes=codes, min_psnr=min_psnr)
+    usual = Tolerance()
     return Tolerance(
-        rtol=RTOL if rtol is None else rtol,
-        atol=ATOL if atol is None else atol,
-        max_codes=1 if max_codes is None else max_codes,
+        rtol=usual.rtol if rtol is None else rtol,
+        atol=usual.atol if atol is None else atol,
+        max_codes=usual.max_codes if max_codes is None else max_codes,
         min_psnr=min_psnr,
     )

@@ -8,7 +8,6 @@ from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 
 from subpixel.graph.align import Alignment
 from subpixel.graph.flow import Array, Flow, flow
-from subpixel.graph.precision import graph_precision
 from subpixel.graph.qoperator import without_qoperators
 from subpixel.spec import Precision
 
@@ -43,11 +42,6 @@ KEEP_SIGN = (
     "Slice",
 )
 """Operators that give no negative values where they get none."""
-
-
-def precision_of(model: onnx.ModelProto) -> Precision:
-    """The precision that the graph computes in, by what stands in it."""
-    return graph_precision(model)
 
 
 def widened(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -9,11 +9,11 @@ from subpixel.errors import UsageError
 from subpixel.parity.blame import Blame
 from subpixel.parity.case_folder import expect_free, write_case
 from subpixel.parity.compare import Report, Tolerance
-from subpixel.parity.failing import default_tolerance, smallest_failure
+from subpixel.parity.failing import smallest_failure
 from subpixel.parity.fresh import fresh_exports
 from subpixel.parity.inquiry import Inquiry
 from subpixel.parity.own_cases import Size, own_cases
-from subpixel.parity.side import Reference, as_reference, open_sides
+from subpixel.parity.side import Reference, as_reference, default_tolerance, open_sides
 from subpixel.runtime.devices import known
 from subpixel.runtime.opening import chosen
 

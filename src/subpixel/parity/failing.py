@@ -7,15 +7,9 @@ import numpy as np
 
 from subpixel.errors import NetworkError
 from subpixel.parity.cases import Case, pixels
-from subpixel.parity.compare import CaseResult, Report, Tolerance, compare, tolerance_for
+from subpixel.parity.compare import CaseResult, Report, Tolerance, compare
 from subpixel.parity.locate import size
 from subpixel.parity.side import Side, grid_of
-
-
-def default_tolerance(*sides: Side) -> Tolerance:
-    """That of the least precise of the files."""
-    precisions = (side.spec.precision for side in sides)
-    return tolerance_for(next((each for each in precisions if each != "fp32"), "fp32"))
 
 
 def smallest_failure(

@@ -18,8 +18,9 @@ from subpixel.graph.execute import (
 )
 from subpixel.graph.flow import Array, Flow, Values, flow
 from subpixel.graph.pad import OURS as PADDING
+from subpixel.graph.precision import graph_precision
 from subpixel.graph.propagate import onnx_opset
-from subpixel.graph.widen import precision_of, widened, with_parameters_of
+from subpixel.graph.widen import widened, with_parameters_of
 from subpixel.graph.wrap import OURS as WRAPPING
 from subpixel.nets.torch_op import TorchOp
 from subpixel.optimisation import Optimisation
@@ -111,7 +112,7 @@ class Inquiry:
 
     @cached_property
     def _precision(self) -> Precision:
-        return precision_of(self._model)
+        return graph_precision(self._model)
 
     @cached_property
     def _bad(self) -> Flow:

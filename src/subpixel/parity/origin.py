@@ -9,8 +9,8 @@ from onnx import NodeProto
 from subpixel.errors import NetworkError
 from subpixel.graph.align import Alignment, align
 from subpixel.graph.flow import Flow, flow
+from subpixel.graph.precision import graph_precision
 from subpixel.graph.propagate import onnx_opset
-from subpixel.graph.widen import precision_of
 from subpixel.parity.fresh import exporter_of
 from subpixel.parity.stages import Stage
 from subpixel.spec import Precision
@@ -74,7 +74,7 @@ def origin_of(
 
 def conversion(precision: Precision, exports: NewExports) -> Iterator[str]:
     """That a file of reduced ``precision`` was made of an export, where that is so."""
-    if exports.right is not None and precision != precision_of(exports.right):
+    if exports.right is not None and precision != graph_precision(exports.right):
         yield CONVERTED.format(precision)
 
 

@@ -21,7 +21,7 @@ from subpixel.nets.torch_op import ExactOp, TorchOp
 from subpixel.nets.torchscript import is_torchscript, load_torchscript
 from subpixel.network import probe
 from subpixel.parity.cases import Grid, grid
-from subpixel.parity.compare import Exact
+from subpixel.parity.compare import Exact, Tolerance, tolerance_for
 from subpixel.resample import BICUBIC_HALO
 from subpixel.runtime.op import NetOp
 from subpixel.runtime.opening import Opened, open_session
@@ -65,6 +65,12 @@ def grid_of(*sides: Side, seed: int = 0) -> Grid:
         numbers |= side.numbers
     cost = max(side.cost for side in sides)
     return grid(*(side.spec for side in sides), cost=cost, numbers=numbers, seed=seed)
+
+
+def default_tolerance(*sides: Side) -> Tolerance:
+    """That of the least precise of the files."""
+    precisions = (side.spec.precision for side in sides)
+    return tolerance_for(next((each for each in precisions if each != "fp32"), "fp32"))
 
 
 def open_sides(

@@ -6,13 +6,19 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from subpixel.parity.compare import ParityReport, Report, Tolerance, compare, tolerance_for
+from subpixel.parity.compare import ParityReport, Report, Tolerance, compare
 from subpixel.parity.facts import Judged, prove_facts
 from subpixel.parity.own_cases import Size, own_cases
-from subpixel.parity.side import Reference, Side, as_reference, grid_of, open_sides
+from subpixel.parity.side import (
+    Reference,
+    Side,
+    as_reference,
+    default_tolerance,
+    grid_of,
+    open_sides,
+)
 from subpixel.runtime.devices import known
 from subpixel.runtime.opening import chosen, open_session
-from subpixel.spec import Precision
 
 
 def verify(
@@ -41,7 +47,7 @@ def verify(
     other luma, the luma side is put on RGB pictures. A file that doesn't carry our facts is taken
     to be what its reference is; what a file does claim is proven as well
     (:func:`~subpixel.parity.facts.prove_facts`). The default tolerance is that of the graphs'
-    precision (:func:`~subpixel.parity.compare.tolerance_for`).
+    precision (:func:`~subpixel.parity.side.default_tolerance`).
 
     Some sizes and pictures are random: ``seed`` draws the same ones again; None draws new ones,
     and the report has their seed. ``report`` gets each case's name, how many are done, and their
@@ -59,7 +65,7 @@ def verify(
     )
     own = own_cases(pictures, sizes, candidate.spec, reference.spec)
     drawn = grid_of(candidate, reference, seed=secrets.randbits(32) if seed is None else seed)
-    tolerance = tolerance or tolerance_for(_lowest_precision(candidate, reference))
+    tolerance = tolerance or default_tolerance(candidate, reference)
     found = compare(
         reference.op,
         candidate.op,
@@ -76,10 +82,6 @@ def verify(
     judged = _judged(candidate, device, threads)
     facts = prove_facts(judged, reference.op, drawn.cases, tolerance)
     return replace(found, facts=facts, left_out=drawn.left_out, seed=drawn.seed)
-
-
-def _lowest_precision(*sides: Side) -> Precision:
-    return next((s.spec.precision for s in sides if s.spec.precision != "fp32"), "fp32")
 
 
 def _judged(candidate: Side, device: str, threads: int | None) -> Judged:
