@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 
 from subpixel.nets.code_numbers import code_numbers
@@ -47,6 +48,16 @@ def test_functions_that_a_part_holds_are_read() -> None:
     part.choose = lambda picture: picture if picture.shape[2] > 555 else -picture
     part.other = partial(lambda limit, picture: picture.shape[2] > 666, 777)
     assert {555, 666} <= code_numbers(part).lengths
+
+
+class Decorated(nn.Module):
+    @torch.no_grad()
+    def forward(self, picture: Tensor) -> Tensor:
+        return picture if picture.shape[2] > 444 else -picture
+
+
+def test_functions_inside_decorators_are_read() -> None:
+    assert 444 in code_numbers(Decorated()).lengths
 
 
 def test_a_class_made_by_exec_is_read_too() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
+from subpixel.nets.namespaces import functions_in
 from subpixel.size_numbers import SizeNumbers, sort_numbers
 
 MAX_DEPTH = 3
@@ -36,9 +37,7 @@ def _is_own(module: str | None) -> bool:
 def _attributes(part: nn.Module, seen: set[object]) -> Iterator[int | float]:
     for value in vars(part).values():
         yield from _plain_numbers(value)
-        function = getattr(value, "func", value)  # what a partial calls
-        if isinstance(function, types.FunctionType) and _is_own(function.__module__):
-            yield from _function_numbers(function, seen, MAX_DEPTH)
+        yield from _numbers_in(value, seen)
 
 
 def _plain_numbers(value: object) -> Iterator[int | float]:
@@ -51,13 +50,15 @@ def _plain_numbers(value: object) -> Iterator[int | float]:
 
 def _class_numbers(kind: type, seen: set[object]) -> Iterator[int | float]:
     for base in kind.__mro__:
-        if base in seen or not _is_own(base.__module__):
-            continue
-        seen.add(base)
-        for member in vars(base).values():
-            function = getattr(member, "__func__", getattr(member, "fget", member))
-            if isinstance(function, types.FunctionType) and function.__name__ != "__init__":
-                yield from _function_numbers(function, seen, MAX_DEPTH)
+        if base not in seen and _is_own(base.__module__):
+            seen.add(base)
+            yield from _numbers_in(base, seen)
+
+
+def _numbers_in(value: object, seen: set[object]) -> Iterator[int | float]:
+    for function in functions_in(value):
+        if function.__name__ != "__init__" and _is_own(function.__module__):
+            yield from _function_numbers(function, seen, MAX_DEPTH)
 
 
 def _function_numbers(

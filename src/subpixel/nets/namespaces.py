@@ -49,7 +49,7 @@ def _by_value(module: nn.Module) -> list[Namespace]:
         names = function.__globals__
         if id(names) not in imported and id(names) not in seen:
             seen[id(names)] = names
-            waiting += [one for value in [*names.values()] for one in _functions_in(value)]
+            waiting += [one for value in [*names.values()] for one in functions_in(value)]
     return list(seen.values())
 
 
@@ -57,30 +57,31 @@ def _functions_of(part: nn.Module) -> Iterator[FunctionType]:
     """The functions of a module's classes, and those that it holds itself."""
     for own in type(part).__mro__:
         if not own.__module__.startswith(OTHERS):
-            yield from _functions_in(own)
+            yield from functions_in(own)
     for value in vars(part).values():
-        yield from _functions_in(value)
+        yield from functions_in(value)
 
 
-def _functions_in(value: object) -> Iterator[FunctionType]:
-    """A function without what is wrapped around it, or those of a class."""
+def functions_in(value: object) -> Iterator[FunctionType]:
+    """The functions of a class, in whatever they are wrapped (decorators, partials, properties,
+    static and class methods), or those that one value is made of."""
     if isinstance(value, type):
         for member in vars(value).values():
             if not isinstance(member, type):
-                yield from _functions_in(member)
+                yield from functions_in(member)
     elif isinstance(value, staticmethod | classmethod):
-        yield from _functions_in(value.__func__)
+        yield from functions_in(value.__func__)
     elif isinstance(value, property):
-        yield from _functions_in(value.fget)
+        yield from functions_in(value.fget)
     elif isinstance(value, functools.partial):
-        yield from _functions_in(value.func)
+        yield from functions_in(value.func)
     elif isinstance(value, FunctionType):
         yield value
-        yield from _functions_in(getattr(value, "__wrapped__", None))
+        yield from functions_in(getattr(value, "__wrapped__", None))
 
 
 def _in_cell(cell: CellType) -> Iterator[FunctionType]:
     try:
-        yield from _functions_in(cell.cell_contents)
+        yield from functions_in(cell.cell_contents)
     except ValueError:  # a cell that is still empty
         return
