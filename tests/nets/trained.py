@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from subpixel.colour import luma
-from subpixel.nets.checkpoints.behaviour import photograph
+from subpixel.media.photograph import photograph
 from subpixel.resample import interpolated
 
 CROP, BATCH = 16, 8
@@ -14,7 +14,7 @@ CROP, BATCH = 16, 8
 
 def pairs(scale: int, channels: int) -> tuple[Tensor, Tensor]:
     """The photograph, reduced as in training, and itself: ``(1, C, H, W)`` in 0 … 1."""
-    photo = photograph()[: 300 // scale * scale, : 451 // scale * scale]
+    photo = photograph()[: 300 // scale * scale, : 451 // scale * scale] / np.float32(255)
     planes = photo if channels == 3 else luma(photo)[..., None].astype(np.float32)
     large = torch.from_numpy(np.ascontiguousarray(planes.transpose(2, 0, 1)[None]))
     small = functional.interpolate(

@@ -1,8 +1,6 @@
 """What the pictures show on which two networks are compared."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from importlib import resources
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -10,6 +8,7 @@ import numpy as np
 
 from subpixel.colour import luma
 from subpixel.media.image_file import read_picture
+from subpixel.media.photograph import mirrored, photograph
 from subpixel.runtime.op import Pixels
 from subpixel.runtime.pixels import to_pixels
 
@@ -125,26 +124,14 @@ def _random(shape: Shape, index: int, seed: int) -> Pixels:
 def _part(shape: Shape, start: tuple[int, int]) -> Pixels:
     """The photograph from ``start``, counted from its middle, mirrored at its edges."""
     channels, *wanted = shape
-    rgb = _photograph()
+    rgb = photograph()
     rows, columns = (
-        _mirrored((side - length) // 2 + first, length, side)
+        mirrored((side - length) // 2 + first, length, side)
         for side, length, first in zip(rgb.shape[:2], wanted, start, strict=True)
     )
-    crop = rgb[np.ix_(rows, columns)]
+    crop = rgb[np.ix_(rows, columns)].astype(np.float32) / np.float32(255)
     planes: Pixels = (crop if channels == 3 else luma(crop)[..., None]).transpose(2, 0, 1)
     return planes
-
-
-@cache
-def _photograph() -> Pixels:
-    with resources.as_file(resources.files(__package__) / "photo.jpg") as file:
-        rgb: Pixels = read_picture(file).frames[0] / np.float32(255)
-    return rgb
-
-
-def _mirrored(start: int, count: int, size: int) -> Sequence[int]:
-    turns = [position % (2 * size) for position in range(start, start + count)]
-    return [min(turn, 2 * size - 1 - turn) for turn in turns]
 
 
 def _generator(shape: Shape, index: int, seed: int = 0) -> np.random.Generator:

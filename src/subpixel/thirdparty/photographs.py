@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
-from importlib import resources
 
 import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.colour import luma
-from subpixel.media.image_file import read_picture
+from subpixel.media.photograph import mirrored, photograph
 from subpixel.resample import imresize
 
 PARTS = ((60, 120), (150, 60))
@@ -71,20 +69,9 @@ def _vivid(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _part(corner: tuple[int, int], height: int, width: int) -> NDArray[np.uint8]:
     """Mirrored at the photograph's edges as often as needed."""
-    photo = _photograph()
+    photo = photograph()
     rows, columns = (
-        _mirrored(start, length, size)
+        mirrored(start, length, size)
         for start, length, size in zip(corner, (height, width), photo.shape[:2], strict=True)
     )
     return photo[np.ix_(rows, columns)]
-
-
-def _mirrored(start: int, count: int, size: int) -> NDArray[np.int_]:
-    turns = np.arange(start, start + count) % (2 * size)
-    return np.minimum(turns, 2 * size - 1 - turns)
-
-
-@cache
-def _photograph() -> NDArray[np.uint8]:
-    with resources.as_file(resources.files("subpixel.parity") / "photo.jpg") as file:
-        return read_picture(file).rgb8()

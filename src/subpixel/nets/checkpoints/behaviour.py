@@ -8,8 +8,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
-from importlib import resources
 
 import numpy as np
 import torch
@@ -17,8 +15,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from subpixel.colour import luma
-from subpixel.media.image_file import read_picture
 from subpixel.media.jpeg import through_jpeg
+from subpixel.media.photograph import mirrored, photograph
 from subpixel.resample import imresize, interpolated
 from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec
@@ -77,28 +75,15 @@ def _side(spec: ModelSpec, wanted: int) -> int:
 
 def _crop(place: tuple[float, float], side: int, spec: ModelSpec) -> Pixels:
     """``(H, W, C)`` of the photograph, mirrored at its edges where it is too small."""
-    photo = photograph()
+    photo = photograph() / np.float32(255)
     planes = photo if spec.interface == "rgb" else luma(photo)[..., None]
     length = side * spec.scale
     rows, columns = (
-        _mirrored(round(share * max(full - length, 0)), length, full)
+        mirrored(round(share * max(full - length, 0)), length, full)
         for share, full in zip(place, planes.shape[:2], strict=True)
     )
     crop: Pixels = planes[np.ix_(rows, columns)].astype(np.float32)
     return crop
-
-
-def _mirrored(start: int, count: int, size: int) -> Sequence[int]:
-    turns = [position % (2 * size) for position in range(start, start + count)]
-    return [min(turn, 2 * size - 1 - turn) for turn in turns]
-
-
-@cache
-def photograph() -> Pixels:
-    """The bundled photograph, ``(H, W, 3)`` float32 in 0 … 1."""
-    with resources.as_file(resources.files("subpixel") / "parity" / "photo.jpg") as file:
-        pixels: Pixels = read_picture(file).frames[0] / np.float32(255)
-    return pixels
 
 
 def _trial(original: Pixels, damage: str, scale: int) -> Trial:
