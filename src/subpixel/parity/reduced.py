@@ -1,7 +1,7 @@
 """A float32 file in fewer bits, published only where it is nearly as good."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,6 @@ from subpixel.parity.calibration import calibration_pictures, grid_pictures
 from subpixel.parity.cases import grid
 from subpixel.parity.compare import CODES, ParityReport, Tolerance, compare
 from subpixel.parity.precisions import conversions
-from subpixel.runtime.op import Pixels
 from subpixel.runtime.opening import Opened, open_session
 from subpixel.spec import ModelSpec, Precision
 
@@ -87,13 +86,12 @@ def reduce_precision(
     if (own := graph_precision(graph)) != "fp32":
         raise NetworkError(f"{model}: the file is {own} already; give the fp32 file")
     before = score(model)
-    small_pictures = list(grid_pictures(spec))
     with tempfile.TemporaryDirectory(prefix="subpixel-") as folder:
         made = Path(folder) / out.name
         for convert in conversions(graph, precision, pictures):
             try:
                 converted = convert()
-                _expect_in_range(converted, precision, small_pictures)
+                _expect_in_range(converted, precision, spec)
             except NetworkError as error:
                 raise NetworkError(f"{model}: {error}") from error
             made.write_bytes(converted.SerializeToString())
@@ -117,11 +115,9 @@ def _compared(
     return compare(exact, reduced, photos, spec.channels, tolerance, provider=reduced.provider)
 
 
-def _expect_in_range(
-    model: onnx.ModelProto, precision: Precision, pictures: Sequence[Pixels]
-) -> None:
+def _expect_in_range(model: onnx.ModelProto, precision: Precision, spec: ModelSpec) -> None:
     """Refuse a float16 network that only a processor, which computes it in float32, runs right."""
-    overflow = find_overflow(model, pictures) if precision == "fp16" else None
+    overflow = find_overflow(model, grid_pictures(spec)) if precision == "fp16" else None
     if overflow:
         raise NetworkError(overflow)
 

@@ -34,7 +34,11 @@ from subpixel.parity.compare import ParityReport, Report, compare, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts
 from subpixel.resample import BICUBIC_HALO
 from subpixel.runtime.session import Session
+from subpixel.size_numbers import SizeNumbers
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
+
+MAX_BOUNDS = 4
+"""Bounds that are tried for one file: where it fails below one, the next is smaller."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,8 @@ class _Truth:
     """What it said of its sizes, before it was run."""
     seed: int
     """Of the random pictures that it is compared on."""
+    numbers: SizeNumbers
+    """What its code computes sizes with."""
 
     def reference(self, exported: ModelSpec, published: ModelSpec) -> Module:
         """What a file with the facts ``published``, made of an export with those of ``exported``,
@@ -177,7 +183,8 @@ def release(
     wish = _Wish(interface, precision, opset, time_limit, isolated)
     loaded = _loaded(network, spec, scale, extra_architectures)
     module = loaded.module.cpu().eval()
-    truth = _Truth(module, loaded.spec, secrets.randbits(32) if seed is None else seed)
+    seed = secrets.randbits(32) if seed is None else seed
+    truth = _Truth(module, loaded.spec, seed, code_numbers(module))
     ways = attempts(spec := with_working_sizes(module, loaded.spec), exporter, opset)
     best, tried = _first_that_passes(truth, spec, ways, wish, report)
     path = out if best else None
@@ -235,10 +242,6 @@ def _first_that_passes(
     return search.result()
 
 
-MAX_BOUNDS = 4
-"""Bounds that are tried for one file: where it fails below one, the next is smaller."""
-
-
 @dataclass
 class _Search:
     """What has been tried, and how it ended."""
@@ -255,7 +258,9 @@ class _Search:
     def try_way(self, way: Attempt) -> bool:
         """Whether the export by ``way`` passes everything."""
         self.report(f"export by {way}", 0, 0)
-        return self._judge(way, lambda: _candidate(self.truth, self.spec, way, *self._how))
+        return self._judge(
+            way, lambda: _candidate(self.truth, self.spec, way, self.wish, self.report)
+        )
 
     def find_bound(self) -> bool:
         """Whether the file that was right up to the largest side passes on pictures up to some."""
@@ -282,10 +287,6 @@ class _Search:
         if self.last is None:
             raise ExportError(f"no exporter manages this network{''.join(map(_told, self.tried))}")
         return self.last, tuple(self.tried)
-
-    @property
-    def _how(self) -> tuple[_Wish, Report]:
-        return self.wish, self.report
 
     def _judge(self, way: Attempt, judge: Callable[[], _Candidate]) -> bool:
         began = time.monotonic()
@@ -348,7 +349,7 @@ def _judged(
     if not check:
         return _Candidate(data, spec, exported, check, None)
     reference = truth.reference(exported.spec, spec)
-    numbers = code_numbers(truth.module) | size_constants(model)
+    numbers = truth.numbers | size_constants(model)
     cost = estimated_cost(model, local=spec.halo is not None)
     drawn = grid(spec, cost=cost, numbers=numbers, seed=truth.seed)
     unoptimised = partial(Session, data, optimisation="none")
