@@ -11,10 +11,10 @@ import onnx
 import pytest
 from faults.honest import optimised
 from onnx import NodeProto, helper, numpy_helper
-from sized import sized_network
-from specimens import REPOSITORY
 
 import quantiser
+from sized import sized_network
+from specimens import REPOSITORY
 from subpixel.errors import NetworkError
 from subpixel.graph.align import align
 from subpixel.graph.execute import optimised as optimised_for

@@ -18,8 +18,8 @@ from faults.honest import anonymous, shuffled
 from faults.mutants import FAULTS, Mutant
 from faults.patient import session
 from numpy.typing import NDArray
-from specimens import BUNDLED, EXAMPLE, KINDS, SHARED, Specimen, specimen
 
+from specimens import BUNDLED, EXAMPLE, KINDS, SHARED, Specimen, specimen
 from subpixel.errors import NetworkError
 from subpixel.graph.metadata import with_spec
 from subpixel.nets.exporters import BATCH, HEIGHT, WIDTH, run_exporter

@@ -7,8 +7,8 @@ import onnx
 import pytest
 import torch
 from faults.honest import REWRITINGS
-from specimens import BUNDLED, EXAMPLE, SHARED, specimen
 
+from specimens import BUNDLED, EXAMPLE, SHARED, specimen
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.wrap import rgb_from_luma
 from subpixel.nets.exporters import BATCH, HEIGHT, WIDTH, run_exporter

@@ -12,9 +12,9 @@ import onnxruntime
 import pytest
 import torch
 from numpy.typing import NDArray
-from specimens import network
 from torch import nn
 
+from specimens import network
 from subpixel.parity.compare import ParityReport
 from subpixel.parity.release import release
 from subpixel.parity.verify import verify

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from subpixel.parity.telling_sizes import (
     LONGEST,
+    MAX_SIZES,
     Size,
     misrounded_lengths,
     random_sizes,
@@ -36,9 +37,25 @@ def drawn(*lengths: int, factors: tuple[float, ...] = ()) -> list[Size]:
 
 
 @pytest.mark.parametrize("branch", BRANCHES.values(), ids=list(BRANCHES))
-@given(c=st.integers(65, 511))
+@given(c=st.integers(2, 511))
 def test_both_ways_of_a_branch_are_taken(branch: Branch, c: int) -> None:
     assert {branch(h, w, c) for h, w in drawn(c)} == {True, False}
+
+
+@given(low=st.integers(2, 506), wide=st.integers(2, 60))
+def test_a_few_sizes_alone_are_seen(low: int, wide: int) -> None:
+    """``low < h < high``, and ``w``: also below 64, where numbers may be divisors as well."""
+    high = low + wide
+    sizes = drawn(low, high)
+    assert any(low < h < high for h, _ in sizes)
+    assert any(low < w < high for _, w in sizes)
+
+
+@given(numbers=st.sets(st.integers(2, 64), min_size=8, max_size=12))
+def test_small_thresholds_are_not_crowded_out(numbers: set[int]) -> None:
+    sizes = drawn(*numbers)
+    assert numbers <= {h for h, _ in sizes}
+    assert numbers <= {w for _, w in sizes}
 
 
 @given(c=st.integers(64**2, 600**2))
@@ -101,7 +118,7 @@ def test_quotients_that_float32_rounds_otherwise_than_exactly_are_drawn(factor: 
 @given(st.frozensets(st.integers(2, 8192), max_size=200))
 def test_there_is_an_end_of_them(lengths: frozenset[int]) -> None:
     sizes = telling_sizes(SizeNumbers(lengths))
-    assert len(sizes) == len(set(sizes)) <= 96
+    assert len(sizes) == len(set(sizes)) <= MAX_SIZES
     assert all(1 <= side <= LONGEST + 1 for size in sizes for side in size)
 
 

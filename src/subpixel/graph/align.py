@@ -1,7 +1,9 @@
 """Which node of one graph is which of another: the same network, exported or altered differently.
 
 Pairs are looked for from the surest sign to the weakest, and each new pair leads to its
-neighbours: equal parameters, then names, then what reads the same and what is read by the same.
+neighbours: the same origin and use, then equal parameters, names, the same origin or use alone,
+then what reads the same and what is read by the same. The arithmetic of sizes is much the same
+all over a graph: what its results are for tells it, and what it reads only where nothing else does.
 A pair says only that two nodes stand in the same place. Whether they compute the same is for
 running them to say.
 """
@@ -16,14 +18,12 @@ from functools import cached_property
 import numpy as np
 from onnx import AttributeProto, NodeProto, TensorProto, defs, helper, numpy_helper
 
+from subpixel.graph.digests import COMMUTATIVE, origin_digests, use_digests
 from subpixel.graph.flow import Flow, fingerprint
 from subpixel.graph.module_path import module_path
 
 LEAST_NUMBERS = 4
 """Parameters of fewer numbers are too alike from layer to layer to tell nodes by."""
-
-COMMUTATIVE = frozenset({"Add", "Mul", "Max", "Min", "Sum", "Mean", "And", "Or", "Equal"})
-
 
 RETYPING = ("Cast", "QuantizeLinear", "DequantizeLinear")
 
@@ -133,18 +133,30 @@ class Alignment:
 def align(left: Flow, right: Flow) -> Alignment:
     """Pair the nodes of ``left`` with those of ``right``, each with one at most."""
     pairing = _Pairing(left, right)
-    for key in (_by_parameters, _by_parameter_names, _by_value_names, _by_module):
-        pairing.unique(key)
+    by_origin, by_use = (
+        _by_digest(origin_digests, left, right),
+        _by_digest(use_digests, left, right),
+    )
+    pairing.unique(lambda flow, i: (by_origin(flow, i), by_use(flow, i)))
+    signs: tuple[Key, ...] = (_by_parameters, _by_parameter_names, _by_value_names, _by_module)
+    for sign in (*signs, by_origin, by_use):
+        pairing.unique(sign)
     pairing.spread()
     pairing.in_order()
     pairing.spread()
+    pairing.spread(sizes=True)
     pairing.bridge()
-    pairing.spread()
+    pairing.spread(sizes=True)
     return Alignment(left, right, pairing.partner)
 
 
 Key = Callable[[Flow, int], Hashable | None]
 """A sign to know a node by; None where it has none."""
+
+
+def _by_digest(digests: Callable[[Flow], Sequence[str]], *flows: Flow) -> Key:
+    by_flow = {id(flow): digests(flow) for flow in flows}
+    return lambda flow, i: by_flow[id(flow)][i]
 
 
 def _by_parameters(flow: Flow, i: int) -> Hashable | None:
@@ -214,13 +226,14 @@ class _Pairing:
             if right is not None and self._agree(left, right):
                 self.pair(left, right)
 
-    def spread(self) -> None:
-        """Pair neighbours of pairs until there are no more."""
+    def spread(self, *, sizes: bool = False) -> None:
+        """Pair neighbours of pairs until there are no more; what computes sizes by what it reads
+        only when asked."""
         before = -1
         while len(self.partner) != before:
             before = len(self.partner)
             for left in range(len(self.left.nodes)):
-                if left not in self.partner:
+                if left not in self.partner and (sizes or self._shows(left)):
                     self._forward(left)
             for left in reversed(range(len(self.left.nodes))):
                 if left in self.partner:
@@ -247,6 +260,10 @@ class _Pairing:
                 if self._read_by_same(left, right):
                     self.pair(left, right)
                     break
+
+    def _shows(self, left: int) -> bool:
+        """Whether a node's results hang on what the picture shows."""
+        return not self.left.shown.isdisjoint(self.left.nodes[left].output)
 
     def _agree(self, left: int, right: int) -> bool:
         """Unless all that is known of what both read contradicts it."""

@@ -25,7 +25,7 @@ MAX_SWEPT = 16
 those around the other numbers."""
 
 MAX_PERIOD = 64
-"""Up to here a number may be what sizes are divided by; above, it is a threshold."""
+"""Up to here a number may be what sizes are divided by as well as a threshold."""
 
 MAX_BATCH = 32
 """Up to here a number may be one of pictures."""
@@ -33,7 +33,7 @@ MAX_BATCH = 32
 MAX_ROOT = 700
 """The largest square that is drawn for a number that may be an area."""
 
-MAX_SIZES = 96
+MAX_SIZES = 160
 
 LENGTHS = range(2, LARGEST_TILE + 1)
 
@@ -59,6 +59,7 @@ def telling_sizes(numbers: SizeNumbers) -> list[Size]:
     swept = [n for n in periods if not any(m % n == 0 for m in periods if n < m <= MAX_SWEPT)]
     sizes = [
         *(size for factor in sorted(numbers.factors) for size in _around_factor(factor)),
+        *(size for n in periods for size in _at_small(n)),
         *(size for period in swept for size in _remainders(period)),
         *(size for n in sorted(numbers.lengths) if n > MAX_PERIOD for size in _around(n)),
         *(size for period in swept for size in _compared_remainders(period, periods)),
@@ -137,6 +138,13 @@ def _leaving(rest: int, period: int) -> Size:
     """A height that leaves ``rest``, and a width that leaves as much less than the most."""
     times = -(-THIN // period)
     return period * times + rest, period * (times + 1) - 1 - rest
+
+
+def _at_small(number: int) -> Iterator[Size]:
+    """A number, the one before and the one after, each as a height and as a width."""
+    yield number - 1, number + 1
+    yield number, number
+    yield number + 1, number - 1
 
 
 def _around(number: int) -> Iterator[Size]:

@@ -23,7 +23,7 @@ from subpixel.nets.luma import RgbFromLuma
 from subpixel.nets.spandrel_module import imported
 from subpixel.spec import Colour, Exporter, ModelSpec
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared" / "data"
 BUNDLED = REPOSITORY / "weights" / "fast-x3.safetensors"
 EXAMPLE = (51, 67)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import onnx
 import torch
-from specimens import OPSET, give_pictures, spandrel_network
 from torch import Tensor, nn
 from torch.nn import functional
 
+from specimens import OPSET, give_pictures, spandrel_network
 from subpixel.graph.metadata import with_spec
 from subpixel.nets.exporters import BATCH, HEIGHT, WIDTH, run_exporter
 from subpixel.spec import Exporter, ModelSpec
