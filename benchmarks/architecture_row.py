@@ -27,16 +27,16 @@ import safetensors.torch
 from random_networks import Configuration, configurations, random_weights, rebuilt
 
 from subpixel.errors import SubpixelError, one_line
-from subpixel.nets.architecture import colour_of
-from subpixel.nets.checkpoint import CheckpointFile, Choice, load_checkpoint
+from subpixel.nets.architectures.architecture import colour_of
+from subpixel.nets.checkpoints.checkpoint import CheckpointFile, Choice, load_checkpoint
 from subpixel.nets.padding import runs_any_size
-from subpixel.nets.spandrel_module import SpandrelModule, imported
+from subpixel.nets.spandrel.module import SpandrelModule, imported
 from subpixel.nets.torch_op import TorchOp
 from subpixel.parity.cases import SIZES, Case, pixels
-from subpixel.parity.release import ReleaseReport, release
+from subpixel.publish.release import ReleaseReport, release
 from subpixel.runtime.op import NetOp, Pixels
 from subpixel.spec import ModelSpec
-from subpixel.versions import installed_version
+from subpixel.system.versions import installed_version
 
 if TYPE_CHECKING:
     from random_networks import Descriptor

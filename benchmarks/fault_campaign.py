@@ -29,8 +29,8 @@ from faults.kinds import KINDS
 from torch import Tensor
 
 from subpixel.errors import SubpixelError
-from subpixel.nets.checkpoint import CheckpointFile, parse_choice
-from subpixel.parity.bisect import bisect
+from subpixel.nets.checkpoints.checkpoint import CheckpointFile, parse_choice
+from subpixel.parity.bisect.bisect import bisect
 from subpixel.parity.verify import verify
 
 ROOT = Path(__file__).parent.parent

@@ -26,7 +26,7 @@ from faults.sights import CONTENTS
 from honest.draw import Honest, draw
 
 from subpixel.graph.metadata import read_spec, with_spec
-from subpixel.nets.checkpoint import CheckpointFile
+from subpixel.nets.checkpoints.checkpoint import CheckpointFile
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import os
 import platform
 
-from subpixel.runtime.processors import processor_name
-from subpixel.versions import installed_version
+from subpixel.system.processors import processor_name
+from subpixel.system.versions import installed_version
 
 MEBIBYTE, GIBIBYTE = 1024**2, 1024**3
 

@@ -21,15 +21,15 @@ from onnx import numpy_helper
 from photograph import photograph, planes
 
 from subpixel.cli.main import VERBS
-from subpixel.graph.cost import multiply_adds_per_pixel
+from subpixel.graph.geometry.cost import multiply_adds_per_pixel
+from subpixel.graph.int8.quantize import to_int8
 from subpixel.graph.metadata import with_spec
-from subpixel.graph.quantize import to_int8
-from subpixel.graph.wrap import rgb_from_luma
-from subpixel.nets.checkpoint import load_checkpoint
-from subpixel.nets.export import Exported, export_module
+from subpixel.graph.passes.wrap import rgb_from_luma
+from subpixel.imaging.resample import BICUBIC_HALO
+from subpixel.nets.checkpoints.checkpoint import load_checkpoint
+from subpixel.nets.export.export import Exported, export_module
 from subpixel.nets.torch_op import Module, TorchOp
 from subpixel.parity.calibration import folder_pictures
-from subpixel.resample import BICUBIC_HALO
 
 OPSET = 10
 """The reference's."""

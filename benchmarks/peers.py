@@ -54,7 +54,7 @@ def as_it_is(rgb: Rgb) -> Rgb:
 
 
 def _subpixel(setting: Setting, file: Callable[[Files], Any]) -> Engine:
-    from subpixel.upscaler import Upscaler
+    from subpixel.upscaling.upscaler import Upscaler
 
     return Engine(Upscaler(file(setting.files), device=setting.device), as_it_is)
 
@@ -66,8 +66,8 @@ def _bundled(setting: Setting, name: str) -> Engine:
 def _tuned(setting: Setting, model: str) -> Engine:
     """In the setting that ``subpixel tune`` found (networks.py)."""
     os.environ["XDG_CACHE_HOME"] = str(setting.files.tuned)
-    from subpixel.tuned import TunedUpscaler
-    from subpixel.tuning import remembered
+    from subpixel.network.tuning import remembered
+    from subpixel.upscaling.tuned import TunedUpscaler
 
     model = model or str(setting.files.rgb)
     return Engine(TunedUpscaler(model, tuning=remembered(model)), as_it_is)
@@ -107,7 +107,7 @@ def _pytorch(
     """``transfers`` counts the picture's way to the device and back."""
     import torch
 
-    from subpixel.nets.superresolution import SuperResolutionNet
+    from subpixel.nets.architectures.superresolution import SuperResolutionNet
 
     dtype = torch.float16 if half else torch.float32
     network = SuperResolutionNet(SCALE)

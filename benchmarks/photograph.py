@@ -6,7 +6,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from subpixel.colour import luma
+from subpixel.imaging.colour import luma
 
 Rgb = NDArray[np.uint8]
 Luma = NDArray[np.float32]
@@ -14,7 +14,7 @@ Luma = NDArray[np.float32]
 
 def photograph(side: int) -> Rgb:
     """``(side, side, 3)``."""
-    with resources.as_file(resources.files("subpixel.parity") / "photo.jpg") as file:
+    with resources.as_file(resources.files("subpixel.media") / "photo.jpg") as file:
         image = pyvips.Image.new_from_file(str(file))
     across, down = -(-side // image.width), -(-side // image.height)
     tiled: Rgb = image.replicate(across, down).crop(0, 0, side, side).numpy()

@@ -19,10 +19,10 @@ import torch
 from interleaved import Run, run_command
 from machine import MEBIBYTE, machine_line
 
-from subpixel.graph.cost import parameters
-from subpixel.nets.checkpoint import load_checkpoint
-from subpixel.nets.export import export_module
-from subpixel.nets.spandrel_module import imported
+from subpixel.graph.geometry.cost import parameters
+from subpixel.nets.checkpoints.checkpoint import load_checkpoint
+from subpixel.nets.export.export import export_module
+from subpixel.nets.spandrel.module import imported
 
 LIMITS = {"reference": 15.0, "ESRGAN": 300.0}
 """Seconds that were promised, on two cores."""

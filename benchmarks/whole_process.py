@@ -68,7 +68,7 @@ upscale(session, sys.argv[2])
 WHOLE = (
     """
 import numpy as np, onnx, onnxruntime, sys, torch, warnings
-from subpixel.nets.superresolution import SuperResolutionNet
+from subpixel.nets.architectures.superresolution import SuperResolutionNet
 warnings.simplefilter("ignore")
 
 net = SuperResolutionNet(3)

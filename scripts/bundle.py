@@ -19,15 +19,15 @@ from pathlib import Path
 import onnx
 from safetensors import safe_open
 
-from subpixel.graph.cost import multiply_adds_per_pixel, parameters
-from subpixel.graph.integer import to_integer
+from subpixel.graph.geometry.cost import multiply_adds_per_pixel, parameters
+from subpixel.graph.int8.integer import to_integer
 from subpixel.graph.metadata import read_spec, with_spec
 from subpixel.measure.evaluate import Evaluation, benchmark, evaluate
-from subpixel.nets.checkpoint import load_checkpoint
+from subpixel.nets.checkpoints.checkpoint import load_checkpoint
 from subpixel.parity.calibration import folder_pictures
-from subpixel.parity.release import release
+from subpixel.publish.release import release
 from subpixel.spec import ModelSpec
-from subpixel.upscaler import Upscaler
+from subpixel.upscaling.upscaler import Upscaler
 from subpixel.zoo.manifest import FOLDER as ZOO
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"

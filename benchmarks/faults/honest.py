@@ -13,7 +13,7 @@ from onnx import NodeProto, helper, numpy_helper, version_converter
 from onnxscript import optimizer
 
 from subpixel.graph import execute
-from subpixel.optimisation import Optimisation
+from subpixel.system.session_options import Optimisation
 
 Rewriting = Callable[[onnx.ModelProto], onnx.ModelProto]
 

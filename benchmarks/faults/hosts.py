@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.metadata import with_spec
-from subpixel.graph.receptive import halo
-from subpixel.graph.wrap import rgb_from_luma
-from subpixel.nets.espcn import ESPCN
-from subpixel.nets.export import export_module
-from subpixel.nets.exporters import BATCH, HEIGHT, WIDTH, run_exporter
-from subpixel.nets.fsrcnn import FSRCNN
-from subpixel.nets.plain import PlainNet
-from subpixel.resample import BICUBIC_HALO
+from subpixel.graph.passes.wrap import rgb_from_luma
+from subpixel.imaging.resample import BICUBIC_HALO
+from subpixel.nets.architectures.espcn import ESPCN
+from subpixel.nets.architectures.fsrcnn import FSRCNN
+from subpixel.nets.architectures.plain import PlainNet
+from subpixel.nets.export.export import export_module
+from subpixel.nets.export.exporters import BATCH, HEIGHT, WIDTH, run_exporter
 from subpixel.spec import Colour, Exporter, ModelSpec
 
 EXAMPLE = (1, 48, 64)

@@ -10,7 +10,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from subpixel.graph.propagate import onnx_opset
+from subpixel.graph.geometry.propagate import onnx_opset
 
 Array = NDArray[Any]
 Value = str | int | float | Sequence[int]

@@ -15,8 +15,8 @@ from random_networks import configurations, random_weights
 from torch import Tensor, nn
 
 from honest.networks import draw_network
-from subpixel.nets.checkpoint import CheckpointFile, load_checkpoint, parse_choice
-from subpixel.nets.export import export_module
+from subpixel.nets.checkpoints.checkpoint import CheckpointFile, load_checkpoint, parse_choice
+from subpixel.nets.export.export import export_module
 from subpixel.spec import Exporter, ModelSpec
 
 ARCHITECTURES = ("compact-x2", "compact-x4", "plksr-x2-sparse", "span-x2", "dncnn-grey")

@@ -20,13 +20,13 @@ _HOMES = {
     "ModelSpec": "spec",
     "ParityReport": "parity.compare",
     "Picture": "media.picture",
-    "ReleaseReport": "parity.release",
+    "ReleaseReport": "publish.release",
     "SubpixelError": "errors",
     "Tolerance": "parity.compare",
-    "Upscaler": "upscaler",
-    "export": "parity.release:release",
+    "Upscaler": "upscaling.upscaler",
+    "export": "publish.release:release",
     "read_picture": "media.image_file",
-    "upscale": "upscaler",
+    "upscale": "upscaling.upscaler",
     "verify": "parity.verify",
     "write_picture": "media.image_file",
 }
@@ -55,11 +55,11 @@ if TYPE_CHECKING:
     from subpixel.media.image_file import EncodeOptions, read_picture, write_picture
     from subpixel.media.picture import Picture
     from subpixel.parity.compare import ParityReport, Tolerance
-    from subpixel.parity.release import ReleaseReport
-    from subpixel.parity.release import release as export
     from subpixel.parity.verify import verify
+    from subpixel.publish.release import ReleaseReport
+    from subpixel.publish.release import release as export
     from subpixel.spec import ModelSpec
-    from subpixel.upscaler import Upscaler, upscale
+    from subpixel.upscaling.upscaler import Upscaler, upscale
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - what a module holds
@@ -69,7 +69,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - what a module holds
     try:
         return getattr(import_module(f"subpixel.{module}"), own_name or name)
     except ModuleNotFoundError as error:
-        from subpixel.extras import explained
+        from subpixel.system.extras import explained
 
         raise explained(error) from error
 

@@ -12,6 +12,7 @@
     │   ├── ExportError           the exporter failed, or its file failed a check
     │   └── SpecError             a network's recorded facts are missing or contradict each other
     ├── GalleryError              a catalogue or download that can't be had, or isn't what it claims
+    ├── TargetExistsError         what is to be written exists, and ``overwrite`` is False
     ├── MemoryLimitError          not enough memory, or not as much allowed as it takes
     └── ProviderError             an execution provider or optional package that can't be had
 
@@ -58,6 +59,10 @@ class SpecError(NetworkError):
 
 class GalleryError(SubpixelError):
     """A catalogue of networks, or a download, can't be had or isn't what it claims to be."""
+
+
+class TargetExistsError(SubpixelError):
+    """What is to be written exists, and may not be replaced."""
 
 
 class MemoryLimitError(SubpixelError):

@@ -13,8 +13,8 @@ from PIL import Image
 
 from backbones import unreachable_backbones
 from subpixel.cli.main import VERBS, run
-from subpixel.nets.exporters import DEFAULT_OPSET
-from subpixel.nets.plain import PlainNet
+from subpixel.nets.architectures.plain import PlainNet
+from subpixel.nets.export.exporters import DEFAULT_OPSET
 from subpixel.runtime.devices import DEVICES
 from subpixel.zoo.manifest import bundled, find
 

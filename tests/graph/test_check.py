@@ -6,14 +6,14 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from graphs import Graph, nearest, traced
 from onnx import helper, numpy_helper
 
+from graphs import Graph, nearest, traced
 from subpixel.graph.check import CheckReport, Finding, check_model
-from subpixel.graph.half import to_fp16
 from subpixel.graph.metadata import with_spec
-from subpixel.graph.wrap import rgb_from_luma
-from subpixel.nets.plain import PlainNet
+from subpixel.graph.passes.float16 import to_fp16
+from subpixel.graph.passes.wrap import rgb_from_luma
+from subpixel.nets.architectures.plain import PlainNet
 from subpixel.spec import ModelSpec
 
 SPEC = ModelSpec("test", 2, "luma", "luma", halo=0)

@@ -4,10 +4,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from graphs import Graph, run, traced
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from graphs import Graph, run, traced
 from subpixel.errors import NetworkError
 from subpixel.graph.execute import evaluate, runtime_engine
 from subpixel.graph.flow import Flow, flow

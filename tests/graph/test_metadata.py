@@ -2,8 +2,8 @@ from pathlib import Path
 
 import onnx
 import pytest
-from graphs import Graph, nearest
 
+from graphs import Graph, nearest
 from subpixel.errors import NetworkError, SpecError
 from subpixel.graph.metadata import load_model, model_bytes, read_spec, with_spec
 from subpixel.spec import ModelSpec

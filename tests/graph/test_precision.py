@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from graphs import Graph
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
@@ -15,11 +14,12 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from subpixel.graph.bfloat import to_bf16
-from subpixel.graph.half import to_fp16
+from graphs import Graph
+from subpixel.graph.int8.quantize import to_int8
 from subpixel.graph.metadata import with_spec
+from subpixel.graph.passes.bfloat16 import to_bf16
+from subpixel.graph.passes.float16 import to_fp16
 from subpixel.graph.precision import graph_precision
-from subpixel.graph.quantize import to_int8
 from subpixel.spec import ModelSpec, Precision
 
 PICTURE = np.random.default_rng(0).random((1, 1, 9, 7), np.float32)

@@ -6,9 +6,9 @@ import pytest
 from PIL import Image
 
 from subpixel.errors import UsageError
+from subpixel.imaging.resample import enlarge, imresize
 from subpixel.measure.evaluate import benchmark, evaluate
-from subpixel.media.jpeg import through_jpeg
-from subpixel.resample import enlarge, imresize
+from subpixel.media.jpeg_degradation import through_jpeg
 
 
 def test_bicubic_scores_what_the_literature_says(shared_data: Path) -> None:

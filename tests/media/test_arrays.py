@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from PIL import Image
-from samples import SRGB, XMP, exif_block, smooth
 
+from samples import SRGB, XMP, exif_block, smooth
 from subpixel.errors import UsageError
-from subpixel.media import exif
 from subpixel.media.arrays import like, to_picture
+from subpixel.media.metadata import exif
 from subpixel.media.picture import Picture
 
 DTYPES = st.sampled_from([np.uint8, np.uint16])

@@ -10,8 +10,8 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 from PIL import Image, IptcImagePlugin
-from samples import IPTC, PHOTOSHOP, SRGB, XMP, exif_block, grey_profile, smooth
 
+from samples import IPTC, PHOTOSHOP, SRGB, XMP, exif_block, grey_profile, smooth
 from subpixel.errors import LossError
 from subpixel.media.formats import FORMATS
 from subpixel.media.image_file import EncodeOptions, losses_in, read_picture, write_picture

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from samples import PHOTOSHOP, SRGB, XMP, exif_block, smooth
 
+from samples import PHOTOSHOP, SRGB, XMP, exif_block, smooth
 from subpixel.errors import LossError, PictureError
 from subpixel.media.formats import FORMATS, format_of, losses_in, refuse_losses, sniff
 from subpixel.media.picture import Loss, Metadata, Picture

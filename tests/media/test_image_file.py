@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 from PIL import Image, ImageCms, PngImagePlugin
-from samples import SRGB, grey_profile, smooth
 
-from subpixel.errors import PictureError, PictureTooLargeError, UsageError
+from samples import SRGB, grey_profile, smooth
+from subpixel.errors import PictureError, PictureTooLargeError, TargetExistsError, UsageError
 from subpixel.media import image_file
 from subpixel.media.image_file import EncodeOptions, losses_in, read_picture, write_picture
 from subpixel.media.picture import Metadata, Picture
@@ -462,7 +462,7 @@ class TestWriting:
     def test_an_existing_file_is_only_replaced_when_asked(self, tmp_path: Path) -> None:
         file = tmp_path / "a.png"
         file.write_bytes(b"precious")
-        with pytest.raises(PictureError, match="exists"):
+        with pytest.raises(TargetExistsError, match="exists"):
             write_picture(Picture(smooth(3)), file)
         assert file.read_bytes() == b"precious"
         write_picture(Picture(smooth(3)), file, overwrite=True)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from samples import smooth
 
+from samples import smooth
 from subpixel.errors import PictureError
 from subpixel.media.picture import Picture, rounded
 

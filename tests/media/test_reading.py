@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import pyvips
 from PIL import Image
-from samples import smooth
 
+from samples import smooth
 from subpixel.errors import PictureError
 from subpixel.media.image_file import open_picture, read_picture
 from subpixel.media.reading import CHUNK_ROWS

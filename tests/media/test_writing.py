@@ -11,8 +11,8 @@ import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from samples import PHOTOSHOP, SRGB, XMP, exif_block, smooth
 
+from samples import PHOTOSHOP, SRGB, XMP, exif_block, smooth
 from subpixel.errors import LossError, PictureError
 from subpixel.media.image_file import (
     EncodeOptions,

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from subpixel.nets.activations import activations, modules_in_order, with_activation
-from subpixel.nets.luma import RgbFromLuma
-from subpixel.nets.plain import PlainNet
+from subpixel.nets.architectures.plain import PlainNet
+from subpixel.nets.layers.luma import RgbFromLuma
 from subpixel.nets.torch_op import TorchOp
 
 PICTURE = np.random.default_rng(0).random((1, 1, 6, 5), np.float32)

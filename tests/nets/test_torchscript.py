@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from subpixel.errors import CheckpointError
-from subpixel.nets.export import export_module
-from subpixel.nets.plain import PlainNet
+from subpixel.nets.architectures.plain import PlainNet
+from subpixel.nets.export.export import export_module
 from subpixel.nets.torchscript import is_torchscript, load_torchscript
-from subpixel.parity.bisect import bisect
+from subpixel.parity.bisect.bisect import bisect
 from subpixel.parity.verify import verify
 from subpixel.spec import ModelSpec
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.parity.cases import BUDGET, LONG, SIZES, Case, Content, Grid, grid, pixels
 from subpixel.parity.telling_sizes import LARGEST_TILE, LONGEST
-from subpixel.size_numbers import SizeNumbers
 from subpixel.spec import ModelSpec
 
 CONTENTS = get_args(Content)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from subpixel.errors import NetworkError
-from subpixel.nets.plain import PlainNet
+from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.torch_op import TorchOp
 from subpixel.parity.cases import Case, grid
 from subpixel.parity.compare import (

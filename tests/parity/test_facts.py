@@ -7,11 +7,11 @@ import numpy as np
 import onnx
 import pytest
 from faults.hosts import host
-from graphs_of_facts import identity_file, sharpening_file
 from onnx import helper, numpy_helper
 
+from graphs_of_facts import identity_file, sharpening_file
 from subpixel.errors import NetworkError
-from subpixel.graph.half import to_fp16
+from subpixel.graph.passes.float16 import to_fp16
 from subpixel.parity.cases import grid
 from subpixel.parity.compare import Fact, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts

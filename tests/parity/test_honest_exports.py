@@ -10,9 +10,9 @@ from faults.honest import REWRITINGS
 
 from specimens import BUNDLED, EXAMPLE, SHARED, specimen
 from subpixel.graph.metadata import with_spec
-from subpixel.graph.wrap import rgb_from_luma
-from subpixel.nets.exporters import BATCH, HEIGHT, WIDTH, run_exporter
-from subpixel.parity.bisect import bisect
+from subpixel.graph.passes.wrap import rgb_from_luma
+from subpixel.nets.export.exporters import BATCH, HEIGHT, WIDTH, run_exporter
+from subpixel.parity.bisect.bisect import bisect
 from subpixel.parity.verify import verify
 from subpixel.spec import Exporter
 

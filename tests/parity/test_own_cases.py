@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from subpixel.colour import luma
 from subpixel.errors import PictureError, UsageError
+from subpixel.imaging.colour import luma
 from subpixel.parity.cases import Case, pixels
 from subpixel.parity.own_cases import own_cases
 from subpixel.spec import ModelSpec

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.parity.telling_sizes import (
     LONGEST,
     MAX_SIZES,
@@ -17,7 +18,6 @@ from subpixel.parity.telling_sizes import (
     random_sizes,
     telling_sizes,
 )
-from subpixel.size_numbers import SizeNumbers
 
 Branch = Callable[[int, int, int], bool]
 """A decision by height, width and a number that stands in the code."""

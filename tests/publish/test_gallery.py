@@ -24,8 +24,8 @@ from subpixel.errors import (
     UsageError,
 )
 from subpixel.graph.metadata import load_model, read_spec
-from subpixel.nets.plain import PlainNet
-from subpixel.network import describe, open_network
+from subpixel.nets.architectures.plain import PlainNet
+from subpixel.network.network import describe, open_network
 from subpixel.publish import gallery as orders
 from subpixel.publish.gallery import Order, obtain
 from subpixel.runtime.op import NetOp
@@ -172,7 +172,7 @@ def test_nothing_unproven_is_kept(
     gallery: Gallery, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An exporter that makes something else of the network: the true judge must see it."""
-    from subpixel.parity import release
+    from subpixel.publish import release
 
     def faulty(module: Any, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
         with torch.no_grad():

@@ -15,13 +15,13 @@ from PIL import Image
 
 from networks import classifier, sub_pixel_network
 from subpixel.errors import NetworkError, ProviderError, UsageError
-from subpixel.graph.half import to_fp16
-from subpixel.measure.metrics import psnr
-from subpixel.network import open_network
+from subpixel.graph.passes.float16 import to_fp16
+from subpixel.imaging.metrics import psnr
+from subpixel.network.network import open_network
 from subpixel.runtime import openvino
 from subpixel.runtime.openvino import TELEMETRY, OpenVinoSession, computes, installed
 from subpixel.runtime.session import Session
-from subpixel.upscaler import Upscaler
+from subpixel.upscaling.upscaler import Upscaler
 from subpixel.zoo.manifest import find
 
 needs_openvino = pytest.mark.skipif(

@@ -4,7 +4,8 @@ import pytest
 from networks import BoxBlur, NearestNeighbour
 from subpixel.errors import NetworkError
 from subpixel.runtime.op import Codes, Pixels
-from subpixel.runtime.pixels import to_pixels, to_samples, upscale_codes, upscale_samples
+from subpixel.runtime.pixels import to_pixels, to_samples
+from subpixel.upscaling.samples import upscale_codes, upscale_samples
 
 DTYPES = (np.uint8, np.uint16, np.float32)
 

@@ -10,7 +10,7 @@ import torch
 
 from subpixel.convention import RANGES, UNIT, Convention, Layout, ValueRange
 from subpixel.errors import NetworkError
-from subpixel.nets.checkpoint import load_checkpoint
+from subpixel.nets.checkpoints.checkpoint import load_checkpoint
 from subpixel.nets.torch_op import TorchOp
 from subpixel.runtime.op import NetOp
 from subpixel.spec import ModelSpec

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from subpixel.colour import luma
 from subpixel.errors import UsageError
-from subpixel.media.jpeg import through_jpeg
-from subpixel.resample import imresize
+from subpixel.imaging.colour import luma
+from subpixel.imaging.resample import imresize
+from subpixel.media.jpeg_degradation import through_jpeg
 from subpixel.train.data import batch, load_pairs
 
 

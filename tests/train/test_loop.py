@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from subpixel.errors import CheckpointError
-from subpixel.nets.plain import PlainNet
-from subpixel.nets.superresolution import SuperResolutionNet
+from subpixel.nets.architectures.plain import PlainNet
+from subpixel.nets.architectures.superresolution import SuperResolutionNet
 from subpixel.train.data import Pair
 from subpixel.train.loop import Progress, aim, learning_rate, lend, train, validate
 from subpixel.train.networks import brought_to_form, build

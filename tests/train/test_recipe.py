@@ -8,7 +8,7 @@ from safetensors import safe_open
 
 from subpixel.errors import CheckpointError
 from subpixel.graph.metadata import load_model, read_spec
-from subpixel.nets.checkpoint import load_checkpoint
+from subpixel.nets.checkpoints.checkpoint import load_checkpoint
 from subpixel.train.loop import Progress
 from subpixel.train.presets import PRESETS
 from subpixel.train.recipe import Outcome, Run, run

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from subpixel.errors import CheckpointError
-from subpixel.nets.plain import PlainNet
-from subpixel.nets.spandrel_module import imported
-from subpixel.nets.vdsr import VDSR
+from subpixel.nets.architectures.plain import PlainNet
+from subpixel.nets.architectures.vdsr import VDSR
+from subpixel.nets.spandrel.module import imported
 from subpixel.train.teacher import load_teacher
 from untrained import untrained
 

@@ -14,7 +14,7 @@ from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.check import check_model
 from subpixel.graph.metadata import read_spec
 from subpixel.measure.evaluate import benchmark, evaluate
-from subpixel.upscaler import Upscaler
+from subpixel.upscaling.upscaler import Upscaler
 from subpixel.zoo.manifest import DEFAULT, DENOISE, FOLDER, Bundled, bundled, find, verified
 
 rows = pytest.mark.parametrize("row", bundled(), ids=lambda row: f"{row.name}-x{row.scale}")

@@ -16,29 +16,32 @@ import click
 
 from subpixel import __version__
 from subpixel.errors import SubpixelError, UsageError
-from subpixel.extras import explained
+from subpixel.system.extras import explained
 
-VERBS = {
-    "upscale": "Enlarge pictures, with their colours, alpha, depth and metadata kept.",
-    "compare": "Put two pictures side by side on a sheet, one spot magnified.",
-    "models": "List the networks that are here; search other people's and get them.",
-    "info": "Say what an ONNX network is.",
-    "export": "Turn a PyTorch checkpoint into a checked and proven ONNX file.",
-    "adopt": "Make an ordinary ONNX file of somebody else's.",
-    "quantize": "Make an ONNX file of fewer bits, if it stays nearly as good.",
-    "verify": "Prove an ONNX file equal to its checkpoint, or to another ONNX file.",
-    "bisect": "Find the stage and the node that make an ONNX file wrong.",
-    "train": "Train a small network on a folder of photographs.",
-    "evaluate": "Measure a network on a benchmark set, bicubic beside it.",
-    "tune": "Find the fastest setting on this machine that keeps the picture.",
-    "doctor": "Say what is installed, and what is missing for what.",
+VERBS = {  # the room of each, and what it is for
+    "upscale": (
+        "pictures",
+        "Enlarge pictures, with their colours, alpha, depth and metadata kept.",
+    ),
+    "compare": ("pictures", "Put two pictures side by side on a sheet, one spot magnified."),
+    "models": ("pictures", "List the networks that are here; search other people's and get them."),
+    "info": ("pictures", "Say what an ONNX network is."),
+    "export": ("networks", "Turn a PyTorch checkpoint into a checked and proven ONNX file."),
+    "adopt": ("networks", "Make an ordinary ONNX file of somebody else's."),
+    "quantize": ("networks", "Make an ONNX file of fewer bits, if it stays nearly as good."),
+    "verify": ("networks", "Prove an ONNX file equal to its checkpoint, or to another ONNX file."),
+    "bisect": ("networks", "Find the stage and the node that make an ONNX file wrong."),
+    "train": ("networks", "Train a small network on a folder of photographs."),
+    "evaluate": ("networks", "Measure a network on a benchmark set, bicubic beside it."),
+    "tune": ("networks", "Find the fastest setting on this machine that keeps the picture."),
+    "doctor": ("pictures", "Say what is installed, and what is missing for what."),
 }
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
 
 class Verbs(click.Group):
-    """Finds the verb ``x`` in the module ``subpixel.cli.x``."""
+    """Finds the verb ``x`` in the module ``subpixel.cli.ROOM.x``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -47,12 +50,12 @@ class Verbs(click.Group):
         if name not in VERBS:
             return None
         with _interruptible():
-            command: click.Command = import_module(f"subpixel.cli.{name}").command
+            command: click.Command = import_module(f"subpixel.cli.{VERBS[name][0]}.{name}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
+            formatter.write_dl([(name, purpose) for name, (_, purpose) in VERBS.items()])
 
 
 @click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from subpixel.errors import SubpixelError, UsageError
+from subpixel.errors import UsageError
 
 if TYPE_CHECKING:
     from subpixel.parity.compare import ParityReport
@@ -71,24 +71,8 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         yield lambda what, done, total: bar.update(task, completed=done, total=total, what=what)
 
 
-def expect_free(target: Path, overwrite: bool) -> None:
-    """Raise :class:`SubpixelError` for a file that exists: before the work, not after it."""
-    if target.exists() and not overwrite:
-        raise SubpixelError(
-            f"{target} exists; use --overwrite to replace it, or -o to name another"
-        )
-
-
 def expect_pictures(*folders: Path | None) -> None:
     """Refuse, before the work is done, a folder that was named and isn't one."""
     for folder in folders:
         if folder is not None and not folder.is_dir():
             raise UsageError(f"{folder} is no folder; name one that holds pictures")
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it; raises :class:`SubpixelError` where it can't be."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SubpixelError(f"{folder}: the folder can't be made: {error.strerror}") from error

@@ -12,10 +12,10 @@ from onnx import TensorProto, helper, numpy_helper, shape_inference
 from onnx.external_data_helper import uses_external_data
 
 from subpixel.errors import SpecError
-from subpixel.graph.cost import parameters
+from subpixel.graph.geometry.cost import parameters
+from subpixel.graph.geometry.propagate import ONNX_DOMAINS, onnx_opset, picture_inputs
 from subpixel.graph.metadata import read_spec
-from subpixel.graph.propagate import ONNX_DOMAINS, onnx_opset, picture_inputs
-from subpixel.graph.wrap import FLOATS, OURS
+from subpixel.graph.passes.wrap import FLOATS, OURS
 from subpixel.spec import ModelSpec
 
 T = TypeVar("T")

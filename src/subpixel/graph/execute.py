@@ -12,7 +12,7 @@ from onnx import numpy_helper
 
 from subpixel.errors import NetworkError, one_line
 from subpixel.graph.flow import Flow, Values
-from subpixel.optimisation import LEVELS, Optimisation
+from subpixel.system.session_options import LEVELS, Optimisation
 
 CPU = "CPUExecutionProvider"
 

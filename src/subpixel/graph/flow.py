@@ -22,7 +22,7 @@ from onnx import (
 )
 
 from subpixel.errors import NetworkError
-from subpixel.graph.propagate import picture_inputs
+from subpixel.graph.geometry.propagate import picture_inputs
 
 Array = NDArray[Any]
 Values = Mapping[str, Array]

@@ -7,8 +7,8 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from subpixel.errors import NetworkError
-from subpixel.graph.sparse import make_dense
-from subpixel.ort_format import is_ort
+from subpixel.graph.ort_format import is_ort
+from subpixel.graph.passes.sparse import make_dense
 from subpixel.spec import PREFIX, ModelSpec, Precision, spec_from_metadata
 
 MAX_BYTES = 2**31 - 1

@@ -1,1 +1,1 @@
-"""Judges of pictures: metrics, benchmark sets, sheets to look at."""
+"""Benchmark sets, comparison sheets, facts about this machine."""

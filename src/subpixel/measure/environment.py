@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from subpixel.errors import SubpixelError
 from subpixel.runtime.devices import DEVICES
 from subpixel.runtime.opening import available_devices, open_session
-from subpixel.runtime.processors import processor_name
-from subpixel.versions import installed_version
+from subpixel.system.processors import processor_name
+from subpixel.system.versions import installed_version
 from subpixel.zoo.manifest import bundled, verified
 
 PACKAGES: Mapping[str, str] = {

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
-from subpixel.measure.metrics import Perceive, Quality, mean_quality, quality
+from subpixel.imaging.metrics import Perceive, Quality, mean_quality, quality
+from subpixel.imaging.resample import enlarge, imresize
 from subpixel.media.image_file import PICTURE_SUFFIXES, read_picture
-from subpixel.media.jpeg import through_jpeg
-from subpixel.resample import enlarge, imresize
+from subpixel.media.jpeg_degradation import through_jpeg
 
 Rgb = NDArray[np.uint8]
 
@@ -25,7 +25,7 @@ class Benchmark:
     scale: int
     low: Path | None = None
     """A folder of low-resolution pictures of the same names; where one is missing, it is made by
-    :func:`subpixel.resample.imresize`."""
+    :func:`subpixel.imaging.resample.imresize`."""
     jpeg: int | None = None
     """The JPEG quality that the low resolution goes through first, 1 … 100; None: it doesn't."""
 

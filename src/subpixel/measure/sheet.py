@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.colour import luma
 from subpixel.errors import UsageError
-from subpixel.resample import enlarge, imresize
+from subpixel.imaging.colour import luma
+from subpixel.imaging.resample import enlarge, imresize
 
 Rgb = NDArray[np.uint8]
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
-from subpixel.media import exif
+from subpixel.media.metadata import exif
 from subpixel.media.picture import FULL_SCALE, Loss, Metadata, Picture, rounded
 
 if TYPE_CHECKING:

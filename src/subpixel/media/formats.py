@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from subpixel.errors import LossError, PictureError
-from subpixel.media import exif
+from subpixel.media.metadata import exif
 from subpixel.media.picture import Header, Loss, Picture, Rows
 
 FormatName = Literal["JPEG", "PNG", "WebP", "TIFF", "AVIF", "GIF"]

@@ -12,7 +12,7 @@ from subpixel.media.image_file import read_picture
 @cache
 def photograph() -> NDArray[np.uint8]:
     """``(H, W, 3)`` 8-bit RGB, read once. It is not to be changed."""
-    with resources.as_file(resources.files("subpixel") / "parity" / "photo.jpg") as file:
+    with resources.as_file(resources.files("subpixel.media") / "photo.jpg") as file:
         rgb = read_picture(file).rgb8()
     rgb.flags.writeable = False
     return rgb

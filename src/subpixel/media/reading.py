@@ -17,9 +17,10 @@ import numpy as np
 import pyvips
 
 from subpixel.errors import PictureError, PictureTooLargeError
-from subpixel.media import containers, exif
+from subpixel.media import containers
 from subpixel.media.formats import FormatName, sniff
 from subpixel.media.libvips import Image, blob, number, out_of_memory, reason
+from subpixel.media.metadata import exif
 from subpixel.media.picture import Frames, Header, Loss, Metadata, Picture, Rows
 
 DEFAULT_MAX_PIXELS = 500_000_000

@@ -19,8 +19,7 @@ import numpy as np
 import pyvips
 
 from subpixel.errors import PictureError, UsageError
-from subpixel.media import containers, exif
-from subpixel.media.atomic import atomic_path
+from subpixel.media import containers
 from subpixel.media.formats import (
     Format,
     FormatName,
@@ -36,7 +35,10 @@ from subpixel.media.formats import (
 )
 from subpixel.media.growing_tiff import GrowingTiff, ReaderGoneError
 from subpixel.media.libvips import Image, out_of_memory, reason, set_blob
+from subpixel.media.metadata import exif
 from subpixel.media.picture import Header, Loss, Picture, Rows, rounded
+from subpixel.system.atomic import atomic_path
+from subpixel.system.targets import expect_free, target_exists
 
 _DEFAULT_DELAY_MS = 100
 """For an animation whose source has no timing: what browsers give a GIF without one."""
@@ -107,8 +109,7 @@ class PictureWriter:
     ) -> None:
         self._file, self._overwrite, self._strict = Path(file), overwrite, strict
         self._encoder = Encoder(header, self._file, options, opaque=opaque)
-        if not overwrite:
-            _expect_free(self._file)
+        expect_free(self._file, overwrite=overwrite)
         self.losses: tuple[Loss, ...] = self._encoder.losses
         """What the file doesn't hold of the picture's source; complete when the file is."""
         if strict:
@@ -156,7 +157,7 @@ class PictureWriter:
         try:
             yield
         except FileExistsError as error:
-            raise _taken(self._file) from error
+            raise target_exists(self._file) from error
         except OSError as error:
             raise PictureError(
                 f"{self._file} can't be written: {error.strerror or error}"
@@ -209,20 +210,6 @@ def _blocks(picture: Picture) -> Iterator[Rows]:
     for frame in picture.frames:
         for top in range(0, len(frame), step):
             yield frame[top : top + step]
-
-
-def _expect_free(file: Path) -> None:
-    """Say so before the work is done rather than after it."""
-    try:
-        taken = file.exists()
-    except OSError as error:
-        raise PictureError(f"{file} can't be written: {error.strerror or error}") from error
-    if taken:
-        raise _taken(file)
-
-
-def _taken(file: Path) -> PictureError:
-    return PictureError(f"{file} exists; use overwrite to replace it, or name another file")
 
 
 def _close(stream: BinaryIO) -> None:

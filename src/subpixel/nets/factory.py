@@ -12,10 +12,10 @@ from types import ModuleType
 from torch import nn
 
 from subpixel.errors import CheckpointError, NetworkError, one_line
-from subpixel.nets.architecture import Checkpoint
+from subpixel.nets.architectures.architecture import Checkpoint
 from subpixel.nets.torch_op import TorchOp
 from subpixel.nets.wrapped import unwrapped_module
-from subpixel.network import probe
+from subpixel.network.network import probe
 from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from subpixel.errors import ProviderError, UsageError, one_line
-from subpixel.nets.torchvision_schemas import ensure_torchvision
+from subpixel.nets.spandrel.torchvision_schemas import ensure_torchvision
 
 SMALLEST = 31
 """The least height and width that AlexNet takes."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from subpixel.errors import CheckpointError, NetworkError, one_line
-from subpixel.nets.architecture import Checkpoint
+from subpixel.nets.architectures.architecture import Checkpoint
 from subpixel.nets.checkpoints.containers import is_program
 from subpixel.nets.factory import probed
 

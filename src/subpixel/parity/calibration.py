@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from subpixel.colour import luma
 from subpixel.errors import UsageError
+from subpixel.imaging.colour import luma
 from subpixel.media.image_file import PICTURE_SUFFIXES, read_picture
 from subpixel.parity.cases import Case, grid, pixels
 from subpixel.runtime.op import Pixels

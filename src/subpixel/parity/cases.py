@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.parity.contents import LEVELS, Content, draw, read_pixels
 from subpixel.parity.telling_sizes import (
     LONGEST,
@@ -19,9 +20,8 @@ from subpixel.parity.telling_sizes import (
     telling_sizes,
 )
 from subpixel.runtime.op import Pixels
-from subpixel.runtime.tiling import working_size
-from subpixel.size_numbers import SizeNumbers
 from subpixel.spec import ModelSpec
+from subpixel.upscaling.tiling import working_size
 
 BATCHES = (1, 3)
 SIZES = ((1, 1), (7, 5), (64, 64), (51, 67), (224, 224), (33, 200))

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from subpixel.colour import luma
+from subpixel.imaging.colour import luma
 from subpixel.media.image_file import read_picture
 from subpixel.media.photograph import mirrored, photograph
 from subpixel.runtime.op import Pixels

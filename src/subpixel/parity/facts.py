@@ -8,8 +8,8 @@ import onnx
 
 from subpixel.errors import NetworkError, one_line
 from subpixel.graph.check import check_ends
-from subpixel.graph.half import find_overflow
-from subpixel.graph.receptive import halo
+from subpixel.graph.geometry.receptive import halo
+from subpixel.graph.passes.float16 import find_overflow
 from subpixel.parity.cases import Case, fit, pixels
 from subpixel.parity.compare import Fact, ParityReport, Tolerance, compare
 from subpixel.parity.properties import same_twice, tiled_equals_whole

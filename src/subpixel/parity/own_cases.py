@@ -6,8 +6,8 @@ from pathlib import Path
 from subpixel.errors import UsageError
 from subpixel.media.image_file import open_picture
 from subpixel.parity.cases import WORTH, Case
-from subpixel.runtime.tiling import working_size
 from subpixel.spec import ModelSpec
+from subpixel.upscaling.tiling import working_size
 
 Size = tuple[int, int]
 """Height and width in pixels."""

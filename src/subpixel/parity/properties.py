@@ -9,10 +9,10 @@ import numpy as np
 
 from subpixel.parity.cases import Case
 from subpixel.parity.compare import ParityReport, Tolerance, compare, tolerance_for
-from subpixel.runtime.bands import run_tiles
 from subpixel.runtime.op import NetOp, Pixels, Samples
-from subpixel.runtime.tiling import least_tile, plan_tiles
 from subpixel.spec import ModelSpec
+from subpixel.upscaling.bands import run_tiles
+from subpixel.upscaling.tiling import least_tile, plan_tiles
 
 TILED = Tolerance(rtol=None, max_codes=1)
 TILED_FP32 = Tolerance(rtol=0.0, atol=1e-6)

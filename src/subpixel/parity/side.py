@@ -7,25 +7,25 @@ from pathlib import Path
 
 import onnx
 
-from subpixel.graph.cost import estimated_cost
+from subpixel.graph.geometry.cost import estimated_cost
+from subpixel.graph.geometry.receptive import halo
+from subpixel.graph.geometry.size_constants import size_constants
+from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.graph.metadata import load_model, model_bytes, read_spec, with_spec
+from subpixel.graph.passes.wrap import rgb_from_luma
 from subpixel.graph.precision import graph_precision
-from subpixel.graph.receptive import halo
-from subpixel.graph.size_constants import size_constants
-from subpixel.graph.wrap import rgb_from_luma
-from subpixel.nets.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
-from subpixel.nets.code_numbers import code_numbers
-from subpixel.nets.luma import RgbFromLuma
+from subpixel.imaging.resample import BICUBIC_HALO
+from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
+from subpixel.nets.export.code_numbers import code_numbers
+from subpixel.nets.layers.luma import RgbFromLuma
 from subpixel.nets.padding import runs_any_size
 from subpixel.nets.torch_op import ExactOp, TorchOp
 from subpixel.nets.torchscript import is_torchscript, load_torchscript
-from subpixel.network import probe
+from subpixel.network.network import probe
 from subpixel.parity.cases import Grid, grid
 from subpixel.parity.compare import Exact, Tolerance, tolerance_for
-from subpixel.resample import BICUBIC_HALO
 from subpixel.runtime.op import NetOp
 from subpixel.runtime.opening import Opened, open_session
-from subpixel.size_numbers import SizeNumbers
 from subpixel.spec import Colour, ModelSpec
 
 ONNX_SUFFIX = ".onnx"
@@ -112,7 +112,7 @@ def open_side(
 
     ``rgb`` puts a luma network on RGB pictures; otherwise the file is taken as it is. An ONNX
     file that doesn't carry our facts is probed. ``scale`` and ``extra_architectures`` are for
-    checkpoints (:func:`~subpixel.nets.checkpoint.load_checkpoint`). Raises
+    checkpoints (:func:`~subpixel.nets.checkpoints.checkpoint.load_checkpoint`). Raises
     :class:`~subpixel.errors.NetworkError` for a file that can't be used.
     """
     if isinstance(file, Checkpoint):

@@ -7,7 +7,7 @@ from itertools import combinations, islice
 
 import numpy as np
 
-from subpixel.size_numbers import SizeNumbers
+from subpixel.graph.geometry.size_numbers import SizeNumbers
 
 Size = tuple[int, int]
 """Height and width."""

@@ -35,8 +35,8 @@ def verify(
     report: Report = lambda what, done, total: None,
 ) -> ParityReport:
     """Compare ``model``, an ONNX file, with ``against``: a checkpoint, or another ONNX file, or a
-    TorchScript archive; a :class:`~subpixel.nets.checkpoint.CheckpointFile` says which weights of
-    a checkpoint, and in which settings.
+    TorchScript archive; a :class:`~subpixel.nets.checkpoints.checkpoint.CheckpointFile` says which
+    weights of a checkpoint, and in which settings.
 
     A checkpoint may be loaded already, as :func:`~subpixel.nets.factory.load_factory` does.
     Besides the grid, the files ``pictures`` are compared, and every content of the grid at each

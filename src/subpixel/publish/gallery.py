@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from subpixel.convention import ChannelOrder, Convention
 from subpixel.errors import CheckpointError, ExportError, GalleryError, NetworkError
-from subpixel.extras import expect_installed
 from subpixel.graph.metadata import load_model, read_spec
-from subpixel.media.atomic import atomic_path, write_bytes
 from subpixel.spec import ModelSpec
+from subpixel.system.atomic import atomic_path, write_bytes
+from subpixel.system.extras import expect_installed
 from subpixel.thirdparty.adopt import adopt
 from subpixel.zoo.gallery import store
 from subpixel.zoo.gallery.catalogue import Model, Resource
@@ -21,8 +21,8 @@ from subpixel.zoo.gallery.licences import UNKNOWN, expect_accepted
 from subpixel.zoo.gallery.store import Entry
 
 if TYPE_CHECKING:
-    from subpixel.nets.checkpoint import Checkpoint
-    from subpixel.parity.release import ReleaseReport
+    from subpixel.nets.checkpoints.checkpoint import Checkpoint
+    from subpixel.publish.release import ReleaseReport
 
 ONNX = "onnx"
 
@@ -66,7 +66,7 @@ def obtain(
 
     Its file is downloaded, or ``file`` where somebody has downloaded it, and must have the
     catalogue's size and sha256 before anything is read. Weights are loaded without running code,
-    exported, and proven equal to PyTorch (:func:`~subpixel.parity.release.release`); an ONNX file
+    exported, and proven equal to PyTorch (:func:`~subpixel.publish.release.release`); an ONNX file
     is run and must be a network of the scale that the catalogue says. A verified download is kept
     until all of that is done, so that another try needs no other.
 
@@ -125,7 +125,7 @@ def _is_there(weights: Path, expected: Expected) -> bool:
 
 
 def _loaded(order: Order, weights: Path) -> "Checkpoint":
-    from subpixel.nets.checkpoint import load_checkpoint
+    from subpixel.nets.checkpoints.checkpoint import load_checkpoint
 
     extra, scale = order.extra_architectures, order.model.scale
     try:
@@ -138,7 +138,7 @@ def _loaded(order: Order, weights: Path) -> "Checkpoint":
 
 
 def _export(order: Order, weights: Path, out: Path, report: Report) -> _Product:
-    from subpixel.parity.release import release
+    from subpixel.publish.release import release
 
     model, loaded = order.model, _loaded(order, weights)
     own = loaded.spec.licence

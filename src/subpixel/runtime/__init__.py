@@ -1,1 +1,1 @@
-"""Networks on pixels: sessions, tiles."""
+"""Engines: what runs a network, on which device."""

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Protocol
 
 from subpixel.errors import ProviderError
-from subpixel.optimisation import Optimisation
 from subpixel.runtime import openvino
 from subpixel.runtime.devices import AUTOMATIC, DEVICES, Arithmetic, known
 from subpixel.runtime.op import Codes, NetOp
 from subpixel.runtime.openvino import OpenVinoSession
 from subpixel.runtime.session import Session, providers
+from subpixel.system.session_options import Optimisation
 
 
 class Opened(NetOp, Protocol):

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
-from subpixel.extras import explained
 from subpixel.runtime.devices import DEVICES, Arithmetic
 from subpixel.runtime.op import Codes, Pixels
 from subpixel.runtime.pixels import through_codes
+from subpixel.system.extras import explained
 
 if TYPE_CHECKING:
     import openvino

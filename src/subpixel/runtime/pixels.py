@@ -5,39 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from subpixel.colour import luma
 from subpixel.errors import NetworkError
 from subpixel.media.picture import FULL_SCALE
-from subpixel.runtime.alpha import settle
-from subpixel.runtime.op import CodeOp, Codes, NetOp, Pixels, Samples
+from subpixel.runtime.op import CodeOp, Pixels, Samples
 
 ROWS = 64
 """Rows that are turned into samples at a time: few enough to stay in the processor's cache."""
-
-
-def upscale_samples(op: NetOp, samples: Samples, *, opaque: bool) -> Samples:
-    """Tiles through an RGB network: ``(N, h, w, C)`` → ``(N, h * scale, w * scale, C)``, one dtype.
-
-    Grey goes in as three equal channels and comes out as their luma. Alpha, the last of two or
-    four channels, goes through the network by itself; the colour under it should have gone
-    through :func:`subpixel.runtime.alpha.bleed`. With ``opaque`` alpha is known to be full, and
-    stays full.
-    """
-    pixels = to_pixels(samples)
-    if samples.shape[3] in (1, 3):
-        return to_samples(_run(op, pixels), samples.dtype)
-    colour, alpha = _run(op, pixels[:, :-1]), pixels[:, -1:]
-    coverage = np.ones_like(colour[:, :1]) if opaque else settle(_run(op, alpha), alpha)
-    return to_samples(np.concatenate([colour, coverage], axis=1), samples.dtype)
-
-
-def upscale_codes(op: CodeOp, samples: Codes, *, opaque: bool) -> Codes:
-    """:func:`upscale_samples` for 8-bit samples and a network that takes them as they are."""
-    if samples.shape[3] in (1, 3):
-        return _run_codes(op, samples)
-    colour, alpha = _run_codes(op, samples[..., :-1]), samples[..., -1:]
-    coverage = np.full_like(colour[..., :1], 255) if opaque else _coverage(op, alpha)
-    return np.concatenate([colour, coverage], axis=3)
 
 
 def through_codes(op: CodeOp, pixels: Pixels) -> Pixels:
@@ -79,25 +52,3 @@ def _quantised(planes: Pixels, dtype: np.dtype[Any]) -> Pixels:
         clipped *= np.float32(FULL_SCALE[dtype])
         clipped += np.float32(0.5)
     return clipped
-
-
-def _run(op: NetOp, pixels: Pixels) -> Pixels:
-    if pixels.shape[1] == 3:
-        return op(pixels)
-    grey = op(np.repeat(pixels, 3, axis=1))
-    return np.moveaxis(luma(np.moveaxis(grey, 1, -1))[..., None], -1, 1).astype(np.float32)
-
-
-def _coverage(op: CodeOp, alpha: Codes) -> Codes:
-    enlarged = _run_codes(op, alpha)
-    settled = settle(enlarged.transpose(0, 3, 1, 2), alpha.transpose(0, 3, 1, 2))
-    coverage: Codes = settled.transpose(0, 2, 3, 1)
-    return coverage
-
-
-def _run_codes(op: CodeOp, codes: Codes) -> Codes:
-    if codes.shape[3] == 3:
-        return op(codes)
-    grey = luma(op(np.repeat(codes, 3, axis=3)))
-    rounded: Codes = (grey[..., None] + np.float32(0.5)).astype(np.uint8)
-    return rounded

@@ -8,14 +8,14 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from subpixel.cache import cache_folder
 from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
-from subpixel.optimisation import LEVELS, Optimisation
 from subpixel.runtime.bound import BoundRuns
 from subpixel.runtime.devices import DEVICES, known
 from subpixel.runtime.op import Codes, Pixels
 from subpixel.runtime.pixels import through_codes
 from subpixel.runtime.provider_options import CAPTURED, MEMORY, provider_options
+from subpixel.system.cache import cache_folder
+from subpixel.system.session_options import LEVELS, Optimisation
 
 CODES = "tensor(uint8)"
 DTYPES: Mapping[str, type[np.generic]] = {

@@ -16,9 +16,9 @@ from subpixel.graph.adopt.wrap import (
     with_one_picture,
     wrapped,
 )
+from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.precision import graph_precision
-from subpixel.graph.receptive import halo
 from subpixel.spec import ModelSpec, Precision
 from subpixel.thirdparty.form import Form, find_form
 from subpixel.thirdparty.reading import (

@@ -5,7 +5,7 @@ from pathlib import Path
 from subpixel.convention import UNSETTLED, Convention
 from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.metadata import load_model, read_spec
-from subpixel.media.atomic import write_bytes
+from subpixel.system.atomic import write_bytes
 from subpixel.thirdparty.adopt import Adopted, adopt
 
 
@@ -15,7 +15,7 @@ def adopt_file(
     """:func:`~subpixel.thirdparty.adopt.adopt` what ``file`` holds, and write it as ``out``.
 
     Raises what that raises, :class:`NetworkError` for a file that states its facts already, and
-    what :func:`~subpixel.media.atomic.write_bytes` raises.
+    what :func:`~subpixel.system.atomic.write_bytes` raises.
     """
     model = load_model(file)
     try:

@@ -7,9 +7,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.colour import luma
+from subpixel.imaging.colour import luma
+from subpixel.imaging.resample import imresize
 from subpixel.media.photograph import mirrored, photograph
-from subpixel.resample import imresize
 
 PARTS = ((60, 120), (150, 60))
 """Upper left corners, in pixels of the photograph: a face, and fur."""

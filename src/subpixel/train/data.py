@@ -11,11 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.colour import luma
 from subpixel.errors import UsageError
+from subpixel.imaging.colour import luma
+from subpixel.imaging.resample import imresize
 from subpixel.media.image_file import PICTURE_SUFFIXES, read_picture
-from subpixel.media.jpeg import through_jpeg
-from subpixel.resample import imresize
+from subpixel.media.jpeg_degradation import through_jpeg
 
 Luma = NDArray[np.float32]
 Rgb = NDArray[np.uint8]

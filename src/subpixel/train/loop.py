@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from subpixel.errors import CheckpointError, one_line
-from subpixel.media.atomic import atomic_path
-from subpixel.nets.collapsible import collapsed, collapsed_state
+from subpixel.system.atomic import atomic_path
 from subpixel.train.data import Luma, Pair, Pairs, batch
 from subpixel.train.networks import as_it_runs, brought_to_form, build
 from subpixel.train.presets import Preset
+from subpixel.train.reparam.collapsible import collapsed, collapsed_state
 
 SAVE_EVERY_SECONDS = 30.0
 REPORT_EVERY_STEPS = 500

@@ -3,12 +3,12 @@
 import torch
 from torch import nn
 
-from subpixel.nets.collapsible import widened
-from subpixel.nets.growth import grown
-from subpixel.nets.passing import PassingNet
-from subpixel.nets.plain import PlainNet
-from subpixel.nets.superresolution import SuperResolutionNet
+from subpixel.nets.architectures.plain import PlainNet
+from subpixel.nets.architectures.superresolution import SuperResolutionNet
 from subpixel.train.presets import Preset
+from subpixel.train.reparam.collapsible import widened
+from subpixel.train.reparam.growth import grown
+from subpixel.train.reparam.passing import PassingNet
 
 
 def build(preset: Preset, scale: int, seed: int) -> nn.Module:

@@ -7,16 +7,16 @@ from pathlib import Path
 import safetensors.torch
 
 from subpixel.measure.evaluate import Benchmark, Evaluation, evaluate
-from subpixel.media.atomic import write_bytes
-from subpixel.nets.checkpoint import CheckpointFile, Choice, load_checkpoint
-from subpixel.parity.release import ReleaseReport, release
+from subpixel.nets.checkpoints.checkpoint import CheckpointFile, Choice, load_checkpoint
+from subpixel.publish.release import ReleaseReport, release
 from subpixel.spec import ModelSpec
+from subpixel.system.atomic import write_bytes
 from subpixel.train.data import JPEG_QUALITIES, load_pairs, split
 from subpixel.train.loop import Progress, train
 from subpixel.train.presets import Preset
 from subpixel.train.record import Record, model_card
 from subpixel.train.teacher import load_teacher
-from subpixel.upscaler import Upscaler
+from subpixel.upscaling.upscaler import Upscaler
 
 HELD_OUT_JPEG = 75
 """The quality at which a network that denoises is measured."""

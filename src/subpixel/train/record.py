@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from subpixel.graph.cost import multiply_adds_per_pixel, parameters
+from subpixel.graph.geometry.cost import multiply_adds_per_pixel, parameters
 from subpixel.graph.metadata import load_model
 from subpixel.measure.evaluate import Evaluation
 from subpixel.measure.sheet import sheet
 from subpixel.media.arrays import to_picture
 from subpixel.media.image_file import write_picture
-from subpixel.parity.release import ReleaseReport
+from subpixel.publish.release import ReleaseReport
 from subpixel.spec import ModelSpec
 from subpixel.train.data import JPEG_QUALITIES, Luma
 from subpixel.train.loop import Progress

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from subpixel.errors import CheckpointError
-from subpixel.nets.architecture import Architecture, Checkpoint
-from subpixel.nets.checkpoint import load_checkpoint
+from subpixel.nets.architectures.architecture import Architecture, Checkpoint
+from subpixel.nets.checkpoints.checkpoint import load_checkpoint
 from subpixel.nets.checkpoints.recognition import likeness
-from subpixel.nets.spandrel_networks import main_architectures
+from subpixel.nets.spandrel.networks import main_architectures
 
 
 def refusal(folder: Path, weights: dict[str, Tensor]) -> str:

@@ -5,9 +5,9 @@ import onnx
 from numpy.typing import NDArray
 from onnx.helper import make_attribute
 
-from subpixel.colour import CHROMA_TO_RGB, LUMA_WEIGHTS, RGB_TO_CHROMA
 from subpixel.convention import ChannelOrder
 from subpixel.graph.adopt.frame import Chain, Step, framed
+from subpixel.imaging.colour import CHROMA_TO_RGB, LUMA_WEIGHTS, RGB_TO_CHROMA
 
 CHROMA_CENTRE = np.array([0.0, 0.5, 0.5])
 

@@ -9,7 +9,7 @@ from onnx import helper, numpy_helper
 from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.adopt.frame import copied
 from subpixel.graph.adopt.sample_type import SAMPLE_TYPES
-from subpixel.graph.propagate import picture_inputs
+from subpixel.graph.geometry.propagate import picture_inputs
 
 OPTION = "--set-input NAME=VALUE"
 

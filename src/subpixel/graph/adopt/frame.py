@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 from subpixel.errors import NetworkError
-from subpixel.graph.propagate import picture_inputs
+from subpixel.graph.geometry.propagate import picture_inputs
 
 OURS = "adopt/"
 """Begins every name that is added here, but for the input's and the output's."""

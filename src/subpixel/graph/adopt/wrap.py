@@ -15,7 +15,7 @@ from subpixel.graph.adopt.frame import picture_input
 from subpixel.graph.adopt.layout import with_nchw
 from subpixel.graph.adopt.sample_type import with_float32
 from subpixel.graph.adopt.value_range import with_unit_range
-from subpixel.graph.opset import at_opset
+from subpixel.graph.passes.opset import at_opset
 
 OPSET = 13
 """What the nodes that are put around a network need."""

@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from subpixel.colour import luma
-from subpixel.media.jpeg import through_jpeg
+from subpixel.imaging.colour import luma
+from subpixel.imaging.resample import imresize, interpolated
+from subpixel.media.jpeg_degradation import through_jpeg
 from subpixel.media.photograph import mirrored, photograph
-from subpixel.resample import imresize, interpolated
 from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec
 

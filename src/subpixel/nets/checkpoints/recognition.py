@@ -6,8 +6,17 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 
 from subpixel.errors import CheckpointError
-from subpixel.nets import edsr, espcn, fsrcnn, plain, span, srcnn, superresolution, vdsr
-from subpixel.nets.architecture import Architecture, Checkpoint
+from subpixel.nets.architectures import (
+    edsr,
+    espcn,
+    fsrcnn,
+    plain,
+    span,
+    srcnn,
+    superresolution,
+    vdsr,
+)
+from subpixel.nets.architectures.architecture import Architecture, Checkpoint
 from subpixel.nets.checkpoints.keys import unwrapped
 from subpixel.nets.checkpoints.normalisation import fuse_norms
 from subpixel.nets.checkpoints.selection import own_parts
@@ -118,13 +127,13 @@ def _families(extra: bool) -> list[Callable[[], Sequence[Architecture]]]:
 
 def _of_spandrel() -> Sequence[Architecture]:
     # Importing all of spandrel's networks takes a second, which our own don't need.
-    from subpixel.nets.spandrel_networks import main_architectures
+    from subpixel.nets.spandrel.networks import main_architectures
 
     return [*main_architectures(), span.DEPLOYED]
 
 
 def _of_the_extra_package() -> Sequence[Architecture]:
-    from subpixel.nets.spandrel_networks import extra_architectures
+    from subpixel.nets.spandrel.networks import extra_architectures
 
     return extra_architectures()
 

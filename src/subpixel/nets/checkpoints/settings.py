@@ -15,7 +15,7 @@ import numpy as np
 from torch import nn
 
 from subpixel.errors import CheckpointError, UsageError
-from subpixel.nets.architecture import Checkpoint, Setting
+from subpixel.nets.architectures.architecture import Checkpoint, Setting
 from subpixel.nets.checkpoints.behaviour import (
     DAMAGES,
     ENLARGED,

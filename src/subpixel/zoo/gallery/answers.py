@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from subpixel.errors import GalleryError, SubpixelError
-from subpixel.media.atomic import write_bytes
+from subpixel.system.atomic import write_bytes
 from subpixel.zoo.gallery.catalogue import MAX_BYTES, Catalogue, parse_catalogue
 from subpixel.zoo.gallery.store import gallery_folder
 from subpixel.zoo.gallery.transport import open_url, read_chunks

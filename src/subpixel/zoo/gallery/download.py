@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from subpixel.errors import GalleryError, SubpixelError
-from subpixel.media.atomic import write_bytes
+from subpixel.system.atomic import write_bytes
 from subpixel.zoo.gallery.catalogue import MAX_WEIGHTS
 from subpixel.zoo.gallery.store import sha256_of
 from subpixel.zoo.gallery.transport import open_url, read_chunks

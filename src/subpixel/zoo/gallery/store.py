@@ -14,9 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from subpixel.cache import cache_folder
 from subpixel.errors import NetworkError, SubpixelError, UsageError, one_line
-from subpixel.media.atomic import write_bytes
+from subpixel.system.atomic import write_bytes
+from subpixel.system.cache import cache_folder
 from subpixel.zoo.gallery.names import close_ids, is_valid_id
 
 FORMAT = 1

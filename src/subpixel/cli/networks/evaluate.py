@@ -1,0 +1,159 @@
+"""``subpixel evaluate``."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from subpixel.cli.options.checkpoints import named_checkpoint
+from subpixel.cli.options.choices import (
+    DEVICE,
+    EXTRA_ARCHITECTURES,
+    FILE,
+    JSON,
+    OVERWRITE,
+    SCALE,
+    SETTINGS,
+    THREADS,
+    WEIGHTS,
+)
+from subpixel.cli.output import print_json, print_table, progress
+from subpixel.errors import UsageError
+from subpixel.imaging.metrics import Perceive, Quality
+from subpixel.measure.evaluate import Evaluation, Result, benchmark, evaluate
+from subpixel.system.extras import expect_installed
+from subpixel.system.targets import make_folder
+from subpixel.upscaling.upscaler import Upscaler
+from subpixel.zoo.manifest import DEFAULT
+
+if TYPE_CHECKING:
+    from subpixel.nets.checkpoints.checkpoint import CheckpointFile
+
+COLUMNS = ("PSNR", "SSIM", "PSNR, RGB", "SSIM, RGB")
+PERCEPTUAL = ("LPIPS", "DISTS")
+CHECKPOINTS = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".safetensors", ".npz", ".json")
+PROGRAMS = (".ts", ".torchscript")
+
+
+@click.command(no_args_is_help=True)
+@click.option(
+    "--model",
+    default=DEFAULT,
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A bundled network, an ONNX file, or a PyTorch checkpoint.",
+)
+@click.option(
+    "--data", type=FILE, required=True, help="Ground truth, or GT/ with x2/ x3/ x4/ beside."
+)
+@SCALE
+@click.option(
+    "--jpeg",
+    type=click.IntRange(1, 100),
+    metavar="QUALITY",
+    help="Send the small pictures through JPEG of this quality first.",
+)
+@click.option("--pictures", type=FILE, help="A folder to write the upscaled pictures in, as PNG.")
+@click.option(
+    "--perceptual",
+    is_flag=True,
+    help="LPIPS and DISTS, too. Weights of 761 MB are fetched once.",
+)
+@DEVICE
+@THREADS
+@WEIGHTS
+@SETTINGS
+@EXTRA_ARCHITECTURES
+@OVERWRITE
+@JSON
+def command(
+    model: str,
+    data: Path,
+    scale: int | None,
+    jpeg: int | None,
+    pictures: Path | None,
+    perceptual: bool,
+    device: str,
+    threads: int | None,
+    weights: str | None,
+    settings: tuple[str, ...],
+    extra_architectures: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Measure a network by the literature's protocol: PSNR in dB and SSIM on luma, and on RGB.
+
+    Low-resolution pictures are made by bicubic reduction as MATLAB's imresize does it, where DATA
+    has none. Bicubic enlargement stands beside the network.
+    """
+    if Path(model).suffix.lower() in (*CHECKPOINTS, *PROGRAMS):
+        named = named_checkpoint(Path(model), weights, settings)
+        upscaler = _by_pytorch(named, scale, extra_architectures)
+    else:
+        if weights or settings:
+            raise UsageError(f"{model} is no checkpoint; --weights and --setting are for those")
+        upscaler = Upscaler(model, scale=scale, device=device, threads=threads)
+    chosen = benchmark(data, upscaler.spec.scale, jpeg)
+    perceive = _perceptual() if perceptual else None
+    keep = _writer(pictures, overwrite) if pictures else lambda result: None
+    with progress() as show:
+        result = evaluate(upscaler, chosen, partial(show, ""), keep, perceive)
+    if as_json:
+        print_json({"network": result.network, "bicubic": result.bicubic, "scores": result.scores})
+    else:
+        _print(result, f"{upscaler.spec.name} x{result.scale} on {data.name}{_after(jpeg)}")
+
+
+def _after(jpeg: int | None) -> str:
+    return "" if jpeg is None else f" after JPEG of quality {jpeg}"
+
+
+def _perceptual() -> Perceive:
+    expect_installed("torchmetrics")
+    from subpixel.nets.perceptual import load_perceptual
+
+    return load_perceptual(lambda line: click.echo(f"subpixel: {line}", err=True))
+
+
+def _by_pytorch(
+    checkpoint: "Path | CheckpointFile", scale: int | None, extra_architectures: bool
+) -> Upscaler:
+    from subpixel.network.network import Network
+    from subpixel.parity.side import open_side
+
+    side = open_side(checkpoint, rgb=True, scale=scale, extra_architectures=extra_architectures)
+    return Upscaler(Network(side.op, side.spec, side.provider))
+
+
+def _writer(folder: Path, overwrite: bool) -> Callable[[Result], None]:
+    from subpixel.media.arrays import to_picture
+    from subpixel.media.image_file import write_picture
+
+    make_folder(folder)
+
+    def keep(result: Result) -> None:
+        file = folder / f"{Path(result.picture).stem}.png"
+        write_picture(to_picture(result.upscaled), file, overwrite=overwrite)
+
+    return keep
+
+
+def _print(result: Evaluation, title: str) -> None:
+    rows = [(s.picture, *_cells(s.network), *_cells(s.bicubic)) for s in result.scores]
+    mean = ("mean", *_cells(result.network), *_cells(result.bicubic))
+    columns = COLUMNS if result.network.lpips is None else (*COLUMNS, *PERCEPTUAL)
+    header = ("picture", *columns, f"bicubic: {columns[0]}", *columns[1:])
+    print_table(f"{title}, PSNR in dB", header, [*rows, mean])
+
+
+def _cells(quality: Quality) -> tuple[str, ...]:
+    distances = [d for d in (quality.lpips, quality.dists) if d is not None]
+    return (
+        f"{quality.psnr:.2f}",
+        f"{quality.ssim:.4f}",
+        f"{quality.psnr_rgb:.2f}",
+        f"{quality.ssim_rgb:.4f}",
+        *(f"{distance:.4f}" for distance in distances),
+    )

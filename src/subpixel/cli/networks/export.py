@@ -1,0 +1,173 @@
+"""``subpixel export``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from subpixel.cli.options.checkpoints import named_checkpoint
+from subpixel.cli.options.choices import (
+    EXTRA_ARCHITECTURES,
+    FILE,
+    JSON,
+    OVERWRITE,
+    SEED,
+    SETTINGS,
+    TIME_LIMIT,
+    WEIGHTS,
+)
+from subpixel.cli.output import print_json, print_proof, progress
+from subpixel.errors import UsageError
+from subpixel.spec import Exporter, Interface, ModelSpec, Precision
+from subpixel.system.targets import make_folder
+
+if TYPE_CHECKING:
+    from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile
+    from subpixel.publish.release import ReleaseReport
+
+
+@click.command(no_args_is_help=True)
+@click.argument("checkpoint", type=FILE, required=False)
+@click.option(
+    "--module",
+    metavar="PACKAGE.MODULE:FACTORY",
+    help="Instead of CHECKPOINT: run this function of yours, which returns a PyTorch module.",
+)
+@click.option("--scale", type=int, help="For weights that fit any scale (SRCNN, VDSR).")
+@WEIGHTS
+@SETTINGS
+@EXTRA_ARCHITECTURES
+@click.option("-o", "--output", type=FILE, required=True, help="The ONNX file to write.")
+@click.option(
+    "--interface",
+    type=click.Choice(get_args(Interface)),
+    default="rgb",
+    show_default=True,
+    help="Take RGB, or what the network itself takes.",
+)
+@click.option(
+    "--exporter",
+    type=click.Choice(get_args(Exporter)),
+    help="Use this one alone. [default: dynamo, then trace, whatever passes first]",
+)
+@click.option("--opset", type=int, default=18, show_default=True)
+@click.option("--precision", type=click.Choice(("fp32", "fp16")), default="fp32", show_default=True)
+@TIME_LIMIT
+@SEED
+@click.option("--keep-failed", is_flag=True, help="Keep a file that fails as OUTPUT.failed.onnx.")
+@OVERWRITE
+@JSON
+def command(
+    checkpoint: Path | None,
+    module: str | None,
+    scale: int | None,
+    weights: str | None,
+    settings: tuple[str, ...],
+    extra_architectures: bool,
+    output: Path,
+    interface: Interface,
+    exporter: Exporter | None,
+    opset: int,
+    precision: Precision,
+    time_limit: float,
+    seed: int | None,
+    keep_failed: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """Turn a PyTorch CHECKPOINT into one ONNX file that is checked and proven equal to PyTorch.
+
+    The file takes any height and width, and any batch where that is proven; it carries its
+    facts. Several ways of exporting are tried, each in a process of its own, and the first whose
+    file passes is taken. Nothing is written at OUTPUT unless every check passes; else the exit
+    code is 1.
+    """
+    from subpixel.publish.release import release
+
+    file = named_checkpoint(checkpoint, weights, settings) if checkpoint else None
+    if file is None and (weights or settings):
+        raise UsageError("--weights and --setting are for checkpoints; a module says it itself")
+    loaded = _loaded(file, module, scale, extra_architectures)
+    make_folder(output.parent)
+    with progress() as report_progress:
+        report = release(
+            loaded.module,
+            output,
+            spec=loaded.spec,
+            interface=interface,
+            exporter=exporter,
+            opset=opset,
+            precision=precision,
+            overwrite=overwrite,
+            keep_failed=keep_failed,
+            time_limit=time_limit,
+            seed=seed,
+            report=report_progress,
+        )
+    if as_json:
+        print_json({**_facts(report), "notes": loaded.notes})
+    else:
+        _print(report, loaded.notes)
+    return 0 if report else 1
+
+
+def _loaded(
+    checkpoint: "Path | CheckpointFile | None",
+    module: str | None,
+    scale: int | None,
+    extra_architectures: bool,
+) -> "Checkpoint":
+    from subpixel.nets.checkpoints.checkpoint import load_checkpoint
+    from subpixel.nets.factory import load_factory
+
+    if checkpoint is not None and module is None:
+        return load_checkpoint(checkpoint, scale=scale, extra_architectures=extra_architectures)
+    if module is not None and checkpoint is None and scale is None:
+        return load_factory(module)
+    raise UsageError("name a CHECKPOINT, or a --module by itself; a module knows its own scale")
+
+
+def _facts(report: "ReleaseReport") -> dict[str, object]:
+    return {
+        "passed": bool(report),
+        "summary": report.summary(),
+        "path": report.path,
+        "kept": report.kept,
+        "exporter": report.exporter,
+        "opset": report.opset,
+        "tried": [
+            {"attempt": str(tried.attempt), "reason": tried.reason, "seconds": tried.seconds}
+            for tried in report.tried
+        ],
+        "spec": report.spec,
+        "checks": report.check.findings,
+        "parity": report.parity and report.parity.to_json(),
+    }
+
+
+def _print(report: "ReleaseReport", notes: Sequence[str]) -> None:
+    spec, findings = report.spec, report.check.findings
+    failed = [finding for finding in findings if not finding.ok]
+    click.echo(f"network   {report.summary()}")
+    for note in notes:
+        click.echo(f"taken     {note}")
+    for tried in report.tried:
+        if tried.reason is not None:
+            click.echo(f"rejected  {tried.attempt}: {tried.reason}")
+    click.echo(f"exported  by {report.tried[-1].attempt}, opset {report.opset}; {_sizes(spec)}")
+    click.echo(f"checked   {len(findings) - len(failed)} of {len(findings)} checks passed")
+    for finding in failed:
+        click.echo(f"          {finding.check}: {finding.message}")
+    if report.parity is not None:
+        print_proof(report.parity, indent="compared  ")
+    click.echo(f"wrote     {report.path or report.kept or 'nothing: it failed'}")
+
+
+def _sizes(spec: ModelSpec) -> str:
+    """Which pictures the file takes, and how far it looks."""
+    most = spec.size_maximum and f"any size up to {spec.size_maximum}×{spec.size_maximum}"
+    size = "{}×{} alone".format(*spec.fixed_size) if spec.fixed_size else most or "any size"
+    batch = "any batch" if spec.fixed_batch is None else f"a batch of {spec.fixed_batch}"
+    halo = "not local" if spec.halo is None else f"halo {spec.halo} px"
+    return f"takes {size}, {batch}; {halo}"

@@ -1,0 +1,92 @@
+"""``subpixel quantize``."""
+
+from importlib import resources
+from pathlib import Path
+
+import click
+
+from subpixel.cli.options.choices import (
+    DEVICE,
+    FILE,
+    FLOOR_DB,
+    JSON,
+    MODEL,
+    OVERWRITE,
+    SCALE,
+    TASK_LOSS,
+)
+from subpixel.cli.output import expect_pictures, print_json
+from subpixel.spec import Precision
+
+
+@click.command(no_args_is_help=True)
+@MODEL
+@SCALE
+@click.option("-o", "--output", type=FILE, required=True, help="The ONNX file to write.")
+@click.option(
+    "--precision", type=click.Choice(("int8", "fp16", "bf16")), default="int8", show_default=True
+)
+@click.option(
+    "--calibration", type=FILE, help="A folder of photographs, for int8. [default: the grid's]"
+)
+@click.option(
+    "--bench", type=FILE, help="A benchmark set, as for `evaluate`. [default: our photograph]"
+)
+@FLOOR_DB
+@TASK_LOSS
+@DEVICE
+@OVERWRITE
+@JSON
+def command(
+    model: str,
+    scale: int | None,
+    output: Path,
+    precision: Precision,
+    calibration: Path | None,
+    bench: Path | None,
+    floor_db: float,
+    task_loss: float,
+    device: str,
+    overwrite: bool,
+    as_json: bool,
+) -> int:
+    """Make a network smaller and faster: 8-bit integers, or 16-bit floating point.
+
+    The new file is measured against the old, and on a benchmark set; where it loses more than
+    the floor allows nothing is written, and the exit code is 1.
+    """
+    from subpixel.measure.evaluate import Benchmark, benchmark, evaluate
+    from subpixel.measure.floor import Floor
+    from subpixel.network.network import locate
+    from subpixel.publish.quantize import reduce_precision
+    from subpixel.upscaling.upscaler import Upscaler
+
+    expect_pictures(bench, calibration)
+
+    def score(file: Path) -> float:
+        upscaler = Upscaler(file, device=device)
+        with resources.as_file(resources.files("subpixel.media") / "photo.jpg") as photo:
+            size = upscaler.spec.scale
+            pictures = Benchmark([photo], size) if bench is None else benchmark(bench, size)
+            return evaluate(upscaler, pictures).network.psnr
+
+    report = reduce_precision(
+        locate(model, scale),
+        output,
+        precision,
+        score,
+        floor=Floor(floor_db, task_loss),
+        calibration=calibration,
+        device=device,
+        overwrite=overwrite,
+    )
+    if as_json:
+        print_json({"passed": bool(report), "path": report.path, "task": report.task})
+    else:
+        click.echo(report.summary())
+        click.echo(f"wrote {output}" if report else f"nothing was written{_advice(calibration)}")
+    return 0 if report else 1
+
+
+def _advice(calibration: Path | None) -> str:
+    return "" if calibration else "; --calibration with photographs of yours may help"

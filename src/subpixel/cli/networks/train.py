@@ -1,0 +1,80 @@
+"""``subpixel train``."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from subpixel.cli.options.choices import FILE, OVERWRITE
+from subpixel.system.targets import expect_free
+from subpixel.train.presets import PRESETS
+
+if TYPE_CHECKING:
+    from subpixel.train.loop import Progress
+
+
+@click.command(no_args_is_help=True)
+@click.option("--data", type=FILE, required=True, help="A folder of photographs.")
+@click.option("--scale", type=click.IntRange(2, 8), required=True)
+@click.option("-o", "--output", type=FILE, required=True, help="The ONNX file to write.")
+@click.option("--preset", type=click.Choice(sorted(PRESETS)), default="fast", show_default=True)
+@click.option(
+    "--steps", type=click.IntRange(min=1), help="Steps before fine-tuning. [default: the preset's]"
+)
+@click.option(
+    "--warm-start",
+    type=FILE,
+    help="Begin with this checkpoint's weights, of any scale; a smaller one is grown.",
+)
+@click.option(
+    "--teacher",
+    type=FILE,
+    help="Until fine-tuning, aim at what this checkpoint's network makes: luma, of this scale.",
+)
+@click.option("--denoise", is_flag=True, help="Train on small pictures that went through JPEG.")
+@click.option("--device", default="cpu", show_default=True, help="PyTorch's name: cpu, cuda, …")
+@click.option("--seed", type=int, default=0, show_default=True)
+@OVERWRITE
+def command(
+    data: Path,
+    scale: int,
+    output: Path,
+    preset: str,
+    steps: int | None,
+    warm_start: Path | None,
+    teacher: Path | None,
+    denoise: bool,
+    device: str,
+    seed: int,
+    overwrite: bool,
+) -> int:
+    """Train a small network on a folder of photographs, and export it, checked and proven.
+
+    A run that was stopped or killed goes on where it was when it is called again.
+    """
+    from subpixel.train.recipe import Run, run
+
+    expect_free(output, overwrite=overwrite)
+    chosen = PRESETS[preset]
+    if steps is not None:
+        chosen = replace(chosen, steps=steps, finetune=steps // 10)
+    order = Run(chosen, scale, data, output, seed, device, warm_start, denoise, teacher)
+    outcome = run(order, _show, overwrite=overwrite)
+    if outcome.released.parity is not None:
+        click.echo(outcome.released.parity.summary())
+    if outcome.evaluation is None:
+        click.echo("the export failed its checks; nothing was written")
+        return 1
+    network, bicubic = outcome.evaluation.network, outcome.evaluation.bicubic
+    click.echo(f"held-out pictures: {network.psnr:.2f} dB, bicubic {bicubic.psnr:.2f} dB")
+    click.echo(f"wrote {outcome.released.path}")
+    return 0
+
+
+def _show(progress: "Progress") -> None:
+    left = progress.seconds_left
+    click.echo(
+        f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  "
+        f"held-out {progress.psnr:.3f} dB  {left / 60:.0f} min left"
+    )

@@ -1,0 +1,129 @@
+"""``subpixel tune``."""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from subpixel.cli.options.choices import DENOISING, FILE, FLOOR_DB, JSON, MODEL, SCALE, TASK_LOSS
+from subpixel.cli.output import expect_pictures, print_json, print_table, progress
+
+if TYPE_CHECKING:
+    from subpixel.tune.race import Search, Tried
+
+COLUMNS = (
+    "device",
+    "precision",
+    "tile",
+    "batch",
+    "threads",
+    "times the default",
+    "dB to fp32",
+    "dB lost",
+    "",
+)
+
+
+@click.command()
+@MODEL
+@DENOISING
+@SCALE
+@click.option(
+    "--device",
+    "devices",
+    multiple=True,
+    metavar="NAME",
+    help="One to try, or several. [default: all that `doctor` finds]",
+)
+@FLOOR_DB
+@click.option("--bench", type=FILE, help="A benchmark set, as for `evaluate`, to keep the PSNR on.")
+@TASK_LOSS
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0),
+    default=120.0,
+    show_default=True,
+    help="After so many no further round of measuring begins.",
+)
+@JSON
+def command(
+    model: str,
+    scale: int | None,
+    devices: tuple[str, ...],
+    floor_db: float,
+    bench: Path | None,
+    task_loss: float,
+    seconds: float,
+    as_json: bool,
+) -> None:
+    """Find the fastest setting on this machine that keeps the picture; `upscale` then uses it.
+
+    Devices, precisions, tiles, batches and threads race against the default setting, in turns, on a
+    photograph; flat parts are interpolated (adaptive) where that is faster on a page and no slower
+    on a photograph. What is found is kept in the user's cache, for this network, these versions and
+    this machine; pictures of more than 8 bits stay in fp32.
+    """
+    from subpixel.measure.floor import Floor
+    from subpixel.tune.racing import raced
+
+    expect_pictures(bench)
+    with progress() as show:
+        search, file = raced(
+            model,
+            scale,
+            devices=devices,
+            floor=Floor(floor_db, task_loss),
+            bench=bench,
+            seconds=seconds,
+            report=show,
+        )
+    if as_json:
+        print_json({"kept": file, "floor_db": floor_db, **_json(search)})
+    else:
+        _print(search)
+        if search.best.setting.adaptive:
+            click.echo(
+                "adaptive is on: flat parts are interpolated, as far as that was measured to be "
+                "within one 8-bit code value of the network (upscale --no-adaptive: off)"
+            )
+        click.echo(f"kept in {file}; upscale uses it (--no-tuning: the default)")
+
+
+def _json(search: "Search") -> dict[str, Any]:
+    """As JSON values; an infinite PSNR is the text ``"inf"``."""
+    found = asdict(search)
+    for tried in (*found["ranked"], *found["refused"]):
+        if tried["facts"] and tried["facts"]["psnr"] == math.inf:
+            tried["facts"]["psnr"] = "inf"
+    return found
+
+
+def _print(search: "Search") -> None:
+    rows = [_cells(tried) for tried in (*search.ranked, *search.refused)]
+    print_table("Settings, the best first", COLUMNS, rows)
+
+
+def _cells(tried: "Tried") -> tuple[str, ...]:
+    setting, facts = tried.setting, tried.facts
+    device = f"{setting.device}, CUDA graphs" if setting.captured else setting.device
+    return (
+        device,
+        setting.precision or "",
+        "default" if setting.tile is None else str(setting.tile),
+        str(setting.batch),
+        "default" if setting.threads is None else str(setting.threads),
+        "" if tried.ratio is None else f"{tried.ratio:.2f} ({tried.rounds} rounds)",
+        "" if facts is None else "equal" if math.isinf(facts.psnr) else f"{facts.psnr:.1f}",
+        "" if facts is None or facts.task_loss is None else f"{facts.task_loss:.3f}",
+        _note(tried),
+    )
+
+
+def _note(tried: "Tried") -> str:
+    """Why a setting is out, or what is gained by adaptive."""
+    note = tried.reason or ""
+    if tried.on_page is not None:
+        note = f"{tried.on_page:.2f} times as fast as without on a page"
+    return f"adaptive: {note}" if tried.setting.adaptive else note

@@ -1,0 +1,25 @@
+"""A checkpoint that a command line names, and what it says of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from subpixel.errors import UsageError
+
+if TYPE_CHECKING:
+    from subpixel.nets.checkpoints.checkpoint import CheckpointFile
+
+
+def named_checkpoint(
+    file: Path, weights: str | None, settings: tuple[str, ...]
+) -> "Path | CheckpointFile":
+    """``file`` with what ``--weights`` and ``--setting`` say; the path alone where they don't.
+
+    Raises :class:`UsageError` for an ONNX file with either, and for a setting of another form.
+    """
+    if weights is None and not settings:
+        return file
+    if file.suffix.lower() == ".onnx":
+        raise UsageError(f"{file} is an ONNX file; --weights and --setting are for checkpoints")
+    from subpixel.nets.checkpoints.checkpoint import CheckpointFile, parse_choice
+
+    return CheckpointFile(file, weights, parse_choice(settings))

@@ -1,0 +1,129 @@
+"""What `verify` and `bisect` share: the reference, pictures and sizes of one's own, tolerances."""
+
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from subpixel.cli.options.checkpoints import named_checkpoint
+from subpixel.cli.options.choices import FILE
+from subpixel.errors import UsageError
+
+if TYPE_CHECKING:
+    from subpixel.parity.compare import Tolerance
+    from subpixel.parity.side import Reference
+
+ANY_CODES = 255
+
+
+def refuse_nan(
+    _context: click.Context, _option: click.Parameter, value: float | None
+) -> float | None:
+    """NaN, which compares with nothing, would let everything pass."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no number of dB; write it as 45")
+    return value
+
+
+class PixelSize(click.ParamType[tuple[int, int]]):
+    """Height and width in pixels: 123x457."""
+
+    name = "heightxwidth"
+
+    def convert(
+        self,
+        value: str | tuple[int, int],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,6})[x×](\d{1,6})", value.strip().lower())
+        if match is None or not (int(match[1]) and int(match[2])):
+            self.fail(f"{value!r} is no size; write height x width, as 123x457", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+AGAINST = click.option(
+    "--against", type=FILE, help="A checkpoint, an archive of TorchScript, or another ONNX file."
+)
+MODULE = click.option(
+    "--module",
+    metavar="PACKAGE.MODULE:FACTORY",
+    help="Instead of --against: run this function of yours, which returns a PyTorch module.",
+)
+PICTURES = click.option(
+    "--picture",
+    "pictures",
+    type=FILE,
+    multiple=True,
+    help="A picture of your own to compare on; may be repeated.",
+)
+SIZES = click.option(
+    "--size",
+    "sizes",
+    type=PixelSize(),
+    multiple=True,
+    metavar="HEIGHTxWIDTH",
+    help="A size to compare at, as 123x457; may be repeated.",
+)
+MIN_PSNR = click.option(
+    "--min-psnr",
+    type=click.FloatRange(min=0),
+    callback=refuse_nan,
+    metavar="DB",
+    help="Judge by pictures: at least so many dB between the two.",
+)
+MAX_CODES = click.option(
+    "--max-codes",
+    type=click.IntRange(0, ANY_CODES),
+    metavar="N",
+    help="Judge by pictures: no 8-bit code value may differ by more.",
+)
+
+
+def load_reference(
+    against: Path | None, module: str | None, weights: str | None, settings: tuple[str, ...]
+) -> "Reference":
+    """The file, with what ``--weights`` and ``--setting`` say of it, or what the factory returns.
+
+    Raises :class:`UsageError` unless one of the two is named, and for settings of a module.
+    """
+    if against is not None and module is None:
+        return named_checkpoint(against, weights, settings)
+    if weights or settings:
+        raise UsageError("--weights and --setting are for checkpoints; a module says it itself")
+    if module is None or against is not None:
+        raise UsageError("name the reference: --against FILE or --module PACKAGE.MODULE:FACTORY")
+    from subpixel.nets.factory import load_factory
+
+    return load_factory(module)
+
+
+def make_tolerance(
+    min_psnr: float | None,
+    max_codes: int | None,
+    rtol: float | None = None,
+    atol: float | None = None,
+) -> "Tolerance | None":
+    """What was asked for; None where nothing was, for the default of the file's precision.
+
+    Judged by dB or code values, values need not be close; with ``rtol`` or ``atol`` they must be.
+    """
+    from subpixel.parity.compare import Tolerance
+
+    if min_psnr is max_codes is rtol is atol is None:
+        return None
+    by_picture = min_psnr is not None or max_codes is not None
+    if by_picture and rtol is atol is None:
+        codes = ANY_CODES if max_codes is None else max_codes
+        return Tolerance(rtol=None, max_codes=codes, min_psnr=min_psnr)
+    usual = Tolerance()
+    return Tolerance(
+        rtol=usual.rtol if rtol is None else rtol,
+        atol=usual.atol if atol is None else atol,
+        max_codes=usual.max_codes if max_codes is None else max_codes,
+        min_psnr=min_psnr,
+    )

@@ -1,0 +1,34 @@
+"""``subpixel compare``."""
+
+from pathlib import Path
+
+import click
+
+from subpixel.cli.options.choices import FILE, OVERWRITE
+from subpixel.measure.sheet import Spot, sheet
+from subpixel.media.arrays import to_picture
+from subpixel.media.image_file import read_picture, write_picture
+
+
+@click.command(no_args_is_help=True)
+@click.argument("before", type=FILE)
+@click.argument("after", type=FILE)
+@click.option("-o", "--output", type=FILE, required=True, help="The sheet, a picture file.")
+@click.option(
+    "--spot",
+    type=int,
+    nargs=3,
+    metavar="LEFT TOP SIDE",
+    help="The square to magnify, in pixels of the larger picture. [default: the liveliest]",
+)
+@OVERWRITE
+def command(
+    before: Path, after: Path, output: Path, spot: tuple[int, int, int] | None, overwrite: bool
+) -> None:
+    """Put BEFORE and AFTER side by side, one spot magnified below.
+
+    The smaller picture is enlarged bicubically to the size of the larger one.
+    """
+    square = spot and Spot(left=spot[0], top=spot[1], side=spot[2])
+    result = sheet(read_picture(before).rgb8(), read_picture(after).rgb8(), square)
+    write_picture(to_picture(result), output, overwrite=overwrite)

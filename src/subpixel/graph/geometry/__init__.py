@@ -1,0 +1,1 @@
+"""What follows from the operators alone: sizes, receptive field, cost, memory."""

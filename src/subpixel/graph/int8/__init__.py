@@ -1,0 +1,1 @@
+"""Networks that compute in 8-bit integers: calibration, rounding, assembly."""

@@ -1,0 +1,167 @@
+"""Networks in 8-bit integers: static quantisation by ONNX Runtime's own quantiser."""
+
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+
+from subpixel.errors import NetworkError, one_line
+from subpixel.graph.geometry.propagate import picture_inputs
+from subpixel.graph.metadata import with_precision
+from subpixel.graph.passes.opset import at_opset
+from subpixel.graph.passes.wrap import OURS
+
+OPSET = 13
+"""From here on a scale can belong to one channel, which weights need."""
+
+Pixels = NDArray[np.float32]
+"""``(N, C, H, W)``, as the network's input asks."""
+
+STEPS = 64
+"""Weights go from minus this to plus this: 7 of 8 bits, and a sign."""
+
+LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+ACTIVATIONS = ("Relu",)
+"""Folded into the layer before them: the 256 steps then cover what is left of its range."""
+
+
+def to_int8(model: onnx.ModelProto, calibration: Iterable[Pixels]) -> onnx.ModelProto:
+    """A copy of a float32 network whose inner layers compute in 8-bit integers.
+
+    Weights get a scale per output channel, activations the range that they take on the pictures
+    of ``calibration``; the same pictures give the same file. Input and output stay float32, and
+    so does what holds the quality: the first and the last layer, sums, and colour where subpixel
+    wrapped a luma network. The facts in the file say ``int8``. The graph is in QDQ form, at opset
+    13 or more.
+
+    Weights take 7 of the 8 bits. On x86 processors without VNNI two products of 8 bits each are
+    added in 16 bits and saturate there; with 7 they can't (ONNX Runtime, "Quantize ONNX models",
+    "When to use reduce-range and per-channel quantization?"). A convolution's weights are rounded
+    by :func:`on_grid`, which keeps what a filter does to even areas.
+
+    Raises :class:`~subpixel.errors.NetworkError` when the network has no layer between its first
+    and last, has several inputs, or can't be quantised.
+    """
+    named = _named(at_opset(model, OPSET, "int8"))
+    layers = [node.name for node in named.graph.node if _is_layer(node)]
+    if len(layers) < 3:
+        raise NetworkError(
+            f"the network has {len(layers)} layers; between the first and the last, which stay in "
+            "float32, there is none to quantise: keep it in fp32 or fp16"
+        )
+    colour = [node.name for node in named.graph.node if node.name.startswith(OURS)]
+    in_float = [layers[0], layers[-1], *colour]
+    _round_filters(named.graph, in_float)
+    reader = _Reader(_input(model), calibration)
+    return with_precision(_quantised(named, in_float, reader), "int8")
+
+
+def on_grid(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``(out, in, height, width)`` weights on the grid of ``2 * STEPS + 1`` values per filter
+    that the quantiser will take, so that its own rounding changes nothing.
+
+    Each weight's rounding error is carried over to the next of its filter (error diffusion,
+    R. Floyd and L. Steinberg, "An adaptive algorithm for spatial greyscale", 1976): neighbouring
+    errors cancel, and what the filter does to an even area stays. Rounded each to the nearest,
+    the errors of a filter's hundreds of weights add up, and whole areas change their brightness.
+    """
+    rows = weights.reshape(len(weights), -1).astype(np.float64)
+    largest = np.abs(rows).max(axis=1)
+    step = np.where(largest > 0, largest, 1.0) / STEPS
+    error, result = np.zeros(len(rows)), np.empty_like(rows)
+    for i, exact in enumerate((rows / step[:, None]).T):
+        wanted = exact + error
+        sets_the_scale = np.abs(rows[:, i]) == largest
+        nearest = np.rint(np.where(sets_the_scale, exact, wanted))
+        result[:, i] = np.clip(nearest, -STEPS, STEPS)
+        error = wanted - result[:, i]
+    return np.asarray((result * step[:, None]).reshape(weights.shape), np.float32)
+
+
+def _round_filters(graph: onnx.GraphProto, in_float: Sequence[str]) -> None:
+    layers = [n for n in graph.node if n.op_type == "Conv" and n.name not in in_float]
+    weights = {node.input[1] for node in layers}
+    for parameter in graph.initializer:
+        if parameter.name in weights:
+            rounded = on_grid(numpy_helper.to_array(parameter))
+            parameter.CopyFrom(numpy_helper.from_array(rounded, parameter.name))
+
+
+def _named(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Give every node a name: the quantiser is told by name what to leave alone."""
+    for index, node in enumerate(model.graph.node):
+        node.name = node.name or f"{node.op_type}_{index}"
+    return model
+
+
+def _is_layer(node: onnx.NodeProto) -> bool:
+    return node.op_type in LAYERS and not node.name.startswith(OURS)
+
+
+def _input(model: onnx.ModelProto) -> str:
+    inputs = picture_inputs(model)
+    if len(inputs) != 1:
+        raise NetworkError(f"the network has {len(inputs)} inputs; one picture is what we run")
+    return inputs[0].name
+
+
+class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
+    """Hands the pictures over one by one, as the quantiser asks for them."""
+
+    def __init__(self, name: str, pictures: Iterable[Pixels]) -> None:
+        self._name, self._pictures = name, iter(pictures)
+
+    def get_next(self) -> dict[str, Pixels] | None:
+        picture = next(self._pictures, None)
+        return None if picture is None else {self._name: picture}
+
+
+def _quantised(
+    model: onnx.ModelProto, in_float: Sequence[str], reader: CalibrationDataReader
+) -> onnx.ModelProto:
+    with tempfile.TemporaryDirectory(prefix="subpixel-") as folder, _silence():
+        file = Path(folder) / "int8.onnx"
+        try:
+            quantize_static(
+                model,
+                file,
+                reader,
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=[*LAYERS, *ACTIVATIONS],
+                nodes_to_exclude=list(in_float),
+                per_channel=True,
+                reduce_range=True,
+                activation_type=QuantType.QUInt8,
+                weight_type=QuantType.QInt8,
+                extra_options={"MatMulConstBOnly": True},
+            )
+        except Exception as error:  # it raises of every kind
+            raise NetworkError(
+                f"the network can't be quantised: {one_line(error)}; keep it in fp32 or fp16"
+            ) from error
+        return onnx.load(file)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """The quantiser recommends preprocessing through the root logger, and sets that up."""
+    root, level = logging.getLogger(), logging.root.manager.disable
+    handlers = list(root.handlers)
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(level)
+        root.handlers[:] = handlers

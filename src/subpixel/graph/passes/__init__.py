@@ -1,0 +1,1 @@
+"""One rewriting of a graph per file."""

@@ -1,0 +1,1 @@
+"""Arithmetic of pixels: colour, resampling, metrics."""

@@ -1,0 +1,110 @@
+"""Distances between pictures, by the field's protocol."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from subpixel.errors import UsageError
+from subpixel.imaging.colour import studio_luma
+
+
+def psnr(a: NDArray[Any], b: NDArray[Any], peak: float = 255.0) -> float:
+    """Peak signal-to-noise ratio in dB of two arrays of one shape; infinite when they are equal."""
+    _expect_one_size(a, b)
+    error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
+    return math.inf if error == 0 else 10 * math.log10(peak**2 / float(error))
+
+
+def ssim(a: NDArray[Any], b: NDArray[Any], peak: float = 255.0) -> float:
+    """Structural similarity of two ``(H, W)`` arrays, the mean over all whole windows.
+
+    Wang et al., "Image quality assessment: from error visibility to structural similarity"
+    (IEEE TIP 2004), as its authors' MATLAB code has it: a Gaussian window of 11×11 with sigma
+    1.5, K1 = 0.01, K2 = 0.03. NaN where no window fits.
+    """
+    _expect_one_size(a, b)
+    x, y = a.astype(np.float64), b.astype(np.float64)
+    mean_x, mean_y = _windowed(x), _windowed(y)
+    variance_x = _windowed(x * x) - mean_x**2
+    variance_y = _windowed(y * y) - mean_y**2
+    covariance = _windowed(x * y) - mean_x * mean_y
+    c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    likeness = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+    likeness /= (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
+    return float(likeness.mean()) if likeness.size else math.nan
+
+
+def _windowed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weighted means over windows of 11×11, those that lie wholly inside."""
+    weights = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
+    rows = sliding_window_view(values, 11, axis=0) @ (weights / weights.sum())
+    result: NDArray[np.float64] = sliding_window_view(rows, 11, axis=1) @ (weights / weights.sum())
+    return result
+
+
+def _expect_one_size(a: NDArray[Any], b: NDArray[Any]) -> None:
+    if a.shape != b.shape:
+        raise UsageError(f"the pictures measure {a.shape} and {b.shape}; they must be of one size")
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How near a picture is to the truth: PSNR in dB, SSIM up to 1."""
+
+    psnr: float
+    """Of studio-range luma, what the literature states."""
+    ssim: float
+    psnr_rgb: float
+    """Of all three channels at once."""
+    ssim_rgb: float
+    """The mean of the three channels'."""
+    lpips: float | None = None
+    """0 for equal pictures; None where nobody asked for it."""
+    dists: float | None = None
+
+
+Perceive = Callable[[NDArray[np.uint8], NDArray[np.uint8]], tuple[float, float]]
+"""LPIPS and DISTS of a picture and the truth: see :mod:`subpixel.nets.perceptual`."""
+
+
+def quality(
+    rgb: NDArray[np.uint8],
+    truth: NDArray[np.uint8],
+    shave: int,
+    perceive: Perceive | None = None,
+) -> Quality:
+    """Of an ``(H, W, 3)`` 8-bit picture, without ``shave`` pixels of border.
+
+    With ``shave`` = the scale this is the literature's protocol. ``perceive`` gets RGB with the
+    same border shaved, so that every figure is of the same pixels.
+    """
+    _expect_one_size(rgb, truth)
+    a, b = _shaved(rgb, shave), _shaved(truth, shave)
+    luma_a, luma_b = studio_luma(a), studio_luma(b)
+    channels = [ssim(a[..., i], b[..., i]) for i in range(3)]
+    lpips, dists = perceive(a, b) if perceive else (None, None)
+    return Quality(
+        psnr(luma_a, luma_b),
+        ssim(luma_a, luma_b),
+        psnr(a, b),
+        fmean(channels),
+        lpips,
+        dists,
+    )
+
+
+def mean_quality(qualities: Sequence[Quality]) -> Quality:
+    """The mean of each figure; None for one that is missing."""
+    columns = zip(*map(astuple, qualities), strict=True)
+    means: list[Any] = [None if None in figures else fmean(figures) for figures in columns]
+    return Quality(*means)
+
+
+def _shaved(picture: NDArray[np.uint8], border: int) -> NDArray[np.uint8]:
+    return picture[border : picture.shape[0] - border, border : picture.shape[1] - border]

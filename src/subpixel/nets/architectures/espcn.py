@@ -1,0 +1,64 @@
+"""ESPCN, the network of the sub-pixel convolution's paper."""
+
+import torch
+from torch import Tensor, nn
+
+from subpixel.nets.architectures.architecture import (
+    Architecture,
+    Checkpoint,
+    Layout,
+    colour_of,
+    fill,
+    find_layers,
+    sub_pixel_scale,
+)
+from subpixel.nets.architectures.variants import OUTPUT, RANGE, activation_setting
+from subpixel.nets.checkpoints.state_dict import Weights
+from subpixel.spec import ModelSpec
+
+
+class ESPCN(nn.Module):
+    """Three convolutions with tanh between them, and a sub-pixel convolution (arXiv 1609.05158).
+
+    ``(N, C, H, W)`` in 0 … 1 → ``(N, C, H * scale, W * scale)``; the paper's widths are 64 and
+    32, kernels 5, 3 and 3.
+    """
+
+    def __init__(self, scale: int, channels: int = 1, wide: int = 64, narrow: int = 32) -> None:
+        super().__init__()
+        self.wide = nn.Conv2d(channels, wide, 5, padding=2)
+        self.narrow = nn.Conv2d(wide, narrow, 3, padding=1)
+        self.sub_pixels = nn.Conv2d(narrow, channels * scale**2, 3, padding=1)
+        self.activation: nn.Module = nn.Tanh()
+        self.shuffle = nn.PixelShuffle(scale)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        features = self.activation(self.narrow(self.activation(self.wide(picture))))
+        enlarged: Tensor = self.shuffle(self.sub_pixels(features))
+        return enlarged
+
+
+def _layout(*layers: str) -> Layout:
+    return Layout(frozenset(f"{layer}.weight" for layer in layers), lambda weights: layers)
+
+
+LAYOUTS = (
+    _layout("feature_maps.0", "feature_maps.2", "sub_pixel.0"),  # Lornatang/ESPCN-PyTorch
+    _layout("first_part.0", "first_part.2", "last_part.0"),  # yjn870/ESPCN-pytorch
+    _layout("wide", "narrow", "sub_pixels"),  # this module's own
+)
+
+
+def _load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
+    layers = wide, narrow, last = find_layers(weights, LAYOUTS)
+    enlargement = sub_pixel_scale(last, wide.inputs)
+    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+        module = ESPCN(enlargement, wide.inputs, wide.outputs, narrow.outputs)
+    fill(module, weights, layers)
+    colour = colour_of(wide.inputs)
+    spec = ModelSpec("ESPCN", enlargement, colour, colour, "ESPCN")
+    settings = (activation_setting("tanh"), OUTPUT, RANGE)
+    return Checkpoint(module, spec, settings=settings, conventional=True, plain_keys=True)
+
+
+ARCHITECTURE = Architecture("ESPCN", tuple(layout.signature for layout in LAYOUTS), _load)

@@ -1,0 +1,119 @@
+"""FSRCNN: works at low resolution and ends in a deconvolution."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from subpixel.errors import CheckpointError
+from subpixel.nets.architectures.architecture import (
+    Architecture,
+    Checkpoint,
+    Layer,
+    Layout,
+    colour_of,
+    fill,
+    find_layers,
+    numbered,
+)
+from subpixel.nets.checkpoints.state_dict import Weights
+from subpixel.nets.layers.grey import grey_levels
+from subpixel.spec import ModelSpec
+
+LARGEST_SCALE = 8
+GAIN_TOLERANCE = 0.1
+
+
+class FSRCNN(nn.Module):
+    """Dong, Loy and Tang, arXiv 1608.00367: FSRCNN(d, s, m), ``wide``, ``narrow`` and ``depth``.
+
+    ``(N, C, H, W)`` in 0 … 1 → ``(N, C, H * scale, W * scale)``: a 5×5 convolution, shrinking to
+    ``narrow`` channels, ``depth`` 3×3 convolutions, expanding, each with PReLU, and a 9×9
+    deconvolution whose stride is the scale.
+    """
+
+    def __init__(
+        self, scale: int, channels: int = 1, wide: int = 56, narrow: int = 12, depth: int = 4
+    ) -> None:
+        super().__init__()
+        convolutions = [
+            nn.Conv2d(channels, wide, 5, padding=2),
+            nn.Conv2d(wide, narrow, 1),
+            *(nn.Conv2d(narrow, narrow, 3, padding=1) for _ in range(depth)),
+            nn.Conv2d(narrow, wide, 1),
+        ]
+        layers = [(convolution, nn.PReLU(convolution.out_channels)) for convolution in convolutions]
+        self.features = nn.Sequential(*(layer for pair in layers for layer in pair))
+        self.deconvolution = nn.ConvTranspose2d(
+            wide, channels, 9, stride=scale, padding=4, output_padding=scale - 1
+        )
+
+    def forward(self, picture: Tensor) -> Tensor:
+        enlarged: Tensor = self.deconvolution(self.features(picture))
+        return enlarged
+
+
+def _lornatang(weights: Weights) -> list[str]:
+    front = ["feature_extraction.0", "feature_extraction.1", "shrink.0", "shrink.1"]
+    return [*front, *numbered(weights, "map.{}"), "expand.0", "expand.1", "deconv"]
+
+
+def _yjn870(weights: Weights) -> list[str]:
+    return ["first_part.0", "first_part.1", *numbered(weights, "mid_part.{}"), "last_part"]
+
+
+def _own(weights: Weights) -> list[str]:
+    return [*numbered(weights, "features.{}"), "deconvolution"]
+
+
+LAYOUTS = (
+    Layout(  # Lornatang/FSRCNN-PyTorch
+        frozenset({"feature_extraction.0.weight", "shrink.0.weight", "deconv.weight"}), _lornatang
+    ),
+    Layout(  # yjn870/FSRCNN-pytorch
+        frozenset({"first_part.0.weight", "mid_part.0.weight", "last_part.weight"}), _yjn870
+    ),
+    Layout(frozenset({"features.0.weight", "deconvolution.weight"}), _own),  # this module's own
+)
+
+
+def _load(weights: Weights, scale: int | None) -> Checkpoint:
+    layers = find_layers(weights, LAYOUTS)
+    channels = layers[0].inputs
+    colour = colour_of(channels)
+    if scale is None:
+        scale = _measured_scale(_built(1, layers, weights), channels)
+    module = _built(scale, layers, weights)
+    spec = ModelSpec("FSRCNN", scale, colour, colour, "FSRCNN")
+    return Checkpoint(module, spec, conventional=True, plain_keys=True)
+
+
+def _built(scale: int, layers: list[Layer], weights: Weights) -> FSRCNN:
+    if len(layers) < 7:
+        raise CheckpointError("its layers between the first and the last are missing")
+    first, shrinking = layers[0], layers[2]
+    depth = (len(layers) - 7) // 2
+    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+        module = FSRCNN(scale, first.inputs, first.outputs, shrinking.outputs, depth)
+    fill(module, weights, layers)
+    return module
+
+
+def _measured_scale(module: FSRCNN, channels: int) -> int:
+    """The scale that keeps grey grey; no shape tells it, as the kernel is 9×9 for all of them.
+
+    With the stride s every output pixel sees 1/s² of the kernel on average. A network that was
+    trained to keep grey as it is therefore brightens grey s²-fold at stride 1.
+    """
+    dark, bright = grey_levels(module, channels, 1, [0.25, 0.75])
+    scale = math.sqrt(max((bright - dark) / 0.5, 0.0))
+    nearest = round(scale)
+    if not 2 <= nearest <= LARGEST_SCALE or abs(scale - nearest) > GAIN_TOLERANCE:
+        raise CheckpointError(
+            f"its scale stands in no shape, and can't be measured: by its answer to grey it "
+            f"would enlarge by {scale:.3g}; say the scale"
+        )
+    return nearest
+
+
+ARCHITECTURE = Architecture("FSRCNN", tuple(layout.signature for layout in LAYOUTS), _load)

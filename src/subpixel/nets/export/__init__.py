@@ -1,0 +1,1 @@
+"""A module becomes an ONNX graph, by the exporters there are."""

@@ -1,0 +1,199 @@
+"""PyTorch's exporters: which opsets each reaches, and one call of each, without its noise."""
+
+import ast
+import contextlib
+import io
+import logging
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import get_args
+
+import onnx
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+
+from subpixel.errors import ExportError
+from subpixel.graph.module_path import name_by_module
+from subpixel.nets.export.workarounds import symbolic_int, translations
+from subpixel.spec import Exporter
+
+EXPORTERS: tuple[Exporter, ...] = get_args(Exporter)
+
+DEFAULT_OPSET = 18
+"""What the dynamo exporter writes without converting, what every exporter reaches, and what
+ONNX Runtime runs since 1.14 (February 2023); later opsets have nothing that these networks use."""
+
+INPUT, OUTPUT = "input", "output"
+BATCH, HEIGHT, WIDTH = 0, 2, 3
+AXES = {BATCH: "batch", HEIGHT: "height", WIDTH: "width"}
+"""The axes of a picture that may be free, by name."""
+
+
+def reach(exporter: Exporter) -> range:
+    """The opsets that an exporter of the installed PyTorch and onnx can write.
+
+    The TorchScript exporters (``"trace"``, ``"script"``) stop at 23; dynamo's converts from 18
+    down to 15, for networks whose operators allow it, and up to the newest that onnx knows.
+    """
+    return range(15, onnx.defs.onnx_opset_version() + 1) if exporter == "dynamo" else range(7, 24)
+
+
+def able(opset: int, exporter: Exporter | None = None) -> list[Exporter]:
+    """The exporters that reach ``opset``, the best first.
+
+    Raises :class:`ExportError` when there is none, or when ``exporter`` is not among them.
+    """
+    found = [name for name in EXPORTERS if opset in reach(name)]
+    if found and exporter in (None, *found):
+        return found
+    reaches = ", ".join(f"{name} {reach(name)[0]} to {reach(name)[-1]}" for name in EXPORTERS)
+    advice = f"use {' or '.join(found)}" if found else "ask for one of these"
+    raise ExportError(
+        f"opset {opset} is out of reach of {exporter or 'every exporter'} ({reaches}); {advice}"
+    )
+
+
+def run_exporter(
+    exporter: Exporter,
+    module: nn.Module,
+    example: Tensor,
+    opset: int,
+    free: Mapping[int, int],
+    *,
+    symbolic: bool = False,
+) -> onnx.ModelProto:
+    """``module`` as an ONNX graph, as the exporter writes it.
+
+    ``free`` holds the axes of the input that shall stay open, and the number of which each is a
+    multiple; ``symbolic`` keeps whole numbers that the network computes from them open too (see
+    :func:`subpixel.nets.export.workarounds.symbolic_int`). Nodes are named after their modules
+    (:mod:`subpixel.graph.module_path`). Raises whatever the exporter's passes happen to raise.
+    """
+    multiple = max(free.values(), default=1)
+    with _hushed(), symbolic_int(module, multiple) if symbolic else contextlib.nullcontext():
+        if exporter == "dynamo":
+            return _dynamo(module, example, opset, free)
+        return _torchscript(module, example, opset, free, scripted=exporter == "script")
+
+
+def _dynamo(
+    module: nn.Module, example: Tensor, opset: int, free: Mapping[int, int]
+) -> onnx.ModelProto:
+    program = torch.onnx.export(
+        module,
+        (example,),
+        dynamo=True,
+        opset_version=opset,
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes=(_symbols(free, square=example.shape[HEIGHT] == example.shape[WIDTH]),),
+        custom_translation_table=dict(translations()),
+        external_data=False,
+        verbose=False,
+    )
+    if program is None:
+        raise RuntimeError("it returned no program")
+    model = program.model_proto
+    name_by_module(model.graph, {node.output[0]: _module(node) for node in model.graph.node})
+    _drop_traces(model)
+    return model
+
+
+def _symbols(free: Mapping[int, int], *, square: bool) -> dict[int, object]:
+    """The free axes as ``torch.export`` wants them, with what the network divides them by.
+
+    A square example stands for a network that takes squares alone: one symbol for both sides.
+    """
+    side = Dim("side")
+    return {
+        axis: AXES[axis]
+        if axis == BATCH or (multiple == 1 and not square)
+        else multiple * (side if square else Dim(f"{AXES[axis]}_"))
+        for axis, multiple in free.items()
+    }
+
+
+def _module(node: onnx.NodeProto) -> str:
+    """The path of the module that dynamo noted on a node, or nothing."""
+    for note in node.metadata_props:
+        if note.key == "pkg.torch.onnx.name_scopes":
+            *modules, _call = ast.literal_eval(note.value)
+            return "" if not modules or modules[-1].startswith("_") else str(modules[-1])
+    return ""
+
+
+def _drop_traces(model: onnx.ModelProto) -> None:
+    """Take out dynamo's notes on each node: stack traces with paths of the exporting machine."""
+    for described in (*model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        del described.metadata_props[:]
+        described.doc_string = ""
+
+
+def _torchscript(
+    module: nn.Module, example: Tensor, opset: int, free: Mapping[int, int], *, scripted: bool
+) -> onnx.ModelProto:
+    names = {axis: AXES[axis] for axis in free}
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "network.onnx"
+        torch.onnx.export(
+            torch.jit.script(module) if scripted else module,
+            (example,),
+            file,
+            dynamo=False,
+            opset_version=opset,
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes={INPUT: names, OUTPUT: {k: f"output_{v}" for k, v in names.items()}},
+            do_constant_folding=True,
+            external_data=False,
+        )
+        return onnx.load(file)
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Keep the exporters' own words from the user: warnings, prints, log records.
+
+    They say nothing that the checks after the export don't find out; what ends an export is
+    raised as an exception.
+    """
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+        _silent_loggers("torch.onnx", "torch.export", "onnxscript"),
+        _no_graph_dump(),
+    ):
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextlib.contextmanager
+def _silent_loggers(*names: str) -> Iterator[None]:
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _no_graph_dump() -> Iterator[None]:
+    """Stop the TorchScript exporter from writing its graph to the C stdout when it fails.
+
+    There is a switch for that, but the exporter turns it on for every export: it tests
+    ``_jit_is_onnx_log_enabled`` for truth instead of calling it (PyTorch 2.13).
+    """
+    dump = torch._C._jit_onnx_log
+    torch._C._jit_onnx_log = lambda *_: None
+    try:
+        yield
+    finally:
+        torch._C._jit_onnx_log = dump

@@ -1,0 +1,1 @@
+"""spandrel's architectures."""

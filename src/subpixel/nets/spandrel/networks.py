@@ -1,0 +1,233 @@
+"""Other people's networks, which spandrel recognises by their weights and builds.
+
+Only spandrel's detectors and modules are used. Files are read by
+:mod:`subpixel.nets.checkpoints.state_dict`, which believes less, and pictures go straight into
+the modules, without spandrel's padding and clipping: those become part of the exported file.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from subpixel.errors import CheckpointError, one_line
+from subpixel.nets.architectures.architecture import Architecture, Checkpoint, colour_of
+from subpixel.nets.architectures.span import fold_conv3xc
+from subpixel.nets.checkpoints.state_dict import Weights, first_few
+from subpixel.nets.spandrel.module import Call, SpandrelModule, building, imported, plain_call
+from subpixel.nets.spandrel.settings import settings_of
+from subpixel.spec import ModelSpec, Purpose
+
+if TYPE_CHECKING:
+    from spandrel import Architecture as SpandrelArchitecture
+    from spandrel import ArchRegistry, ImageModelDescriptor
+    from spandrel.util import KeyCondition
+
+PURPOSES: Mapping[str, Purpose] = {
+    "SR": "super-resolution",
+    "FaceSR": "face",
+    "Restoration": "restoration",
+}
+
+NOISE_LEVEL = 15 / 255
+"""Standard deviation of the noise that DRUNet and FDnCNN are told to remove, as by spandrel."""
+
+FIXED_SIDES: Mapping[str, int] = {"GFPGAN": 512, "CodeFormer": 512}
+"""Networks that end in a fully connected layer, or know positions, and so take one size only."""
+
+SIZE_MAXIMA: Mapping[str, int] = {"RGT": 1023, "RetinexFormer": 2999}
+"""Networks that count the levels of a picture, or cut it up, and do otherwise beyond this side."""
+
+ALL_AT_ONCE = 2**31 - 1
+
+UNREPEATABLE = frozenset({"AuraSR"})
+"""Networks that draw random numbers at every run, with no way to turn it off."""
+
+
+def main_architectures() -> list[Architecture]:
+    """The architectures of spandrel, in the order in which they are tried."""
+    return _architectures(imported("spandrel").MAIN_REGISTRY)
+
+
+def extra_architectures() -> list[Architecture]:
+    """Those of spandrel_extra_arches, some of which are under non-commercial licences."""
+    return _architectures(imported("spandrel_extra_arches").EXTRA_REGISTRY)
+
+
+def _architectures(registry: "ArchRegistry") -> list[Architecture]:
+    known = (entry.architecture for entry in registry.architectures("detection"))
+    return [Architecture(a.id, tuple(_alternatives(a._detect)), partial(_load, a)) for a in known]
+
+
+def _alternatives(condition: "str | KeyCondition") -> list[frozenset[str]]:
+    """The sets of keys each of which fulfils spandrel's condition, a tree of all and any."""
+    if isinstance(condition, str):
+        return [frozenset({condition})]
+    parts = [_alternatives(key) for key in condition._keys]
+    if condition._kind == "any":
+        return [keys for part in parts for keys in part]
+    return [frozenset().union(*choice) for choice in itertools.product(*parts)]
+
+
+def _load(
+    architecture: "SpandrelArchitecture[nn.Module]",
+    weights: Weights,
+    scale: int | None,  # noqa: ARG001 - the file says it
+) -> Checkpoint:
+    name = str(architecture.id)
+    if name in UNREPEATABLE:
+        raise CheckpointError("it draws random numbers at every run: no two runs agree")
+    descriptor = _described(architecture, weights)
+    fold_conv3xc(descriptor.model)
+    call = CALLS.get(name, descriptor._call_fn)
+    module = SpandrelModule(descriptor.model, call).eval()
+    return Checkpoint(module, _spec(name, descriptor), settings=settings_of(name, module))
+
+
+def _described(
+    architecture: "SpandrelArchitecture[nn.Module]", weights: Weights
+) -> "ImageModelDescriptor[nn.Module]":
+    try:
+        with building(weights):
+            descriptor = architecture.load(dict(weights))
+    except CheckpointError:
+        raise
+    except Exception as error:  # its code takes the weights for what it expects
+        raise CheckpointError(_misfit(error)) from error
+    if not isinstance(descriptor, imported("spandrel").ImageModelDescriptor):
+        raise CheckpointError(
+            "it fills holes under a mask (inpainting); subpixel runs networks that take a "
+            "picture alone"
+        )
+    return descriptor
+
+
+def _spec(name: str, descriptor: "ImageModelDescriptor[nn.Module]") -> ModelSpec:
+    taken, given = descriptor.input_channels, descriptor.output_channels
+    if taken != given:
+        raise CheckpointError(
+            f"it makes {given} channels of {taken}; subpixel runs networks that give as many as "
+            "they take"
+        )
+    colour, sizes = colour_of(taken), descriptor.size_requirements
+    side = FIXED_SIDES.get(name)
+    return ModelSpec(
+        name=name,
+        scale=descriptor.scale,
+        colour=colour,
+        interface=colour,
+        architecture=name,
+        purpose=PURPOSES[descriptor.purpose],
+        size_multiple=side or sizes.multiple_of,
+        size_minimum=max(sizes.minimum, _least_side(name, descriptor.model)),
+        size_maximum=SIZE_MAXIMA.get(name),
+        square=sizes.square or side is not None,
+        fixed_size=(side, side) if side else None,
+    )
+
+
+def _least_side(name: str, net: Any) -> int:  # noqa: ANN401 - a network and its settings
+    """GRL reflects a picture up to a multiple; where that fails it does otherwise, and a graph,
+    which can't try, would not."""
+    return net.pad_size // 2 + 1 if name == "GRL" else 1
+
+
+def _with_noise_level(net: nn.Module, pictures: Tensor) -> Tensor:
+    """spandrel's own call makes the map of the noise level for a single picture alone."""
+    level = torch.full_like(pictures[:, :1], NOISE_LEVEL)
+    result: Tensor = net(torch.cat([pictures, level], dim=1))
+    return result
+
+
+def _dncnn(net: nn.Module, pictures: Tensor) -> Tensor:
+    if net.mode == "FDnCNN":
+        return _with_noise_level(net, pictures)
+    result: Tensor = net(pictures)
+    return result
+
+
+def _with_stored_noise(net: nn.Module, pictures: Tensor) -> Tensor:
+    """GFPGAN with the noise that its file stores, in place of new noise at every run."""
+    result: Tensor = net(pictures, randomize_noise=False)[0]
+    return result
+
+
+class StableSort(TorchFunctionMode):
+    """Within it, ``torch.sort`` is stable, whatever it is called with."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        stable = {"stable": True} if func is torch.sort else {}
+        return func(*args, **{**(kwargs or {}), **stable})
+
+
+def _with_stable_sort(net: nn.Module, pictures: Tensor) -> Tensor:
+    """ATD sorts pixels by category and leaves open what comes of equal ones, nearly all of them.
+
+    What PyTorch makes of that differs from version to version and from device to device; the
+    stable order is one that it allows, and everywhere the same.
+    """
+    with StableSort():
+        return plain_call(net, pictures)
+
+
+def _in_one_chunk(net: Any, pictures: Tensor) -> Tensor:  # noqa: ANN401 - IPT and its settings
+    """IPT with all its patches at once, not 64 at a time in a loop, whose count would be baked in.
+
+    Each patch is computed by itself, so that nothing but memory changes.
+    """
+    chopped = imported("spandrel.architectures.IPT.__arch.model").Model(net, ALL_AT_ONCE)
+    enlarged = chopped.forward(pictures * net.rgb_range, net.scale.index(max(net.scale)))
+    result: Tensor = enlarged / net.rgb_range
+    return result
+
+
+def _restoreformer(net: nn.Module, pictures: Tensor) -> Tensor:
+    """Without torchvision's normalize, which looks at values to refuse a deviation of nought."""
+    result: Tensor = net((pictures - 0.5) / 0.5)[0]
+    return (result + 1) / 2
+
+
+CALLS: Mapping[str, Call] = {
+    "ATD": _with_stable_sort,
+    "DRUNet": _with_noise_level,
+    "DnCNN": _dncnn,
+    "GFPGAN": _with_stored_noise,
+    "IPT": _in_one_chunk,
+    "RestoreFormer": _restoreformer,
+}
+"""How to run the networks that are run otherwise than spandrel does."""
+
+
+_MISSING = re.compile(r"Missing key\(s\) in state_dict: (.+)")
+_UNKNOWN = re.compile(r"Unexpected key\(s\) in state_dict: (.+)")
+_SHAPE = re.compile(r"size mismatch for (\S+): .*? torch\.Size\(\[(.*?)\]\) .*?\[(.*?)\]\)")
+_QUOTED = re.compile(r'"([^"]+)"')
+
+
+def _misfit(error: Exception) -> str:
+    """What an exception while building or filling a network says about its weights."""
+    if isinstance(error, KeyError):
+        return f"{error.args[0]} is missing"
+    text = str(error)
+    faults = [
+        f"{key} is missing" for line in _MISSING.findall(text) for key in _QUOTED.findall(line)
+    ]
+    faults += [
+        f"{key} is not known" for line in _UNKNOWN.findall(text) for key in _QUOTED.findall(line)
+    ]
+    faults += [
+        f"{key} has the shape ({found}) instead of ({wanted})"
+        for key, found, wanted in _SHAPE.findall(text)
+    ]
+    return first_few(faults) or f"its weights don't fit together ({one_line(error)})"

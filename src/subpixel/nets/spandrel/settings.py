@@ -1,0 +1,57 @@
+"""What spandrel can't read from the weights and takes as usual: ranges and means."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from subpixel.nets.architectures.architecture import Setting, chosen_of
+from subpixel.nets.architectures.edsr import MEANS
+from subpixel.nets.architectures.variants import RANGES
+from subpixel.nets.spandrel.module import SpandrelModule
+
+
+def settings_of(name: str, module: SpandrelModule) -> tuple[Setting, ...]:
+    """What is open about a network that spandrel built, each at spandrel's value first.
+
+    ``img_range`` of the networks that came out of BasicSR, the mean of SPAN, which is not added
+    back, and RCAN's range.
+    """
+    net: Any = module.net
+    if name == "RCAN":
+        return _of_rcan(net)
+    top = getattr(net, "img_range", None)
+    if not isinstance(top, float | int) or getattr(net, "no_norm", None) is not None:
+        return ()
+    usual = f"{top:g}"
+    values = (usual, *(value for value in RANGES if value != usual))
+    mean = (Setting("mean", ("div2k", "none"), _around_mean),) if name == "SPAN" else ()
+    return (Setting("range", values, _in_range), *mean)
+
+
+def _in_range(module: nn.Module, value: str) -> nn.Module:
+    net: Any = module.net
+    net.img_range = RANGES[chosen_of(value, "range", RANGES)]
+    return module
+
+
+def _around_mean(module: nn.Module, value: str) -> nn.Module:
+    net: Any = module.net
+    net.mean = torch.tensor(MEANS[chosen_of(value, "mean", MEANS)]).reshape(1, 3, 1, 1)
+    return module
+
+
+def _of_rcan(net: Any) -> tuple[Setting, ...]:  # noqa: ANN401 - RCAN and its settings
+    """Where the mean colour is stored it tells the range; spandrel takes 255 whatever it says."""
+    if not isinstance(net.sub_mean, nn.Conv2d):
+        return (Setting("range", ("1", "255"), _with_rgb_range),)
+    assert net.sub_mean.bias is not None
+    if float(net.sub_mean.bias.detach().abs().max()) <= 1.0:
+        net.rgb_range = 1
+    return ()
+
+
+def _with_rgb_range(module: nn.Module, value: str) -> nn.Module:
+    net: Any = module.net
+    net.rgb_range = RANGES[chosen_of(value, "range", RANGES)]
+    return module

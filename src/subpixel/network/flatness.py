@@ -1,0 +1,13 @@
+"""What counts as a flat part of a picture, for one network."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Flatness:
+    """What passes for flat, and how far interpolation was from the network on such blocks."""
+
+    span: int
+    """Code values of 8 bits between the darkest and the brightest sample of any one channel."""
+    bound: float
+    """The greatest difference that was measured, in code values of 8 bits."""

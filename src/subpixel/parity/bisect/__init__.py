@@ -1,0 +1,1 @@
+"""What makes a file wrong: the stage and the node."""

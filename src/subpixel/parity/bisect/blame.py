@@ -1,0 +1,67 @@
+"""What bisection finds: the stage, the node, and how sure that is."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from subpixel.parity.bisect.locate import Growth
+from subpixel.parity.bisect.stages import Stage
+from subpixel.parity.compare import CaseResult, result_json
+
+
+@dataclass(frozen=True)
+class Blame:
+    """Who is to blame for a wrong picture; true when nobody is: the pictures are equal."""
+
+    bad: str
+    against: str
+    equal: bool
+    stage: Stage | None = None
+    node: str | None = None
+    """The node's name in the bad graph, or the name of its first result where it has none."""
+    op_type: str | None = None
+    module: str | None = None
+    """Dotted path of the PyTorch module that the node was exported from, where its name tells."""
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
+    """All nodes between the last right values and the first wrong ones; ``node`` is one of them,
+    or what reads or makes what is missing between."""
+    evidence: tuple[str, ...] = ()
+    """How node and group differ from what the reference has in their place."""
+    result: CaseResult | None = None
+    """The smallest failing picture, and how far the network is off on it."""
+    alone: CaseResult | None = None
+    """The same picture when the reference computes everything but this part."""
+    mended: bool | None = None
+    """Whether the picture is right once this part is; False: there are more faults behind it."""
+    accumulated: bool = False
+    """No node is to blame by itself: honest rounding adds up over the depth."""
+    growth: tuple[Growth, ...] = ()
+    """How the difference grows over the depth."""
+    folder: Path | None = None
+    """Where the case was written."""
+
+    def __bool__(self) -> bool:
+        return self.equal
+
+    def summary(self) -> str:
+        """The verdict in one line."""
+        if self.equal:
+            return "the pictures are equal"
+        if self.accumulated:
+            return f"{self.stage}: no single node; rounding adds up over the network's depth"
+        if self.node is None:
+            return f"{self.stage}: the node can't be told"
+        where = f", in the module {self.module}" if self.module else ""
+        return f"{self.stage}: the node {self.node} ({self.op_type}){where}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as JSON values; ``case`` is the folder."""
+        found = asdict(self)
+        found["case"] = str(self.folder) if self.folder else None
+        del found["folder"]
+        for key in ("result", "alone"):
+            if found[key]:
+                found[key] = result_json(found[key])
+        return found

@@ -1,0 +1,1 @@
+"""A fault as a folder of files to report."""

@@ -1,0 +1,111 @@
+"""A graph held to PyTorch module by module, where there is no right graph to hold it to."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from subpixel.errors import NetworkError
+from subpixel.graph.execute import Engine, evaluate
+from subpixel.graph.flow import Array, Flow, Values
+from subpixel.nets.activations import activations, modules_in_order, with_activation
+from subpixel.nets.torch_op import TorchOp
+from subpixel.parity.bisect.suspect import path_of
+from subpixel.runtime.op import Pixels
+
+AT_ONCE = 16
+"""Modules whose results are held in memory together."""
+
+NEGLIGIBLE = 1e-6
+"""Relative to the largest value: rounding of float32, not worth a picture of its own."""
+
+
+@dataclass(frozen=True)
+class ModuleFault:
+    """The first module whose result in the graph makes the picture wrong."""
+
+    path: str
+    value: str
+    """Its result's name in the graph."""
+    expected: Array
+    right: tuple[str, ...]
+    """Results of earlier modules, which are right, by their names in the graph."""
+
+
+def first_wrong_module(
+    flow: Flow,
+    engine: Engine,
+    op: TorchOp,
+    pixels: Pixels,
+    right: Callable[[Callable[[], Pixels]], bool],
+) -> ModuleFault | None:
+    """Compare module by module, in the order in which PyTorch finishes them.
+
+    A module's result in the graph is put in its place in PyTorch; ``right`` judges the picture.
+    None where the graph names no modules, or none of those it names is wrong.
+    """
+    values = module_values(flow)
+    passed: list[str] = []
+    for path, found, expected in _compared(flow, engine, op, pixels, values):
+        if found is None or found.shape != expected.shape:
+            return ModuleFault(path, values[path], expected, tuple(passed))
+        if not _negligible(found, expected):
+            picture = partial(with_activation, op, pixels, path, np.asarray(found, np.float32))
+            if not right(picture):
+                return ModuleFault(path, values[path], expected, tuple(passed))
+        passed.append(values[path])
+    return None
+
+
+def _negligible(found: Array, expected: Array) -> bool:
+    most = np.abs(found - expected).max(initial=0.0)
+    return bool(most <= NEGLIGIBLE * np.abs(expected).max(initial=0.0))
+
+
+def _compared(
+    flow: Flow, engine: Engine, op: TorchOp, pixels: Pixels, values: Mapping[str, str]
+) -> Iterator[tuple[str, Array | None, Array]]:
+    """Module path, its result in the graph (None where it fails) and in PyTorch."""
+    paths = [path for path in modules_in_order(op, pixels) if path in values]
+    for start in range(0, len(paths), AT_ONCE):
+        some = paths[start : start + AT_ONCE]
+        expected = activations(op, pixels, some)
+        found = _made(flow, engine, pixels, [values[path] for path in some])
+        for path in some:
+            yield path, found.get(values[path]), expected[path]
+
+
+def _made(flow: Flow, engine: Engine, pixels: Pixels, names: Sequence[str]) -> Values:
+    """What the graph makes of some values; those that it fails at are left out."""
+    given = {flow.picture: pixels}
+    try:
+        return evaluate(flow, engine, given, names)
+    except NetworkError:
+        if len(names) == 1:
+            return {}
+        halves = names[: len(names) // 2], names[len(names) // 2 :]
+        return {**_made(flow, engine, pixels, halves[0]), **_made(flow, engine, pixels, halves[1])}
+
+
+def module_values(flow: Flow) -> Mapping[str, str]:
+    """Where the results of modules are in a graph: the one value by which each is left."""
+    paths = [path_of(node) or "" for node in flow.nodes]
+    leaving: dict[str, list[str]] = {}
+    for i, node in enumerate(flow.nodes):
+        for name in node.output:
+            readers = [paths[reader] for reader in flow.readers.get(name, ())]
+            for module in _containing(paths[i]):
+                if name == flow.output or not all(_within(path, module) for path in readers):
+                    leaving.setdefault(module, []).append(name)
+    return {module: names[0] for module, names in leaving.items() if len(names) == 1}
+
+
+def _containing(path: str) -> Iterator[str]:
+    parts = path.split(".") if path else []
+    for count in range(1, len(parts) + 1):
+        yield ".".join(parts[:count])
+
+
+def _within(path: str, module: str) -> bool:
+    return path == module or path.startswith(f"{module}.")

@@ -1,0 +1,1 @@
+"""A network on every device and in every precision."""

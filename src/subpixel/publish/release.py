@@ -1,0 +1,374 @@
+"""From a network in PyTorch to a published ONNX file: exported, checked, proven, or nothing."""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import onnx
+
+from subpixel.errors import ExportError, NetworkError, UsageError
+from subpixel.graph.check import CheckReport, check_model
+from subpixel.graph.geometry.cost import estimated_cost
+from subpixel.graph.geometry.size_constants import size_constants
+from subpixel.graph.geometry.size_numbers import SizeNumbers
+from subpixel.graph.metadata import with_spec
+from subpixel.graph.passes.fixed_batch import with_fixed_batch
+from subpixel.graph.passes.float16 import to_fp16
+from subpixel.graph.passes.wrap import rgb_from_luma
+from subpixel.imaging.resample import BICUBIC_HALO
+from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
+from subpixel.nets.export.apart import TIME_LIMIT, export_apart
+from subpixel.nets.export.attempt import FIXED, Attempt, attempts
+from subpixel.nets.export.code_numbers import code_numbers
+from subpixel.nets.export.export import Exported, export_attempt
+from subpixel.nets.export.exporters import DEFAULT_OPSET
+from subpixel.nets.factory import probed
+from subpixel.nets.layers.luma import RgbFromLuma
+from subpixel.nets.padding import AnySize, with_working_sizes
+from subpixel.nets.torch_op import ExactOp, Module, TorchOp
+from subpixel.nets.wrapped import unwrapped_copy
+from subpixel.parity.cases import Grid, grid
+from subpixel.parity.compare import ParityReport, Report, compare, tolerance_for
+from subpixel.parity.facts import Judged, prove_facts
+from subpixel.runtime.session import Session
+from subpixel.spec import Exporter, Interface, ModelSpec, Precision
+from subpixel.system.atomic import write_bytes
+from subpixel.system.targets import expect_onnx_target
+
+MAX_BOUNDS = 4
+"""Bounds that are tried for one file: where it fails below one, the next is smaller."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How one attempt ended."""
+
+    attempt: Attempt
+    reason: str | None
+    """Why it was rejected; None for the one that was accepted."""
+    seconds: float
+    """How long it took, the proof included."""
+
+
+@dataclass(frozen=True)
+class ReleaseReport:
+    """What was made and how it did; true when it passed everything and lies at ``path``."""
+
+    spec: ModelSpec
+    exporter: Exporter
+    opset: int
+    check: CheckReport
+    parity: ParityReport | None
+    """The comparison with PyTorch; None when the file did not pass the check."""
+    tried: tuple[Tried, ...]
+    """Every attempt, in order; the last one is what is reported on."""
+    path: Path | None
+    """Where the file was published; None when it failed."""
+    kept: Path | None = None
+    """Where a file that failed was kept, on request."""
+
+    def __bool__(self) -> bool:
+        return bool(self.check) and bool(self.parity)
+
+    def summary(self) -> str:
+        """What came out, in one line; it begins with the limits of a file that has any."""
+        spec = self.spec
+        size = "" if spec.fixed_size is None else "for {}×{} alone: ".format(*spec.fixed_size)
+        if spec.size_maximum and not spec.fixed_size:
+            size = f"for sides up to {spec.size_maximum} alone: "
+        network = f"{spec.architecture} x{spec.scale}, {spec.interface}, {spec.precision}"
+        return f"{size}{network}" + ("" if self else "; it failed, and nothing was written")
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A file that might be published, and its judges' reports."""
+
+    data: bytes
+    spec: ModelSpec
+    exported: Exported
+    check: CheckReport
+    parity: ParityReport | None
+
+    def __bool__(self) -> bool:
+        return bool(self.check) and bool(self.parity)
+
+    @property
+    def fault(self) -> str | None:
+        """Why it can't be published."""
+        if not self.check:
+            return next(f"{f.check}: {f.message}" for f in self.check.findings if not f.ok)
+        return None if self.parity is None or self.parity else self.parity.summary()
+
+
+@dataclass(frozen=True, eq=False)
+class _Truth:
+    """The network that files are held to."""
+
+    module: Module
+    """As it came, untouched."""
+    declared: ModelSpec
+    """What it said of its sizes, before it was run."""
+    seed: int
+    """Of the random pictures that it is compared on."""
+    numbers: SizeNumbers
+    """What its code computes sizes with."""
+
+    def reference(self, exported: ModelSpec, published: ModelSpec) -> Module:
+        """What a file with the facts ``published``, made of an export with those of ``exported``,
+        must compute: the module itself wherever it runs, padded only where it does not."""
+        declared = self.declared
+        module = AnySize(self.module, declared, exported) if exported.pads else self.module
+        if published.interface == exported.interface:
+            return module
+        return RgbFromLuma(module, published.scale)
+
+
+@dataclass(frozen=True)
+class _Wish:
+    """What kind of file is wanted, and how it is made."""
+
+    interface: Interface
+    precision: Precision
+    opset: int
+    time_limit: float
+    isolated: bool
+
+
+def release(
+    network: str | Path | CheckpointFile | Module,
+    out: str | Path,
+    *,
+    spec: ModelSpec | None = None,
+    scale: int | None = None,
+    extra_architectures: bool = False,
+    interface: Interface = "rgb",
+    exporter: Exporter | None = None,
+    opset: int = DEFAULT_OPSET,
+    precision: Precision = "fp32",
+    overwrite: bool = False,
+    keep_failed: bool = False,
+    time_limit: float = TIME_LIMIT,
+    isolated: bool = True,
+    seed: int | None = None,
+    report: Report = lambda what, done, total: None,
+) -> ReleaseReport:
+    """Export ``network``, check the file, compare it with PyTorch, and publish it at ``out``.
+
+    ``network`` is a checkpoint file (``scale`` is for weights that fit any scale, and
+    ``extra_architectures`` admits those whose licences may forbid commercial use,
+    :func:`~subpixel.nets.checkpoints.checkpoint.load_checkpoint`), or a PyTorch module that maps
+    ``(N, C, H, W)`` in 0 … 1 to ``(N, C, H * scale, W * scale)``. ``spec`` says what a module is,
+    and on which sizes it works; without it, channels, scale and size multiple are found out by
+    running it. Sizes that it turns out to refuse are padded for it.
+
+    The ways to export it (:func:`~subpixel.nets.export.attempt.attempts`) are tried in their order,
+    each for at most ``time_limit`` seconds in a process of its own (``isolated`` False: in this
+    one, without a limit). The first file that passes every check and equals PyTorch on the whole
+    grid is published, in one move; where that holds for single pictures alone, the file is fixed to
+    them. PyTorch's side is always the module itself, untouched, wherever it takes a size. Some
+    sizes and pictures are random: ``seed`` draws the same ones again. With ``keep_failed`` the last
+    that failed is kept beside it as ``<out's stem>.failed.onnx``. ``report`` gets what is being
+    done.
+
+    Raises :class:`~subpixel.errors.NetworkError` for a network that can't be used,
+    :class:`~subpixel.errors.ExportError` when no file could be made of it at all, and
+    :class:`~subpixel.errors.SubpixelError` when it can't be written: ``out`` exists and may not
+    be overwritten, for example.
+    """
+    out = Path(out)
+    expect_onnx_target(out, overwrite=overwrite)  # said now, not after the work
+    wish = _Wish(interface, precision, opset, time_limit, isolated)
+    loaded = _loaded(network, spec, scale, extra_architectures)
+    module = loaded.module.cpu().eval()
+    seed = secrets.randbits(32) if seed is None else seed
+    truth = _Truth(module, loaded.spec, seed, code_numbers(module))
+    ways = attempts(spec := with_working_sizes(module, loaded.spec), exporter, opset)
+    best, tried = _first_that_passes(truth, spec, ways, wish, report)
+    path = out if best else None
+    kept = out.with_suffix(".failed.onnx") if keep_failed and not best else None
+    if path:
+        write_bytes(path, best.data, overwrite=overwrite)
+    if kept:
+        write_bytes(kept, best.data, overwrite=True)
+    attempt = best.exported.attempt
+    return ReleaseReport(
+        best.spec, attempt.exporter, opset, best.check, best.parity, tried, path, kept
+    )
+
+
+def _loaded(
+    network: str | Path | CheckpointFile | Module,
+    spec: ModelSpec | None,
+    scale: int | None,
+    extra: bool,
+) -> Checkpoint:
+    if isinstance(network, str | Path | CheckpointFile):
+        if spec is not None:
+            raise UsageError("a checkpoint says itself what it is; spec is for modules")
+        return load_checkpoint(network, scale=scale, extra_architectures=extra)
+    if scale is not None:
+        raise UsageError("a module knows its own scale; scale is for checkpoints")
+    module = unwrapped_copy(network)  # what is the caller's stays as it is
+    return Checkpoint(module, spec) if spec else probed(module, type(module).__name__)
+
+
+def _first_that_passes(
+    truth: _Truth, spec: ModelSpec, ways: Sequence[Attempt], wish: _Wish, report: Report
+) -> tuple[_Candidate, tuple[Tried, ...]]:
+    """The first candidate that passes, or the last that could be made at all.
+
+    One that is right up to some size comes before those for one size alone.
+    """
+    search = _Search(truth, spec, wish, report)
+    any_size = [way for way in ways if way.free_size]
+    for way in any_size:
+        if not search.is_pointless(way) and search.try_way(way):
+            return search.result()
+    if search.find_bound():
+        return search.result()
+    for way in ways:
+        if not way.free_size and search.try_way(way):
+            break
+    return search.result()
+
+
+@dataclass
+class _Search:
+    """What has been tried, and how it ended."""
+
+    truth: _Truth
+    spec: ModelSpec
+    wish: _Wish
+    report: Report
+    tried: list[Tried] = field(default_factory=list)
+    last: _Candidate | None = None
+    bounded: tuple[_Candidate, int] | None = None
+    """A file that was right up to a side of so many pixels, the largest so far."""
+
+    def try_way(self, way: Attempt) -> bool:
+        """Whether the export by ``way`` passes everything."""
+        self.report(f"export by {way}", 0, 0)
+        return self._judge(
+            way, lambda: _candidate(self.truth, self.spec, way, self.wish, self.report)
+        )
+
+    def find_bound(self) -> bool:
+        """Whether the file that was right up to the largest side passes on pictures up to some."""
+        for _ in range(MAX_BOUNDS):
+            if self.bounded is None:
+                return False
+            candidate, bound = self.bounded
+            self.bounded = None
+            if self._judge_bounded(candidate, bound):
+                return True
+        return False
+
+    def _judge_bounded(self, candidate: _Candidate, bound: int) -> bool:
+        spec = replace(candidate.spec, size_maximum=bound)
+        model = with_spec(onnx.load_from_string(candidate.data), spec)
+        way, exported = candidate.exported.attempt, candidate.exported
+        return self._judge(way, lambda: _judged(self.truth, exported, model, spec, self.report))
+
+    def is_pointless(self, way: Attempt) -> bool:
+        """Padding to windows mends files that are wrong at small sizes, not at large ones."""
+        return self.bounded is not None and way.multiple > self.spec.size_multiple
+
+    def result(self) -> tuple[_Candidate, tuple[Tried, ...]]:
+        if self.last is None:
+            raise ExportError(f"no exporter manages this network{''.join(map(_told, self.tried))}")
+        return self.last, tuple(self.tried)
+
+    def _judge(self, way: Attempt, judge: Callable[[], _Candidate]) -> bool:
+        began = time.monotonic()
+        try:
+            self.last = judge()
+            fault = self.last.fault
+            self._note_bound(self.last)
+        except (ExportError, NetworkError) as error:
+            fault = str(error)
+        self.tried.append(Tried(way, fault, time.monotonic() - began))
+        return fault is None
+
+    def _note_bound(self, candidate: _Candidate) -> None:
+        """Pictures are compared from small to large: where the first fault is at a large one,
+        the file may be right up to there."""
+        if candidate.parity is None or not candidate.parity.failures or candidate.spec.fixed_size:
+            return
+        case = candidate.parity.failures[0].case
+        bound = max(case.height, case.width) - 1
+        if bound >= FIXED and (self.bounded is None or bound > self.bounded[1]):
+            self.bounded = candidate, bound
+
+
+def _told(tried: Tried) -> str:
+    return f"; {tried.attempt}: {tried.reason}"
+
+
+def _candidate(
+    truth: _Truth, spec: ModelSpec, way: Attempt, wish: _Wish, report: Report
+) -> _Candidate:
+    if wish.isolated:
+        exported = export_apart(truth.module, spec, way, wish.opset, time_limit=wish.time_limit)
+    else:
+        exported = export_attempt(truth.module, spec, way, wish.opset)
+    model, spec = _finished(exported, wish)
+    candidate = _judged(truth, exported, model, spec, report)
+    if candidate.parity is None or not any(f.case.batch > 1 for f in candidate.parity.failures):
+        return candidate
+    model, spec = with_fixed_batch(model, 1), replace(spec, fixed_batch=1)
+    return _judged(truth, exported, with_spec(model, spec), spec, report)
+
+
+def _finished(exported: Exported, wish: _Wish) -> tuple[onnx.ModelProto, ModelSpec]:
+    """The export with the interface and the precision that are wanted."""
+    model, spec = exported.model, exported.spec
+    if wish.interface == "rgb" and spec.interface == "luma":
+        model = rgb_from_luma(model, spec.scale)
+        halo = None if spec.halo is None else max(spec.halo, BICUBIC_HALO)
+        spec = replace(spec, interface="rgb", halo=halo)
+    if wish.precision == "fp16":
+        model, spec = to_fp16(model), replace(spec, precision="fp16")
+    return with_spec(model, spec), spec
+
+
+def _judged(
+    truth: _Truth, exported: Exported, model: onnx.ModelProto, spec: ModelSpec, report: Report
+) -> _Candidate:
+    """Check ``model``, then compare the very bytes that will be published with PyTorch."""
+    data, check = model.SerializeToString(), check_model(model, spec)
+    if not check:
+        return _Candidate(data, spec, exported, check, None)
+    reference = truth.reference(exported.spec, spec)
+    numbers = truth.numbers | size_constants(model)
+    cost = estimated_cost(model, local=spec.halo is not None)
+    drawn = grid(spec, cost=cost, numbers=numbers, seed=truth.seed)
+    unoptimised = partial(Session, data, optimisation="none")
+    judged = Judged(Session(data), spec, model, unoptimised)
+    return _Candidate(data, spec, exported, check, _proof(reference, judged, drawn, report))
+
+
+def _proof(reference: Module, judged: Judged, drawn: Grid, report: Report) -> ParityReport:
+    """The comparison with PyTorch up to its first failure, small pictures first; then the facts."""
+    spec, tolerance, exact = judged.spec, tolerance_for(judged.spec.precision), ExactOp(reference)
+    found = compare(
+        TorchOp(reference),
+        judged.op,
+        sorted(drawn.cases, key=lambda case: case.pixels),
+        spec.channels,
+        tolerance,
+        names=(f"{spec.name} (PyTorch)", f"{spec.name} (ONNX Runtime)"),
+        provider="CPUExecutionProvider",
+        exact=exact,
+        local=spec.halo is not None,
+        until_failure=True,
+        report=report,
+    )
+    found = replace(found, left_out=drawn.left_out, seed=drawn.seed)
+    if not found:
+        return found
+    facts = prove_facts(judged, TorchOp(reference), drawn.cases, tolerance)
+    return replace(found, facts=facts)

@@ -1,0 +1,1 @@
+"""This machine: files written whole, caches, processors, installed packages."""

@@ -1,0 +1,1 @@
+"""Forms in which a network is trained and those in which it runs."""

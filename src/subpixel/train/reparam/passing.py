@@ -1,0 +1,84 @@
+"""The tutorial's network as it is trained: it learns what luma lacks, and passes luma on.
+
+Residual learning (Kim et al., arXiv 1511.04587) needs a sum that the tutorial's network doesn't
+have. But luma is never below zero, no ReLU changes it: one channel of each layer can carry it to
+the last, which then has it to add to. So what was trained with a sum runs without one.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from subpixel.errors import CheckpointError
+from subpixel.nets.architectures.plain import initialise
+from subpixel.nets.architectures.superresolution import SuperResolutionNet
+
+
+class PassingNet(nn.Module):
+    """A SuperResolutionNet whose layers' first channels carry luma, which no training changes.
+
+    ``(N, 1, H, W)`` luma in 0 … 1 → ``(N, 1, H * r, W * r)``, r = ``upscale_factor``; below 0 it
+    computes something else than :meth:`folded`.
+    """
+
+    def __init__(self, upscale_factor: int) -> None:
+        super().__init__()
+        self.upscale_factor = upscale_factor
+        self.conv1 = nn.Conv2d(1, 63, kernel_size=5, padding=2)
+        self.conv2 = nn.Conv2d(63, 63, kernel_size=3, padding=1)
+        self.conv3 = nn.Conv2d(63, 31, kernel_size=3, padding=1)
+        self.conv4 = nn.Conv2d(32, upscale_factor**2, kernel_size=3, padding=1)
+        initialise(self.conv1, (self.conv2, self.conv3), self.conv4)
+
+    def forward(self, luma: Tensor) -> Tensor:
+        features = functional.relu(self.conv1(luma))
+        features = functional.relu(self.conv2(features))
+        features = functional.relu(self.conv3(features))
+        lacking = self.conv4(torch.cat([luma, features], dim=1))
+        return functional.pixel_shuffle(lacking + luma, self.upscale_factor)
+
+    def folded(self) -> SuperResolutionNet:
+        """The network that computes the same."""
+        net = SuperResolutionNet(self.upscale_factor)
+        with torch.no_grad():
+            for convolution in (net.conv1, net.conv2, net.conv3):
+                _pass_on(convolution)
+            for place, own in zip(_learnt(net), self.parameters(), strict=True):
+                place.copy_(own)
+            net.conv4.weight[:, 0, 1, 1] += 1
+        return net
+
+    @classmethod
+    def of(cls, net: SuperResolutionNet) -> "PassingNet":
+        """The network that was :meth:`folded`; raises :class:`CheckpointError` for any other."""
+        passing = cls(net.upscale_factor)
+        with torch.no_grad():
+            for own, place in zip(passing.parameters(), _learnt(net), strict=True):
+                own.copy_(place)
+            passing.conv4.weight[:, 0, 1, 1] -= 1
+        pairs = zip(passing.folded().parameters(), net.parameters(), strict=True)
+        if not all(torch.allclose(*pair) for pair in pairs):
+            raise CheckpointError(
+                "this SuperResolutionNet's first channels don't carry luma, as those of networks "
+                "do that subpixel trained; begin without a warm start"
+            )
+        return passing
+
+
+def _learnt(net: SuperResolutionNet) -> Iterator[Tensor]:
+    """Where in ``net`` a PassingNet's parameters lie, one after the other: all but the filters that
+    pass luma on, and, in the layers between, what would look at luma."""
+    for convolution, inputs in ((net.conv1, 0), (net.conv2, 1), (net.conv3, 1)):
+        weight, bias = convolution.parameters()
+        yield from (weight[1:, inputs:], bias[1:])
+    yield from net.conv4.parameters()
+
+
+def _pass_on(convolution: nn.Conv2d) -> None:
+    """The first filter gives what it gets from the first channel, all else is zero."""
+    middle = convolution.kernel_size[0] // 2
+    for parameter in convolution.parameters():
+        parameter.zero_()
+    convolution.weight[0, 0, middle, middle] = 1

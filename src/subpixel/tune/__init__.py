@@ -1,0 +1,1 @@
+"""The fastest setting on this machine that keeps the picture."""

@@ -1,0 +1,166 @@
+"""Tiles through a network, side by side, and out of them the larger picture, from top to bottom.
+
+A picture is asked for by rows and comes out by rows, so it may lie in memory as a whole or pass by
+in bands: the way is the same.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subpixel.errors import NetworkError
+from subpixel.runtime.op import Samples
+from subpixel.upscaling.tiling import Span, TilePlan, shown
+
+Upscale = Callable[[Samples], Samples]
+"""Tiles of one size, ``(N, h, w, C)`` → ``(N, h * scale, w * scale, C)``, same dtype; threads may
+share it."""
+
+Rows = Callable[[int, int], Samples]
+"""Rows ``[start, stop)`` of a picture, ``(stop - start, W, C)``. They are asked for from top to
+bottom, some of them again: never any above the first of the call before."""
+
+Report = Callable[[int, int], None]
+"""Gets the runs done and their total: a run is a tile, or a batch of them."""
+
+AHEAD = 2
+"""Runs for each worker that are under way or waiting, while bands are being written."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Band:
+    """Output rows on their way: where they are put, and the runs that fill them."""
+
+    samples: Samples
+    runs: Sequence[Future[None]]
+
+
+def run_bands(
+    upscale: Upscale,
+    rows: Rows,
+    room: Rows,
+    plan: TilePlan,
+    scale: int,
+    *,
+    workers: int = 1,
+    report: Report = lambda done, total: None,
+) -> Iterator[Samples]:
+    """Yield the picture of ``rows``, ``scale`` times larger, band by band from top to bottom.
+
+    ``room`` gives the array that a band, output rows ``[start, stop)``, is put into and yielded
+    as. So many ``workers`` are at work on tiles while the bands before are used; no more than
+    :data:`AHEAD` runs for each, or one band, wait meanwhile. What a run raises is raised here,
+    before anything below it is yielded; so is :class:`NetworkError` for a result of a wrong shape.
+    """
+    total, done, most = len(plan.rows) * len(plan.groups), 0, AHEAD * workers
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="tile")
+    under_way: deque[_Band] = deque()
+
+    def begun(span: Span) -> _Band:
+        seen, band = _padded(rows, span, plan), room(*_scaled(span, scale))
+        put = partial(_put, upscale, seen, band, span, scale)
+        return _Band(band, [pool.submit(put, columns) for columns in plan.groups])
+
+    def finished() -> Samples:
+        nonlocal done
+        band = under_way.popleft()
+        for run in band.runs:
+            run.result()
+            done += 1
+            report(done, total)
+        return band.samples
+
+    try:
+        for span in plan.rows:
+            while len(under_way) > 1 and len(under_way) * len(plan.groups) >= most:
+                yield finished()
+            under_way.append(begun(span))
+        while under_way:
+            yield finished()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def run_tiles(
+    upscale: Upscale,
+    samples: Samples,
+    result: Samples,
+    plan: TilePlan,
+    *,
+    workers: int = 1,
+    report: Report = lambda done, total: None,
+) -> None:
+    """:func:`run_bands` in memory: ``samples``, ``(H, W, C)``, into ``result``, ``(H * scale,
+    W * scale, C)``, of one dtype."""
+    scale = len(result) // plan.height
+    rows, room = rows_of(samples), rows_of(result)
+    for _ in run_bands(upscale, rows, room, plan, scale, workers=workers, report=report):
+        pass
+
+
+def rows_of(samples: Samples) -> Rows:
+    """The rows of a picture that lies in memory: views of it."""
+    return lambda start, stop: samples[start:stop]
+
+
+def _scaled(span: Span, scale: int) -> tuple[int, int]:
+    return span.keep_start * scale, span.keep_stop * scale
+
+
+def _put(
+    upscale: Upscale,
+    seen: Samples,
+    band: Samples,
+    rows: Span,
+    scale: int,
+    columns: Sequence[Span],
+) -> None:
+    """Some tiles of what the network sees of a band, to their places in the band."""
+    tiles = np.stack([seen[:, span.start : span.stop] for span in columns])
+    pieces = upscale(tiles)
+    _expect_shape(pieces, tiles, scale)
+    for span, piece in zip(columns, pieces, strict=True):
+        band[:, _kept(span, scale, 0)] = piece[
+            _kept(rows, scale, rows.start), _kept(span, scale, span.start)
+        ]
+
+
+def _padded(rows: Rows, span: Span, plan: TilePlan) -> Samples:
+    """What the network sees of a band: whole rows of the padded picture."""
+    below = shown(span.start, span.stop, plan.height, plan.padding)
+    right = shown(0, plan.padded_width, plan.width, plan.padding)
+    if span.stop <= plan.height:
+        seen = rows(span.start, span.stop)
+    else:
+        first = int(below[below >= 0].min())
+        seen = _taken(rows(first, plan.height), below - first, below >= 0, 0)
+    return seen if plan.padded_width == plan.width else _taken(seen, right, right >= 0, 1)
+
+
+def _taken(
+    samples: Samples, indices: NDArray[np.intp], there: NDArray[np.bool_], axis: int
+) -> Samples:
+    """The rows or columns of ``indices``; black where there is none."""
+    taken = samples.take(indices, axis, mode="clip")
+    taken.swapaxes(0, axis)[~there] = 0
+    return taken
+
+
+def _kept(span: Span, scale: int, origin: int) -> slice:
+    """The kept output pixels, counted from the output of input pixel ``origin``."""
+    return slice((span.keep_start - origin) * scale, (span.keep_stop - origin) * scale)
+
+
+def _expect_shape(pieces: Samples, tiles: Samples, scale: int) -> None:
+    count, height, width, channels = tiles.shape
+    expected = (count, height * scale, width * scale, channels)
+    if pieces.shape != expected:
+        raise NetworkError(
+            f"the network turned {height} x {width} pixels into a result of shape {pieces.shape}; "
+            f"at scale {scale} it should be {expected}"
+        )

@@ -1,0 +1,205 @@
+"""How much memory there is, what a picture takes on its way, and the tiles with which it fits."""
+
+import math
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from subpixel.errors import MemoryLimitError
+from subpixel.media.picture import Header
+from subpixel.upscaling.alpha import BLOCK
+from subpixel.upscaling.bands import AHEAD
+from subpixel.upscaling.tiling import TilePlan
+
+SHARE = 0.5
+"""Of the memory that is free, what a picture may take when nothing else is said."""
+
+ARENA = 2.2
+"""What ONNX Runtime's arena grows to, over what the graph needs: measured 1.7 to 2.0 with the
+bundled networks in tiles of 512², and of 96 x 512."""
+
+UNKNOWN = 64_000.0
+"""Bytes per pixel of a tile for a network whose graph can't be followed: a window network's."""
+
+WIDEST = 4
+"""How many times wider than asked for a low tile may be."""
+
+SET_ASIDE = 320 << 20
+"""Address space for the stacks and arenas of threads to come. GLib, below libvips, ends the process
+where it is refused a few bytes: so much must be left that it never is."""
+
+SLACK = 64 << 20
+"""For what nobody counts: threads, the allocator's gaps, Python."""
+
+
+def allowed(asked: int | None, held: int) -> int:
+    """Bytes that the process may hold in all: so many as are asked for, or its share of what is
+    free beside the ``held``; and no more than its address space has room for."""
+    room = held + max(0, _address_space())
+    return min(room, held + int(SHARE * free_memory()) if asked is None else asked)
+
+
+def free_memory() -> int:
+    """Bytes that this process may still take: of the machine, and of its cgroup."""
+    in_cgroups = _free_in_cgroups(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))
+    return max(0, min(int(psutil.virtual_memory().available), *in_cgroups, sys.maxsize))
+
+
+def _address_space() -> int:
+    """Bytes that RLIMIT_AS leaves, those taken off that threads will only set aside."""
+    if sys.platform == "win32":
+        return sys.maxsize
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return limit - int(psutil.Process().memory_info().vms) - SET_ASIDE
+
+
+def _free_in_cgroups(root: Path, membership: Path) -> Iterator[int]:
+    """What each cgroup that the process is in leaves it: the kernel's cgroup-v2.rst, and v1's."""
+    try:
+        lines = membership.read_text().splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, place = line.split(":", 2)
+        if controllers in ("", "memory"):
+            names = ("memory.max", "memory.current")
+            if controllers:
+                names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
+            inner = root / controllers / place.lstrip("/")
+            for folder in (inner, *inner.parents):
+                if folder == root.parent:
+                    break
+                yield from _left(folder, *names)
+
+
+def _left(folder: Path, limit: str, usage: str) -> Iterator[int]:
+    try:
+        most, used = ((folder / name).read_text().strip() for name in (limit, usage))
+        cached = _reclaimable(folder)
+    except OSError:
+        return
+    if most.isdecimal() and used.isdecimal():
+        yield int(most) - max(0, int(used) - cached)
+
+
+def _reclaimable(folder: Path) -> int:
+    """Pages of files that the kernel drops before it refuses anything."""
+    lines = (line.split() for line in (folder / "memory.stat").read_text().splitlines())
+    return sum(int(number) for name, number in lines if name in ("inactive_file", "active_file"))
+
+
+def resident() -> int:
+    """Bytes that this process holds now."""
+    return int(psutil.Process().memory_info().rss)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What there is to count for one picture through one network, in bytes."""
+
+    header: Header
+    scale: int
+    workers: int
+    per_pixel: float
+    """Of a tile, while the network runs:
+    :func:`subpixel.graph.geometry.footprint.bytes_per_pixel`."""
+    resident: int
+    """Before anything of the picture is read."""
+    codecs: int
+    """What decoding and encoding hold at once, whatever the tiles."""
+
+    def total(self, plan: TilePlan) -> int:
+        """The most that the process holds while the picture passes through tiles of ``plan``."""
+        passing = self._rows(plan) + self._tiles(plan) + self._bleeding()
+        return int(SLACK + self.resident + self.codecs + passing)
+
+    def _rows(self, plan: TilePlan) -> int:
+        """Rows that wait for their tiles, and larger bands of them: being filled, written, read."""
+        row = self.header.width * self.header.channels * self.header.dtype.itemsize
+        high, _ = plan.tile
+        kept = max(span.keep_stop - span.keep_start for span in plan.rows)
+        bands = min(max(2, -(-AHEAD * self.workers // len(plan.groups))), len(plan.rows))
+        return (bands + 1) * row * (high + kept * self.scale**2)
+
+    def _tiles(self, plan: TilePlan) -> float:
+        """Tiles in the network, before it and behind it: float32, and their samples."""
+        area = max(map(len, plan.groups)) * math.prod(plan.tile)
+        floats = 3 if self.header.has_alpha else 1  # colour and alpha apart, and both together
+        sample = 4 * floats + self.header.dtype.itemsize
+        around = self.header.channels * sample * (1 + self.scale**2)
+        workers = min(self.workers, len(plan.rows) * len(plan.groups))
+        return workers * area * (ARENA * self.per_pixel + around)
+
+    def _bleeding(self) -> int:
+        """A band of float32 and what it is pulled up to and pushed down from."""
+        across = self.header.width * self.header.channels
+        return 6 * 4 * BLOCK * across if self.header.has_alpha else 0
+
+
+def expect_fit(needs: Needs, plan: TilePlan, most: int) -> TilePlan:
+    """``plan`` again; raises :class:`MemoryLimitError` when it takes more than ``most`` bytes."""
+    total = needs.total(plan)
+    if total > most:
+        raise MemoryLimitError(
+            f"{needs.header.width} x {needs.header.height} pixels need at least {said(total)} of "
+            f"memory, and {said(most)} are allowed; raise --max-memory, or write a format that "
+            "needs less (PNG, TIFF)"
+        )
+    return plan
+
+
+Cut = Callable[[tuple[int, int] | None], TilePlan]
+"""Tiles of at most such a height and width; None: the whole picture."""
+
+
+def fitted(
+    needs: Needs, cut: Cut, tile: tuple[int, int], least: int, halo: int, most: int
+) -> TilePlan:
+    """Tiles with which the picture takes no more than ``most`` bytes, and the least is computed.
+
+    They have at most the area of ``tile``, ``least`` is the least side of one, and ``halo`` what
+    it computes in vain on each side. A band is as wide as the picture, so tiles are rather low
+    and wide. Raises :class:`MemoryLimitError` when even the smallest are too large.
+    """
+    smallest = expect_fit(needs, cut((least, least)), most)
+    plans = map(cut, _sizes(tile, least, halo))
+    return next((plan for plan in plans if needs.total(plan) <= most), smallest)
+
+
+def _sizes(tile: tuple[int, int], least: int, halo: int) -> list[tuple[int, int]]:
+    """``tile``, then others, from those that compute the least in vain to the smallest."""
+    height, width = tile
+    sizes = [
+        (high, wide)
+        for high in _sides(height, least)
+        for wide in _sides(WIDEST * width, least)
+        if high * wide <= height * width
+    ]
+
+    def computed(size: tuple[int, int]) -> float:
+        return math.prod(side / max(side - 2 * halo, 1) for side in size)
+
+    return [tile, *sorted(sizes, key=computed)]
+
+
+def _sides(most: int, least: int) -> list[int]:
+    """From ``most`` down to ``least``, each about a fifth less."""
+    sides = [most]
+    while sides[-1] > least:
+        sides.append(max(least, min(sides[-1] * 4 // 5, sides[-1] - 1)))
+    return sides
+
+
+def said(size: int) -> str:
+    """A number of bytes for people, rounded up: ``"1.2G"``, as ``--max-memory`` takes it."""
+    for unit, name in ((10**9, "G"), (10**6, "M")):
+        if size >= unit:
+            return f"{-(-size * 10 // unit) / 10:g}{name}"
+    return f"{size} bytes"

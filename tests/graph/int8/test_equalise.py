@@ -1,0 +1,116 @@
+"""Channels brought to ranges that share 8 bits well: the network must stay the same."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from graphs import traced
+from subpixel.graph.int8.calibrate import Learnt, Pixels, learn
+from subpixel.graph.int8.equalise import equalised
+from subpixel.graph.int8.luma_chain import Layer, LumaChain, luma_chain
+from subpixel.graph.passes.wrap import rgb_from_luma
+from subpixel.nets.architectures.plain import PlainNet
+from subpixel.nets.architectures.superresolution import SuperResolutionNet
+
+
+def wrapped(net: nn.Module) -> onnx.ModelProto:
+    return rgb_from_luma(traced(net, 18, torch.rand(1, 1, 8, 9)), 2)
+
+
+def pictures() -> Iterator[Pixels]:
+    random = np.random.default_rng(0)
+    for _ in range(3):
+        yield random.random((1, 3, 20, 24), np.float32)
+
+
+def luma(picture: Pixels) -> Tensor:
+    return torch.einsum("c,nchw->nhw", torch.tensor([0.299, 0.587, 0.114]), torch.tensor(picture))[
+        :, None
+    ]
+
+
+def values(chain: LumaChain, luma: Tensor) -> dict[str, Tensor]:
+    """All that a chain computes, in double precision."""
+    found = {chain.luma: luma.double()}
+    for step in chain.steps:
+        if isinstance(step, Layer):
+            weights, bias = torch.from_numpy(step.weights), torch.from_numpy(step.bias)
+            made = functional.conv2d(found[step.source], weights, bias, padding="same")
+            found[step.result] = made.relu() if step.relu else made
+        else:
+            first, second = step.sources
+            found[step.result] = found[first] + found[second]
+    return found
+
+
+def uneven(net: nn.Module) -> onnx.ModelProto:
+    """Some of its channels are a hundred times larger than others."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            if name.endswith("weight") and len(parameter) > 4:
+                parameter.mul_(10 ** torch.empty(len(parameter), 1, 1, 1).uniform_(-1, 1))
+    return wrapped(net)
+
+
+NETWORKS = pytest.mark.parametrize("net", [SuperResolutionNet(2), PlainNet(2, 6, 2)])
+
+
+def both(model: onnx.ModelProto) -> tuple[LumaChain, Learnt, LumaChain, Learnt]:
+    chain = luma_chain(model)
+    learnt = learn(model, chain, pictures())
+    return chain, learnt, *equalised(chain, learnt)
+
+
+@NETWORKS
+def test_the_result_stays(net: nn.Module) -> None:
+    chain, _, moved, _ = both(uneven(net))
+    luma = torch.rand(1, 1, 15, 17)
+    before, after = (values(c, luma)[c.last.result] for c in (chain, moved))
+    torch.testing.assert_close(before, after, rtol=1e-9, atol=1e-12)
+
+
+def test_ranges_come_nearer() -> None:
+    chain, learnt, moved, relearnt = both(uneven(SuperResolutionNet(2)))
+    for layer in chain.layers[:3]:
+        highs = [found.high[layer.result] for found in (learnt, relearnt)]
+        spreads = [np.ptp(np.log(high[high > 0])) for high in highs]
+        assert spreads[1] < spreads[0] / 2
+    assert moved.last.bias is chain.last.bias
+
+
+@NETWORKS
+def test_what_is_said_of_the_new_chain_is_what_pictures_show(net: nn.Module) -> None:
+    _, _, moved, relearnt = both(uneven(net))
+    seen = [values(moved, luma(picture)) for picture in pictures()]
+    for name, high in relearnt.high.items():
+        expected = np.max([v[name].amax((0, 2, 3)).clamp(min=0).numpy() for v in seen], axis=0)
+        assert np.allclose(high, expected, rtol=1e-4, atol=1e-6)
+    for layer in moved.layers[1:]:
+        patches = [functional.unfold(v[layer.source], layer.size, padding=1) for v in seen]
+        rows, found = torch.cat(patches, dim=2)[0], relearnt.shown[layer.result]
+        assert np.allclose(found.mean, rows.mean(1), rtol=1e-4, atol=1e-6)
+        assert np.allclose(found.covariance, np.cov(rows, bias=True), rtol=1e-3, atol=1e-4)
+
+
+def test_what_a_sum_reads_stays() -> None:
+    """PlainNet's first features are added before its last layer."""
+    chain, learnt, moved, _ = both(wrapped(PlainNet(2, channels=6, depth=2)))
+    assert np.array_equal(chain.first.weights, moved.first.weights)
+    assert learnt.high.keys() == {step.result for step in chain.steps}
+
+
+def test_a_channel_that_says_nothing_stays() -> None:
+    net = SuperResolutionNet(2)
+    with torch.no_grad():
+        net.conv1.weight[5], net.conv1.bias[5] = 0, -1
+        net.conv2.weight[:, 7] = 0
+    chain, _, moved, _ = both(wrapped(net))
+    for channel in (5, 7):
+        assert np.array_equal(chain.first.weights[channel], moved.first.weights[channel])
+    assert np.isfinite(moved.first.weights).all()

@@ -1,0 +1,75 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from onnx import TensorProto
+
+from subpixel.errors import NetworkError, SubpixelError, UsageError
+from subpixel.graph.metadata import load_model, read_spec
+from subpixel.measure.floor import Floor
+from subpixel.publish.quantize import reduce_precision
+from subpixel.spec import Precision
+from subpixel.zoo.manifest import find
+
+FAST = find("fast", 2).path
+ANYTHING = Floor(psnr=0, task_loss=99)
+
+
+def steady(_: Path) -> float:
+    return 30.0
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+def test_a_file_of_fewer_bits(tmp_path: Path, precision: Precision) -> None:
+    scores = iter([30.0, 29.95])
+    out = tmp_path / "small.onnx"
+    report = reduce_precision(FAST, out, precision, lambda file: next(scores), floor=Floor(40, 0.1))
+    assert report, report.summary()
+    assert report.path == out
+    assert report.task.loss == pytest.approx(0.05)
+    assert {result.case.content for result in report.parity.results} == {"photo"}
+    spec = read_spec(load_model(out))
+    assert spec is not None
+    assert (spec.precision, spec.scale) == (precision, 2)
+    assert spec.samples == ("uint8" if precision == "int8" else "float")
+    weights = [t for t in load_model(out).graph.initializer if len(t.dims) == 4]
+    assert {t.data_type for t in weights} <= {TensorProto.FLOAT16, TensorProto.INT8}
+
+
+@pytest.mark.parametrize(
+    ("floor", "after"), [(Floor(psnr=90, task_loss=1), 30.0), (Floor(0, 0.1), 29.8)]
+)
+def test_what_keeps_too_little_is_not_written(tmp_path: Path, floor: Floor, after: float) -> None:
+    scores, out = iter([30.0, after, after]), tmp_path / "small.onnx"
+    report = reduce_precision(FAST, out, "int8", lambda file: next(scores), floor=floor)
+    assert not report
+    assert report.path is None
+    assert not out.exists()
+
+
+def test_where_integers_alone_keep_too_little_the_ends_stay_in_float(tmp_path: Path) -> None:
+    scores, out = iter([30.0, 29.0, 30.0]), tmp_path / "small.onnx"
+    assert reduce_precision(FAST, out, "int8", lambda file: next(scores), floor=Floor(30, 0.1))
+    spec = read_spec(load_model(out))
+    assert spec is not None
+    assert (spec.precision, spec.samples) == ("int8", "float")
+
+
+def test_it_needs_no_pytorch() -> None:
+    code = "import sys; sys.modules['torch'] = None; import subpixel.publish.quantize"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_is_refused(tmp_path: Path) -> None:
+    taken = tmp_path / "taken.onnx"
+    taken.touch()
+    with pytest.raises(SubpixelError, match="exists"):
+        reduce_precision(FAST, taken, "int8", steady)
+    with pytest.raises(UsageError, match=r"ends in \.onnx"):
+        reduce_precision(FAST, tmp_path / "small.bin", "int8", steady)
+    with pytest.raises(UsageError, match="precision is fp32"):
+        reduce_precision(FAST, tmp_path / "small.onnx", "fp32", steady)
+    reduce_precision(FAST, tmp_path / "half.onnx", "fp16", steady, floor=ANYTHING)
+    with pytest.raises(NetworkError, match="fp16 already"):
+        reduce_precision(tmp_path / "half.onnx", tmp_path / "small.onnx", "int8", steady)

@@ -1,0 +1,134 @@
+"""The plan for a given memory, and where the memory there is can be read off."""
+
+import math
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from subpixel.errors import MemoryLimitError
+from subpixel.media.picture import Header
+from subpixel.upscaling import memory
+from subpixel.upscaling.memory import Needs, fitted, said
+from subpixel.upscaling.tiling import TilePlan, plan_tiles
+
+HALO, LEAST = 7, 15
+
+
+def needs(width: int, height: int, channels: int = 3, scale: int = 3, workers: int = 2) -> Needs:
+    header = Header((1, height, width, channels), np.dtype(np.uint8))
+    return Needs(header, scale, workers, per_pixel=400, resident=10**8, codecs=10**7)
+
+
+def cutting(header: Header) -> memory.Cut:
+    cut = partial(plan_tiles, header.height, header.width, halo=HALO)
+    return lambda tile: cut(tile=tile)
+
+
+def plan(asked: Needs, most: int) -> TilePlan:
+    return fitted(asked, cutting(asked.header), (512, 512), LEAST, HALO, most)
+
+
+@settings(max_examples=40)
+@given(
+    st.integers(1, 9_000),
+    st.integers(1, 3000),
+    st.sampled_from([1, 2, 3, 4]),
+    st.integers(1, 4),
+    st.integers(2 * 10**8, 10**9),
+)
+def test_what_is_planned_fits_or_is_refused(
+    width: int, height: int, channels: int, scale: int, most: int
+) -> None:
+    asked = needs(width, height, channels, scale)
+    smallest = asked.total(cutting(asked.header)((LEAST, LEAST)))
+    if smallest > most:
+        with pytest.raises(MemoryLimitError, match="need at least"):
+            plan(asked, most)
+    else:
+        assert asked.total(plan(asked, most)) <= most
+
+
+@pytest.mark.parametrize("width", [3000, 30_000])
+def test_height_costs_nothing(width: int) -> None:
+    heights = [
+        needs(width, height).total(cutting(needs(width, height).header)((100, 512)))
+        for height in (2000, 20_000, 200_000)
+    ]
+    assert max(heights) <= min(heights) * 1.05
+
+
+@pytest.mark.parametrize(("batch", "at_once"), [(2, 2), (3, 2), (8, 4)])
+def test_a_batch_costs_as_many_tiles_as_go_through_at_once(batch: int, at_once: int) -> None:
+    asked = needs(2000, 400, workers=1)
+    single = cutting(asked.header)((512, 512))
+    assert len(single.tiles) == 4
+    tile = math.prod(single.tile) * (memory.ARENA * asked.per_pixel + 3 * (4 + 1) * (1 + 3**2))
+    more = asked.total(replace(single, batch=batch)) - asked.total(single)
+    assert more == pytest.approx((at_once - 1) * tile, rel=1e-6)
+
+
+def test_more_memory_means_no_smaller_tiles() -> None:
+    asked = needs(20_000, 1000)
+    rows = [len(plan(asked, most).rows) for most in (5 * 10**8, 10**9, 2 * 10**9, 8 * 10**9)]
+    assert rows == sorted(rows, reverse=True)
+    assert rows[0] > rows[-1] == len(cutting(asked.header)((512, 512)).rows)
+
+
+def test_what_would_do_is_said_and_does() -> None:
+    asked = needs(20_000, 1000)
+    with pytest.raises(MemoryLimitError, match="--max-memory") as error:
+        plan(asked, 10**8)
+    number = str(error.value).partition("at least ")[2].partition(" of")[0]
+    assert plan(asked, int(float(number[:-1]) * {"M": 10**6, "G": 10**9}[number[-1]]))
+
+
+@pytest.mark.parametrize(
+    ("size", "words"),
+    [(999, "999 bytes"), (10**6, "1M"), (1_000_001, "1.1M"), (1_234_567_890, "1.3G")],
+)
+def test_sizes_for_people_are_rounded_up(size: int, words: str) -> None:
+    assert said(size) == words
+
+
+def _cgroup(folder: Path, **files: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("_", ".", 1)).write_text(text + "\n")
+
+
+def test_the_tightest_cgroup_counts(tmp_path: Path) -> None:
+    root, membership = tmp_path / "cgroup", tmp_path / "self"
+    stat = "anon 5\ninactive_file 200\nactive_file 100"
+    _cgroup(root / "a", memory_max="5000", memory_current="1300", memory_stat=stat)
+    _cgroup(root / "a/b", memory_max="max", memory_current="900", memory_stat=stat)
+    membership.write_text("0::/a/b\n")
+    assert list(memory._free_in_cgroups(root, membership)) == [4000]
+    _cgroup(root / "a/b", memory_max="2000", memory_current="900", memory_stat=stat)
+    assert list(memory._free_in_cgroups(root, membership)) == [1400, 4000]
+
+
+def test_no_cgroups_no_limit(tmp_path: Path) -> None:
+    assert list(memory._free_in_cgroups(tmp_path, tmp_path / "missing")) == []
+    (tmp_path / "self").write_text("0::/\n")
+    assert list(memory._free_in_cgroups(tmp_path, tmp_path / "self")) == []
+
+
+def test_there_is_some_memory() -> None:
+    assert 0 < memory.free_memory() < 1 << 60
+    assert memory.resident() > 10**6
+
+
+def test_what_is_asked_for_or_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda: 1000)
+    monkeypatch.setattr(memory, "_address_space", lambda: 10**9)
+    assert memory.allowed(None, held=70) == 70 + 500
+    assert memory.allowed(5000, held=70) == 5000
+    monkeypatch.setattr(memory, "_address_space", lambda: 400)
+    assert memory.allowed(5000, held=70) == 470
+    monkeypatch.setattr(memory, "_address_space", lambda: -1)
+    assert memory.allowed(None, held=70) == 70
