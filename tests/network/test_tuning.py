@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subpixel.errors import ProviderError, SubpixelError, UsageError
+from subpixel.network import tuning
 from subpixel.network.flatness import Flatness
-from subpixel.network.network import tuning
 from subpixel.network.tuning import (
     Key,
     Row,

@@ -22,7 +22,7 @@ def expect_free(target: Path, *, overwrite: bool) -> None:
 def target_exists(target: Path) -> TargetExistsError:
     """The error for a ``target`` that is taken."""
     return TargetExistsError(
-        f"{target} exists; to replace it use --overwrite, in Python overwrite=True, or name another"
+        f"{target} exists; use --overwrite (in Python overwrite=True) to replace it, or name another"
     )
 
 

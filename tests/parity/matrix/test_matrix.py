@@ -19,6 +19,7 @@ from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.export.export import export_module
 from subpixel.parity.cases import Case
 from subpixel.parity.compare import CODES, Tolerance, compare
+from subpixel.parity.matrix import matrix
 from subpixel.parity.matrix.matrix import (
     Cell,
     CellResult,
@@ -27,7 +28,6 @@ from subpixel.parity.matrix.matrix import (
     TaskScore,
     Verdict,
     condensed,
-    matrix,
     verify_matrix,
 )
 from subpixel.runtime.op import NetOp, Pixels

@@ -156,7 +156,7 @@ Key = Callable[[Flow, int], Hashable | None]
 
 def _by_digest(digests: Callable[[Flow], Sequence[str]], *flows: Flow) -> Key:
     by_flow = {id(flow): digests(flow) for flow in flows}
-    return lambda flow, i: by_flow[id(flow)][i]
+    return lambda flow, i: (flow.nodes[i].op_type, by_flow[id(flow)][i])
 
 
 def _by_parameters(flow: Flow, i: int) -> Hashable | None:
