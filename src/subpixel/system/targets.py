@@ -22,7 +22,8 @@ def expect_free(target: Path, *, overwrite: bool) -> None:
 def target_exists(target: Path) -> TargetExistsError:
     """The error for a ``target`` that is taken."""
     return TargetExistsError(
-        f"{target} exists; use --overwrite (in Python overwrite=True) to replace it, or name another"
+        f"{target} exists; use --overwrite (in Python overwrite=True) to replace it, or name "
+        "another"
     )
 
 
