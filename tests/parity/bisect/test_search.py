@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subpixel.parity.bisect.search import bracket_turn
+from subpixel.parity.bisect.locate import bracket_turn
 
 
 @given(st.data(), st.integers(1, 5000))

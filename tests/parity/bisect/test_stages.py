@@ -7,7 +7,7 @@ import pytest
 
 from networks import NearestNeighbour
 from subpixel.errors import NetworkError
-from subpixel.parity.bisect.stages import Stage, Without, first_cure
+from subpixel.parity.bisect.blame import Stage, Without, first_cure
 from subpixel.runtime.op import NetOp, Pixels
 
 RIGHT = NearestNeighbour(2)

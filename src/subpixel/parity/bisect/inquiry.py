@@ -24,7 +24,7 @@ from subpixel.nets.torch_op import TorchOp
 from subpixel.parity.bisect.alignment.align import align
 from subpixel.parity.bisect.alignment.forms import expect_separable
 from subpixel.parity.bisect.alignment.widen import widened, with_parameters_of
-from subpixel.parity.bisect.blame import Blame
+from subpixel.parity.bisect.blame import Blame, Stage, Without, first_cure
 from subpixel.parity.bisect.case.excerpt import Excerpt, distance, excerpt, whole
 from subpixel.parity.bisect.locate import SHARE, Part, Trial, size
 from subpixel.parity.bisect.modules import ModuleFault, first_wrong_module
@@ -37,7 +37,6 @@ from subpixel.parity.bisect.origin import (
     origin_of,
 )
 from subpixel.parity.bisect.splice import Splice
-from subpixel.parity.bisect.stages import Stage, Without, first_cure
 from subpixel.parity.bisect.suspect import Suspect, named, path_of, suspect
 from subpixel.parity.cases import pixels
 from subpixel.parity.compare import (

@@ -11,8 +11,8 @@ from subpixel.graph.flow import Flow, flow
 from subpixel.graph.geometry.propagate import onnx_opset
 from subpixel.graph.precision import graph_precision
 from subpixel.parity.bisect.alignment.align import Alignment, align
+from subpixel.parity.bisect.blame import Stage
 from subpixel.parity.bisect.fresh import exporter_of
-from subpixel.parity.bisect.stages import Stage
 from subpixel.spec import Precision
 
 
