@@ -72,3 +72,16 @@ def test_sizes_must_agree() -> None:
         psnr(np.zeros((2, 2)), np.zeros((2, 3)))
     with pytest.raises(UsageError, match="must be of one size"):
         ssim(np.zeros((2, 2)), np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("size", [(20, 12), (12, 20), (6, 6), (16, 40)])
+def test_a_picture_too_small_for_the_protocol_is_refused(size: tuple[int, int]) -> None:
+    picture = np.zeros((*size, 3), np.uint8)
+    with pytest.raises(UsageError, match="each side must have 17 pixels"):
+        quality(picture, picture, shave=3)
+
+
+def test_the_smallest_picture_is_measured() -> None:
+    picture = np.zeros((17, 17, 3), np.uint8)
+    assert quality(picture, picture, shave=3).ssim == pytest.approx(1.0)
+    assert math.isnan(ssim(picture[:10, :, 0], picture[:10, :, 0]))

@@ -8,7 +8,7 @@ import pytest
 from networks import BoxBlur, NearestNeighbour
 from subpixel.parity.cases import Case
 from subpixel.parity.compare import ParityReport
-from subpixel.parity.properties import batch_equals_single, same_twice, tiled_equals_whole
+from subpixel.parity.properties import batch_equals_single, same_twice, tiles_equal_whole
 from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec
 
@@ -20,7 +20,7 @@ CASE = Case(3, 9, 7, "noise")
 @pytest.mark.parametrize("multiple", [1, 4])
 def test_tiles_equal_the_whole_where_the_halo_is_right(halo: int, multiple: int) -> None:
     spec = replace(SPEC, halo=halo, size_multiple=multiple)
-    found = tiled_equals_whole(BoxBlur(2, halo), spec)
+    found = tiles_equal_whole(BoxBlur(2, halo), spec)
     assert isinstance(found, ParityReport)
     assert found, found.worst
     assert all(result.case.height % multiple == 0 for result in found.results)
@@ -28,7 +28,7 @@ def test_tiles_equal_the_whole_where_the_halo_is_right(halo: int, multiple: int)
 
 @pytest.mark.parametrize("halo", [0, 2])
 def test_a_halo_too_small_shows(halo: int) -> None:
-    assert not tiled_equals_whole(BoxBlur(2, 3), replace(SPEC, halo=halo))
+    assert not tiles_equal_whole(BoxBlur(2, 3), replace(SPEC, halo=halo))
 
 
 def test_a_large_halo_is_seen_on_strips_in_both_directions() -> None:
@@ -45,11 +45,11 @@ def test_a_large_halo_is_seen_on_strips_in_both_directions() -> None:
             return NearestNeighbour(2)((pixels + np.take(pixels, rows, self.axis)) / 2)
 
     for axis in (2, 3):
-        right = tiled_equals_whole(FarDown(150, axis), replace(SPEC, halo=150))
+        right = tiles_equal_whole(FarDown(150, axis), replace(SPEC, halo=150))
         assert isinstance(right, ParityReport)
         assert right, right.worst
         assert len(right.results) == 2
-        assert not tiled_equals_whole(FarDown(150, axis), replace(SPEC, halo=120))
+        assert not tiles_equal_whole(FarDown(150, axis), replace(SPEC, halo=120))
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_large_halo_is_seen_on_strips_in_both_directions() -> None:
     ],
 )
 def test_where_tiles_cant_be(spec: ModelSpec, reason: str) -> None:
-    found = tiled_equals_whole(BoxBlur(2, 3), spec)
+    found = tiles_equal_whole(BoxBlur(2, 3), spec)
     assert isinstance(found, str)
     assert reason in found
 

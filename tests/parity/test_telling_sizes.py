@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.parity.telling_sizes import (
-    LONGEST,
+    MAX_SIDE,
     MAX_SIZES,
     Size,
-    misrounded_lengths,
+    lengths_of_two_roundings,
     random_sizes,
     telling_sizes,
 )
@@ -99,8 +99,8 @@ def test_lengths_that_float32_rounds_otherwise_are_drawn(factor: float) -> None:
 
 def test_the_lengths_of_a_public_report_are_among_them() -> None:
     """int(h * 1.4) is 62 at 45, and 63 in float32."""
-    assert {45, 85} <= set(misrounded_lengths(1.4))
-    assert misrounded_lengths(2.5) == []
+    assert {45, 85} <= set(lengths_of_two_roundings(1.4))
+    assert lengths_of_two_roundings(2.5) == []
 
 
 @given(factor=st.sampled_from([10 / 7, float(np.float32(10 / 7)), 1.3, 0.35]))
@@ -119,7 +119,7 @@ def test_quotients_that_float32_rounds_otherwise_than_exactly_are_drawn(factor: 
 def test_there_is_an_end_of_them(lengths: frozenset[int]) -> None:
     sizes = telling_sizes(SizeNumbers(lengths))
     assert len(sizes) == len(set(sizes)) <= MAX_SIZES
-    assert all(1 <= side <= LONGEST + 1 for size in sizes for side in size)
+    assert all(1 <= side <= MAX_SIDE + 1 for size in sizes for side in size)
 
 
 @given(st.integers(0, 1 << 40))

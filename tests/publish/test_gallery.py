@@ -27,7 +27,7 @@ from subpixel.graph.metadata import load_model, read_spec
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.network.network import describe, open_network
 from subpixel.publish import gallery as orders
-from subpixel.publish.gallery import Order, obtain
+from subpixel.publish.gallery import GalleryOrder, obtain
 from subpixel.runtime.op import NetOp
 from subpixel.runtime.session import Session
 from subpixel.zoo.gallery import store
@@ -62,11 +62,16 @@ WEIGHTS = pickled(net().state_dict())
 ONNX = sub_pixel_network(3, 2).SerializeToString()
 
 
-def order(gallery: Gallery, data: bytes = WEIGHTS, kind: str = "pth", **changes: Any) -> Order:  # noqa: ANN401
+def order(
+    gallery: Gallery,
+    data: bytes = WEIGHTS,
+    kind: str = "pth",
+    **changes: Any,  # noqa: ANN401
+) -> GalleryOrder:
     gallery.publish({"2x-net": listed([gallery.serve("/net", whole(data))], data, kind, **changes)})
     answer = ask_catalogue(gallery.url)
     model = answer.catalogue.models["2x-net"]
-    return Order(model, choose_resource(model), answer.url)
+    return GalleryOrder(model, choose_resource(model), answer.url)
 
 
 def files(folder: Path) -> list[str]:

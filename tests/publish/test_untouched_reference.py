@@ -94,6 +94,15 @@ def test_a_branch_at_large_sizes_bounds_the_file(
     assert not agrees(module, tmp_path / "file.onnx", bound + 1, bound + 1)
 
 
+def test_padding_beyond_a_declared_size_lowers_the_bound(tmp_path: Path) -> None:
+    """Declared for multiples of 16 up to 303: from 289 on it is padded to 304, and decides so."""
+    module = Decides(lambda y, x: y * 0.8 if x.shape[-1] >= 300 else y).eval()
+    spec = ModelSpec("declares", 1, "rgb", "rgb", size_multiple=16, size_maximum=303)
+    report = release(module, tmp_path / "file.onnx", spec=spec, isolated=False)
+    assert report, report.parity and report.parity.summary()
+    assert (report.spec.fixed_size, report.spec.size_maximum) == (None, 288)
+
+
 @pytest.mark.parametrize("factor", [1.4, 0.7])
 def test_sizes_in_floating_point_are_not_any_sizes(factor: float, tmp_path: Path) -> None:
     def resized(y: Tensor, x: Tensor) -> Tensor:

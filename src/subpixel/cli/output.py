@@ -50,7 +50,7 @@ def print_proof(report: "ParityReport", indent: str = "") -> None:
     for fact in report.facts:
         if fact.verdict != "not proven":
             click.echo(f"{space}{fact.name}: {fact.verdict}: {fact.message}")
-    for line in report.uncovered:
+    for line in report.gaps:
         click.echo(f"{space}not covered: {line}")
     if report.seed is not None:
         click.echo(f"{space}random sizes and pictures drawn with --seed {report.seed}")

@@ -13,12 +13,25 @@ from numpy.typing import NDArray
 from subpixel.errors import UsageError
 from subpixel.imaging.colour import studio_luma
 
+SSIM_WINDOW = 11
+"""Side of the window in which structural similarity is measured, in pixels."""
+
 
 def psnr(a: NDArray[Any], b: NDArray[Any], peak: float = 255.0) -> float:
     """Peak signal-to-noise ratio in dB of two arrays of one shape; infinite when they are equal."""
     _expect_one_size(a, b)
-    error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
-    return math.inf if error == 0 else 10 * math.log10(peak**2 / float(error))
+    return psnr_of(a.astype(np.float64) - b.astype(np.float64), peak)
+
+
+def psnr_of(error: NDArray[Any], peak: float) -> float:
+    """PSNR in dB of differences, where the largest value is ``peak``; infinite when all are 0."""
+    mean_square = float(np.mean(np.square(error, dtype=np.float64)))
+    return 10 * math.log10(peak**2 / mean_square) if mean_square else math.inf
+
+
+def json_psnr(psnr: float | None) -> float | str | None:
+    """A PSNR as a JSON value: infinity, which JSON lacks, is the text ``"inf"``."""
+    return "inf" if psnr == math.inf else psnr
 
 
 def ssim(a: NDArray[Any], b: NDArray[Any], peak: float = 255.0) -> float:
@@ -29,6 +42,8 @@ def ssim(a: NDArray[Any], b: NDArray[Any], peak: float = 255.0) -> float:
     1.5, K1 = 0.01, K2 = 0.03. NaN where no window fits.
     """
     _expect_one_size(a, b)
+    if min(a.shape) < SSIM_WINDOW:
+        return math.nan
     x, y = a.astype(np.float64), b.astype(np.float64)
     mean_x, mean_y = _windowed(x), _windowed(y)
     variance_x = _windowed(x * x) - mean_x**2
@@ -37,20 +52,32 @@ def ssim(a: NDArray[Any], b: NDArray[Any], peak: float = 255.0) -> float:
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     likeness = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     likeness /= (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
-    return float(likeness.mean()) if likeness.size else math.nan
+    return float(likeness.mean())
 
 
 def _windowed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weighted means over windows of 11×11, those that lie wholly inside."""
+    """Weighted means over the windows that lie wholly inside."""
     weights = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
-    rows = sliding_window_view(values, 11, axis=0) @ (weights / weights.sum())
-    result: NDArray[np.float64] = sliding_window_view(rows, 11, axis=1) @ (weights / weights.sum())
+    rows = sliding_window_view(values, SSIM_WINDOW, axis=0) @ (weights / weights.sum())
+    result: NDArray[np.float64] = sliding_window_view(rows, SSIM_WINDOW, axis=1) @ (
+        weights / weights.sum()
+    )
     return result
 
 
 def _expect_one_size(a: NDArray[Any], b: NDArray[Any]) -> None:
     if a.shape != b.shape:
         raise UsageError(f"the pictures measure {a.shape} and {b.shape}; they must be of one size")
+
+
+def _expect_window(picture: NDArray[Any], shave: int) -> None:
+    height, width = picture.shape[:2]
+    least = SSIM_WINDOW + 2 * shave
+    if min(height, width) < least:
+        raise UsageError(
+            f"the picture measures {width}×{height}; to be measured, each side must have "
+            f"{least} pixels: SSIM's window and a border of {shave} on both sides"
+        )
 
 
 @dataclass(frozen=True)
@@ -82,9 +109,11 @@ def quality(
     """Of an ``(H, W, 3)`` 8-bit picture, without ``shave`` pixels of border.
 
     With ``shave`` = the scale this is the literature's protocol. ``perceive`` gets RGB with the
-    same border shaved, so that every figure is of the same pixels.
+    same border shaved, so that every figure is of the same pixels. Raises :class:`UsageError` for
+    pictures of two sizes, and where less than a window of SSIM is left.
     """
     _expect_one_size(rgb, truth)
+    _expect_window(rgb, shave)
     a, b = _shaved(rgb, shave), _shaved(truth, shave)
     luma_a, luma_b = studio_luma(a), studio_luma(b)
     channels = [ssim(a[..., i], b[..., i]) for i in range(3)]

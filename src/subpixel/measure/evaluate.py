@@ -31,7 +31,7 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
-class Score:
+class PictureScore:
     """One picture by the network and by bicubic interpolation."""
 
     picture: str
@@ -44,7 +44,7 @@ class Evaluation:
     """A set's scores, and their means."""
 
     scale: int
-    scores: tuple[Score, ...]
+    scores: tuple[PictureScore, ...]
 
     @property
     def network(self) -> Quality:
@@ -89,10 +89,10 @@ def evaluate(
     """
     scores, scale = [], pictures.scale
     for done, file in enumerate(pictures.truths, start=1):
-        truth, small = _pair(file, pictures)
+        truth, small = _low_and_truth(file, pictures)
         upscaled, bicubic = upscale(small), enlarge(small, scale, scale)
         network = quality(upscaled, truth, scale, perceive)
-        scores.append(Score(file.name, network, quality(bicubic, truth, scale, perceive)))
+        scores.append(PictureScore(file.name, network, quality(bicubic, truth, scale, perceive)))
         keep(Result(file.name, upscaled))
         report(done, len(pictures.truths))
     return Evaluation(scale, tuple(scores))
@@ -105,7 +105,7 @@ def _pictures(folder: Path) -> list[Path]:
     return files
 
 
-def _pair(file: Path, pictures: Benchmark) -> tuple[Rgb, Rgb]:
+def _low_and_truth(file: Path, pictures: Benchmark) -> tuple[Rgb, Rgb]:
     truth = read_picture(file).rgb8()
     height, width = (side // pictures.scale * pictures.scale for side in truth.shape[:2])
     truth = truth[:height, :width]

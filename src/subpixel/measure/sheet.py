@@ -20,7 +20,7 @@ SPOT = 160
 """Side of the spot that is magnified, in pixels of the larger picture, when none is named."""
 GAP = 12
 INK = np.array([255, 64, 64], dtype=np.uint8)
-PAPER = 255
+PAPER_LEVEL = 255
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def sheet(before: Rgb, after: Rgb, spot: Spot | None = None) -> Rgb:
     pictures = _same_size(before, after)
     spot = liveliest_spot(pictures[1]) if spot is None else _inside(spot, pictures[1])
     columns = [_column(picture, spot) for picture in pictures]
-    gap = np.full((columns[0].shape[0], GAP, 3), PAPER, np.uint8)
+    gap = np.full((columns[0].shape[0], GAP, 3), PAPER_LEVEL, np.uint8)
     return np.concatenate([columns[0], gap, columns[1]], axis=1)
 
 
@@ -89,11 +89,11 @@ def _gradient(picture: Rgb) -> NDArray[np.float64]:
 
 def _same_size(before: Rgb, after: Rgb) -> tuple[Rgb, Rgb]:
     if before.shape[0] > after.shape[0]:
-        return before, _enlarged(after, before)
-    return _enlarged(before, after), after
+        return before, _enlarge_to(after, before)
+    return _enlarge_to(before, after), after
 
 
-def _enlarged(small: Rgb, large: Rgb) -> Rgb:
+def _enlarge_to(small: Rgb, large: Rgb) -> Rgb:
     (rows, rest_rows), (columns, rest_columns) = (
         divmod(large.shape[axis], small.shape[axis]) for axis in (0, 1)
     )
@@ -107,8 +107,8 @@ def _enlarged(small: Rgb, large: Rgb) -> Rgb:
 
 def _column(picture: Rgb, spot: Spot) -> Rgb:
     magnified = _fit(picture[spot.top :, spot.left :][: spot.side, : spot.side], PANEL)
-    whole = _fit(_framed(picture, spot), PANEL)
-    gap = np.full((GAP, PANEL, 3), PAPER, np.uint8)
+    whole = _fit(_frame_spot(picture, spot), PANEL)
+    gap = np.full((GAP, PANEL, 3), PAPER_LEVEL, np.uint8)
     return np.concatenate([whole, gap, magnified], axis=0)
 
 
@@ -125,7 +125,7 @@ def _fit(picture: Rgb, width: int) -> Rgb:
     return np.asarray(picture[np.ix_(rows, columns)])
 
 
-def _framed(picture: Rgb, spot: Spot) -> Rgb:
+def _frame_spot(picture: Rgb, spot: Spot) -> Rgb:
     """A copy with a frame around the spot, as thick as it takes to be seen on the sheet."""
     thick = math.ceil(2 * picture.shape[1] / PANEL)
     framed = picture.copy()

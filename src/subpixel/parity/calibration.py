@@ -12,13 +12,13 @@ from subpixel.parity.cases import Case, grid, pixels
 from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec
 
-SMALL = 64 * 64
+MIN_AREA = 64 * 64
 """Pixels up to which a case is small: contents other than the photograph are repetitive."""
 
-SIDE = 256
+CROP_SIDE = 256
 """Side of the middle of a photograph that is looked at."""
 
-MOST = 32
+MAX_PICTURES = 32
 """Photographs of a folder that are looked at, the first by name."""
 
 
@@ -45,8 +45,8 @@ def folder_pictures(folder: Path, spec: ModelSpec) -> Iterator[Pixels]:
     """
     files = sorted(p for p in folder.glob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
     taken = 0
-    for file in files[:MOST]:
-        picture = _middle(file, spec)
+    for file in files[:MAX_PICTURES]:
+        picture = _middle_crop(file, spec)
         if picture is not None:
             taken += 1
             yield picture
@@ -57,13 +57,13 @@ def folder_pictures(folder: Path, spec: ModelSpec) -> Iterator[Pixels]:
 
 
 def _is_looked_at(case: Case, spec: ModelSpec) -> bool:
-    small = case.height * case.width <= SMALL or spec.fixed_size is not None
+    small = case.height * case.width <= MIN_AREA or spec.fixed_size is not None
     return case.batch == (spec.fixed_batch or 1) and (case.content == "photo" or small)
 
 
-def _middle(file: Path, spec: ModelSpec) -> Pixels | None:
+def _middle_crop(file: Path, spec: ModelSpec) -> Pixels | None:
     rgb = read_picture(file).rgb8() / np.float32(255)
-    height, width = spec.fixed_size or _taken(rgb.shape[0], rgb.shape[1], spec)
+    height, width = spec.fixed_size or _calibration_size(rgb.shape[0], rgb.shape[1], spec)
     top, left = (rgb.shape[0] - height) // 2, (rgb.shape[1] - width) // 2
     if min(top, left) < 0 or min(height, width) < spec.size_minimum:
         return None
@@ -73,6 +73,6 @@ def _middle(file: Path, spec: ModelSpec) -> Pixels | None:
     return np.repeat(picture, spec.fixed_batch or 1, axis=0)
 
 
-def _taken(height: int, width: int, spec: ModelSpec) -> tuple[int, int]:
-    sides = [min(s, SIDE) // spec.size_multiple * spec.size_multiple for s in (height, width)]
+def _calibration_size(height: int, width: int, spec: ModelSpec) -> tuple[int, int]:
+    sides = [min(s, CROP_SIDE) // spec.size_multiple * spec.size_multiple for s in (height, width)]
     return (min(sides), min(sides)) if spec.square else (sides[0], sides[1])

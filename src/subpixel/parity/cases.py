@@ -13,7 +13,7 @@ import numpy as np
 from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.parity.contents import LEVELS, Content, draw, read_pixels
 from subpixel.parity.telling_sizes import (
-    LONGEST,
+    MAX_SIDE,
     THIN,
     random_sizes,
     telling_batches,
@@ -24,7 +24,7 @@ from subpixel.spec import ModelSpec
 from subpixel.upscaling.tiling import working_size
 
 BATCHES = (1, 3)
-SIZES = ((1, 1), (7, 5), (64, 64), (51, 67), (224, 224), (33, 200))
+STANDARD_SIZES = ((1, 1), (7, 5), (64, 64), (51, 67), (224, 224), (33, 200))
 """Height and width: the smallest there is, odd and co-prime, square, long, and the reference's."""
 
 LONG = (1040, 40)
@@ -37,7 +37,7 @@ TONED = (33, 46)
 BUDGET = 3e12
 """Multiply-adds that a grid may cost each side: a minute or two on two cores."""
 
-SMALL = 3 * 64 * 64
+SMALL_BATCH = 3 * 64 * 64
 """Input pixels of a batch that is not large."""
 
 MAX_PIXELS = 768 * 768
@@ -126,7 +126,7 @@ def grid(
     """
     drawn = [
         (tier, case)
-        for tier, case in (*_fixed_cases(specs), *_drawn_cases(numbers, seed))
+        for tier, case in (*_standard_cases(specs), *_drawn_cases(numbers, seed))
         if case.content != "grey photo" or any(spec.channels > 1 for spec in specs)
     ]
     for spec in specs:
@@ -149,8 +149,8 @@ def pixels(case: Case, channels: int) -> Pixels:
     return np.stack([draw(case.content, shape, i, case.seed) for i in range(case.batch)])
 
 
-def _fixed_cases(specs: Sequence[ModelSpec]) -> Iterable[tuple[Tier, Case]]:
-    for batch, (height, width), content in itertools.product(BATCHES, SIZES, WORTH):
+def _standard_cases(specs: Sequence[ModelSpec]) -> Iterable[tuple[Tier, Case]]:
+    for batch, (height, width), content in itertools.product(BATCHES, STANDARD_SIZES, WORTH):
         case = Case(batch, height, width, content)
         if content in WORTH[:2] or (content != "random" and _shows_all(case)):
             yield _tier(case), case
@@ -162,13 +162,13 @@ def _fixed_cases(specs: Sequence[ModelSpec]) -> Iterable[tuple[Tier, Case]]:
 def _shows_all(case: Case) -> bool:
     """Whether every content is shown at that size; in batches, which mix pictures up or don't
     whatever these show, only at the smallest."""
-    return case.pixels <= SMALL and (case.batch == 1 or case.height < min(SIZES[2]))
+    return case.pixels <= SMALL_BATCH and (case.batch == 1 or case.height < min(STANDARD_SIZES[2]))
 
 
 def _tier(case: Case) -> Tier:
-    if case.content == "noise" and case.pixels <= SMALL:
+    if case.content == "noise" and case.pixels <= SMALL_BATCH:
         return Tier.NEEDED
-    single = case.batch == 1 and case.pixels <= SMALL / 3
+    single = case.batch == 1 and case.pixels <= SMALL_BATCH / 3
     return Tier.CONTENTS if single else Tier.REPEATED
 
 
@@ -177,16 +177,16 @@ def _drawn_cases(numbers: SizeNumbers, seed: int) -> Iterable[tuple[Tier, Case]]
         yield Tier.TELLING, Case(1, *size, "noise")
     random = np.random.default_rng(seed)
     for batch in (*telling_batches(numbers), int(random.integers(4, 10))):
-        yield Tier.TELLING, Case(batch, *SIZES[1], "noise")
+        yield Tier.TELLING, Case(batch, *STANDARD_SIZES[1], "noise")
     for size in random_sizes(random):
         case = Case(int(random.integers(1, 3)), *size, "random", int(random.integers(1 << 32)))
-        yield Tier.RANDOM, case if case.pixels <= SMALL else replace(case, batch=1)
+        yield Tier.RANDOM, case if case.pixels <= SMALL_BATCH else replace(case, batch=1)
     first = int(random.integers(1 << 32))
     for level in range(LEVELS):
         yield Tier.CONTENTS, Case(1, *TONED, "random", first + level)
     yield Tier.LARGE, Case(1, *random_sizes(random)[-1], "noise")
-    yield Tier.LARGE, Case(1, THIN // 2, LONGEST, "noise")
-    yield Tier.LARGE, Case(1, LONGEST, THIN // 2, "noise")
+    yield Tier.LARGE, Case(1, THIN // 2, MAX_SIDE, "noise")
+    yield Tier.LARGE, Case(1, MAX_SIDE, THIN // 2, "noise")
 
 
 def fit(case: Case, spec: ModelSpec) -> Case:
@@ -202,7 +202,7 @@ def fit(case: Case, spec: ModelSpec) -> Case:
 
 def _afford(tiers: dict[Case, Tier], specs: Sequence[ModelSpec], budget: float, seed: int) -> Grid:
     """As many cases as have together at most ``budget`` pixels, in their order."""
-    work = {case: _work(case, specs) for case in tiers}
+    work = {case: _case_pixels(case, specs) for case in tiers}
     spent, taken = 0, set()
     order = sorted(tiers, key=lambda case: (tiers[case], work[case], WORTH.index(case.content)))
     for case in order:
@@ -214,7 +214,7 @@ def _afford(tiers: dict[Case, Tier], specs: Sequence[ModelSpec], budget: float, 
     return Grid(tuple(case for case in tiers if case in taken), seed, left_out)
 
 
-def _work(case: Case, specs: Sequence[ModelSpec]) -> int:
+def _case_pixels(case: Case, specs: Sequence[ModelSpec]) -> int:
     """Input pixels of the batch, once the dearest of the networks has padded them."""
     sides = (
         working_size(case.height, case.width, s.size_multiple, s.size_minimum, s.square)

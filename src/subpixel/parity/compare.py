@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError, one_line
+from subpixel.imaging.metrics import json_psnr, psnr_of
 from subpixel.parity.cases import Case, pixels
 from subpixel.runtime.op import NetOp, Pixels
 from subpixel.spec import Precision
 
-Report = Callable[[str, int, int], None]
+OnProgress = Callable[[str, int, int], None]
 """Gets what is being done, how many are done, and their total."""
 
 NOISE_FACTOR = 8.0
@@ -125,7 +126,7 @@ class ParityReport:
         return tuple(fact for fact in self.facts if fact.verdict == "wrong")
 
     @property
-    def uncovered(self) -> tuple[str, ...]:
+    def gaps(self) -> tuple[str, ...]:
         """What the comparison says nothing about, a line each."""
         sides = [side for r in self.results for side in (r.case.height, r.case.width)]
         batches = [result.case.batch for result in self.results]
@@ -170,7 +171,7 @@ class ParityReport:
     def to_json(self) -> dict[str, Any]:
         """The report and its verdict as JSON values; an infinite PSNR is the text ``"inf"``."""
         found: dict[str, Any] = {"passed": bool(self), **asdict(self)}
-        found["uncovered"] = self.uncovered
+        found["uncovered"] = self.gaps
         found["results"] = [result_json(result) for result in found["results"]]
         return found
 
@@ -181,7 +182,7 @@ def result_json(result: dict[str, Any]) -> dict[str, Any]:
     case = {**result["case"], "source": str(source)}
     if source is None:
         del case["source"]
-    return {**result, "case": case, "psnr": "inf" if result["psnr"] == math.inf else result["psnr"]}
+    return {**result, "case": case, "psnr": json_psnr(result["psnr"])}
 
 
 def _badness(result: CaseResult) -> tuple[bool, float]:
@@ -200,7 +201,7 @@ def compare(
     exact: Exact | None = None,
     local: bool = True,
     until_failure: bool = False,
-    report: Report = lambda what, done, total: None,
+    report: OnProgress = lambda what, done, total: None,
 ) -> ParityReport:
     """Run both on every case and judge the candidate; ``until_failure`` stops at the first that
     fails.
@@ -233,8 +234,8 @@ def _compare(
     local: bool,
 ) -> CaseResult:
     picture = pixels(case, channels)
-    expected = _run(reference, picture)
-    found = _run(candidate, picture)
+    expected = _run_op(reference, picture)
+    found = _run_op(candidate, picture)
     if isinstance(expected, str) or isinstance(found, str):
         faults = (("reference", expected), ("candidate", found))
         said = [f"the {who} fails: {fault}" for who, fault in faults if isinstance(fault, str)]
@@ -242,18 +243,18 @@ def _compare(
     reason = _incomparable(expected, found)
     if reason:
         return CaseResult(case, False, reason, expected.shape, found.shape)
-    result = _measured(case, expected, found, tolerance)
+    result = _measure(case, expected, found, tolerance)
     hopeless = result.max_codes is not None and result.max_codes > tolerance.max_codes
     if result.allclose is not False or exact is None or hopeless:
         return result
-    noise = _noise(expected, exact, picture)
+    noise = _reference_noise(expected, exact, picture)
     summation = 0.0 if local else min(SUMMATION, 2.0**-24 * case.height * case.width)
     wider = max(tolerance.atol, min(max(NOISE_FACTOR * noise, summation), 1 / CODES))
-    again = _measured(case, expected, found, replace(tolerance, atol=wider))
+    again = _measure(case, expected, found, replace(tolerance, atol=wider))
     return replace(again, allclose=False, noise=noise)
 
 
-def _noise(expected: Pixels, exact: Exact, picture: Pixels) -> float:
+def _reference_noise(expected: Pixels, exact: Exact, picture: Pixels) -> float:
     """How far the reference's result lies from float64; nothing where that can't be had."""
     try:
         return float(np.abs(expected - exact(picture)).max())
@@ -261,7 +262,7 @@ def _noise(expected: Pixels, exact: Exact, picture: Pixels) -> float:
         return 0.0
 
 
-def _run(op: NetOp, picture: Pixels) -> Pixels | str:
+def _run_op(op: NetOp, picture: Pixels) -> Pixels | str:
     try:
         return op(picture.copy())  # some networks change their input in place
     except Exception as error:  # any network's any failure at this shape is a finding
@@ -280,12 +281,16 @@ def _incomparable(expected: Pixels, found: Pixels) -> str | None:
     return None
 
 
-def _measured(case: Case, expected: Pixels, found: Pixels, tolerance: Tolerance) -> CaseResult:
+def _measure(case: Case, expected: Pixels, found: Pixels, tolerance: Tolerance) -> CaseResult:
     error = np.abs(found - expected)
-    codes = np.abs(_codes(found) - _codes(expected))
-    seen = error if tolerance.rtol is not None else np.abs(_clipped(found) - _clipped(expected))
-    max_codes, psnr = int(codes.max()), _psnr(seen)
-    close = _close(error, expected, tolerance)
+    codes = np.abs(_to_code_values(found) - _to_code_values(expected))
+    seen = (
+        error
+        if tolerance.rtol is not None
+        else np.abs(_clip_to_unit(found) - _clip_to_unit(expected))
+    )
+    max_codes, psnr = int(codes.max()), psnr_of(seen, peak=1.0)
+    close = _is_close(error, expected, tolerance)
     reason = _objection(close, max_codes, psnr, tolerance)
     return CaseResult(
         case,
@@ -303,18 +308,13 @@ def _measured(case: Case, expected: Pixels, found: Pixels, tolerance: Tolerance)
     )
 
 
-def _clipped(values: Pixels) -> Pixels:
+def _clip_to_unit(values: Pixels) -> Pixels:
     return np.clip(values, 0.0, 1.0)
 
 
-def _codes(values: Pixels) -> NDArray[np.int16]:
-    scaled = _clipped(values) * np.float32(CODES)
+def _to_code_values(values: Pixels) -> NDArray[np.int16]:
+    scaled = _clip_to_unit(values) * np.float32(CODES)
     return (scaled + np.float32(0.5)).astype(np.int16)
-
-
-def _psnr(error: Pixels) -> float:
-    square = float(np.mean(np.square(error, dtype=np.float64)))
-    return -10.0 * math.log10(square) if square else math.inf
 
 
 def _max_rel(error: Pixels, reference: Pixels) -> float:
@@ -323,7 +323,7 @@ def _max_rel(error: Pixels, reference: Pixels) -> float:
     return float(relative.max())
 
 
-def _close(error: Pixels, reference: Pixels, tolerance: Tolerance) -> bool | None:
+def _is_close(error: Pixels, reference: Pixels, tolerance: Tolerance) -> bool | None:
     if tolerance.rtol is None:
         return None
     return bool(np.all(error <= tolerance.atol + tolerance.rtol * np.abs(reference)))

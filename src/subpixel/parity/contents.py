@@ -60,7 +60,7 @@ def read_pixels(file: Path, channels: int) -> Pixels:
     return colours if len(colours) == 1 else luma(colours.transpose(1, 2, 0))[None]
 
 
-def _noise(shape: Shape, index: int, _seed: int) -> Pixels:
+def _draw_noise(shape: Shape, index: int, _seed: int) -> Pixels:
     return _generator(shape, index).random(shape, np.float32)
 
 
@@ -88,19 +88,19 @@ def _impulses(shape: Shape, index: int, _seed: int) -> Pixels:
     return picture
 
 
-def _photo(shape: Shape, index: int, _seed: int) -> Pixels:
+def _draw_photo(shape: Shape, index: int, _seed: int) -> Pixels:
     """The middle of the photograph; later ones moved."""
-    return _part(shape, (16 * index, 16 * index))
+    return _photo_part(shape, (16 * index, 16 * index))
 
 
 def _grey_photo(shape: Shape, index: int, seed: int) -> Pixels:
     """The photograph without colour: its channels are equal."""
-    grey = _photo((1, *shape[1:]), index, seed)
+    grey = _draw_photo((1, *shape[1:]), index, seed)
     return np.repeat(grey, shape[0], axis=0)
 
 
 def _dark_photo(shape: Shape, index: int, seed: int) -> Pixels:
-    dark: Pixels = _photo(shape, index, seed) * np.float32(DARK)
+    dark: Pixels = _draw_photo(shape, index, seed) * np.float32(DARK)
     return dark
 
 
@@ -111,7 +111,7 @@ def _bright_photo(shape: Shape, index: int, seed: int) -> Pixels:
 
 def _random(shape: Shape, index: int, seed: int) -> Pixels:
     random = _generator(shape, index, seed)
-    photo = _part(shape, (int(random.integers(300)), int(random.integers(300))))
+    photo = _photo_part(shape, (int(random.integers(300)), int(random.integers(300))))
     toned = photo ** random.uniform(0.4, 2.5)
     level = (seed % LEVELS + random.uniform()) / LEVELS
     cast = random.uniform(-0.1, 0.1, (shape[0], 1, 1))
@@ -121,7 +121,7 @@ def _random(shape: Shape, index: int, seed: int) -> Pixels:
     return picture
 
 
-def _part(shape: Shape, start: tuple[int, int]) -> Pixels:
+def _photo_part(shape: Shape, start: tuple[int, int]) -> Pixels:
     """The photograph from ``start``, counted from its middle, mirrored at its edges."""
     channels, *wanted = shape
     rgb = photograph()
@@ -140,12 +140,12 @@ def _generator(shape: Shape, index: int, seed: int = 0) -> np.random.Generator:
 
 
 _PICTURES: Mapping[Content, Callable[[Shape, int, int], Pixels]] = {
-    "noise": _noise,
+    "noise": _draw_noise,
     "zeros": _zeros,
     "ones": _ones,
     "gradients": _gradients,
     "impulses": _impulses,
-    "photo": _photo,
+    "photo": _draw_photo,
     "grey photo": _grey_photo,
     "dark photo": _dark_photo,
     "bright photo": _bright_photo,

@@ -12,7 +12,7 @@ from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.passes.float16 import find_overflow
 from subpixel.parity.cases import Case, fit, pixels
 from subpixel.parity.compare import Fact, ParityReport, Tolerance, compare
-from subpixel.parity.properties import same_twice, tiled_equals_whole
+from subpixel.parity.properties import same_twice, tiles_equal_whole
 from subpixel.runtime.op import NetOp
 from subpixel.spec import ModelSpec
 
@@ -110,7 +110,7 @@ def _prove_halo(judged: Judged) -> Fact:
 
 def _prove_tiles(judged: Judged) -> Fact:
     tolerance = SEAMLESS if judged.spec.precision == "fp32" else SAME_PICTURE
-    return _fact("tiles", tiled_equals_whole(judged.op, judged.spec, tolerance))
+    return _fact("tiles", tiles_equal_whole(judged.op, judged.spec, tolerance))
 
 
 def _prove_unoptimised(

@@ -6,11 +6,9 @@ from pathlib import Path
 from subpixel.errors import UsageError
 from subpixel.media.image_file import open_picture
 from subpixel.parity.cases import WORTH, Case
+from subpixel.parity.telling_sizes import Size
 from subpixel.spec import ModelSpec
 from subpixel.upscaling.tiling import working_size
-
-Size = tuple[int, int]
-"""Height and width in pixels."""
 
 
 def own_cases(pictures: Sequence[Path], sizes: Sequence[Size], *specs: ModelSpec) -> list[Case]:

@@ -14,7 +14,7 @@ from subpixel.spec import ModelSpec
 from subpixel.upscaling.bands import run_tiles
 from subpixel.upscaling.tiling import least_tile, plan_tiles
 
-TILED = Tolerance(rtol=None, max_codes=1)
+TILE_TOLERANCE = Tolerance(rtol=None, max_codes=1)
 TILED_FP32 = Tolerance(rtol=0.0, atol=1e-6)
 """A tile is the same arithmetic on the same pixels; only its order may differ."""
 EQUAL = Tolerance(rtol=0.0, atol=0.0, max_codes=0)
@@ -69,7 +69,7 @@ class OneByOne:
         return np.concatenate([self.op(picture[None]) for picture in pixels])
 
 
-def tiled_equals_whole(
+def tiles_equal_whole(
     op: NetOp, spec: ModelSpec, tolerance: Tolerance | None = None
 ) -> ParityReport | str:
     """Noise in one piece against the same noise in tiles; by default in float32 within 1e-6, else
@@ -92,7 +92,7 @@ def tiled_equals_whole(
         Tiled(op, spec, spec.halo, tile),
         [Case(1, height, width, "noise") for height, width in shapes],
         spec.channels,
-        tolerance or (TILED_FP32 if spec.precision == "fp32" else TILED),
+        tolerance or (TILED_FP32 if spec.precision == "fp32" else TILE_TOLERANCE),
         names=("the whole picture", f"tiles of {tile} pixels"),
     )
 
@@ -107,7 +107,7 @@ def batch_equals_single(op: NetOp, spec: ModelSpec, case: Case) -> ParityReport 
         op,
         [case],
         spec.channels,
-        tolerance_for("fp32") if spec.precision == "fp32" else TILED,
+        tolerance_for("fp32") if spec.precision == "fp32" else TILE_TOLERANCE,
         names=("one by one", f"a batch of {case.batch}"),
     )
 

@@ -18,7 +18,7 @@ THIN = 16
 LARGEST_TILE = 512
 """Side of the largest tile that a picture is cut into."""
 
-LONGEST = 4096
+MAX_SIDE = 4096
 
 MAX_SWEPT = 16
 """Up to here every remainder of a division is looked at; above, those at its ends and middle, and
@@ -37,10 +37,10 @@ MAX_SIZES = 160
 
 LENGTHS = range(2, LARGEST_TILE + 1)
 
-MISROUNDED = 2
+ROUNDING_LENGTHS = 2
 """Lengths that are drawn for each two arithmetics and each rounding."""
 
-Arithmetic = Callable[[int], float | Fraction]
+Rounding = Callable[[int], float | Fraction]
 """From a length to what code makes of it."""
 
 MAX_DENOMINATOR = 1000
@@ -61,8 +61,8 @@ def telling_sizes(numbers: SizeNumbers) -> list[Size]:
         *(size for factor in sorted(numbers.factors) for size in _around_factor(factor)),
         *(size for n in periods for size in _at_small(n)),
         *(size for period in swept for size in _remainders(period)),
-        *(size for n in sorted(numbers.lengths) if n > MAX_PERIOD for size in _around(n)),
-        *(size for period in swept for size in _compared_remainders(period, periods)),
+        *(size for n in sorted(numbers.lengths) if n > MAX_PERIOD for size in _around_threshold(n)),
+        *(size for period in swept for size in _named_remainders(period, periods)),
     ]
     return list(dict.fromkeys(sizes))[:MAX_SIZES]
 
@@ -81,18 +81,18 @@ def random_sizes(random: np.random.Generator) -> list[Size]:
     return [*small, (THIN, long), (high, THIN), (large[0], large[1])]
 
 
-def misrounded_lengths(factor: float) -> list[int]:
+def lengths_of_two_roundings(factor: float) -> list[int]:
     """The first lengths whose product with, or quotient by, ``factor`` comes to another whole
     number (rounded down, up or to the nearest) in one arithmetic than in another: float64, in
     which Python computes, float32, float64 with the factor in float32, or exactly."""
     single, exact = np.float32(factor), Fraction(factor).limit_denominator(MAX_DENOMINATOR)
-    products: tuple[Arithmetic, ...] = (
+    products: tuple[Rounding, ...] = (
         lambda length: length * factor,
         lambda length: float(np.float32(length) * single),
         lambda length: length * float(single),
         lambda length: length * exact,
     )
-    quotients: tuple[Arithmetic, ...] = (
+    quotients: tuple[Rounding, ...] = (
         lambda length: length / factor,
         lambda length: float(np.float32(length) / single),
         lambda length: length / float(single),
@@ -101,18 +101,18 @@ def misrounded_lengths(factor: float) -> list[int]:
     return sorted({*_first_apart(products), *_first_apart(quotients)})
 
 
-def _first_apart(ways: Sequence[Arithmetic]) -> Iterator[int]:
+def _first_apart(ways: Sequence[Rounding]) -> Iterator[int]:
     """For each two ways and each rounding the first lengths at which they differ."""
     for to_whole in (math.floor, math.ceil, round):
         wholes = [[to_whole(way(length)) for length in LENGTHS] for way in ways]
         for one, other in combinations(wholes, 2):
             apart = (n for n, a, b in zip(LENGTHS, one, other, strict=True) if a != b)
-            yield from islice(apart, MISROUNDED)
+            yield from islice(apart, ROUNDING_LENGTHS)
 
 
 def _around_factor(factor: float) -> Iterator[Size]:
     """Each length as a height and as a width, beside the next one."""
-    lengths = misrounded_lengths(factor)
+    lengths = lengths_of_two_roundings(factor)
     yield from zip(lengths, lengths[1:] + lengths[:1], strict=True)
 
 
@@ -125,7 +125,7 @@ def _remainders(period: int) -> Iterator[Size]:
         yield _leaving(rest, period)
 
 
-def _compared_remainders(period: int, numbers: Sequence[int]) -> Iterator[Size]:
+def _named_remainders(period: int, numbers: Sequence[int]) -> Iterator[Size]:
     """Sides that leave the remainders around ``numbers``, where not every one is looked at."""
     if period > MAX_SWEPT:
         rests = {n + more for n in numbers for more in (-1, 0, 1)}
@@ -147,8 +147,8 @@ def _at_small(number: int) -> Iterator[Size]:
     yield number + 1, number - 1
 
 
-def _around(number: int) -> Iterator[Size]:
-    if number <= LONGEST:
+def _around_threshold(number: int) -> Iterator[Size]:
+    if number <= MAX_SIDE:
         for length in (number - 1, number, number + 1):
             yield THIN, length
             yield length, THIN

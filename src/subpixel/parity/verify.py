@@ -6,9 +6,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from subpixel.parity.compare import ParityReport, Report, Tolerance, compare
+from subpixel.parity.compare import OnProgress, ParityReport, Tolerance, compare
 from subpixel.parity.facts import Judged, prove_facts
-from subpixel.parity.own_cases import Size, own_cases
+from subpixel.parity.own_cases import own_cases
 from subpixel.parity.side import (
     Reference,
     Side,
@@ -17,6 +17,7 @@ from subpixel.parity.side import (
     grid_of,
     open_sides,
 )
+from subpixel.parity.telling_sizes import Size
 from subpixel.runtime.devices import known
 from subpixel.runtime.opening import chosen, open_session
 
@@ -32,7 +33,7 @@ def verify(
     threads: int | None = None,
     extra_architectures: bool = False,
     seed: int | None = None,
-    report: Report = lambda what, done, total: None,
+    report: OnProgress = lambda what, done, total: None,
 ) -> ParityReport:
     """Compare ``model``, an ONNX file, with ``against``: a checkpoint, or another ONNX file, or a
     TorchScript archive; a :class:`~subpixel.nets.checkpoints.checkpoint.CheckpointFile` says which
@@ -79,12 +80,12 @@ def verify(
         report=report,
     )
     report("facts", len(drawn.cases), len(drawn.cases))
-    judged = _judged(candidate, device, threads)
+    judged = _subject_of(candidate, device, threads)
     facts = prove_facts(judged, reference.op, drawn.cases, tolerance)
     return replace(found, facts=facts, left_out=drawn.left_out, seed=drawn.seed)
 
 
-def _judged(candidate: Side, device: str, threads: int | None) -> Judged:
+def _subject_of(candidate: Side, device: str, threads: int | None) -> Judged:
     assert candidate.model is not None, "the candidate is an ONNX file"
     data = candidate.model.SerializeToString()
     opened = partial(open_session, data, device=device, threads=threads, optimisation="none")

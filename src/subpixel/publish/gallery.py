@@ -31,7 +31,7 @@ TORCH_PACKAGES = ("torch", "onnxscript", "safetensors", "spandrel", "cloudpickle
 
 
 @dataclass(frozen=True)
-class Order:
+class GalleryOrder:
     """What is wanted of the gallery."""
 
     model: Model
@@ -60,7 +60,7 @@ class _Product:
 
 
 def obtain(
-    order: Order, file: Path | None = None, report: Report = lambda what, done, total: None
+    order: GalleryOrder, file: Path | None = None, report: Report = lambda what, done, total: None
 ) -> Entry:
     """Put the network that ``order`` names into the cache, and return what it says there.
 
@@ -80,24 +80,24 @@ def obtain(
         for package in TORCH_PACKAGES:
             expect_installed(package)
     weights = store.download_path(order.model.id, order.expected.sha256, suffix=order.resource.type)
-    source = _fetch(order, weights, file, report)
+    source = _fetch_weights(order, weights, file, report)
     with store.workshop() as folder:
         out = folder / "network.onnx"
         make = _adopt if order.resource.type == ONNX else _export
         product = make(order, weights, out, report)
-        entry = _entry(order, source, product, out)
+        entry = _store_entry(order, source, product, out)
         store.put(entry, out)
     store.remove_downloads(entry.id)
     return entry
 
 
-def _fetch(order: Order, weights: Path, file: Path | None, report: Report) -> str:
+def _fetch_weights(order: GalleryOrder, weights: Path, file: Path | None, report: Report) -> str:
     """Put the file at ``weights``, verified; where it is from."""
     note = weights.with_name(f"{weights.name}.source")
     if file is not None:
         _copy(file, weights, order.expected)
         source = file.name
-    elif _is_there(weights, order.expected) and note.is_file():
+    elif _is_complete(weights, order.expected) and note.is_file():
         return note.read_text()
     else:
         source = download(order.resource.plain_urls, order.expected, weights, report)
@@ -115,7 +115,7 @@ def _copy(file: Path, weights: Path, expected: Expected) -> None:
         expect_same(partial, expected)
 
 
-def _is_there(weights: Path, expected: Expected) -> bool:
+def _is_complete(weights: Path, expected: Expected) -> bool:
     """Whether an earlier run has downloaded it, and failed later."""
     try:
         expect_same(weights, expected)
@@ -124,7 +124,7 @@ def _is_there(weights: Path, expected: Expected) -> bool:
     return True
 
 
-def _loaded(order: Order, weights: Path) -> "Checkpoint":
+def _load_weights(order: GalleryOrder, weights: Path) -> "Checkpoint":
     from subpixel.nets.checkpoints.checkpoint import load_checkpoint
 
     extra, scale = order.extra_architectures, order.model.scale
@@ -137,21 +137,23 @@ def _loaded(order: Order, weights: Path) -> "Checkpoint":
         ) from error
 
 
-def _export(order: Order, weights: Path, out: Path, report: Report) -> _Product:
+def _export(order: GalleryOrder, weights: Path, out: Path, report: Report) -> _Product:
     from subpixel.publish.release import release
 
-    model, loaded = order.model, _loaded(order, weights)
+    model, loaded = order.model, _load_weights(order, weights)
     own = loaded.spec.licence
     if own != UNKNOWN and own.lower() != (model.licence or "").lower():
         expect_accepted(own, order.accepted, f"{model.id}, as its file says,")
-    spec = replace(loaded.spec, name=model.id, licence=_licence(order), origin=_origin(order))
+    spec = replace(loaded.spec, name=model.id, licence=_licence_line(order), origin=_origin(order))
     result = release(loaded.module, out, spec=spec, time_limit=order.time_limit, report=report)
     if not result:
-        raise ExportError(f"{model.id} could not be proven, so it was not kept: {_fault(result)}")
+        raise ExportError(
+            f"{model.id} could not be proven, so it was not kept: {_release_fault(result)}"
+        )
     return _Product(result.spec, _release_facts(result))
 
 
-def _adopt(order: Order, weights: Path, out: Path, report: Report) -> _Product:
+def _adopt(order: GalleryOrder, weights: Path, out: Path, report: Report) -> _Product:
     report("adopt the ONNX file", 0, 0)
     spec, remark = _adopt_onnx(order.model, weights, out)
     if spec.scale != order.model.scale:
@@ -179,7 +181,7 @@ def _adopt_onnx(model: Model, file: Path, out: Path) -> tuple[ModelSpec, str]:
     return adopted.spec, adopted.remark
 
 
-def _fault(result: "ReleaseReport") -> str:
+def _release_fault(result: "ReleaseReport") -> str:
     if result.parity is not None:
         return result.parity.summary()
     return "; ".join(f"{f.check}: {f.message}" for f in result.check.findings if not f.ok)
@@ -207,22 +209,22 @@ def _limits(spec: ModelSpec) -> list[str]:
     return size + batch
 
 
-def _licence(order: Order) -> str:
+def _licence_line(order: GalleryOrder) -> str:
     return order.model.licence or UNKNOWN
 
 
-def _origin(order: Order) -> str:
+def _origin(order: GalleryOrder) -> str:
     authors = ", ".join(order.model.authors) or "unknown author"
     return f"{order.model.name} by {authors} (sha256 {order.expected.sha256[:8]})"
 
 
-def _entry(order: Order, source: str, product: _Product, out: Path) -> Entry:
+def _store_entry(order: GalleryOrder, source: str, product: _Product, out: Path) -> Entry:
     model = order.model
     return Entry(
         id=model.id,
         name=model.name,
         authors=model.authors,
-        licence=_licence(order),
+        licence=_licence_line(order),
         accepted=order.accepted,
         tags=model.tags,
         description=model.description,

@@ -81,7 +81,7 @@ def reduce_precision(
     Raises :class:`~subpixel.errors.NetworkError` when the file can't be made, or doesn't run on
     ``device``.
     """
-    _expect(out, precision, overwrite)
+    _expect_arguments(out, precision, overwrite)
     graph, (spec, _) = load_model(model), describe(model)
     pictures = partial(calibration_pictures, spec, calibration)
     if (own := graph_precision(graph)) != "fp32":
@@ -97,7 +97,7 @@ def reduce_precision(
                 raise NetworkError(f"{model}: {error}") from error
             made.write_bytes(converted.SerializeToString())
             exact, reduced = open_session(model), open_session(made, device=device)
-            parity = _compared(exact, reduced, graph, spec, floor)
+            parity = _compare_photographs(exact, reduced, graph, spec, floor)
             task = TaskPsnr(before, score(made))
             report = ReducedReport(precision, floor, parity, task, None)
             if report:
@@ -106,7 +106,7 @@ def reduce_precision(
     return report
 
 
-def _compared(
+def _compare_photographs(
     exact: Opened, reduced: Opened, graph: onnx.ModelProto, spec: ModelSpec, floor: Floor
 ) -> ParityReport:
     """On the grid's photographs: noise, of which no picture consists, suffers far more."""
@@ -123,7 +123,7 @@ def _expect_in_range(model: onnx.ModelProto, precision: Precision, spec: ModelSp
         raise NetworkError(overflow)
 
 
-def _expect(out: Path, precision: Precision, overwrite: bool) -> None:
+def _expect_arguments(out: Path, precision: Precision, overwrite: bool) -> None:
     if precision == "fp32":
         raise UsageError("precision is fp32; what is made is fp16, bf16 or int8")
     expect_onnx_target(out, overwrite=overwrite)

@@ -31,7 +31,7 @@ from subpixel.nets.padding import AnySize, with_working_sizes
 from subpixel.nets.torch_op import ExactOp, Module, TorchOp
 from subpixel.nets.wrapped import unwrapped_copy
 from subpixel.parity.cases import Grid, grid
-from subpixel.parity.compare import ParityReport, Report, compare, tolerance_for
+from subpixel.parity.compare import OnProgress, ParityReport, compare, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts
 from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
@@ -43,7 +43,7 @@ MAX_BOUNDS = 4
 
 
 @dataclass(frozen=True)
-class Tried:
+class AttemptResult:
     """How one attempt ended."""
 
     attempt: Attempt
@@ -63,7 +63,7 @@ class ReleaseReport:
     check: CheckReport
     parity: ParityReport | None
     """The comparison with PyTorch; None when the file did not pass the check."""
-    tried: tuple[Tried, ...]
+    tried: tuple[AttemptResult, ...]
     """Every attempt, in order; the last one is what is reported on."""
     path: Path | None
     """Where the file was published; None when it failed."""
@@ -154,7 +154,7 @@ def release(
     time_limit: float = TIME_LIMIT,
     isolated: bool = True,
     seed: int | None = None,
-    report: Report = lambda what, done, total: None,
+    report: OnProgress = lambda what, done, total: None,
 ) -> ReleaseReport:
     """Export ``network``, check the file, compare it with PyTorch, and publish it at ``out``.
 
@@ -182,7 +182,7 @@ def release(
     out = Path(out)
     expect_onnx_target(out, overwrite=overwrite)  # said now, not after the work
     wish = _Wish(interface, precision, opset, time_limit, isolated)
-    loaded = _loaded(network, spec, scale, extra_architectures)
+    loaded = _load_network(network, spec, scale, extra_architectures)
     module = loaded.module.cpu().eval()
     seed = secrets.randbits(32) if seed is None else seed
     truth = _Truth(module, loaded.spec, seed, code_numbers(module))
@@ -200,7 +200,7 @@ def release(
     )
 
 
-def _loaded(
+def _load_network(
     network: str | Path | CheckpointFile | Module,
     spec: ModelSpec | None,
     scale: int | None,
@@ -217,8 +217,8 @@ def _loaded(
 
 
 def _first_that_passes(
-    truth: _Truth, spec: ModelSpec, ways: Sequence[Attempt], wish: _Wish, report: Report
-) -> tuple[_Candidate, tuple[Tried, ...]]:
+    truth: _Truth, spec: ModelSpec, ways: Sequence[Attempt], wish: _Wish, report: OnProgress
+) -> tuple[_Candidate, tuple[AttemptResult, ...]]:
     """The first candidate that passes, or the last that could be made at all.
 
     One that is right up to some size comes before those for one size alone.
@@ -243,8 +243,8 @@ class _Search:
     truth: _Truth
     spec: ModelSpec
     wish: _Wish
-    report: Report
-    tried: list[Tried] = field(default_factory=list)
+    report: OnProgress
+    tried: list[AttemptResult] = field(default_factory=list)
     last: _Candidate | None = None
     bounded: tuple[_Candidate, int] | None = None
     """A file that was right up to a side of so many pixels, the largest so far."""
@@ -271,15 +271,19 @@ class _Search:
         spec = replace(candidate.spec, size_maximum=bound)
         model = with_spec(onnx.load_from_string(candidate.data), spec)
         way, exported = candidate.exported.attempt, candidate.exported
-        return self._judge(way, lambda: _judged(self.truth, exported, model, spec, self.report))
+        return self._judge(
+            way, lambda: _judge_candidate(self.truth, exported, model, spec, self.report)
+        )
 
     def is_pointless(self, way: Attempt) -> bool:
         """Padding to windows mends files that are wrong at small sizes, not at large ones."""
         return self.bounded is not None and way.multiple > self.spec.size_multiple
 
-    def result(self) -> tuple[_Candidate, tuple[Tried, ...]]:
+    def result(self) -> tuple[_Candidate, tuple[AttemptResult, ...]]:
         if self.last is None:
-            raise ExportError(f"no exporter manages this network{''.join(map(_told, self.tried))}")
+            raise ExportError(
+                f"no exporter manages this network{''.join(map(_describe_attempt, self.tried))}"
+            )
         return self.last, tuple(self.tried)
 
     def _judge(self, way: Attempt, judge: Callable[[], _Candidate]) -> bool:
@@ -290,7 +294,7 @@ class _Search:
             self._note_bound(self.last)
         except (ExportError, NetworkError) as error:
             fault = str(error)
-        self.tried.append(Tried(way, fault, time.monotonic() - began))
+        self.tried.append(AttemptResult(way, fault, time.monotonic() - began))
         return fault is None
 
     def _note_bound(self, candidate: _Candidate) -> None:
@@ -299,31 +303,42 @@ class _Search:
         if candidate.parity is None or not candidate.parity.failures or candidate.spec.fixed_size:
             return
         case = candidate.parity.failures[0].case
-        bound = max(case.height, case.width) - 1
+        bound = _bound_below(max(case.height, case.width), candidate)
         if bound >= FIXED and (self.bounded is None or bound > self.bounded[1]):
             self.bounded = candidate, bound
 
 
-def _told(tried: Tried) -> str:
+def _bound_below(side: int, candidate: _Candidate) -> int:
+    """The next smaller bound for a file that is wrong at ``side``.
+
+    Where that was its bound already, it is the padding that goes beyond: sizes that are padded to
+    the same multiple are as wrong.
+    """
+    attempt, spec = candidate.exported.attempt, candidate.spec
+    multiple = max(attempt.multiple, spec.size_multiple) if side == spec.size_maximum else 1
+    return (side - 1) // multiple * multiple
+
+
+def _describe_attempt(tried: AttemptResult) -> str:
     return f"; {tried.attempt}: {tried.reason}"
 
 
 def _candidate(
-    truth: _Truth, spec: ModelSpec, way: Attempt, wish: _Wish, report: Report
+    truth: _Truth, spec: ModelSpec, way: Attempt, wish: _Wish, report: OnProgress
 ) -> _Candidate:
     if wish.isolated:
         exported = export_apart(truth.module, spec, way, wish.opset, time_limit=wish.time_limit)
     else:
         exported = export_attempt(truth.module, spec, way, wish.opset)
-    model, spec = _finished(exported, wish)
-    candidate = _judged(truth, exported, model, spec, report)
+    model, spec = _finish_export(exported, wish)
+    candidate = _judge_candidate(truth, exported, model, spec, report)
     if candidate.parity is None or not any(f.case.batch > 1 for f in candidate.parity.failures):
         return candidate
     model, spec = with_fixed_batch(model, 1), replace(spec, fixed_batch=1)
-    return _judged(truth, exported, with_spec(model, spec), spec, report)
+    return _judge_candidate(truth, exported, with_spec(model, spec), spec, report)
 
 
-def _finished(exported: Exported, wish: _Wish) -> tuple[onnx.ModelProto, ModelSpec]:
+def _finish_export(exported: Exported, wish: _Wish) -> tuple[onnx.ModelProto, ModelSpec]:
     """The export with the interface and the precision that are wanted."""
     model, spec = exported.model, exported.spec
     if wish.interface == "rgb" and spec.interface == "luma":
@@ -335,8 +350,8 @@ def _finished(exported: Exported, wish: _Wish) -> tuple[onnx.ModelProto, ModelSp
     return with_spec(model, spec), spec
 
 
-def _judged(
-    truth: _Truth, exported: Exported, model: onnx.ModelProto, spec: ModelSpec, report: Report
+def _judge_candidate(
+    truth: _Truth, exported: Exported, model: onnx.ModelProto, spec: ModelSpec, report: OnProgress
 ) -> _Candidate:
     """Check ``model``, then compare the very bytes that will be published with PyTorch."""
     data, check = model.SerializeToString(), check_model(model, spec)
@@ -351,7 +366,7 @@ def _judged(
     return _Candidate(data, spec, exported, check, _proof(reference, judged, drawn, report))
 
 
-def _proof(reference: Module, judged: Judged, drawn: Grid, report: Report) -> ParityReport:
+def _proof(reference: Module, judged: Judged, drawn: Grid, report: OnProgress) -> ParityReport:
     """The comparison with PyTorch up to its first failure, small pictures first; then the facts."""
     spec, tolerance, exact = judged.spec, tolerance_for(judged.spec.precision), ExactOp(reference)
     found = compare(

@@ -22,7 +22,7 @@ from subpixel.graph.flow import LAYOUT_DOMAINS, flow
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.parity.bisect.alignment.align import align
 from subpixel.parity.bisect.bisect import bisect
-from subpixel.parity.bisect.locate import Trial
+from subpixel.parity.bisect.locate import SpliceTrial
 from subpixel.parity.bisect.splice import Splice
 from subpixel.parity.cases import Case, pixels
 from subpixel.parity.compare import Tolerance
@@ -201,7 +201,7 @@ def test_no_cut_lies_where_values_are_in_another_order() -> None:
         pytest.skip("ONNX Runtime has no layout of its own for this processor")
     case = Case(1, 16, 24, "noise")
     splice = Splice(align(rewritten, graph), engine, engine, pixels(case, 3))
-    trial = Trial(splice, case, Tolerance())
-    results = [trial.pushed(cut) for cut in range(len(splice.cuts))]
+    trial = SpliceTrial(splice, case, Tolerance())
+    results = [trial.push(cut) for cut in range(len(splice.cuts))]
     assert len(results) > 2
     assert all(result.passed for result in results if result)

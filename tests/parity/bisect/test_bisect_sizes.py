@@ -29,7 +29,7 @@ from subpixel.graph.flow import Values, flow
 from subpixel.nets.factory import load_factory
 from subpixel.parity.bisect.alignment.align import align
 from subpixel.parity.bisect.bisect import bisect
-from subpixel.parity.bisect.locate import Trial
+from subpixel.parity.bisect.locate import SpliceTrial
 from subpixel.parity.bisect.origin import ONLY_HERE
 from subpixel.parity.bisect.splice import Splice
 from subpixel.parity.cases import Case, pixels
@@ -114,8 +114,8 @@ def test_every_cut_runs(name: str) -> None:
     graph, engine = flow(sized_network(name)), runtime_engine()
     case = Case(1, 16, 24, "noise")
     splice = Splice(align(graph, graph), engine, engine, pixels(case, 3))
-    trial = Trial(splice, case, Tolerance())
-    results = [trial.pushed(cut) for cut in range(len(splice.cuts))]
+    trial = SpliceTrial(splice, case, Tolerance())
+    results = [trial.push(cut) for cut in range(len(splice.cuts))]
     assert len(results) > 10
     assert all(results), "none is unknown"
     assert all(result.passed for result in results if result)
@@ -148,7 +148,7 @@ def test_cuts_that_do_not_run_are_no_evidence(data: st.DataObject) -> None:
     bad = flow(model)
     case = Case(1, 12, 9, "noise")
     splice = Splice(align(bad, graph), refusing(refused), refusing(refused), pixels(case, 3))
-    (part,) = Trial(splice, case, Tolerance()).parts(lambda *_: None)
+    (part,) = SpliceTrial(splice, case, Tolerance()).parts(lambda *_: None)
     at = next(i for i, node in enumerate(bad.nodes) if node.name == wrong)
     assert part.before.nodes <= at < part.after.nodes
     between = [cut for cut in splice.cuts if part.before.nodes < cut.nodes < part.after.nodes]

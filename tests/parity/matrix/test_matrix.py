@@ -22,12 +22,12 @@ from subpixel.parity.compare import CODES, Tolerance, compare
 from subpixel.parity.matrix import matrix
 from subpixel.parity.matrix.matrix import (
     Cell,
+    CellOutcome,
     CellResult,
     MatrixReport,
-    Outcome,
     TaskScore,
     Verdict,
-    condensed,
+    condense,
     verify_matrix,
 )
 from subpixel.runtime.op import NetOp, Pixels
@@ -284,8 +284,8 @@ def broken(_: Pixels, /) -> Pixels:
 CASES = [Case(1, 4, 4, "zeros"), Case(1, 5, 5, "noise"), Case(1, 6, 6, "photo")]
 
 
-def outcome_of(candidate: NetOp, tolerance: Tolerance) -> Outcome:
-    return condensed(compare(NearestNeighbour(2), candidate, CASES, 1, tolerance, provider="fake"))
+def outcome_of(candidate: NetOp, tolerance: Tolerance) -> CellOutcome:
+    return condense(compare(NearestNeighbour(2), candidate, CASES, 1, tolerance, provider="fake"))
 
 
 def test_equal_results() -> None:
@@ -332,7 +332,7 @@ def report_of(*outcomes: Verdict) -> MatrixReport:
         full_grid=72,
         grid=72,
         cells=tuple(
-            CellResult(Cell("cpu", "fp32", threads=n), Outcome(verdict, least_psnr=np.inf))
+            CellResult(Cell("cpu", "fp32", threads=n), CellOutcome(verdict, least_psnr=np.inf))
             for n, verdict in enumerate(outcomes, start=1)
         ),
         properties=(),

@@ -13,9 +13,9 @@ from subpixel.parity.cases import Case
 from subpixel.parity.matrix.difference import Difference, difference
 from subpixel.parity.matrix.matrix import (
     Cell,
+    CellOutcome,
     CellResult,
     MatrixReport,
-    Outcome,
     PropertyResult,
     Spot,
     TaskScore,
@@ -66,10 +66,12 @@ def seen() -> Difference:
 @pytest.fixture(scope="module")
 def report() -> MatrixReport:
     cells = {
-        Cell("cpu", "fp32"): Outcome("passed", None, "CPU", 72, 0, 1, 1e-7, 141.0, CASE),
-        Cell("cpu", "fp32", "none", 1): Outcome("passed", None, "CPU", 72, 0, 0, 0.0, np.inf, CASE),
-        Cell("cpu", "bf16"): Outcome("not available", f"no kernel {HOSTILE}"),
-        Cell("cpu", "int8"): Outcome("failed", "48.0 dB", "CPU", 72, 3, 9, 0.1, 48.0, CASE),
+        Cell("cpu", "fp32"): CellOutcome("passed", None, "CPU", 72, 0, 1, 1e-7, 141.0, CASE),
+        Cell("cpu", "fp32", "none", 1): CellOutcome(
+            "passed", None, "CPU", 72, 0, 0, 0.0, np.inf, CASE
+        ),
+        Cell("cpu", "bf16"): CellOutcome("not available", f"no kernel {HOSTILE}"),
+        Cell("cpu", "int8"): CellOutcome("failed", "48.0 dB", "CPU", 72, 3, 9, 0.1, 48.0, CASE),
     }
     return MatrixReport(
         candidate=HOSTILE,
@@ -79,7 +81,9 @@ def report() -> MatrixReport:
         full_grid=72,
         grid=6,
         cells=tuple(CellResult(cell, outcome) for cell, outcome in cells.items()),
-        properties=(PropertyResult("tiles", Cell("cpu", "fp32"), Outcome("passed", max_abs=0.0)),),
+        properties=(
+            PropertyResult("tiles", Cell("cpu", "fp32"), CellOutcome("passed", max_abs=0.0)),
+        ),
         scores=(TaskScore("cpu", "fp32", 31.0, 0.0), TaskScore("cpu", "int8", 30.9, 0.1)),
         spots=(Spot((Cell("cpu", "int8"),), seen()),),
     )

@@ -12,7 +12,7 @@ from subpixel.spec import Precision
 
 if TYPE_CHECKING:
     from subpixel.measure.environment import Environment
-    from subpixel.parity.matrix.matrix import Cell, MatrixReport, Outcome, Score, TaskScore
+    from subpixel.parity.matrix.matrix import Cell, CellOutcome, MatrixReport, TaskPsnrOf, TaskScore
     from subpixel.parity.side import Reference
 
 CELLS = (
@@ -43,7 +43,7 @@ def matrix_report(
 ) -> "MatrixReport":
     """:func:`~subpixel.parity.matrix.matrix.verify_matrix` with progress, its task PSNR on
     ``bench``."""
-    from subpixel.parity.matrix.matrix import FLOOR_DB, verify_matrix
+    from subpixel.parity.matrix.matrix import DEFAULT_FLOOR_DB, verify_matrix
 
     expect_pictures(bench, calibration)
     with progress() as show:
@@ -53,7 +53,7 @@ def matrix_report(
             devices=devices,
             precisions=precisions,
             threads=threads,
-            floor_db=FLOOR_DB if floor_db is None else floor_db,
+            floor_db=DEFAULT_FLOOR_DB if floor_db is None else floor_db,
             calibration=calibration,
             score=None if bench is None else _score_on(bench),
             extra_architectures=extra_architectures,
@@ -61,7 +61,7 @@ def matrix_report(
         )
 
 
-def _score_on(bench: Path) -> "Score":
+def _score_on(bench: Path) -> "TaskPsnrOf":
     from subpixel.measure.evaluate import benchmark, evaluate
     from subpixel.upscaling.upscaler import Upscaler
 
@@ -132,20 +132,20 @@ def _way(cell: "Cell") -> tuple[str, str, str, str]:
     return cell.device, cell.precision, cell.optimisation, threads
 
 
-def _numbers(outcome: "Outcome") -> tuple[str, str, str]:
+def _numbers(outcome: "CellOutcome") -> tuple[str, str, str]:
     if outcome.least_psnr is None:
         return str(outcome.cases or ""), "", ""
     psnr = "equal" if math.isinf(outcome.least_psnr) else f"{outcome.least_psnr:.1f}"
     return str(outcome.cases), f"max {outcome.max_codes}", psnr
 
 
-def _exact(outcome: "Outcome") -> str:
+def _exact(outcome: "CellOutcome") -> str:
     if outcome.max_abs is None:
         return ""
     return f"{outcome.max_abs:.1e}" if outcome.max_abs else "none"
 
 
-def _verdict(outcome: "Outcome", notes: Sequence[str]) -> str:
+def _verdict(outcome: "CellOutcome", notes: Sequence[str]) -> str:
     if outcome.reason is None:
         return outcome.verdict
     return f"{outcome.verdict} ({notes.index(outcome.reason) + 1})"

@@ -103,7 +103,7 @@ def get(
     NAME is its name, or what no other name begins with or holds. Weights are exported and compared
     with PyTorch as `subpixel export` does it. Afterwards `--model NAME` knows it, without PyTorch.
     """
-    from subpixel.publish.gallery import Order, obtain
+    from subpixel.publish.gallery import GalleryOrder, obtain
 
     answer = _ask(gallery, offline)
     model = answer.catalogue.find(name)
@@ -116,7 +116,7 @@ def get(
     resource = _of_file(model, local) if local else choose_resource(model, number)
     if not as_json:
         _print_choice(model, resource)
-    order = Order(model, resource, answer.url, accepted, extra_architectures, time_limit)
+    order = GalleryOrder(model, resource, answer.url, accepted, extra_architectures, time_limit)
     with progress() as report:
         entry = obtain(order, local, report)
     _print_entry(entry, as_json, "is here")

@@ -11,9 +11,10 @@ from subpixel.parity.bisect.case.case_folder import expect_free_for_case, write_
 from subpixel.parity.bisect.failing import smallest_failure
 from subpixel.parity.bisect.fresh import fresh_exports
 from subpixel.parity.bisect.inquiry import Inquiry
-from subpixel.parity.compare import Report, Tolerance
-from subpixel.parity.own_cases import Size, own_cases
+from subpixel.parity.compare import OnProgress, Tolerance
+from subpixel.parity.own_cases import own_cases
 from subpixel.parity.side import Reference, as_reference, default_tolerance, open_sides
+from subpixel.parity.telling_sizes import Size
 from subpixel.runtime.devices import known
 from subpixel.runtime.opening import chosen
 
@@ -29,7 +30,7 @@ def bisect(
     tolerance: Tolerance | None = None,
     extra_architectures: bool = False,
     overwrite: bool = False,
-    report: Report = lambda what, done, total: None,
+    report: OnProgress = lambda what, done, total: None,
 ) -> Blame:
     """Find what makes ``bad``, an ONNX file, differ from ``against``: a checkpoint or ONNX file.
 

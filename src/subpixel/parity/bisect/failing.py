@@ -6,9 +6,9 @@ from itertools import groupby
 import numpy as np
 
 from subpixel.errors import NetworkError
-from subpixel.parity.bisect.locate import size
+from subpixel.parity.bisect.locate import max_difference
 from subpixel.parity.cases import Case, pixels
-from subpixel.parity.compare import CaseResult, Report, Tolerance, compare
+from subpixel.parity.compare import CaseResult, OnProgress, Tolerance, compare
 from subpixel.parity.side import Side, grid_of
 
 
@@ -16,7 +16,7 @@ def smallest_failure(
     bad: Side,
     reference: Side,
     tolerance: Tolerance,
-    report: Report,
+    report: OnProgress,
     own: Sequence[Case] = (),
 ) -> CaseResult | None:
     """The worst comparison at the smallest size where any fails; None where all pass.
@@ -38,9 +38,9 @@ def smallest_failure(
             exact=reference.exact,
             local=bad.spec.halo is not None,
         )
-        sound = [result for result in found.failures if _runs(reference, result.case)]
+        sound = [result for result in found.failures if _reference_runs(reference, result.case)]
         if sound:
-            return max(sound, key=size)
+            return max(sound, key=max_difference)
         unsound = unsound or next(iter(found.failures), None)
     if unsound:
         raise NetworkError(
@@ -50,7 +50,7 @@ def smallest_failure(
     return None
 
 
-def _runs(reference: Side, case: Case) -> bool:
+def _reference_runs(reference: Side, case: Case) -> bool:
     try:
         picture = reference.op(pixels(case, reference.spec.channels))
     except Exception:  # any network's any failure at this shape

@@ -13,11 +13,11 @@ from subpixel.nets.export.attempt import Attempt, attempts
 from subpixel.nets.export.exporters import DEFAULT_OPSET, able
 from subpixel.nets.padding import with_working_sizes
 from subpixel.nets.torchscript import is_torchscript
-from subpixel.parity.compare import Report
+from subpixel.parity.compare import OnProgress
 from subpixel.parity.side import Reference
 from subpixel.spec import Exporter, ModelSpec
 
-MOST = 3
+MAX_WAYS = 3
 """Ways of one exporter to try."""
 
 
@@ -25,7 +25,7 @@ def fresh_exports(
     checkpoint: Reference,
     like: onnx.ModelProto,
     wanted: ModelSpec,
-    report: Report,
+    report: OnProgress,
     *,
     extra_architectures: bool = False,
 ) -> Iterator[onnx.ModelProto]:
@@ -38,10 +38,10 @@ def fresh_exports(
     """
     if _is_program(checkpoint):
         return
-    loaded = _load(checkpoint, wanted.scale, extra_architectures)
+    loaded = _load_reference(checkpoint, wanted.scale, extra_architectures)
     spec = with_working_sizes(loaded.module, loaded.spec)
-    opset = _opset(like)
-    for way in _ways(like, able(opset), [*attempts(spec, None, opset)]):
+    opset = _opset_like(like)
+    for way in _order_ways(like, able(opset), [*attempts(spec, None, opset)]):
         report(f"export by {way}", 0, 0)
         try:
             model = export_apart(loaded.module, spec, way, opset).model
@@ -57,7 +57,7 @@ def _is_program(checkpoint: Reference) -> bool:
     return is_torchscript(checkpoint.path if isinstance(checkpoint, CheckpointFile) else checkpoint)
 
 
-def _load(checkpoint: Reference, scale: int, extra_architectures: bool) -> Checkpoint:
+def _load_reference(checkpoint: Reference, scale: int, extra_architectures: bool) -> Checkpoint:
     if isinstance(checkpoint, Checkpoint):
         return checkpoint
     loaded = load_checkpoint(checkpoint, extra_architectures=extra_architectures)
@@ -72,7 +72,7 @@ def exporter_of(model: onnx.ModelProto) -> Exporter:
     return "trace" if traced else "dynamo"
 
 
-def _opset(model: onnx.ModelProto) -> int:
+def _opset_like(model: onnx.ModelProto) -> int:
     try:
         able(found := onnx_opset(model))
     except ExportError:
@@ -80,8 +80,8 @@ def _opset(model: onnx.ModelProto) -> int:
     return found
 
 
-def _ways(like: onnx.ModelProto, able: list[Exporter], ways: list[Attempt]) -> list[Attempt]:
+def _order_ways(like: onnx.ModelProto, able: list[Exporter], ways: list[Attempt]) -> list[Attempt]:
     """The first few of each exporter, beginning with the one that wrote ``like``."""
     first = exporter_of(like)
     order = sorted((name for name in able if name != "script"), key=lambda name: name != first)
-    return [way for name in order for way in [w for w in ways if w.exporter == name][:MOST]]
+    return [way for name in order for way in [w for w in ways if w.exporter == name][:MAX_WAYS]]

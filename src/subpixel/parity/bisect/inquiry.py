@@ -23,13 +23,13 @@ from subpixel.graph.precision import graph_precision
 from subpixel.nets.torch_op import TorchOp
 from subpixel.parity.bisect.alignment.align import align
 from subpixel.parity.bisect.alignment.forms import expect_separable
-from subpixel.parity.bisect.alignment.widen import widened, with_parameters_of
+from subpixel.parity.bisect.alignment.widen import widen_types, with_parameters_of
 from subpixel.parity.bisect.blame import Blame, Stage, Without, first_cure
 from subpixel.parity.bisect.case.excerpt import Excerpt, distance, excerpt, whole
-from subpixel.parity.bisect.locate import SHARE, Part, Trial, size
+from subpixel.parity.bisect.locate import CULPRIT_SHARE, Part, SpliceTrial, max_difference
 from subpixel.parity.bisect.modules import ModuleFault, first_wrong_module
 from subpixel.parity.bisect.origin import (
-    UNKNOWN,
+    OPEN_ORIGIN,
     NewExports,
     Origin,
     conversion,
@@ -37,14 +37,14 @@ from subpixel.parity.bisect.origin import (
     origin_of,
 )
 from subpixel.parity.bisect.splice import Splice
-from subpixel.parity.bisect.suspect import Suspect, named, path_of, suspect
+from subpixel.parity.bisect.suspect import Suspect, node_name, path_of, suspect
 from subpixel.parity.cases import pixels
 from subpixel.parity.compare import (
     CODES,
     NOISE_FACTOR,
     CaseResult,
+    OnProgress,
     ParityReport,
-    Report,
     Tolerance,
     compare,
 )
@@ -64,7 +64,7 @@ CLOSE = 1e-4
 """Relative to the largest value: what two right implementations of one module may be apart."""
 
 
-FreshExports = Callable[[onnx.ModelProto, ModelSpec, Report], Iterable[onnx.ModelProto]]
+FreshExports = Callable[[onnx.ModelProto, ModelSpec, OnProgress], Iterable[onnx.ModelProto]]
 """A graph to take after, the facts wanted, a report → graphs, the likeliest first."""
 
 
@@ -79,7 +79,7 @@ class Inquiry:
     failure: CaseResult
     tolerance: Tolerance
     device: str
-    report: Report
+    report: OnProgress
 
     def verdict(self) -> tuple[Blame, Excerpt]:
         """The blame, and the part of the network that shows the fault.
@@ -91,7 +91,7 @@ class Inquiry:
             if side.model is not None:
                 expect_separable(side.name, side.model)
         self.report("turning each stage off alone", 0, 0)
-        stage = first_cure(list(self._variants()), self._cured)
+        stage = first_cure(list(self._variants()), self._is_cured)
         if stage is None and self._good is None:
             return self._by_modules()
         return self._by_bisection(stage)
@@ -106,7 +106,7 @@ class Inquiry:
         return pixels(self.failure.case, self.network.spec.channels)
 
     @cached_property
-    def _expected(self) -> Pixels:
+    def _reference_picture(self) -> Pixels:
         return self.reference.op(self._pixels)
 
     @cached_property
@@ -121,7 +121,7 @@ class Inquiry:
     def _good(self) -> Flow | None:
         """The reference's graph in float32, right on this picture; None where none can be had."""
         if self.reference.model is not None:
-            return flow(widened(self.reference.model))
+            return flow(widen_types(self.reference.model))
         return None if self._exports.right is None else flow(self._exports.right)
 
     @cached_property
@@ -131,7 +131,7 @@ class Inquiry:
         if self.reference.model is not None:
             return NewExports()
         for model in self.fresh(self._model, self.network.spec, self.report):
-            if self._right(_session(model)):
+            if self._right(_plain_session(model)):
                 return NewExports(model, tuple(wrong))
             wrong.append(model)
         return NewExports(None, tuple(wrong))
@@ -141,19 +141,19 @@ class Inquiry:
         """The bad graph in float32, its parameters as they were before rounding."""
         if self._precision == "fp32":
             return self._bad
-        wide = flow(widened(self._model))
+        wide = flow(widen_types(self._model))
         if self._good is None:
             return wide
         return with_parameters_of(align(wide, self._good), self._precision)
 
     def _right(self, op: NetOp) -> bool:
-        return bool(self._compared(op))
+        return bool(self._compare_with_reference(op))
 
-    def _compared(self, op: NetOp) -> ParityReport:
+    def _compare_with_reference(self, op: NetOp) -> ParityReport:
         case, channels = self.failure.case, self.network.spec.channels
         exact = self.reference.exact
         return compare(
-            lambda _: self._expected,
+            lambda _: self._reference_picture,
             op,
             (case,),
             channels,
@@ -162,19 +162,21 @@ class Inquiry:
             local=self.network.spec.halo is not None,
         )
 
-    def _cured(self, op: NetOp) -> bool:
+    def _is_cured(self, op: NetOp) -> bool:
         """Whether the picture is right, and by more than a hair's breadth."""
-        (result,) = self._compared(op).results
-        return result.passed and size(result) <= SHARE * size(self.failure)
+        (result,) = self._compare_with_reference(op).results
+        return result.passed and max_difference(result) <= CULPRIT_SHARE * max_difference(
+            self.failure
+        )
 
     def _variants(self) -> Iterator[Without]:
         """The bad network with one stage turned off."""
-        model, device = _bytes(self._model), self.device
+        model, device = _model_bytes(self._model), self.device
         yield Without("optimiser", lambda: Session(model, device=device, optimisation="none"))
         if self.network.provider != CPU:
             yield Without("execution provider", lambda: Session(model))
         if self._precision != "fp32":
-            yield Without("precision", lambda: Session(_bytes(self._in_fp32.model)))
+            yield Without("precision", lambda: Session(_model_bytes(self._in_fp32.model)))
 
     def _splice(self, stage: Stage | None) -> Splice:
         """The bad graph and one that is right, with nothing but the stage between them."""
@@ -192,13 +194,13 @@ class Inquiry:
     @cached_property
     def _level(self) -> Optimisation:
         """The least optimisation that shows the fault."""
-        model, device = _bytes(self._model), self.device
+        model, device = _model_bytes(self._model), self.device
         sessions = ((level, Session(model, device=device, optimisation=level)) for level in LEVELS)
         return next((level for level, session in sessions if not self._right(session)), "all")
 
     def _by_bisection(self, stage: Stage | None) -> tuple[Blame, Excerpt]:
         splice = self._splice(stage)
-        trial = Trial(splice, self.failure.case, self._tolerance)
+        trial = SpliceTrial(splice, self.failure.case, self._tolerance)
         if not trial.shows(self.failure):  # run apart, the two graphs are as one
             return self._blame(stage or "graph"), self._whole(stage)
         parts = trial.parts(self.report)
@@ -231,13 +233,16 @@ class Inquiry:
     def _rounding(self, splice: Splice, part: Part) -> bool:
         """Whether what a part makes of right values is off by no more than honest rounding."""
         try:
-            found, expected = splice.results(part.before, part.after), splice.expected(part.after)
+            found, expected = (
+                splice.results(part.before, part.after),
+                splice.right_values(part.after),
+            )
         except NetworkError:
             return False
         most = ROUNDING[self._precision]
         return all(_relative(found[name], expected[name]) <= most for name in expected)
 
-    def _origin(self, splice: Splice, trial: Trial, part: Part, found: Suspect) -> Origin:
+    def _origin(self, splice: Splice, trial: SpliceTrial, part: Part, found: Suspect) -> Origin:
         """Where a wrong node comes from that is wrong however it is run."""
         if found.differing and self._ours(found.differing[0]):
             return Origin("graph passes")
@@ -249,7 +254,7 @@ class Inquiry:
             evidence = only_difference(splice.alignment, nodes) if same_form else ()
             return Origin("graph", tuple(evidence))
         if not found.differing:
-            return UNKNOWN
+            return OPEN_ORIGIN
         return origin_of(self._model, splice.bad, nodes, self._exports, splice.alignment)
 
     def _conversion(self, stage: Stage) -> Iterator[str]:
@@ -260,29 +265,29 @@ class Inquiry:
         passes = (WRAPPING, PADDING) if self.network.spec.pads else (WRAPPING,)
         return node.name.startswith(passes)
 
-    def _third_opinion(self, splice: Splice, trial: Trial, part: Part) -> bool:
+    def _third_opinion(self, splice: Splice, trial: SpliceTrial, part: Part) -> bool:
         """Whether the part is right when ONNX's own reference computes it."""
         by_reference = replace(splice, bad_engine=reference_engine)
-        return trial.judged(lambda: by_reference.alone(part.before, part.after)).passed
+        return trial.judge(lambda: by_reference.alone(part.before, part.after)).passed
 
     def _excerpt(self, splice: Splice, part: Part, stage: Stage) -> Excerpt | None:
         """The part by itself; None where it doesn't show the fault by itself."""
         try:
-            expected, given = splice.expected(part.after), splice.expected(part.before)
+            expected, given = splice.right_values(part.after), splice.right_values(part.before)
         except NetworkError:
             return None
         given = {self._bad.picture: self._pixels, **given}
         source = splice.bad
         if stage == "optimiser":  # what the optimiser was given, in place of what it made
             source, names = splice.good, splice.alignment.values
-            given, expected = _renamed(given, names), _renamed(expected, names)
+            given, expected = _rename_values(given, names), _rename_values(expected, names)
         found = excerpt(source, given, expected, *self._conditions(stage))
         if found and found.failure and not splice.runs_between(part.before, part.after):
             return None  # it fails for being cut out
         return found if found and found.differs else None
 
     def _whole(self, stage: Stage | None) -> Excerpt:
-        return whole(self._model, self._pixels, self._expected, *self._conditions(stage))
+        return whole(self._model, self._pixels, self._reference_picture, *self._conditions(stage))
 
     def _conditions(self, stage: Stage | None) -> tuple[str, Optimisation]:
         """The execution provider and the optimisation with which the fault shows."""
@@ -313,7 +318,7 @@ class Inquiry:
     def _same_picture(self, export: onnx.ModelProto) -> bool:
         """Whether a new export gives the picture that the file gives, be it wrong or none."""
         case, channels = self.failure.case, self.network.spec.channels
-        by_file, by_export = _session(self._model), _session(export)
+        by_file, by_export = _plain_session(self._model), _plain_session(export)
         (result,) = compare(by_export, by_file, (case,), channels, self.tolerance).results
         both_fail = result.max_abs is None and result.shape is None
         return result.passed or (both_fail and not self._gives_any(by_export))
@@ -330,7 +335,7 @@ class Inquiry:
         group = [node for node in group if not graph.shown.isdisjoint(node.output)]
         inside = [node for node in group if (path_of(node) or "").startswith(fault.path)]
         origin = origin_of(self._model, graph, inside or group, self._exports)
-        evidence = (*((EXPORTED_ANEW,) if self._exports.wrong else ()), *origin.evidence)
+        evidence = (*((EXPORTS_WRONG,) if self._exports.wrong else ()), *origin.evidence)
         found = Suspect((inside or group)[0], tuple(group), (), False, evidence)
         given = self._right_values(fault, group)
         agrees = self._reference_agrees(given, fault)
@@ -343,12 +348,12 @@ class Inquiry:
         node = self._in_file(found.node)
         return replace(
             blame,
-            node=named(node),
+            node=node_name(node),
             op_type=node.op_type,
             module=path_of(node),
             inputs=tuple(node.input),
             outputs=tuple(node.output),
-            group=tuple(named(each) for each in found.group),
+            group=tuple(node_name(each) for each in found.group),
             evidence=found.evidence,
         )
 
@@ -374,7 +379,7 @@ class Inquiry:
         return _relative(found, fault.expected) <= CLOSE
 
 
-EXPORTED_ANEW = "every new export of the checkpoint is wrong on this picture, too"
+EXPORTS_WRONG = "every new export of the checkpoint is wrong on this picture, too"
 
 
 def _opsets(splice: Splice) -> Iterator[str]:
@@ -384,15 +389,15 @@ def _opsets(splice: Splice) -> Iterator[str]:
         yield f"opset: {theirs} → {ours}"
 
 
-def _session(model: onnx.ModelProto) -> Session:
-    return Session(_bytes(model), optimisation="none")
+def _plain_session(model: onnx.ModelProto) -> Session:
+    return Session(_model_bytes(model), optimisation="none")
 
 
-def _bytes(model: onnx.ModelProto) -> bytes:
+def _model_bytes(model: onnx.ModelProto) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _renamed(values: Values, names: Mapping[str, str]) -> Values:
+def _rename_values(values: Values, names: Mapping[str, str]) -> Values:
     return {names[name]: array for name, array in values.items() if name in names}
 
 

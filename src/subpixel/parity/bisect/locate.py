@@ -5,10 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
-from subpixel.parity.bisect.splice import Cut, Splice
-from subpixel.parity.bisect.suspect import named
+from subpixel.parity.bisect.splice import GraphCut, Splice
+from subpixel.parity.bisect.suspect import node_name
 from subpixel.parity.cases import Case
-from subpixel.parity.compare import CaseResult, Report, Tolerance, compare
+from subpixel.parity.compare import CaseResult, OnProgress, Tolerance, compare
 from subpixel.runtime.op import Pixels
 
 
@@ -41,7 +41,7 @@ def _nearest_answer(
     return None
 
 
-SHARE = 0.5
+CULPRIT_SHARE = 0.5
 """What of the whole difference a part must make by itself to be its culprit."""
 
 TABLE = 8
@@ -64,8 +64,8 @@ class Growth:
 class Part:
     """The nodes between two cuts, and what they do."""
 
-    before: Cut
-    after: Cut
+    before: GraphCut
+    after: GraphCut
     whole: CaseResult
     """The picture with everything up to ``after`` from the bad graph."""
     alone: CaseResult | None
@@ -79,16 +79,18 @@ class Part:
         """Whether this part by itself makes the difference, as far as that can be told."""
         if self.alone is None:
             return True
-        return not self.alone.passed or size(self.alone) >= SHARE * size(self.whole)
+        return not self.alone.passed or max_difference(
+            self.alone
+        ) >= CULPRIT_SHARE * max_difference(self.whole)
 
 
-def size(result: CaseResult) -> float:
+def max_difference(result: CaseResult) -> float:
     """The largest difference of pixels; where nothing could be compared, larger than any."""
     return sys.float_info.max if result.max_abs is None else result.max_abs
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
+class SpliceTrial:
     """A splice under judgement on one case."""
 
     splice: Splice
@@ -97,14 +99,14 @@ class Trial:
     _pushed: dict[int, CaseResult | None] = field(default_factory=dict)
 
     @cached_property
-    def expected(self) -> Pixels:
+    def right_picture(self) -> Pixels:
         return self.splice.right()
 
-    def judged(self, picture: Callable[[], Pixels]) -> CaseResult:
+    def judge(self, picture: Callable[[], Pixels]) -> CaseResult:
         """``picture`` against the right one."""
         channels = self.splice.pixels.shape[1]
         report = compare(
-            lambda _: self.expected,
+            lambda _: self.right_picture,
             lambda _: picture(),
             (self.case,),
             channels,
@@ -112,7 +114,7 @@ class Trial:
         )
         return report.results[0]
 
-    def pushed(self, cut: int) -> CaseResult | None:
+    def push(self, cut: int) -> CaseResult | None:
         """The picture with everything up to the cut of that number from the bad graph.
 
         None where one of the graphs doesn't run when cut there: that is no evidence.
@@ -121,18 +123,18 @@ class Trial:
             self._pushed[cut] = self._judge_pushed(self.splice.cuts[cut])
         return self._pushed[cut]
 
-    def _judge_pushed(self, place: Cut) -> CaseResult | None:
-        result = self.judged(lambda: self.splice.pushed(place))
+    def _judge_pushed(self, place: GraphCut) -> CaseResult | None:
+        result = self.judge(lambda: self.splice.push(place))
         return result if result.max_abs is not None or self.splice.runs_cut_at(place) else None
 
     @property
     def whole(self) -> CaseResult:
         """The picture by the bad graph."""
-        return self.judged_at(len(self.splice.cuts) - 1)
+        return self.judge_at(len(self.splice.cuts) - 1)
 
-    def judged_at(self, cut: int) -> CaseResult:
-        """:meth:`pushed` at a cut that can be judged, as the last one always can."""
-        result = self.pushed(cut)
+    def judge_at(self, cut: int) -> CaseResult:
+        """:meth:`push` at a cut that can be judged, as the last one always can."""
+        result = self.push(cut)
         assert result is not None, "such a cut is not a place to begin at"
         return result
 
@@ -143,9 +145,9 @@ class Trial:
         """
         if failure.max_abs is None:
             return not self.whole.passed
-        return size(self.whole) >= SHARE * size(failure)
+        return max_difference(self.whole) >= CULPRIT_SHARE * max_difference(failure)
 
-    def parts(self, report: Report) -> list[Part]:
+    def parts(self, report: OnProgress) -> list[Part]:
         """Where the picture goes wrong, from the first such place to the last looked for.
 
         Each bisection finds where half of the difference is made; what was there before is
@@ -153,36 +155,36 @@ class Trial:
         """
         found: list[Part] = []
         end = len(self.splice.cuts) - 1
-        while end > 0 and (not found or not self.judged_at(end).passed):
+        while end > 0 and (not found or not self.judge_at(end).passed):
             report("bisecting the graph", 0, 0)
-            limit = SHARE * size(self.judged_at(end))
+            limit = CULPRIT_SHARE * max_difference(self.judge_at(end))
             before, after = bracket_turn(end, partial(self._exceeds, limit))
             found.insert(0, self._part(before, after))
             end = before
         return found
 
     def _exceeds(self, limit: float, cut: int) -> bool | None:
-        result = self.pushed(cut)
-        return None if result is None else size(result) > limit
+        result = self.push(cut)
+        return None if result is None else max_difference(result) > limit
 
     def _part(self, low: int, high: int) -> Part:
         before, after = self.splice.cuts[low], self.splice.cuts[high]
         return Part(
             before,
             after,
-            self.judged_at(high),
+            self.judge_at(high),
             self._judge_alone(before, after),
-            self._judge_mended(after),
+            self._judge_mend(after),
         )
 
-    def _judge_alone(self, before: Cut, after: Cut) -> CaseResult | None:
-        result = self.judged(lambda: self.splice.alone(before, after))
+    def _judge_alone(self, before: GraphCut, after: GraphCut) -> CaseResult | None:
+        result = self.judge(lambda: self.splice.alone(before, after))
         if result.max_abs is None and not self.splice.runs_between(before, after):
             return None
         return result
 
-    def _judge_mended(self, after: Cut) -> bool | None:
-        result = self.judged(lambda: self.splice.mended(after))
+    def _judge_mend(self, after: GraphCut) -> bool | None:
+        result = self.judge(lambda: self.splice.mend(after))
         if result.max_abs is None and not self.splice.runs_from(after):
             return None
         return result.passed
@@ -191,10 +193,10 @@ class Trial:
         """The difference at some cuts, evenly spread."""
         last = len(self.splice.cuts) - 1
         steps = sorted({round(1 + i * (last - 1) / (TABLE - 1)) for i in range(TABLE)})
-        results = [(step, self.pushed(step)) for step in steps]
+        results = [(step, self.push(step)) for step in steps]
         return tuple(self._growth(step, result) for step, result in results if result)
 
     def _growth(self, step: int, result: CaseResult) -> Growth:
         cut = self.splice.cuts[step]
-        name = named(self.splice.bad.nodes[cut.nodes - 1])
+        name = node_name(self.splice.bad.nodes[cut.nodes - 1])
         return Growth(cut.nodes, name, result.max_abs, result.max_codes)

@@ -47,10 +47,10 @@ def first_wrong_module(
     """
     values = module_values(flow)
     passed: list[str] = []
-    for path, found, expected in _compared(flow, engine, op, pixels, values):
+    for path, found, expected in _module_results(flow, engine, op, pixels, values):
         if found is None or found.shape != expected.shape:
             return ModuleFault(path, values[path], expected, tuple(passed))
-        if not _negligible(found, expected):
+        if not _is_negligible(found, expected):
             picture = partial(with_activation, op, pixels, path, np.asarray(found, np.float32))
             if not right(picture):
                 return ModuleFault(path, values[path], expected, tuple(passed))
@@ -58,12 +58,12 @@ def first_wrong_module(
     return None
 
 
-def _negligible(found: Array, expected: Array) -> bool:
+def _is_negligible(found: Array, expected: Array) -> bool:
     most = np.abs(found - expected).max(initial=0.0)
     return bool(most <= NEGLIGIBLE * np.abs(expected).max(initial=0.0))
 
 
-def _compared(
+def _module_results(
     flow: Flow, engine: Engine, op: TorchOp, pixels: Pixels, values: Mapping[str, str]
 ) -> Iterator[tuple[str, Array | None, Array]]:
     """Module path, its result in the graph (None where it fails) and in PyTorch."""
@@ -71,12 +71,12 @@ def _compared(
     for start in range(0, len(paths), AT_ONCE):
         some = paths[start : start + AT_ONCE]
         expected = activations(op, pixels, some)
-        found = _made(flow, engine, pixels, [values[path] for path in some])
+        found = _run_graph(flow, engine, pixels, [values[path] for path in some])
         for path in some:
             yield path, found.get(values[path]), expected[path]
 
 
-def _made(flow: Flow, engine: Engine, pixels: Pixels, names: Sequence[str]) -> Values:
+def _run_graph(flow: Flow, engine: Engine, pixels: Pixels, names: Sequence[str]) -> Values:
     """What the graph makes of some values; those that it fails at are left out."""
     given = {flow.picture: pixels}
     try:
@@ -85,7 +85,10 @@ def _made(flow: Flow, engine: Engine, pixels: Pixels, names: Sequence[str]) -> V
         if len(names) == 1:
             return {}
         halves = names[: len(names) // 2], names[len(names) // 2 :]
-        return {**_made(flow, engine, pixels, halves[0]), **_made(flow, engine, pixels, halves[1])}
+        return {
+            **_run_graph(flow, engine, pixels, halves[0]),
+            **_run_graph(flow, engine, pixels, halves[1]),
+        }
 
 
 def module_values(flow: Flow) -> Mapping[str, str]:

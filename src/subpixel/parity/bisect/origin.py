@@ -34,14 +34,14 @@ class Origin:
     evidence: tuple[str, ...] = ()
 
 
-UNKNOWN = Origin("graph")
+OPEN_ORIGIN = Origin("graph")
 """Nothing tells the exporter from a later change."""
 
 SAME_FAULT = "a new export ({}) has the same fault"
 RIGHT = "a new export ({}) is right on this picture"
 OTHER_WEIGHTS = "its weights are those of no new export"
 ONLY_HERE = "but for this the two files are the same: one of them was changed after its export"
-CONVERTED = "it was converted to {} after its export: a new export is fp32, and right"
+CONVERSION = "it was converted to {} after its export: a new export is fp32, and right"
 
 
 def origin_of(
@@ -60,29 +60,29 @@ def origin_of(
     """
     for wrong in exports.wrong:
         if _has_same(graph, nodes, wrong):
-            return Origin("exporter", (SAME_FAULT.format(_way(wrong)),))
+            return Origin("exporter", (SAME_FAULT.format(_describe_export(wrong)),))
     if exports.right is None or alignment is None:
         if any(_other_weights(graph, nodes, wrong) for wrong in exports.wrong):
             return Origin("change after export", (OTHER_WEIGHTS,))
-        return UNKNOWN
+        return OPEN_ORIGIN
     later = _weights_differ(alignment, nodes) or (
         _same_exporter(model, exports.right) and not _sizes_differ(alignment, nodes)
     )
-    evidence = (RIGHT.format(_way(exports.right)),)
+    evidence = (RIGHT.format(_describe_export(exports.right)),)
     return Origin("change after export" if later else "graph", evidence)
 
 
 def conversion(precision: Precision, exports: NewExports) -> Iterator[str]:
     """That a file of reduced ``precision`` was made of an export, where that is so."""
     if exports.right is not None and precision != graph_precision(exports.right):
-        yield CONVERTED.format(precision)
+        yield CONVERSION.format(precision)
 
 
 def only_difference(alignment: Alignment, nodes: Collection[NodeProto]) -> Iterator[str]:
     """That two graphs are the same but for ``nodes``, where that is so."""
-    places = set(_places(alignment.left, nodes))
+    places = set(_node_places(alignment.left, nodes))
     rest = set(range(len(alignment.left.nodes))) - places
-    if rest and all(i in alignment.nodes and i not in alignment.changed for i in rest):
+    if rest and all(i in alignment.nodes and i not in alignment.differing for i in rest):
         yield ONLY_HERE
 
 
@@ -99,23 +99,25 @@ def _has_same(graph: Flow, nodes: Collection[NodeProto], export: onnx.ModelProto
         alignment = align(graph, flow(export))
     except NetworkError:
         return False
-    places = _places(graph, nodes)
-    return bool(places) and all(i in alignment.nodes and i not in alignment.changed for i in places)
+    places = _node_places(graph, nodes)
+    return bool(places) and all(
+        i in alignment.nodes and i not in alignment.differing for i in places
+    )
 
 
-def _places(graph: Flow, nodes: Collection[NodeProto]) -> Sequence[int]:
+def _node_places(graph: Flow, nodes: Collection[NodeProto]) -> Sequence[int]:
     ends = {name for node in nodes for name in node.output}
     return [i for i, node in enumerate(graph.nodes) if not ends.isdisjoint(node.output)]
 
 
 def _weights_differ(alignment: Alignment, nodes: Collection[NodeProto]) -> bool:
     """Whether one has other floating-point numbers than the right export: these are copied."""
-    return any(alignment.weights_differ(i) for i in _places(alignment.left, nodes))
+    return any(alignment.weights_differ(i) for i in _node_places(alignment.left, nodes))
 
 
 def _sizes_differ(alignment: Alignment, nodes: Collection[NodeProto]) -> bool:
     """Whether one reads sizes otherwise: exporters write these by the example they see."""
-    return any(alignment.sizes_differ(i) for i in _places(alignment.left, nodes))
+    return any(alignment.sizes_differ(i) for i in _node_places(alignment.left, nodes))
 
 
 def _same_exporter(model: onnx.ModelProto, export: onnx.ModelProto) -> bool:
@@ -125,5 +127,5 @@ def _same_exporter(model: onnx.ModelProto, export: onnx.ModelProto) -> bool:
     return bool(model.producer_name) and signs(model) == signs(export)
 
 
-def _way(export: onnx.ModelProto) -> str:
+def _describe_export(export: onnx.ModelProto) -> str:
     return f"{exporter_of(export)}, opset {onnx_opset(export)}"

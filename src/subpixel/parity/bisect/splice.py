@@ -22,7 +22,7 @@ from subpixel.runtime.op import Pixels
 
 
 @dataclass(frozen=True)
-class Cut:
+class GraphCut:
     """A place between the nodes of the bad graph where the right graph can take over."""
 
     nodes: int
@@ -49,33 +49,33 @@ class Splice:
         return self.alignment.right
 
     @cached_property
-    def cuts(self) -> tuple[Cut, ...]:
+    def cuts(self) -> tuple[GraphCut, ...]:
         """From before the first node to after the last, in order."""
         return tuple(_cuts(self.alignment))
 
     def right(self) -> Pixels:
         """The picture by the right graph alone."""
-        return self._finished({})
+        return self._finish({})
 
-    def pushed(self, cut: Cut) -> Pixels:
+    def push(self, cut: GraphCut) -> Pixels:
         """The picture when the right graph goes on with what the bad one made up to ``cut``.
 
         Raises :class:`~subpixel.errors.NetworkError` when one of them fails.
         """
         found = self._by_bad({}, list(cut.values))
-        return self._finished({theirs: found[ours] for ours, theirs in cut.values.items()})
+        return self._finish({theirs: found[ours] for ours, theirs in cut.values.items()})
 
-    def alone(self, before: Cut, after: Cut) -> Pixels:
+    def alone(self, before: GraphCut, after: GraphCut) -> Pixels:
         """The picture when only what lies between two cuts is the bad graph's."""
         found = self.results(before, after)
-        return self._finished({theirs: found[ours] for ours, theirs in after.values.items()})
+        return self._finish({theirs: found[ours] for ours, theirs in after.values.items()})
 
-    def mended(self, after: Cut) -> Pixels:
+    def mend(self, after: GraphCut) -> Pixels:
         """The picture by the bad graph when everything up to ``after`` is right."""
-        given = self.expected(after)
+        given = self.right_values(after)
         return np.asarray(self._by_bad(given, [self.bad.output])[self.bad.output], np.float32)
 
-    def expected(self, cut: Cut) -> Values:
+    def right_values(self, cut: GraphCut) -> Values:
         """What is alive at ``cut`` by the right graph, under its names in the bad one."""
         picture = {self.good.picture: self._picture(self.good)}
         names = list(cut.values.values())
@@ -84,30 +84,30 @@ class Splice:
             ours: self._fit(found[theirs], self.bad, ours) for ours, theirs in cut.values.items()
         }
 
-    def results(self, before: Cut, after: Cut) -> Values:
+    def results(self, before: GraphCut, after: GraphCut) -> Values:
         """What the bad graph makes at ``after`` when everything at ``before`` is right."""
-        return self._by_bad(self.expected(before), list(after.values))
+        return self._by_bad(self.right_values(before), list(after.values))
 
-    def runs_cut_at(self, cut: Cut) -> bool:
-        """Whether a failure of :meth:`pushed` says something of the bad graph's values.
+    def runs_cut_at(self, cut: GraphCut) -> bool:
+        """Whether a failure of :meth:`push` says something of the bad graph's values.
 
         It doesn't where the right graph fails on values of its own, when cut here, and where the
         bad graph fails that runs as a whole.
         """
         picture = {self.good.picture: self._picture(self.good)}
         names = list(cut.values.values())
-        return self._runs(lambda: self._resumed(picture, names)) and (
+        return self._runs(lambda: self._resume(picture, names)) and (
             not self.bad_runs or self._runs(lambda: self._by_bad({}, list(cut.values)))
         )
 
-    def runs_between(self, before: Cut, after: Cut) -> bool:
+    def runs_between(self, before: GraphCut, after: GraphCut) -> bool:
         """Whether a failure of :meth:`alone` says something of the nodes between two cuts."""
         return self.runs_cut_at(after) and (
             not self.bad_runs or self._runs(lambda: self._by_bad_apart(before, [*after.values]))
         )
 
-    def runs_from(self, cut: Cut) -> bool:
-        """Whether a failure of :meth:`mended` says something of the nodes after ``cut``."""
+    def runs_from(self, cut: GraphCut) -> bool:
+        """Whether a failure of :meth:`mend` says something of the nodes after ``cut``."""
         return self._runs(lambda: self._by_bad_apart(cut, [self.bad.output]))
 
     @cached_property
@@ -123,12 +123,12 @@ class Splice:
             return False
         return True
 
-    def _resumed(self, picture: Values, names: Sequence[str]) -> Values:
+    def _resume(self, picture: Values, names: Sequence[str]) -> Values:
         """The right graph's picture in two steps, from its own values in between."""
         between = evaluate(self.good, self.good_engine, picture, names)
         return evaluate(self.good, self.good_engine, {**picture, **between}, [self.good.output])
 
-    def _by_bad_apart(self, cut: Cut, ends: Sequence[str]) -> Values:
+    def _by_bad_apart(self, cut: GraphCut, ends: Sequence[str]) -> Values:
         """What the bad graph makes of its own values at ``cut``."""
         return self._by_bad(self._by_bad({}, list(cut.values)), ends)
 
@@ -136,7 +136,7 @@ class Splice:
         known = {self.bad.picture: self._picture(self.bad), **given}
         return evaluate(self.bad, self.bad_engine, known, ends)
 
-    def _finished(self, given: Values) -> Pixels:
+    def _finish(self, given: Values) -> Pixels:
         known = {name: self._fit(array, self.good, name) for name, array in given.items()}
         known[self.good.picture] = self._picture(self.good)
         found = evaluate(self.good, self.good_engine, known, [self.good.output])
@@ -154,14 +154,14 @@ class Splice:
         return array.astype(helper.tensor_dtype_to_np_dtype(kind), copy=False)
 
 
-def _cuts(alignment: Alignment) -> Iterator[Cut]:
+def _cuts(alignment: Alignment) -> Iterator[GraphCut]:
     """The places where all that the bad graph knows of the picture has a partner, and is enough.
 
     Enough: what the right graph still has to compute is nothing that the bad one has computed.
     """
     bad, good, partners = alignment.left, alignment.right, alignment.values
     progress = _Progress(good, frozenset(alignment.nodes.values()))
-    yield Cut(0, {})
+    yield GraphCut(0, {})
     for nodes, alive in enumerate(islice(bad.frontiers(), len(bad.nodes))):
         if nodes and nodes - 1 in alignment.nodes:
             progress.add(alignment.nodes[nodes - 1])
@@ -169,8 +169,8 @@ def _cuts(alignment: Alignment) -> Iterator[Cut]:
         shown = [name for name in alive if name in bad.shown]
         paired = all(name in values and _portable(bad, name) for name in shown)
         if shown and paired and progress.alive <= set(values.values()):
-            yield Cut(nodes, values)
-    yield Cut(len(bad.nodes), {bad.output: good.output})
+            yield GraphCut(nodes, values)
+    yield GraphCut(len(bad.nodes), {bad.output: good.output})
 
 
 class _Progress:

@@ -10,7 +10,7 @@ from subpixel.graph.flow import Flow
 from subpixel.graph.module_path import module_path
 from subpixel.graph.passes.wrap import INNER, OURS
 from subpixel.parity.bisect.alignment.align import Alignment
-from subpixel.parity.bisect.splice import Cut
+from subpixel.parity.bisect.splice import GraphCut
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +27,7 @@ class Suspect:
     evidence: tuple[str, ...]
 
 
-def named(node: NodeProto) -> str:
+def node_name(node: NodeProto) -> str:
     """A node's name; where it has none, its first result's."""
     return node.name or node.output[0]
 
@@ -39,7 +39,7 @@ def path_of(node: NodeProto) -> str | None:
     return module_path(NodeProto(name=node.name.removeprefix(INNER)))
 
 
-def suspect(alignment: Alignment, before: Cut, after: Cut) -> Suspect:
+def suspect(alignment: Alignment, before: GraphCut, after: GraphCut) -> Suspect:
     """The node between two cuts that differs from the reference, or stands where one is missing.
 
     Those that work on the picture come before those that reckon sizes; of nodes without a partner,
@@ -48,12 +48,12 @@ def suspect(alignment: Alignment, before: Cut, after: Cut) -> Suspect:
     """
     bad = alignment.left
     end = min(after.nodes, len(bad.nodes))
-    inside = sorted({*_reckoning(bad, before, after), *range(before.nodes, end)})
-    missing = _missing(alignment, before, after)
-    differing = [i for i in inside if i not in alignment.nodes or i in alignment.changed]
+    inside = sorted({*_size_nodes(bad, before, after), *range(before.nodes, end)})
+    missing = _unpaired_reference_nodes(alignment, before, after)
+    differing = [i for i in inside if i not in alignment.nodes or i in alignment.differing]
     shown = [i for i in inside if not bad.shown.isdisjoint(bad.nodes[i].output)]
     on_picture = _likeliest(alignment, [i for i in differing if i in shown], missing)
-    changed = [i for i in inside if i in alignment.changed]
+    changed = [i for i in inside if i in alignment.differing]
     # Nothing may lie between: what is missing was the last node. Then it is who comes before.
     chosen = (on_picture or changed or shown or inside or [end - 1])[0]
     return Suspect(
@@ -62,8 +62,11 @@ def suspect(alignment: Alignment, before: Cut, after: Cut) -> Suspect:
         (*(bad.nodes[i] for i in differing), *missing),
         bool(changed),
         (
-            *(line for i in differing for line in _said(alignment, i)),
-            *(f"{named(node)} ({node.op_type}) of the reference is missing" for node in missing),
+            *(line for i in differing for line in _describe_node(alignment, i)),
+            *(
+                f"{node_name(node)} ({node.op_type}) of the reference is missing"
+                for node in missing
+            ),
         ),
     )
 
@@ -80,13 +83,15 @@ def _likeliest(
     return [i for i, operator in operators.items() if operator in only] or differing
 
 
-def _reckoning(bad: Flow, before: Cut, after: Cut) -> list[int]:
+def _size_nodes(bad: Flow, before: GraphCut, after: GraphCut) -> list[int]:
     """The nodes for sizes that aren't handed over at a cut, but are reckoned again."""
     needed = bad.needed(list(after.values), set(before.values))
     return [i for i in needed if bad.shown.isdisjoint(bad.nodes[i].output)]
 
 
-def _missing(alignment: Alignment, before: Cut, after: Cut) -> list[NodeProto]:
+def _unpaired_reference_nodes(
+    alignment: Alignment, before: GraphCut, after: GraphCut
+) -> list[NodeProto]:
     """Nodes of the reference in this place, on the picture, that have no partner."""
     good = alignment.right
     between = good.needed(list(after.values.values()), set(before.values.values()))
@@ -98,8 +103,8 @@ def _missing(alignment: Alignment, before: Cut, after: Cut) -> list[NodeProto]:
     ]
 
 
-def _said(alignment: Alignment, node: int) -> Iterator[str]:
-    name, operator = named(alignment.left.nodes[node]), alignment.left.nodes[node].op_type
+def _describe_node(alignment: Alignment, node: int) -> Iterator[str]:
+    name, operator = node_name(alignment.left.nodes[node]), alignment.left.nodes[node].op_type
     if node not in alignment.nodes:
         yield f"{name} ({operator}) is not in the reference"
         return

@@ -11,7 +11,7 @@ from subpixel.runtime.op import Pixels
 
 Rgb = NDArray[np.uint8]
 
-SIDE = 192
+WINDOW_SIDE = 192
 """Largest side of the spot that is shown, in output pixels."""
 
 
@@ -44,7 +44,8 @@ def difference(case: Case, reference: Pixels, candidate: Pixels) -> Difference |
         return None
     index, _, row, column = np.unravel_index(int(apart.argmax()), apart.shape)
     rows, columns = (
-        _around(int(at), length) for at, length in ((row, apart.shape[2]), (column, apart.shape[3]))
+        _window_around(int(at), length)
+        for at, length in ((row, apart.shape[2]), (column, apart.shape[3]))
     )
     before, after = (side[index, :, rows, columns] for side in (reference, candidate))
     amplification = 2.0 ** math.floor(math.log2(0.5 / largest))
@@ -53,18 +54,18 @@ def difference(case: Case, reference: Pixels, candidate: Pixels) -> Difference |
         case,
         rows.start,
         columns.start,
-        _picture(before),
-        _picture(after),
-        _picture(amplified),
+        _to_picture(before),
+        _to_picture(after),
+        _to_picture(amplified),
         amplification,
     )
 
 
-def _around(position: int, length: int) -> slice:
-    start = min(max(position - SIDE // 2, 0), max(length - SIDE, 0))
-    return slice(start, min(start + SIDE, length))
+def _window_around(position: int, length: int) -> slice:
+    start = min(max(position - WINDOW_SIDE // 2, 0), max(length - WINDOW_SIDE, 0))
+    return slice(start, min(start + WINDOW_SIDE, length))
 
 
-def _picture(planes: Pixels) -> Rgb:
+def _to_picture(planes: Pixels) -> Rgb:
     codes = np.rint(np.clip(planes, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
     return np.repeat(codes, 3, axis=2) if codes.shape[2] == 1 else codes

@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from subpixel.errors import NetworkError, ProviderError, UsageError
-from subpixel.parity.calibration import SMALL, calibration_pictures
+from subpixel.imaging.metrics import json_psnr
+from subpixel.parity.calibration import MIN_AREA, calibration_pictures
 from subpixel.parity.cases import Case, grid, pixels
 from subpixel.parity.compare import (
     CODES,
     CaseResult,
     Exact,
+    OnProgress,
     ParityReport,
-    Report,
     Tolerance,
     compare,
     tolerance_for,
@@ -26,7 +27,7 @@ from subpixel.parity.compare import (
 from subpixel.parity.matrix.difference import Difference, difference
 from subpixel.parity.matrix.precisions import Variant, variant
 from subpixel.parity.matrix.remembered import Remembered
-from subpixel.parity.properties import batch_equals_single, same_twice, tiled_equals_whole
+from subpixel.parity.properties import batch_equals_single, same_twice, tiles_equal_whole
 from subpixel.parity.side import Reference, Side, as_reference, open_sides
 from subpixel.runtime.devices import DEVICES
 from subpixel.runtime.op import NetOp
@@ -36,10 +37,10 @@ from subpixel.system.session_options import Optimisation
 
 Verdict = Literal["passed", "failed", "not available"]
 
-Score = Callable[[Path, str], float]
+TaskPsnrOf = Callable[[Path, str], float]
 """Mean task PSNR in dB of an ONNX file on a device: see :mod:`subpixel.measure.evaluate`."""
 
-FLOOR_DB = 50.0
+DEFAULT_FLOOR_DB = 50.0
 """Least PSNR between a file of reduced precision and the fp32 file, when none is given."""
 
 NO_KERNEL = "NOT_IMPLEMENTED"
@@ -68,7 +69,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CellOutcome:
     """A comparison, condensed. The numbers are None where nothing could be compared."""
 
     verdict: Verdict
@@ -93,7 +94,7 @@ class CellResult:
     """How one cell compares with the reference."""
 
     cell: Cell
-    outcome: Outcome
+    outcome: CellOutcome
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class PropertyResult:
 
     name: str
     cell: Cell
-    outcome: Outcome
+    outcome: CellOutcome
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ class TaskScore:
 
 
 @dataclass(frozen=True, eq=False)
-class Spot:
+class VisibleDifference:
     """A difference to look at, and the cells that show it, bit for bit."""
 
     cells: tuple[Cell, ...]
@@ -142,7 +143,7 @@ class MatrixReport:
     cells: tuple[CellResult, ...]
     properties: tuple[PropertyResult, ...]
     scores: tuple[TaskScore, ...]
-    spots: tuple[Spot, ...]
+    spots: tuple[VisibleDifference, ...]
     """The worst case of every failed cell; of the worst cell of each precision on each device,
     also that of the photograph."""
 
@@ -167,8 +168,7 @@ class MatrixReport:
         found = asdict(replace(self, spots=()))
         del found["spots"]
         for row in (*found["cells"], *found["properties"]):
-            if row["outcome"]["least_psnr"] == math.inf:
-                row["outcome"]["least_psnr"] = "inf"
+            row["outcome"]["least_psnr"] = json_psnr(row["outcome"]["least_psnr"])
         return {"passed": bool(self), **found}
 
 
@@ -179,11 +179,11 @@ def verify_matrix(
     devices: Sequence[str] | None = None,
     precisions: Sequence[Precision] | None = None,
     threads: int | None = None,
-    floor_db: float = FLOOR_DB,
+    floor_db: float = DEFAULT_FLOOR_DB,
     calibration: Path | None = None,
-    score: Score | None = None,
+    score: TaskPsnrOf | None = None,
     extra_architectures: bool = False,
-    report: Report = lambda what, done, total: None,
+    report: OnProgress = lambda what, done, total: None,
 ) -> MatrixReport:
     """Compare ``model``, an ONNX file, in every way to run it with ``against``: a checkpoint
     under PyTorch, or another ONNX file.
@@ -208,10 +208,10 @@ def verify_matrix(
     devices, precisions = devices or available_devices(), precisions or get_args(Precision)
     _expect_names(devices, precisions)
     sides = open_sides(Path(model), as_reference(against), extra_architectures=extra_architectures)
-    cells = _cells(devices, precisions, threads, sides[0].spec.precision)
+    cells = _all_cells(devices, precisions, threads, sides[0].spec.precision)
     with tempfile.TemporaryDirectory(prefix="subpixel-") as folder:
         bench = _bench(*sides, cells, threads, floor_db, calibration, Path(folder))
-        return _verified(bench, cells, score, report)
+        return _run_cells(bench, cells, score, report)
 
 
 def _expect_names(devices: Sequence[str], precisions: Sequence[Precision]) -> None:
@@ -224,7 +224,7 @@ def _expect_names(devices: Sequence[str], precisions: Sequence[Precision]) -> No
             raise UsageError(f"{what} is {wrong[0]!r}; it is one of {', '.join(allowed)}")
 
 
-def _cells(
+def _all_cells(
     devices: Sequence[str], precisions: Sequence[Precision], threads: int | None, own: Precision
 ) -> list[Cell]:
     """All ways; where the file's own precision isn't asked for, still once on each device."""
@@ -306,18 +306,18 @@ def _bench(
     )
 
 
-def _verified(
-    bench: _Bench, cells: Sequence[Cell], score: Score | None, report: Report
+def _run_cells(
+    bench: _Bench, cells: Sequence[Cell], score: TaskPsnrOf | None, report: OnProgress
 ) -> MatrixReport:
     starts = list(itertools.accumulate((len(bench.cases(c)) for c in cells), initial=0))
     total = starts.pop()
     judged = [
-        _judged(bench, cell, _from(report, start, total))
+        _judge_cell(bench, cell, _from(report, start, total))
         for cell, start in zip(cells, starts, strict=True)
     ]
     mains = [j.result.cell for j in judged if bench.is_main(j.result.cell) and j.ran]
     report("tiles, repetition, batches", total, total)
-    properties = tuple(result for cell in mains for result in _properties(bench, cell))
+    properties = tuple(result for cell in mains for result in _check_properties(bench, cell))
     if score:
         report("benchmark set", total, total)
     return MatrixReport(
@@ -329,12 +329,12 @@ def _verified(
         grid=len(bench.brief),
         cells=tuple(one.result for one in judged),
         properties=properties,
-        scores=_scores(bench, mains, score) if score else (),
-        spots=_spots(judged),
+        scores=_task_scores(bench, mains, score) if score else (),
+        spots=_pick_spots(judged),
     )
 
 
-def _from(report: Report, start: int, total: int) -> Report:
+def _from(report: OnProgress, start: int, total: int) -> OnProgress:
     """The report of one cell as a report of all."""
     return lambda what, done, _: report(what, start + done, total)
 
@@ -350,9 +350,9 @@ class _Judged:
         return self.result.outcome.provider is not None
 
 
-def _judged(bench: _Bench, cell: Cell, report: Report) -> _Judged:
-    session = _opened(bench, cell)
-    if isinstance(session, Outcome):
+def _judge_cell(bench: _Bench, cell: Cell, report: OnProgress) -> _Judged:
+    session = _open_cell(bench, cell)
+    if isinstance(session, CellOutcome):
         return _Judged(CellResult(cell, session))
     reference = bench.reference_of(cell)
     found = compare(
@@ -367,30 +367,30 @@ def _judged(bench: _Bench, cell: Cell, report: Report) -> _Judged:
         report=lambda what, done, total: report(f"{cell.name}: {what}", done, total),
     )
     shown = _differences(reference, session, bench, found)
-    return _Judged(CellResult(cell, condensed(found)), shown)
+    return _Judged(CellResult(cell, condense(found)), shown)
 
 
-def _opened(bench: _Bench, cell: Cell) -> Opened | Outcome:
+def _open_cell(bench: _Bench, cell: Cell) -> Opened | CellOutcome:
     """The cell's session, or why there is none."""
     file = bench.variants[cell.precision]
     if isinstance(file, str):
-        return Outcome("not available", file)
+        return CellOutcome("not available", file)
     try:
         return open_session(
             file, device=cell.device, threads=cell.threads, optimisation=cell.optimisation
         )
     except ProviderError as error:
-        return Outcome("not available", str(error))
+        return CellOutcome("not available", str(error))
     except NetworkError as error:
         lacking = NO_KERNEL in str(error) and cell.precision != "fp32"
-        return Outcome("not available" if lacking else "failed", str(error))
+        return CellOutcome("not available" if lacking else "failed", str(error))
 
 
-def condensed(report: ParityReport) -> Outcome:
+def condense(report: ParityReport) -> CellOutcome:
     """A comparison, which must have cases, in few numbers."""
     measured = [result for result in report.results if result.max_abs is not None]
     worst = _worst(report)
-    return Outcome(
+    return CellOutcome(
         verdict="passed" if report else "failed",
         reason=worst.reason,
         provider=report.provider,
@@ -429,53 +429,53 @@ def _seen(reference: NetOp, session: Opened, case: Case, channels: int) -> Diffe
         return None
 
 
-def _spots(judged: Sequence[_Judged]) -> tuple[Spot, ...]:
+def _pick_spots(judged: Sequence[_Judged]) -> tuple[VisibleDifference, ...]:
     """What to show of whom, each picture once."""
     worst: dict[tuple[str, Precision], _Judged] = {}
     for one in judged:
         key = (one.result.cell.device, one.result.cell.precision)
-        worst[key] = min(worst.get(key, one), one, key=_psnr)
-    shown: dict[object, Spot] = {}
+        worst[key] = min(worst.get(key, one), one, key=_psnr_of)
+    shown: dict[object, VisibleDifference] = {}
     for one in judged:
         most = 2 if one in worst.values() else int(one.result.outcome.verdict == "failed")
         for seen in one.differences[:most]:
             cell = one.result.cell
-            picture = (cell.device, cell.precision, seen.case, _bytes(seen))
+            picture = (cell.device, cell.precision, seen.case, _picture_bytes(seen))
             cells = shown[picture].cells if picture in shown else ()
-            shown[picture] = Spot((*cells, cell), seen)
+            shown[picture] = VisibleDifference((*cells, cell), seen)
     return tuple(shown.values())
 
 
-def _bytes(seen: Difference) -> bytes:
+def _picture_bytes(seen: Difference) -> bytes:
     return seen.candidate.tobytes() + seen.amplified.tobytes()
 
 
-def _psnr(judged: _Judged) -> float:
+def _psnr_of(judged: _Judged) -> float:
     psnr = judged.result.outcome.least_psnr
     return math.inf if psnr is None else psnr
 
 
-def _properties(bench: _Bench, cell: Cell) -> Iterator[PropertyResult]:
-    session = _opened(bench, cell)
-    if isinstance(session, Outcome):
+def _check_properties(bench: _Bench, cell: Cell) -> Iterator[PropertyResult]:
+    session = _open_cell(bench, cell)
+    if isinstance(session, CellOutcome):
         return
     spec = replace(bench.spec, precision=cell.precision)
     case = max(bench.brief, key=_telling)
     for name, found in (
-        ("tiles equal the whole", tiled_equals_whole(session, spec)),
+        ("tiles equal the whole", tiles_equal_whole(session, spec)),
         ("the same twice", same_twice(session, spec, case)),
         ("a batch equals its pictures", batch_equals_single(session, spec, case)),
     ):
-        outcome = Outcome("not available", found) if isinstance(found, str) else condensed(found)
+        outcome = CellOutcome("not available", found) if isinstance(found, str) else condense(found)
         yield PropertyResult(name, cell, replace(outcome, provider=session.provider))
 
 
 def _telling(case: Case) -> tuple[int, bool, int]:
     """Of several pictures, of noise, and as large as it takes to be more than an edge."""
-    return case.batch, case.content == "noise", -abs(case.height * case.width - SMALL)
+    return case.batch, case.content == "noise", -abs(case.height * case.width - MIN_AREA)
 
 
-def _scores(bench: _Bench, mains: Sequence[Cell], score: Score) -> tuple[TaskScore, ...]:
+def _task_scores(bench: _Bench, mains: Sequence[Cell], score: TaskPsnrOf) -> tuple[TaskScore, ...]:
     found = {c: score(Path(bench.variants[c.precision]), c.device) for c in mains}
     exact = {cell.device: psnr for cell, psnr in found.items() if cell.precision == "fp32"}
     return tuple(

@@ -15,13 +15,13 @@ from subpixel.media.image_file import encode_picture
 from subpixel.media.picture import Picture
 from subpixel.parity.matrix.matrix import (
     Cell,
+    CellOutcome,
     CellResult,
     MatrixReport,
-    Outcome,
     PropertyResult,
-    Spot,
     TaskScore,
     Verdict,
+    VisibleDifference,
 )
 from subpixel.spec import Precision
 from subpixel.system.session_options import Optimisation
@@ -53,11 +53,11 @@ def matrix_page(report: MatrixReport, environment: Mapping[str, str]) -> str:
     body = "\n".join(
         (
             _summary(report),
-            _matrix(report.cells),
+            _matrix_html(report.cells),
             _reasons((*report.cells, *report.properties)),
-            _properties(report.properties),
-            _scores(report.scores),
-            _spots(report),
+            _properties_html(report.properties),
+            _scores_html(report.scores),
+            _spots_html(report),
             _environment(environment),
             _footer(),
         )
@@ -84,17 +84,17 @@ def _summary(report: MatrixReport) -> str:
         "Network": f"{spec.architecture} ×{spec.scale}, {spec.interface}, {spec.precision}",
         "fp32 must be": "the same picture as the reference: at most 1 code value of 255 apart",
         "Reduced precision": f"at least {report.floor_db:g} dB from the fp32 file, in every case",
-        "Cases": _coverage(report),
+        "Cases": _coverage_html(report),
     }
     return (
         f"<header><h1>{escape(report.candidate)}</h1>\n"
         f'<p class="soft">compared with {escape(report.reference)}</p></header>\n'
         f'<p class="verdict {kind}"><strong>{word}</strong> <span>{escape(said)}</span></p>\n'
-        f"{_list(facts)}\n{_precisions(report)}"
+        f"{_list_html(facts)}\n{_precisions_html(report)}"
     )
 
 
-def _coverage(report: MatrixReport) -> str:
+def _coverage_html(report: MatrixReport) -> str:
     if report.full_grid == report.grid:
         return f"{report.grid} in every cell: each content at each shape of the grid"
     return (
@@ -103,12 +103,12 @@ def _coverage(report: MatrixReport) -> str:
     )
 
 
-def _list(facts: Mapping[str, str]) -> str:
+def _list_html(facts: Mapping[str, str]) -> str:
     rows = "\n".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in facts.items())
     return f"<dl>\n{rows}\n</dl>"
 
 
-def _precisions(report: MatrixReport) -> str:
+def _precisions_html(report: MatrixReport) -> str:
     """One row per device and precision: the worst of its cells."""
     groups = itertools.groupby(report.cells, key=lambda r: (r.cell.device, r.cell.precision))
     losses = {(score.device, score.precision): score for score in report.scores}
@@ -129,12 +129,12 @@ def _precision(
         escape(key[1]),
         _badge(verdict),
         _decibels(min(psnrs)) if psnrs else "",
-        _codes(max(codes)) if codes else "",
+        _codes_text(max(codes)) if codes else "",
         f"{score.loss:+.3f} dB" if score and score.loss is not None else "",
     )
 
 
-def _worst_verdict(outcomes: Iterable[Outcome]) -> Verdict:
+def _worst_verdict(outcomes: Iterable[CellOutcome]) -> Verdict:
     found = {outcome.verdict for outcome in outcomes}
     order: tuple[Verdict, ...] = ("failed", "passed", "not available")
     return next(verdict for verdict in order if verdict in found)
@@ -153,17 +153,17 @@ def _table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) 
         for row in rows
     )
     return (
-        f"{_scrolled(caption)}<table>\n<caption>{escape(caption)}</caption>\n"
+        f"{_open_scroll_box(caption)}<table>\n<caption>{escape(caption)}</caption>\n"
         f"<thead><tr>{heads}</tr></thead>\n<tbody>\n{lines}\n</tbody>\n</table></div>"
     )
 
 
-def _scrolled(label: str) -> str:
+def _open_scroll_box(label: str) -> str:
     """Opens a box that a narrow screen scrolls sideways, by keyboard too."""
     return f'<div class="scroll" role="region" aria-label="{escape(label)}" tabindex="0">'
 
 
-def _matrix(results: Sequence[CellResult]) -> str:
+def _matrix_html(results: Sequence[CellResult]) -> str:
     levels = get_args(Optimisation)
     heads = "".join(f'<th scope="col">{escape(level)}</th>' for level in levels)
     groups = itertools.groupby(results, key=lambda r: (r.cell.device, r.cell.precision))
@@ -172,7 +172,7 @@ def _matrix(results: Sequence[CellResult]) -> str:
     return (
         "<h2>The matrix</h2>\n<p>Every cell against its reference: the least PSNR between the two "
         "over all cases, and the largest difference in 8-bit code values.</p>\n"
-        f'{_scrolled(caption)}<table class="matrix">\n<caption>{caption}</caption>\n'
+        f'{_open_scroll_box(caption)}<table class="matrix">\n<caption>{caption}</caption>\n'
         f'<thead><tr><th scope="col">Device, precision</th><th scope="col">Threads</th>{heads}'
         f"</tr></thead>\n{bodies}\n</table></div>"
     )
@@ -187,26 +187,26 @@ def _group(
     for count in threads:
         row = [by_way.get((count, level)) for level in levels]
         head = f'<th scope="rowgroup" rowspan="{len(threads)}">{escape(", ".join(key))}</th>'
-        cells = "".join(_entry(result) for result in row)
+        cells = "".join(_cell_html(result) for result in row)
         name = escape(Cell(*key, threads=count).threads_name)
         lines.append(f'<tr>{"" if lines else head}<th scope="row">{name}</th>{cells}</tr>')
     return "<tbody>\n" + "\n".join(lines) + "\n</tbody>"
 
 
-def _entry(result: CellResult | None) -> str:
+def _cell_html(result: CellResult | None) -> str:
     if result is None:
         return "<td></td>"
     outcome = result.outcome
     kind, word = _SHOWN[outcome.verdict]
-    return f'<td class="{kind}"><span class="word">{word}</span>{_numbers(outcome)}</td>'
+    return f'<td class="{kind}"><span class="word">{word}</span>{_numbers_html(outcome)}</td>'
 
 
-def _numbers(outcome: Outcome) -> str:
+def _numbers_html(outcome: CellOutcome) -> str:
     if outcome.least_psnr is None or outcome.max_codes is None:
         return ""
     failures = f"<small>{outcome.failures} of {outcome.cases} cases fail</small>"
     return (
-        f"<small>{_decibels(outcome.least_psnr)}</small><small>{_codes(outcome.max_codes)}</small>"
+        f"<small>{_decibels(outcome.least_psnr)}</small><small>{_codes_text(outcome.max_codes)}</small>"
         f"{failures if outcome.failures else ''}"
     )
 
@@ -215,7 +215,7 @@ def _decibels(psnr: float) -> str:
     return "equal" if math.isinf(psnr) else f"{psnr:.1f} dB"
 
 
-def _codes(codes: int) -> str:
+def _codes_text(codes: int) -> str:
     return f"{codes} code value{'' if codes == 1 else 's'}"
 
 
@@ -226,7 +226,7 @@ def _reasons(rows: Sequence[CellResult | PropertyResult]) -> str:
         if row.outcome.reason:
             key = row.outcome.verdict, row.outcome.reason
             held.setdefault(key, []).append(_name(row))
-    items = "\n".join(_reason(*key, names) for key, names in sorted(held.items()))
+    items = "\n".join(_reason_html(*key, names) for key, names in sorted(held.items()))
     return f'<h2>Reasons</h2>\n<ul class="reasons">\n{items}\n</ul>' if items else ""
 
 
@@ -235,7 +235,7 @@ def _name(row: CellResult | PropertyResult) -> str:
     return about + row.cell.name
 
 
-def _reason(verdict: Verdict, reason: str, names: Sequence[str]) -> str:
+def _reason_html(verdict: Verdict, reason: str, names: Sequence[str]) -> str:
     kind, word = _SHOWN[verdict]
     where = names[0] if len(names) == 1 else f"{len(names)} times, first {names[0]}"
     return (
@@ -244,13 +244,13 @@ def _reason(verdict: Verdict, reason: str, names: Sequence[str]) -> str:
     )
 
 
-def _properties(results: Sequence[PropertyResult]) -> str:
+def _properties_html(results: Sequence[PropertyResult]) -> str:
     rows = [
         (
             escape(result.name),
             escape(f"{result.cell.device} {result.cell.precision}"),
             _badge(result.outcome.verdict),
-            _exact(result.outcome.max_abs),
+            _exact_text(result.outcome.max_abs),
         )
         for result in results
     ]
@@ -259,13 +259,13 @@ def _properties(results: Sequence[PropertyResult]) -> str:
     return f"<h2>True to itself</h2>\n{_table(caption, columns, rows)}" if rows else ""
 
 
-def _exact(difference: float | None) -> str:
+def _exact_text(difference: float | None) -> str:
     if difference is None:
         return ""
     return f"{difference:.1e}" if difference else "none"
 
 
-def _scores(scores: Sequence[TaskScore]) -> str:
+def _scores_html(scores: Sequence[TaskScore]) -> str:
     rows = [
         (
             escape(score.device),
@@ -280,18 +280,18 @@ def _scores(scores: Sequence[TaskScore]) -> str:
     return f"<h2>Quality of the task</h2>\n{_table(caption, columns, rows)}" if rows else ""
 
 
-def _spots(report: MatrixReport) -> str:
+def _spots_html(report: MatrixReport) -> str:
     if not report.spots:
         return ""
     return (
         "<h2>Where they differ most</h2>\n<p>The spot of the output around the largest "
         "difference: of every failed cell, and of the worst cell of each precision, there on the "
         "photograph too. In the third picture mid-grey is no difference; where it is brighter or "
-        "darker, so is the candidate.</p>\n" + "\n".join(map(_spot, report.spots))
+        "darker, so is the candidate.</p>\n" + "\n".join(map(_spot_html, report.spots))
     )
 
 
-def _spot(spot: Spot) -> str:
+def _spot_html(spot: VisibleDifference) -> str:
     shown, first = spot.difference, spot.cells[0]
     height, width = shown.reference.shape[:2]
     place = (
@@ -327,7 +327,7 @@ def _figure(picture: NDArray[np.uint8], said: str, described: str) -> str:
 
 
 def _environment(environment: Mapping[str, str]) -> str:
-    return f"<h2>Machine</h2>\n{_list(environment)}" if environment else ""
+    return f"<h2>Machine</h2>\n{_list_html(environment)}" if environment else ""
 
 
 def _footer() -> str:

@@ -53,11 +53,11 @@ def conversions(
     """
     if wanted == "int8":
         forms = [to_integer, to_int8] if is_luma_chain(model) else [to_int8]
-        return [partial(_calibrated, form, model, calibration) for form in forms]
+        return [partial(_calibrate, form, model, calibration) for form in forms]
     return [partial(to_fp16 if wanted == "fp16" else to_bf16, model)]
 
 
-def _calibrated(
+def _calibrate(
     form: Callable[[onnx.ModelProto, Iterable[Pixels]], onnx.ModelProto],
     model: onnx.ModelProto,
     calibration: Callable[[], Iterable[Pixels]],

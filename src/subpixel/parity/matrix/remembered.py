@@ -20,7 +20,7 @@ class Remembered:
     folder: Path
 
     def __call__(self, pixels: Pixels, /) -> Pixels:
-        file = self.folder / f"{_digest(pixels)}.npy"
+        file = self.folder / f"{_pixels_digest(pixels)}.npy"
         if file.exists():
             known: Pixels = np.load(file)
             return known
@@ -30,7 +30,7 @@ class Remembered:
         return result
 
 
-def _digest(pixels: Pixels) -> str:
+def _pixels_digest(pixels: Pixels) -> str:
     digest = hashlib.blake2b(str(pixels.shape).encode(), digest_size=16)
     digest.update(pixels.tobytes())
     return digest.hexdigest()

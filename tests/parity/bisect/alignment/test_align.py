@@ -50,7 +50,7 @@ def pairs(alignment: Alignment) -> dict[str, str]:
 def test_a_graph_is_itself(both: tuple[onnx.ModelProto, onnx.ModelProto]) -> None:
     found = align(flow(both[1]), flow(both[1]))
     assert found.nodes == {i: i for i in range(len(found.left.nodes))}
-    assert not found.changed
+    assert not found.differing
 
 
 def test_names_are_not_needed(both: tuple[onnx.ModelProto, onnx.ModelProto]) -> None:
@@ -83,7 +83,7 @@ def test_what_changed_is_told() -> None:
     values.flat[5] += 0.25
     weights.CopyFrom(numpy_helper.from_array(values, weights.name))
     found = align(flow(bad), flow(good))
-    said = {found.left.nodes[i].name: list(found.differences(i)) for i in found.changed}
+    said = {found.left.nodes[i].name: list(found.differences(i)) for i in found.differing}
     assert said == {
         "/DepthToSpace": ["mode: 'CRD' → not given"],
         "/Relu": ["operator: Relu → Elu"],

@@ -92,4 +92,4 @@ def test_size_arithmetic_is_paired_with_its_like(name: str) -> None:
     ours, theirs = origin_digests(left), origin_digests(right)
     assert len(pairs.nodes) == len(left.nodes)
     assert all(ours[a] == theirs[b] for a, b in pairs.nodes.items())
-    assert not pairs.changed
+    assert not pairs.differing

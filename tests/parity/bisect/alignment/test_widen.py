@@ -16,7 +16,7 @@ from subpixel.graph.passes.bfloat16 import to_bf16
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.graph.precision import graph_precision
 from subpixel.parity.bisect.alignment.align import align
-from subpixel.parity.bisect.alignment.widen import widened, with_parameters_of
+from subpixel.parity.bisect.alignment.widen import widen_types, with_parameters_of
 from subpixel.spec import ModelSpec, Precision
 
 PICTURE = np.random.default_rng(0).random((1, 1, 9, 7), np.float32)
@@ -48,7 +48,7 @@ OFF: dict[Precision, float] = {"fp16": 2e-3, "bf16": 2e-2, "int8": 5e-2}
 def test_a_widened_network_computes_in_float32(precision: Precision) -> None:
     narrow = NARROWED[precision](network())
     assert graph_precision(narrow) == precision
-    wide = widened(narrow)
+    wide = widen_types(narrow)
     assert graph_precision(wide) == "fp32"
     onnx.checker.check_model(wide)
     operators = {node.op_type for node in flow(wide).nodes}
@@ -59,7 +59,7 @@ def test_a_widened_network_computes_in_float32(precision: Precision) -> None:
 
 @pytest.mark.parametrize("precision", NARROWED)
 def test_unrounded_parameters_make_it_whole(precision: Precision) -> None:
-    wide = flow(widened(NARROWED[precision](network())))
+    wide = flow(widen_types(NARROWED[precision](network())))
     whole = with_parameters_of(align(wide, flow(network())), precision)
     np.testing.assert_allclose(run(whole.model, PICTURE), run(network(), PICTURE), atol=1e-6)
 
@@ -70,7 +70,7 @@ def test_what_rounding_does_not_explain_stays() -> None:
     values = numpy_helper.to_array(weights).copy()
     values.flat[7] *= 1.01
     weights.CopyFrom(numpy_helper.from_array(values, weights.name))
-    wide = flow(widened(to_fp16(changed)))
+    wide = flow(widen_types(to_fp16(changed)))
     whole = with_parameters_of(align(wide, flow(network())), "fp16")
     found = numpy_helper.to_array(whole.parameters[weights.name])
     expected = numpy_helper.to_array(flow(network()).parameters[weights.name])
@@ -79,21 +79,21 @@ def test_what_rounding_does_not_explain_stays() -> None:
 
 def test_a_network_in_float32_is_left_as_it_is() -> None:
     assert graph_precision(network()) == "fp32"
-    np.testing.assert_array_equal(run(widened(network()), PICTURE), run(network(), PICTURE))
+    np.testing.assert_array_equal(run(widen_types(network()), PICTURE), run(network(), PICTURE))
 
 
 def test_casts_that_make_numbers_of_sizes_stay() -> None:
     graph = Graph()
     sizes = graph.node("Cast", graph.node("Shape", "input"), to=TensorProto.FLOAT)
     model = graph.model(graph.node("Mul", "input", graph.node("ReduceMax", sizes, keepdims=0)))
-    assert "Cast" in {node.op_type for node in widened(model).graph.node}
+    assert "Cast" in {node.op_type for node in widen_types(model).graph.node}
 
 
 def test_operators_on_integers_become_ordinary_ones() -> None:
     """QOperator files, as ONNX Runtime's quantiser writes them."""
     narrow = quantiser.quantised(network(), "QOperator", [PICTURE])
     assert any(node.op_type == "QLinearConv" for node in narrow.graph.node)
-    wide = widened(narrow)
+    wide = widen_types(narrow)
     assert graph_precision(wide) == "fp32"
     onnx.checker.check_model(wide)
     assert not any(node.op_type.startswith("QLinear") for node in wide.graph.node)
@@ -113,7 +113,7 @@ def test_parameters_that_are_cast() -> None:
         cast = helper.make_node("Cast", [tensor.name], [name], f"{name}/cast", to=TensorProto.FLOAT)
         model.graph.node.insert(0, cast)
     assert graph_precision(model) == "fp16"
-    wide = flow(widened(model))
+    wide = flow(widen_types(model))
     assert "Cast" not in {node.op_type for node in wide.nodes}
     np.testing.assert_array_equal(run(wide.model, PICTURE), run(model, PICTURE))
 
@@ -127,7 +127,7 @@ def test_a_relu_is_put_back_only_where_there_may_be_negative_values() -> None:
     graph.channels = 5
     signed = graph.conv(_through_integers(graph, joined), 4, pads=[1, 1, 1, 1])
     model = graph.model(graph.shuffle(_through_integers(graph, signed), 2))
-    wide = widened(model)
+    wide = widen_types(model)
     put_back = [node.input[0] for node in wide.graph.node if node.op_type == "Relu"]
     assert len(put_back) == 2, "the network's own, and one behind the convolution"
     assert signed in put_back

@@ -27,7 +27,7 @@ LEAST_NUMBERS = 4
 
 RETYPING = ("Cast", "QuantizeLinear", "DequantizeLinear")
 
-FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
+FLOATING_POINT = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +55,12 @@ class Alignment:
 
     def _alike(self, left: str, right: str) -> bool:
         """Whether one can stand for the other: both of floating point, or neither."""
-        return (self.left.kinds.get(left) in FLOATS) == (self.right.kinds.get(right) in FLOATS)
+        return (self.left.kinds.get(left) in FLOATING_POINT) == (
+            self.right.kinds.get(right) in FLOATING_POINT
+        )
 
     @cached_property
-    def changed(self) -> frozenset[int]:
+    def differing(self) -> frozenset[int]:
         """The nodes of ``left`` that are not the same as their partners."""
         return frozenset(left for left in self.nodes if any(self.differences(left)))
 
@@ -76,7 +78,7 @@ class Alignment:
     def weights_differ(self, left: int) -> bool:
         """Whether a node of ``left`` has other floating-point parameters than its partner."""
         return any(
-            ours.data_type in FLOATS and fingerprint(ours) != fingerprint(theirs)
+            ours.data_type in FLOATING_POINT and fingerprint(ours) != fingerprint(theirs)
             for ours, theirs in self._parameters(left)
         )
 
@@ -86,13 +88,13 @@ class Alignment:
         node = self.left.nodes[left]
         if left not in self.nodes:
             held = [self.left.parameters.get(name) for name in node.input]
-            whole = any(each is not None and each.data_type not in FLOATS for each in held)
+            whole = any(each is not None and each.data_type not in FLOATING_POINT for each in held)
             return whole or self.left.shown.isdisjoint(node.output)
         theirs = self.right.nodes[self.nodes[left]]
         pairs = list(zip(node.input, theirs.input, strict=False))
         fixed = [(a in self.left.parameters, b in self.right.parameters) for a, b in pairs]
         return any(a != b for a, b in fixed) or any(
-            ours.data_type not in FLOATS and fingerprint(ours) != fingerprint(theirs)
+            ours.data_type not in FLOATING_POINT and fingerprint(ours) != fingerprint(theirs)
             for ours, theirs in self._parameters(left)
         )
 
@@ -106,8 +108,8 @@ class Alignment:
                 yield self.left.parameters[a], self.right.parameters[b]
 
     def _input_differences(self, ours: NodeProto, theirs: NodeProto) -> Iterator[str]:
-        if len(_given(ours)) != len(_given(theirs)):
-            yield f"inputs: {len(_given(theirs))} → {len(_given(ours))}"
+        if len(_present_inputs(ours)) != len(_present_inputs(theirs)):
+            yield f"inputs: {len(_present_inputs(theirs))} → {len(_present_inputs(ours))}"
         for place, (a, b) in enumerate(zip(ours.input, theirs.input, strict=False)):
             fixed, was_fixed = self.left.parameters.get(a), self.right.parameters.get(b)
             if fixed is not None and was_fixed is not None:
@@ -121,12 +123,15 @@ class Alignment:
             yield "inputs: it reads other values, or in another order"
 
     def _order_differs(self, ours: NodeProto, theirs: NodeProto) -> bool:
-        a = [self.values.get(name, "") for name in _computed(self.left, ours)]
-        b = [name if name in self._partnered else "" for name in _computed(self.right, theirs)]
+        a = [self.values.get(name, "") for name in _run_time_inputs(self.left, ours)]
+        b = [
+            name if name in self._partner_values else ""
+            for name in _run_time_inputs(self.right, theirs)
+        ]
         return sorted(a) != sorted(b) if ours.op_type in COMMUTATIVE else a != b
 
     @cached_property
-    def _partnered(self) -> frozenset[str]:
+    def _partner_values(self) -> frozenset[str]:
         return frozenset(self.values.values())
 
 
@@ -134,11 +139,11 @@ def align(left: Flow, right: Flow) -> Alignment:
     """Pair the nodes of ``left`` with those of ``right``, each with one at most."""
     pairing = _Pairing(left, right)
     by_origin, by_use = (
-        _by_digest(origin_digests, left, right),
-        _by_digest(use_digests, left, right),
+        _digest_sign(origin_digests, left, right),
+        _digest_sign(use_digests, left, right),
     )
     pairing.unique(lambda flow, i: (by_origin(flow, i), by_use(flow, i)))
-    signs: tuple[Key, ...] = (_by_parameters, _by_parameter_names, _by_value_names, _by_module)
+    signs: tuple[Sign, ...] = (_by_parameters, _by_parameter_names, _by_value_names, _by_module)
     for sign in (*signs, by_origin, by_use):
         pairing.unique(sign)
     pairing.spread()
@@ -150,11 +155,11 @@ def align(left: Flow, right: Flow) -> Alignment:
     return Alignment(left, right, pairing.partner)
 
 
-Key = Callable[[Flow, int], Hashable | None]
+Sign = Callable[[Flow, int], Hashable | None]
 """A sign to know a node by; None where it has none."""
 
 
-def _by_digest(digests: Callable[[Flow], Sequence[str]], *flows: Flow) -> Key:
+def _digest_sign(digests: Callable[[Flow], Sequence[str]], *flows: Flow) -> Sign:
     by_flow = {id(flow): digests(flow) for flow in flows}
     return lambda flow, i: (flow.nodes[i].op_type, by_flow[id(flow)][i])
 
@@ -164,7 +169,7 @@ def _by_parameters(flow: Flow, i: int) -> Hashable | None:
     prints = [
         fingerprint(flow.parameters[name])
         for name in node.input
-        if name in flow.parameters and _numbers(flow, name) >= LEAST_NUMBERS
+        if name in flow.parameters and _parameter_size(flow, name) >= LEAST_NUMBERS
     ]
     return (node.op_type, *prints) if prints else None
 
@@ -184,19 +189,19 @@ def _by_module(flow: Flow, i: int) -> Hashable | None:
     return (flow.nodes[i].op_type, path) if path else None
 
 
-def _form(flow: Flow, i: int) -> Hashable:
+def _shape_sign(flow: Flow, i: int) -> Hashable:
     """A node's operator and the shapes of its parameters."""
     node = flow.nodes[i]
     held = [flow.parameters[name] for name in node.input if name in flow.parameters]
     return (node.op_type, *(tuple(tensor.dims) for tensor in held))
 
 
-def _is_layer(flow: Flow, i: int) -> bool:
+def _has_weights(flow: Flow, i: int) -> bool:
     held = [name for name in flow.nodes[i].input if name in flow.parameters]
-    return any(_numbers(flow, name) >= LEAST_NUMBERS for name in held)
+    return any(_parameter_size(flow, name) >= LEAST_NUMBERS for name in held)
 
 
-def _numbers(flow: Flow, parameter: str) -> int:
+def _parameter_size(flow: Flow, parameter: str) -> int:
     result = 1
     for length in flow.parameters[parameter].dims:
         result *= length
@@ -218,9 +223,12 @@ class _Pairing:
         ours, theirs = self.left.nodes[left].output, self.right.nodes[right].output
         self.values.update((a, b) for a, b in zip(ours, theirs, strict=False) if a and b)
 
-    def unique(self, key: Key) -> None:
+    def unique(self, key: Sign) -> None:
         """Pair nodes whose sign is the only one of its kind on both sides."""
-        ours, theirs = _alone(self.left, key, self.partner), _alone(self.right, key, self.taken)
+        ours, theirs = (
+            _nodes_alone(self.left, key, self.partner),
+            _nodes_alone(self.right, key, self.taken),
+        )
         for sign, left in ours.items():
             right = theirs.get(sign)
             if right is not None and self._agree(left, right):
@@ -241,14 +249,15 @@ class _Pairing:
 
     def in_order(self) -> None:
         """Pair layers of the same form that come in the same order between the same pairs."""
-        ours = [self.partner.get(i, _form(self.left, i)) for i in range(len(self.left.nodes))]
+        ours = [self.partner.get(i, _shape_sign(self.left, i)) for i in range(len(self.left.nodes))]
         theirs = [
-            i if i in self.taken else _form(self.right, i) for i in range(len(self.right.nodes))
+            i if i in self.taken else _shape_sign(self.right, i)
+            for i in range(len(self.right.nodes))
         ]
         blocks = SequenceMatcher(None, ours, theirs, autojunk=False).get_matching_blocks()
         for a, b, length in blocks:
             for left, right in zip(range(a, a + length), range(b, b + length), strict=True):
-                if left not in self.partner and _is_layer(self.left, left):
+                if left not in self.partner and _has_weights(self.left, left):
                     self.pair(left, right)
 
     def bridge(self) -> None:
@@ -343,18 +352,18 @@ def _likeness(pairing: _Pairing, left: int, right: int) -> int:
     ours, theirs = pairing.left.nodes[left], pairing.right.nodes[right]
     signs = (
         not any(_attribute_differences(ours, theirs)),
-        _fixed(pairing.left, ours) == _fixed(pairing.right, theirs),
+        _constant_prints(pairing.left, ours) == _constant_prints(pairing.right, theirs),
         module_path(ours) == module_path(theirs),
         ours.output[0] == theirs.output[0],
     )
     return sum(signs)
 
 
-def _fixed(flow: Flow, node: NodeProto) -> list[str]:
+def _constant_prints(flow: Flow, node: NodeProto) -> list[str]:
     return [fingerprint(flow.parameters[name]) for name in node.input if name in flow.parameters]
 
 
-def _alone(flow: Flow, key: Key, but: Iterable[int]) -> dict[Hashable, int]:
+def _nodes_alone(flow: Flow, key: Sign, but: Iterable[int]) -> dict[Hashable, int]:
     """Nodes by their sign, where no other has the same."""
     found: defaultdict[Hashable, list[int]] = defaultdict(list)
     left_out = set(but)
@@ -365,23 +374,23 @@ def _alone(flow: Flow, key: Key, but: Iterable[int]) -> dict[Hashable, int]:
     return {sign: nodes[0] for sign, nodes in found.items() if len(nodes) == 1}
 
 
-def _given(node: NodeProto) -> list[str]:
+def _present_inputs(node: NodeProto) -> list[str]:
     return [name for name in node.input if name]
 
 
-def _computed(flow: Flow, node: NodeProto) -> list[str]:
-    return [name for name in _given(node) if name not in flow.parameters]
+def _run_time_inputs(flow: Flow, node: NodeProto) -> list[str]:
+    return [name for name in _present_inputs(node) if name not in flow.parameters]
 
 
 def _attribute_differences(ours: NodeProto, theirs: NodeProto) -> Iterator[str]:
-    a, b = _attributes(ours), _attributes(theirs)
+    a, b = _attribute_texts(ours), _attribute_texts(theirs)
     for name in sorted({*a, *b}):
         old, new = b.get(name, "not given"), a.get(name, "not given")
         if old != new:
             yield f"{name}: {old} → {new}"
 
 
-def _attributes(node: NodeProto) -> dict[str, str]:
+def _attribute_texts(node: NodeProto) -> dict[str, str]:
     """What stands in the node, as text, without defaults that are written out.
 
     Branches are too long to show, and left out.

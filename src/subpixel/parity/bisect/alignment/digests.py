@@ -22,7 +22,7 @@ def origin_digests(flow: Flow) -> tuple[str, ...]:
     result = []
     for node in flow.nodes:
         inputs = [_input_text(flow, name, values) for name in node.input]
-        result.append(_digest(_form(node), *_in_order(node, inputs)))
+        result.append(_hash_texts(_node_form(node), *_sort_if_commutative(node, inputs)))
         values.update({name: f"{result[-1]} {i}" for i, name in enumerate(node.output)})
     return tuple(result)
 
@@ -34,16 +34,18 @@ def use_digests(flow: Flow) -> tuple[str, ...]:
     result = [""] * len(flow.nodes)
     for i in reversed(range(len(flow.nodes))):
         node = flow.nodes[i]
-        result[i] = _digest(*(text for name in node.output for text in _sorted(readers, name)))
+        result[i] = _hash_texts(
+            *(text for name in node.output for text in _sort_readers(readers, name))
+        )
         constants = [_input_text(flow, name, {}) for name in node.input]
-        use = _digest(_form(node), *_in_order(node, constants), result[i])
+        use = _hash_texts(_node_form(node), *_sort_if_commutative(node, constants), result[i])
         for place, name in enumerate(node.input):
             at = "" if node.op_type in COMMUTATIVE else str(place)
             readers.setdefault(name, []).append(f"{use} {at}")
     return tuple(result)
 
 
-def _sorted(readers: dict[str, list[str]], name: str) -> list[str]:
+def _sort_readers(readers: dict[str, list[str]], name: str) -> list[str]:
     return [";", *sorted(readers.get(name, ()))]
 
 
@@ -53,19 +55,19 @@ def _input_text(flow: Flow, name: str, values: dict[str, str]) -> str:
     return values.get(name, "" if not name else "computed")
 
 
-def _in_order(node: NodeProto, inputs: list[str]) -> Sequence[str]:
+def _sort_if_commutative(node: NodeProto, inputs: list[str]) -> Sequence[str]:
     return sorted(inputs) if node.op_type in COMMUTATIVE else inputs
 
 
-def _form(node: NodeProto) -> str:
+def _node_form(node: NodeProto) -> str:
     """Operator and attributes; branches count by what stands in them."""
     attributes = sorted(_attribute_text(attribute) for attribute in node.attribute)
-    return _digest(node.domain, node.op_type, *attributes)
+    return _hash_texts(node.domain, node.op_type, *attributes)
 
 
 def _attribute_text(attribute: AttributeProto) -> str:
     return bytes(attribute.SerializeToString(deterministic=True)).hex()
 
 
-def _digest(*texts: str) -> str:
+def _hash_texts(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode()).hexdigest()

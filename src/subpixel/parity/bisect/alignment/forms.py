@@ -24,7 +24,7 @@ def expect_separable(name: str, model: onnx.ModelProto) -> None:
             "computes in integers from end to end; bisect the file that it was quantised from"
         )
     for node in subgraph_nodes(model.graph):
-        reason = _reason(node)
+        reason = _inseparable_reason(node)
         if reason:
             raise NetworkError(
                 f"{name} differs, but its nodes can't be told apart: {_operator(node)} "
@@ -32,7 +32,7 @@ def expect_separable(name: str, model: onnx.ModelProto) -> None:
             )
 
 
-def _reason(node: NodeProto) -> str | None:
+def _inseparable_reason(node: NodeProto) -> str | None:
     if node.domain in LAYOUT_DOMAINS:
         return "is ONNX Runtime's, in a layout for one processor (the file was saved optimised)"
     if node.op_type in DYNAMIC:

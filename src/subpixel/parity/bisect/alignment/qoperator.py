@@ -26,7 +26,7 @@ OPERATORS: Mapping[str, int] = {
 CONCAT = "QLinearConcat"
 """The scale and the zero point of the result come first; then any number of inputs."""
 
-PREFIX = "QLinear"
+QLINEAR = "QLinear"
 
 CHANNEL_AXIS: Mapping[str, int] = {"QLinearConv": 0, "QLinearMatMul": -1}
 """Along which axis weights have a scale each."""
@@ -54,7 +54,7 @@ def _as_qdq(
     model: onnx.ModelProto, node: NodeProto, parameters: Mapping[str, TensorProto]
 ) -> Iterator[NodeProto]:
     names = list(node.input)
-    quantised, result = _parts(node.op_type, names)
+    quantised, result = _split_operands(node.op_type, names)
     inputs = [f"{node.output[0]}/dequantised_{i}" for i in range(len(quantised))]
     axis = CHANNEL_AXIS.get(node.op_type, 0)
     for source, name in zip(quantised, inputs, strict=True):
@@ -64,13 +64,15 @@ def _as_qdq(
         bias = _bias(parameters, names[-1], names[1], names[4])
         model.graph.initializer.append(numpy_helper.from_array(bias, inputs[-1]))
     whole = f"{node.output[0]}/whole"
-    ordinary = helper.make_node(node.op_type.removeprefix(PREFIX), inputs, [whole], node.name)
+    ordinary = helper.make_node(node.op_type.removeprefix(QLINEAR), inputs, [whole], node.name)
     ordinary.attribute.extend(each for each in node.attribute if each.name != "channels_last")
     yield ordinary
     yield helper.make_node("QuantizeLinear", [whole, *result], node.output, f"{whole}/quantised")
 
 
-def _parts(operator: str, names: Sequence[str]) -> tuple[list[Sequence[str]], Sequence[str]]:
+def _split_operands(
+    operator: str, names: Sequence[str]
+) -> tuple[list[Sequence[str]], Sequence[str]]:
     """Value, scale and zero point of each input; scale and zero point of the result."""
     if operator == CONCAT:
         return [names[i : i + 3] for i in range(2, len(names), 3)], names[:2]

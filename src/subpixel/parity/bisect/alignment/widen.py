@@ -44,7 +44,7 @@ KEEP_SIGN = (
 """Operators that give no negative values where they get none."""
 
 
-def widened(model: onnx.ModelProto) -> onnx.ModelProto:
+def widen_types(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy that computes in float32 all that ``model`` computes in float16, bfloat16 or int8.
 
     Its parameters stay rounded. Of int8, the form with QuantizeLinear and DequantizeLinear (QDQ)
@@ -53,10 +53,10 @@ def widened(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     result = onnx.ModelProto()
     result.CopyFrom(flow(model).model)
-    for tensor in _tensors(result.graph):
-        _widen(tensor)
+    for tensor in _all_tensors(result.graph):
+        _widen_tensor(tensor)
     for node in result.graph.node:
-        _widen_types(node)
+        _widen_type_attributes(node)
     for value in (*result.graph.input, *result.graph.output):
         if value.type.tensor_type.elem_type in NARROW:
             value.type.tensor_type.elem_type = TensorProto.FLOAT
@@ -78,7 +78,7 @@ def with_parameters_of(alignment: Alignment, precision: Precision) -> Flow:
         names = zip(left.nodes[ours].input, right.nodes[theirs].input, strict=False)
         for a, b in names:
             if a in left.parameters and b in right.parameters:
-                found = _unrounded(left.parameters[a], right.parameters[b], precision)
+                found = _restore_parameter(left.parameters[a], right.parameters[b], precision)
                 better |= {a: found} if found is not None else {}
     model = onnx.ModelProto()
     model.CopyFrom(left.model)
@@ -88,7 +88,9 @@ def with_parameters_of(alignment: Alignment, precision: Precision) -> Flow:
     return flow(model)
 
 
-def _unrounded(ours: TensorProto, theirs: TensorProto, precision: Precision) -> TensorProto | None:
+def _restore_parameter(
+    ours: TensorProto, theirs: TensorProto, precision: Precision
+) -> TensorProto | None:
     if ours.data_type != TensorProto.FLOAT or theirs.data_type != TensorProto.FLOAT:
         return None
     a, b = numpy_helper.to_array(ours), numpy_helper.to_array(theirs)
@@ -101,7 +103,7 @@ def _unrounded(ours: TensorProto, theirs: TensorProto, precision: Precision) -> 
     return numpy_helper.from_array(np.where(explained, b, a), ours.name)
 
 
-def _tensors(graph: onnx.GraphProto) -> Iterator[TensorProto]:
+def _all_tensors(graph: onnx.GraphProto) -> Iterator[TensorProto]:
     yield from graph.initializer
     for node in graph.node:
         for attribute in node.attribute:
@@ -109,13 +111,13 @@ def _tensors(graph: onnx.GraphProto) -> Iterator[TensorProto]:
                 yield attribute.t
 
 
-def _widen(tensor: TensorProto) -> None:
+def _widen_tensor(tensor: TensorProto) -> None:
     if tensor.data_type in NARROW:
         values = numpy_helper.to_array(tensor).astype(np.float32)
         tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
 
 
-def _widen_types(node: NodeProto) -> None:
+def _widen_type_attributes(node: NodeProto) -> None:
     for attribute in node.attribute:
         if attribute.name in TYPE_ATTRIBUTES and attribute.i in NARROW:
             attribute.i = TensorProto.FLOAT
@@ -132,7 +134,7 @@ def _pass_quantisation(graph: onnx.GraphProto) -> None:
     kept: list[NodeProto] = []
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in parameters:
-            graph.initializer.append(_dequantised(node, parameters))
+            graph.initializer.append(_dequantise_parameter(node, parameters))
             continue
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             cut_off = node.op_type == "QuantizeLinear" and _starts_at_zero(node, parameters)
@@ -157,15 +159,15 @@ def _never_negative(graph: onnx.GraphProto, parameters: Mapping[str, TensorProto
     return positive
 
 
-def _dequantised(node: NodeProto, parameters: Mapping[str, TensorProto]) -> TensorProto:
+def _dequantise_parameter(node: NodeProto, parameters: Mapping[str, TensorProto]) -> TensorProto:
     values, scale, *zero = (numpy_helper.to_array(parameters[name]) for name in node.input if name)
     axis = next((given.i for given in node.attribute if given.name == "axis"), 1)
-    scale, *zero = (_along(part, axis, values.ndim) for part in (scale, *zero))
+    scale, *zero = (_lay_along(part, axis, values.ndim) for part in (scale, *zero))
     centred = values.astype(np.float32) - (zero[0].astype(np.float32) if zero else 0)
     return numpy_helper.from_array((centred * scale).astype(np.float32), node.output[0])
 
 
-def _along(part: Array, axis: int, rank: int) -> Array:
+def _lay_along(part: Array, axis: int, rank: int) -> Array:
     """A vector laid along ``axis`` of a tensor of that rank; a single number as it is."""
     if part.size == 1:
         return part.reshape(())

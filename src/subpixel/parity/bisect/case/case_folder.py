@@ -70,7 +70,7 @@ def _of_exporter(blame: Blame) -> Recipient:
 
 MODEL, FACTS, SCRIPT, TEXT = "case.onnx", "case.json", "reproduce.py", "report.md"
 
-PACKAGES = ("onnx", "onnxruntime", "torch", "onnxscript", "numpy")
+REPORT_PACKAGES = ("onnx", "onnxruntime", "torch", "onnxscript", "numpy")
 
 
 def write_case(out: Path, blame: Blame, excerpt: Excerpt, *, overwrite: bool = False) -> Path:
@@ -88,7 +88,7 @@ def write_case(out: Path, blame: Blame, excerpt: Excerpt, *, overwrite: bool = F
     partial = out.with_name(f".{os.urandom(8).hex()}.partial")
     try:
         partial.mkdir()
-        _fill(partial, blame, excerpt)
+        _write_files(partial, blame, excerpt)
         _move(partial, out)
     except OSError as error:
         raise SubpixelError(f"{out} can't be written: {error.strerror or error}") from error
@@ -109,13 +109,13 @@ def _is_ours(file: Path) -> bool:
     return file.name in (MODEL, FACTS, SCRIPT, TEXT) or written
 
 
-def _fill(folder: Path, blame: Blame, excerpt: Excerpt) -> None:
+def _write_files(folder: Path, blame: Blame, excerpt: Excerpt) -> None:
     onnx.save(excerpt.model, folder / MODEL)
     facts = {
-        "inputs": _saved(folder, "input", excerpt.inputs),
-        "expected": _saved(folder, "expected", excerpt.expected),
-        "found": _saved(folder, "found", excerpt.found),
-        "apart": _apart(excerpt),
+        "inputs": _save_values(folder, "input", excerpt.inputs),
+        "expected": _save_values(folder, "expected", excerpt.expected),
+        "found": _save_values(folder, "found", excerpt.found),
+        "apart": _distances(excerpt),
         "provider": excerpt.provider,
         "optimisation": excerpt.level,
     }
@@ -125,7 +125,7 @@ def _fill(folder: Path, blame: Blame, excerpt: Excerpt) -> None:
     (folder / TEXT).write_text("\n".join(_report(blame, excerpt)) + "\n", "utf-8")
 
 
-def _saved(folder: Path, kind: str, values: Values) -> dict[str, str]:
+def _save_values(folder: Path, kind: str, values: Values) -> dict[str, str]:
     """Write each value, and give the file of each name."""
     files = {name: f"{kind}_{i}.npy" for i, name in enumerate(values)}
     for name, file in files.items():
@@ -133,7 +133,7 @@ def _saved(folder: Path, kind: str, values: Values) -> dict[str, str]:
     return files
 
 
-def _apart(excerpt: Excerpt) -> dict[str, float | None]:
+def _distances(excerpt: Excerpt) -> dict[str, float | None]:
     """How far each result is off; None where there is no number for it."""
     found = {
         name: distance(excerpt.found[name], expected) if excerpt.found else float("inf")
@@ -165,14 +165,14 @@ def _report(blame: Blame, excerpt: Excerpt) -> Iterator[str]:
         yield f"With this part alone taken from it, the rest right: {blame.alone.reason}."
     if blame.mended is False:
         yield "With this part right, the picture is still wrong: there is more behind it."
-    yield from _listed("What differs from the reference", blame.evidence)
-    yield from _listed("Nodes of the part", blame.group)
+    yield from _format_section("What differs from the reference", blame.evidence)
+    yield from _format_section("Nodes of the part", blame.group)
     yield from _growth(blame)
     yield from _steps(excerpt)
-    yield from _listed("Versions", _versions())
+    yield from _format_section("Versions", _versions())
 
 
-def _listed(title: str, lines: tuple[str, ...]) -> Iterator[str]:
+def _format_section(title: str, lines: tuple[str, ...]) -> Iterator[str]:
     if lines:
         yield from ("", f"## {title}", "", *(f"- {line}" for line in lines))
 
@@ -194,10 +194,11 @@ def _steps(excerpt: Excerpt) -> Iterator[str]:
     )
     yield ""
     for name, expected in excerpt.expected.items():
-        yield f"- {name}: {_found(excerpt, name)}; expected {expected.dtype} {expected.shape}"
+        result = _describe_result(excerpt, name)
+        yield f"- {name}: {result}; expected {expected.dtype} {expected.shape}"
 
 
-def _found(excerpt: Excerpt, name: str) -> str:
+def _describe_result(excerpt: Excerpt, name: str) -> str:
     if excerpt.failure is not None:
         return excerpt.failure
     found = excerpt.found[name]
@@ -208,6 +209,6 @@ def _found(excerpt: Excerpt, name: str) -> str:
 def _versions() -> tuple[str, ...]:
     installed = {dist.metadata["Name"]: dist.version for dist in metadata.distributions()}
     return (
-        *(f"{name} {installed[name]}" for name in PACKAGES if name in installed),
+        *(f"{name} {installed[name]}" for name in REPORT_PACKAGES if name in installed),
         f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
     )

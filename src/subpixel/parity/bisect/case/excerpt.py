@@ -44,7 +44,7 @@ def excerpt(
         return None
     model = flow.cut(given, list(made))
     inputs = {value.name: given[value.name] for value in model.graph.input}
-    return _run(model, inputs, made, provider, level)
+    return _run_excerpt(model, inputs, made, provider, level)
 
 
 def whole(
@@ -54,7 +54,7 @@ def whole(
     (name,) = (output.name for output in model.graph.output)
     parameters = {tensor.name for tensor in model.graph.initializer}
     (source,) = (given.name for given in model.graph.input if given.name not in parameters)
-    return _run(model, {source: picture}, {name: expected}, provider, level)
+    return _run_excerpt(model, {source: picture}, {name: expected}, provider, level)
 
 
 def distance(found: Array, expected: Array) -> float:
@@ -67,18 +67,18 @@ def distance(found: Array, expected: Array) -> float:
     return float("inf") if np.isnan(most) else most
 
 
-def _run(
+def _run_excerpt(
     model: onnx.ModelProto, inputs: Values, expected: Values, provider: str, level: Optimisation
 ) -> Excerpt:
     try:
         found, failure = runtime_engine(provider, level)(model, inputs), None
     except NetworkError as error:
         found, failure = {}, str(error)
-    typed = _typed(model, found or expected)
+    typed = _declare_outputs(model, found or expected)
     return Excerpt(typed, inputs, expected, found, failure, provider, level)
 
 
-def _typed(model: onnx.ModelProto, values: Values) -> onnx.ModelProto:
+def _declare_outputs(model: onnx.ModelProto, values: Values) -> onnx.ModelProto:
     """A copy whose outputs are declared with type and rank, as ONNX's checker asks for."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
