@@ -17,7 +17,9 @@ Every architecture of [spandrel](https://github.com/chaiNNer-org/spandrel) and o
 spandrel_extra_arches, as small networks of random weights, several where an architecture has
 several paths. Each went through the whole of `subpixel export`: its checkpoint written and
 recognised, exported in the ways there are until one passed, and compared with PyTorch on the grid
-of pictures (batches of 1 and 3; 1×1, 7×5, 64×64, 51×67, 224×224, 33×200; six contents).
+of pictures: batches of 1 and 3 and more, sizes from 1×1 to sides of 4,096, among them those around
+every number that the network computes sizes with, and random ones; ten contents. The reference is
+the network itself at the picture's own size, untouched; it is padded only where it asks for that.
 """
 
 COLUMNS = (

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from subpixel.nets.checkpoints.checkpoint import CheckpointFile, Choice, load_ch
 from subpixel.nets.padding import runs_any_size
 from subpixel.nets.spandrel.module import SpandrelModule, imported
 from subpixel.nets.torch_op import TorchOp
-from subpixel.parity.cases import SIZES, Case, pixels
+from subpixel.parity.cases import STANDARD_SIZES, Case, pixels
 from subpixel.publish.release import ReleaseReport, release
 from subpixel.runtime.op import NetOp, Pixels
 from subpixel.spec import ModelSpec
@@ -129,15 +129,36 @@ def main() -> None:
 
 
 def write(row: Row, out: Path) -> None:
-    """Put the row where the table looks for it, in one move."""
-    part = out.with_suffix(".partial")
-    part.write_text(json.dumps(asdict(row), indent=1, ensure_ascii=False), "utf-8")
-    part.replace(out)
+    """Write one row, in one move."""
+    _write_json(asdict(row), out)
 
 
 def read(file: Path) -> Row:
     """The inverse of :func:`write`."""
-    facts: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return _parse_row(json.loads(file.read_text("utf-8")))
+
+
+def write_rows(rows: Sequence[Row], out: Path) -> None:
+    """Write the rows of all networks, by name, in one move."""
+    _write_json([asdict(row) for row in sorted(rows, key=lambda row: row.name)], out)
+
+
+def read_rows(file: Path) -> list[Row]:
+    """The inverse of :func:`write_rows`; no rows where there is no file."""
+    return (
+        [_parse_row(facts) for facts in json.loads(file.read_text("utf-8"))]
+        if file.exists()
+        else []
+    )
+
+
+def _write_json(value: object, out: Path) -> None:
+    part = out.with_suffix(".partial")
+    part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    part.replace(out)
+
+
+def _parse_row(facts: dict[str, Any]) -> Row:
     facts["pytorch"] = InPyTorch(**facts["pytorch"]) if facts["pytorch"] else None
     facts["published"] = Published(**facts["published"]) if facts["published"] else None
     facts["tried"] = tuple((way, reason, seconds) for way, reason, seconds in facts["tried"])
@@ -179,7 +200,7 @@ def _behaviour(found: "Descriptor") -> InPyTorch:
     op = TorchOp(module)
     least = spec.size_minimum
     beyond = tuple(least + more for more in BEYOND)
-    faults = [_fault(op, spec, size, found.output_channels) for size in (*SIZES, beyond)]
+    faults = [_fault(op, spec, size, found.output_channels) for size in (*STANDARD_SIZES, beyond)]
     fault = next((f for f in faults if f), None)
     if fault:
         return InPyTorch(fault)

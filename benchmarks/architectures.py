@@ -6,9 +6,10 @@
 
 A small network of random weights for each entry of architectures.toml goes through the whole of
 `subpixel export`: its checkpoint is written, recognised, exported in the ways there are, and
-compared with PyTorch on the grid of pictures. Each is a process of its own with a time limit; the
-results lie in a folder, one file each, and those that are there are not measured again. From them
-docs/architectures.md is written. Needs the extra `extra-architectures`; hours on two cores.
+compared with PyTorch on the grid of pictures. Each is a process of its own with a time limit; its
+result joins docs/architectures.json, and what is there is not measured again: the run may be
+stopped, and go on elsewhere. From it docs/architectures.md is written. Needs the extra
+`extra-architectures`; hours on two cores.
 """
 
 import argparse
@@ -21,13 +22,15 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Lock
 
 from architecture_page import page
-from architecture_row import Row, read, write
+from architecture_row import Row, read, read_rows, write, write_rows
 from random_networks import Configuration, configurations
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "build" / "architectures"
+ROWS = ROOT / "docs" / "architectures.json"
 PAGE = ROOT / "docs" / "architectures.md"
 
 TIME_LIMIT = 900.0
@@ -42,15 +45,14 @@ def main() -> None:
     options.add_argument("--again", action="store_true", help="also those already measured")
     options.add_argument("--jobs", type=int, default=1, help="how many at a time")
     options.add_argument("--time-limit", type=float, default=TIME_LIMIT, help="seconds for each")
-    options.add_argument("--results", type=Path, default=RESULTS, help="folder of the results")
+    options.add_argument("--rows", type=Path, default=ROWS, help="file of what was measured")
     options.add_argument("--page", type=Path, default=PAGE, help="the page to write")
     given = options.parse_args()
-    given.results.mkdir(parents=True, exist_ok=True)
     chosen = [c for c in configurations() if _wanted(c, given.only)]
-    done = {row.name for row in _rows(given.results)}
+    done = {row.name for row in _rows(given.rows)}
     waiting = [c for c in chosen if given.again or c.name not in done]
-    measure(waiting, given.results, given.jobs, given.time_limit)
-    rows = _rows(given.results)
+    measure(waiting, given.rows, given.jobs, given.time_limit)
+    rows = _rows(given.rows)
     given.page.write_text(page(rows), "utf-8")
     print(f"{given.page}: {len(rows)} of {len(configurations())} networks")
 
@@ -59,22 +61,22 @@ def _wanted(configuration: Configuration, only: Sequence[str] | None) -> bool:
     return only is None or bool({configuration.name, configuration.architecture} & {*only})
 
 
-def _rows(folder: Path) -> list[Row]:
+def _rows(file: Path) -> list[Row]:
     """What was measured to its end, in the order of the configurations."""
-    files = [_result(folder, configuration) for configuration in configurations()]
-    return [row for file in files if file.exists() and (row := read(file)).done]
+    rows = {row.name: row for row in read_rows(file) if row.done}
+    return [rows[c.name] for c in configurations() if c.name in rows]
 
 
-def _result(folder: Path, configuration: Configuration) -> Path:
-    return folder / f"{configuration.name}.json"
-
-
-def measure(waiting: Sequence[Configuration], folder: Path, jobs: int, time_limit: float) -> None:
-    """One row each, ``jobs`` at a time, said as they come."""
-    count = itertools.count(1)
+def measure(waiting: Sequence[Configuration], rows: Path, jobs: int, time_limit: float) -> None:
+    """One row each, ``jobs`` at a time, said as they come and kept in the file ``rows``."""
+    count, lock = itertools.count(1), Lock()
 
     def one(configuration: Configuration) -> None:
-        row = _row(configuration, _result(folder, configuration), time_limit)
+        with TemporaryDirectory() as folder:
+            row = _row(configuration, Path(folder) / "row.json", time_limit)
+        with lock:
+            others = [other for other in read_rows(rows) if other.name != row.name]
+            write_rows([*others, row], rows)
         print(f"[{next(count)}/{len(waiting)}] {row.name}: {_told(row)}", flush=True)
 
     with ThreadPoolExecutor(jobs) as pool:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subpixel.graph.geometry.size_numbers import SizeNumbers
-from subpixel.parity.cases import BUDGET, LONG, SIZES, Case, Content, Grid, grid, pixels
+from subpixel.parity.cases import BUDGET, LONG, STANDARD_SIZES, Case, Content, Grid, grid, pixels
 from subpixel.parity.telling_sizes import LARGEST_TILE, MAX_SIDE
 from subpixel.spec import ModelSpec
 
@@ -24,7 +24,7 @@ def shapes(drawn: Grid) -> set[tuple[int, int, int]]:
 
 def test_every_fixed_size_is_there_alone_and_in_batches() -> None:
     drawn = grid(RGB)
-    assert {(batch, *size) for batch in (1, 3) for size in SIZES} <= shapes(drawn)
+    assert {(batch, *size) for batch in (1, 3) for size in STANDARD_SIZES} <= shapes(drawn)
     assert {case.content for case in drawn.cases} == set(CONTENTS)
     assert not drawn.left_out
     assert len(set(drawn.cases)) == len(drawn.cases)
@@ -82,7 +82,7 @@ def test_sizes_are_rounded_up_to_the_multiple() -> None:
 
 def test_a_file_that_pads_is_asked_for_every_size() -> None:
     spec = ModelSpec("pads", 2, "rgb", "rgb", halo=9, size_multiple=8, pads=True)
-    assert set(SIZES) <= {(case.height, case.width) for case in grid(spec).cases}
+    assert set(STANDARD_SIZES) <= {(case.height, case.width) for case in grid(spec).cases}
 
 
 def test_a_square_network_is_not_shown_huge_squares() -> None:
@@ -105,7 +105,8 @@ def test_a_dear_network_is_spared_the_dearest_cases() -> None:
 
 def test_noise_stays_at_every_small_size_however_dear() -> None:
     left = grid(RGB, cost=1e15).cases
-    small = {(1, *size) for size in SIZES if size != (224, 224)} | {(3, *s) for s in SIZES[:4]}
+    singles = {(1, *size) for size in STANDARD_SIZES if size != (224, 224)}
+    small = singles | {(3, *size) for size in STANDARD_SIZES[:4]}
     assert {(c.batch, c.height, c.width) for c in left} == small
     assert {c.content for c in left} == {"noise"}
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subpixel.parity.cases import Case
-from subpixel.parity.matrix.difference import SIDE, difference
+from subpixel.parity.matrix.difference import WINDOW_SIDE, difference
 
 CASE = Case(2, 4, 4, "noise")
 
@@ -26,7 +26,7 @@ def test_the_spot_holds_the_largest_difference(
     candidate[1, channels - 1, row, column] = by
     shown = difference(CASE, reference, candidate)
     assert shown is not None
-    assert shown.reference.shape == (min(height, SIDE), min(width, SIDE), 3)
+    assert shown.reference.shape == (min(height, WINDOW_SIDE), min(width, WINDOW_SIDE), 3)
     lit = shown.amplified[row - shown.top, column - shown.left, channels - 1]
     assert lit > 128 + 60  # at least half of what there is above mid-grey
     assert np.log2(shown.amplification).is_integer()

@@ -17,8 +17,8 @@ from subpixel.parity.matrix.matrix import (
     CellResult,
     MatrixReport,
     PropertyResult,
-    Spot,
     TaskScore,
+    VisibleDifference,
 )
 from subpixel.parity.matrix.page import matrix_page
 from subpixel.spec import ModelSpec
@@ -85,7 +85,7 @@ def report() -> MatrixReport:
             PropertyResult("tiles", Cell("cpu", "fp32"), CellOutcome("passed", max_abs=0.0)),
         ),
         scores=(TaskScore("cpu", "fp32", 31.0, 0.0), TaskScore("cpu", "int8", 30.9, 0.1)),
-        spots=(Spot((Cell("cpu", "int8"),), seen()),),
+        spots=(VisibleDifference((Cell("cpu", "int8"),), seen()),),
     )
 
 
