@@ -36,7 +36,7 @@ from subpixel.parity.cases import SIZES, Case, pixels
 from subpixel.publish.release import ReleaseReport, release
 from subpixel.runtime.op import NetOp, Pixels
 from subpixel.spec import ModelSpec
-from subpixel.system.versions import installed_version
+from subpixel.system.versions import package_version
 
 if TYPE_CHECKING:
     from random_networks import Descriptor
@@ -120,7 +120,7 @@ def main() -> None:
     warnings.simplefilter("ignore")  # PyTorch's to its architectures' authors
     configuration = next(c for c in configurations() if c.name == name)
     began = time.monotonic()
-    versions = {package: installed_version(package) for package in PACKAGES}
+    versions = {package: package_version(package) for package in PACKAGES}
     row = Row(name, configuration.architecture, versions)
     for step in (_in_pytorch, _published):
         row = replace(step(row, configuration), seconds=time.monotonic() - began)

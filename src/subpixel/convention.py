@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
 
-Values = NDArray[np.float64]
+PixelValues = NDArray[np.float64]
 
 ChannelOrder = Literal["rgb", "bgr", "ycbcr"]
 """``"ycbcr"`` is BT.601's, full range, chroma around the middle of the range (JFIF)."""
 
-Layout = Literal["nchw", "nhwc"]
+TensorLayout = Literal["nchw", "nhwc"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -29,11 +29,11 @@ class ValueRange:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def from_unit(self, pixels: Values) -> Values:
+    def from_unit(self, pixels: PixelValues) -> PixelValues:
         """NCHW in 0 … 1 → NCHW as the network wants it."""
         return (pixels - _per_channel(self.mean)) / _per_channel(self.std)
 
-    def to_unit(self, values: Values) -> Values:
+    def to_unit(self, values: PixelValues) -> PixelValues:
         """The inverse of :meth:`from_unit`."""
         return values * _per_channel(self.std) + _per_channel(self.mean)
 
@@ -41,16 +41,16 @@ class ValueRange:
         return self.name
 
 
-def _per_channel(numbers: tuple[float, ...]) -> Values:
+def _per_channel(numbers: tuple[float, ...]) -> PixelValues:
     return np.array(numbers, np.float64).reshape(-1, 1, 1)
 
 
-UNIT = ValueRange("0..1", (0.0,), (1.0,))
-CODES = ValueRange("0..255", (0.0,), (1 / 255,))
-SIGNED = ValueRange("-1..1", (0.5,), (0.5,))
-IMAGENET = ValueRange("mean/std", IMAGENET_MEAN, IMAGENET_STD)
+UNIT_RANGE = ValueRange("0..1", (0.0,), (1.0,))
+BYTE_RANGE = ValueRange("0..255", (0.0,), (1 / 255,))
+SIGNED_RANGE = ValueRange("-1..1", (0.5,), (0.5,))
+IMAGENET_RANGE = ValueRange("mean/std", IMAGENET_MEAN, IMAGENET_STD)
 
-RANGES = (UNIT, CODES, SIGNED, IMAGENET)
+RANGES = (UNIT_RANGE, BYTE_RANGE, SIGNED_RANGE, IMAGENET_RANGE)
 """The ranges that are tried, the usual one first."""
 
 
@@ -62,7 +62,7 @@ class Convention:
     output_range: ValueRange | None = None
     input_order: ChannelOrder | None = None
     output_order: ChannelOrder | None = None
-    layout: Layout | None = None
+    layout: TensorLayout | None = None
     """Of input and output."""
     inputs: tuple[tuple[str, float], ...] = ()
     """Further inputs by name, each with the one value that all its elements take."""
@@ -70,7 +70,7 @@ class Convention:
     """The output that holds the picture."""
 
 
-UNSETTLED = Convention()
+UNKNOWN_CONVENTION = Convention()
 
 
 def parse_range(text: str) -> ValueRange:
@@ -79,20 +79,20 @@ def parse_range(text: str) -> ValueRange:
 
     Raises :class:`UsageError` for anything else.
     """
-    known = {candidate.name: candidate for candidate in RANGES}
-    if text in known:
-        return known[text]
+    ranges = {candidate.name: candidate for candidate in RANGES}
+    if text in ranges:
+        return ranges[text]
     name, equals, numbers = text.partition("=")
-    if name != IMAGENET.name or not equals:
+    if name != IMAGENET_RANGE.name or not equals:
         raise UsageError(
-            f"the range is {text!r}; it is one of {', '.join(known)}, or with numbers of your own "
+            f"the range is {text!r}; it is one of {', '.join(ranges)}, or with numbers of your own "
             "mean/std=0.485,0.456,0.406/0.229,0.224,0.225"
         )
     mean, _, std = numbers.partition("/")
-    return _checked(ValueRange(text, _numbers(mean, text), _numbers(std, text)))
+    return _validate_range(ValueRange(text, _parse_numbers(mean, text), _parse_numbers(std, text)))
 
 
-def _numbers(text: str, whole: str) -> tuple[float, ...]:
+def _parse_numbers(text: str, whole: str) -> tuple[float, ...]:
     try:
         return tuple(float(number) for number in text.split(","))
     except ValueError as error:
@@ -102,7 +102,7 @@ def _numbers(text: str, whole: str) -> tuple[float, ...]:
         ) from error
 
 
-def _checked(candidate: ValueRange) -> ValueRange:
+def _validate_range(candidate: ValueRange) -> ValueRange:
     fits = len(candidate.mean) == len(candidate.std) and len(candidate.mean) in (1, 3)
     finite = np.isfinite((*candidate.mean, *candidate.std)).all()
     if not fits or not finite or not all(candidate.std):

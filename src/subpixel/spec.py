@@ -37,7 +37,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "precision": get_args(Precision),
     "samples": get_args(SampleType),
 }
-_LEAST: Mapping[str, int] = {
+_MINIMA: Mapping[str, int] = {
     "scale": 1,
     "size_multiple": 1,
     "size_minimum": 1,
@@ -46,17 +46,17 @@ _LEAST: Mapping[str, int] = {
     "fixed_batch": 1,
 }
 
-_OPTIONAL = ("size_maximum", "halo", "fixed_batch")
+_OPTIONAL_FIELDS = ("size_maximum", "halo", "fixed_batch")
 """Those that may be None."""
 
-MAX_LENGTH = 1 << 20
+MAX_FACT = 1 << 20
 """The greatest length, count or factor that a fact may state: more than any picture's side."""
 
-_TEXTS = ("name", "architecture", "licence", "origin")
-_FLAGS = ("square", "pads")
+_TEXT_FIELDS = ("name", "architecture", "licence", "origin")
+_BOOLEAN_FIELDS = ("square", "pads")
 
-PREFIX = "subpixel."
-VERSION = "1"
+METADATA_PREFIX = "subpixel."
+FACTS_VERSION = "1"
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,15 @@ class ModelSpec:
         for field, allowed in _CHOICES.items():
             if getattr(self, field) not in allowed:
                 raise SpecError(f"{field} is {getattr(self, field)!r}; it is one of {allowed}")
-        for field, least in _LEAST.items():
+        for field, minimum in _MINIMA.items():
             value = getattr(self, field)
-            if not (value is None and field in _OPTIONAL):
-                _expect_length(field, value, least)
-        _expect_size(self.fixed_size)
-        for field in _TEXTS:
+            if not (value is None and field in _OPTIONAL_FIELDS):
+                _expect_length(field, value, minimum)
+        _expect_fixed_size(self.fixed_size)
+        for field in _TEXT_FIELDS:
             if not isinstance(getattr(self, field), str):
                 raise SpecError(f"{field} is {getattr(self, field)!r}; it is text")
-        for field in _FLAGS:
+        for field in _BOOLEAN_FIELDS:
             if not isinstance(getattr(self, field), bool):
                 raise SpecError(f"{field} is {getattr(self, field)!r}; it is true or false")
 
@@ -123,20 +123,20 @@ class ModelSpec:
 
     def to_metadata(self) -> dict[str, str]:
         """The facts as text by key, every value JSON; the inverse of :func:`spec_from_metadata`."""
-        facts = {PREFIX + key: json.dumps(value) for key, value in asdict(self).items()}
-        return {PREFIX + "version": json.dumps(VERSION), **facts}
+        facts = {METADATA_PREFIX + key: json.dumps(value) for key, value in asdict(self).items()}
+        return {METADATA_PREFIX + "version": json.dumps(FACTS_VERSION), **facts}
 
 
-def _expect_length(field: str, value: object, least: int) -> None:
+def _expect_length(field: str, value: object, minimum: int) -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or not least <= value <= MAX_LENGTH:  # type: ignore[operator]
+    if not whole or not minimum <= value <= MAX_FACT:  # type: ignore[operator]
         raise SpecError(
-            f"{field} is {value!r}; it is a whole number of at least {least} and at most "
-            f"{MAX_LENGTH}"
+            f"{field} is {value!r}; it is a whole number of at least {minimum} and at most "
+            f"{MAX_FACT}"
         )
 
 
-def _expect_size(size: object) -> None:
+def _expect_fixed_size(size: object) -> None:
     if size is None:
         return
     if not isinstance(size, tuple) or len(size) != 2:
@@ -150,7 +150,11 @@ def spec_from_metadata(metadata: Mapping[str, str]) -> ModelSpec | None:
 
     Raises :class:`SpecError` when they are there but unreadable: wrong facts are worse than none.
     """
-    facts = {k.removeprefix(PREFIX): v for k, v in metadata.items() if k.startswith(PREFIX)}
+    facts = {
+        k.removeprefix(METADATA_PREFIX): v
+        for k, v in metadata.items()
+        if k.startswith(METADATA_PREFIX)
+    }
     if not facts:
         return None
     try:
@@ -158,14 +162,14 @@ def spec_from_metadata(metadata: Mapping[str, str]) -> ModelSpec | None:
     except (ValueError, RecursionError) as error:  # no JSON, or numbers and lists without end
         raise SpecError(f"the file's subpixel.* metadata is not JSON: {one_line(error)}") from error
     version = values.pop("version", None)
-    if version != VERSION:
+    if version != FACTS_VERSION:
         raise SpecError(
-            f"the file's facts are of version {version!r}; this subpixel reads version {VERSION!r}"
+            f"the file's facts are of version {version!r}; this subpixel reads version {FACTS_VERSION!r}"
         )
-    return _spec(values)
+    return _parse_facts(values)
 
 
-def _spec(values: dict[str, Any]) -> ModelSpec:
+def _parse_facts(values: dict[str, Any]) -> ModelSpec:
     known = {field.name for field in fields(ModelSpec)}
     missing = {"name", "scale", "colour", "interface"} - values.keys()
     if missing:

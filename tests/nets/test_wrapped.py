@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from subpixel.nets.factory import probed
-from subpixel.nets.wrapped import unwrapped_copy
+from subpixel.nets.wrapped import unwrap_copy
 
 
 class Nearest(nn.Module):
@@ -40,7 +40,7 @@ AROUND: dict[str, Callable[[nn.Module], nn.Module]] = {
 def test_the_network_inside_comes_out(around: Callable[[nn.Module], nn.Module]) -> None:
     net = Nearest()
     wrapped = around(net)
-    found = unwrapped_copy(wrapped)
+    found = unwrap_copy(wrapped)
     assert type(found) is Nearest
     assert found is not net
     assert {key: value.tolist() for key, value in found.state_dict().items()} == {
@@ -51,7 +51,7 @@ def test_the_network_inside_comes_out(around: Callable[[nn.Module], nn.Module]) 
 def test_parts_too_and_the_callers_module_stays() -> None:
     net = Nearest()
     net.inner = nn.DataParallel(compiled(net.inner))  # type: ignore[assignment]
-    found = unwrapped_copy(net)
+    found = unwrap_copy(net)
     assert type(found.inner) is nn.Conv2d
     assert type(net.inner) is nn.DataParallel
 

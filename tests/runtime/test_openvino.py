@@ -19,13 +19,13 @@ from subpixel.graph.passes.float16 import to_fp16
 from subpixel.imaging.metrics import psnr
 from subpixel.network.network import open_network
 from subpixel.runtime import openvino
-from subpixel.runtime.openvino import TELEMETRY, OpenVinoSession, computes, installed
+from subpixel.runtime.openvino import TELEMETRY, OpenVinoSession, computes, is_installed
 from subpixel.runtime.session import Session
 from subpixel.upscaling.upscaler import Upscaler
-from subpixel.zoo.manifest import find
+from subpixel.zoo.manifest import find_bundled
 
 needs_openvino = pytest.mark.skipif(
-    not installed(), reason="needs OpenVINO: pip install '.[openvino]'"
+    not is_installed(), reason="needs OpenVINO: pip install '.[openvino]'"
 )
 
 
@@ -170,7 +170,7 @@ def test_importing_openvino_reports_to_nobody(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path\n"
         "from subpixel.runtime.openvino import OpenVinoSession\n"
-        f"OpenVinoSession(Path({str(find('fast', 2).path)!r}))\n"
+        f"OpenVinoSession(Path({str(find_bundled('fast', 2).path)!r}))\n"
         f"assert {TELEMETRY!r} not in sys.modules\n"
         "import openvino; assert openvino.convert_model"
     )
@@ -185,7 +185,7 @@ def test_the_first_run_may_be_in_several_threads_at_once() -> None:
     code = (
         "import sys, threading; import numpy as np; from pathlib import Path\n"
         "from subpixel.runtime.openvino import OpenVinoSession\n"
-        f"session = OpenVinoSession(Path({str(find('fast', 2).path)!r}), threads=1, runs=4)\n"
+        f"session = OpenVinoSession(Path({str(find_bundled('fast', 2).path)!r}), threads=1, runs=4)\n"
         "barrier, pixels = threading.Barrier(4), np.zeros((1, 3, 16, 16), np.float32)\n"
         "sys.setswitchinterval(1e-6)\n"
         "run = lambda: (barrier.wait(), session(pixels))\n"

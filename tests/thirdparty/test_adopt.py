@@ -39,11 +39,11 @@ from disguises import (
     ycbcr,
 )
 from subpixel.convention import (
-    CODES,
-    IMAGENET,
-    SIGNED,
-    UNIT,
-    UNSETTLED,
+    BYTE_RANGE,
+    IMAGENET_RANGE,
+    SIGNED_RANGE,
+    UNIT_RANGE,
+    UNKNOWN_CONVENTION,
     Convention,
     ValueRange,
     parse_range,
@@ -87,22 +87,22 @@ SET = replace(RGB, inputs=(("sigma", 0.0),))
 
 FORMS = {
     "ordinary": Form(chain(), remark="float NCHW, RGB, values in 0..1, x2"),
-    "order not said": Form(chain(), UNSETTLED, "--channel-order rgb"),
+    "order not said": Form(chain(), UNKNOWN_CONVENTION, "--channel-order rgb"),
     "0..255": Form(codes, remark="values in 0..255"),
     "-1..1": Form(signed, RGB, "--input-range 0..1, 0..255, -1..1 or mean/std"),
-    "-1..1, said": Form(signed, replace(RGB, input_range=SIGNED)),
+    "-1..1, said": Form(signed, replace(RGB, input_range=SIGNED_RANGE)),
     "mean/std": Form(imagenet, RGB, "--input-range 0..1, 0..255, -1..1 or mean/std"),
-    "mean/std, said": Form(imagenet, replace(RGB, input_range=IMAGENET)),
+    "mean/std, said": Form(imagenet, replace(RGB, input_range=IMAGENET_RANGE)),
     "0..1 to 0..255": Form(unit_to_codes, remark="values in 0..1 to 0..255"),
-    "bgr": Form(bgr, UNSETTLED, "--channel-order rgb"),
+    "bgr": Form(bgr, UNKNOWN_CONVENTION, "--channel-order rgb"),
     "bgr, said": Form(bgr, BGR, remark="BGR"),
-    "bgr to rgb": Form(bgr_to_rgb, UNSETTLED, "--channel-order rgb"),
+    "bgr to rgb": Form(bgr_to_rgb, UNKNOWN_CONVENTION, "--channel-order rgb"),
     "bgr to rgb, half said": Form(bgr_to_rgb, BGR, remark="BGR to RGB"),
     "bgr to rgb, said": Form(bgr_to_rgb, replace(BGR, output_order="rgb"), remark="BGR to RGB"),
     "bgr 0..255 nhwc": Form(chain(bgr, codes, nhwc), BGR, remark="NHWC, BGR, values in 0..255"),
     # The oracle's YCbCr has six digits.
-    "ycbcr": Form(ycbcr, UNSETTLED, remark="YCbCr", atol=1e-4),
-    "ycbcr 0..255": Form(chain(ycbcr, codes), UNSETTLED, remark="YCbCr", atol=1e-4),
+    "ycbcr": Form(ycbcr, UNKNOWN_CONVENTION, remark="YCbCr", atol=1e-4),
+    "ycbcr 0..255": Form(chain(ycbcr, codes), UNKNOWN_CONVENTION, remark="YCbCr", atol=1e-4),
     "nhwc": Form(nhwc, remark="float NHWC"),
     "double": Form(of_type(TensorProto.DOUBLE)),
     # Rounding of the result to 11 bits, and of the input, which the network sharpens.
@@ -123,11 +123,13 @@ FORMS = {
     "scale 1": Form(resized(0.5), RGB, own=True, remark="x1"),
     "low light": Form(brighter, RGB, "networks that change brightness .* --input-range"),
     "low light, half said": Form(
-        brighter, replace(RGB, input_range=UNIT, output_range=UNIT), "--output-order"
+        brighter, replace(RGB, input_range=UNIT_RANGE, output_range=UNIT_RANGE), "--output-order"
     ),
     "low light, said": Form(
         brighter,
-        Convention(input_range=UNIT, output_range=UNIT, input_order="rgb", output_order="rgb"),
+        Convention(
+            input_range=UNIT_RANGE, output_range=UNIT_RANGE, input_order="rgb", output_order="rgb"
+        ),
         own=True,
     ),
     "darker": Form(darker, RGB, own=True, remark="values in 0..1"),
@@ -201,7 +203,9 @@ def test_a_network_of_valid_convolutions_is_the_same_up_to_its_edges() -> None:
     assert adopted.spec.halo == 4
 
 
-@pytest.mark.parametrize(("given", "disguise"), [(UNIT, chain()), (CODES, codes), (SIGNED, signed)])
+@pytest.mark.parametrize(
+    ("given", "disguise"), [(UNIT_RANGE, chain()), (BYTE_RANGE, codes), (SIGNED_RANGE, signed)]
+)
 @pytest.mark.parametrize("name", ["fast-x2", "espcn-x3"])
 def test_luma_networks_have_ranges_too(name: str, given: ValueRange, disguise: Disguise) -> None:
     theirs, ours = disguise(one_channel(name)), one_channel(name)
@@ -247,9 +251,13 @@ def test_inputs_and_outputs_that_are_not_there(name: str) -> None:
     ("theirs", "told", "message"),
     [
         (one_channel(), RGB, "one channel"),
-        (one_channel(), Convention(input_range=IMAGENET), "numbers for 3 channels; it takes 1"),
-        (uint8(bundled("fast-x2")), replace(RGB, input_range=UNIT), "input is uint8"),
-        (uint8(bundled("fast-x2")), replace(RGB, output_range=SIGNED), "output is uint8"),
+        (
+            one_channel(),
+            Convention(input_range=IMAGENET_RANGE),
+            "numbers for 3 channels; it takes 1",
+        ),
+        (uint8(bundled("fast-x2")), replace(RGB, input_range=UNIT_RANGE), "input is uint8"),
+        (uint8(bundled("fast-x2")), replace(RGB, output_range=SIGNED_RANGE), "output is uint8"),
     ],
 )
 def test_what_can_not_hold_is_refused(theirs: Model, told: Convention, message: str) -> None:
@@ -261,7 +269,7 @@ def test_what_can_not_hold_is_refused(theirs: Model, told: Convention, message: 
 def test_old_opsets(opset: int) -> None:
     """Brought to the one that the wrapping needs; the phases are all the same here."""
     base = old(opset)
-    adopted = adopt(nhwc(codes(base)), "theirs", Convention(input_range=CODES))
+    adopted = adopt(nhwc(codes(base)), "theirs", Convention(input_range=BYTE_RANGE))
     assert adopted.model.opset_import[0].version == 13
     pixels = picture()[:, :1]
     np.testing.assert_allclose(run(adopted.model, pixels), run(base, pixels), rtol=0, atol=1e-6)
@@ -296,7 +304,7 @@ def test_a_u_net_at_any_size_has_no_halo() -> None:
     theirs = onnx.ModelProto()
     theirs.CopyFrom(host("nested").model)
     del theirs.metadata_props[:]
-    adopted = adopt(theirs, "theirs", replace(RGB, input_range=UNIT, output_range=UNIT))
+    adopted = adopt(theirs, "theirs", replace(RGB, input_range=UNIT_RANGE, output_range=UNIT_RANGE))
     assert (adopted.spec.size_multiple, adopted.spec.halo) == (1, None)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from subpixel.convention import RANGES, UNIT, Convention, Layout, ValueRange
+from subpixel.convention import RANGES, UNIT_RANGE, Convention, TensorLayout, ValueRange
 from subpixel.errors import NetworkError
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
 from subpixel.nets.torch_op import TorchOp
@@ -33,7 +33,9 @@ class For:
     def gives_codes(self, _output: str) -> bool:
         return False
 
-    def __call__(self, values: np.ndarray, layout: Layout = "nchw") -> Mapping[str, np.ndarray]:
+    def __call__(
+        self, values: np.ndarray, layout: TensorLayout = "nchw"
+    ) -> Mapping[str, np.ndarray]:
         assert layout == "nchw"
         pixels = self.values.to_unit(values).astype(np.float32)
         return {"y": self.values.from_unit(self.op(pixels).astype(np.float64))}
@@ -52,7 +54,7 @@ def test_no_range_of_a_trained_network_is_mistaken(
         reading = settle(trials(raw, find_form(raw, told)), told)
     except NetworkError as error:
         assert "--input-range" in str(error)  # noqa: PT017 - either is right
-        assert true != UNIT, "the usual range is found out"
+        assert true != UNIT_RANGE, "the usual range is found out"
     else:
         assert reading.ranges == (true, true)
 

@@ -30,17 +30,17 @@ def ssim(a: NDArray[Any], b: NDArray[Any], peak: float = 255.0) -> float:
     """
     _expect_one_size(a, b)
     x, y = a.astype(np.float64), b.astype(np.float64)
-    mean_x, mean_y = _windowed(x), _windowed(y)
-    variance_x = _windowed(x * x) - mean_x**2
-    variance_y = _windowed(y * y) - mean_y**2
-    covariance = _windowed(x * y) - mean_x * mean_y
+    mean_x, mean_y = _window_means(x), _window_means(y)
+    variance_x = _window_means(x * x) - mean_x**2
+    variance_y = _window_means(y * y) - mean_y**2
+    covariance = _window_means(x * y) - mean_x * mean_y
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     likeness = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     likeness /= (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
     return float(likeness.mean()) if likeness.size else math.nan
 
 
-def _windowed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _window_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weighted means over windows of 11×11, those that lie wholly inside."""
     weights = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
     rows = sliding_window_view(values, 11, axis=0) @ (weights / weights.sum())
@@ -85,7 +85,7 @@ def quality(
     same border shaved, so that every figure is of the same pixels.
     """
     _expect_one_size(rgb, truth)
-    a, b = _shaved(rgb, shave), _shaved(truth, shave)
+    a, b = _shave(rgb, shave), _shave(truth, shave)
     luma_a, luma_b = studio_luma(a), studio_luma(b)
     channels = [ssim(a[..., i], b[..., i]) for i in range(3)]
     lpips, dists = perceive(a, b) if perceive else (None, None)
@@ -106,5 +106,5 @@ def mean_quality(qualities: Sequence[Quality]) -> Quality:
     return Quality(*means)
 
 
-def _shaved(picture: NDArray[np.uint8], border: int) -> NDArray[np.uint8]:
+def _shave(picture: NDArray[np.uint8], border: int) -> NDArray[np.uint8]:
     return picture[border : picture.shape[0] - border, border : picture.shape[1] - border]

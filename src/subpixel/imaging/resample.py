@@ -49,12 +49,12 @@ def bicubic_matrix(size: int, scale: int) -> FloatArray:
 
 def enlarge(picture: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:
     """Bicubic enlargement of ``(H, W, C)`` 8-bit pixels by whole numbers, rounded half up."""
-    tall = _along(picture, bicubic_matrix(picture.shape[0], rows), 0)
-    result = _along(tall, bicubic_matrix(picture.shape[1], columns), 1)
+    tall = _multiply_along(picture, bicubic_matrix(picture.shape[0], rows), 0)
+    result = _multiply_along(tall, bicubic_matrix(picture.shape[1], columns), 1)
     return np.clip(np.floor(result + 0.5), 0, 255).astype(np.uint8)
 
 
-def interpolated(pixels: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
+def interpolate(pixels: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
     """Bicubic enlargement of ``(H, W, C)`` float32 by ``scale``, edges repeated, not clipped.
 
     The same as by :func:`bicubic_matrix`, phase by phase: the cost per pixel is that of five taps,
@@ -86,11 +86,15 @@ def imresize(picture: NDArray[Any], scale: Fraction) -> NDArray[Any]:
     first, and edge samples are repeated: this is what the field's benchmark files hold (newer
     MATLAB releases mirror at the edges instead).
     """
-    down = _round_to(picture.dtype, _along(picture, _imresize_matrix(picture.shape[0], scale), 0))
-    return _round_to(picture.dtype, _along(down, _imresize_matrix(picture.shape[1], scale), 1))
+    down = _round_to(
+        picture.dtype, _multiply_along(picture, _imresize_matrix(picture.shape[0], scale), 0)
+    )
+    return _round_to(
+        picture.dtype, _multiply_along(down, _imresize_matrix(picture.shape[1], scale), 1)
+    )
 
 
-def _along(picture: NDArray[Any], matrix: FloatArray, axis: int) -> FloatArray:
+def _multiply_along(picture: NDArray[Any], matrix: FloatArray, axis: int) -> FloatArray:
     return np.moveaxis(np.tensordot(matrix, picture, axes=(1, axis)), 0, axis)
 
 

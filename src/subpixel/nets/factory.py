@@ -14,7 +14,7 @@ from torch import nn
 from subpixel.errors import CheckpointError, NetworkError, one_line
 from subpixel.nets.architectures.architecture import Checkpoint
 from subpixel.nets.torch_op import TorchOp
-from subpixel.nets.wrapped import unwrapped_module
+from subpixel.nets.wrapped import unwrap_module
 from subpixel.network.network import probe
 from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec
@@ -99,7 +99,7 @@ def _checkpoint(reference: str, made: object) -> Checkpoint:
 
 
 def _ready(module: nn.Module) -> nn.Module:
-    return unwrapped_module(module).cpu().float().eval()
+    return unwrap_module(module).cpu().float().eval()
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,7 @@ AROUND = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
 """What holds a module as ``module`` and computes what that computes."""
 
 
-def unwrapped_copy(module: nn.Module) -> nn.Module:
+def unwrap_copy(module: nn.Module) -> nn.Module:
     """A copy of the network inside ``torch.compile``, DataParallel, DistributedDataParallel and
     ``AveragedModel``, at any depth; its parts, too, are without what is around them.
 
@@ -21,17 +21,17 @@ def unwrapped_copy(module: nn.Module) -> nn.Module:
     """
     while (inner := _inner(module)) is not None:
         module = inner
-    return unwrapped_module(copy.deepcopy(module))
+    return unwrap_module(copy.deepcopy(module))
 
 
-def unwrapped_module(module: nn.Module) -> nn.Module:
+def unwrap_module(module: nn.Module) -> nn.Module:
     """The same without a copy: parts of ``module`` are changed in place."""
     while (inner := _inner(module)) is not None:
         module = inner
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
             if _inner(child) is not None:
-                setattr(parent, name, unwrapped_module(child))
+                setattr(parent, name, unwrap_module(child))
     return module
 
 

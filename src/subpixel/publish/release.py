@@ -29,7 +29,7 @@ from subpixel.nets.factory import probed
 from subpixel.nets.layers.luma import RgbFromLuma
 from subpixel.nets.padding import AnySize, with_working_sizes
 from subpixel.nets.torch_op import ExactOp, Module, TorchOp
-from subpixel.nets.wrapped import unwrapped_copy
+from subpixel.nets.wrapped import unwrap_copy
 from subpixel.parity.cases import Grid, grid
 from subpixel.parity.compare import ParityReport, Report, compare, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts
@@ -212,7 +212,7 @@ def _loaded(
         return load_checkpoint(network, scale=scale, extra_architectures=extra)
     if scale is not None:
         raise UsageError("a module knows its own scale; scale is for checkpoints")
-    module = unwrapped_copy(network)  # what is the caller's stays as it is
+    module = unwrap_copy(network)  # what is the caller's stays as it is
     return Checkpoint(module, spec) if spec else probed(module, type(module).__name__)
 
 

@@ -31,7 +31,7 @@ class BoundRun:
         self,
         session: Any,  # noqa: ANN401 - onnxruntime has no types
         ends: tuple[str, str],
-        given: NDArray[Any],
+        example: NDArray[Any],
         result: NDArray[Any],
         memory: str,
         *,
@@ -41,11 +41,11 @@ class BoundRun:
         self._binding = session.io_binding()
         self._input, self._output = (
             OrtValue.ortvalue_from_shape_and_type(array.shape, array.dtype.type, memory)
-            for array in (given, result)
+            for array in (example, result)
         )
         self._binding.bind_ortvalue_input(ends[0], self._input)
         self._binding.bind_ortvalue_output(ends[1], self._output)
-        self._options = _numbered(graph)
+        self._options = _run_options(graph)
 
     def __call__(self, pixels: NDArray[Any], /) -> NDArray[Any]:
         with self._lock:
@@ -75,24 +75,24 @@ class BoundRuns:
         """Those that have buffers, in the order in which they came."""
         return tuple(self._runs)
 
-    def __call__(self, given: NDArray[Any], /) -> NDArray[Any]:
+    def __call__(self, pixels: NDArray[Any], /) -> NDArray[Any]:
         with self._lock:
-            if given.shape not in self._runs:
-                return self._first(given)
-        return self._runs[given.shape](given)
+            if pixels.shape not in self._runs:
+                return self._first(pixels)
+        return self._runs[pixels.shape](pixels)
 
-    def _first(self, given: NDArray[Any]) -> NDArray[Any]:
-        feeds = {self._ends[0]: given}
-        (result,) = self._session.run([self._ends[1]], feeds, _numbered(UNCAPTURED))
+    def _first(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        feeds = {self._ends[0]: pixels}
+        (result,) = self._session.run([self._ends[1]], feeds, _run_options(UNCAPTURED))
         if len(self._runs) < SHAPES:
             number = len(self._runs) + 1
-            self._runs[given.shape] = BoundRun(
-                self._session, self._ends, given, result, self._memory, graph=number
+            self._runs[pixels.shape] = BoundRun(
+                self._session, self._ends, pixels, result, self._memory, graph=number
             )
         return np.asarray(result)
 
 
-def _numbered(graph: int) -> RunOptions:
+def _run_options(graph: int) -> RunOptions:
     options = RunOptions()
     options.add_run_config_entry("gpu_graph_id", str(graph))
     return options

@@ -16,7 +16,7 @@ from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
 from subpixel.runtime.devices import DEVICES, Arithmetic
 from subpixel.runtime.op import Codes, Pixels
 from subpixel.runtime.pixels import through_codes
-from subpixel.system.extras import explained
+from subpixel.system.extras import explain_missing
 
 if TYPE_CHECKING:
     import openvino
@@ -25,13 +25,13 @@ HINTS: Mapping[Arithmetic, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 """OpenVINO's names. By itself it takes bfloat16 wherever the processor has it, whatever the file
 says."""
 
-CODES = "u8"
+UINT8_TYPE = "u8"
 """OpenVINO's name of what 8-bit pictures are made of."""
 
 CAPABILITIES: Mapping[Arithmetic, str] = {"fp32": "FP32", "bf16": "BF16", "fp16": "FP16"}
 """The names of what a device is able to do."""
 
-FIRST = Lock()
+FIRST_EXCHANGE = Lock()
 """Holds the first exchange with NumPy: OpenVINO's bindings deadlock where two threads are the first
 at a time, one waiting for C++'s guard of a static variable, the other for Python's lock."""
 
@@ -67,12 +67,12 @@ class OpenVinoSession:
         if threads is not None and threads < 1:
             raise UsageError(f"threads is {threads}; it must be at least 1")
         library = _library()
-        graph = _read(library, model)
-        self.metadata: Mapping[str, str] = _metadata(graph)
+        graph = _read_graph(library, model)
+        self.metadata: Mapping[str, str] = _read_metadata(graph)
         """The file's ``metadata_props``."""
-        self._input = _input(graph)
-        self._network = _compiled(library, graph, _properties(threads, runs, arithmetic))
-        _expect(self._network, arithmetic)
+        self._input = _find_input(graph)
+        self._network = _compile(library, graph, _make_properties(threads, runs, arithmetic))
+        _expect_arithmetic(self._network, arithmetic)
         self._idle: SimpleQueue[openvino.InferRequest] = SimpleQueue()
 
     @property
@@ -85,7 +85,7 @@ class OpenVinoSession:
     @property
     def takes_codes(self) -> bool:
         """Whether the file takes and gives 8-bit pictures, NHWC."""
-        return bool(self._input.element_type.to_string() == CODES)
+        return bool(self._input.element_type.to_string() == UINT8_TYPE)
 
     def __call__(self, pixels: Pixels, /) -> Pixels:
         if self.takes_codes:
@@ -97,15 +97,15 @@ class OpenVinoSession:
         return self._run(codes)
 
     def _run(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        given = np.ascontiguousarray(pixels, dtype=self._input.element_type.to_dtype())
+        samples = np.ascontiguousarray(pixels, dtype=self._input.element_type.to_dtype())
         with self._request() as request:
             try:
-                request.infer([given], share_inputs=True)
+                request.infer([samples], share_inputs=True)
             except RuntimeError as error:
                 if "bad_alloc" in str(error):
                     raise MemoryError(f"OpenVINO was refused memory for {pixels.shape}") from error
                 raise NetworkError(
-                    f"the network failed on an input of shape {pixels.shape}: {_said(error)}"
+                    f"the network failed on an input of shape {pixels.shape}: {_without_source_lines(error)}"
                 ) from error
             # the request's own memory, which its next run overwrites
             return np.array(request.get_output_tensor().data)
@@ -123,7 +123,7 @@ class OpenVinoSession:
             self._idle.put(request)
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     """Whether OpenVINO can be imported; it is not imported for that."""
     from importlib.util import find_spec
 
@@ -146,8 +146,8 @@ def _library() -> Any:  # noqa: ANN401 - a module
             import openvino
             import openvino.frontend
     except ModuleNotFoundError as error:
-        raise explained(error) from error
-    with FIRST:
+        raise explain_missing(error) from error
+    with FIRST_EXCHANGE:
         openvino.Tensor(np.zeros(1, np.float32)).data  # noqa: B018
     return openvino
 
@@ -166,16 +166,18 @@ def _without_telemetry() -> Iterator[None]:
         del sys.modules[TELEMETRY]
 
 
-def _read(library: Any, model: bytes | Path) -> "openvino.Model":  # noqa: ANN401 - a module
+def _read_graph(library: Any, model: bytes | Path) -> "openvino.Model":  # noqa: ANN401 - a module
     """The ONNX reader alone: asked to find a reader, OpenVINO lets each print what it dislikes."""
     reader = library.frontend.FrontEndManager().load_by_framework("onnx")
     try:
         return reader.convert(reader.load(BytesIO(model) if isinstance(model, bytes) else model))
     except Exception as error:  # its readers' exceptions share no base of their own
-        raise NetworkError(f"OpenVINO can't load it: {_said(error)}") from error
+        raise NetworkError(f"OpenVINO can't load it: {_without_source_lines(error)}") from error
 
 
-def _properties(threads: int | None, runs: int, arithmetic: Arithmetic) -> dict[str, str | int]:
+def _make_properties(
+    threads: int | None, runs: int, arithmetic: Arithmetic
+) -> dict[str, str | int]:
     each = {} if threads is None else {"INFERENCE_NUM_THREADS": threads * runs}
     return {
         "NUM_STREAMS": runs,
@@ -185,7 +187,7 @@ def _properties(threads: int | None, runs: int, arithmetic: Arithmetic) -> dict[
     }
 
 
-def _compiled(
+def _compile(
     library: Any,  # noqa: ANN401 - a module
     graph: "openvino.Model",
     properties: Mapping[str, str | int],
@@ -193,31 +195,31 @@ def _compiled(
     try:
         return library.Core().compile_model(graph, "CPU", properties)
     except RuntimeError as error:
-        raise NetworkError(f"OpenVINO can't compile it: {_said(error)}") from error
+        raise NetworkError(f"OpenVINO can't compile it: {_without_source_lines(error)}") from error
 
 
-def _expect(network: "openvino.CompiledModel", arithmetic: Arithmetic) -> None:
-    taken = network.get_property("INFERENCE_PRECISION_HINT").to_string()
-    if taken != HINTS[arithmetic]:
+def _expect_arithmetic(network: "openvino.CompiledModel", arithmetic: Arithmetic) -> None:
+    actual = network.get_property("INFERENCE_PRECISION_HINT").to_string()
+    if actual != HINTS[arithmetic]:
         raise ProviderError(
-            f"openvino: this processor has no {arithmetic}, and OpenVINO would compute in {taken}; "
+            f"openvino: this processor has no {arithmetic}, and OpenVINO would compute in {actual}; "
             f"leave {arithmetic} out"
         )
 
 
-def _metadata(graph: "openvino.Model") -> Mapping[str, str]:
-    found = dict(graph.get_rt_info().items()).get("framework", {})
-    return {key: str(value.value) for key, value in found.items()}
+def _read_metadata(graph: "openvino.Model") -> Mapping[str, str]:
+    properties = dict(graph.get_rt_info().items()).get("framework", {})
+    return {key: str(value.value) for key, value in properties.items()}
 
 
-def _input(graph: "openvino.Model") -> "openvino.Output":
+def _find_input(graph: "openvino.Model") -> "openvino.Output":
     """The network's one input, or a :class:`NetworkError` that says what ends it has."""
     inputs, outputs = graph.inputs, graph.outputs
     ends = [*inputs, *outputs]
     kinds = {end.element_type.to_string() for end in ends}
-    known = kinds == {CODES} or kinds <= {"f32", "f16"}
+    is_picture = kinds == {UINT8_TYPE} or kinds <= {"f32", "f16"}
     one_each = len(inputs) == 1 and len(outputs) == 1
-    if not one_each or not known or len(inputs[0].partial_shape) != 4:
+    if not one_each or not is_picture or len(inputs[0].partial_shape) != 4:
         described = ", ".join(f"{e.any_name} {e.element_type.to_string()}" for e in ends)
         raise NetworkError(
             "this is no super-resolution network: it should map one 4-D tensor of floats or of "
@@ -227,7 +229,7 @@ def _input(graph: "openvino.Model") -> "openvino.Output":
     return inputs[0]
 
 
-def _said(error: Exception) -> str:
+def _without_source_lines(error: Exception) -> str:
     """What OpenVINO says is wrong, without the places in its source."""
     lines = str(error).splitlines()
     return one_line(RuntimeError("\n".join(x for x in lines if not x.startswith("Exception from"))))

@@ -41,11 +41,11 @@ def to_samples(pixels: Pixels, dtype: np.dtype[Any]) -> Samples:
     result = np.empty((count, height, width, channels), dtype)
     for tile, top in product(range(count), range(0, height, ROWS)):
         rows = slice(top, top + ROWS)
-        result[tile, rows] = _quantised(pixels[tile, :, rows], result.dtype).transpose(1, 2, 0)
+        result[tile, rows] = _scale_to_range(pixels[tile, :, rows], result.dtype).transpose(1, 2, 0)
     return result
 
 
-def _quantised(planes: Pixels, dtype: np.dtype[Any]) -> Pixels:
+def _scale_to_range(planes: Pixels, dtype: np.dtype[Any]) -> Pixels:
     """Clipped, and for integers in their range: cutting off the fraction then rounds half up."""
     clipped = np.clip(planes, 0.0, 1.0)
     if dtype != np.float32:

@@ -15,13 +15,13 @@ TENSORRT: Mapping[str, str] = {
     "trt_timing_cache_enable": "1",
 }
 
-CAPTURED: Mapping[str, Mapping[str, str]] = {
+CUDA_GRAPHS: Mapping[str, Mapping[str, str]] = {
     "cuda": {"enable_cuda_graph": "1"},
     "tensorrt": {"trt_cuda_graph_enable": "1"},
 }
 """What makes a device record the work of a shape as one CUDA graph, and start that."""
 
-MEMORY: Mapping[str, str] = {"cuda": "cuda", "tensorrt": "cuda"}
+GRAPH_MEMORY: Mapping[str, str] = {"cuda": "cuda", "tensorrt": "cuda"}
 """The kind of memory that their graphs read and write, by ONNX Runtime's name."""
 
 
@@ -29,9 +29,9 @@ def provider_options(device: str, cache: Path, *, captured: bool = False) -> dic
     """The options of the provider of ``device``, by ONNX Runtime's names for them.
 
     TensorRT, which takes minutes to build an engine, keeps those it built in ``cache``.
-    ``captured`` asks for CUDA graphs, on the devices of :data:`CAPTURED`.
+    ``captured`` asks for CUDA graphs, on the devices of :data:`CUDA_GRAPHS`.
     """
-    graphs = CAPTURED[device] if captured else {}
+    graphs = CUDA_GRAPHS[device] if captured else {}
     if device == "cuda":
         return {**CUDA, **graphs}
     if device == "tensorrt":

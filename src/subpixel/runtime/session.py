@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
 from subpixel.runtime.bound import BoundRuns
-from subpixel.runtime.devices import DEVICES, known
+from subpixel.runtime.devices import DEVICES, find_device
 from subpixel.runtime.op import Codes, Pixels
 from subpixel.runtime.pixels import through_codes
-from subpixel.runtime.provider_options import CAPTURED, MEMORY, provider_options
+from subpixel.runtime.provider_options import CUDA_GRAPHS, GRAPH_MEMORY, provider_options
 from subpixel.system.cache import cache_folder
 from subpixel.system.session_options import LEVELS, Optimisation
 
-CODES = "tensor(uint8)"
+UINT8_TENSOR = "tensor(uint8)"
 DTYPES: Mapping[str, type[np.generic]] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
-    CODES: np.uint8,
+    UINT8_TENSOR: np.uint8,
 }
 """By ONNX Runtime's name of an input's type."""
 
-WRONG_VERSIONS = ("1.24.0", "1.24.1")
+BROKEN_VERSIONS = ("1.24.0", "1.24.1")
 """Versions of ONNX Runtime that can compute NaN (onnxruntime#29788)."""
 
 
@@ -61,13 +61,13 @@ class Session:
     ) -> None:
         self.device = device
         source = model if isinstance(model, bytes) else str(model)
-        options = _options(threads, optimisation)
+        options = _session_options(threads, optimisation)
         self._session = _open_on(source, device, options, captured)
         self.provider: str = self._session.get_providers()[0]
         """The execution provider really in use."""
         self._input, self._output = _ends(self._session)
         ends = (self._input.name, self._output.name)
-        self._captured = BoundRuns(self._session, ends, MEMORY[device]) if captured else None
+        self._captured = BoundRuns(self._session, ends, GRAPH_MEMORY[device]) if captured else None
         self._dtype = DTYPES[self._input.type]
 
     @property
@@ -96,30 +96,30 @@ class Session:
         return self._run(codes)
 
     def _run(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        given = np.ascontiguousarray(pixels, dtype=self._dtype)
+        samples = np.ascontiguousarray(pixels, dtype=self._dtype)
         try:
-            result = self._computed(given)
+            result = self._compute(samples)
         except Exception as error:  # ONNX Runtime's exceptions share no base of their own
-            if _refused_memory(error):
+            if _is_out_of_memory(error):
                 raise MemoryError(f"the network at {pixels.shape}: {one_line(error)}") from error
             raise NetworkError(
                 f"the network failed on an input of shape {pixels.shape}: {one_line(error)}"
             ) from error
         return np.asarray(result)
 
-    def _computed(self, given: NDArray[Any]) -> NDArray[Any]:
+    def _compute(self, samples: NDArray[Any]) -> NDArray[Any]:
         if self._captured is not None:
-            return self._captured(given)
-        (result,) = self._session.run([self._output.name], {self._input.name: given})
+            return self._captured(samples)
+        (result,) = self._session.run([self._output.name], {self._input.name: samples})
         return np.asarray(result)
 
 
-def _refused_memory(error: Exception) -> bool:
-    said = str(error).lower()
-    return any(words in said for words in ("allocat", "bad_alloc", "out of memory"))
+def _is_out_of_memory(error: Exception) -> bool:
+    message = str(error).lower()
+    return any(words in message for words in ("allocat", "bad_alloc", "out of memory"))
 
 
-def _options(threads: int | None, optimisation: Optimisation) -> onnxruntime.SessionOptions:
+def _session_options(threads: int | None, optimisation: Optimisation) -> onnxruntime.SessionOptions:
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be at least 1")
     options = onnxruntime.SessionOptions()
@@ -133,11 +133,15 @@ def _open_on(
     source: bytes | str, device: str, options: onnxruntime.SessionOptions, captured: bool
 ) -> onnxruntime.InferenceSession:
     provider = _provider(device)
-    if captured and device not in CAPTURED:
-        raise UsageError(f"device is {device!r}; CUDA graphs are captured on {', '.join(CAPTURED)}")
-    told = provider_options(device, cache_folder(), captured=captured)
+    if captured and device not in CUDA_GRAPHS:
+        raise UsageError(
+            f"device is {device!r}; CUDA graphs are captured on {', '.join(CUDA_GRAPHS)}"
+        )
+    provider_settings = provider_options(device, cache_folder(), captured=captured)
     try:
-        session = onnxruntime.InferenceSession(source, options, providers=[(provider, told)])
+        session = onnxruntime.InferenceSession(
+            source, options, providers=[(provider, provider_settings)]
+        )
     except Exception as error:  # ONNX Runtime's exceptions share no base of their own
         raise NetworkError(f"ONNX Runtime can't load it: {one_line(error)}") from error
     if session.get_providers()[0] != provider:
@@ -149,8 +153,8 @@ def _open_on(
 
 
 def _provider(device: str) -> str:
-    provider = known(device).provider
-    if onnxruntime.__version__ in WRONG_VERSIONS:
+    provider = find_device(device).provider
+    if onnxruntime.__version__ in BROKEN_VERSIONS:
         raise ProviderError(
             f"ONNX Runtime {onnxruntime.__version__} can compute NaN (onnxruntime#29788); install "
             "another: pip install --upgrade onnxruntime"
@@ -170,8 +174,8 @@ def _ends(
     inputs, outputs = session.get_inputs(), session.get_outputs()
     ends = [*inputs, *outputs]
     kinds = {end.type for end in ends}
-    known = kinds == {CODES} or kinds <= DTYPES.keys() - {CODES}
-    if len(inputs) != 1 or len(outputs) != 1 or not known or len(inputs[0].shape) != 4:
+    is_picture = kinds == {UINT8_TENSOR} or kinds <= DTYPES.keys() - {UINT8_TENSOR}
+    if len(inputs) != 1 or len(outputs) != 1 or not is_picture or len(inputs[0].shape) != 4:
         described = ", ".join(f"{end.name} {end.type} {end.shape}" for end in ends)
         raise NetworkError(
             "this is no super-resolution network: it should map one 4-D tensor of floats or "

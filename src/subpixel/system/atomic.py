@@ -27,7 +27,7 @@ def atomic_path(file: Path, *, overwrite: bool = False) -> Iterator[Path]:
     try:
         yield partial
         _sync(partial)
-        _rename(partial, target, overwrite=overwrite)
+        _move_into_place(partial, target, overwrite=overwrite)
     finally:
         with suppress(OSError):  # where it can't even be looked for, it was never made
             partial.unlink()
@@ -57,7 +57,7 @@ def _sync(file: Path) -> None:
         os.close(descriptor)
 
 
-def _rename(partial: Path, target: Path, *, overwrite: bool) -> None:
+def _move_into_place(partial: Path, target: Path, *, overwrite: bool) -> None:
     if overwrite:
         partial.replace(target)
         return

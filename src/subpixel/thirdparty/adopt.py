@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from subpixel.convention import CODES, UNSETTLED, ChannelOrder, Convention
+from subpixel.convention import BYTE_RANGE, UNKNOWN_CONVENTION, ChannelOrder, Convention
 from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.adopt.raw import RawNetwork
 from subpixel.graph.adopt.wrap import (
@@ -55,7 +55,7 @@ class Adopted:
     """Whether the graph is the original: nothing had to be wrapped."""
 
 
-def adopt(model: Model, name: str, convention: Convention = UNSETTLED) -> Adopted:
+def adopt(model: Model, name: str, convention: Convention = UNKNOWN_CONVENTION) -> Adopted:
     """Find out which convention ``model`` follows, and wrap it into the graph.
 
     What ``convention`` states is not looked for. The result was run, and gives on photographs
@@ -97,7 +97,7 @@ def _expect_fitting(convention: Convention, form: Form, raw: RawNetwork) -> None
         ("output", raw.gives_codes(form.output), convention.output_range),
     )
     for end, holds_codes, given in ends:
-        if holds_codes and given not in (None, CODES):
+        if holds_codes and given not in (None, BYTE_RANGE):
             raise UsageError(f"its {end} is uint8, which holds 0..255, not {given}")
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from subpixel.convention import UNSETTLED, Convention
+from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.metadata import load_model, read_spec
 from subpixel.system.atomic import write_bytes
@@ -10,7 +10,7 @@ from subpixel.thirdparty.adopt import Adopted, adopt
 
 
 def adopt_file(
-    file: Path, out: Path, convention: Convention = UNSETTLED, *, overwrite: bool = False
+    file: Path, out: Path, convention: Convention = UNKNOWN_CONVENTION, *, overwrite: bool = False
 ) -> Adopted:
     """:func:`~subpixel.thirdparty.adopt.adopt` what ``file`` holds, and write it as ``out``.
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.convention import Convention, Layout
+from subpixel.convention import Convention, TensorLayout
 from subpixel.errors import NetworkError
 from subpixel.runtime.sizes import MULTIPLES, odd_multiples
 
@@ -35,7 +35,7 @@ class Raw(Protocol):
         ...
 
     def __call__(
-        self, values: NDArray[np.float64], layout: Layout
+        self, values: NDArray[np.float64], layout: TensorLayout
     ) -> Mapping[str, NDArray[Any]]: ...
 
 
@@ -44,8 +44,8 @@ class Form:
     """What a network takes and gives, whatever its numbers mean."""
 
     channels: int
-    input_layout: Layout
-    output_layout: Layout
+    input_layout: TensorLayout
+    output_layout: TensorLayout
     output: str
     scale: int
     missing: Size
@@ -62,7 +62,7 @@ class Form:
 
 @dataclass(frozen=True)
 class _Trial:
-    layout: Layout
+    layout: TensorLayout
     channels: int
     multiple: int
 
@@ -93,7 +93,7 @@ def _trials(raw: Raw, convention: Convention) -> Iterator[_Trial]:
                 yield _Trial(layout, planes, multiple)
 
 
-def _layouts(dims: tuple[int | None, ...]) -> tuple[Layout, ...]:
+def _layouts(dims: tuple[int | None, ...]) -> tuple[TensorLayout, ...]:
     """What the declared axes leave possible."""
     first, last = dims[1] in (1, 3), dims[3] in (1, 3)
     if first != last:
@@ -101,11 +101,11 @@ def _layouts(dims: tuple[int | None, ...]) -> tuple[Layout, ...]:
     return ("nhwc",) if dims[3] == 4 and dims[1] != 4 else ("nchw", "nhwc")
 
 
-def _axis(layout: Layout) -> int:
+def _axis(layout: TensorLayout) -> int:
     return 1 if layout == "nchw" else 3
 
 
-def _expect_channels(channels: int, dims: tuple[int | None, ...], layout: Layout) -> None:
+def _expect_channels(channels: int, dims: tuple[int | None, ...], layout: TensorLayout) -> None:
     if channels not in (1, 3):
         raise NetworkError(
             f"its input {_shape(dims)} has {channels} channels in {layout.upper()}; subpixel runs "
@@ -118,7 +118,7 @@ def _shape(dims: tuple[int | None, ...]) -> str:
     return "(" + ", ".join("any" if length is None else str(length) for length in dims) + ")"
 
 
-def _fixed_size(dims: tuple[int | None, ...], layout: Layout) -> Size | None:
+def _fixed_size(dims: tuple[int | None, ...], layout: TensorLayout) -> Size | None:
     height, width = dims[2:] if layout == "nchw" else dims[1:3]
     return (height, width) if height is not None and width is not None else None
 
@@ -149,7 +149,7 @@ def _form(raw: Raw, trial: _Trial, convention: Convention) -> Form:
 
 def _sizes(
     raw: Raw, trial: _Trial, size: Size, batch: int | None = None
-) -> Mapping[str, tuple[Layout, Size]]:
+) -> Mapping[str, tuple[TensorLayout, Size]]:
     """Layout, height and width of every output that may hold a picture."""
     count = raw.dims[0] or batch or 1
     shape = (count, trial.channels, *size)
@@ -165,7 +165,7 @@ def _sizes(
     return pictures
 
 
-def _read(made: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Layout, Size] | None:
+def _read(made: tuple[int, ...], shape: tuple[int, ...]) -> tuple[TensorLayout, Size] | None:
     if len(made) != 4 or made[0] != shape[0]:
         return None
     if made[1] == shape[1]:
@@ -174,7 +174,9 @@ def _read(made: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Layout, Size] 
 
 
 def _output(
-    results: list[Mapping[str, tuple[Layout, Size]]], sizes: list[Size], convention: Convention
+    results: list[Mapping[str, tuple[TensorLayout, Size]]],
+    sizes: list[Size],
+    convention: Convention,
 ) -> str:
     """The one output that may be the picture."""
     names = [name for name in results[0] if all(name in result for result in results)]

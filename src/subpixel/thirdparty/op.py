@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.convention import UNIT, UNSETTLED, Convention, Layout
+from subpixel.convention import UNIT_RANGE, UNKNOWN_CONVENTION, Convention, TensorLayout
 from subpixel.errors import NetworkError, UsageError
 from subpixel.runtime.op import Probeable
 from subpixel.spec import ModelSpec
@@ -39,7 +39,9 @@ class OpNetwork:
         """An op gives float32."""
         return False
 
-    def __call__(self, values: NDArray[np.float64], layout: Layout) -> Mapping[str, NDArray[Any]]:
+    def __call__(
+        self, values: NDArray[np.float64], layout: TensorLayout
+    ) -> Mapping[str, NDArray[Any]]:
         """NCHW alone; raises :class:`NetworkError` for another layout, or where the op fails."""
         if layout != "nchw":
             raise NetworkError(f"its input {self.op.input_shape} is no picture in NCHW")
@@ -80,7 +82,7 @@ def probe_ordinary(op: Probeable, name: str, convention: Convention) -> ModelSpe
 
 
 def _is_ordinary(reading: Reading, form: Form) -> bool:
-    usual = reading.ranges == (UNIT, UNIT) and reading.orders == ("rgb", "rgb")
+    usual = reading.ranges == (UNIT_RANGE, UNIT_RANGE) and reading.orders == ("rgb", "rgb")
     return usual and not reading.border and form.output_layout == "nchw"
 
 
@@ -106,7 +108,7 @@ def expect_unit_range(op: Probeable, spec: ModelSpec) -> None:
         spec.fixed_size,
         spec.fixed_batch,
     )
-    usual, *others = range_readings(trials(OpNetwork(op), form), UNSETTLED)
+    usual, *others = range_readings(trials(OpNetwork(op), form), UNKNOWN_CONVENTION)
     best = max(others, key=lambda reading: reading.psnr)
     # One that only changes contrast or brightness is nearer to the photograph in a wrong range.
     worse = usual.psnr < RESEMBLES or best.fitted - usual.fitted >= MARGIN

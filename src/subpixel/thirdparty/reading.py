@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.convention import (
-    CODES,
-    IMAGENET,
+    BYTE_RANGE,
+    IMAGENET_RANGE,
     RANGES,
     ChannelOrder,
     Convention,
@@ -226,21 +226,21 @@ def _output_orders(
 def _input_ranges(trial: Trials, convention: Convention) -> Sequence[ValueRange]:
     if convention.input_range is not None:
         return (convention.input_range,)
-    return (CODES,) if trial.raw.takes_codes else _ranges(trial.form)
+    return (BYTE_RANGE,) if trial.raw.takes_codes else _ranges(trial.form)
 
 
 def _output_ranges(trial: Trials, convention: Convention) -> Sequence[ValueRange]:
     if convention.output_range is not None:
         return (convention.output_range,)
     if trial.raw.gives_codes(trial.form.output):
-        return (CODES,)
+        return (BYTE_RANGE,)
     stated = convention.input_range
     known = _ranges(trial.form)
     return known if stated is None else tuple(dict.fromkeys((stated, *known)))
 
 
 def _ranges(form: Form) -> tuple[ValueRange, ...]:
-    return tuple(known for known in RANGES if form.channels == 3 or known != IMAGENET)
+    return tuple(known for known in RANGES if form.channels == 3 or known != IMAGENET_RANGE)
 
 
 def _best(readings: Iterable[Reading]) -> Reading:
@@ -334,7 +334,7 @@ def _orders(form: Form, ranges: Ranges, convention: Convention) -> Iterator[Orde
         yield from ((convention.input_order, result) for result in orders)
         return
     pairs: list[Orders] = [("rgb", "rgb"), ("bgr", "bgr"), ("rgb", "bgr"), ("bgr", "rgb")]
-    if IMAGENET not in ranges:
+    if IMAGENET_RANGE not in ranges:
         pairs.append(("ycbcr", "ycbcr"))
     yield from (pair for pair in pairs if convention.output_order in (None, pair[1]))
 

@@ -4,7 +4,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from networks import classifier, sub_pixel_network
 from subpixel.graph.geometry.footprint import bytes_per_pixel, measured_bytes_per_pixel
-from subpixel.zoo.manifest import find
+from subpixel.zoo.manifest import find_bundled
 
 
 def test_a_chain_holds_two_neighbours() -> None:
@@ -37,7 +37,7 @@ def test_what_cannot_be_followed_is_not_guessed() -> None:
 
 def test_what_is_counted_is_what_is_seen() -> None:
     """Nearly: ONNX Runtime lays channels out in blocks, which takes tensors of its own."""
-    model = onnx.load(find("fast", 3).path)
+    model = onnx.load(find_bundled("fast", 3).path)
     counted, seen = bytes_per_pixel(model), measured_bytes_per_pixel(model)
     assert counted is not None
     assert seen is not None
@@ -45,7 +45,7 @@ def test_what_is_counted_is_what_is_seen() -> None:
 
 
 def test_integers_take_less_than_floats() -> None:
-    exact, rounded = (onnx.load(find(name, 3).path) for name in ("fast", "fast-int8"))
+    exact, rounded = (onnx.load(find_bundled(name, 3).path) for name in ("fast", "fast-int8"))
     assert bytes_per_pixel(rounded) is None
     counted, seen = bytes_per_pixel(exact), measured_bytes_per_pixel(rounded)
     assert counted is not None

@@ -26,7 +26,7 @@ from subpixel.runtime.op import Codes
 from subpixel.runtime.session import Session
 from subpixel.spec import ModelSpec
 from subpixel.system.session_options import Optimisation
-from subpixel.zoo.manifest import find
+from subpixel.zoo.manifest import find_bundled
 
 PHOTO = Path(__file__).parents[3] / "src" / "subpixel" / "media" / "photo.jpg"
 SCALES = pytest.mark.parametrize("scale", [2, 3, 4])
@@ -68,7 +68,7 @@ def opened(model: onnx.ModelProto, level: Optimisation = "all") -> Session:
 
 @cache
 def bundled(scale: int) -> Session:
-    return Session(find("fast-int8", scale).path, threads=1)
+    return Session(find_bundled("fast-int8", scale).path, threads=1)
 
 
 def rounded(pixels: Pixels) -> Codes:

@@ -188,7 +188,7 @@ def test_integers_from_end_to_end() -> None:
 
 
 def test_parameters_beyond_protobufs_limit(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("subpixel.graph.metadata.MAX_BYTES", 5000)
+    monkeypatch.setattr("subpixel.graph.metadata.MAX_MESSAGE_BYTES", 5000)
     with pytest.raises(NetworkError, match="protobuf"):
         bisect(good, good)
 

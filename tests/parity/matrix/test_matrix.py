@@ -31,10 +31,10 @@ from subpixel.parity.matrix.matrix import (
     verify_matrix,
 )
 from subpixel.runtime.op import NetOp, Pixels
-from subpixel.runtime.openvino import installed
+from subpixel.runtime.openvino import is_installed
 from subpixel.runtime.session import Session
 from subpixel.spec import ModelSpec, Precision
-from subpixel.zoo.manifest import find
+from subpixel.zoo.manifest import find_bundled
 
 LUMA = ModelSpec("small", 2, "luma", "luma", "PlainNet")
 FLOOR = Tolerance(rtol=None, max_codes=CODES, min_psnr=50.0)
@@ -143,7 +143,7 @@ def test_the_floor_decides_for_reduced_precision(folder: Path) -> None:
 @pytest.mark.usefixtures("few_cases")
 def test_the_bundled_network_in_int8() -> None:
     """Its quality on noise, where it differs most; the default floor of 50 dB it misses."""
-    file = find("fast", 3).path
+    file = find_bundled("fast", 3).path
     report = verify_matrix(file, file, precisions=["int8"], floor_db=32)
     assert report, report.summary()
     outcome = report.cells[-1].outcome
@@ -393,7 +393,7 @@ def test_json_is_what_programs_rely_on() -> None:
     }
 
 
-@pytest.mark.skipif(not installed(), reason="needs OpenVINO: pip install '.[openvino]'")
+@pytest.mark.skipif(not is_installed(), reason="needs OpenVINO: pip install '.[openvino]'")
 @pytest.mark.usefixtures("few_cases")
 def test_openvino_has_no_levels_of_optimisation(folder: Path) -> None:
     file = folder / "rgb.onnx"

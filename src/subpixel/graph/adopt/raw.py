@@ -9,7 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from subpixel.convention import Layout
+from subpixel.convention import TensorLayout
 from subpixel.errors import NetworkError, one_line
 from subpixel.graph.adopt.frame import picture_input
 from subpixel.graph.adopt.layout import TO_NHWC
@@ -60,7 +60,7 @@ class RawNetwork:
         kinds = {end.name: end.type.tensor_type.elem_type for end in self._model.graph.output}
         return bool(kinds[output] == TensorProto.UINT8)
 
-    def __call__(self, values: Values, layout: Layout) -> Mapping[str, NDArray[Any]]:
+    def __call__(self, values: Values, layout: TensorLayout) -> Mapping[str, NDArray[Any]]:
         """NCHW numbers, put into the input's ``layout`` and type → the outputs as they come."""
         if self.takes_codes:
             values = np.floor(np.clip(values, 0, 255) + 0.5)

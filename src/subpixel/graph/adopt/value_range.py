@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from subpixel.convention import UNIT, ValueRange
+from subpixel.convention import UNIT_RANGE, ValueRange
 from subpixel.graph.adopt.frame import Chain, framed
 
 
@@ -17,8 +17,10 @@ def with_unit_range(
     return framed(
         model,
         "range",
-        None if input_range == UNIT else lambda chain: _affine(chain, 1 / std, -mean / std),
-        None if output_range == UNIT else lambda chain: _affine(chain, result_std, result_mean),
+        None if input_range == UNIT_RANGE else lambda chain: _affine(chain, 1 / std, -mean / std),
+        None
+        if output_range == UNIT_RANGE
+        else lambda chain: _affine(chain, result_std, result_mean),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 import onnx
 from onnx import TensorProto
 
-from subpixel.convention import UNIT, ChannelOrder, Layout, ValueRange
+from subpixel.convention import UNIT_RANGE, ChannelOrder, TensorLayout, ValueRange
 from subpixel.graph.adopt.border import Border, with_border
 from subpixel.graph.adopt.channel_order import with_rgb
 from subpixel.graph.adopt.ends import with_inputs_set, with_output
@@ -27,7 +27,7 @@ Model: TypeAlias = onnx.ModelProto
 class Wrapping:
     """Everything in which a third-party network differs from ours; pairs: of input and output."""
 
-    layouts: tuple[Layout, Layout]
+    layouts: tuple[TensorLayout, TensorLayout]
     ranges: tuple[ValueRange, ValueRange]
     orders: tuple[ChannelOrder, ChannelOrder]
     border: Border
@@ -51,7 +51,7 @@ def is_ordinary(model: Model, wrapping: Wrapping) -> bool:
         len(ends) == 2
         and kinds == {TensorProto.FLOAT}
         and wrapping.layouts == ("nchw", "nchw")
-        and wrapping.ranges == (UNIT, UNIT)
+        and wrapping.ranges == (UNIT_RANGE, UNIT_RANGE)
         and wrapping.orders == ("rgb", "rgb")
         and not wrapping.border
     )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from subpixel.imaging.colour import luma
-from subpixel.imaging.resample import imresize, interpolated
+from subpixel.imaging.resample import imresize, interpolate
 from subpixel.media.jpeg_degradation import through_jpeg
 from subpixel.media.photograph import mirrored, photograph
 from subpixel.runtime.op import Pixels
@@ -88,7 +88,7 @@ def _crop(place: tuple[float, float], side: int, spec: ModelSpec) -> Pixels:
 
 def _trial(original: Pixels, damage: str, scale: int) -> Trial:
     shown = _damaged(original, damage) if scale == 1 else _reduced(original, scale)
-    plain = shown if scale == 1 else interpolated(shown, scale)
+    plain = shown if scale == 1 else interpolate(shown, scale)
     wanted = _as_batch(original)
     without = _psnr(_as_batch(plain), wanted, scale)
     return Trial(damage, _as_batch(shown), wanted, scale, without)
@@ -105,7 +105,7 @@ def _damaged(picture: Pixels, damage: str) -> Pixels:
     kind, number = damage.split()[0], int(damage.split()[-1])
     if kind == "enlarged":
         height, width = (side - side % number for side in picture.shape[:2])
-        smooth = interpolated(_reduced(picture[:height, :width], number), number)
+        smooth = interpolate(_reduced(picture[:height, :width], number), number)
         edges = [(0, full - part) for full, part in zip(picture.shape, smooth.shape, strict=True)]
         return np.pad(smooth, edges, mode="edge")
     if kind == "noise":

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from subpixel.errors import GalleryError, SubpixelError
 from subpixel.system.atomic import write_bytes
-from subpixel.zoo.gallery.catalogue import MAX_BYTES, Catalogue, parse_catalogue
+from subpixel.zoo.gallery.catalogue import MAX_CATALOGUE_BYTES, Catalogue, parse_catalogue
 from subpixel.zoo.gallery.store import gallery_folder
 from subpixel.zoo.gallery.transport import open_url, read_chunks
 
 DEFAULT_GALLERY = "https://openmodeldb.info"
-PATH = "/api/v1/models.json"
+CATALOGUE_PATH = "/api/v1/models.json"
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ def ask_catalogue(gallery: str = DEFAULT_GALLERY, *, offline: bool = False) -> A
     Where nobody answers, or with no catalogue, or with ``offline``, it is the cache's, and the
     answer says why. Raises :class:`GalleryError` where that has none.
     """
-    url = gallery.rstrip("/") + PATH
-    file = _file(url)
+    url = gallery.rstrip("/") + CATALOGUE_PATH
+    file = _cache_file(url)
     record = _read_record(file, url)
     reason: str | None = "as asked" if offline else None
     if not offline:
         try:
-            newest = _ask(url, record)
+            newest = _ask_server(url, record)
             catalogue = parse_catalogue(newest.body.encode())
         except GalleryError as error:
             reason = str(error)
@@ -64,7 +64,7 @@ def ask_catalogue(gallery: str = DEFAULT_GALLERY, *, offline: bool = False) -> A
     return Answer(parse_catalogue(record.body.encode()), url, record.date, reason)
 
 
-def _ask(url: str, record: _Record | None) -> _Record:
+def _ask_server(url: str, record: _Record | None) -> _Record:
     with open_url(url, _conditions(record)) as response:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         if response.status == 304 and record is not None:
@@ -74,12 +74,14 @@ def _ask(url: str, record: _Record | None) -> _Record:
         body = bytearray()
         for data in read_chunks(response):
             body += data
-            if len(body) > MAX_BYTES:
-                raise GalleryError(f"the catalogue is longer than {MAX_BYTES} bytes")
+            if len(body) > MAX_CATALOGUE_BYTES:
+                raise GalleryError(f"the catalogue is longer than {MAX_CATALOGUE_BYTES} bytes")
         if response.length:
             raise GalleryError(f"the catalogue breaks off after {len(body)} bytes")
         headers = response.headers
-        return _Record(url, now, headers.get("ETag"), headers.get("Last-Modified"), _text(body))
+        return _Record(
+            url, now, headers.get("ETag"), headers.get("Last-Modified"), _decode_body(body)
+        )
 
 
 def _conditions(record: _Record | None) -> dict[str, str]:
@@ -89,14 +91,14 @@ def _conditions(record: _Record | None) -> dict[str, str]:
     return {key: value for key, value in conditions.items() if value}
 
 
-def _text(body: bytearray) -> str:
+def _decode_body(body: bytearray) -> str:
     try:
         return body.decode()
     except UnicodeDecodeError as error:
         raise GalleryError(f"the catalogue is no text: {error.reason}") from error
 
 
-def _file(url: str) -> Path:
+def _cache_file(url: str) -> Path:
     return gallery_folder() / "catalogues" / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.json"
 
 

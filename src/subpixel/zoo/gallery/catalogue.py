@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from subpixel.errors import GalleryError, UsageError, one_line
 from subpixel.zoo.gallery.names import close_ids, is_valid_id, match_id
 
-MAX_BYTES = 64 << 20
+MAX_CATALOGUE_BYTES = 64 << 20
 """The largest answer that is read: OpenModelDB's has some 2 MB."""
 
 MAX_WEIGHTS = 4 << 30
@@ -22,7 +22,7 @@ MAX_WEIGHTS = 4 << 30
 
 MAX_SCALE = 16
 
-TYPES = ("safetensors", "pth", "onnx")
+WEIGHT_TYPES = ("safetensors", "pth", "onnx")
 """The kinds of file that can be used, the preferred one first: without pickle, with the network's
 weights as they were trained, as somebody has exported them."""
 
@@ -63,7 +63,7 @@ class Resource:
     @property
     def is_usable(self) -> bool:
         """Whether it is of a kind that can be used, and can be verified."""
-        return self.type in TYPES and self.sha256 is not None
+        return self.type in WEIGHT_TYPES and self.sha256 is not None
 
     @property
     def plain_urls(self) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ class Resource:
 
 
 @dataclass(frozen=True)
-class Model:
+class CatalogueModel:
     """A network as the catalogue describes it. Every text is printable and of one line."""
 
     id: str
@@ -104,15 +104,15 @@ class Model:
 class Catalogue:
     """All networks by ID, and what is wrong with the entries that are none."""
 
-    models: Mapping[str, Model]
+    models: Mapping[str, CatalogueModel]
     faults: Mapping[str, str]
 
-    def search(self, words: Sequence[str]) -> tuple[Model, ...]:
+    def search(self, words: Sequence[str]) -> tuple[CatalogueModel, ...]:
         """The networks that every one of ``words`` matches, by name."""
         models = sorted(self.models.values(), key=lambda model: model.id.lower())
         return tuple(model for model in models if all(map(model.matches, words)))
 
-    def find(self, name: str) -> Model:
+    def find(self, name: str) -> CatalogueModel:
         """The network that ``name`` means (:func:`~subpixel.zoo.gallery.names.match_id`).
 
         Raises :class:`UsageError` where there is none or several, and :class:`GalleryError` for
@@ -135,11 +135,11 @@ def parse_catalogue(data: bytes) -> Catalogue:
         raise GalleryError(f"the catalogue is no JSON, or cut short: {one_line(error)}") from error
     if not isinstance(content, dict):
         raise GalleryError(f"the catalogue is a JSON {type(content).__name__}, not an object by ID")
-    models: dict[str, Model] = {}
+    models: dict[str, CatalogueModel] = {}
     faults: dict[str, str] = {}
     for key, entry in content.items():
         try:
-            models[key] = _model(key, entry)
+            models[key] = _parse_model(key, entry)
         except (TypeError, ValueError) as error:
             faults[_printable(key)] = str(error)
     if faults and not models:
@@ -148,7 +148,7 @@ def parse_catalogue(data: bytes) -> Catalogue:
     return Catalogue(models, faults)
 
 
-def choose_resource(model: Model, number: int | None = None) -> Resource:
+def choose_resource(model: CatalogueModel, number: int | None = None) -> Resource:
     """The file ``number`` of ``model``, from 1, or the preferred one that has a plain link.
 
     Raises :class:`UsageError` for a number that isn't there, and :class:`GalleryError` for a file
@@ -169,17 +169,17 @@ def choose_resource(model: Model, number: int | None = None) -> Resource:
 
 
 def _preference(resource: Resource) -> tuple[bool, int]:
-    return not resource.plain_urls, TYPES.index(resource.type)
+    return not resource.plain_urls, WEIGHT_TYPES.index(resource.type)
 
 
 def _why_unusable(resources: Sequence[Resource]) -> str:
-    if any(resource.type in TYPES for resource in resources):
+    if any(resource.type in WEIGHT_TYPES for resource in resources):
         return "can't be verified: the catalogue doesn't state the sha256 of its file"
     types = ", ".join(sorted({resource.type for resource in resources})) or "none"
-    return f"has no file that can be used, of {', '.join(TYPES)}; it has {types}"
+    return f"has no file that can be used, of {', '.join(WEIGHT_TYPES)}; it has {types}"
 
 
-def _by_hand(model: Model, resource: Resource) -> str:
+def _by_hand(model: CatalogueModel, resource: Resource) -> str:
     pages = " or ".join(resource.pages)
     if not pages:
         return f"the catalogue names no URL for {model.id}"
@@ -197,70 +197,72 @@ def _wants_a_person(url: str) -> bool:
     return any(host == name or host.endswith(f".{name}") for name in BY_HAND)
 
 
-def _model(key: str, entry: object) -> Model:
+def _parse_model(key: str, entry: object) -> CatalogueModel:
     if not is_valid_id(key):
         raise ValueError("its ID is not of letters, digits and . _ + - alone, or too long")
-    values = _object(entry, "the entry")
-    return Model(
+    values = _expect_object(entry, "the entry")
+    return CatalogueModel(
         id=key,
-        name=_text(values, "name"),
-        authors=_authors(values.get("author")),
-        licence=None if values.get("license") is None else _text(values, "license"),
-        tags=tuple(_texts(values.get("tags", []), "tags")),
-        description=_text(values, "description", default=""),
-        architecture=_text(values, "architecture"),
-        scale=_number(values, "scale", 1, MAX_SCALE),
-        input_channels=_number(values, "inputChannels", 1, 64),
-        output_channels=_number(values, "outputChannels", 1, 64),
-        resources=tuple(_resource(r) for r in _list(values.get("resources"), "resources")),
+        name=_expect_text(values, "name"),
+        authors=_parse_authors(values.get("author")),
+        licence=None if values.get("license") is None else _expect_text(values, "license"),
+        tags=tuple(_expect_texts(values.get("tags", []), "tags")),
+        description=_expect_text(values, "description", default=""),
+        architecture=_expect_text(values, "architecture"),
+        scale=_expect_number(values, "scale", 1, MAX_SCALE),
+        input_channels=_expect_number(values, "inputChannels", 1, 64),
+        output_channels=_expect_number(values, "outputChannels", 1, 64),
+        resources=tuple(
+            _parse_resource(r) for r in _expect_list(values.get("resources"), "resources")
+        ),
     )
 
 
-def _resource(entry: object) -> Resource:
-    values = _object(entry, "a resource")
+def _parse_resource(entry: object) -> Resource:
+    values = _expect_object(entry, "a resource")
     sha256 = values.get("sha256")
     if sha256 is not None:
-        sha256 = _text(values, "sha256").lower()
+        sha256 = _expect_text(values, "sha256").lower()
         if _SHA256.fullmatch(sha256) is None:
             raise ValueError("a resource's sha256 is not 64 hexadecimal digits")
-    size = None if values.get("size") is None else _number(values, "size", 1, MAX_WEIGHTS)
-    urls = _list(values.get("urls"), "urls")
+    size = None if values.get("size") is None else _expect_number(values, "size", 1, MAX_WEIGHTS)
+    urls = _expect_list(values.get("urls"), "urls")
     if not all(isinstance(url, str) and url.isascii() and url.isprintable() for url in urls):
         raise ValueError("a resource's urls are not all printable ASCII")
-    return Resource(_text(values, "type"), size, sha256, tuple(urls))
+    return Resource(_expect_text(values, "type"), size, sha256, tuple(urls))
 
 
-def _authors(value: object) -> tuple[str, ...]:
-    return tuple(_texts([value] if isinstance(value, str) else value or [], "author"))
+def _parse_authors(value: object) -> tuple[str, ...]:
+    return tuple(_expect_texts([value] if isinstance(value, str) else value or [], "author"))
 
 
-def _object(value: object, what: str) -> dict[str, Any]:
+def _expect_object(value: object, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError(f"{what} is no JSON object")
     return value
 
 
-def _list(value: object, what: str) -> list[Any]:
+def _expect_list(value: object, what: str) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError(f"{what} is no JSON array")
     return value
 
 
-def _texts(value: object, what: str) -> list[str]:
-    texts = _list(value, what)
+def _expect_texts(value: object, what: str) -> list[str]:
+    texts = _expect_list(value, what)
     if not all(isinstance(text, str) for text in texts):
         raise TypeError(f"{what} is not of texts alone")
     return [_printable(text) for text in texts]
 
 
-def _text(values: Mapping[str, Any], key: str, default: str | None = None) -> str:
+def _expect_text(values: Mapping[str, Any], key: str, default: str | None = None) -> str:
     value = values.get(key, default)
     if not isinstance(value, str):
         raise TypeError(f"{key} is {type(value).__name__}, not text")
     return _printable(value)
 
 
-def _number(values: Mapping[str, Any], key: str, minimum: int, maximum: int) -> int:
+def _expect_number(values: Mapping[str, Any], key: str, minimum: int, maximum: int) -> int:
     value = values.get(key)
     if type(value) is not int or not minimum <= value <= maximum:  # True is an int, too
         raise ValueError(f"{key} is {one_line(ValueError(value), 40)}, not {minimum} to {maximum}")

@@ -11,20 +11,20 @@ from typing import BinaryIO
 from subpixel.errors import GalleryError, SubpixelError
 from subpixel.system.atomic import write_bytes
 from subpixel.zoo.gallery.catalogue import MAX_WEIGHTS
-from subpixel.zoo.gallery.store import sha256_of
+from subpixel.zoo.gallery.store import file_sha256
 from subpixel.zoo.gallery.transport import open_url, read_chunks
 
 MAX_TRIES = 4
 """How many times one URL is asked, as long as each time brings something."""
 
-Report = Callable[[str, int, int], None]
+ReportBytes = Callable[[str, int, int], None]
 """Gets what is being done, how many bytes of it, and their total (0: unknown)."""
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedFile:
     """What a file must be."""
 
     sha256: str
@@ -38,9 +38,9 @@ class Expected:
 
 def download(
     urls: Sequence[str],
-    expected: Expected,
+    expected: ExpectedFile,
     target: Path,
-    report: Report = lambda what, done, total: None,
+    report: ReportBytes = lambda what, done, total: None,
 ) -> str:
     """Write what the first working of ``urls`` gives as ``target``, and return that URL.
 
@@ -61,12 +61,12 @@ def download(
     raise GalleryError("no URL gives the file; " + "; ".join(faults))
 
 
-def expect_same(file: Path, expected: Expected) -> None:
+def expect_same(file: Path, expected: ExpectedFile) -> None:
     """Raise :class:`GalleryError` for a file of another size or sha256."""
     size = file.stat().st_size
     if expected.size not in (None, size):
         raise GalleryError(f"it has {size} bytes; the catalogue says {expected.size}{_STALE}")
-    digest = sha256_of(file)
+    digest = file_sha256(file)
     if digest != expected.sha256:
         raise GalleryError(
             f"its sha256 is {digest[:16]}…; the catalogue says {expected.sha256[:16]}…{_STALE}"
@@ -81,9 +81,9 @@ class _Download:
     """One URL's part."""
 
     url: str
-    expected: Expected
+    expected: ExpectedFile
     target: Path
-    report: Report
+    report: ReportBytes
 
     @property
     def partial(self) -> Path:

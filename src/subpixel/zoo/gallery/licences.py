@@ -26,7 +26,7 @@ PERMISSIVE = frozenset(
 )
 """SPDX identifiers; everything else, expressions of several included, is asked about."""
 
-UNKNOWN = "unknown"
+UNKNOWN_LICENCE = "unknown"
 """What a licence that the catalogue doesn't state is called."""
 
 _PERMISSIVE = frozenset(licence.lower() for licence in PERMISSIVE)
@@ -39,7 +39,7 @@ def is_permissive(licence: str | None) -> bool:
 
 def expect_accepted(licence: str | None, accepted: Collection[str], whose: str) -> None:
     """Raise :class:`UsageError` for a licence that is neither permissive nor in ``accepted``."""
-    name = licence or UNKNOWN
+    name = licence or UNKNOWN_LICENCE
     if is_permissive(name) or name.lower() in {text.lower() for text in accepted}:
         return
     is_spdx = licence is not None and all(c.isalnum() or c in ".-+" for c in licence)

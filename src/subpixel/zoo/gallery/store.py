@@ -19,10 +19,10 @@ from subpixel.system.atomic import write_bytes
 from subpixel.system.cache import cache_folder
 from subpixel.zoo.gallery.names import close_ids, is_valid_id
 
-FORMAT = 1
+ENTRY_FORMAT = 1
 """Of the JSON: raised when it says something else than before."""
 
-SHORT = 16
+DIGEST_LENGTH = 16
 """Hexadecimal digits of a sha256 that go into a file's name."""
 
 _SUFFIX = r"\.(?:onnx|pth|safetensors)(?:\.partial|\.partial\.json|\.source)?"
@@ -64,8 +64,8 @@ class Entry:
 
     @property
     def path(self) -> Path:
-        """The ONNX file, as it is; :func:`verified_file` checks it."""
-        return _networks() / f"{self.id.lower()}-{self.sha256[:SHORT]}.onnx"
+        """The ONNX file, as it is; :func:`verify_entry` checks it."""
+        return _networks() / f"{self.id.lower()}-{self.sha256[:DIGEST_LENGTH]}.onnx"
 
 
 def entries() -> tuple[tuple[Entry, ...], tuple[str, ...]]:
@@ -74,20 +74,20 @@ def entries() -> tuple[tuple[Entry, ...], tuple[str, ...]]:
     faults: list[str] = []
     for file in sorted(_networks().glob("*.json")):
         try:
-            networks.append(_read(file))
+            networks.append(_read_entry(file))
         except NetworkError as error:
             faults.append(str(error))
     return tuple(networks), tuple(faults)
 
 
-def find(name: str) -> Entry | None:
+def find_entry(name: str) -> Entry | None:
     """The network called ``name``, in upper or lower case; None where there is none.
 
     Raises :class:`NetworkError` for one that is damaged.
     """
-    if not is_valid_id(name) or not (file := _json(name)).is_file():
+    if not is_valid_id(name) or not (file := _entry_file(name)).is_file():
         return None
-    return _read(file)
+    return _read_entry(file)
 
 
 def suggestions(name: str) -> list[str]:
@@ -97,10 +97,10 @@ def suggestions(name: str) -> list[str]:
     return parts or close_ids(name, ids)
 
 
-def verified_file(entry: Entry) -> Path:
+def verify_entry(entry: Entry) -> Path:
     """The network's ONNX file; :class:`NetworkError` where it isn't what was put there."""
     try:
-        digest = sha256_of(entry.path)
+        digest = file_sha256(entry.path)
     except OSError as error:
         raise NetworkError(f"{entry.path} can't be read: {error.strerror}; {_AGAIN}") from error
     if digest != entry.sha256:
@@ -111,7 +111,7 @@ def verified_file(entry: Entry) -> Path:
     return entry.path
 
 
-def sha256_of(file: Path) -> str:
+def file_sha256(file: Path) -> str:
     """64 hexadecimal digits, of the file's bytes."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
@@ -120,7 +120,7 @@ def sha256_of(file: Path) -> str:
 _AGAIN = "get it again: subpixel models get NAME --overwrite"
 
 
-def put(entry: Entry, file: Path) -> None:
+def put_network(entry: Entry, file: Path) -> None:
     """Move the ONNX ``file``, from :func:`workshop`, into the cache as ``entry``'s.
 
     An older one of that name is there until the new one is. Raises :class:`SubpixelError` where
@@ -130,20 +130,20 @@ def put(entry: Entry, file: Path) -> None:
         file.replace(entry.path)
     except OSError as error:
         raise SubpixelError(f"{entry.path} can't be written: {error.strerror}") from error
-    text = json.dumps({"format": FORMAT, **asdict(entry)}, indent=1)
-    write_bytes(_json(entry.id), text.encode(), overwrite=True)
+    text = json.dumps({"format": ENTRY_FORMAT, **asdict(entry)}, indent=1)
+    write_bytes(_entry_file(entry.id), text.encode(), overwrite=True)
     _remove_files(_networks(), entry.id, keep=entry.path)
 
 
-def remove(name: str) -> None:
+def remove_network(name: str) -> None:
     """Remove the network called ``name``, damaged or not, and what was downloaded for it.
 
     Raises :class:`UsageError` where there is nothing of it.
     """
     if not is_valid_id(name):
         raise UsageError(f"{name!r} can't be the name of a network")
-    count = int(_json(name).is_file())
-    _json(name).unlink(missing_ok=True)  # first: a network is there as long as this is
+    count = int(_entry_file(name).is_file())
+    _entry_file(name).unlink(missing_ok=True)  # first: a network is there as long as this is
     count += _remove_files(_networks(), name) + remove_downloads(name)
     if count == 0:
         near = suggestions(name)
@@ -153,7 +153,7 @@ def remove(name: str) -> None:
 
 def download_path(id: str, sha256: str, suffix: str) -> Path:  # noqa: A002 - the field's name
     """Where weights are downloaded to; the folder is made."""
-    return _make_folder(_downloads()) / f"{id.lower()}-{sha256[:SHORT]}.{suffix}"
+    return _make_folder(_downloads()) / f"{id.lower()}-{sha256[:DIGEST_LENGTH]}.{suffix}"
 
 
 def remove_downloads(id: str) -> int:  # noqa: A002
@@ -182,7 +182,7 @@ def _downloads() -> Path:
     return gallery_folder() / "downloads"
 
 
-def _json(name: str) -> Path:
+def _entry_file(name: str) -> Path:
     return _networks() / f"{name.lower()}.json"
 
 
@@ -196,27 +196,27 @@ def _make_folder(folder: Path) -> Path:
 
 def _remove_files(folder: Path, name: str, keep: Path | None = None) -> int:
     """Remove the files called ``<name>-<digits>.…`` from ``folder``; how many there were."""
-    own = re.compile(rf"{re.escape(name.lower())}-[0-9a-f]{{{SHORT}}}{_SUFFIX}")
+    own = re.compile(rf"{re.escape(name.lower())}-[0-9a-f]{{{DIGEST_LENGTH}}}{_SUFFIX}")
     files = [f for f in folder.glob("*") if own.fullmatch(f.name) and f != keep]
     for file in files:
         file.unlink(missing_ok=True)
     return len(files)
 
 
-def _read(file: Path) -> Entry:
+def _read_entry(file: Path) -> Entry:
     try:
         values = json.loads(file.read_bytes())
-        if values.pop("format") != FORMAT:
+        if values.pop("format") != ENTRY_FORMAT:
             raise ValueError("it is of another version of subpixel")
-        entry = _entry(values)
-        if _json(entry.id) != file:
+        entry = _parse_entry(values)
+        if _entry_file(entry.id) != file:
             raise ValueError(f"it is of {entry.id}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NetworkError(f"{file} is damaged ({one_line(error)}); {_AGAIN}") from error
     return entry
 
 
-def _entry(values: Mapping[str, Any]) -> Entry:
+def _parse_entry(values: Mapping[str, Any]) -> Entry:
     facts = {field.name: values[field.name] for field in fields(Entry)}
     lists = {key: tuple(map(str, facts[key])) for key in ("authors", "accepted", "tags")}
     entry = Entry(**{**facts, **lists})

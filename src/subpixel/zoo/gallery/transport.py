@@ -38,12 +38,12 @@ def open_url(url: str, headers: Mapping[str, str] | None = None) -> HTTPResponse
     while True:
         expect_allowed(url)
         visited.append(url)
-        response = _ask(url, {"User-Agent": USER_AGENT, **(headers or {})})
+        response = _send_request(url, {"User-Agent": USER_AGENT, **(headers or {})})
         location = response.headers.get("Location")
         if response.status not in _REDIRECTS or location is None:
             return response
         response.close()
-        url = _next(visited, location)
+        url = _resolve_redirect(visited, location)
 
 
 def read_chunks(response: HTTPResponse) -> Iterator[bytes]:
@@ -87,7 +87,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _next(visited: list[str], location: str) -> str:
+def _resolve_redirect(visited: list[str], location: str) -> str:
     try:
         url = urljoin(visited[-1], location)
         secure = not visited[-1].lower().startswith("https:") or urlsplit(url).scheme == "https"
@@ -102,7 +102,7 @@ def _next(visited: list[str], location: str) -> str:
     return url
 
 
-def _ask(url: str, headers: Mapping[str, str]) -> HTTPResponse:
+def _send_request(url: str, headers: Mapping[str, str]) -> HTTPResponse:
     try:
         request = urllib.request.Request(url, headers=dict(headers))
         response: HTTPResponse = _opener(url).open(request, timeout=TIMEOUT)
