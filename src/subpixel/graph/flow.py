@@ -24,8 +24,8 @@ from onnx import (
 from subpixel.errors import NetworkError
 from subpixel.graph.geometry.propagate import picture_inputs
 
-Array = NDArray[Any]
-Values = Mapping[str, Array]
+AnyArray = NDArray[Any]
+TensorValues = Mapping[str, AnyArray]
 """What tensors hold, by name."""
 
 SIZE_OPERATORS = ("Shape", "Size")
@@ -73,27 +73,27 @@ class Flow:
     @cached_property
     def reads(self) -> tuple[tuple[str, ...], ...]:
         """Per node, the values (not the parameters) that it reads, each once."""
-        known = {self.picture, *self.maker}
+        values = {self.picture, *self.maker}
         return tuple(
-            tuple(dict.fromkeys(name for name in reads(node) if name in known))
+            tuple(dict.fromkeys(name for name in reads(node) if name in values))
             for node in self.nodes
         )
 
     @cached_property
     def shown(self) -> frozenset[str]:
         """The values that hang on what the picture shows: not on its size alone, not on nothing."""
-        found = {self.picture}
+        names_shown = {self.picture}
         for node, names in zip(self.nodes, self.reads, strict=True):
-            if node.op_type not in SIZE_OPERATORS and not found.isdisjoint(names):
-                found.update(name for name in node.output if name)
-        return frozenset(found)
+            if node.op_type not in SIZE_OPERATORS and not names_shown.isdisjoint(names):
+                names_shown.update(name for name in node.output if name)
+        return frozenset(names_shown)
 
     @cached_property
     def kinds(self) -> Mapping[str, int]:
         """Element types (``TensorProto.DataType``) as far as they are declared or inferred."""
         graph = self.model.graph
-        declared = [*graph.input, *graph.value_info, *graph.output, *_inferred(self.model)]
-        return {value.name: value.type.tensor_type.elem_type for value in declared}
+        values = [*graph.input, *graph.value_info, *graph.output, *_infer_values(self.model)]
+        return {value.name: value.type.tensor_type.elem_type for value in values}
 
     def frontiers(self) -> Iterator[tuple[str, ...]]:
         """For k = 0 … ``len(nodes)``: the values that the first k nodes made and later ones read.
@@ -111,38 +111,38 @@ class Flow:
                     alive.pop(name, None)
             yield tuple(alive)
 
-    def needed(self, ends: Collection[str], given: Collection[str] = ()) -> list[int]:
-        """The nodes that make ``ends`` from ``given`` and the picture, in order."""
-        waiting = [name for name in ends if name not in given]
-        found: set[int] = set()
+    def nodes_for(self, ends: Collection[str], sources: Collection[str] = ()) -> list[int]:
+        """The nodes that make ``ends`` from ``sources`` and the picture, in order."""
+        waiting = [name for name in ends if name not in sources]
+        nodes: set[int] = set()
         while waiting:
             node = self.maker.get(waiting.pop())
-            if node is not None and node not in found:
-                found.add(node)
-                waiting.extend(name for name in self.reads[node] if name not in given)
-        return sorted(found)
+            if node is not None and node not in nodes:
+                nodes.add(node)
+                waiting.extend(name for name in self.reads[node] if name not in sources)
+        return sorted(nodes)
 
     @cached_property
     def shown_reads(self) -> tuple[tuple[str, ...], ...]:
         """Per node, the shown values among what it reads."""
         return tuple(tuple(name for name in names if name in self.shown) for names in self.reads)
 
-    def cut(self, given: Values, ends: Sequence[str]) -> onnx.ModelProto:
-        """The part that makes ``ends`` out of ``given``: a model of its own.
+    def cut(self, sources: TensorValues, ends: Sequence[str]) -> onnx.ModelProto:
+        """The part that makes ``ends`` out of ``sources``: a model of its own.
 
-        Its inputs are those of ``given`` that it reads, with their types and ranks. Sizes are open,
+        Its inputs are those of ``sources`` that it reads, with their types and ranks. Sizes are open,
         but for those of vectors and of what hangs on the picture's size alone: what reads a
         computed shape is refused where its length isn't declared.
         """
-        nodes = [self.nodes[i] for i in self.needed(ends, given)]
+        nodes = [self.nodes[i] for i in self.nodes_for(ends, sources)]
         names = {name for node in nodes for name in reads(node)}
         inputs = [
             helper.make_tensor_value_info(
                 name,
                 helper.np_dtype_to_tensor_dtype(array.dtype),
-                self._declared_shape(name, array),
+                self._open_shape(name, array),
             )
-            for name, array in given.items()
+            for name, array in sources.items()
             if name in names
         ]
         result = onnx.ModelProto()
@@ -158,7 +158,7 @@ class Flow:
         )
         return result
 
-    def _declared_shape(self, name: str, array: Array) -> list[int | None]:
+    def _open_shape(self, name: str, array: AnyArray) -> list[int | None]:
         open_sizes = name in self.shown and array.ndim > 1
         return [None] * array.ndim if open_sizes else list(array.shape)
 
@@ -186,11 +186,11 @@ def flow(model: onnx.ModelProto) -> Flow:
     plain.graph.input.append(inputs[0])
     parameters = {tensor.name: tensor for tensor in plain.graph.initializer}
     whole = Flow(plain, tuple(plain.graph.node), parameters, inputs[0].name, outputs[0].name)
-    kept = [whole.nodes[i] for i in whole.needed([whole.output])]
-    return Flow(plain, tuple(kept), parameters, whole.picture, whole.output)
+    needed = [whole.nodes[i] for i in whole.nodes_for([whole.output])]
+    return Flow(plain, tuple(needed), parameters, whole.picture, whole.output)
 
 
-def _inferred(model: onnx.ModelProto) -> Sequence[ValueInfoProto]:
+def _infer_values(model: onnx.ModelProto) -> Sequence[ValueInfoProto]:
     """What shape inference finds by itself; declared shapes may be wrong, which it refuses."""
     bare = _without_graph(model)
     weights = [tensor for tensor in model.graph.initializer if len(tensor.dims) > 1]
@@ -198,8 +198,8 @@ def _inferred(model: onnx.ModelProto) -> Sequence[ValueInfoProto]:
         helper.make_graph(
             model.graph.node,
             "bare",
-            [*model.graph.input, *(_declared(tensor) for tensor in weights)],
-            [_untyped(output) for output in model.graph.output],
+            [*model.graph.input, *(_as_input(tensor) for tensor in weights)],
+            [_without_shape(output) for output in model.graph.output],
             [tensor for tensor in model.graph.initializer if len(tensor.dims) <= 1],
         )
     )
@@ -209,12 +209,12 @@ def _inferred(model: onnx.ModelProto) -> Sequence[ValueInfoProto]:
         return []
 
 
-def _declared(tensor: TensorProto) -> ValueInfoProto:
+def _as_input(tensor: TensorProto) -> ValueInfoProto:
     """A parameter as an input: what it weighs doesn't matter to inference, its type does."""
     return helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
 
 
-def _untyped(value: ValueInfoProto) -> ValueInfoProto:
+def _without_shape(value: ValueInfoProto) -> ValueInfoProto:
     kind = value.type.tensor_type.elem_type
     return helper.make_tensor_value_info(value.name, kind, None)
 
@@ -251,15 +251,15 @@ def _without_graph(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _constants_to_parameters(graph: GraphProto) -> None:
-    kept: list[NodeProto] = []
+    nodes: list[NodeProto] = []
     for node in graph.node:
         tensor = constant(node)
         if tensor is None:
-            kept.append(node)
+            nodes.append(node)
         else:
             graph.initializer.append(tensor)
     del graph.node[:]
-    graph.node.extend(kept)
+    graph.node.extend(nodes)
 
 
 def constant(node: NodeProto) -> TensorProto | None:
@@ -281,14 +281,14 @@ def _drop_identities(graph: GraphProto) -> None:
     """Take out Identity nodes, but for those that make an output."""
     ends = {value.name for value in graph.output}
     sources: dict[str, str] = {}
-    kept: list[NodeProto] = []
+    remaining: list[NodeProto] = []
     for node in graph.node:
         _rename_inputs(node, sources)
         if node.op_type == "Identity" and node.output[0] not in ends:
             sources[node.output[0]] = node.input[0]
         else:
-            kept.append(node)
-    nodes = [NodeProto.FromString(node.SerializeToString()) for node in kept]
+            remaining.append(node)
+    nodes = [NodeProto.FromString(node.SerializeToString()) for node in remaining]
     del graph.node[:]
     graph.node.extend(nodes)
 

@@ -15,7 +15,7 @@ ROUNDING: Mapping[int, Precision] = {
 
 LOWEST_FIRST: tuple[Precision, ...] = ("int8", "bf16", "fp16")
 
-QUANTISED = (
+QUANTISING_OPERATORS = (
     "QuantizeLinear",
     "DynamicQuantizeLinear",
     "ConvInteger",
@@ -25,7 +25,7 @@ QUANTISED = (
 )
 """Operators on integers of few bits, besides those that begin with QLinear or QGemm."""
 
-TYPED = ("to", "dtype", "output_dtype")
+TYPE_ATTRIBUTES = ("to", "dtype", "output_dtype")
 """Attributes that hold the type of a node's result."""
 
 
@@ -38,18 +38,18 @@ def graph_precision(model: onnx.ModelProto) -> Precision:
     don't count, nor does an input of 8-bit code values, which holds a picture as it is.
     """
     plain = inliner.inline_local_functions(model) if model.functions else model
-    present = set(_precisions(plain.graph))
+    present = set(_find_precisions(plain.graph))
     return next((precision for precision in LOWEST_FIRST if precision in present), "fp32")
 
 
-def _precisions(graph: GraphProto) -> Iterator[Precision]:
+def _find_precisions(graph: GraphProto) -> Iterator[Precision]:
     for end in (*graph.input, *graph.output):
-        yield from _rounded(end.type.tensor_type.elem_type)
-    nodes = _needed(graph)
-    names = {name for node in nodes for name in _reads(node)}
+        yield from _precision_of_type(end.type.tensor_type.elem_type)
+    nodes = _live_nodes(graph)
+    names = {name for node in nodes for name in _read_names(node)}
     for tensor in graph.initializer:
         if tensor.name in names:
-            yield from _rounded(tensor.data_type)
+            yield from _precision_of_type(tensor.data_type)
     parameters = {tensor.name for tensor in graph.initializer}
     pictures = {end.name for end in graph.input} - parameters
     for node in nodes:
@@ -58,7 +58,7 @@ def _precisions(graph: GraphProto) -> Iterator[Precision]:
         yield from _of_attributes(node)
 
 
-def _rounded(kind: int) -> Iterator[Precision]:
+def _precision_of_type(kind: int) -> Iterator[Precision]:
     if kind in ROUNDING:
         yield ROUNDING[kind]
 
@@ -67,39 +67,39 @@ def _quantises(node: NodeProto, pictures: set[str]) -> bool:
     """Whether it makes, or reads, integers that stand for other real numbers than a picture's."""
     if node.op_type == "DequantizeLinear":
         return node.input[0] not in pictures
-    return node.op_type in QUANTISED or node.op_type.startswith(("QLinear", "QGemm"))
+    return node.op_type in QUANTISING_OPERATORS or node.op_type.startswith(("QLinear", "QGemm"))
 
 
 def _of_attributes(node: NodeProto) -> Iterator[Precision]:
     for attribute in node.attribute:
         if attribute.type == AttributeProto.TENSOR:
-            yield from _rounded(attribute.t.data_type)
-        elif attribute.name in TYPED and attribute.type == AttributeProto.INT:
-            yield from _rounded(attribute.i)
+            yield from _precision_of_type(attribute.t.data_type)
+        elif attribute.name in TYPE_ATTRIBUTES and attribute.type == AttributeProto.INT:
+            yield from _precision_of_type(attribute.i)
         for graph in _graphs(attribute):
-            yield from _precisions(graph)
+            yield from _find_precisions(graph)
 
 
-def _needed(graph: GraphProto) -> list[NodeProto]:
+def _live_nodes(graph: GraphProto) -> list[NodeProto]:
     """The nodes that the graph's outputs are computed from."""
     maker = {name: node for node in graph.node for name in node.output if name}
-    waiting, needed = [end.name for end in graph.output], dict[int, NodeProto]()
+    waiting, live = [end.name for end in graph.output], dict[int, NodeProto]()
     while waiting:
         node = maker.get(waiting.pop())
-        if node is not None and id(node) not in needed:
-            needed[id(node)] = node
-            waiting.extend(_reads(node))
-    return list(needed.values())
+        if node is not None and id(node) not in live:
+            live[id(node)] = node
+            waiting.extend(_read_names(node))
+    return list(live.values())
 
 
-def _reads(node: NodeProto) -> Iterator[str]:
+def _read_names(node: NodeProto) -> Iterator[str]:
     """The names that a node reads, those inside its branches included."""
     yield from node.input
     for attribute in node.attribute:
         for graph in _graphs(attribute):
             yield from (end.name for end in graph.output)
             for inner in graph.node:
-                yield from _reads(inner)
+                yield from _read_names(inner)
 
 
 def _graphs(attribute: AttributeProto) -> Sequence[GraphProto]:

@@ -121,8 +121,8 @@ def bytes_per_pixel(network: Network) -> float | None:
     if network.source is None:
         return None
     # Only pictures that are large for the memory there is pay for importing onnx.
-    from subpixel.graph.geometry.footprint import bytes_per_pixel as counted
-    from subpixel.graph.geometry.footprint import measured_bytes_per_pixel as measured
+    from subpixel.graph.geometry.footprint import count_bytes_per_pixel as counted
+    from subpixel.graph.geometry.footprint import measure_bytes_per_pixel as measured
     from subpixel.graph.metadata import load_model
 
     model = load_model(network.source)
@@ -244,12 +244,12 @@ def _adopted(
 ) -> Identified:
     # Only third-party and bare luma networks pay for importing onnx.
     from subpixel.graph.metadata import load_model, read_spec
-    from subpixel.thirdparty.adopt import adopt
+    from subpixel.thirdparty.adopt import adopt_model
 
     model = load_model(file)
     if refusal is not None and read_spec(model) is not None:  # a file of ours
         raise refusal
-    adopted = adopt(model, file.stem, convention)
+    adopted = adopt_model(model, file.stem, convention)
     if session is not None and adopted.unchanged:
         return Identified(session, adopted.spec, file, declared=False, remark=adopted.remark)
     source = adopted.model.SerializeToString()

@@ -13,7 +13,7 @@ from subpixel.graph.metadata import load_model, read_spec
 from subpixel.spec import ModelSpec
 from subpixel.system.atomic import atomic_path, write_bytes
 from subpixel.system.extras import expect_installed
-from subpixel.thirdparty.adopt import adopt
+from subpixel.thirdparty.adopt import adopt_model
 from subpixel.zoo.gallery import store
 from subpixel.zoo.gallery.catalogue import CatalogueModel, Resource
 from subpixel.zoo.gallery.download import ExpectedFile, ReportBytes, download, expect_same
@@ -174,7 +174,7 @@ def _adopt_onnx(model: CatalogueModel, file: Path, out: Path) -> tuple[ModelSpec
         shutil.copyfile(file, out)
         return declared, "states its facts itself"
     order: ChannelOrder | None = "rgb" if model.input_channels == 3 else None
-    adopted = adopt(graph, model.id, Convention(input_order=order, output_order=order))
+    adopted = adopt_model(graph, model.id, Convention(input_order=order, output_order=order))
     write_bytes(out, adopted.model.SerializeToString())
     return adopted.spec, adopted.remark
 

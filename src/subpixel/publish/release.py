@@ -11,7 +11,7 @@ import onnx
 
 from subpixel.errors import ExportError, NetworkError, UsageError
 from subpixel.graph.check import CheckReport, check_model
-from subpixel.graph.geometry.cost import estimated_cost
+from subpixel.graph.geometry.cost import estimate_cost
 from subpixel.graph.geometry.size_constants import size_constants
 from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.graph.metadata import with_spec
@@ -344,7 +344,7 @@ def _judged(
         return _Candidate(data, spec, exported, check, None)
     reference = truth.reference(exported.spec, spec)
     numbers = truth.numbers | size_constants(model)
-    cost = estimated_cost(model, local=spec.halo is not None)
+    cost = estimate_cost(model, local=spec.halo is not None)
     drawn = grid(spec, cost=cost, numbers=numbers, seed=truth.seed)
     unoptimised = partial(Session, data, optimisation="none")
     judged = Judged(Session(data), spec, model, unoptimised)

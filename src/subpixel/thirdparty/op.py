@@ -13,12 +13,12 @@ from subpixel.runtime.op import Probeable
 from subpixel.spec import ModelSpec
 from subpixel.thirdparty.form import Form, find_form
 from subpixel.thirdparty.reading import (
-    MARGIN,
+    RANGE_MARGIN,
     RESEMBLES,
     Reading,
+    make_probe,
     range_readings,
-    settle,
-    trials,
+    settle_reading,
 )
 
 
@@ -61,7 +61,7 @@ def probe_ordinary(op: Probeable, name: str, convention: Convention) -> ModelSpe
         )
     raw = OpNetwork(op)
     form = find_form(raw, convention)
-    reading = settle(trials(raw, form), convention)
+    reading = settle_reading(make_probe(raw, form), convention)
     if not _is_ordinary(reading, form):
         ranges, orders = ("/".join(map(str, pair)) for pair in (reading.ranges, reading.orders))
         raise NetworkError(
@@ -108,13 +108,13 @@ def expect_unit_range(op: Probeable, spec: ModelSpec) -> None:
         spec.fixed_size,
         spec.fixed_batch,
     )
-    usual, *others = range_readings(trials(OpNetwork(op), form), UNKNOWN_CONVENTION)
+    usual, *others = range_readings(make_probe(OpNetwork(op), form), UNKNOWN_CONVENTION)
     best = max(others, key=lambda reading: reading.psnr)
     # One that only changes contrast or brightness is nearer to the photograph in a wrong range.
-    worse = usual.psnr < RESEMBLES or best.fitted - usual.fitted >= MARGIN
-    if worse and best.psnr >= TRAINED and best.psnr - usual.psnr >= MARGIN:
-        given, result = best.ranges
+    worse = usual.psnr < RESEMBLES or best.fitted - usual.fitted >= RANGE_MARGIN
+    if worse and best.psnr >= TRAINED and best.psnr - usual.psnr >= RANGE_MARGIN:
+        source, result = best.ranges
         raise NetworkError(
-            f"on photographs it is right for values in {given} ({best.psnr:.1f} dB, results in "
+            f"on photographs it is right for values in {source} ({best.psnr:.1f} dB, results in "
             f"{result}), not in 0..1 ({usual.psnr:.1f} dB); put that conversion inside the network"
         )

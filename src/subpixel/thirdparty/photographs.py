@@ -34,14 +34,14 @@ class Photographs:
     """The small ones with their colours exaggerated."""
 
 
-def photographs(scale: int, channels: int, height: int, width: int) -> Photographs:
+def make_photographs(scale: int, channels: int, height: int, width: int) -> Photographs:
     """Small parts of ``height`` by ``width``; noisy ones for a ``scale`` of 1.
 
     The small ones are made from the large ones as benchmark sets are, by MATLAB's ``imresize``.
     """
-    large = [_part(corner, height * scale, width * scale) for corner in PARTS]
-    small = [_shrunk(part, scale) if scale > 1 else _noisy(part) for part in large]
-    vivid = [_vivid(part) for part in small]
+    large = [_crop_part(corner, height * scale, width * scale) for corner in PARTS]
+    small = [_shrink_part(part, scale) if scale > 1 else _add_noise(part) for part in large]
+    vivid = [_exaggerate_colours(part) for part in small]
     return Photographs(*(_planes(parts, channels) for parts in (small, large, vivid)))
 
 
@@ -51,23 +51,23 @@ def _planes(parts: Sequence[NDArray[np.uint8]], channels: int) -> NDArray[np.flo
     return np.ascontiguousarray(colour.transpose(0, 3, 1, 2))
 
 
-def _shrunk(part: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+def _shrink_part(part: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return imresize(part, Fraction(1, scale))
 
 
-def _noisy(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _add_noise(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
     noise = np.random.default_rng(0).normal(0, NOISE, part.shape)
     return np.clip(np.rint(part + noise), 0, 255).astype(np.uint8)
 
 
-def _vivid(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _exaggerate_colours(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
     grey = luma(part)[..., None]
     farther = np.rint(grey + SATURATION * (part - grey))
     vivid: NDArray[np.uint8] = np.clip(farther, 0, 255).astype(np.uint8)
     return vivid
 
 
-def _part(corner: tuple[int, int], height: int, width: int) -> NDArray[np.uint8]:
+def _crop_part(corner: tuple[int, int], height: int, width: int) -> NDArray[np.uint8]:
     """Mirrored at the photograph's edges as often as needed."""
     photo = photograph()
     rows, columns = (

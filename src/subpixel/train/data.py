@@ -18,7 +18,7 @@ from subpixel.media.image_file import PICTURE_SUFFIXES, read_picture
 from subpixel.media.jpeg_degradation import through_jpeg
 
 Luma = NDArray[np.float32]
-Rgb = NDArray[np.uint8]
+Rgb8 = NDArray[np.uint8]
 
 SHRINKS = (Fraction(1), Fraction(3, 4), Fraction(1, 2))
 """Each photograph is also used at these sizes: smaller copies hold finer detail per pixel."""
@@ -46,7 +46,7 @@ class Pairs(Protocol):
 class Photograph:
     """8-bit RGB, ``(H, W, 3)``."""
 
-    rgb: Rgb
+    rgb: Rgb8
 
     @cached_property
     def luma(self) -> Luma:
@@ -94,7 +94,7 @@ class Views:
         return self.views[index].pair
 
 
-def split(folder: Path) -> tuple[list[Path], list[Path]]:
+def split_pictures(folder: Path) -> tuple[list[Path], list[Path]]:
     """The pictures under ``folder`` to train on, and the last sixteenth, which is held out."""
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
     if len(files) < 2:
@@ -119,7 +119,7 @@ def load_pairs(
     the RGB picture, rounded to 8 bits. With ``qualities`` it then goes through JPEG: those to
     train on once in each quality, those held out in one after the other.
     """
-    files, held_out = split(folder)
+    files, held_out = split_pictures(folder)
     photographs = [Photograph(_sharp(file, shrink)) for file in files for shrink in shrinks]
     starts = range(scale)
     views = [
@@ -135,16 +135,16 @@ def load_pairs(
     ]
 
 
-def _sharp(file: Path, shrink: Fraction = SHRINKS[0]) -> Rgb:
+def _sharp(file: Path, shrink: Fraction = SHRINKS[0]) -> Rgb8:
     rgb = read_picture(file).rgb8()
     return rgb if shrink == 1 else imresize(rgb, shrink)
 
 
-def _luma(rgb: Rgb) -> Luma:
+def _luma(rgb: Rgb8) -> Luma:
     return (luma(rgb) / 255.0).astype(np.float32)
 
 
-def batch(pairs: Pairs, size: int, crop: int, seed: int, step: int) -> tuple[Luma, Luma]:
+def draw_batch(pairs: Pairs, size: int, crop: int, seed: int, step: int) -> tuple[Luma, Luma]:
     """``size`` random crops, flipped and turned at random, as two NCHW arrays.
 
     The random numbers depend on ``seed`` and ``step`` alone, so a resumed run sees the batches
@@ -152,13 +152,13 @@ def batch(pairs: Pairs, size: int, crop: int, seed: int, step: int) -> tuple[Lum
     """
     random = np.random.default_rng((seed, step))
     chosen = [pairs[i] for i in random.integers(len(pairs), size=size)]
-    crops = [_crop(pair, crop, random) for pair in chosen]
+    crops = [_random_crop(pair, crop, random) for pair in chosen]
     return np.stack([low for low, _ in crops])[:, None], np.stack([high for _, high in crops])[
         :, None
     ]
 
 
-def _crop(pair: Pair, crop: int, random: np.random.Generator) -> tuple[Luma, Luma]:
+def _random_crop(pair: Pair, crop: int, random: np.random.Generator) -> tuple[Luma, Luma]:
     scale = pair.high.shape[0] // pair.low.shape[0]
     top, left = (int(random.integers(side - crop + 1)) for side in pair.low.shape)
     low = pair.low[top : top + crop, left : left + crop]

@@ -6,21 +6,21 @@ from torch import nn
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
 from subpixel.train.presets import Preset
-from subpixel.train.reparam.collapsible import widened
-from subpixel.train.reparam.growth import grown
+from subpixel.train.reparam.collapsible import widen_convolutions
+from subpixel.train.reparam.growth import grow_network
 from subpixel.train.reparam.passing import PassingNet
 
 
-def build(preset: Preset, scale: int, seed: int) -> nn.Module:
+def build_network(preset: Preset, scale: int, seed: int) -> nn.Module:
     """The preset's network, widened, in float32 on the CPU, its weights drawn from ``seed``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if preset.network == "reference":
-            return widened(PassingNet(scale))
-        return widened(PlainNet(scale, preset.channels, preset.depth))
+            return widen_convolutions(PassingNet(scale))
+        return widen_convolutions(PlainNet(scale, preset.channels, preset.depth))
 
 
-def brought_to_form(warm_start: nn.Module, preset: Preset, seed: int) -> nn.Module:
+def fit_warm_start(warm_start: nn.Module, preset: Preset, seed: int) -> nn.Module:
     """A smaller PlainNet grown to the preset's size, the tutorial's network as it is trained; any
     other network as it is.
 
@@ -28,12 +28,12 @@ def brought_to_form(warm_start: nn.Module, preset: Preset, seed: int) -> nn.Modu
     trained elsewhere.
     """
     if preset.network == "plain" and isinstance(warm_start, PlainNet):
-        return grown(warm_start, preset.channels, preset.depth, seed)
+        return grow_network(warm_start, preset.channels, preset.depth, seed)
     if preset.network == "reference" and isinstance(warm_start, SuperResolutionNet):
         return PassingNet.of(warm_start)
     return warm_start
 
 
-def as_it_runs(trained: nn.Module) -> nn.Module:
+def to_published_form(trained: nn.Module) -> nn.Module:
     """A network that was trained, and collapsed, in the form in which it is published."""
-    return trained.folded() if isinstance(trained, PassingNet) else trained
+    return trained.fold() if isinstance(trained, PassingNet) else trained

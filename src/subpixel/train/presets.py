@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Network = Literal["plain", "reference"]
+PresetNetwork = Literal["plain", "reference"]
 
 
 @dataclass(frozen=True)
 class Preset:
     """One recipe. Sizes are in low-resolution pixels, lengths in steps."""
 
-    network: Network
+    network: PresetNetwork
     """PlainNet, or the tutorial's SuperResolutionNet, whose size is fixed."""
     steps: int
     """Steps with the L1 loss, in bfloat16 where that is faster; then come ``finetune`` steps with

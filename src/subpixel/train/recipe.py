@@ -11,7 +11,7 @@ from subpixel.nets.checkpoints.checkpoint import CheckpointFile, Choice, load_ch
 from subpixel.publish.release import ReleaseReport, release
 from subpixel.spec import ModelSpec
 from subpixel.system.atomic import write_bytes
-from subpixel.train.data import JPEG_QUALITIES, load_pairs, split
+from subpixel.train.data import JPEG_QUALITIES, load_pairs, split_pictures
 from subpixel.train.loop import Progress, train
 from subpixel.train.presets import Preset
 from subpixel.train.record import Record, model_card
@@ -23,7 +23,7 @@ HELD_OUT_JPEG = 75
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """What to train, on what, and where to."""
 
     preset: Preset
@@ -45,21 +45,25 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainingOutcome:
     """What came of a run; true when the file was published."""
 
-    released: ReleaseReport
+    release: ReleaseReport
     evaluation: Evaluation | None
     """On the held-out pictures, by the file itself; None when there is none."""
 
     def __bool__(self) -> bool:
-        return bool(self.released)
+        return bool(self.release)
 
 
-def run(order: Run, report: Callable[[Progress], None], *, overwrite: bool = False) -> Outcome:
+def run_recipe(
+    order: TrainingRun, report: Callable[[Progress], None], *, overwrite: bool = False
+) -> TrainingOutcome:
     """Train, or go on training, and release what came out."""
     teacher = load_teacher(order.teacher, order.scale, order.preset.crop) if order.teacher else None
-    warm_start = load_checkpoint(_as_named(order.warm_start)).module if order.warm_start else None
+    warm_start = (
+        load_checkpoint(_checkpoint_of(order.warm_start)).module if order.warm_start else None
+    )
     qualities = JPEG_QUALITIES if order.denoise else ()
     pairs = load_pairs(order.data, order.scale, order.preset.crop, qualities=qualities)
     order.out.parent.mkdir(parents=True, exist_ok=True)
@@ -73,32 +77,32 @@ def run(order: Run, report: Callable[[Progress], None], *, overwrite: bool = Fal
         device=order.device,
         warm_start=warm_start,
         teacher=teacher.module if teacher else None,
-        report=record.kept(pairs[1][0].low, report),
+        report=record.recording(pairs[1][0].low, report),
     )
     checkpoint = order.out.with_suffix(".safetensors")
     facts = {"steps": str(order.preset.steps + order.preset.finetune)}
     write_bytes(checkpoint, safetensors.torch.save(net.state_dict(), facts), overwrite=True)
-    released = release(_as_named(checkpoint), order.out, overwrite=overwrite)
+    released = release(_checkpoint_of(checkpoint), order.out, overwrite=overwrite)
     taught_by = teacher.spec if teacher else None
-    found = _evaluated(order, released, record, taught_by) if released else None
+    evaluation = _evaluate_release(order, released, record, taught_by) if released else None
     state.unlink()
-    return Outcome(released, found)
+    return TrainingOutcome(released, evaluation)
 
 
-def _as_named(file: Path) -> CheckpointFile:
+def _checkpoint_of(file: Path) -> CheckpointFile:
     """A network of ours, trained however little: it is what its keys say, in its usual settings."""
     return CheckpointFile(file, choice=Choice(default=True))
 
 
-def _evaluated(
-    order: Run, released: ReleaseReport, record: Record, teacher: ModelSpec | None
+def _evaluate_release(
+    order: TrainingRun, released: ReleaseReport, record: Record, teacher: ModelSpec | None
 ) -> Evaluation:
     """Measure the file as its users will run it, and write its card."""
-    trained_on, held_out = split(order.data)
+    trained_on, held_out = split_pictures(order.data)
     jpeg = HELD_OUT_JPEG if order.denoise else None
     pictures = Benchmark(held_out, order.scale, jpeg=jpeg)
-    found = evaluate(Upscaler(order.out, device="cpu"), pictures)
+    evaluation = evaluate(Upscaler(order.out, device="cpu"), pictures)
     steps = order.preset.steps + order.preset.finetune
-    card = model_card(released, order.data, len(trained_on), steps, found, jpeg, teacher)
+    card = model_card(released, order.data, len(trained_on), steps, evaluation, jpeg, teacher)
     write_bytes(record.card, card.encode(), overwrite=True)
-    return found
+    return evaluation

@@ -42,7 +42,9 @@ class Record:
         """The model card, in Markdown."""
         return self.out.with_suffix(".md")
 
-    def kept(self, low: Luma, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    def recording(
+        self, low: Luma, report: Callable[[Progress], None]
+    ) -> Callable[[Progress], None]:
         """``report``, and a row of the table, and a sample with every tenth."""
         count = 0
 
@@ -78,7 +80,7 @@ def model_card(
     data: Path,
     pictures: int,
     steps: int,
-    found: Evaluation,
+    evaluation: Evaluation,
     jpeg: int | None = None,
     teacher: ModelSpec | None = None,
 ) -> str:
@@ -90,7 +92,7 @@ def model_card(
     assert released.path is not None
     assert released.parity is not None
     model, spec = load_model(released.path), released.spec
-    rows = (("this network", found.network), ("bicubic", found.bicubic))
+    rows = (("this network", evaluation.network), ("bicubic", evaluation.bicubic))
     table = "".join(
         f"| {name} | {q.psnr:.2f} | {q.ssim:.4f} | {q.psnr_rgb:.2f} | {q.ssim_rgb:.4f} |\n"
         for name, q in rows
@@ -103,10 +105,10 @@ def model_card(
 included; halo {spec.halo} px.
 
 Trained for {steps:,} steps on {pictures} pictures of the folder `{data.name}`, whose low \
-resolution was made by bicubic reduction; {_damage(jpeg)}.{_taught(teacher)} Name the \
+resolution was made by bicubic reduction; {_describe_damage(jpeg)}.{_describe_teacher(teacher)} Name the \
 pictures' authors and licences here, and the weights' own licence.
 
-On the {len(found.scores)} pictures that were held out, {_stored(jpeg)}8-bit RGB in and out:
+On the {len(evaluation.scores)} pictures that were held out, {_describe_storage(jpeg)}8-bit RGB in and out:
 
 | | PSNR, dB | SSIM | PSNR of RGB, dB | SSIM of RGB |
 |---|---|---|---|---|
@@ -115,7 +117,7 @@ The ONNX file against PyTorch: {released.parity.summary()}
 """
 
 
-def _damage(jpeg: int | None) -> str:
+def _describe_damage(jpeg: int | None) -> str:
     qualities = f"{min(JPEG_QUALITIES)} to {max(JPEG_QUALITIES)}"
     return (
         "it has seen no noise and no compression"
@@ -124,7 +126,7 @@ def _damage(jpeg: int | None) -> str:
     )
 
 
-def _taught(teacher: ModelSpec | None) -> str:
+def _describe_teacher(teacher: ModelSpec | None) -> str:
     return (
         ""
         if teacher is None
@@ -133,5 +135,5 @@ def _taught(teacher: ModelSpec | None) -> str:
     )
 
 
-def _stored(jpeg: int | None) -> str:
+def _describe_storage(jpeg: int | None) -> str:
     return "" if jpeg is None else f"their low resolution stored as JPEG of quality {jpeg}, "

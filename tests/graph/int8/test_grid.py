@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from subpixel.graph.int8.grid import Weights, grid_step, on_steps
+from subpixel.graph.int8.grid import FilterWeights, grid_step, on_steps
 
 WEIGHTS = arrays(
     np.float64,
@@ -13,7 +13,7 @@ WEIGHTS = arrays(
 
 
 @given(WEIGHTS)
-def test_no_pair_of_products_leaves_16_bits(weights: Weights) -> None:
+def test_no_pair_of_products_leaves_16_bits(weights: FilterWeights) -> None:
     """As AVX2's ``vpmaddubsw`` adds them up, of the largest code values, in both layouts."""
     whole = on_steps(weights, grid_step(weights)).astype(np.int64)
     for order in (whole, whole.transpose(0, 2, 3, 1)):
@@ -24,7 +24,7 @@ def test_no_pair_of_products_leaves_16_bits(weights: Weights) -> None:
 
 
 @given(WEIGHTS)
-def test_rounding_keeps_what_a_filter_does_to_even_areas(weights: Weights) -> None:
+def test_rounding_keeps_what_a_filter_does_to_even_areas(weights: FilterWeights) -> None:
     step = grid_step(weights)
     whole = on_steps(weights, step)
     exact = (weights / step[:, None, None, None]).reshape(len(weights), -1)

@@ -21,7 +21,7 @@ from subpixel.errors import NetworkError
 from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.int8.quantize import Pixels, on_grid, to_int8
 from subpixel.graph.metadata import read_spec, with_spec
-from subpixel.graph.passes.wrap import OURS, rgb_from_luma
+from subpixel.graph.passes.wrap import RGB_PREFIX, rgb_from_luma
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.spec import ModelSpec
 
@@ -105,7 +105,9 @@ def test_colour_around_a_luma_network_stays_in_float32() -> None:
     assert model.SerializeToString() == before
     assert read_spec(quantised) == ModelSpec("test", 2, "luma", "rgb", precision="int8")
     dequantised = {n.output[0] for n in quantised.graph.node if n.op_type == "DequantizeLinear"}
-    colour = [n for n in quantised.graph.node if n.op_type == "Conv" and n.name.startswith(OURS)]
+    colour = [
+        n for n in quantised.graph.node if n.op_type == "Conv" and n.name.startswith(RGB_PREFIX)
+    ]
     assert len(colour) == 2
     assert not dequantised & {name for node in colour for name in node.input}
 

@@ -16,7 +16,7 @@ import quantiser
 from sized import sized_network
 from specimens import REPOSITORY
 from subpixel.errors import NetworkError
-from subpixel.graph.execute import optimised as optimised_for
+from subpixel.graph.execute import optimise_graph as optimised_for
 from subpixel.graph.execute import runtime_engine
 from subpixel.graph.flow import LAYOUT_DOMAINS, flow
 from subpixel.graph.passes.float16 import to_fp16

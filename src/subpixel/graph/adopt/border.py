@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx.helper import make_attribute
 
-from subpixel.graph.adopt.frame import Chain, framed, picture_input
+from subpixel.graph.adopt.frame import Chain, frame_model, picture_input
 
 TO_THE_END = np.iinfo(np.int64).max
 
@@ -45,9 +45,9 @@ def with_border(
         bounds = [[down.start, across.start], [down.stop, across.stop], [2, 3]]
         chain.add("Slice", *(chain.constant(np.array(bound, np.int64)) for bound in bounds))
 
-    made = framed(model, "border", pad, crop)
-    _declare(made, down, across, scale)
-    return made
+    result = frame_model(model, "border", pad, crop)
+    _declare_sizes(result, down, across, scale)
+    return result
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,14 @@ def _up(length: int, multiple: int) -> int:
     return -(-length // multiple) * multiple
 
 
-def _declare(model: onnx.ModelProto, down: _Axis, across: _Axis, scale: int) -> None:
+def _declare_sizes(model: onnx.ModelProto, down: _Axis, across: _Axis, scale: int) -> None:
     """Fixed sizes shrink by what is added inside; the result's are its factor's."""
-    given = picture_input(model).type.tensor_type.shape.dim
+    source = picture_input(model).type.tensor_type.shape.dim
     result = model.graph.output[0].type.tensor_type.shape.dim
     for axis, side in ((2, down), (3, across)):
-        if given[axis].dim_value:
-            given[axis].dim_value -= side.before + side.after
+        if source[axis].dim_value:
+            source[axis].dim_value -= side.before + side.after
         if len(result) == 4:
             result[axis].Clear()
-            if given[axis].dim_value:
-                result[axis].dim_value = given[axis].dim_value * scale
+            if source[axis].dim_value:
+                result[axis].dim_value = source[axis].dim_value * scale

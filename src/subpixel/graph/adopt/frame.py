@@ -12,7 +12,7 @@ from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, helper, num
 from subpixel.errors import NetworkError
 from subpixel.graph.geometry.propagate import picture_inputs
 
-OURS = "adopt/"
+ADOPT_PREFIX = "adopt/"
 """Begins every name that is added here, but for the input's and the output's."""
 
 
@@ -47,7 +47,7 @@ Step = Callable[[Chain], None]
 """Appends to a chain what stands between two forms of a picture."""
 
 
-def copied(model: onnx.ModelProto) -> onnx.ModelProto:
+def copy_model(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy; of an IR version that needs no parameters among its inputs."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
@@ -63,7 +63,7 @@ def picture_input(model: onnx.ModelProto) -> onnx.ValueInfoProto:
     return inputs[0]
 
 
-def framed(
+def frame_model(
     model: onnx.ModelProto, concern: str, before: Step | None, after: Step | None
 ) -> onnx.ModelProto:
     """A copy of ``model`` whose picture passes ``before`` first, and its result ``after``.
@@ -71,7 +71,7 @@ def framed(
     The names of input and output stay; so do their declarations, which the caller brings up to
     date. ``concern`` begins the names of what is added.
     """
-    result = copied(model)
+    result = copy_model(model)
     graph = result.graph
     if before is not None:
         _put_before(graph, picture_input(result).name, concern, before)
@@ -81,7 +81,7 @@ def framed(
 
 
 def _put_before(graph: GraphProto, outside: str, concern: str, step: Step) -> None:
-    chain = Chain(f"{OURS}{concern}/before/", outside)
+    chain = Chain(f"{ADOPT_PREFIX}{concern}/before/", outside)
     step(chain)
     _rename_reads(graph, outside, chain.last)
     if outside in {end.name for end in graph.output}:
@@ -91,7 +91,7 @@ def _put_before(graph: GraphProto, outside: str, concern: str, step: Step) -> No
 
 
 def _put_behind(graph: GraphProto, outside: str, concern: str, step: Step) -> None:
-    room = f"{OURS}{concern}/after/"
+    room = f"{ADOPT_PREFIX}{concern}/after/"
     inside = f"{room}inner"
     _rename_makes(graph, outside, inside)
     chain = Chain(room, inside)
@@ -101,9 +101,9 @@ def _put_behind(graph: GraphProto, outside: str, concern: str, step: Step) -> No
 
 
 def _replace(graph: GraphProto, nodes: Sequence[NodeProto], more: Sequence[TensorProto]) -> None:
-    kept = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    copies = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
-    graph.node.extend(kept)
+    graph.node.extend(copies)
     graph.initializer.extend(more)
     del graph.value_info[:]  # written for the form before
 

@@ -17,7 +17,7 @@ from subpixel.graph.adopt.sample_type import with_float32
 from subpixel.graph.adopt.value_range import with_unit_range
 from subpixel.graph.passes.opset import at_opset
 
-OPSET = 13
+ADOPT_OPSET = 13
 """What the nodes that are put around a network need."""
 
 Model: TypeAlias = onnx.ModelProto
@@ -57,24 +57,24 @@ def is_ordinary(model: Model, wrapping: Wrapping) -> bool:
     )
 
 
-def wrapped(model: Model, wrapping: Wrapping) -> Model:
+def wrap_model(model: Model, wrapping: Wrapping) -> Model:
     """``model``, of one input and one output, as float32 NCHW in 0 … 1, RGB or luma.
 
     From the inside out: type, layout, range, order, border. Raises
     :class:`~subpixel.errors.NetworkError` where the graph can't be brought to opset 13.
     """
-    made = with_float32(at_opset(model, OPSET, "adopting it"))
+    made = with_float32(at_opset(model, ADOPT_OPSET, "adopting it"))
     given, result = (layout == "nhwc" for layout in wrapping.layouts)
     made = with_nchw(made, input_nhwc=given, output_nhwc=result)
     made = with_unit_range(made, *wrapping.ranges)
     made = with_rgb(made, *wrapping.orders)
     if wrapping.border:
         made = with_border(made, wrapping.scale, wrapping.border, wrapping.size_multiple)
-    _declare(made, wrapping)
+    _declare_axes(made, wrapping)
     return made
 
 
-def fixed_size(model: Model) -> tuple[int, int] | None:
+def read_fixed_size(model: Model) -> tuple[int, int] | None:
     """Height and width of an NCHW input that is declared to be of one size."""
     height, width = (dim.dim_value for dim in _dims(picture_input(model))[2:])
     return (height, width) if height and width else None
@@ -84,15 +84,15 @@ def _dims(end: onnx.ValueInfoProto) -> list[onnx.TensorShapeProto.Dimension]:
     return list(end.type.tensor_type.shape.dim)
 
 
-def _declare(model: Model, wrapping: Wrapping) -> None:
+def _declare_axes(model: Model, wrapping: Wrapping) -> None:
     """The axes as ours are declared: by number where fixed, by name where free."""
-    given, result = picture_input(model), model.graph.output[0]
+    source, result = picture_input(model), model.graph.output[0]
     larger = "" if wrapping.scale == 1 else f"{wrapping.scale}*"
     sides: list[int | str] = []
     larger_sides: list[int | str] = []
-    for dim, name in zip(_dims(given)[2:], ("height", "width"), strict=True):
+    for dim, name in zip(_dims(source)[2:], ("height", "width"), strict=True):
         sides.append(dim.dim_value or name)
         larger_sides.append(dim.dim_value * wrapping.scale or larger + name)
-    for end, lengths in ((given, sides), (result, larger_sides)):
+    for end, lengths in ((source, sides), (result, larger_sides)):
         shape = [wrapping.fixed_batch or "batch", wrapping.channels, *lengths]
         end.CopyFrom(onnx.helper.make_tensor_value_info(end.name, TensorProto.FLOAT, shape))

@@ -69,24 +69,26 @@ class Line:
         advance = self.advance * step_in * repeats // self.period
         excess = length(self.excess)
         needs = [
-            _hull([_place(o, period, advance, excess), *map(self.span, taps(o))])
+            _hull([_tile_span(o, period, advance, excess), *map(self.span, taps(o))])
             for o in range(period)
         ]
         first, last = zip(*needs, strict=True)
         fixed = None if self.fixed is None else length(self.fixed)
         return Line(self.axis, first, last, advance, excess, fixed)
 
-    def enlarged(self, times: int) -> "Line":
+    def enlarge(self, times: int) -> "Line":
         """Each sample becomes ``times`` samples: nearest neighbour, depth to space."""
         return self.through(lambda o: [o // times], lambda n: n * times, (1, times))
 
-    def gathered(self, times: int) -> "Line":
+    def gather(self, times: int) -> "Line":
         """``times`` neighbours become one sample: space to depth."""
         return self.through(
-            lambda o: range(o * times, (o + 1) * times), lambda n: _exact(n, times), (times, 1)
+            lambda o: range(o * times, (o + 1) * times),
+            lambda n: _split_exactly(n, times),
+            (times, 1),
         )
 
-    def joined(self, other: "Line") -> "Line":
+    def join(self, other: "Line") -> "Line":
         """The axis of an elementwise operation of two tensors."""
         if self._extent != other._extent:
             raise NotLocalError(f"two tensors differ in {self.axis}")
@@ -95,7 +97,7 @@ class Line:
         first, last = zip(*needs, strict=True)
         return Line(self.axis, first, last, advance, self.excess, self.fixed)
 
-    def mirrored(self) -> "Line":
+    def mirror(self) -> "Line":
         """The axis as a padding that repeats or mirrors its samples may read it.
 
         A mirrored sample looks the other way, so both sides take the greater reach.
@@ -119,7 +121,7 @@ class Line:
         )
 
 
-def _place(sample: int, period: int, advance: int, excess: int) -> tuple[int, int]:
+def _tile_span(sample: int, period: int, advance: int, excess: int) -> tuple[int, int]:
     """The input samples that a tile must hold for ``sample`` to exist in the tile at all.
 
     A sample that a later shift moves elsewhere must not fall off the tile's edge on its way.
@@ -130,7 +132,7 @@ def _place(sample: int, period: int, advance: int, excess: int) -> tuple[int, in
     return from_left, from_right
 
 
-def _exact(length: int, parts: int) -> int:
+def _split_exactly(length: int, parts: int) -> int:
     if length % parts:
         raise NotLocalError(f"a length of {length} doesn't split into {parts} equal parts")
     return length // parts

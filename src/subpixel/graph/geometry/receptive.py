@@ -8,7 +8,7 @@ import onnx
 
 from subpixel.graph.geometry.lines import Line, NotLocalError
 from subpixel.graph.geometry.propagate import picture_inputs, propagate
-from subpixel.graph.geometry.tensors import Pixels, Tensor, Unknown
+from subpixel.graph.geometry.tensors import PictureTensor, Tensor, UnknownTensor
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Reach:
     """Height and width, and where tiles begin, must be multiples of this."""
 
 
-def reach(model: onnx.ModelProto) -> Reach | None:
+def find_reach(model: onnx.ModelProto) -> Reach | None:
     """The geometry of ``model``, from its graph alone; None when it isn't local.
 
     Not local: attention, global pooling, normalisation over the picture; and whatever isn't
@@ -46,10 +46,10 @@ def halo(model: onnx.ModelProto, multiple: int | None = None) -> int | None:
     for. Where they needn't fit the graph's coarser grids, what a pixel depends on hangs on the
     picture's size (a U-Net then resizes by other ratios): such a network isn't local.
     """
-    found = reach(model)
-    if found is None or (multiple or found.size_multiple) % found.size_multiple:
+    reach = find_reach(model)
+    if reach is None or (multiple or reach.size_multiple) % reach.size_multiple:
         return None
-    return found.halo
+    return reach.halo
 
 
 def size_multiple(model: onnx.ModelProto) -> int | None:
@@ -57,16 +57,16 @@ def size_multiple(model: onnx.ModelProto) -> int | None:
 
     More than 1 where the network works below the input's resolution (pixel unshuffle, strides).
     """
-    found = reach(model)
-    return found.size_multiple if found else None
+    reach = find_reach(model)
+    return reach.size_multiple if reach else None
 
 
 def _reach(model: onnx.ModelProto) -> Reach:
     tensors = propagate(model)
     before, after = (_lines(tensors, ends) for ends in (picture_inputs(model), model.graph.output))
     scales = {line.scale for line in after}
-    grown = [old.fixed and old.fixed * new.scale for old, new in zip(before, after, strict=True)]
-    if len(scales) != 1 or grown != [line.fixed for line in after]:
+    enlarged = [old.fixed and old.fixed * new.scale for old, new in zip(before, after, strict=True)]
+    if len(scales) != 1 or enlarged != [line.fixed for line in after]:
         raise NotLocalError("the output is not the input enlarged by one number")
     return Reach(
         scale=int(scales.pop()),
@@ -77,8 +77,8 @@ def _reach(model: onnx.ModelProto) -> Reach:
 
 def _lines(tensors: Mapping[str, Tensor], ends: Sequence[onnx.ValueInfoProto]) -> tuple[Line, Line]:
     """Height and width of the only input, or output."""
-    tensor = tensors[ends[0].name] if len(ends) == 1 else Unknown(f"there are {len(ends)}")
-    if not isinstance(tensor, Pixels):
-        raise NotLocalError(tensor.reason if isinstance(tensor, Unknown) else "is no picture")
+    tensor = tensors[ends[0].name] if len(ends) == 1 else UnknownTensor(f"there are {len(ends)}")
+    if not isinstance(tensor, PictureTensor):
+        raise NotLocalError(tensor.reason if isinstance(tensor, UnknownTensor) else "is no picture")
     _, height, width = tensor.picture_axes()
     return height, width

@@ -25,7 +25,7 @@ def size_constants(model: onnx.ModelProto) -> SizeNumbers:
     Looked at are constants beside values that come from shapes alone (through any operators, also
     in branches and loops), and the constants of operators that cut, pad or resize.
     """
-    reader = _Reader()
+    reader = _ConstantReader()
     reader.read(model.graph)
     for function in model.functions:
         reader.read_nodes(function.node)
@@ -33,7 +33,7 @@ def size_constants(model: onnx.ModelProto) -> SizeNumbers:
 
 
 @dataclass
-class _Reader:
+class _ConstantReader:
     """Goes through a graph in its order."""
 
     constants: dict[str, list[int | float]] = field(default_factory=dict)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-MAX_LENGTH = 1 << 13
+MAX_SIDE = 1 << 13
 """Sides beyond this are not looked for."""
 
 MIN_FACTOR, MAX_FACTOR = 0.05, 20.0
@@ -28,7 +28,7 @@ def sort_numbers(numbers: Iterable[int | float]) -> SizeNumbers:
 
     A broken number may be either: a size is compared with 7.5 as with 7 and 8.
     """
-    sizes = [abs(n) for n in numbers if abs(n) <= MAX_LENGTH**2]  # NaN isn't
+    sizes = [abs(n) for n in numbers if abs(n) <= MAX_SIDE**2]  # NaN isn't
     lengths = {whole for n in sizes for whole in (math.floor(n), math.ceil(n)) if whole > 1}
     factors = {float(n) for n in sizes if n != int(n) and MIN_FACTOR <= n <= MAX_FACTOR}
     return SizeNumbers(frozenset(lengths), frozenset(factors))

@@ -10,13 +10,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.graph.int8.grid import Weights, grid_step, on_steps
+from subpixel.graph.int8.grid import FilterWeights, grid_step, on_steps
 from subpixel.graph.int8.qdq import Kernel
 from subpixel.imaging.resample import phase_weights
 
 Number = TypeVar("Number", np.float64, np.int8)
 
-BLOCK = 16
+CHANNEL_BLOCK = 16
 """Output channels come in multiples of this: ONNX Runtime's fast 8-bit convolutions ask for it."""
 COLOURS = 3
 FIRST_IN, FIRST_OUT = 4, 8
@@ -29,30 +29,34 @@ WHOLE = sum(LUMA)
 best. In whole steps, the luma that is taken from RGB and the luma that is put back cancel."""
 
 
-def up(count: int, block: int = BLOCK) -> int:
+def up(count: int, block: int = CHANNEL_BLOCK) -> int:
     """The next multiple."""
     return -(-count // block) * block
 
 
 def luma_kernel() -> Kernel:
     """RGB of 16 pixels → their luma, both in code values."""
-    weights = np.kron(np.eye(BLOCK), np.array([LUMA])).astype(np.int8)
-    return Kernel(weights[:, :, None, None], np.full(BLOCK, 1 / WHOLE), np.zeros(BLOCK))
+    weights = np.kron(np.eye(CHANNEL_BLOCK), np.array([LUMA])).astype(np.int8)
+    return Kernel(
+        weights[:, :, None, None], np.full(CHANNEL_BLOCK, 1 / WHOLE), np.zeros(CHANNEL_BLOCK)
+    )
 
 
 def layer_kernel(layer: Kernel, inputs: int) -> Kernel:
     """A layer between others; its output channels are filled up with zeros, its input channels,
     which were, to ``inputs``."""
-    return _filled(layer.weights, layer.steps, layer.bias, inputs)
+    return _fill_channels(layer.weights, layer.steps, layer.bias, inputs)
 
 
 def first_kernel(layer: Kernel) -> Kernel:
     """The layer that looks at luma: 8 pixels at a time, out of groups of 4."""
     one = layer_kernel(layer, 1)
-    return Kernel(beside(one.weights), np.tile(one.steps, FIRST_OUT), np.tile(one.bias, FIRST_OUT))
+    return Kernel(
+        shift_filters(one.weights), np.tile(one.steps, FIRST_OUT), np.tile(one.bias, FIRST_OUT)
+    )
 
 
-def beside(weights: NDArray[Number]) -> NDArray[Number]:
+def shift_filters(weights: NDArray[Number]) -> NDArray[Number]:
     """``(out, 1, height, width)`` filters, moved on by a pixel for each of the group."""
     out, _, height, width = weights.shape
     groups = -(-(FIRST_OUT + width - 1) // FIRST_IN)
@@ -96,9 +100,9 @@ def row_kernel(scale: int, share: int, zero: int, *, residual: bool) -> Kernel:
     what the network says of their sub-pixels: ``share`` 114ths of a code value a step, counted
     from ``zero``. Interpolated along the row, RGB loses its luma and gets the network's.
     """
-    taken = [2 * ROW * COLOURS, ROW * residual, ROW * row_channels(scale)]
+    counts = [2 * ROW * COLOURS, ROW * residual, ROW * row_channels(scale)]
     colour, luma, deep = np.split(
-        np.zeros((ROW, scale, COLOURS, sum(taken))), np.cumsum(taken)[:2], axis=3
+        np.zeros((ROW, scale, COLOURS, sum(counts))), np.cumsum(counts)[:2], axis=3
     )
     for column, taps in enumerate(_colour_taps(scale)):
         for pixel in range(ROW):
@@ -106,9 +110,9 @@ def row_kernel(scale: int, share: int, zero: int, *, residual: bool) -> Kernel:
             colour[pixel, column, :, first : first + taps.shape[1]] = taps
             luma[pixel, column, :, pixel : pixel + 1] = WHOLE
             deep[pixel, column, :, pixel * row_channels(scale) + column] = share
-    weights = np.concatenate([colour, luma, deep], axis=3).reshape(-1, sum(taken), 1, 1)
+    weights = np.concatenate([colour, luma, deep], axis=3).reshape(-1, sum(counts), 1, 1)
     steps = np.full(len(weights), 1 / WHOLE)
-    return _filled(weights.astype(np.int8), steps, -share * zero * steps, sum(taken))
+    return _fill_channels(weights.astype(np.int8), steps, -share * zero * steps, sum(counts))
 
 
 def _colour_taps(scale: int) -> NDArray[np.float64]:
@@ -118,11 +122,11 @@ def _colour_taps(scale: int) -> NDArray[np.float64]:
     """
     colour = WHOLE * np.eye(COLOURS) - np.array(LUMA)
     exact = np.einsum("st,ci->scit", phase_weights(scale), colour)
-    whole: Weights = np.diff(np.rint(np.cumsum(exact, axis=3)), axis=3, prepend=0.0)
+    whole: FilterWeights = np.diff(np.rint(np.cumsum(exact, axis=3)), axis=3, prepend=0.0)
     return whole.transpose(0, 1, 3, 2).reshape(scale, COLOURS, -1)
 
 
-def _filled(
+def _fill_channels(
     whole: NDArray[np.int8], steps: NDArray[np.float64], bias: NDArray[np.float64], inputs: int
 ) -> Kernel:
     more = (0, up(len(whole)) - len(whole))

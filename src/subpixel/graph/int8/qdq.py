@@ -14,7 +14,7 @@ FROM_PLANES = (0, 2, 3, 1)
 
 
 @dataclass(frozen=True)
-class Grid:
+class QuantGrid:
     """Which real values 8 bits stand for: ``(code - zero) * step``."""
 
     step: float
@@ -74,7 +74,9 @@ class Writer:
     def turn(self, source: str, result: str, axes: Sequence[int]) -> str:
         return self.node("Transpose", [source], result, make_attribute("perm", axes))
 
-    def add(self, sources: Sequence[str], result: str, grids: Sequence[Grid], grid: Grid) -> str:
+    def add(
+        self, sources: Sequence[str], result: str, grids: Sequence[QuantGrid], grid: QuantGrid
+    ) -> str:
         """The sum of tensors of one shape; ``grid`` is the result's."""
         reals = [
             self._real(source, f"{result}/{place}", its)
@@ -87,7 +89,7 @@ class Writer:
         source: str,
         result: str,
         kernel: Kernel,
-        grids: tuple[Grid, Grid],
+        grids: tuple[QuantGrid, QuantGrid],
         *,
         pads: tuple[int, int] = (0, 0),
         stride: int = 1,
@@ -104,17 +106,17 @@ class Writer:
             self._constant(result + "/bias", bias, bias_steps),
         ]
         attributes = {"pads": pads * 2, "strides": (1, stride), "group": group}
-        made = [make_attribute(name, value) for name, value in attributes.items()]
-        sums = self.node("Conv", inputs, result + "/sums", *made)
+        node_attributes = [make_attribute(name, value) for name, value in attributes.items()]
+        sums = self.node("Conv", inputs, result + "/sums", *node_attributes)
         return self.turn(self._codes(sums, result + "/codes", after), result, FROM_PLANES)
 
-    def _real(self, source: str, result: str, grid: Grid) -> str:
+    def _real(self, source: str, result: str, grid: QuantGrid) -> str:
         return self.node("DequantizeLinear", [source, *self._of(grid, result)], result)
 
-    def _codes(self, source: str, result: str, grid: Grid) -> str:
+    def _codes(self, source: str, result: str, grid: QuantGrid) -> str:
         return self.node("QuantizeLinear", [source, *self._of(grid, result)], result)
 
-    def _of(self, grid: Grid, name: str) -> list[str]:
+    def _of(self, grid: QuantGrid, name: str) -> list[str]:
         return [
             self._parameter(name + "/step", np.array(grid.step, np.float32)),
             self._parameter(name + "/zero", np.array(grid.zero, np.uint8)),
@@ -127,8 +129,8 @@ class Writer:
             self._parameter(name + "/zero", np.zeros(len(steps), whole.dtype)),
         ]
         if tuple(inputs) not in self._constants:
-            made = self.node("DequantizeLinear", inputs, name, make_attribute("axis", 0))
-            self._constants[tuple(inputs)] = made
+            result = self.node("DequantizeLinear", inputs, name, make_attribute("axis", 0))
+            self._constants[tuple(inputs)] = result
         return self._constants[tuple(inputs)]
 
     def _parameter(self, name: str, values: NDArray[Any]) -> str:

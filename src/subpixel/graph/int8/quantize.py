@@ -21,19 +21,19 @@ from subpixel.errors import NetworkError, one_line
 from subpixel.graph.geometry.propagate import picture_inputs
 from subpixel.graph.metadata import with_precision
 from subpixel.graph.passes.opset import at_opset
-from subpixel.graph.passes.wrap import OURS
+from subpixel.graph.passes.wrap import RGB_PREFIX
 
-OPSET = 13
+QDQ_OPSET = 13
 """From here on a scale can belong to one channel, which weights need."""
 
 Pixels = NDArray[np.float32]
 """``(N, C, H, W)``, as the network's input asks."""
 
-STEPS = 64
+MAX_STEPS = 64
 """Weights go from minus this to plus this: 7 of 8 bits, and a sign."""
 
-LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-ACTIVATIONS = ("Relu",)
+LAYER_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+FUSED_ACTIVATIONS = ("Relu",)
 """Folded into the layer before them: the 256 steps then cover what is left of its range."""
 
 
@@ -54,18 +54,18 @@ def to_int8(model: onnx.ModelProto, calibration: Iterable[Pixels]) -> onnx.Model
     Raises :class:`~subpixel.errors.NetworkError` when the network has no layer between its first
     and last, has several inputs, or can't be quantised.
     """
-    named = _named(at_opset(model, OPSET, "int8"))
-    layers = [node.name for node in named.graph.node if _is_layer(node)]
+    copy = _name_nodes(at_opset(model, QDQ_OPSET, "int8"))
+    layers = [node.name for node in copy.graph.node if _is_layer(node)]
     if len(layers) < 3:
         raise NetworkError(
             f"the network has {len(layers)} layers; between the first and the last, which stay in "
             "float32, there is none to quantise: keep it in fp32 or fp16"
         )
-    colour = [node.name for node in named.graph.node if node.name.startswith(OURS)]
+    colour = [node.name for node in copy.graph.node if node.name.startswith(RGB_PREFIX)]
     in_float = [layers[0], layers[-1], *colour]
-    _round_filters(named.graph, in_float)
-    reader = _Reader(_input(model), calibration)
-    return with_precision(_quantised(named, in_float, reader), "int8")
+    _round_filters(copy.graph, in_float)
+    reader = _PictureReader(_input_name(model), calibration)
+    return with_precision(_run_quantiser(copy, in_float, reader), "int8")
 
 
 def on_grid(weights: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -79,13 +79,13 @@ def on_grid(weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     rows = weights.reshape(len(weights), -1).astype(np.float64)
     largest = np.abs(rows).max(axis=1)
-    step = np.where(largest > 0, largest, 1.0) / STEPS
+    step = np.where(largest > 0, largest, 1.0) / MAX_STEPS
     error, result = np.zeros(len(rows)), np.empty_like(rows)
     for i, exact in enumerate((rows / step[:, None]).T):
         wanted = exact + error
         sets_the_scale = np.abs(rows[:, i]) == largest
         nearest = np.rint(np.where(sets_the_scale, exact, wanted))
-        result[:, i] = np.clip(nearest, -STEPS, STEPS)
+        result[:, i] = np.clip(nearest, -MAX_STEPS, MAX_STEPS)
         error = wanted - result[:, i]
     return np.asarray((result * step[:, None]).reshape(weights.shape), np.float32)
 
@@ -99,7 +99,7 @@ def _round_filters(graph: onnx.GraphProto, in_float: Sequence[str]) -> None:
             parameter.CopyFrom(numpy_helper.from_array(rounded, parameter.name))
 
 
-def _named(model: onnx.ModelProto) -> onnx.ModelProto:
+def _name_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
     """Give every node a name: the quantiser is told by name what to leave alone."""
     for index, node in enumerate(model.graph.node):
         node.name = node.name or f"{node.op_type}_{index}"
@@ -107,17 +107,17 @@ def _named(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _is_layer(node: onnx.NodeProto) -> bool:
-    return node.op_type in LAYERS and not node.name.startswith(OURS)
+    return node.op_type in LAYER_OPERATORS and not node.name.startswith(RGB_PREFIX)
 
 
-def _input(model: onnx.ModelProto) -> str:
+def _input_name(model: onnx.ModelProto) -> str:
     inputs = picture_inputs(model)
     if len(inputs) != 1:
         raise NetworkError(f"the network has {len(inputs)} inputs; one picture is what we run")
     return inputs[0].name
 
 
-class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
+class _PictureReader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
     """Hands the pictures over one by one, as the quantiser asks for them."""
 
     def __init__(self, name: str, pictures: Iterable[Pixels]) -> None:
@@ -128,7 +128,7 @@ class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has n
         return None if picture is None else {self._name: picture}
 
 
-def _quantised(
+def _run_quantiser(
     model: onnx.ModelProto, in_float: Sequence[str], reader: CalibrationDataReader
 ) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory(prefix="subpixel-") as folder, _silence():
@@ -139,7 +139,7 @@ def _quantised(
                 file,
                 reader,
                 quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=[*LAYERS, *ACTIVATIONS],
+                op_types_to_quantize=[*LAYER_OPERATORS, *FUSED_ACTIVATIONS],
                 nodes_to_exclude=list(in_float),
                 per_channel=True,
                 reduce_range=True,

@@ -14,7 +14,7 @@ from subpixel.graph.execute import runtime_engine
 from subpixel.graph.geometry.propagate import picture_inputs
 from subpixel.graph.metadata import with_precision
 
-LARGEST = float(np.finfo(np.float16).max)
+MAX_FLOAT16 = float(np.finfo(np.float16).max)
 
 
 def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -31,7 +31,7 @@ def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     result.CopyFrom(model)
     ends = [end.name for end in (*picture_inputs(model), *model.graph.output)]
     result = cast(onnx.ModelProto, convert_float_to_float16(result, keep_io_types=ends))
-    _sort(result.graph)
+    _sort_nodes(result.graph)
     return with_precision(result, "fp16")
 
 
@@ -43,23 +43,23 @@ def find_overflow(model: onnx.ModelProto, pictures: Iterable[NDArray[np.float32]
     to float16, as a GPU or ONNX's definition has it. None where all stay finite. Values within
     branches and functions are not looked at.
     """
-    watched = onnx.ModelProto()
-    watched.CopyFrom(model)
+    exposed = onnx.ModelProto()
+    exposed.CopyFrom(model)
     results = dict.fromkeys(name for node in model.graph.node for name in node.output if name)
     present = {end.name for end in model.graph.output}
-    watched.graph.output.extend(
+    exposed.graph.output.extend(
         onnx.ValueInfoProto(name=name) for name in results if name not in present
     )
     (taken,) = picture_inputs(model)
     half = taken.type.tensor_type.elem_type == TensorProto.FLOAT16
     run = runtime_engine()
     for picture in pictures:
-        values = run(watched, {taken.name: picture.astype(np.float16 if half else np.float32)})
+        values = run(exposed, {taken.name: picture.astype(np.float16 if half else np.float32)})
         for name in results:
             value = values[name]
             if value.dtype == np.float16 and not np.isfinite(value).all():
                 return (
-                    f"the value {name} leaves float16's range of ±{LARGEST:g}; keep this network "
+                    f"the value {name} leaves float16's range of ±{MAX_FLOAT16:g}; keep this network "
                     "in fp32"
                 )
     return None
@@ -70,29 +70,30 @@ def _check_range(model: onnx.ModelProto) -> None:
         if parameter.data_type != TensorProto.FLOAT:
             continue
         largest = np.abs(numpy_helper.to_array(parameter)).max(initial=0.0)
-        if largest > LARGEST:
+        if largest > MAX_FLOAT16:
             raise NetworkError(
                 f"the parameter {parameter.name} holds {largest:g}; float16 ends at "
-                f"{LARGEST:g}: keep this network in fp32"
+                f"{MAX_FLOAT16:g}: keep this network in fp32"
             )
 
 
-def _sort(graph: onnx.GraphProto) -> None:
+def _sort_nodes(graph: onnx.GraphProto) -> None:
     """Put every node after those whose results it reads; the converter appends its casts."""
     nodes = list(graph.node)
     maker = {name: i for i, node in enumerate(nodes) for name in node.output}
     needs = {
-        i: {maker[name] for name in _read(node) if name in maker} for i, node in enumerate(nodes)
+        i: {maker[name] for name in _read_inputs(node) if name in maker}
+        for i, node in enumerate(nodes)
     }
     ordered = [nodes[i] for i in TopologicalSorter(needs).static_order()]
     del graph.node[:]
     graph.node.extend(ordered)
 
 
-def _read(node: onnx.NodeProto) -> Iterator[str]:
+def _read_inputs(node: onnx.NodeProto) -> Iterator[str]:
     """Names that a node reads, those inside its branches included."""
     yield from node.input
     for attribute in node.attribute:
         for graph in (attribute.g, *attribute.graphs):
             for inner in graph.node:
-                yield from _read(inner)
+                yield from _read_inputs(inner)

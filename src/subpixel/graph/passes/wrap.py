@@ -21,12 +21,12 @@ from subpixel.graph.geometry.propagate import onnx_opset, picture_inputs
 from subpixel.imaging.colour import CHROMA_TO_RGB, LUMA_WEIGHTS, RGB_TO_CHROMA
 from subpixel.imaging.resample import phase_weights
 
-OURS = "subpixel/"
+RGB_PREFIX = "subpixel/"
 """Begins every name that the wrapper adds, but for ``input`` and ``output``."""
 INNER = "luma/"
 """Begins every name of the network inside."""
 
-FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
+FLOAT_KINDS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
 
 
 def rgb_from_luma(model: onnx.ModelProto, scale: int) -> onnx.ModelProto:
@@ -49,32 +49,35 @@ def rgb_from_luma(model: onnx.ModelProto, scale: int) -> onnx.ModelProto:
         _parameter("luma_weights", np.reshape(LUMA_WEIGHTS, (1, 3, 1, 1)), kind),
         _parameter("chroma_weights", chroma_weights(scale), kind),
     ]
-    clip, clip_parameters = _clip(INNER + inner_output.name, OURS + "luma", opset, kind)
-    pad, pad_parameters = _pad_edges("input", OURS + "padded", opset)
-    before = [_node("Conv", ["input", OURS + "luma_weights"], INNER + inner_input.name)]
+    clip, clip_parameters = _clip(INNER + inner_output.name, RGB_PREFIX + "luma", opset, kind)
+    pad, pad_parameters = _pad_edges("input", RGB_PREFIX + "padded", opset)
+    before = [_rgb_node("Conv", ["input", RGB_PREFIX + "luma_weights"], INNER + inner_input.name)]
     after = [
         clip,
         pad,
-        _node("Conv", [pad.output[0], OURS + "chroma_weights"], OURS + "phases"),
-        _node(
-            "DepthToSpace", [OURS + "phases"], OURS + "chroma", make_attribute("blocksize", scale)
+        _rgb_node("Conv", [pad.output[0], RGB_PREFIX + "chroma_weights"], RGB_PREFIX + "phases"),
+        _rgb_node(
+            "DepthToSpace",
+            [RGB_PREFIX + "phases"],
+            RGB_PREFIX + "chroma",
+            make_attribute("blocksize", scale),
         ),
-        _node("Add", [OURS + "luma", OURS + "chroma"], "output"),
+        _rgb_node("Add", [RGB_PREFIX + "luma", RGB_PREFIX + "chroma"], "output"),
     ]
-    added = weights + clip_parameters + pad_parameters
+    parameters = weights + clip_parameters + pad_parameters
     ends = _rgb_ends(inner_input, scale)
-    listed = [given for given in graph.input if given.name != INNER + inner_input.name]
+    inputs = [end for end in graph.input if end.name != INNER + inner_input.name]
     if model.ir_version < 4:  # then every parameter is listed as an input too
-        listed += [helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in added]
+        inputs += [helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in parameters]
     result = onnx.ModelProto()
     result.CopyFrom(model)
     result.graph.CopyFrom(
         helper.make_graph(
             [*before, *graph.node, *after],
             graph.name,
-            [ends[0], *listed],
+            [ends[0], *inputs],
             [ends[1]],
-            [*graph.initializer, *added],
+            [*graph.initializer, *parameters],
             sparse_initializer=graph.sparse_initializer,
         )
     )
@@ -101,7 +104,7 @@ def _one_channel_ends(model: onnx.ModelProto) -> tuple[ValueInfoProto, ValueInfo
         )
     tensor = inputs[0].type.tensor_type
     dims = tensor.shape.dim
-    if len(dims) != 4 or dims[1].dim_value != 1 or tensor.elem_type not in FLOATS:
+    if len(dims) != 4 or dims[1].dim_value != 1 or tensor.elem_type not in FLOAT_KINDS:
         raise NetworkError(
             f"the network's input {helper.printable_value_info(inputs[0])} is no luma picture; "
             "it must be (batch, 1, height, width) of floating point"
@@ -126,26 +129,28 @@ def _rgb_ends(inner: ValueInfoProto, scale: int) -> tuple[ValueInfoProto, ValueI
     )
 
 
-def _node(
+def _rgb_node(
     operator: str, inputs: Sequence[str], output: str, *attributes: AttributeProto
 ) -> NodeProto:
-    node = helper.make_node(operator, inputs, [output], name=OURS + output.removeprefix(OURS))
+    node = helper.make_node(
+        operator, inputs, [output], name=RGB_PREFIX + output.removeprefix(RGB_PREFIX)
+    )
     node.attribute.extend(attributes)
     return node
 
 
 def _parameter(name: str, values: NDArray[np.float64], kind: int) -> TensorProto:
     dtype = helper.tensor_dtype_to_np_dtype(kind)
-    return numpy_helper.from_array(np.asarray(values).astype(dtype), OURS + name)
+    return numpy_helper.from_array(np.asarray(values).astype(dtype), RGB_PREFIX + name)
 
 
 def _clip(source: str, result: str, opset: int, kind: int) -> tuple[NodeProto, list[TensorProto]]:
     """To 0 … 1; the bounds are attributes before opset 11 and inputs since."""
     if opset < 11:
         limits = make_attribute("min", 0.0), make_attribute("max", 1.0)
-        return _node("Clip", [source], result, *limits), []
+        return _rgb_node("Clip", [source], result, *limits), []
     bounds = [_parameter("black", np.array(0.0), kind), _parameter("white", np.array(1.0), kind)]
-    return _node("Clip", [source, *(bound.name for bound in bounds)], result), bounds
+    return _rgb_node("Clip", [source, *(bound.name for bound in bounds)], result), bounds
 
 
 def _pad_edges(source: str, result: str, opset: int) -> tuple[NodeProto, list[TensorProto]]:
@@ -153,6 +158,6 @@ def _pad_edges(source: str, result: str, opset: int) -> tuple[NodeProto, list[Te
     widths = [0, 0, 2, 2, 0, 0, 2, 2]
     mode = make_attribute("mode", "edge")
     if opset < 11:
-        return _node("Pad", [source], result, mode, make_attribute("pads", widths)), []
-    pads = numpy_helper.from_array(np.array(widths, dtype=np.int64), OURS + "pads")
-    return _node("Pad", [source, pads.name], result, mode), [pads]
+        return _rgb_node("Pad", [source], result, mode, make_attribute("pads", widths)), []
+    pads = numpy_helper.from_array(np.array(widths, dtype=np.int64), RGB_PREFIX + "pads")
+    return _rgb_node("Pad", [source, pads.name], result, mode), [pads]

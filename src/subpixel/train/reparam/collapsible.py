@@ -30,13 +30,13 @@ class CollapsibleConv2d(nn.Conv2d):
         self.squeeze = nn.Parameter(torch.zeros(outputs, expansion))
         nn.init.kaiming_normal_(self.expand, mode="fan_in")
 
-    def collapsed(self) -> Tensor:
+    def collapse_weight(self) -> Tensor:
         """The one weight that computes the same, ``(outputs, inputs, kernel, kernel)``, float32."""
         with torch.autocast(self.weight.device.type, enabled=False):
             return self.weight + torch.einsum("oe,eikl->oikl", self.squeeze, self.expand)
 
     def forward(self, features: Tensor) -> Tensor:
-        return functional.conv2d(features, self.collapsed(), self.bias, padding=self.padding)
+        return functional.conv2d(features, self.collapse_weight(), self.bias, padding=self.padding)
 
     @classmethod
     def of(cls, convolution: nn.Conv2d) -> "CollapsibleConv2d":
@@ -52,12 +52,12 @@ class CollapsibleConv2d(nn.Conv2d):
         with torch.device("meta"):
             narrow = nn.Conv2d(self.in_channels, self.out_channels, kernel, padding=kernel // 2)
         assert self.bias is not None
-        weights = {"weight": self.collapsed().detach(), "bias": self.bias.detach()}
+        weights = {"weight": self.collapse_weight().detach(), "bias": self.bias.detach()}
         narrow.load_state_dict(weights, assign=True)
         return narrow
 
 
-def widened(module: nn.Module) -> nn.Module:
+def widen_convolutions(module: nn.Module) -> nn.Module:
     """``module`` with every convolution made collapsible; its weights are its own still."""
     for name, child in list(module.named_modules()):
         if isinstance(child, nn.Conv2d):
@@ -65,7 +65,7 @@ def widened(module: nn.Module) -> nn.Module:
     return module
 
 
-def collapsed(module: nn.Module) -> nn.Module:
+def collapse_convolutions(module: nn.Module) -> nn.Module:
     """A copy of ``module`` with every collapsible convolution made a plain one."""
     module = copy.deepcopy(module)
     for name, child in list(module.named_modules()):
@@ -74,9 +74,9 @@ def collapsed(module: nn.Module) -> nn.Module:
     return module
 
 
-def collapsed_state(module: nn.Module) -> dict[str, Tensor]:
-    """The state dict that :func:`collapsed` would have, without building it."""
+def collapse_state(module: nn.Module) -> dict[str, Tensor]:
+    """The state dict that :func:`collapse_convolutions` would have, without building it."""
     wide = {n: m for n, m in module.named_modules() if isinstance(m, CollapsibleConv2d)}
     factors = {f"{name}.{factor}" for name in wide for factor in ("expand", "squeeze")}
     state = {key: value for key, value in module.state_dict().items() if key not in factors}
-    return state | {f"{name}.weight": layer.collapsed().detach() for name, layer in wide.items()}
+    return state | {f"{name}.weight": layer.collapse_weight().detach() for name, layer in wide.items()}

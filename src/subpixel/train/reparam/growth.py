@@ -11,7 +11,7 @@ from subpixel.errors import CheckpointError
 from subpixel.nets.architectures.plain import PlainNet
 
 
-def grown(small: PlainNet, channels: int, depth: int, seed: int = 0) -> PlainNet:
+def grow_network(small: PlainNet, channels: int, depth: int, seed: int = 0) -> PlainNet:
     """A network of ``channels`` and ``depth``, on the CPU, that computes what ``small`` does.
 
     New layers pass on the features they get, which no ReLU changes: none is below zero. New
@@ -28,16 +28,16 @@ def grown(small: PlainNet, channels: int, depth: int, seed: int = 0) -> PlainNet
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         large = PlainNet(small.scale, channels, depth)
-        _put(small.first, large.first)
-        for layer, begun in zip(large.middle, small.middle, strict=False):
-            _put(begun, layer)
+        _copy_channels(small.first, large.first)
+        for layer, source in zip(large.middle, small.middle, strict=False):
+            _copy_channels(source, layer)
         for layer in large.middle[old:]:
-            _pass_on(layer, width)
-        _put(small.last, large.last)
+            _make_identity(layer, width)
+        _copy_channels(small.last, large.last)
     return large
 
 
-def _put(old: nn.Module, new: nn.Module) -> None:
+def _copy_channels(old: nn.Module, new: nn.Module) -> None:
     """``old``'s channels become ``new``'s first, and look at what they looked at before."""
     assert isinstance(old, nn.Conv2d)
     assert isinstance(new, nn.Conv2d)
@@ -49,9 +49,9 @@ def _put(old: nn.Module, new: nn.Module) -> None:
     new.bias[:outputs] = old.bias
 
 
-def _pass_on(layer: nn.Module, width: int) -> None:
+def _make_identity(layer: nn.Module, width: int) -> None:
     """The first ``width`` channels become the identity."""
     identity = nn.Conv2d(width, width, 3)
     nn.init.dirac_(identity.weight)
     nn.init.zeros_(identity.bias)  # type: ignore[arg-type]
-    _put(identity, layer)
+    _copy_channels(identity, layer)

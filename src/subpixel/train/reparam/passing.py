@@ -20,7 +20,7 @@ class PassingNet(nn.Module):
     """A SuperResolutionNet whose layers' first channels carry luma, which no training changes.
 
     ``(N, 1, H, W)`` luma in 0 … 1 → ``(N, 1, H * r, W * r)``, r = ``upscale_factor``; below 0 it
-    computes something else than :meth:`folded`.
+    computes something else than :meth:`fold`.
     """
 
     def __init__(self, upscale_factor: int) -> None:
@@ -39,26 +39,26 @@ class PassingNet(nn.Module):
         lacking = self.conv4(torch.cat([luma, features], dim=1))
         return functional.pixel_shuffle(lacking + luma, self.upscale_factor)
 
-    def folded(self) -> SuperResolutionNet:
+    def fold(self) -> SuperResolutionNet:
         """The network that computes the same."""
         net = SuperResolutionNet(self.upscale_factor)
         with torch.no_grad():
             for convolution in (net.conv1, net.conv2, net.conv3):
-                _pass_on(convolution)
-            for place, own in zip(_learnt(net), self.parameters(), strict=True):
+                _carry_luma(convolution)
+            for place, own in zip(_free_parameters(net), self.parameters(), strict=True):
                 place.copy_(own)
             net.conv4.weight[:, 0, 1, 1] += 1
         return net
 
     @classmethod
     def of(cls, net: SuperResolutionNet) -> "PassingNet":
-        """The network that was :meth:`folded`; raises :class:`CheckpointError` for any other."""
+        """The network that was :meth:`fold`; raises :class:`CheckpointError` for any other."""
         passing = cls(net.upscale_factor)
         with torch.no_grad():
-            for own, place in zip(passing.parameters(), _learnt(net), strict=True):
+            for own, place in zip(passing.parameters(), _free_parameters(net), strict=True):
                 own.copy_(place)
             passing.conv4.weight[:, 0, 1, 1] -= 1
-        pairs = zip(passing.folded().parameters(), net.parameters(), strict=True)
+        pairs = zip(passing.fold().parameters(), net.parameters(), strict=True)
         if not all(torch.allclose(*pair) for pair in pairs):
             raise CheckpointError(
                 "this SuperResolutionNet's first channels don't carry luma, as those of networks "
@@ -67,7 +67,7 @@ class PassingNet(nn.Module):
         return passing
 
 
-def _learnt(net: SuperResolutionNet) -> Iterator[Tensor]:
+def _free_parameters(net: SuperResolutionNet) -> Iterator[Tensor]:
     """Where in ``net`` a PassingNet's parameters lie, one after the other: all but the filters that
     pass luma on, and, in the layers between, what would look at luma."""
     for convolution, inputs in ((net.conv1, 0), (net.conv2, 1), (net.conv3, 1)):
@@ -76,7 +76,7 @@ def _learnt(net: SuperResolutionNet) -> Iterator[Tensor]:
     yield from net.conv4.parameters()
 
 
-def _pass_on(convolution: nn.Conv2d) -> None:
+def _carry_luma(convolution: nn.Conv2d) -> None:
     """The first filter gives what it gets from the first channel, all else is zero."""
     middle = convolution.kernel_size[0] // 2
     for parameter in convolution.parameters():
