@@ -27,7 +27,7 @@ from subpixel.graph.metadata import with_spec
 from subpixel.graph.passes.wrap import rgb_from_luma
 from subpixel.imaging.resample import BICUBIC_HALO
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
-from subpixel.nets.export.export import Exported, export_module
+from subpixel.nets.export.export import ExportResult, export_module
 from subpixel.nets.torch_op import Module, TorchOp
 from subpixel.parity.calibration import folder_pictures
 
@@ -59,7 +59,7 @@ def main() -> None:
     print(json.dumps(multiply_adds_per_pixel(exported.model)))
 
 
-def _write_rgb(exported: Exported, file: Path) -> None:
+def _write_rgb(exported: ExportResult, file: Path) -> None:
     spec = exported.spec
     halo = None if spec.halo is None else max(spec.halo, BICUBIC_HALO)
     model = rgb_from_luma(exported.model, spec.scale)

@@ -127,6 +127,11 @@ class ModelSpec:
         return {METADATA_PREFIX + "version": json.dumps(FACTS_VERSION), **facts}
 
 
+def next_multiple(length: int, multiple: int) -> int:
+    """The smallest multiple of ``multiple`` that is at least ``length``."""
+    return -(-length // multiple) * multiple
+
+
 def _expect_length(field: str, value: object, minimum: int) -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not whole or not minimum <= value <= MAX_FACT:  # type: ignore[operator]

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from subpixel.nets.factory import probed
+from subpixel.nets.factory import probe_module
 from subpixel.nets.wrapped import unwrap_copy
 
 
@@ -58,5 +58,5 @@ def test_parts_too_and_the_callers_module_stays() -> None:
 
 @pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
 def test_it_is_probed_as_itself(around: Callable[[nn.Module], nn.Module]) -> None:
-    spec = probed(around(Nearest()), "here:net").spec
+    spec = probe_module(around(Nearest()), "here:net").spec
     assert (spec.architecture, spec.scale, spec.colour) == ("Nearest", 2, "rgb")

@@ -182,8 +182,8 @@ def test_nothing_unproven_is_kept(
             module.last.bias.sub_(0.1)
         return exported
 
-    true_export, all_ways = release.export_apart, release.attempts
-    monkeypatch.setattr(release, "attempts", lambda *arguments: all_ways(*arguments)[:1])
+    true_export, all_ways = release.export_apart, release.list_attempts
+    monkeypatch.setattr(release, "list_attempts", lambda *arguments: all_ways(*arguments)[:1])
     monkeypatch.setattr(release, "export_apart", faulty)
     with pytest.raises(ExportError, match=r"2x-net could not be proven.* cases fail"):
         obtain(order(gallery))

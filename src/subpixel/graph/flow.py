@@ -64,11 +64,11 @@ class Flow:
     @cached_property
     def readers(self) -> Mapping[str, tuple[int, ...]]:
         """Which nodes read a value, in order."""
-        found: dict[str, list[int]] = {}
+        by_name: dict[str, list[int]] = {}
         for i, names in enumerate(self.reads):
             for name in names:
-                found.setdefault(name, []).append(i)
-        return {name: tuple(nodes) for name, nodes in found.items()}
+                by_name.setdefault(name, []).append(i)
+        return {name: tuple(nodes) for name, nodes in by_name.items()}
 
     @cached_property
     def reads(self) -> tuple[tuple[str, ...], ...]:

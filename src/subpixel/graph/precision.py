@@ -25,7 +25,7 @@ QUANTISING_OPERATORS = (
 )
 """Operators on integers of few bits, besides those that begin with QLinear or QGemm."""
 
-TYPE_ATTRIBUTES = ("to", "dtype", "output_dtype")
+RESULT_TYPE_ATTRIBUTES = ("to", "dtype", "output_dtype")
 """Attributes that hold the type of a node's result."""
 
 
@@ -74,7 +74,7 @@ def _of_attributes(node: NodeProto) -> Iterator[Precision]:
     for attribute in node.attribute:
         if attribute.type == AttributeProto.TENSOR:
             yield from _precision_of_type(attribute.t.data_type)
-        elif attribute.name in TYPE_ATTRIBUTES and attribute.type == AttributeProto.INT:
+        elif attribute.name in RESULT_TYPE_ATTRIBUTES and attribute.type == AttributeProto.INT:
             yield from _precision_of_type(attribute.i)
         for graph in _graphs(attribute):
             yield from _find_precisions(graph)

@@ -56,8 +56,8 @@ class AnySize(nn.Module):
             result: Tensor = self.net(pixels.clone())
         except Exception:  # its code may raise anything at sizes it is not made for
             return None
-        wanted = [side * scale for side in pixels.shape[-2:]]
-        return result if list(result.shape[-2:]) == wanted else None
+        expected = [side * scale for side in pixels.shape[-2:]]
+        return result if list(result.shape[-2:]) == expected else None
 
 
 class Padded(nn.Module):

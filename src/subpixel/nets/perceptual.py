@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from subpixel.errors import ProviderError, UsageError, one_line
 from subpixel.nets.spandrel.torchvision_schemas import ensure_torchvision
 
-SMALLEST = 31
+MIN_LPIPS_SIDE = 31
 """The least height and width that AlexNet takes."""
 
 
@@ -45,13 +45,13 @@ class Perceptual:
         They take some 1.7 GB of memory for each megapixel. Raises :class:`UsageError` where a
         side is below 31 pixels.
         """
-        if min(truth.shape[:2]) < SMALLEST:
+        if min(truth.shape[:2]) < MIN_LPIPS_SIDE:
             raise UsageError(
                 f"a picture measures {truth.shape[0]}×{truth.shape[1]} without its border; LPIPS "
-                f"takes {SMALLEST} pixels and more: leave it out"
+                f"takes {MIN_LPIPS_SIDE} pixels and more: leave it out"
             )
         with torch.inference_mode():
-            return self._distances(_tensor(picture), _tensor(truth))
+            return self._distances(_to_tensor(picture), _to_tensor(truth))
 
     def _distances(self, picture: Tensor, truth: Tensor) -> tuple[float, float]:
         lpips, dists = self.lpips(picture, truth, normalize=True), self.dists(picture, truth)
@@ -77,17 +77,17 @@ def load_perceptual(tell: Callable[[str], None] = lambda line: None) -> Perceptu
     )
 
 
-def _tensor(picture: NDArray[np.uint8]) -> Tensor:
+def _to_tensor(picture: NDArray[np.uint8]) -> Tensor:
     return torch.from_numpy(np.moveaxis(picture, -1, 0)[None].astype(np.float32) / 255)
 
 
 def _ensure_weights(tell: Callable[[str], None]) -> None:
     files = _backbones()
     try:
-        for file in _missing(files):
-            _fetch(files[file], file, tell)
+        for file in _missing_files(files):
+            _fetch_weights(files[file], file, tell)
     except (OSError, RuntimeError, HTTPException) as error:
-        raise ProviderError(_unfetched(files, error)) from error
+        raise ProviderError(_explain_missing(files, error)) from error
     for file in files:
         _expect_whole(file)
 
@@ -100,19 +100,19 @@ def _backbones() -> Mapping[Path, str]:
     return {folder / Path(urlparse(url).path).name: url for url in urls}
 
 
-def _missing(files: Mapping[Path, str]) -> list[Path]:
+def _missing_files(files: Mapping[Path, str]) -> list[Path]:
     return [file for file in files if not file.is_file()]
 
 
-def _fetch(url: str, file: Path, tell: Callable[[str], None]) -> None:
+def _fetch_weights(url: str, file: Path, tell: Callable[[str], None]) -> None:
     """Not by torchvision, which announces it on stdout, among what verbs print."""
     tell(f"fetching {url} to {file}")
     file.parent.mkdir(parents=True, exist_ok=True)
     torch.hub.download_url_to_file(url, str(file), _digits(file), sys.stderr.isatty())
 
 
-def _unfetched(files: Mapping[Path, str], error: Exception) -> str:
-    missing = _missing(files)
+def _explain_missing(files: Mapping[Path, str], error: Exception) -> str:
+    missing = _missing_files(files)
     return (
         f"LPIPS and DISTS need weights that are not there and can't be fetched: "
         f"{' and '.join(map(str, missing))} ({one_line(error)}). Fetch "
@@ -128,9 +128,9 @@ def _digits(file: Path) -> str:
 
 def _expect_whole(file: Path) -> None:
     with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
-    if not found.startswith(_digits(file)):
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if not digest.startswith(_digits(file)):
         raise ProviderError(
-            f"{file} is damaged: its SHA-256 begins with {found[:8]}, not with {_digits(file)}; "
+            f"{file} is damaged: its SHA-256 begins with {digest[:8]}, not with {_digits(file)}; "
             "delete it, and it will be fetched again"
         )

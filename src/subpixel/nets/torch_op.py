@@ -42,8 +42,8 @@ class ExactOp:
         module = copy.deepcopy(self.module).double()
         try:
             with torch.inference_mode():
-                found = module(torch.from_numpy(pixels.astype(np.float64)))
+                exact = module(torch.from_numpy(pixels.astype(np.float64)))
         except RuntimeError as error:  # two dtypes meet in its code
             raise NetworkError(f"it does not run in float64: {one_line(error)}") from error
-        result: NDArray[np.float64] = found.double().numpy()
+        result: NDArray[np.float64] = exact.double().numpy()
         return result

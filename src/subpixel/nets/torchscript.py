@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from subpixel.errors import CheckpointError, NetworkError, one_line
 from subpixel.nets.architectures.architecture import Checkpoint
 from subpixel.nets.checkpoints.containers import is_program
-from subpixel.nets.factory import probed
+from subpixel.nets.factory import probe_module
 
 
 def is_torchscript(file: Path) -> bool:
@@ -53,7 +53,7 @@ def load_torchscript(file: Path) -> Checkpoint:
     program is no super-resolution network.
     """
     try:
-        return probed(Program(file.read_bytes()), file.name)
+        return probe_module(Program(file.read_bytes()), file.name)
     except NetworkError as error:
         raise CheckpointError(f"{file}: {error}") from error
     except Exception as error:  # RuntimeError of many kinds

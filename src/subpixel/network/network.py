@@ -157,7 +157,7 @@ def locate(model: str | Path, scale: int | None) -> Path:
     file, name = Path(model), str(model)
     if file.suffix.lower() in SUFFIXES or file.is_file():
         return file
-    if name in manifest.bundled_names():
+    if name in manifest.network_names():
         row = manifest.find_bundled(name, DEFAULT_SCALE if scale is None else scale)
         return manifest.verify_bundled(row)
     entry = store.find_entry(name)
@@ -170,7 +170,7 @@ def _unknown(name: str) -> str:
     near = store.suggestions(name)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
     return (
-        f"model {name!r} is neither a bundled network ({', '.join(manifest.bundled_names())}) nor one that "
+        f"model {name!r} is neither a bundled network ({', '.join(manifest.network_names())}) nor one that "
         f"subpixel models get has fetched, nor an existing .onnx file{hint}"
     )
 

@@ -225,7 +225,7 @@ def file_in(model: str | Path, scale: int | None, precision: Precision | None) -
     file = locate(model, scale)
     if precision != "int8" or str(model).endswith(manifest.INT8):
         return file
-    if file == Path(model) or str(model) not in manifest.bundled_names():
+    if file == Path(model) or str(model) not in manifest.network_names():
         raise UsageError(
             f"{model} may be of any precision; make an int8 file of it with subpixel quantize and "
             "name that, or run subpixel tune"

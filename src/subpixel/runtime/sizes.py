@@ -6,7 +6,7 @@ import numpy as np
 
 from subpixel.errors import NetworkError, one_line
 from subpixel.runtime.op import NetOp
-from subpixel.spec import ModelSpec
+from subpixel.spec import ModelSpec, next_multiple
 
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 """The size multiples that are tried, from the most to the least permissive."""
@@ -78,13 +78,12 @@ def _with_minimum(op: NetOp, spec: ModelSpec) -> ModelSpec:
 
 def _runs_from(op: NetOp, spec: ModelSpec, minimum: int, enough: int) -> bool:
     """Whether the network runs where one side or both are as small as ``minimum``."""
-    small, ample = _up(minimum, spec.size_multiple), _up(enough, spec.size_multiple)
+    small, ample = (
+        next_multiple(minimum, spec.size_multiple),
+        next_multiple(enough, spec.size_multiple),
+    )
     sizes = [(small, small), (small, ample), (ample, small)]
     return not any(_find_fault(op, spec, size) for size in sizes)
-
-
-def _up(length: int, multiple: int) -> int:
-    return -(-length // multiple) * multiple
 
 
 def _find_fault(op: NetOp, spec: ModelSpec, size: tuple[int, int]) -> str | None:

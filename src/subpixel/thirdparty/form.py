@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from subpixel.convention import Convention, TensorLayout
 from subpixel.errors import NetworkError
+from subpixel.graph.adopt.layout import TO_NCHW
 from subpixel.runtime.sizes import MULTIPLES, odd_multiples
 
 HeightWidth = tuple[int, int]
-
-TO_NCHW = (0, 3, 1, 2)
 
 
 class Raw(Protocol):

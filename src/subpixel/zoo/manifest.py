@@ -48,7 +48,7 @@ def read_manifest() -> tuple[BundledNetwork, ...]:
         return tuple(BundledNetwork(**row) for row in tomllib.load(stream)["network"])
 
 
-def bundled_names() -> tuple[str, ...]:
+def network_names() -> tuple[str, ...]:
     """The bundled networks' names, sorted."""
     return tuple(sorted({row.name for row in read_manifest()}))
 
@@ -59,7 +59,7 @@ def find_bundled(name: str, scale: int) -> BundledNetwork:
     scales = sorted(row.scale for row in rows if row.name == name)
     if not scales:
         raise UsageError(
-            f"no bundled network is called {name!r}; there are {', '.join(bundled_names())}"
+            f"no bundled network is called {name!r}; there are {', '.join(network_names())}"
         )
     if scale not in scales:
         raise UsageError(f"{name} has no scale {scale}; it has {', '.join(map(str, scales))}")

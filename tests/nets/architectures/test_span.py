@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from subpixel.errors import CheckpointError
 from subpixel.nets.architectures.span import fold_conv3xc
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
-from subpixel.nets.spandrel.module import imported
+from subpixel.nets.spandrel.module import import_spandrel
 from untrained import load_untrained
 
 
 def span(feature_channels: int = 6, upscale: int = 2, norm: bool = True) -> nn.Module:
     torch.manual_seed(0)
-    return imported("spandrel.architectures.SPAN").SPAN(
+    return import_spandrel("spandrel.architectures.SPAN").SPAN(
         num_in_ch=3,
         num_out_ch=3,
         feature_channels=feature_channels,
@@ -37,7 +37,9 @@ def deployed(net: nn.Module) -> dict[str, Tensor]:
 
 def test_a_folded_layer_is_the_trained_one_and_the_one_it_runs_as() -> None:
     torch.manual_seed(0)
-    layer = imported("spandrel.architectures.SPAN.__arch.span").Conv3XC(3, 5, gain1=2, relu=True)
+    layer = import_spandrel("spandrel.architectures.SPAN.__arch.span").Conv3XC(
+        3, 5, gain1=2, relu=True
+    )
     features = picture()
     trained, run = layer.train()(features), layer.eval()(features)
     holder = nn.Sequential(layer)

@@ -15,7 +15,7 @@ def test_what_fits_is_built_as_ever() -> None:
     with AllocationLimit(50_000) as limit:
         found = nn.Linear(100, 100)
     assert torch.equal(found.weight, expected.weight)
-    assert limit.made == 4 * (100 * 100 + 100)
+    assert limit.allocated == 4 * (100 * 100 + 100)
 
 
 @pytest.mark.parametrize(

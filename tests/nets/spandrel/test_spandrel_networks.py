@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from subpixel.errors import CheckpointError
-from subpixel.nets.spandrel.module import imported
+from subpixel.nets.spandrel.module import import_spandrel
 from subpixel.nets.spandrel.networks import StableSort
 from subpixel.spec import ModelSpec
 from untrained import load_untrained
@@ -67,8 +67,8 @@ def networks() -> list[Any]:
 @cache
 def registry() -> Any:  # noqa: ANN401 - spandrel has no types
     """Both registries in one, for this test alone."""
-    both = imported("spandrel").MAIN_REGISTRY.copy()
-    both.add(*imported("spandrel_extra_arches").EXTRA_REGISTRY)
+    both = import_spandrel("spandrel").MAIN_REGISTRY.copy()
+    both.add(*import_spandrel("spandrel_extra_arches").EXTRA_REGISTRY)
     return both
 
 

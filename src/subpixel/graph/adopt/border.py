@@ -7,6 +7,7 @@ import onnx
 from onnx.helper import make_attribute
 
 from subpixel.graph.adopt.frame import Chain, frame_model, picture_input
+from subpixel.spec import next_multiple
 
 TO_THE_END = np.iinfo(np.int64).max
 
@@ -62,15 +63,11 @@ class _Axis:
 
     @classmethod
     def of(cls, scale: int, offset: int, missing: int, multiple: int) -> "_Axis":
-        before = _up(offset, scale * multiple) // scale
-        after = _up(missing - offset, scale * multiple) // scale
+        before = next_multiple(offset, scale * multiple) // scale
+        after = next_multiple(missing - offset, scale * multiple) // scale
         start = before * scale - offset
         surplus = (before + after) * scale - missing - start
         return cls(before, after, start, -surplus or TO_THE_END)
-
-
-def _up(length: int, multiple: int) -> int:
-    return -(-length // multiple) * multiple
 
 
 def _declare_sizes(model: onnx.ModelProto, down: _Axis, across: _Axis, scale: int) -> None:

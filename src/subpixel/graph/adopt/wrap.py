@@ -63,15 +63,15 @@ def wrap_model(model: Model, wrapping: Wrapping) -> Model:
     From the inside out: type, layout, range, order, border. Raises
     :class:`~subpixel.errors.NetworkError` where the graph can't be brought to opset 13.
     """
-    made = with_float32(at_opset(model, ADOPT_OPSET, "adopting it"))
+    ordinary = with_float32(at_opset(model, ADOPT_OPSET, "adopting it"))
     given, result = (layout == "nhwc" for layout in wrapping.layouts)
-    made = with_nchw(made, input_nhwc=given, output_nhwc=result)
-    made = with_unit_range(made, *wrapping.ranges)
-    made = with_rgb(made, *wrapping.orders)
+    ordinary = with_nchw(ordinary, input_nhwc=given, output_nhwc=result)
+    ordinary = with_unit_range(ordinary, *wrapping.ranges)
+    ordinary = with_rgb(ordinary, *wrapping.orders)
     if wrapping.border:
-        made = with_border(made, wrapping.scale, wrapping.border, wrapping.size_multiple)
-    _declare_axes(made, wrapping)
-    return made
+        ordinary = with_border(ordinary, wrapping.scale, wrapping.border, wrapping.size_multiple)
+    _declare_axes(ordinary, wrapping)
+    return ordinary
 
 
 def read_fixed_size(model: Model) -> tuple[int, int] | None:

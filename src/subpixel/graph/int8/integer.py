@@ -29,10 +29,10 @@ from subpixel.graph.int8.kernels import (
     last_kernel,
     layer_kernel,
     luma_kernel,
+    pad_channels,
     row_channels,
     row_kernel,
     shift_filters,
-    up,
 )
 from subpixel.graph.int8.luma_chain import ConvolutionStep, LumaChain, SumStep, read_luma_chain
 from subpixel.graph.int8.qdq import QuantGrid, Writer
@@ -184,7 +184,7 @@ class _Assembly:
 
     def _first(self, layer: ConvolutionStep, luma: str, grid: QuantGrid) -> None:
         writer, height = self.writer, layer.size[0]
-        channels = self._channels[layer.result] = up(len(layer.weights))
+        channels = self._channels[layer.result] = pad_channels(len(layer.weights))
         groups = writer.convolution(
             writer.reshape(luma, "luma/groups", 0, 0, -1, FIRST_IN),
             layer.result + "/groups",

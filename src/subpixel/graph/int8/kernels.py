@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from subpixel.graph.int8.grid import FilterWeights, grid_step, on_steps
 from subpixel.graph.int8.qdq import Kernel
 from subpixel.imaging.resample import phase_weights
+from subpixel.spec import next_multiple
 
 Number = TypeVar("Number", np.float64, np.int8)
 
@@ -29,9 +30,9 @@ WHOLE = sum(LUMA)
 best. In whole steps, the luma that is taken from RGB and the luma that is put back cancel."""
 
 
-def up(count: int, block: int = CHANNEL_BLOCK) -> int:
-    """The next multiple."""
-    return -(-count // block) * block
+def pad_channels(count: int) -> int:
+    """``count``, rounded up to whole blocks of channels."""
+    return next_multiple(count, CHANNEL_BLOCK)
 
 
 def luma_kernel() -> Kernel:
@@ -71,7 +72,7 @@ def last_kernel(layer: Kernel, inputs: int, scale: int) -> Kernel:
     """The layer that makes sub-pixels: rows of them apart by :func:`row_channels`."""
     places = [row * row_channels(scale) + column for row, column in np.ndindex(scale, scale)]
     plain = layer_kernel(layer, inputs)
-    channels = up(scale * row_channels(scale))
+    channels = pad_channels(scale * row_channels(scale))
     whole = np.zeros((channels, *plain.weights.shape[1:]), np.int8)
     steps, bias = np.ones(channels), np.zeros(channels)
     for own, place in enumerate(places):
@@ -129,6 +130,6 @@ def _colour_taps(scale: int) -> NDArray[np.float64]:
 def _fill_channels(
     whole: NDArray[np.int8], steps: NDArray[np.float64], bias: NDArray[np.float64], inputs: int
 ) -> Kernel:
-    more = (0, up(len(whole)) - len(whole))
+    more = (0, pad_channels(len(whole)) - len(whole))
     weights = np.pad(whole, (more, (0, inputs - whole.shape[1]), (0, 0), (0, 0)))
     return Kernel(weights, np.pad(steps, more, constant_values=1.0), np.pad(bias, more))

@@ -19,15 +19,13 @@ from onnxruntime.quantization import (
 
 from subpixel.errors import NetworkError, one_line
 from subpixel.graph.geometry.propagate import picture_inputs
+from subpixel.graph.int8.calibrate import PictureBatch
 from subpixel.graph.metadata import with_precision
 from subpixel.graph.passes.opset import at_opset
 from subpixel.graph.passes.wrap import RGB_PREFIX
 
 QDQ_OPSET = 13
 """From here on a scale can belong to one channel, which weights need."""
-
-Pixels = NDArray[np.float32]
-"""``(N, C, H, W)``, as the network's input asks."""
 
 MAX_STEPS = 64
 """Weights go from minus this to plus this: 7 of 8 bits, and a sign."""
@@ -37,7 +35,7 @@ FUSED_ACTIVATIONS = ("Relu",)
 """Folded into the layer before them: the 256 steps then cover what is left of its range."""
 
 
-def to_int8(model: onnx.ModelProto, calibration: Iterable[Pixels]) -> onnx.ModelProto:
+def to_int8(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> onnx.ModelProto:
     """A copy of a float32 network whose inner layers compute in 8-bit integers.
 
     Weights get a scale per output channel, activations the range that they take on the pictures
@@ -55,7 +53,7 @@ def to_int8(model: onnx.ModelProto, calibration: Iterable[Pixels]) -> onnx.Model
     and last, has several inputs, or can't be quantised.
     """
     copy = _name_nodes(at_opset(model, QDQ_OPSET, "int8"))
-    layers = [node.name for node in copy.graph.node if _is_layer(node)]
+    layers = [node.name for node in copy.graph.node if _is_quantisable(node)]
     if len(layers) < 3:
         raise NetworkError(
             f"the network has {len(layers)} layers; between the first and the last, which stay in "
@@ -106,7 +104,7 @@ def _name_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _is_layer(node: onnx.NodeProto) -> bool:
+def _is_quantisable(node: onnx.NodeProto) -> bool:
     return node.op_type in LAYER_OPERATORS and not node.name.startswith(RGB_PREFIX)
 
 
@@ -120,10 +118,10 @@ def _input_name(model: onnx.ModelProto) -> str:
 class _PictureReader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
     """Hands the pictures over one by one, as the quantiser asks for them."""
 
-    def __init__(self, name: str, pictures: Iterable[Pixels]) -> None:
+    def __init__(self, name: str, pictures: Iterable[PictureBatch]) -> None:
         self._name, self._pictures = name, iter(pictures)
 
-    def get_next(self) -> dict[str, Pixels] | None:
+    def get_next(self) -> dict[str, PictureBatch] | None:
         picture = next(self._pictures, None)
         return None if picture is None else {self._name: picture}
 

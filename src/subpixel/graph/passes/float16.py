@@ -50,11 +50,11 @@ def find_overflow(model: onnx.ModelProto, pictures: Iterable[NDArray[np.float32]
     exposed.graph.output.extend(
         onnx.ValueInfoProto(name=name) for name in results if name not in present
     )
-    (taken,) = picture_inputs(model)
-    half = taken.type.tensor_type.elem_type == TensorProto.FLOAT16
+    (source,) = picture_inputs(model)
+    half = source.type.tensor_type.elem_type == TensorProto.FLOAT16
     run = runtime_engine()
     for picture in pictures:
-        values = run(exposed, {taken.name: picture.astype(np.float16 if half else np.float32)})
+        values = run(exposed, {source.name: picture.astype(np.float16 if half else np.float32)})
         for name in results:
             value = values[name]
             if value.dtype == np.float16 and not np.isfinite(value).all():

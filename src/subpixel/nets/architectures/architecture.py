@@ -19,7 +19,7 @@ from subpixel.spec import Colour, ModelSpec
 
 
 @dataclass(frozen=True)
-class Setting:
+class NetworkSetting:
     """What a network's code chooses, and its weights don't tell."""
 
     name: str
@@ -40,7 +40,7 @@ class Checkpoint:
     spec: ModelSpec
     notes: tuple[str, ...] = ()
     """What is to be said of how it was taken: which weights, in which settings."""
-    settings: tuple[Setting, ...] = field(default=(), repr=False)
+    settings: tuple[NetworkSetting, ...] = field(default=(), repr=False)
     """What is still open, each at its first value."""
     conventional: bool = False
     """Whether everybody has the first values, so that others are asked for by good reason alone."""
@@ -67,12 +67,17 @@ class Architecture:
 
 
 @dataclass(frozen=True)
-class Layout:
+class KeyLayout:
     """Where one repository keeps an architecture's layers in its state dicts."""
 
     signature: frozenset[str]
     layers: Callable[[Weights], Sequence[str]]
     """Weights → the layers' names in the module's order."""
+
+
+def layout_of(*layers: str) -> KeyLayout:
+    """The layout of a repository that always has these layers, whatever the weights."""
+    return KeyLayout(frozenset(f"{layer}.weight" for layer in layers), lambda weights: layers)
 
 
 @dataclass(frozen=True)
@@ -104,28 +109,28 @@ class Layer:
         return self.shape
 
 
-def find_layers(weights: Weights, layouts: Sequence[Layout]) -> list[Layer]:
+def find_layers(weights: Weights, layouts: Sequence[KeyLayout]) -> list[Layer]:
     """The layers, by the first of ``layouts`` whose signature the weights have."""
     layout = next(layout for layout in layouts if layout.signature <= weights.keys())
-    return [_layer(weights, name) for name in layout.layers(weights)]
+    return [_find_layer(weights, name) for name in layout.layers(weights)]
 
 
-def _layer(weights: Weights, name: str) -> Layer:
+def _find_layer(weights: Weights, name: str) -> Layer:
     weight = weights.get(f"{name}.weight")
     if weight is None:
         raise CheckpointError(f"{name}.weight is missing")
     return Layer(name, tuple(weight.shape), f"{name}.bias" in weights)
 
 
-def numbered(weights: Weights, pattern: str, start: int = 0, step: int = 1) -> list[str]:
+def list_numbered(weights: Weights, pattern: str, start: int = 0, step: int = 1) -> list[str]:
     """The names ``pattern`` gives for ``start``, ``start + step`` … up to the highest in use."""
     before, _, behind = pattern.partition("{}")
     form = re.compile(re.escape(before) + r"(\d+)" + re.escape(behind + "."))
-    used = [int(found[1]) for key in weights if (found := form.match(key))]
+    used = [int(match[1]) for key in weights if (match := form.match(key))]
     return [pattern.format(number) for number in range(start, max(used, default=-1) + 1, step)]
 
 
-def colour_of(channels: int) -> Colour:
+def colour_of_channels(channels: int) -> Colour:
     """What a network of so many channels looks at; :class:`CheckpointError` for other numbers."""
     if channels in (1, 3):
         return "luma" if channels == 1 else "rgb"
@@ -143,7 +148,7 @@ def sub_pixel_scale(last: Layer, channels: int) -> int:
     return scale
 
 
-def fill(module: nn.Module, weights: Weights, layers: Sequence[Layer]) -> None:
+def fill_module(module: nn.Module, weights: Weights, layers: Sequence[Layer]) -> None:
     """Give ``module``, built on the meta device, the weights, which must fit it without a rest.
 
     ``layers`` are the names of its layers in the file, in the module's order.
@@ -153,12 +158,12 @@ def fill(module: nn.Module, weights: Weights, layers: Sequence[Layer]) -> None:
     own_keys = {
         f"{names[k.rpartition('.')[0]]}.{k.rpartition('.')[2]}": k for k in module.state_dict()
     }
-    wanted = {theirs: module.state_dict()[own].shape for theirs, own in own_keys.items()}
-    faults = [f"{key} is missing" for key in wanted if key not in weights]
-    faults += [f"{key} is not known" for key in weights if key not in wanted]
+    shapes = {theirs: module.state_dict()[own].shape for theirs, own in own_keys.items()}
+    faults = [f"{key} is missing" for key in shapes if key not in weights]
+    faults += [f"{key} is not known" for key in weights if key not in shapes]
     faults += [
         f"{key} has the shape {tuple(weights[key].shape)} instead of {tuple(shape)}"
-        for key, shape in wanted.items()
+        for key, shape in shapes.items()
         if key in weights and weights[key].shape != shape
     ]
     if faults:
@@ -167,7 +172,7 @@ def fill(module: nn.Module, weights: Weights, layers: Sequence[Layer]) -> None:
     module.eval()
 
 
-def float_of(text: str, name: str) -> float:
+def parse_positive(text: str, name: str) -> float:
     """A setting's number, above 0; :class:`UsageError` for anything else."""
     try:
         number = float(text)
@@ -178,14 +183,16 @@ def float_of(text: str, name: str) -> float:
     return number
 
 
-def chosen_of(text: str, name: str, allowed: Iterable[str]) -> str:
+def expect_choice(text: str, name: str, allowed: Iterable[str]) -> str:
     """A setting's word, one of ``allowed``; :class:`UsageError` for any other."""
     if text not in (words := list(allowed)):
         raise UsageError(f"{name} is {text!r}; it is one of {', '.join(words)}")
     return text
 
 
-def chain(name: str, layout: Layout, build: Callable[[int, int, int], nn.Module]) -> Architecture:
+def chain_architecture(
+    name: str, layout: KeyLayout, build: Callable[[int, int, int], nn.Module]
+) -> Architecture:
     """A luma network of one chain of convolutions, whose weights show all that it takes to build.
 
     ``build`` makes it of the scale, the channels, and how many layers lie between the first and
@@ -197,7 +204,7 @@ def chain(name: str, layout: Layout, build: Callable[[int, int, int], nn.Module]
         enlargement = sub_pixel_scale(layers[-1], channels=1)
         with torch.device("meta"):  # shapes alone: nothing is drawn, no size can fill the memory
             module = build(enlargement, layers[0].outputs, len(layers) - 2)
-        fill(module, weights, layers)
+        fill_module(module, weights, layers)
         return Checkpoint(module, ModelSpec(name, enlargement, "luma", "luma", name))
 
     return Architecture(name, (layout.signature,), load)

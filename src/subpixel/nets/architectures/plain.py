@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from subpixel.nets.architectures.architecture import Layout, chain, numbered
+from subpixel.nets.architectures.architecture import KeyLayout, chain_architecture, list_numbered
 
-FIRST = 5
+FIRST_KERNEL = 5
 """Kernel of the first layer: of one channel, a wide look costs next to nothing."""
 
 
@@ -28,7 +28,7 @@ class PlainNet(nn.Module):
     def __init__(self, scale: int, channels: int = 16, depth: int = 4) -> None:
         super().__init__()
         self.scale = scale
-        self.first = _convolution(1, channels, FIRST)
+        self.first = _convolution(1, channels, FIRST_KERNEL)
         middle = [_convolution(channels, channels, 3) for _ in range(depth)]
         self.middle = nn.ModuleList(middle)
         self.last = _convolution(channels, scale * scale, 3)
@@ -54,10 +54,10 @@ def initialise(first: nn.Conv2d, middle: Sequence[nn.Conv2d], last: nn.Conv2d) -
         last.weight.mul_(0.1)
 
 
-LAYOUT = Layout(
+PLAIN_LAYOUT = KeyLayout(
     frozenset({"first.weight", "middle.0.weight", "last.weight"}),
-    lambda weights: ["first", *numbered(weights, "middle.{}"), "last"],
+    lambda weights: ["first", *list_numbered(weights, "middle.{}"), "last"],
 )
 
 
-ARCHITECTURE = chain("PlainNet", LAYOUT, PlainNet)
+PLAIN_ARCHITECTURE = chain_architecture("PlainNet", PLAIN_LAYOUT, PlainNet)

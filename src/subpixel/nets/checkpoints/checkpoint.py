@@ -6,13 +6,13 @@ from pathlib import Path
 
 from subpixel.errors import CheckpointError, UsageError
 from subpixel.nets.architectures.architecture import Checkpoint
-from subpixel.nets.checkpoints.containers import SUFFIXES
+from subpixel.nets.checkpoints.containers import CHECKPOINT_SUFFIXES
 from subpixel.nets.checkpoints.recognition import recognise
-from subpixel.nets.checkpoints.settings import AS_SHOWN, Choice, parse_choice, settle
+from subpixel.nets.checkpoints.settings import AS_SHOWN, Choice, parse_choice, settle_settings
 from subpixel.nets.checkpoints.shards import INDEX_SUFFIX, index_of, read_shards
 from subpixel.nets.checkpoints.state_dict import Contents, read_contents
 
-LARGEST_SCALE = 16
+MAX_CHECKPOINT_SCALE = 16
 
 __all__ = ["Checkpoint", "CheckpointFile", "Choice", "load_checkpoint", "parse_choice"]
 
@@ -58,41 +58,45 @@ def load_checkpoint(
     misshapen network or of another scale, whose settings stay open, or that would run code when
     unpickled; and :class:`UsageError` for a scale or a setting that no network has.
     """
-    if scale is not None and not 1 <= scale <= LARGEST_SCALE:
-        raise UsageError(f"the scale is {scale}; it is a whole number of 1 to {LARGEST_SCALE}")
+    if scale is not None and not 1 <= scale <= MAX_CHECKPOINT_SCALE:
+        raise UsageError(
+            f"the scale is {scale}; it is a whole number of 1 to {MAX_CHECKPOINT_SCALE}"
+        )
     if not isinstance(file, CheckpointFile):
         file = CheckpointFile(Path(file))
     try:
-        return _checkpoint(file, extra_architectures, scale)
+        return _read_checkpoint(file, extra_architectures, scale)
     except CheckpointError as error:
         raise CheckpointError(f"{file.path}: {error}") from error
 
 
-def _checkpoint(file: CheckpointFile, extra: bool, scale: int | None) -> Checkpoint:
-    contents, data = _contents(file)
+def _read_checkpoint(file: CheckpointFile, extra: bool, scale: int | None) -> Checkpoint:
+    contents, data = _load_contents(file)
     try:
-        found = recognise(contents.weights, scale, extra=extra)
+        network = recognise(contents.weights, scale, extra=extra)
     except CheckpointError as error:
         raise CheckpointError(f"{error}{_part_of(file.path)}") from error
-    if scale not in (None, found.spec.scale):
-        own = found.spec.scale
+    if scale not in (None, network.spec.scale):
+        own = network.spec.scale
         raise CheckpointError(f"enlarges by {own}, not by {scale}; say {own}, or name another")
-    found = settle(replace(found, notes=(*contents.notes, *found.notes)), file.choice)
+    network = settle_settings(
+        replace(network, notes=(*contents.notes, *network.notes)), file.choice
+    )
     origin = f"{file.name} (sha256 {hashlib.sha256(data).hexdigest()[:8]})"
-    origin = "; ".join([origin, *found.notes])
-    spec = replace(found.spec, name=_stem(file.path), origin=origin, licence=contents.licence)
-    return replace(found, spec=spec)
+    origin = "; ".join([origin, *network.notes])
+    spec = replace(network.spec, name=_stem(file.path), origin=origin, licence=contents.licence)
+    return replace(network, spec=spec)
 
 
-def _contents(file: CheckpointFile) -> tuple[Contents, bytes]:
+def _load_contents(file: CheckpointFile) -> tuple[Contents, bytes]:
     """What the file holds, and its bytes, with those of the files that it names."""
-    data, suffix = _read(file.path), file.suffix.lower()
+    data, suffix = _read_file(file.path), file.suffix.lower()
     if suffix == INDEX_SUFFIX:
         return read_shards(file.path, data, file.weights)
     return read_contents(suffix, data, file.weights), data
 
 
-def _read(file: Path) -> bytes:
+def _read_file(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
@@ -102,7 +106,7 @@ def _read(file: Path) -> bytes:
 def _stem(file: Path) -> str:
     """The name without what says that it is a checkpoint."""
     name = file.name.removesuffix(".index.json")
-    for suffix in SUFFIXES if name != file.name else ():
+    for suffix in CHECKPOINT_SUFFIXES if name != file.name else ():
         name = name.removesuffix(suffix)
     return name if name != file.name else file.stem
 

@@ -20,7 +20,7 @@ import torch
 
 from subpixel.errors import CheckpointError, one_line
 
-SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".safetensors", ".npz")
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".safetensors", ".npz")
 """What checkpoints are usually called; a file of another name is read if its content is one's."""
 
 SAFETENSORS_SUFFIX = ".safetensors"
@@ -87,10 +87,10 @@ def read_container(suffix: str, data: bytes) -> Container:
         return Container(_from_zip(data))
     if _looks_like_safetensors(data) or suffix == SAFETENSORS_SUFFIX:
         return _from_safetensors(data)
-    if data.startswith(PICKLE) or suffix in SUFFIXES:
+    if data.startswith(PICKLE) or suffix in CHECKPOINT_SUFFIXES:
         return Container(_unpickle(data))
     raise CheckpointError(
-        f"ends in {suffix or 'no suffix'!r}; a checkpoint ends in {', '.join(SUFFIXES)}, or "
+        f"ends in {suffix or 'no suffix'!r}; a checkpoint ends in {', '.join(CHECKPOINT_SUFFIXES)}, or "
         "has the content of one"
     )
 
@@ -110,7 +110,7 @@ def _from_safetensors(data: bytes) -> Container:
 
 
 def _from_zip(data: bytes) -> object:
-    entries = _entries(data)
+    entries = _zip_entries(data)
     names = [entry.filename for entry in entries]
     if is_program(names):
         raise CheckpointError(
@@ -140,7 +140,7 @@ def is_program(names: Sequence[str]) -> bool:
     return "constants.pkl" in inside and any(name.startswith("code/") for name in inside)
 
 
-def _entries(data: bytes) -> list[zipfile.ZipInfo]:
+def _zip_entries(data: bytes) -> list[zipfile.ZipInfo]:
     """The entries of an archive; none of a damaged one, of which PyTorch's own reader says so."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -160,10 +160,12 @@ def _from_npz(data: bytes, claimed: int) -> Mapping[str, torch.Tensor]:
             numbers = {key: arrays[key] for key in arrays.files}
     except Exception as error:  # ValueError for pickled objects, BadZipFile, zlib.error, …
         raise CheckpointError(f"is no readable .npz file: {one_line(error)}") from error
-    return {key: _tensor(value) for key, value in numbers.items() if value.dtype.kind in "fiub"}
+    return {
+        key: _array_to_tensor(value) for key, value in numbers.items() if value.dtype.kind in "fiub"
+    }
 
 
-def _tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
+def _array_to_tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
     native = array.astype(array.dtype.newbyteorder("="), copy=True)
     if native.dtype.kind == "u" and native.dtype.itemsize > 1:
         return torch.from_numpy(native.astype(np.int64))

@@ -17,7 +17,7 @@ WITHIN = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 COUNTERS = {"total_ops", "total_params", "n_averaged"}
 """Last parts of keys of what is counted beside the weights: by thop, by ``AveragedModel``."""
 
-MAX_WRAPPED = 8
+MAX_PREFIXES = 8
 
 
 def clean_keys(weights: Tensors) -> Tensors:
@@ -44,7 +44,7 @@ def _without_wrappers(key: str) -> str:
     return key
 
 
-def unwrapped(weights: Tensors) -> list[Tensors]:
+def strip_prefixes(weights: Tensors) -> list[Tensors]:
     """The weights as they are, and without the first part of their keys while all share it.
 
     Trainers wrap networks under names of their own (``generator.``, ``model.``), but some
@@ -52,7 +52,7 @@ def unwrapped(weights: Tensors) -> list[Tensors]:
     are without ``module.`` wherever it stands, which DataParallel puts around a part of a network.
     """
     candidates = [weights]
-    while (first := _shared_first_part(candidates[-1])) and len(candidates) < MAX_WRAPPED:
+    while (first := _common_first_part(candidates[-1])) and len(candidates) < MAX_PREFIXES:
         candidates.append({k.removeprefix(first): v for k, v in candidates[-1].items()})
     inner = {key.replace(".module.", "."): value for key, value in candidates[-1].items()}
     if inner.keys() != candidates[-1].keys() and len(inner) == len(candidates[-1]):
@@ -60,6 +60,6 @@ def unwrapped(weights: Tensors) -> list[Tensors]:
     return candidates
 
 
-def _shared_first_part(weights: Tensors) -> str | None:
+def _common_first_part(weights: Tensors) -> str | None:
     parts = {key.partition(".")[0] + "." for key in weights if "." in key}
     return parts.pop() if len(parts) == 1 and all("." in key for key in weights) else None

@@ -4,14 +4,11 @@ Weight norm: Salimans and Kingma, arXiv 1602.07868. Spectral norm: Miyato et al.
 Both are stored in two forms, PyTorch's old hooks' and its parametrizations'.
 """
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor
 
 from subpixel.errors import CheckpointError
-
-Tensors = Mapping[str, Tensor]
+from subpixel.nets.checkpoints.keys import Tensors
 
 WEIGHT_NORM = (
     ("{}_g", "{}_v"),
@@ -42,12 +39,12 @@ def fuse_norms(weights: Tensors) -> Tensors:
         for layer in _layers(fused, direction):
             if _key(layer, length) in fused:
                 g, v = fused.pop(_key(layer, length)), fused.pop(_key(layer, direction))
-                fused[_key(layer, "{}")] = _weight_normed(g, v)
+                fused[_key(layer, "{}")] = _apply_weight_norm(g, v)
     for original, left, right in SPECTRAL_NORM:
         for layer in _layers(fused, original):
             if _key(layer, left) in fused and _key(layer, right) in fused:
                 w, u, v = (fused.pop(_key(layer, part)) for part in (original, left, right))
-                fused[_key(layer, "{}")] = _spectral_normed(w, u, v)
+                fused[_key(layer, "{}")] = _apply_spectral_norm(w, u, v)
     return fused
 
 
@@ -61,14 +58,14 @@ def _layers(weights: Tensors, form: str) -> list[str]:
     return [key.removesuffix(end) for key in weights if f".{key}".endswith(f".{end}")]
 
 
-def _weight_normed(length: Tensor, direction: Tensor) -> Tensor:
+def _apply_weight_norm(length: Tensor, direction: Tensor) -> Tensor:
     """``g`` · ``v`` / ‖``v``‖, the norm over all axes along which ``g`` has length 1."""
     axes = [axis for axis, size in enumerate(length.shape) if size == 1] or None
     norm: Tensor = torch.linalg.vector_norm(direction, dim=axes, keepdim=length.ndim > 0)
     return length * direction / norm
 
 
-def _spectral_normed(weight: Tensor, left: Tensor, right: Tensor) -> Tensor:
+def _apply_spectral_norm(weight: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """The weight over its largest singular value uᵀWv, W its matrix of outputs by the rest.
 
     Outputs lie along the first axis, of transposed convolutions along the second: where both fit

@@ -13,13 +13,12 @@ import torch
 from torch import Tensor
 
 from subpixel.errors import CheckpointError
+from subpixel.nets.checkpoints.keys import Tensors
 
-Tensors = Mapping[str, Tensor]
-
-MAX_DEPTH = 8
+MAX_NESTING = 8
 """Dictionaries inside dictionaries that are looked into."""
 
-LARGEST_SIDE = 1 << 24
+MAX_AXIS_LENGTH = 1 << 24
 """The longest axis that a tensor may have; one of length 0 beside it makes it cost nothing."""
 
 AVERAGED = re.compile(
@@ -33,7 +32,7 @@ USUAL = (
 )
 """Under which names trainers keep the weights of the network itself, in order of preference."""
 
-OTHERS = re.compile(
+OTHER_NETWORKS = re.compile(
     r"(.*[_.-])?(discriminator|disc|critic|net_?d|d|optim\w*|\w*optimizer|\w*scheduler|\w*loss"
     r"|vgg\w*|lpips|perceptual|metrics?)([_.-].*)?"
 )
@@ -72,15 +71,15 @@ def select_weights(content: object, wanted: str | None = None) -> Selection:
     """
     if not isinstance(content, Mapping):
         raise CheckpointError(f"holds a {type(content).__name__}, not a dictionary of weights")
-    sets = [one for one in _sets(content) if not _negligible(one)] or [*_sets(content)]
+    sets = [one for one in _sets(content) if not _is_negligible(one)] or [*_sets(content)]
     if not sets:
         raise CheckpointError(_why_none(content))
     if wanted is not None:
-        return _among(_named(sets, wanted), sets)
+        return _among(_select_named(sets, wanted), sets)
     candidates = [one for one in sets if not _of_another(one)]
     if not candidates:
         raise CheckpointError(_why_only_others(content, sets))
-    largest = max(map(_size, candidates))
+    largest = max(map(_count_numbers, candidates))
     best = min(candidates, key=lambda one: _rank(one, largest))
     if not best.averaged and (nameless := _nameless_average(content)):
         raise CheckpointError(
@@ -103,8 +102,10 @@ def _among(one: Selection, sets: list[Selection]) -> Selection:
 
 def _sets(content: Mapping[object, object], path: tuple[str, ...] = ()) -> Iterator[Selection]:
     """Every dictionary with tensors in it, the state of optimizers left out."""
-    if len(path) > MAX_DEPTH:
-        raise CheckpointError(f"holds dictionaries inside dictionaries, more than {MAX_DEPTH} deep")
+    if len(path) > MAX_NESTING:
+        raise CheckpointError(
+            f"holds dictionaries inside dictionaries, more than {MAX_NESTING} deep"
+        )
     if "param_groups" in content:
         return
     tensors = {printable(key): value for key, value in content.items() if is_weight(value)}
@@ -121,7 +122,9 @@ def _flat_sets(weights: Tensors, path: tuple[str, ...]) -> Iterator[Selection]:
     ``ema_model.`` and ``online_model.`` (ema_pytorch), ``model_ema.`` and ``model.``.
     """
     averaged = any(AVERAGED.fullmatch(part.lower()) for part in path) or "n_averaged" in weights
-    groups = {name: group for name, group in _grouped(weights).items() if len(group) > 1}
+    groups = {
+        name: group for name, group in _group_by_first_part(weights).items() if len(group) > 1
+    }
     plain = [
         n for n in groups if not (AVERAGED.fullmatch(n.lower()) or BESIDE.fullmatch(n.lower()))
     ]
@@ -135,13 +138,13 @@ def _flat_sets(weights: Tensors, path: tuple[str, ...]) -> Iterator[Selection]:
         yield Selection(".".join(path), weights, averaged)
         return
     for name in means:
-        named = _with_dots(groups[name], [groups[other] for other in plain])
-        yield Selection(".".join((*path, name)), named, averaged=True)
+        weights_of_mean = _with_dots(groups[name], [groups[other] for other in plain])
+        yield Selection(".".join((*path, name)), weights_of_mean, averaged=True)
     for name in plain:
         yield Selection(".".join((*path, name)), groups[name], averaged)
 
 
-def _grouped(weights: Tensors) -> dict[str, dict[str, Tensor]]:
+def _group_by_first_part(weights: Tensors) -> dict[str, dict[str, Tensor]]:
     """By the first part of their keys, which is taken off."""
     groups: dict[str, dict[str, Tensor]] = {}
     for key, value in weights.items():
@@ -172,7 +175,7 @@ def own_parts(weights: Tensors) -> list[tuple[str, Tensors]]:
 
     Losses, discriminators and metrics are left out; the first is everything else together.
     """
-    groups = _grouped(weights)
+    groups = _group_by_first_part(weights)
     beside = [name for name in groups if BESIDE.fullmatch(name.lower())]
     rest = {key: w for key, w in weights.items() if key.partition(".")[0] not in beside}
     parts: list[tuple[str, Tensors]] = [
@@ -190,26 +193,28 @@ def _rank(one: Selection, largest: int) -> tuple[bool, int]:
     parts = [part.lower() for part in one.key.split(".")]
     places = [USUAL.index(part) for part in parts if part in USUAL]
     if not one.key:
-        return not one.averaged, -1 if _size(one) == largest else len(USUAL) + 1
+        return not one.averaged, -1 if _count_numbers(one) == largest else len(USUAL) + 1
     return not one.averaged, places[0] if places else len(USUAL)
 
 
-def _size(one: Selection) -> int:
+def _count_numbers(one: Selection) -> int:
     return sum(weight.numel() for weight in one.weights.values())
 
 
-def _negligible(one: Selection) -> bool:
+def _is_negligible(one: Selection) -> bool:
     """Counters and the like, which trainers keep as tensors."""
     return all(value.ndim < 2 for value in one.weights.values())
 
 
 def _of_another(one: Selection) -> bool:
-    return any(OTHERS.fullmatch(part.lower()) for part in one.key.split("."))
+    return any(OTHER_NETWORKS.fullmatch(part.lower()) for part in one.key.split("."))
 
 
-def _named(sets: list[Selection], wanted: str) -> Selection:
+def _select_named(sets: list[Selection], wanted: str) -> Selection:
     exact = [one for one in sets if (one.key or ".") == wanted]
-    matches = exact or [one for one in sets if wanted in one.key.split(".")] or _parts(sets, wanted)
+    matches = (
+        exact or [one for one in sets if wanted in one.key.split(".")] or _select_part(sets, wanted)
+    )
     if len(matches) == 1:
         return matches[0]
     names = ", ".join(one.key or "." for one in matches or sets)
@@ -217,12 +222,12 @@ def _named(sets: list[Selection], wanted: str) -> Selection:
     raise CheckpointError(f"holds {what} under {wanted!r}; it has {names}")
 
 
-def _parts(sets: list[Selection], wanted: str) -> list[Selection]:
+def _select_part(sets: list[Selection], wanted: str) -> list[Selection]:
     """The weights whose keys begin with ``wanted`` and a dot."""
     return [
         Selection(wanted, group, averaged=AVERAGED.fullmatch(wanted.lower()) is not None)
         for one in sets
-        if (group := _grouped(one.weights).get(wanted))
+        if (group := _group_by_first_part(one.weights).get(wanted))
     ]
 
 
@@ -268,6 +273,6 @@ def is_weight(value: object) -> TypeGuard[Tensor]:
         and value.layout == torch.strided
         and value.device.type == "cpu"
         and not (value.is_quantized or value.is_complex())
-        and max(value.shape, default=0) <= LARGEST_SIDE
+        and max(value.shape, default=0) <= MAX_AXIS_LENGTH
         and value.untyped_storage().nbytes() >= value.numel() * value.element_size()
     )

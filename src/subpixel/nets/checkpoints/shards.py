@@ -28,8 +28,8 @@ def read_shards(file: Path, index: bytes, wanted: str | None = None) -> tuple[Co
     not beside it, and for one that lacks a weight.
     """
     places = _weight_map(index)
-    data = {name: _read(file.parent, name) for name in sorted(set(places.values()))}
-    parts = {name: _tensors(name, content) for name, content in data.items()}
+    data = {name: _read_part(file.parent, name) for name in sorted(set(places.values()))}
+    parts = {name: _read_tensors(name, content) for name, content in data.items()}
     absent = [key for key, name in places.items() if key not in parts[name]]
     if absent:
         raise CheckpointError(f"{places[absent[0]]} lacks {absent[0]}, which the index has there")
@@ -50,7 +50,7 @@ def _weight_map(index: bytes) -> Mapping[str, str]:
     return places
 
 
-def _read(folder: Path, name: str) -> bytes:
+def _read_part(folder: Path, name: str) -> bytes:
     if not name or Path(name).name != name or "\\" in name:
         raise CheckpointError(f"names the file {name!r}; the files of a checkpoint lie beside it")
     try:
@@ -59,7 +59,7 @@ def _read(folder: Path, name: str) -> bytes:
         raise CheckpointError(f"its part {name} can't be read: {error.strerror}") from error
 
 
-def _tensors(name: str, data: bytes) -> Mapping[str, Tensor]:
+def _read_tensors(name: str, data: bytes) -> Mapping[str, Tensor]:
     content = read_container(Path(name).suffix.lower(), data).content
     if not isinstance(content, Mapping):
         raise CheckpointError(f"its part {name} holds no dictionary of weights")

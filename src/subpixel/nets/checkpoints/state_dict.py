@@ -21,7 +21,7 @@ from subpixel.nets.checkpoints.selection import select_weights
 
 Weights = Mapping[str, Tensor]
 
-MOST_SHARED = 8
+MAX_SHARING = 8
 """How many times its file's size a state dict may claim; entries may share their data."""
 
 _LICENCES = ("license", "licence", "modelspec.license")
@@ -47,7 +47,7 @@ def read_contents(suffix: str, data: bytes, wanted: str | None = None) -> Conten
     unpickled, hold NaN or infinity, or claim more than they hold.
     """
     container = read_container(suffix, data)
-    licence = _licence(container.header or container.content)
+    licence = _read_licence(container.header or container.content)
     return contents_of(container.content, len(data), licence, wanted)
 
 
@@ -56,17 +56,17 @@ def contents_of(content: object, size: int, licence: str, wanted: str | None) ->
     chosen = select_weights(content, wanted)
     weights = clean_keys(chosen.weights)
     _expect_sound(weights, size)
-    notes = tuple(note for note in (str(chosen), _reduced(weights)) if note)
+    notes = tuple(note for note in (str(chosen), _note_precision(weights)) if note)
     return Contents({key: _as_float32(value) for key, value in weights.items()}, licence, notes)
 
 
-def _licence(found: object) -> str:
-    stated: Any = found if isinstance(found, Mapping) else {}
+def _read_licence(header: object) -> str:
+    stated: Any = header if isinstance(header, Mapping) else {}
     texts = [stated[key] for key in _LICENCES if isinstance(stated.get(key), str)]
     return " ".join(texts[0].split())[:100] if texts else "unknown"
 
 
-def _reduced(weights: Weights) -> str:
+def _note_precision(weights: Weights) -> str:
     """What is to be said of weights that most are stored in fewer bits than they run in."""
     dtypes = Counter[torch.dtype]()
     for weight in weights.values():
@@ -84,23 +84,23 @@ def _as_float32(weight: Tensor) -> Tensor:
 
 def _expect_sound(weights: Weights, size: int) -> None:
     claimed = sum(value.numel() * value.element_size() for value in weights.values())
-    if claimed > MOST_SHARED * size:
+    if claimed > MAX_SHARING * size:
         raise CheckpointError(
             f"holds {size} bytes, but its weights share their data to claim {claimed}"
         )
-    most = 100 + 10 * len(weights)
+    max_number = 100 + 10 * len(weights)
     for key in weights:
         for number in re.findall(r"(?<![^.])\d+(?![^.])", key):
-            if len(number) > 9 or int(number) > most:
+            if len(number) > 9 or int(number) > max_number:
                 raise CheckpointError(
                     f"numbers a layer {number[:20]}, but holds no more than {len(weights)} weights"
                 )
-    broken = [key for key, value in weights.items() if not _finite(value)]
+    broken = [key for key, value in weights.items() if not _is_finite(value)]
     if broken:
         raise CheckpointError(first_few([f"{key} holds NaN or infinity" for key in broken]))
 
 
-def _finite(weight: Tensor) -> bool:
+def _is_finite(weight: Tensor) -> bool:
     """Also true of masks of attention: 0, and -infinity where nothing is to be looked at."""
     if not weight.is_floating_point():
         return True

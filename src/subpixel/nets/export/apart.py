@@ -14,10 +14,10 @@ from torch import nn
 from subpixel.errors import ExportError, one_line
 from subpixel.graph.metadata import read_spec
 from subpixel.nets.export.attempt import Attempt
-from subpixel.nets.export.export import Exported, export_attempt
+from subpixel.nets.export.export import ExportResult, export_attempt
 from subpixel.spec import ModelSpec
 
-TIME_LIMIT = 900.0
+EXPORT_TIME_LIMIT = 900.0
 """Seconds that one attempt may take; window networks take up to 200 on two cores."""
 
 JOB, MODEL, REASON = "job.pickle", "network.onnx", "reason.txt"
@@ -30,8 +30,8 @@ def export_apart(
     attempt: Attempt,
     opset: int,
     *,
-    time_limit: float = TIME_LIMIT,
-) -> Exported:
+    time_limit: float = EXPORT_TIME_LIMIT,
+) -> ExportResult:
     """:func:`~subpixel.nets.export.export.export_attempt` in a new process of this Python.
 
     ``module`` may be of any class, one defined in the running script included. Raises
@@ -41,11 +41,11 @@ def export_apart(
     with tempfile.TemporaryDirectory(prefix="subpixel-export-") as name:
         folder = Path(name)
         _hand_over(folder, module, spec, attempt, opset)
-        _run(folder, attempt, time_limit)
+        _start_process(folder, attempt, time_limit)
         model = onnx.load(folder / MODEL)
     completed = read_spec(model)
     assert completed is not None, "the attempt writes its facts into the model"
-    return Exported(model, completed, attempt, opset)
+    return ExportResult(model, completed, attempt, opset)
 
 
 def _hand_over(
@@ -61,7 +61,7 @@ def _hand_over(
     (folder / JOB).write_bytes(pickle.dumps(sys.path) + job)
 
 
-def _run(folder: Path, attempt: Attempt, time_limit: float) -> None:
+def _start_process(folder: Path, attempt: Attempt, time_limit: float) -> None:
     command = [sys.executable, "-m", __name__, str(folder)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=time_limit, check=False)
@@ -83,7 +83,7 @@ def _end(done: subprocess.CompletedProcess[bytes]) -> str:
     return f"ended with exit code {done.returncode}" + "".join(f": {line[:300]}" for line in last)
 
 
-def work(folder: Path) -> None:
+def run_job(folder: Path) -> None:
     """What the other process does: the job in ``folder``; it leaves a model or a reason there."""
     with (folder / JOB).open("rb") as stream:
         sys.path[:] = pickle.load(stream)
@@ -95,4 +95,4 @@ def work(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    work(Path(sys.argv[1]))
+    run_job(Path(sys.argv[1]))

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import get_args
 
-from subpixel.nets.export.exporters import able
-from subpixel.spec import Exporter, ModelSpec, Padding
+from subpixel.nets.export.exporters import find_exporters
+from subpixel.spec import Exporter, ModelSpec, Padding, next_multiple
 
 AWKWARD = (51, 67)
 """Height and width of the first example. Exporters bake in what they see: of an odd, co-prime
@@ -17,7 +17,7 @@ REGULAR = (64, 96)
 WINDOWS = (8, 16)
 """The multiples that padding in front of a network is tried with, where it asks for none."""
 
-FIXED = 128
+MIN_FIXED_SIDE = 128
 """Least side of the one size that is exported where no other way is left."""
 
 
@@ -40,36 +40,40 @@ class Attempt:
 
     def __str__(self) -> str:
         count, rows, columns = self.example
-        padded = f", padded to multiples of {self.multiple}" if self.multiple > 1 else ""
-        padded += f" ({self.padding})" if padded and self.padding != "reflect" else ""
+        padding = f", padded to multiples of {self.multiple}" if self.multiple > 1 else ""
+        padding += f" ({self.padding})" if padding and self.padding != "reflect" else ""
         batch = "" if self.free_batch else ", batch of 1"
         size = "" if self.free_size else ", for that size alone"
         whole = ", int() kept symbolic" if self.symbolic else ""
-        return f"{self.exporter} from {count}×{rows}×{columns}{padded}{whole}{batch}{size}"
+        return f"{self.exporter} from {count}×{rows}×{columns}{padding}{whole}{batch}{size}"
 
 
-def attempts(spec: ModelSpec, exporter: Exporter | None, opset: int) -> tuple[Attempt, ...]:
+def list_attempts(spec: ModelSpec, exporter: Exporter | None, opset: int) -> tuple[Attempt, ...]:
     """The ways to try for a network of ``spec``'s sizes, the best first.
 
     ``exporter`` None takes any that reaches the opset; scripting is left to those who ask for it,
     as it refuses most networks. Raises :class:`~subpixel.errors.ExportError` for an opset out of
     reach.
     """
-    able_here = able(opset, exporter)
+    able_here = find_exporters(opset, exporter)
     chosen = [exporter] if exporter else [name for name in able_here if name != "script"]
     if spec.fixed_size:
-        return tuple(_fixed(name, spec) for name in chosen)
+        return tuple(_one_size_attempt(name, spec) for name in chosen)
     return tuple(
         dict.fromkeys(
-            [way for name in chosen for way in (*_free(name, spec), *_padded(name, spec))]
-            + [_fixed(name, spec) for name in chosen]
+            [
+                way
+                for name in chosen
+                for way in (*_free_attempts(name, spec), *_padding_attempts(name, spec))
+            ]
+            + [_one_size_attempt(name, spec) for name in chosen]
         )
     )
 
 
-def _free(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
+def _free_attempts(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
     """Any size, seen from an awkward and from a regular example."""
-    awkward, regular = (_fitted(size, spec) for size in (AWKWARD, REGULAR))
+    awkward, regular = (_fit_example(size, spec) for size in (AWKWARD, REGULAR))
     if exporter != "dynamo":
         return [Attempt(exporter, (1, *awkward), spec.size_multiple)]
     return [
@@ -81,7 +85,7 @@ def _free(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
     ]
 
 
-def _padded(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
+def _padding_attempts(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
     """Multiples that the network does not ask for, as it pads by itself, in a way to be found."""
     if spec.size_multiple > 1:
         return []
@@ -92,16 +96,16 @@ def _padded(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
     ]
 
 
-def _fixed(exporter: Exporter, spec: ModelSpec) -> Attempt:
-    side = _up(max(FIXED, spec.size_minimum), spec.size_multiple)
+def _one_size_attempt(exporter: Exporter, spec: ModelSpec) -> Attempt:
+    side = next_multiple(max(MIN_FIXED_SIDE, spec.size_minimum), spec.size_multiple)
     size = spec.fixed_size or (side, side)
     return Attempt(exporter, (1, *size), free_batch=False, free_size=False)
 
 
-def _fitted(size: tuple[int, int], spec: ModelSpec) -> tuple[int, int]:
+def _fit_example(size: tuple[int, int], spec: ModelSpec) -> tuple[int, int]:
     """``size`` where the network takes it with room, else co-prime numbers of its multiple."""
-    taken = min(size) >= _roomy(spec) and not any(s % spec.size_multiple for s in size)
-    return size if taken and not spec.square else _multiples(spec, spec.size_multiple)
+    fits = min(size) >= _roomy(spec) and not any(s % spec.size_multiple for s in size)
+    return size if fits and not spec.square else _multiples(spec, spec.size_multiple)
 
 
 def _multiples(spec: ModelSpec, multiple: int) -> tuple[int, int]:
@@ -114,7 +118,3 @@ def _multiples(spec: ModelSpec, multiple: int) -> tuple[int, int]:
 def _roomy(spec: ModelSpec) -> int:
     """Half as much again as the least size: at that, a network that cuts patches has but one."""
     return spec.size_minimum * 3 // 2
-
-
-def _up(length: int, multiple: int) -> int:
-    return -(-length // multiple) * multiple

@@ -44,21 +44,21 @@ class _Watch(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> object:
-        derived = any(each in self._derived for each in _tensors((args, kwargs)))
+        derived = any(each in self._derived for each in _leaf_tensors((args, kwargs)))
         if derived and func in READS and self.place is None:
-            self.place = _place()
+            self.place = _calling_line()
         result = func(*args, **(kwargs or {}))
         if derived:
-            for each in _tensors(result):
+            for each in _leaf_tensors(result):
                 self._derived[each] = True
         return result
 
 
-def _tensors(values: object) -> Iterable[Tensor]:
+def _leaf_tensors(values: object) -> Iterable[Tensor]:
     return (leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor))
 
 
-def _place() -> str:
+def _calling_line() -> str:
     """The innermost line that isn't PyTorch's or ours."""
     frames = reversed(traceback.extract_stack())
     own = (f for f in frames if "/torch/" not in f.filename.replace("\\", "/"))

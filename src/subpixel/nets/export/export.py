@@ -12,15 +12,15 @@ from subpixel.graph.geometry.propagate import onnx_opset
 from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.passes.pad import with_padding
-from subpixel.nets.export.attempt import Attempt, attempts
+from subpixel.nets.export.attempt import Attempt, list_attempts
 from subpixel.nets.export.data_reads import find_data_read
 from subpixel.nets.export.exporters import AXES, BATCH, DEFAULT_OPSET, HEIGHT, WIDTH, run_exporter
-from subpixel.nets.export.workarounds import exportable
+from subpixel.nets.export.workarounds import make_exportable
 from subpixel.spec import Exporter, ModelSpec
 
 
 @dataclass(frozen=True, eq=False)
-class Exported:
+class ExportResult:
     """A network as ONNX, with the facts that its metadata carries, and how it was made."""
 
     model: onnx.ModelProto
@@ -35,13 +35,15 @@ def export_module(
     *,
     exporter: Exporter | None = None,
     opset: int = DEFAULT_OPSET,
-) -> Exported:
+) -> ExportResult:
     """Export ``module`` in the first way there is
-    (:func:`subpixel.nets.export.attempt.attempts`)."""
-    return export_attempt(module, spec, attempts(spec, exporter, opset)[0], opset)
+    (:func:`subpixel.nets.export.attempt.list_attempts`)."""
+    return export_attempt(module, spec, list_attempts(spec, exporter, opset)[0], opset)
 
 
-def export_attempt(module: nn.Module, spec: ModelSpec, attempt: Attempt, opset: int) -> Exported:
+def export_attempt(
+    module: nn.Module, spec: ModelSpec, attempt: Attempt, opset: int
+) -> ExportResult:
     """Export ``module`` as it is: its own channels, ``(N, C, H, W)`` → ``(N, C, H * s, W * s)``.
 
     ``spec`` says on which sizes the module works; the file takes any, and pads by itself where
@@ -50,15 +52,15 @@ def export_attempt(module: nn.Module, spec: ModelSpec, attempt: Attempt, opset: 
     another opset, or with an axis fixed that should be free.
     """
     count, *size = attempt.example
-    example = torch.rand(count, spec.channels, *size, generator=_seeded())
-    module = exportable(copy.deepcopy(module).cpu().eval())
+    example = torch.rand(count, spec.channels, *size, generator=_make_generator())
+    module = make_exportable(copy.deepcopy(module).cpu().eval())
     if attempt.exporter == "trace":
         _expect_no_data_read(module, example[:1])
-    model = _exported(module, example, attempt, opset)
+    model = _run_attempt(module, example, attempt, opset)
     _expect_opset(model, attempt, opset)
     _expect_free_axes(model, attempt)
-    model, spec = _completed(model, spec, attempt)
-    return Exported(with_spec(model, spec), spec, attempt, opset)
+    model, spec = _complete_file(model, spec, attempt)
+    return ExportResult(with_spec(model, spec), spec, attempt, opset)
 
 
 def _expect_no_data_read(module: nn.Module, example: Tensor) -> None:
@@ -74,12 +76,14 @@ def _expect_no_data_read(module: nn.Module, example: Tensor) -> None:
         )
 
 
-def _seeded() -> torch.Generator:
+def _make_generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def _exported(module: nn.Module, example: Tensor, attempt: Attempt, opset: int) -> onnx.ModelProto:
-    free, symbolic = _free(attempt), attempt.symbolic
+def _run_attempt(
+    module: nn.Module, example: Tensor, attempt: Attempt, opset: int
+) -> onnx.ModelProto:
+    free, symbolic = _free_axes(attempt), attempt.symbolic
     try:
         return run_exporter(attempt.exporter, module, example, opset, free, symbolic=symbolic)
     except Exception as error:  # exporters raise whatever their passes happen to raise
@@ -93,7 +97,7 @@ def _root(error: BaseException) -> BaseException:
     return error if error.__cause__ is None else _root(error.__cause__)
 
 
-def _free(attempt: Attempt) -> dict[int, int]:
+def _free_axes(attempt: Attempt) -> dict[int, int]:
     """The axes to keep open, each with the number of which it is a multiple."""
     batch = {BATCH: 1} if attempt.free_batch else {}
     sizes = {HEIGHT: attempt.multiple, WIDTH: attempt.multiple} if attempt.free_size else {}
@@ -114,7 +118,7 @@ def _expect_free_axes(model: onnx.ModelProto, attempt: Attempt) -> None:
     dimensions = model.graph.input[0].type.tensor_type.shape.dim
     fixed = [
         f"{AXES[axis]} at {dimensions[axis].dim_value}"
-        for axis in _free(attempt)
+        for axis in _free_axes(attempt)
         if dimensions[axis].dim_value
     ]
     if fixed:
@@ -124,7 +128,7 @@ def _expect_free_axes(model: onnx.ModelProto, attempt: Attempt) -> None:
         )
 
 
-def _completed(
+def _complete_file(
     model: onnx.ModelProto, spec: ModelSpec, attempt: Attempt
 ) -> tuple[onnx.ModelProto, ModelSpec]:
     """The graph made to fit any size where it must, and the facts that this export settles."""

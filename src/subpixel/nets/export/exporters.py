@@ -32,7 +32,7 @@ AXES = {BATCH: "batch", HEIGHT: "height", WIDTH: "width"}
 """The axes of a picture that may be free, by name."""
 
 
-def reach(exporter: Exporter) -> range:
+def opset_range(exporter: Exporter) -> range:
     """The opsets that an exporter of the installed PyTorch and onnx can write.
 
     The TorchScript exporters (``"trace"``, ``"script"``) stop at 23; dynamo's converts from 18
@@ -41,16 +41,18 @@ def reach(exporter: Exporter) -> range:
     return range(15, onnx.defs.onnx_opset_version() + 1) if exporter == "dynamo" else range(7, 24)
 
 
-def able(opset: int, exporter: Exporter | None = None) -> list[Exporter]:
+def find_exporters(opset: int, exporter: Exporter | None = None) -> list[Exporter]:
     """The exporters that reach ``opset``, the best first.
 
     Raises :class:`ExportError` when there is none, or when ``exporter`` is not among them.
     """
-    found = [name for name in EXPORTERS if opset in reach(name)]
-    if found and exporter in (None, *found):
-        return found
-    reaches = ", ".join(f"{name} {reach(name)[0]} to {reach(name)[-1]}" for name in EXPORTERS)
-    advice = f"use {' or '.join(found)}" if found else "ask for one of these"
+    exporters = [name for name in EXPORTERS if opset in opset_range(name)]
+    if exporters and exporter in (None, *exporters):
+        return exporters
+    reaches = ", ".join(
+        f"{name} {opset_range(name)[0]} to {opset_range(name)[-1]}" for name in EXPORTERS
+    )
+    advice = f"use {' or '.join(exporters)}" if exporters else "ask for one of these"
     raise ExportError(
         f"opset {opset} is out of reach of {exporter or 'every exporter'} ({reaches}); {advice}"
     )
@@ -73,13 +75,16 @@ def run_exporter(
     (:mod:`subpixel.graph.module_path`). Raises whatever the exporter's passes happen to raise.
     """
     multiple = max(free.values(), default=1)
-    with _hushed(), symbolic_int(module, multiple) if symbolic else contextlib.nullcontext():
+    with (
+        _silence_exporters(),
+        symbolic_int(module, multiple) if symbolic else contextlib.nullcontext(),
+    ):
         if exporter == "dynamo":
-            return _dynamo(module, example, opset, free)
-        return _torchscript(module, example, opset, free, scripted=exporter == "script")
+            return _run_dynamo(module, example, opset, free)
+        return _run_torchscript(module, example, opset, free, scripted=exporter == "script")
 
 
-def _dynamo(
+def _run_dynamo(
     module: nn.Module, example: Tensor, opset: int, free: Mapping[int, int]
 ) -> onnx.ModelProto:
     program = torch.onnx.export(
@@ -127,12 +132,12 @@ def _module(node: onnx.NodeProto) -> str:
 
 def _drop_traces(model: onnx.ModelProto) -> None:
     """Take out dynamo's notes on each node: stack traces with paths of the exporting machine."""
-    for described in (*model.graph.node, *model.graph.value_info, *model.graph.initializer):
-        del described.metadata_props[:]
-        described.doc_string = ""
+    for item in (*model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        del item.metadata_props[:]
+        item.doc_string = ""
 
 
-def _torchscript(
+def _run_torchscript(
     module: nn.Module, example: Tensor, opset: int, free: Mapping[int, int], *, scripted: bool
 ) -> onnx.ModelProto:
     names = {axis: AXES[axis] for axis in free}
@@ -154,7 +159,7 @@ def _torchscript(
 
 
 @contextlib.contextmanager
-def _hushed() -> Iterator[None]:
+def _silence_exporters() -> Iterator[None]:
     """Keep the exporters' own words from the user: warnings, prints, log records.
 
     They say nothing that the checks after the export don't find out; what ends an export is

@@ -15,7 +15,7 @@ from torch import nn
 
 Namespace = dict[str, Any]
 
-OTHERS = ("torch.", "subpixel.")
+LIBRARY_PREFIXES = ("torch.", "subpixel.")
 """Whose code is not the network's own."""
 
 
@@ -23,7 +23,7 @@ def own_namespaces(module: nn.Module) -> list[Namespace]:
     """The namespaces of the network's classes, of the Python files in their packages, and of the
     functions that came by value; but for PyTorch's and ours."""
     homes = {type(part).__module__ for part in module.modules()}
-    packages = {_package(name) for name in homes if not name.startswith(OTHERS)}
+    packages = {_package(name) for name in homes if not name.startswith(LIBRARY_PREFIXES)}
     files = [vars(file) for name, file in sys.modules.items() if _package(name) in packages]
     return list({id(names): names for names in (*files, *_by_value(module))}.values())
 
@@ -56,7 +56,7 @@ def _by_value(module: nn.Module) -> list[Namespace]:
 def _functions_of(part: nn.Module) -> Iterator[FunctionType]:
     """The functions of a module's classes, and those that it holds itself."""
     for own in type(part).__mro__:
-        if not own.__module__.startswith(OTHERS):
+        if not own.__module__.startswith(LIBRARY_PREFIXES):
             yield from functions_in(own)
     for value in vars(part).values():
         yield from functions_in(value)

@@ -18,10 +18,10 @@ from torch import SymFloat, SymInt, Tensor, nn
 
 from subpixel.nets.export.namespaces import own_namespaces
 
-TRIALS = 8
+RANDOM_SIZES = 8
 """Random sizes at which two expressions of them are compared."""
 
-LEAST_PART = 64
+MIN_PART = 64
 """One in so many pixels of a side is the least that a network is taken to work on."""
 
 
@@ -85,8 +85,8 @@ class _SymbolicInt(type):
             case [SymInt() as size]:
                 return size
             case [SymFloat() as quotient]:
-                found = ((size, _share(quotient, size, cls.step)) for size in cls.sizes)
-                same = (size * part.numerator // part.denominator for size, part in found if part)
+                parts = ((size, _share(quotient, size, cls.step)) for size in cls.sizes)
+                same = (size * part.numerator // part.denominator for size, part in parts if part)
                 return next(same, None) or math.trunc(quotient)
         return int(*arguments)
 
@@ -97,16 +97,16 @@ class _SymbolicInt(type):
 def _share(quotient: SymFloat, size: SymInt, multiple: int) -> Fraction | None:
     """What part of ``size`` the quotient is, the same at every one of several random sizes, all
     of ``multiple``."""
-    found, whole = quotient.node.expr, size.node.expr
-    symbols = sorted(found.free_symbols | whole.free_symbols, key=str)
+    expression, whole = quotient.node.expr, size.node.expr
+    symbols = sorted(expression.free_symbols | whole.free_symbols, key=str)
     random = Random(0)
     parts = set()
-    for _ in range(TRIALS):
+    for _ in range(RANDOM_SIZES):
         values = {symbol: multiple * random.randint(2, 999) for symbol in symbols}
-        part = found.xreplace(values).doit() / whole.xreplace(values)
+        part = expression.xreplace(values).doit() / whole.xreplace(values)
         if not part.is_number:
             return None
-        parts.add(Fraction(float(part)).limit_denominator(LEAST_PART))
+        parts.add(Fraction(float(part)).limit_denominator(MIN_PART))
         if abs(float(part) - float(max(parts))) > 1e-9:
             return None
     return parts.pop() if len(parts) == 1 else None
@@ -119,10 +119,10 @@ def translations() -> Mapping[Callable[..., Any], Callable[..., Any]]:
     exponent is a parameter, read by ``.item()`` (HVI-CIDNet): the exporter's own translation
     takes it for a number of Python's.
     """
-    return {torch.ops.aten.sort.stable: _sort, torch.ops.aten.pow.Tensor_Scalar: _power}
+    return {torch.ops.aten.sort.stable: _stable_sort, torch.ops.aten.pow.Tensor_Scalar: _power}
 
 
-def _sort(
+def _stable_sort(
     self: Any,  # noqa: ANN401 - an onnxscript value
     stable: bool | None = None,  # noqa: ARG001
     dim: int = -1,
@@ -145,7 +145,7 @@ def _power(self: Any, exponent: Any) -> Any:  # noqa: ANN401 - onnxscript values
     return op.Pow(self, op.CastLike(exponent, self))
 
 
-def exportable(module: nn.Module) -> nn.Module:
+def make_exportable(module: nn.Module) -> nn.Module:
     """``module``, with layers that can't be exported put another way; it is changed in place.
 
     SeemoRe picks its experts by indexing a Python list with a tensor: control flow that depends

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from subpixel.imaging.resample import phase_weights
-from subpixel.nets.architectures.architecture import Checkpoint, Setting
+from subpixel.nets.architectures.architecture import Checkpoint, NetworkSetting
 from subpixel.spec import ModelSpec
 
 
@@ -37,7 +37,7 @@ class BicubicEnlargement(nn.Module):
 
 
 def on_enlarged(
-    module: nn.Module, spec: ModelSpec, scale: int | None, settings: Sequence[Setting] = ()
+    module: nn.Module, spec: ModelSpec, scale: int | None, settings: Sequence[NetworkSetting] = ()
 ) -> Checkpoint:
     """A network that restores enlarged pictures, behind the enlargement if a scale is given.
 
@@ -53,7 +53,7 @@ def on_enlarged(
     )
 
 
-def _behind_enlargement(setting: Setting) -> Setting:
+def _behind_enlargement(setting: NetworkSetting) -> NetworkSetting:
     def apply(module: nn.Module, value: str) -> nn.Module:
         assert isinstance(module, nn.Sequential), "on_enlarged makes a sequence of the two"
         module[1] = setting.apply(module[1], value)

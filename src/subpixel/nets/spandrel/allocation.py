@@ -18,10 +18,10 @@ class AllocationLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
     meta device before it is made; :class:`CheckpointError` is raised for the one too many.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, limit: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.most = most
-        self.made = 0
+        self.limit = limit
+        self.allocated = 0
 
     def __torch_dispatch__(
         self,
@@ -38,9 +38,9 @@ class AllocationLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _count(self, tensor: object) -> None:
         if isinstance(tensor, Tensor):
-            self.made += tensor.numel() * tensor.element_size()
-        if self.made > self.most:
+            self.allocated += tensor.numel() * tensor.element_size()
+        if self.allocated > self.limit:
             raise CheckpointError(
-                f"asks for a network of more than {self.most / 2**30:.1f} GiB, far more than the "
+                f"asks for a network of more than {self.limit / 2**30:.1f} GiB, far more than the "
                 "file holds"
             )

@@ -23,7 +23,7 @@ SPARE = 1 << 30
 """Bytes that building a network may take beyond its weights: masks and tables it works out."""
 
 
-def imported(name: str) -> ModuleType:
+def import_spandrel(name: str) -> ModuleType:
     """The module ``name`` of spandrel or spandrel_extra_arches.
 
     Also where torchvision, which they need, was built for another PyTorch.
@@ -77,9 +77,9 @@ class SpandrelModule(nn.Module):
         return SpandrelModule(copy.deepcopy(self.net, memo), self.call).train(self.training)
 
     def __reduce__(self) -> tuple[Callable[..., nn.Module], tuple[bytes, bool]]:
-        return _rebuilt, (cloudpickle.dumps((self.net, self.call)), self.training)
+        return _rebuild, (cloudpickle.dumps((self.net, self.call)), self.training)
 
 
-def _rebuilt(pickled: bytes, training: bool) -> nn.Module:
-    imported("spandrel")
+def _rebuild(pickled: bytes, training: bool) -> nn.Module:
+    import_spandrel("spandrel")
     return SpandrelModule(*cloudpickle.loads(pickled)).train(training)

@@ -16,10 +16,16 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from subpixel.errors import CheckpointError, one_line
-from subpixel.nets.architectures.architecture import Architecture, Checkpoint, colour_of
+from subpixel.nets.architectures.architecture import Architecture, Checkpoint, colour_of_channels
 from subpixel.nets.architectures.span import fold_conv3xc
 from subpixel.nets.checkpoints.state_dict import Weights, first_few
-from subpixel.nets.spandrel.module import Call, SpandrelModule, building, imported, plain_call
+from subpixel.nets.spandrel.module import (
+    Call,
+    SpandrelModule,
+    building,
+    import_spandrel,
+    plain_call,
+)
 from subpixel.nets.spandrel.settings import settings_of
 from subpixel.spec import ModelSpec, Purpose
 
@@ -51,17 +57,20 @@ UNREPEATABLE = frozenset({"AuraSR"})
 
 def main_architectures() -> list[Architecture]:
     """The architectures of spandrel, in the order in which they are tried."""
-    return _architectures(imported("spandrel").MAIN_REGISTRY)
+    return _architectures(import_spandrel("spandrel").MAIN_REGISTRY)
 
 
 def extra_architectures() -> list[Architecture]:
     """Those of spandrel_extra_arches, some of which are under non-commercial licences."""
-    return _architectures(imported("spandrel_extra_arches").EXTRA_REGISTRY)
+    return _architectures(import_spandrel("spandrel_extra_arches").EXTRA_REGISTRY)
 
 
 def _architectures(registry: "ArchRegistry") -> list[Architecture]:
-    known = (entry.architecture for entry in registry.architectures("detection"))
-    return [Architecture(a.id, tuple(_alternatives(a._detect)), partial(_load, a)) for a in known]
+    found_in_registry = (entry.architecture for entry in registry.architectures("detection"))
+    return [
+        Architecture(a.id, tuple(_alternatives(a._detect)), partial(_load_spandrel, a))
+        for a in found_in_registry
+    ]
 
 
 def _alternatives(condition: "str | KeyCondition") -> list[frozenset[str]]:
@@ -74,7 +83,7 @@ def _alternatives(condition: "str | KeyCondition") -> list[frozenset[str]]:
     return [frozenset().union(*choice) for choice in itertools.product(*parts)]
 
 
-def _load(
+def _load_spandrel(
     architecture: "SpandrelArchitecture[nn.Module]",
     weights: Weights,
     scale: int | None,  # noqa: ARG001 - the file says it
@@ -82,14 +91,14 @@ def _load(
     name = str(architecture.id)
     if name in UNREPEATABLE:
         raise CheckpointError("it draws random numbers at every run: no two runs agree")
-    descriptor = _described(architecture, weights)
+    descriptor = _load_descriptor(architecture, weights)
     fold_conv3xc(descriptor.model)
     call = CALLS.get(name, descriptor._call_fn)
     module = SpandrelModule(descriptor.model, call).eval()
-    return Checkpoint(module, _spec(name, descriptor), settings=settings_of(name, module))
+    return Checkpoint(module, _spandrel_spec(name, descriptor), settings=settings_of(name, module))
 
 
-def _described(
+def _load_descriptor(
     architecture: "SpandrelArchitecture[nn.Module]", weights: Weights
 ) -> "ImageModelDescriptor[nn.Module]":
     try:
@@ -99,7 +108,7 @@ def _described(
         raise
     except Exception as error:  # its code takes the weights for what it expects
         raise CheckpointError(_misfit(error)) from error
-    if not isinstance(descriptor, imported("spandrel").ImageModelDescriptor):
+    if not isinstance(descriptor, import_spandrel("spandrel").ImageModelDescriptor):
         raise CheckpointError(
             "it fills holes under a mask (inpainting); subpixel runs networks that take a "
             "picture alone"
@@ -107,14 +116,14 @@ def _described(
     return descriptor
 
 
-def _spec(name: str, descriptor: "ImageModelDescriptor[nn.Module]") -> ModelSpec:
-    taken, given = descriptor.input_channels, descriptor.output_channels
-    if taken != given:
+def _spandrel_spec(name: str, descriptor: "ImageModelDescriptor[nn.Module]") -> ModelSpec:
+    inputs, outputs = descriptor.input_channels, descriptor.output_channels
+    if inputs != outputs:
         raise CheckpointError(
-            f"it makes {given} channels of {taken}; subpixel runs networks that give as many as "
+            f"it makes {outputs} channels of {inputs}; subpixel runs networks that give as many as "
             "they take"
         )
-    colour, sizes = colour_of(taken), descriptor.size_requirements
+    colour, sizes = colour_of_channels(inputs), descriptor.size_requirements
     side = FIXED_SIDES.get(name)
     return ModelSpec(
         name=name,
@@ -124,14 +133,14 @@ def _spec(name: str, descriptor: "ImageModelDescriptor[nn.Module]") -> ModelSpec
         architecture=name,
         purpose=PURPOSES[descriptor.purpose],
         size_multiple=side or sizes.multiple_of,
-        size_minimum=max(sizes.minimum, _least_side(name, descriptor.model)),
+        size_minimum=max(sizes.minimum, _min_side(name, descriptor.model)),
         size_maximum=SIZE_MAXIMA.get(name),
         square=sizes.square or side is not None,
         fixed_size=(side, side) if side else None,
     )
 
 
-def _least_side(name: str, net: Any) -> int:  # noqa: ANN401 - a network and its settings
+def _min_side(name: str, net: Any) -> int:  # noqa: ANN401 - a network and its settings
     """GRL reflects a picture up to a multiple; where that fails it does otherwise, and a graph,
     which can't try, would not."""
     return net.pad_size // 2 + 1 if name == "GRL" else 1
@@ -186,7 +195,7 @@ def _in_one_chunk(net: Any, pictures: Tensor) -> Tensor:  # noqa: ANN401 - IPT a
 
     Each patch is computed by itself, so that nothing but memory changes.
     """
-    chopped = imported("spandrel.architectures.IPT.__arch.model").Model(net, ALL_AT_ONCE)
+    chopped = import_spandrel("spandrel.architectures.IPT.__arch.model").Model(net, ALL_AT_ONCE)
     enlarged = chopped.forward(pictures * net.rgb_range, net.scale.index(max(net.scale)))
     result: Tensor = enlarged / net.rgb_range
     return result
@@ -227,7 +236,7 @@ def _misfit(error: Exception) -> str:
         f"{key} is not known" for line in _UNKNOWN.findall(text) for key in _QUOTED.findall(line)
     ]
     faults += [
-        f"{key} has the shape ({found}) instead of ({wanted})"
-        for key, found, wanted in _SHAPE.findall(text)
+        f"{key} has the shape ({actual}) instead of ({expected})"
+        for key, actual, expected in _SHAPE.findall(text)
     ]
     return first_few(faults) or f"its weights don't fit together ({one_line(error)})"

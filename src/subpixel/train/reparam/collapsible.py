@@ -79,4 +79,6 @@ def collapse_state(module: nn.Module) -> dict[str, Tensor]:
     wide = {n: m for n, m in module.named_modules() if isinstance(m, CollapsibleConv2d)}
     factors = {f"{name}.{factor}" for name in wide for factor in ("expand", "squeeze")}
     state = {key: value for key, value in module.state_dict().items() if key not in factors}
-    return state | {f"{name}.weight": layer.collapse_weight().detach() for name, layer in wide.items()}
+    return state | {
+        f"{name}.weight": layer.collapse_weight().detach() for name, layer in wide.items()
+    }

@@ -5,14 +5,13 @@ ignored; one model that can't be understood doesn't hide the others.
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from subpixel.errors import GalleryError, UsageError, one_line
-from subpixel.zoo.gallery.names import close_ids, is_valid_id, match_id
+from subpixel.zoo.gallery.names import close_ids, is_sha256, is_valid_id, match_id
 
 MAX_CATALOGUE_BYTES = 64 << 20
 """The largest answer that is read: OpenModelDB's has some 2 MB."""
@@ -44,8 +43,6 @@ BY_HAND = (
     "workupload.com",
 )
 """File hosts whose links lead to a page that wants a person, not to the file."""
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -223,7 +220,7 @@ def _parse_resource(entry: object) -> Resource:
     sha256 = values.get("sha256")
     if sha256 is not None:
         sha256 = _expect_text(values, "sha256").lower()
-        if _SHA256.fullmatch(sha256) is None:
+        if not is_sha256(sha256):
             raise ValueError("a resource's sha256 is not 64 hexadecimal digits")
     size = None if values.get("size") is None else _expect_number(values, "size", 1, MAX_WEIGHTS)
     urls = _expect_list(values.get("urls"), "urls")

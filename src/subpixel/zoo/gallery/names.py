@@ -8,6 +8,7 @@ from subpixel.errors import UsageError
 
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,98}[A-Za-z0-9_+])?")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _FILE_SUFFIXES = (".onnx", ".ort", ".pth", ".pt", ".ckpt", ".safetensors")
 """A name that ends so would be taken for a file on the command line."""
 
@@ -25,6 +26,11 @@ def is_valid_id(text: str) -> bool:
         and _DEVICE.fullmatch(text) is None
         and not text.lower().endswith(_FILE_SUFFIXES)
     )
+
+
+def is_sha256(text: str) -> bool:
+    """Whether ``text`` is 64 hexadecimal digits in lower case."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def match_id(name: str, ids: Collection[str]) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from subpixel.errors import NetworkError, SubpixelError, UsageError, one_line
 from subpixel.system.atomic import write_bytes
 from subpixel.system.cache import cache_folder
-from subpixel.zoo.gallery.names import close_ids, is_valid_id
+from subpixel.zoo.gallery.names import close_ids, is_sha256, is_valid_id
 
 ENTRY_FORMAT = 1
 """Of the JSON: raised when it says something else than before."""
@@ -28,8 +28,6 @@ DIGEST_LENGTH = 16
 _SUFFIX = r"\.(?:onnx|pth|safetensors)(?:\.partial|\.partial\.json|\.source)?"
 """What the names of a network's files end in, after the digits: no other network's do, whatever it
 is called."""
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -220,7 +218,7 @@ def _parse_entry(values: Mapping[str, Any]) -> Entry:
     facts = {field.name: values[field.name] for field in fields(Entry)}
     lists = {key: tuple(map(str, facts[key])) for key in ("authors", "accepted", "tags")}
     entry = Entry(**{**facts, **lists})
-    if not (is_valid_id(entry.id) and _SHA256.fullmatch(entry.sha256)):
+    if not (is_valid_id(entry.id) and is_sha256(entry.sha256)):
         raise ValueError("its ID or its sha256 is none")
     if type(entry.scale) is not int or type(entry.size) is not int:
         raise TypeError("its scale or its size is no number")
