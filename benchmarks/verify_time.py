@@ -21,7 +21,9 @@ from machine import MEBIBYTE, machine_line
 
 from subpixel.graph.geometry.cost import parameters
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
-from subpixel.nets.export.export import export_module
+from subpixel.nets.export.attempt import list_attempts
+from subpixel.nets.export.export import export_attempt
+from subpixel.nets.export.exporters import DEFAULT_OPSET
 from subpixel.nets.spandrel.module import import_spandrel
 
 LIMITS = {"reference": 15.0, "ESRGAN": 300.0}
@@ -68,7 +70,8 @@ def esrgan(file: Path, blocks: int) -> Path:
 
 def measured(name: str, checkpoint: Path, folder: Path, threads: int | None) -> Row:
     loaded, file = load_checkpoint(checkpoint), folder / f"{name}.onnx"
-    model = export_module(loaded.module, loaded.spec, exporter="trace").model
+    attempt = list_attempts(loaded.spec, "trace", DEFAULT_OPSET)[0]
+    model = export_attempt(loaded.module, loaded.spec, attempt, DEFAULT_OPSET).model
     onnx.save(model, file)
     command = [str(Path(sys.executable).with_name("subpixel")), "verify", str(file), "--json"]
     command += ["--against", str(checkpoint)] + (["--threads", str(threads)] if threads else [])

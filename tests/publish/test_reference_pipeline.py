@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from exports import export_module
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
-from subpixel.nets.export.export import export_module
 from subpixel.nets.export.exporters import opset_range
 from subpixel.publish.release import release
 from subpixel.runtime.session import Session

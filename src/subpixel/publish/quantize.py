@@ -124,6 +124,6 @@ def _expect_in_range(model: onnx.ModelProto, precision: Precision, spec: ModelSp
 
 
 def _expect(out: Path, precision: Precision, overwrite: bool) -> None:
-    if precision == "fp32":
-        raise UsageError("precision is fp32; what is made is fp16, bf16 or int8")
+    if precision not in ("fp16", "int8"):
+        raise UsageError(f"precision is {precision}; networks are converted to fp16 or int8")
     expect_onnx_target(out, overwrite=overwrite)

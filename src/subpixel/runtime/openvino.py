@@ -28,9 +28,6 @@ says."""
 UINT8_TYPE = "u8"
 """OpenVINO's name of what 8-bit pictures are made of."""
 
-CAPABILITIES: Mapping[Arithmetic, str] = {"fp32": "FP32", "bf16": "BF16", "fp16": "FP16"}
-"""The names of what a device is able to do."""
-
 FIRST_EXCHANGE = Lock()
 """Holds the first exchange with NumPy: OpenVINO's bindings deadlock where two threads are the first
 at a time, one waiting for C++'s guard of a static variable, the other for Python's lock."""
@@ -131,13 +128,6 @@ def is_installed() -> bool:
         return find_spec("openvino") is not None
     except ValueError:  # a module without a spec was put in its place
         return False
-
-
-def computes(arithmetic: Arithmetic) -> bool:
-    """Whether the processor has such arithmetic, as OpenVINO finds it."""
-    return CAPABILITIES[arithmetic] in _library().Core().get_property(
-        "CPU", "OPTIMIZATION_CAPABILITIES"
-    )
 
 
 def _library() -> Any:  # noqa: ANN401 - a module

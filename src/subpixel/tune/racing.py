@@ -128,8 +128,9 @@ def _space(spec: ModelSpec, devices: Sequence[str]) -> Space:
 def _ways(device: str, own: Precision) -> Iterator[Setting]:
     """A device with every precision that it may be faster in; a file of few bits stays as it is."""
     on_cpu = find_device(device).provider == DEVICES["cpu"].provider
-    for precision in ("fp32", "int8", "bf16", "fp16") if own == "fp32" else (own,):
-        if own != "fp32" or not (on_cpu and precision in ("bf16", "fp16")):
+    in_bf16: tuple[Precision, ...] = ("bf16",) if find_device(device).runtime == "openvino" else ()
+    for precision in ("fp32", "int8", *in_bf16, "fp16") if own == "fp32" else (own,):
+        if own != "fp32" or not (on_cpu and precision == "fp16"):
             yield Setting(device, precision)
             if device in CUDA_GRAPHS:
                 yield Setting(device, precision, captured=True)

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from subpixel.graph.int8.grid import FilterWeights, fits_16_bits, grid_step, on_steps
+from subpixel.graph.int8.grid import FilterWeights, diffuse_rounding, fits_16_bits, grid_step
 from subpixel.graph.int8.kernels import shift_filters
 from subpixel.graph.int8.luma_chain import ConvolutionStep
 from subpixel.graph.int8.rounding import measure_moments, round_layer, round_weights
@@ -58,7 +58,7 @@ def test_a_filters_sums_stay_nearer_than_by_rounding_each_weight() -> None:
     covariance = measure_moments(smooth(3), (3, 3)).covariance
     step = np.full(4, 0.2)
     alone = np.rint(weights / 0.2) * 0.2
-    carried_over = on_steps(weights, step) * 0.2
+    carried_over = diffuse_rounding(weights, step) * 0.2
     together = round_weights(weights, step, covariance) * 0.2
     found = loss(together - weights, covariance)
     assert found < 0.5 * loss(carried_over - weights, covariance)

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from exports import export_module
 from subpixel.errors import ExportError
 from subpixel.graph.metadata import read_spec
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
-from subpixel.nets.export.export import export_module
 from subpixel.nets.export.exporters import DEFAULT_OPSET, EXPORTERS, opset_range
 from subpixel.nets.torch_op import TorchOp
 from subpixel.runtime.session import Session

@@ -47,15 +47,24 @@ def _largest_neighbours(rows: FilterWeights) -> NDArray[np.float64]:
     return np.asarray(np.max(sums, axis=0))
 
 
-def on_steps(weights: FilterWeights, step: Steps) -> NDArray[np.int8]:
-    """The weights in whole steps, one step for each filter.
+def diffuse_rounding(
+    weights: FilterWeights, step: Steps, limit: int = MAX_WEIGHT
+) -> NDArray[np.int8]:
+    """The weights in whole steps, one step for each filter, of at most ``limit`` steps.
 
     Each weight's rounding error is carried over to the next of its filter (error diffusion,
     R. Floyd and L. Steinberg, "An adaptive algorithm for spatial greyscale", 1976): neighbouring
-    errors cancel, and what the filter does to an even area stays. Rounded each to the nearest,
+    errors cancel, and what the filter does to a flat area stays. Rounded each to the nearest,
     the errors of a filter's hundreds of weights add up, and whole areas change their brightness.
     """
     exact = weights.reshape(len(weights), -1) / step[:, None]
-    sums = np.rint(np.cumsum(exact, axis=1))
-    whole = np.diff(sums, axis=1, prepend=0.0)
-    return np.clip(whole, -MAX_WEIGHT, MAX_WEIGHT).astype(np.int8).reshape(weights.shape)
+    # A weight at the limit has set its filter's step. Were it rounded down, a quantiser that
+    # finds the step anew from the result would choose a smaller one, and round everything again.
+    at_limit = np.abs(exact) >= limit - 1e-6
+    error, whole = np.zeros(len(exact)), np.empty_like(exact)
+    for i, column in enumerate(exact.T):
+        wanted = column + error
+        nearest = np.rint(np.where(at_limit[:, i], column, wanted))
+        whole[:, i] = np.clip(nearest, -limit, limit)
+        error = wanted - whole[:, i]
+    return whole.astype(np.int8).reshape(weights.shape)

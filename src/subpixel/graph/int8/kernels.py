@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.graph.int8.grid import FilterWeights, grid_step, on_steps
+from subpixel.graph.int8.grid import FilterWeights, diffuse_rounding, grid_step
 from subpixel.graph.int8.qdq import Kernel
 from subpixel.imaging.resample import phase_weights
 from subpixel.spec import next_multiple
@@ -90,7 +90,7 @@ def column_kernel(taps: NDArray[np.float64], channels: int) -> Kernel:
     """Interpolation along columns, of each channel by itself, in code values."""
     filters = taps.reshape(1, 1, -1, 1)
     steps = 1 / np.floor(1 / grid_step(filters))  # so that even areas stay themselves
-    whole = np.repeat(on_steps(filters, steps), channels, axis=0)
+    whole = np.repeat(diffuse_rounding(filters, steps), channels, axis=0)
     return Kernel(whole, np.repeat(steps, channels), np.zeros(channels))
 
 

@@ -20,6 +20,7 @@ from onnxruntime.quantization import (
 from subpixel.errors import NetworkError, one_line
 from subpixel.graph.geometry.propagate import picture_inputs
 from subpixel.graph.int8.calibrate import PictureBatch
+from subpixel.graph.int8.grid import diffuse_rounding
 from subpixel.graph.metadata import with_precision
 from subpixel.graph.passes.opset import at_opset
 from subpixel.graph.passes.wrap import RGB_PREFIX
@@ -47,7 +48,7 @@ def to_int8(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> onnx
     Weights take 7 of the 8 bits. On x86 processors without VNNI two products of 8 bits each are
     added in 16 bits and saturate there; with 7 they can't (ONNX Runtime, "Quantize ONNX models",
     "When to use reduce-range and per-channel quantization?"). A convolution's weights are rounded
-    by :func:`on_grid`, which keeps what a filter does to even areas.
+    by :func:`~subpixel.graph.int8.grid.diffuse_rounding`, which keeps what a filter does to flat areas.
 
     Raises :class:`~subpixel.errors.NetworkError` when the network has no layer between its first
     and last, has several inputs, or can't be quantised.
@@ -66,26 +67,14 @@ def to_int8(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> onnx
     return with_precision(_run_quantiser(copy, in_float, reader), "int8")
 
 
-def on_grid(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``(out, in, height, width)`` weights on the grid of ``2 * STEPS + 1`` values per filter
-    that the quantiser will take, so that its own rounding changes nothing.
-
-    Each weight's rounding error is carried over to the next of its filter (error diffusion,
-    R. Floyd and L. Steinberg, "An adaptive algorithm for spatial greyscale", 1976): neighbouring
-    errors cancel, and what the filter does to an even area stays. Rounded each to the nearest,
-    the errors of a filter's hundreds of weights add up, and whole areas change their brightness.
-    """
-    rows = weights.reshape(len(weights), -1).astype(np.float64)
-    largest = np.abs(rows).max(axis=1)
+def round_to_grid(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``(out, in, height, width)`` weights on the grid of ``2 * MAX_STEPS + 1`` values per filter
+    that the quantiser will take, so that its own rounding changes nothing."""
+    exact = weights.astype(np.float64)
+    largest = np.abs(exact).max(axis=(1, 2, 3))
     step = np.where(largest > 0, largest, 1.0) / MAX_STEPS
-    error, result = np.zeros(len(rows)), np.empty_like(rows)
-    for i, exact in enumerate((rows / step[:, None]).T):
-        wanted = exact + error
-        sets_the_scale = np.abs(rows[:, i]) == largest
-        nearest = np.rint(np.where(sets_the_scale, exact, wanted))
-        result[:, i] = np.clip(nearest, -MAX_STEPS, MAX_STEPS)
-        error = wanted - result[:, i]
-    return np.asarray((result * step[:, None]).reshape(weights.shape), np.float32)
+    whole = diffuse_rounding(exact, step, MAX_STEPS)
+    return np.asarray(whole * step[:, None, None, None], np.float32)
 
 
 def _round_filters(graph: onnx.GraphProto, in_float: Sequence[str]) -> None:
@@ -93,7 +82,7 @@ def _round_filters(graph: onnx.GraphProto, in_float: Sequence[str]) -> None:
     weights = {node.input[1] for node in layers}
     for parameter in graph.initializer:
         if parameter.name in weights:
-            rounded = on_grid(numpy_helper.to_array(parameter))
+            rounded = round_to_grid(numpy_helper.to_array(parameter))
             parameter.CopyFrom(numpy_helper.from_array(rounded, parameter.name))
 
 

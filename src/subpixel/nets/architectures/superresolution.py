@@ -9,6 +9,7 @@ from subpixel.nets.architectures.architecture import (
     Checkpoint,
     fill_module,
     find_layers,
+    layout_of,
     sub_pixel_scale,
 )
 from subpixel.nets.architectures.variants import OUTPUT_SETTING, RANGE_SETTING, activation_setting
@@ -50,9 +51,7 @@ class SuperResolutionNet(nn.Module):
 
 
 REFERENCE_LAYERS = ("conv1", "conv2", "conv3", "conv4")
-REFERENCE_LAYOUT = KeyLayout(
-    frozenset(f"{layer}.weight" for layer in REFERENCE_LAYERS), lambda weights: REFERENCE_LAYERS
-)
+REFERENCE_LAYOUT = layout_of(*REFERENCE_LAYERS)
 
 
 def _load_reference(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it

@@ -12,11 +12,11 @@ from subpixel.graph.geometry.propagate import onnx_opset
 from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.passes.pad import with_padding
-from subpixel.nets.export.attempt import Attempt, list_attempts
+from subpixel.nets.export.attempt import Attempt
 from subpixel.nets.export.data_reads import find_data_read
 from subpixel.nets.export.exporters import AXES, BATCH, DEFAULT_OPSET, HEIGHT, WIDTH, run_exporter
 from subpixel.nets.export.workarounds import make_exportable
-from subpixel.spec import Exporter, ModelSpec
+from subpixel.spec import ModelSpec
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,18 +27,6 @@ class ExportResult:
     spec: ModelSpec
     attempt: Attempt
     opset: int
-
-
-def export_module(
-    module: nn.Module,
-    spec: ModelSpec,
-    *,
-    exporter: Exporter | None = None,
-    opset: int = DEFAULT_OPSET,
-) -> ExportResult:
-    """Export ``module`` in the first way there is
-    (:func:`subpixel.nets.export.attempt.list_attempts`)."""
-    return export_attempt(module, spec, list_attempts(spec, exporter, opset)[0], opset)
 
 
 def export_attempt(
