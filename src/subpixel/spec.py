@@ -15,19 +15,19 @@ from subpixel.errors import SpecError, one_line
 Colour = Literal["luma", "rgb"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 SampleType = Literal["float", "uint8"]
-"""What a file takes and gives: float NCHW in 0 … 1, or a picture's 8-bit code values as NHWC."""
+"""A file's input and output: float NCHW in 0 … 1, or 8-bit code values as NHWC."""
 
 Padding = Literal["reflect", "edge", "zeros"]
-"""How a picture is made larger at its right and lower edge: mirrored as far as it reaches, and
-then its last row and column repeated; repeated at once; or black."""
+"""How a picture is padded at its right and lower edge: mirrored as far as it reaches and its last
+row and column repeated from there on; repeated at once; or black."""
 
 Purpose = Literal["super-resolution", "restoration", "face"]
 
 Exporter = Literal["dynamo", "trace", "script"]
-"""PyTorch's ways to an ONNX graph."""
+"""PyTorch's ONNX exporters."""
 
 Interface = Literal["rgb", "native"]
-"""What an exported file takes: RGB whatever the network looks at, or what the network takes."""
+"""The input of an exported file: always RGB, or the network's own channels."""
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "colour": get_args(Colour),
@@ -47,10 +47,10 @@ _MINIMA: Mapping[str, int] = {
 }
 
 _OPTIONAL_FIELDS = ("size_maximum", "halo", "fixed_batch")
-"""Those that may be None."""
+"""The fields that may be None."""
 
 MAX_FACT = 1 << 20
-"""The greatest length, count or factor that a fact may state: more than any picture's side."""
+"""The largest length, count or factor that a fact may state: more than any picture's side."""
 
 _TEXT_FIELDS = ("name", "architecture", "licence", "origin")
 _BOOLEAN_FIELDS = ("square", "pads")
@@ -68,11 +68,11 @@ class ModelSpec:
 
     name: str
     scale: int
-    """Enlargement of each side, 1 or more (1: a network that restores without enlarging)."""
+    """Upscaling factor of each side, 1 or more (1: a network that restores without upscaling)."""
     colour: Colour
-    """What the network itself looks at: luma alone, or RGB."""
+    """What the network itself processes: luma only, or RGB."""
     interface: Colour
-    """What the file takes and gives: ``"luma"`` is one channel, ``"rgb"`` three."""
+    """The channels of the file's input and output: ``"luma"`` is one, ``"rgb"`` three."""
     architecture: str = "unknown"
     purpose: Purpose = "super-resolution"
     """``"restoration"`` leaves the size as it is; ``"face"`` expects an aligned face."""
@@ -83,17 +83,17 @@ class ModelSpec:
     size_minimum: int = 1
     """The network works on heights and widths of at least this."""
     square: bool = False
-    """The network works on squares alone."""
+    """The network works on square pictures only."""
     pads: bool = False
-    """Whether the file brings any picture to such a size by itself, and cuts the result."""
+    """Whether the file itself pads any picture to such a size, and crops the result."""
     padding: Padding = "reflect"
-    """How pictures are brought to such a size."""
+    """How pictures are padded to such a size."""
     size_maximum: int | None = None
-    """The greatest height and width that the file is right for; larger pictures go in tiles."""
+    """The largest height and width that the file handles correctly; larger pictures are tiled."""
     fixed_size: tuple[int, int] | None = None
-    """The only height and width that the file takes; None: any."""
+    """The only height and width that the file accepts; None: any."""
     fixed_batch: int | None = None
-    """The only batch size that the file takes; None: any."""
+    """The only batch size that the file accepts; None: any."""
     precision: Precision = "fp32"
     samples: SampleType = "float"
     licence: str = "unknown"
@@ -111,10 +111,10 @@ class ModelSpec:
         _expect_fixed_size(self.fixed_size)
         for field in _TEXT_FIELDS:
             if not isinstance(getattr(self, field), str):
-                raise SpecError(f"{field} is {getattr(self, field)!r}; it is text")
+                raise SpecError(f"{field} is {getattr(self, field)!r}; it must be text")
         for field in _BOOLEAN_FIELDS:
             if not isinstance(getattr(self, field), bool):
-                raise SpecError(f"{field} is {getattr(self, field)!r}; it is true or false")
+                raise SpecError(f"{field} is {getattr(self, field)!r}; it must be true or false")
 
     @property
     def channels(self) -> int:
@@ -136,8 +136,7 @@ def _expect_length(field: str, value: object, minimum: int) -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not whole or not minimum <= value <= MAX_FACT:  # type: ignore[operator]
         raise SpecError(
-            f"{field} is {value!r}; it is a whole number of at least {minimum} and at most "
-            f"{MAX_FACT}"
+            f"{field} is {value!r}; it must be a whole number from {minimum} to {MAX_FACT}"
         )
 
 
@@ -145,7 +144,7 @@ def _expect_fixed_size(size: object) -> None:
     if size is None:
         return
     if not isinstance(size, tuple) or len(size) != 2:
-        raise SpecError(f"fixed_size is {size!r}; it is a height and a width")
+        raise SpecError(f"fixed_size is {size!r}; it must be a height and a width")
     for side in size:
         _expect_length("fixed_size", side, 1)
 
@@ -153,7 +152,8 @@ def _expect_fixed_size(size: object) -> None:
 def spec_from_metadata(metadata: Mapping[str, str]) -> ModelSpec | None:
     """Read the facts back; None when the file carries none of ours.
 
-    Raises :class:`SpecError` when they are there but unreadable: wrong facts are worse than none.
+    Raises :class:`SpecError` when they are there but can't be read: wrong facts are worse than
+    none.
     """
     facts = {
         k.removeprefix(METADATA_PREFIX): v
@@ -164,12 +164,12 @@ def spec_from_metadata(metadata: Mapping[str, str]) -> ModelSpec | None:
         return None
     try:
         values: dict[str, Any] = {key: json.loads(text) for key, text in facts.items()}
-    except (ValueError, RecursionError) as error:  # no JSON, or numbers and lists without end
+    except (ValueError, RecursionError) as error:  # not JSON, or nested too deeply
         raise SpecError(f"the file's subpixel.* metadata is not JSON: {one_line(error)}") from error
     version = values.pop("version", None)
     if version != FACTS_VERSION:
         raise SpecError(
-            f"the file's facts are of version {version!r}; this subpixel reads version {FACTS_VERSION!r}"
+            f"the file's facts are of version {version!r}; this subpixel reads {FACTS_VERSION!r}"
         )
     return _parse_facts(values)
 

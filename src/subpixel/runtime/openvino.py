@@ -1,4 +1,4 @@
-"""OpenVINO as a NetOp, in the arithmetic that was asked for and no other."""
+"""OpenVINO as a NetOp, computing in the requested arithmetic or not at all."""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
     import openvino
 
 HINTS: Mapping[Arithmetic, str] = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
-"""OpenVINO's names. By itself it takes bfloat16 wherever the processor has it, whatever the file
-says."""
+"""OpenVINO's names. By default it computes in bfloat16 wherever the processor supports it, whatever
+the file's type."""
 
 UINT8_TYPE = "u8"
-"""OpenVINO's name of what 8-bit pictures are made of."""
+"""OpenVINO's name for uint8."""
 
 FIRST_EXCHANGE = Lock()
-"""Holds the first exchange with NumPy: OpenVINO's bindings deadlock where two threads are the first
-at a time, one waiting for C++'s guard of a static variable, the other for Python's lock."""
+"""Guards the first exchange with NumPy: when two threads make it at once, OpenVINO's bindings
+deadlock, one waiting for the C++ guard of a static variable, the other for the GIL."""
 
 TELEMETRY = "openvino_telemetry"
 
 
 class OpenVinoSession:
-    """A network file under OpenVINO, on the processor; a NetOp.
+    """A network file under OpenVINO, on the CPU; a NetOp.
 
-    A file that takes 8-bit pictures is one too: its pixels are rounded to code values, and back.
-    :meth:`codes` runs it on pictures as they are.
+    A file for 8-bit pictures is one too: pixels are rounded to code values, and converted back.
+    :meth:`codes` runs it on such pictures directly.
 
-    ``model`` is the file's path or its bytes. So many ``runs`` may be under way at a time, called
-    from as many threads, each on ``threads`` threads of its own (None: one per physical core).
-    ``arithmetic`` is what floating point is computed in; integers, in an int8 file, stay integers.
+    ``model`` is the file's path or its bytes. Up to ``runs`` calls may run at once, each from its
+    own thread and on ``threads`` threads (None: one per physical core). ``arithmetic`` is the
+    floating-point type of the computation; the integers of an int8 file stay integers.
 
-    Raises :class:`ProviderError` when OpenVINO is missing or has no such ``arithmetic`` on this
-    processor, and :class:`NetworkError` when the file is no network that maps one 4-D tensor, of
+    Raises :class:`ProviderError` when OpenVINO is missing or doesn't support ``arithmetic`` on this
+    processor, and :class:`NetworkError` when the file is not a network that maps one 4-D tensor, of
     floats or of uint8, to another.
     """
 
@@ -81,7 +81,7 @@ class OpenVinoSession:
 
     @property
     def takes_codes(self) -> bool:
-        """Whether the file takes and gives 8-bit pictures, NHWC."""
+        """Whether the file's input and output are 8-bit pictures, NHWC."""
         return bool(self._input.element_type.to_string() == UINT8_TYPE)
 
     def __call__(self, pixels: Pixels, /) -> Pixels:
@@ -90,7 +90,7 @@ class OpenVinoSession:
         return np.asarray(self._run(pixels), dtype=np.float32)
 
     def codes(self, codes: Codes, /) -> Codes:
-        """8-bit pictures through a file that :attr:`takes_codes`, without a detour."""
+        """Run a file that :attr:`takes_codes` on 8-bit pictures directly."""
         return self._run(codes)
 
     def _run(self, pixels: NDArray[Any]) -> NDArray[Any]:
@@ -109,7 +109,7 @@ class OpenVinoSession:
 
     @contextmanager
     def _request(self) -> "Iterator[openvino.InferRequest]":
-        """A request that is nobody else's meanwhile: an idle one, or one more."""
+        """A request for this thread only: an idle one, or a new one."""
         try:
             request = self._idle.get_nowait()
         except Empty:
@@ -121,7 +121,7 @@ class OpenVinoSession:
 
 
 def is_installed() -> bool:
-    """Whether OpenVINO can be imported; it is not imported for that."""
+    """Whether OpenVINO can be imported; nothing is imported."""
     from importlib.util import find_spec
 
     try:
@@ -144,12 +144,12 @@ def _library() -> Any:  # noqa: ANN401 - a module
 
 @contextmanager
 def _without_telemetry() -> Iterator[None]:
-    """Importing OpenVINO leaves an identifier and a count in the home directory and reports to its
-    maker, unless this package of its is missing; for as long as the import takes, it is."""
+    """Hide OpenVINO's telemetry package during the import: with it, importing OpenVINO writes an
+    identifier and a counter to the home directory and sends a report to Intel."""
     if TELEMETRY in sys.modules:
         yield
         return
-    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # importing it fails then
+    sys.modules[TELEMETRY] = None  # type: ignore[assignment]  # makes its import fail
     try:
         yield
     finally:
@@ -157,11 +157,11 @@ def _without_telemetry() -> Iterator[None]:
 
 
 def _read_graph(library: Any, model: bytes | Path) -> "openvino.Model":  # noqa: ANN401 - a module
-    """The ONNX reader alone: asked to find a reader, OpenVINO lets each print what it dislikes."""
+    """With the ONNX front end only: when OpenVINO picks one, each of them prints its complaints."""
     reader = library.frontend.FrontEndManager().load_by_framework("onnx")
     try:
         return reader.convert(reader.load(BytesIO(model) if isinstance(model, bytes) else model))
-    except Exception as error:  # its readers' exceptions share no base of their own
+    except Exception as error:  # its front ends' exceptions have no common base
         raise NetworkError(f"OpenVINO can't load it: {_without_source_lines(error)}") from error
 
 
@@ -172,7 +172,7 @@ def _make_properties(
     return {
         "NUM_STREAMS": runs,
         "INFERENCE_PRECISION_HINT": HINTS[arithmetic],
-        "ENABLE_CPU_PINNING": False,  # the threads are the caller's, and the cores others' too
+        "ENABLE_CPU_PINNING": False,  # the caller owns the threads, and shares the cores
         **each,
     }
 
@@ -203,7 +203,8 @@ def _read_metadata(graph: "openvino.Model") -> Mapping[str, str]:
 
 
 def _find_input(graph: "openvino.Model") -> "openvino.Output":
-    """The network's one input, or a :class:`NetworkError` that says what ends it has."""
+    """The network's only input; raises :class:`NetworkError`, naming inputs and outputs,
+    otherwise."""
     inputs, outputs = graph.inputs, graph.outputs
     ends = [*inputs, *outputs]
     kinds = {end.element_type.to_string() for end in ends}
@@ -220,6 +221,6 @@ def _find_input(graph: "openvino.Model") -> "openvino.Output":
 
 
 def _without_source_lines(error: Exception) -> str:
-    """What OpenVINO says is wrong, without the places in its source."""
+    """OpenVINO's message without the lines that name its source files."""
     lines = str(error).splitlines()
     return one_line(RuntimeError("\n".join(x for x in lines if not x.startswith("Exception from"))))

@@ -1,4 +1,4 @@
-"""ONNX Runtime as a NetOp, on the execution provider that was asked for and no other."""
+"""ONNX Runtime as a NetOp, on the requested execution provider or not at all."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ DTYPES: Mapping[str, type[np.generic]] = {
     "tensor(float16)": np.float16,
     UINT8_TENSOR: np.uint8,
 }
-"""By ONNX Runtime's name of an input's type."""
+"""By ONNX Runtime's name of the input's type."""
 
 BROKEN_VERSIONS = ("1.24.0", "1.24.1")
 """Versions of ONNX Runtime that can compute NaN (onnxruntime#29788)."""
@@ -37,17 +37,17 @@ def providers() -> tuple[str, ...]:
 class Session:
     """A network file under ONNX Runtime; a NetOp.
 
-    A file that takes 8-bit pictures is one too: its pixels are rounded to code values, and back.
-    :meth:`codes` runs it as the :class:`~subpixel.runtime.op.CodeOp` that it is.
+    A file for 8-bit pictures is one too: pixels are rounded to code values, and converted back.
+    :meth:`codes` runs it as a :class:`~subpixel.runtime.op.CodeOp`.
 
     ``model`` is the file's path or its bytes. ``device`` is one of ONNX Runtime's in
-    :data:`~subpixel.runtime.devices.DEVICES`; ``threads`` None leaves it to ONNX Runtime: one per
+    :data:`~subpixel.runtime.devices.DEVICES`; ``threads`` None is ONNX Runtime's default, one per
     physical core; ``optimisation`` is how far ONNX Runtime may rewrite the graph. Several threads
-    may call one session at a time. ``captured`` replays what a shape needs as one CUDA graph, for
-    up to :data:`~subpixel.runtime.bound.SHAPES` shapes.
+    may call one session at once. ``captured`` runs each of up to
+    :data:`~subpixel.runtime.bound.SHAPES` shapes as one CUDA graph.
 
-    Raises :class:`ProviderError` when the device can't be had, and :class:`NetworkError` when
-    the file is no network that maps one 4-D tensor, of floats or of uint8, to another.
+    Raises :class:`ProviderError` when the device is not available, and :class:`NetworkError` when
+    the file is not a network that maps one 4-D tensor, of floats or of uint8, to another.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Session:
         options = _session_options(threads, optimisation)
         self._session = _open_on(source, device, options, captured)
         self.provider: str = self._session.get_providers()[0]
-        """The execution provider really in use."""
+        """The execution provider in use."""
         self._input, self._output = _ends(self._session)
         ends = (self._input.name, self._output.name)
         self._captured = BoundRuns(self._session, ends, GRAPH_MEMORY[device]) if captured else None
@@ -83,7 +83,7 @@ class Session:
 
     @property
     def takes_codes(self) -> bool:
-        """Whether the file takes and gives 8-bit pictures, NHWC."""
+        """Whether the file's input and output are 8-bit pictures, NHWC."""
         return self._dtype is np.uint8
 
     def __call__(self, pixels: Pixels, /) -> Pixels:
@@ -92,14 +92,14 @@ class Session:
         return np.asarray(self._run(pixels), dtype=np.float32)
 
     def codes(self, codes: Codes, /) -> Codes:
-        """8-bit pictures through a file that :attr:`takes_codes`, without a detour."""
+        """Run a file that :attr:`takes_codes` on 8-bit pictures directly."""
         return self._run(codes)
 
     def _run(self, pixels: NDArray[Any]) -> NDArray[Any]:
         samples = np.ascontiguousarray(pixels, dtype=self._dtype)
         try:
             result = self._compute(samples)
-        except Exception as error:  # ONNX Runtime's exceptions share no base of their own
+        except Exception as error:  # ONNX Runtime's exceptions have no common base
             if _is_out_of_memory(error):
                 raise MemoryError(f"the network at {pixels.shape}: {one_line(error)}") from error
             raise NetworkError(
@@ -125,7 +125,7 @@ def _session_options(threads: int | None, optimisation: Optimisation) -> onnxrun
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.graph_optimization_level = LEVELS[optimisation]
-    options.log_severity_level = 4  # what goes wrong is raised, once, in our words
+    options.log_severity_level = 4  # errors are raised, not logged
     return options
 
 
@@ -142,7 +142,7 @@ def _open_on(
         session = onnxruntime.InferenceSession(
             source, options, providers=[(provider, provider_settings)]
         )
-    except Exception as error:  # ONNX Runtime's exceptions share no base of their own
+    except Exception as error:  # ONNX Runtime's exceptions have no common base
         raise NetworkError(f"ONNX Runtime can't load it: {one_line(error)}") from error
     if session.get_providers()[0] != provider:
         raise ProviderError(
@@ -170,7 +170,7 @@ def _provider(device: str) -> str:
 def _ends(
     session: onnxruntime.InferenceSession,
 ) -> tuple[onnxruntime.NodeArg, onnxruntime.NodeArg]:
-    """The network's one input and one output, or a :class:`NetworkError` that says what it has."""
+    """The network's only input and output; raises :class:`NetworkError`, naming all, otherwise."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     ends = [*inputs, *outputs]
     kinds = {end.type for end in ends}
@@ -181,6 +181,6 @@ def _ends(
             "this is no super-resolution network: it should map one 4-D tensor of floats or "
             "of uint8 to another, "
             f"and has {len(inputs)} inputs and {len(outputs)} outputs ({described}); "
-            "subpixel adopt makes such a file of other forms"
+            "subpixel adopt converts files of other forms"
         )
     return inputs[0], outputs[0]

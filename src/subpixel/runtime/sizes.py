@@ -1,4 +1,4 @@
-"""On which sizes a network works: found out by running it, and never guessed."""
+"""The sizes on which a network works, determined by running it."""
 
 from dataclasses import replace
 
@@ -9,21 +9,20 @@ from subpixel.runtime.op import NetOp
 from subpixel.spec import ModelSpec, next_multiple
 
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
-"""The size multiples that are tried, from the most to the least permissive."""
+"""The size multiples to try, the most permissive first."""
 
 MINIMA = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 40, 48, 64, 128, 256, 512)
-"""The smallest sizes that are tried first; between two of them the exact one is searched for."""
+"""The minimum sizes to try first; between two of them the exact one is found by bisection."""
 
 ROOMY_SIDE = 48
-"""Where other sizes are not at stake, they are at least this, in pixels: room for the reflection
-padding that some networks do."""
+"""Probe sizes are at least this, in pixels, unless small sizes are what is probed: some networks
+pad by reflection inside and need the room."""
 
 
 def with_sizes(op: NetOp, spec: ModelSpec) -> ModelSpec:
-    """``spec`` with the size multiple and the least size that ``op`` turns out to need.
-
-    What ``spec`` asks for already is the least that is tried; a fixed size stays. Raises
-    :class:`NetworkError` when no size was found at which the network enlarges by its scale.
+    """``spec`` with the size multiple and the minimum size that ``op`` needs. The search starts at
+    the values of ``spec``; a fixed size stays. Raises :class:`NetworkError` when the network
+    upscales by its scale at none of the sizes.
     """
     if spec.fixed_size:
         return spec
@@ -32,7 +31,7 @@ def with_sizes(op: NetOp, spec: ModelSpec) -> ModelSpec:
 
 
 def odd_multiples(multiple: int) -> list[tuple[int, int]]:
-    """Two sizes, odd multiples of ``multiple``, so that no larger multiple passes unnoticed."""
+    """Two sizes, odd multiples of ``multiple``, so that a larger multiple is not missed."""
     factor = -(-ROOMY_SIDE // multiple) | 1
     return [
         (factor * multiple, (factor + 2) * multiple),
@@ -52,7 +51,7 @@ def _with_multiple(op: NetOp, spec: ModelSpec) -> ModelSpec:
 
 
 def _probe_sizes(spec: ModelSpec) -> list[tuple[int, int]]:
-    """Two sizes that a network of ``spec`` should work on."""
+    """Two sizes on which a network of ``spec`` should work."""
     sizes = odd_multiples(spec.size_multiple)
     if min(*sizes[0], *sizes[1]) < spec.size_minimum:
         sizes = [(spec.size_minimum, spec.size_minimum + 2 * spec.size_multiple)]
@@ -77,7 +76,7 @@ def _with_minimum(op: NetOp, spec: ModelSpec) -> ModelSpec:
 
 
 def _runs_from(op: NetOp, spec: ModelSpec, minimum: int, enough: int) -> bool:
-    """Whether the network runs where one side or both are as small as ``minimum``."""
+    """Whether the network works with one or both sides as small as ``minimum``."""
     small, ample = (
         next_multiple(minimum, spec.size_multiple),
         next_multiple(enough, spec.size_multiple),
@@ -87,11 +86,11 @@ def _runs_from(op: NetOp, spec: ModelSpec, minimum: int, enough: int) -> bool:
 
 
 def _find_fault(op: NetOp, spec: ModelSpec, size: tuple[int, int]) -> str | None:
-    """What is wrong with the network's answer to a picture of ``size``; None when it fits."""
+    """What is wrong with the network's result for a picture of ``size``; None when it is right."""
     shape = (1, spec.channels, *size)
     try:
         result = op(np.full(shape, 0.5, dtype=np.float32))
-    except Exception as error:  # any network's any failure at this size is an answer
+    except Exception as error:  # whatever fails at this size is the answer
         return f"at {size[0]}×{size[1]}: {one_line(error)}"
     expected = (*shape[:2], size[0] * spec.scale, size[1] * spec.scale)
     return None if result.shape == expected else f"it turns the shape {shape} into {result.shape}"

@@ -118,9 +118,9 @@ def test_the_same_pictures_give_the_same_file_whatever_the_hash_seed() -> None:
     program = (
         "import sys, hashlib, numpy as np, onnx\n"
         "from subpixel.graph.int8.quantize import round_to_grid, to_int8\n"
-        "from subpixel.zoo.manifest import find\n"
+        "from subpixel.zoo.manifest import find_bundled\n"
         "picture = np.random.default_rng(0).random((1, 3, 24, 17), np.float32)\n"
-        "data = to_int8(onnx.load(find('fast', 2).path), [picture]).SerializeToString()\n"
+        "data = to_int8(onnx.load(find_bundled('fast', 2).path), [picture]).SerializeToString()\n"
         "print(hashlib.sha256(data).hexdigest())"
     )
     found = set()

@@ -1,4 +1,4 @@
-"""What is known of a tensor without running the network: its axes, or its very value."""
+"""What is known of a tensor without running the network: its axes, or its value."""
 
 import math
 from collections import Counter
@@ -17,12 +17,13 @@ class AxisLength:
 
     number: Fraction
     names: tuple[str, ...] = ()
-    """Sorted; a name may stand for a length that is no plain multiple of anything."""
+    """Sorted, with repetitions; a name may stand for a length that can't be factored further."""
 
     def __mul__(self, other: "AxisLength") -> "AxisLength":
         return AxisLength(self.number * other.number, tuple(sorted(self.names + other.names)))
 
     def __truediv__(self, other: "AxisLength") -> "AxisLength":
+        # Exact or an error: names cancel as in a fraction, and none may remain below the line.
         ours, theirs = Counter(self.names), Counter(other.names)
         if theirs - ours or not other.number:
             raise NotLocalError(f"a size of {self} is divided by {other}")
@@ -32,7 +33,7 @@ class AxisLength:
         return " * ".join([str(self.number), *self.names])
 
     def whole(self) -> int:
-        """The size as a number; raises :class:`NotLocalError` where it depends on the picture."""
+        """The length as an int; raises :class:`NotLocalError` where it depends on the picture."""
         if self.names or self.number.denominator != 1:
             raise NotLocalError(f"a size of {self} where a number is needed")
         return int(self.number)
@@ -64,7 +65,7 @@ def axis_length(axis: Axis) -> AxisLength:
 
 @dataclass(frozen=True)
 class PictureTensor:
-    """A tensor computed from the picture. Channels are not told apart."""
+    """A tensor computed from the picture. Channels are not tracked individually."""
 
     axes: tuple[Axis, ...]
 
@@ -87,14 +88,14 @@ class PictureTensor:
 
 @dataclass(frozen=True)
 class ConstantTensor:
-    """A tensor that is the same whatever the picture: weights, constants."""
+    """A tensor that doesn't depend on the picture: weights, constants."""
 
     array: NDArray[Any]
 
 
 @dataclass(frozen=True)
 class SizeTensor:
-    """Integers computed from the picture's size alone: the shape of a tensor, or a part of it."""
+    """Integers that depend on the picture's size only: a tensor's shape, or a part of it."""
 
     entries: tuple[AxisLength, ...]
     scalar: bool = False
@@ -102,7 +103,7 @@ class SizeTensor:
 
 @dataclass(frozen=True)
 class UnknownTensor:
-    """A tensor that the propagation does not follow, and why."""
+    """A tensor that the propagation can't follow, and why."""
 
     reason: str
 
@@ -119,6 +120,8 @@ def regroup_axes(axes: tuple[Axis, ...], sizes: tuple[AxisLength, ...]) -> tuple
     Splits a spatial axis into ``(axis / r, r)`` and merges ``(axis, r)`` into ``axis * r``: a
     pixel shuffle written without its own operator. Other mixing of spatial axes isn't local.
     """
+    # A reshape keeps the row-major order, so runs of old and new axes with equal products
+    # correspond to each other; axes of length one belong to no run.
     before = [axis for axis in axes if axis_length(axis) != ONE]
     after = list(sizes)
     result: list[Axis] = []
@@ -132,7 +135,8 @@ def regroup_axes(axes: tuple[Axis, ...], sizes: tuple[AxisLength, ...]) -> tuple
 def _take_matching(
     before: list[Axis], after: list[AxisLength], target: list[AxisLength]
 ) -> list[Axis]:
-    """Take axes from ``before`` (and more of ``after`` into ``target``) until both hold as much."""
+    """Move axes from ``before`` into a group, and from ``after`` into ``target``, until the products
+    of their lengths are equal."""
     group: list[Axis] = []
     product, target_product = ONE, target[0]
     while product != target_product:

@@ -1,4 +1,5 @@
-"""What pictures show of a chain's tensors: ranges, and what lies under its filters."""
+"""Calibration: the ranges of a chain's tensors on pictures, and the moments of its layers'
+inputs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,29 +17,29 @@ from subpixel.graph.int8.rounding import Moments, measure_moments
 PictureBatch = NDArray[np.float32]
 """``(N, C, H, W)``"""
 Channels = NDArray[np.float64]
-"""A number for each channel."""
+"""One number per channel."""
 
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
-    """What pictures showed, by the name of what a step makes."""
+    """What was measured on the pictures, by the name of each step's result."""
 
     low: Mapping[str, Channels]
-    """The least value of each channel, or zero."""
+    """The minimum of each channel, at most zero."""
     high: Mapping[str, Channels]
-    """The greatest, or zero."""
+    """The maximum, at least zero."""
     moments: Mapping[str, Moments]
-    """A layer's inputs under its filters."""
+    """Those of each layer's input patches."""
 
     def range(self, name: str) -> tuple[float, float]:
-        """Of all channels."""
+        """Minimum and maximum over all channels."""
         return float(self.low[name].min()), float(self.high[name].max())
 
 
 def collect_statistics(
     model: onnx.ModelProto, chain: LumaChain, pictures: Iterable[PictureBatch]
 ) -> Statistics:
-    """Run the network that ``chain`` was read from on ``pictures``.
+    """Run ``model``, from which ``chain`` was read, on ``pictures``.
 
     Raises :class:`NetworkError` where there are none.
     """
@@ -59,12 +60,14 @@ def collect_statistics(
                 moments_by_layer[name] + new if name in moments_by_layer else new
             )
     if not any(values.any() for values in high.values()):
-        raise NetworkError("the network can't be quantised: there was no picture to learn from")
+        raise NetworkError(
+            "the network can't be quantised: there was no picture to calibrate it on"
+        )
     return Statistics(low, high, moments_by_layer)
 
 
 def _expose_steps(model: onnx.ModelProto, chain: LumaChain) -> onnx.ModelProto:
-    """The network with luma and all that its steps make as outputs."""
+    """The network with luma and the results of all steps as outputs."""
     exposed, names = onnx.ModelProto(), [chain.luma, *(step.result for step in chain.steps)]
     exposed.CopyFrom(model)
     del exposed.graph.output[:]

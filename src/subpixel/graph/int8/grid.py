@@ -1,4 +1,4 @@
-"""Weights as 8-bit integers: how fine a grid they can have, and how they are put on it."""
+"""Weights as 8-bit integers: the finest grid that they can have, and rounding to it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,18 +7,19 @@ FilterWeights = NDArray[np.float64]
 """``(out, in, height, width)``."""
 
 WholeWeights = NDArray[np.float64]
-"""The same, in whole numbers of steps."""
+"""The same in whole steps."""
 Steps = NDArray[np.float64]
 """``(out,)``"""
 
 MAX_WEIGHT = 127
 MAX_PAIR = 126
-"""What the weights of one sign in a pair may come to. On x86 processors without VNNI two products
-of 8 bits each are added in 16 bits: 255 * 128 fits, and rounding adds at most one to each."""
+"""The largest sum of the weights of one sign in a pair. x86 processors without VNNI add two
+products of 8-bit numbers in 16 bits: 255 * 128 fits, and rounding adds at most one to each
+weight."""
 
 
 def grid_step(weights: FilterWeights) -> Steps:
-    """The finest step for each filter, with which no pair of products leaves 16 bits."""
+    """The finest step for each filter with which no pair of products exceeds 16 bits."""
     largest = np.abs(weights).max(axis=(1, 2, 3))
     step = np.maximum(largest / MAX_WEIGHT, _largest_pair(weights) / MAX_PAIR)
     return np.where(step > 0, step, 1.0)
@@ -30,9 +31,9 @@ def fits_16_bits(whole: WholeWeights) -> NDArray[np.bool_]:
 
 
 def _largest_pair(weights: FilterWeights) -> NDArray[np.float64]:
-    """What two weights of one sign come to at most, in each filter.
+    """The largest sum of two paired weights of one sign, for each filter.
 
-    Which weights meet in a pair depends on how a runtime lays out the picture: neighbours in the
+    Which weights form a pair depends on the runtime's layout of the picture: neighbours in the
     order (in, height, width), or in (height, width, in).
     """
     orders = (weights, weights.transpose(0, 2, 3, 1))

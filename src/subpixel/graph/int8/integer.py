@@ -1,9 +1,9 @@
-"""A whole network in 8-bit integers: 8-bit RGB in, 8-bit RGB out, nothing in floating point.
+"""A network in 8-bit integers from end to end: 8-bit RGB in, 8-bit RGB out, no floating point.
 
 Pictures are ``(N, H, W, 3)``. Luma goes through the network; RGB is interpolated along columns.
-Both meet at low resolution, in one convolution for each row of sub-pixels, which interpolates
-along rows, takes RGB's own luma away, and adds the network's. Its results are the rows of the
-large picture, but for their order.
+Both meet at low resolution, in one convolution for each row of sub-pixels, which interpolates along
+rows, takes RGB's own luma away, and adds the network's. Its results are the rows of the large
+picture, except for their order.
 """
 
 from collections.abc import Iterable
@@ -44,26 +44,25 @@ INTEGER_OPSET = 18
 IR_VERSION = 8
 
 PICTURE_GRID = QuantGrid(1.0)
-"""A picture's own code values."""
+"""A picture's code values."""
 WHITE = 255
 MAX_SHARE = 127
-"""114ths of a code value that a step of what the network says can be at most: 8 bits."""
+"""The largest step of the network's output, in 114ths of a code value: it is a weight of 8 bits."""
 
 
 def to_integer(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> onnx.ModelProto:
-    """A network that computes in 8-bit integers from end to end, of a float32 luma network on RGB
-    pictures (:func:`~subpixel.graph.passes.wrap.rgb_from_luma`).
+    """The float32 luma network on RGB pictures ``model``, converted to 8-bit integers from end to
+    end (:func:`~subpixel.graph.passes.wrap.rgb_from_luma`).
 
     Input and output are uint8, ``(N, H, W, 3)`` and ``(N, H * scale, W * scale, 3)``. Activations
-    get the range that they take on the pictures of ``calibration``, float32 ``(N, 3, H, W)`` in
-    0 … 1, weights a scale per output channel; they are rounded so that what the layers say of
-    these pictures stays (:mod:`subpixel.graph.int8.rounding`). Luma is rounded to 8
-    bits before the network. The facts in the file say ``int8``, and uint8 for its samples.
+    are quantised to their range on the pictures of ``calibration``, float32 ``(N, 3, H, W)`` in 0 …
+    1, weights with one scale per output channel; these are rounded so that the layers' outputs for
+    the pictures are preserved (:mod:`subpixel.graph.int8.rounding`). Luma is rounded to 8 bits
+    before the network. The facts in the file say ``int8``, and uint8 for its samples.
 
-    The file is in ONNX's own operators; ONNX Runtime makes its 8-bit convolutions of them. Raises
-    :class:`~subpixel.errors.NetworkError` for a network that is anything but a chain of
-    convolutions (:func:`~subpixel.graph.int8.luma_chain.read_luma_chain`), and where there is no
-    picture.
+    The file is in ONNX's own operators; ONNX Runtime fuses them into its 8-bit convolutions. Raises
+    :class:`~subpixel.errors.NetworkError` for a network that is not a chain of convolutions
+    (:func:`~subpixel.graph.int8.luma_chain.read_luma_chain`), and where there is no picture.
     """
     chain = read_luma_chain(model)
     result = _assemble_model(
@@ -95,15 +94,15 @@ def _assemble_model(chain: LumaChain, statistics: Statistics) -> onnx.ModelProto
 
 @dataclass(frozen=True)
 class _Widths:
-    """Numbers of columns, as tensors in the graph."""
+    """Names of the tensors that hold numbers of columns."""
 
     picture: str
     padded: str
-    """In whole blocks, and at least one more than the picture."""
+    """A multiple of the block size, and at least one more than the picture."""
     groups: str
-    """Groups of four that hold the picture."""
+    """The groups of four that contain the picture."""
     grouped: str
-    """The pixels in them."""
+    """The pixels in these groups."""
 
 
 def _widths(writer: Writer) -> _Widths:
@@ -121,7 +120,7 @@ def _widths(writer: Writer) -> _Widths:
 
 
 class _Assembly:
-    """Puts the graph together, from the picture to the larger picture."""
+    """Builds the graph, from the picture to the larger picture."""
 
     def __init__(self, chain: LumaChain, statistics: Statistics) -> None:
         self.writer = Writer()
@@ -156,14 +155,14 @@ class _Assembly:
         self._interleave_rows(rows)
 
     def _luma(self) -> str:
-        """``(N, H, padded / 16, 16)``, black around the picture, as the network sees it."""
+        """``(N, H, padded / 16, 16)``, zero-padded as for the network."""
         writer = self.writer
         black = self._pad_columns("black", self._chain.first.size[1] // 2, 0, "constant")
         wide = writer.reshape(black, "black/wide", 0, 0, -1, CHANNEL_BLOCK * COLOURS)
         return writer.convolution(wide, "luma", luma_kernel(), (PICTURE_GRID, PICTURE_GRID))
 
     def _pad_columns(self, name: str, left: int, rows: int, mode: str) -> str:
-        """The picture, with its columns in whole blocks."""
+        """The picture, its columns padded to whole blocks."""
         writer, widths = self.writer, self._widths
         before_right = writer.node("Add", [widths.picture, writer.whole(left)], name + "/taken")
         right = writer.node("Sub", [widths.padded, before_right], name + "/right")
@@ -207,7 +206,7 @@ class _Assembly:
         self.writer.convolution(layer.source, layer.result, kernel, grids, pads=pads)
 
     def _centre(self, luma: str) -> str:
-        """Luma of the picture's own pixels, in groups."""
+        """Luma of the picture without its padding, in groups."""
         writer, left = self.writer, self._chain.first.size[1] // 2
         flat = writer.reshape(luma, "luma/flat", 0, 0, -1)
         stop = writer.node("Add", [self._widths.grouped, writer.whole(left)], "centre/stop")
@@ -215,7 +214,7 @@ class _Assembly:
         return writer.reshape(own, "centre", 0, 0, -1, ROW)
 
     def _deep(self) -> str:
-        """What the network says, ``(N, rows of sub-pixels, H, W * sub-pixels)``."""
+        """The network's output, ``(N, rows of sub-pixels, H, W * sub-pixels)``."""
         writer, widths, last = self.writer, self._widths, self._chain.last.result
         missing = writer.node("Sub", [widths.grouped, widths.picture], "deep/missing")
         ends = [writer.whole(0, 0, 0, 0, 0, 0), missing, writer.whole(0)]
@@ -223,7 +222,8 @@ class _Assembly:
         size = row_channels(self._chain.scale)
         apart = writer.reshape(grouped, "deep/apart", 0, 0, -1, self._channels[last] // size, size)
         planes = writer.turn(apart, "deep/planes", (0, 3, 1, 2, 4))
-        # Its shape keeps ONNX Runtime from slicing before it transposes, which takes longer.
+        # This reshape keeps ONNX Runtime from moving the slices before the transposition, which is
+        # slower.
         return writer.reshape(planes, "deep", 0, 0, 0, -1)
 
     def _deep_row(self, deep: str, row: int) -> str:
@@ -233,10 +233,10 @@ class _Assembly:
         return writer.reshape(plane, f"row{row}/deep", 0, 0, -1, ROW * size)
 
     def _tall(self, edges: str, row: int, taps: NDArray[np.float64]) -> list[str]:
-        """RGB between rows of pixels, in groups from two columns before the picture on; and the
-        groups after them."""
+        """RGB interpolated between rows, in groups that start two columns before the picture; and
+        the same groups shifted by one."""
         writer, name = self.writer, f"row{row}/tall"
-        if np.count_nonzero(taps) == 1:  # on them
+        if np.count_nonzero(taps) == 1:  # the row lies on a row of pixels
             halo = writer.whole(-BICUBIC_HALO)
             tall = writer.cut(edges, name + "/own", 1, BICUBIC_HALO, halo)
         else:
@@ -264,20 +264,23 @@ class _Assembly:
 
 
 def _activation_grid(low: float, high: float) -> QuantGrid:
-    """All values from low, at most zero, to high, at least zero; zero exactly."""
+    """A grid from ``low``, at most zero, to ``high``, at least zero, with an exact zero."""
     step = float(np.float32(max(high - low, 1e-6) / WHITE))
     return QuantGrid(step, round(-low / step))
 
 
 def _residual_grid(bounds: tuple[float, float], residual: bool) -> tuple[QuantGrid, int]:
-    """The grid, in code values, of what the network says, and its step in 114ths.
+    """The grid of the network's output, in code values, and its step in 114ths.
 
-    Luma itself is a code value: 8 bits clip it, as the float32 network does.
+    Without ``residual`` the output is luma in code values: 8 bits clip it, as the float32 network
+    does.
     """
     if not residual:
         return PICTURE_GRID, WHOLE
     low, high = bounds
     share = min(max(int(np.ceil(WHOLE * (high - low))), 1), MAX_SHARE)
-    within = min(share / WHOLE / max(high - low, 1e-6), 1.0)  # rarely, the ends are cut off
+    within = min(
+        share / WHOLE / max(high - low, 1e-6), 1.0
+    )  # rarely below 1: then the ends are clipped
     step = share / WHOLE
     return QuantGrid(step, round(-low * within * WHITE / step)), share

@@ -1,8 +1,8 @@
-"""The weights of a network in 8-bit integers, laid out for pixels taken together.
+"""The weights of a network in 8-bit integers, laid out for groups of pixels.
 
-What is narrow is dear: a convolution of three channels takes as long as one of sixteen. So some
-pixels of a row are taken as one wider pixel, which in ``(N, H, W, C)`` is but another name for the
-same numbers, and a filter stands in the weights once for each pixel of such a group.
+Narrow convolutions are expensive: one of three channels takes as long as one of sixteen. So several
+pixels of a row are treated as one wider pixel, which in ``(N, H, W, C)`` is a reshape without a
+copy, and each filter is repeated in the weights once for each pixel of the group.
 """
 
 from typing import TypeVar
@@ -18,16 +18,17 @@ from subpixel.spec import next_multiple
 Number = TypeVar("Number", np.float64, np.int8)
 
 CHANNEL_BLOCK = 16
-"""Output channels come in multiples of this: ONNX Runtime's fast 8-bit convolutions ask for it."""
+"""Output channels are padded to multiples of this: ONNX Runtime's fast 8-bit convolutions need
+it."""
 COLOURS = 3
 FIRST_IN, FIRST_OUT = 4, 8
-"""Pixels that the first layer reads as one, and that it makes as one."""
+"""The group sizes of the first layer's input and output, in pixels."""
 ROW = 4
-"""Pixels that the last convolutions make as one."""
+"""The group size of the last convolutions' output, in pixels."""
 LUMA = (34, 67, 13)
 WHOLE = sum(LUMA)
-"""BT.601 luma in 114ths, off by 0.0008 at most: of the denominators below 128 the one that fits
-best. In whole steps, the luma that is taken from RGB and the luma that is put back cancel."""
+"""BT.601 luma in 114ths, off by at most 0.0008: the best of the denominators below 128. In whole
+steps, the luma that is subtracted from RGB and the luma that is added back cancel exactly."""
 
 
 def pad_channels(count: int) -> int:
@@ -44,13 +45,13 @@ def luma_kernel() -> Kernel:
 
 
 def layer_kernel(layer: Kernel, inputs: int) -> Kernel:
-    """A layer between others; its output channels are filled up with zeros, its input channels,
-    which were, to ``inputs``."""
+    """An inner layer: its output channels are padded with zeros to whole blocks, its input channels
+    to ``inputs``, the padded output of the layer before."""
     return _fill_channels(layer.weights, layer.steps, layer.bias, inputs)
 
 
 def first_kernel(layer: Kernel) -> Kernel:
-    """The layer that looks at luma: 8 pixels at a time, out of groups of 4."""
+    """The layer that reads luma: 8 pixels at a time, from groups of 4."""
     one = layer_kernel(layer, 1)
     return Kernel(
         shift_filters(one.weights), np.tile(one.steps, FIRST_OUT), np.tile(one.bias, FIRST_OUT)
@@ -58,7 +59,8 @@ def first_kernel(layer: Kernel) -> Kernel:
 
 
 def shift_filters(weights: NDArray[Number]) -> NDArray[Number]:
-    """``(out, 1, height, width)`` filters, moved on by a pixel for each of the group."""
+    """``(out, 1, height, width)`` filters, repeated for each pixel of a group, shifted by one pixel
+    each."""
     out, _, height, width = weights.shape
     groups = -(-(FIRST_OUT + width - 1) // FIRST_IN)
     wide = np.zeros((FIRST_OUT, out, height, groups * FIRST_IN), weights.dtype)
@@ -69,7 +71,8 @@ def shift_filters(weights: NDArray[Number]) -> NDArray[Number]:
 
 
 def last_kernel(layer: Kernel, inputs: int, scale: int) -> Kernel:
-    """The layer that makes sub-pixels: rows of them apart by :func:`row_channels`."""
+    """The layer that computes sub-pixels, with :func:`row_channels` channels for each of their
+    rows."""
     places = [row * row_channels(scale) + column for row, column in np.ndindex(scale, scale)]
     plain = layer_kernel(layer, inputs)
     channels = pad_channels(scale * row_channels(scale))
@@ -82,24 +85,27 @@ def last_kernel(layer: Kernel, inputs: int, scale: int) -> Kernel:
 
 
 def row_channels(scale: int) -> int:
-    """Channels for a row of ``scale`` sub-pixels: a power of two, which moves in one piece."""
+    """Channels for a row of ``scale`` sub-pixels: a power of two, which is copied as one word."""
     return 1 << (scale - 1).bit_length()
 
 
 def column_kernel(taps: NDArray[np.float64], channels: int) -> Kernel:
-    """Interpolation along columns, of each channel by itself, in code values."""
+    """Interpolation along columns, for each channel separately, in code values."""
     filters = taps.reshape(1, 1, -1, 1)
-    steps = 1 / np.floor(1 / grid_step(filters))  # so that even areas stay themselves
+    steps = 1 / np.floor(
+        1 / grid_step(filters)
+    )  # the taps then sum to one exactly, and flat areas are preserved
     whole = np.repeat(diffuse_rounding(filters, steps), channels, axis=0)
     return Kernel(whole, np.repeat(steps, channels), np.zeros(channels))
 
 
 def row_kernel(scale: int, share: int, zero: int, *, residual: bool) -> Kernel:
-    """What makes a row of sub-pixels, RGB, of four pixels.
+    """The convolution that computes a row of RGB sub-pixels for four pixels.
 
-    In come RGB of eight pixels interpolated along columns, with ``residual`` luma of the four, and
-    what the network says of their sub-pixels: ``share`` 114ths of a code value a step, counted
-    from ``zero``. Interpolated along the row, RGB loses its luma and gets the network's.
+    Its input is RGB of eight pixels interpolated along columns, with ``residual`` the luma of the
+    four, and the network's output for their sub-pixels: steps of ``share`` 114ths of a code value,
+    with zero point ``zero``. RGB is interpolated along the row, and its luma replaced by the
+    network's.
     """
     counts = [2 * ROW * COLOURS, ROW * residual, ROW * row_channels(scale)]
     colour, luma, deep = np.split(
@@ -117,9 +123,9 @@ def row_kernel(scale: int, share: int, zero: int, *, residual: bool) -> Kernel:
 
 
 def _colour_taps(scale: int) -> NDArray[np.float64]:
-    """``(scale, 3, 5 * 3)``: a pixel's colour without luma, from five pixels' RGB, in 114ths.
+    """``(scale, 3, 5 * 3)``: a sub-pixel's colour minus its luma, from five pixels' RGB, in 114ths.
 
-    What a colour's taps come to is kept, so that an even area stays as it is.
+    Rounding preserves the sum of each colour's taps, so flat areas are preserved.
     """
     colour = WHOLE * np.eye(COLOURS) - np.array(LUMA)
     exact = np.einsum("st,ci->scit", phase_weights(scale), colour)

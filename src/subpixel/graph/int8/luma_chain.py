@@ -42,9 +42,9 @@ class SumStep:
 
 @dataclass(frozen=True, eq=False)
 class LumaChain:
-    """What lies between luma and the interleaving of sub-pixels; tensors by their name.
+    """The layers between luma and the interleaving of sub-pixels; tensors are given by name.
 
-    The last layer has ``scale²`` channels: what each sub-pixel is, or with ``residual`` what is
+    The last layer has ``scale²`` channels: the luma of each sub-pixel, or with ``residual`` what is
     added to its pixel's luma.
     """
 
@@ -60,7 +60,7 @@ class LumaChain:
 
     @property
     def first(self) -> ConvolutionStep:
-        """The layer that looks at luma."""
+        """The layer that reads luma."""
         step = self.steps[0]
         assert isinstance(step, ConvolutionStep)
         return step
@@ -73,16 +73,17 @@ class LumaChain:
 
 
 def read_luma_chain(model: onnx.ModelProto) -> LumaChain:
-    """Read the network that :func:`subpixel.graph.passes.wrap.rgb_from_luma` was put around.
+    """Read the luma network inside one that :func:`subpixel.graph.passes.wrap.rgb_from_luma` made.
 
-    Raises :class:`NetworkError` for a network that is not wrapped, or that is anything else than
-    convolutions that keep the size, ReLUs and sums of two, with sub-pixel convolution at the end.
+    Raises :class:`NetworkError` for other networks, and where the luma network is not made of
+    convolutions that keep the size, ReLUs and sums of two tensors, with sub-pixel convolution at
+    the end.
     """
     return _ChainReader(model).read()
 
 
 def is_luma_chain(model: onnx.ModelProto) -> bool:
-    """Whether :func:`read_luma_chain` can read it."""
+    """Whether :func:`read_luma_chain` can read ``model``."""
     try:
         return bool(read_luma_chain(model))
     except NetworkError:
@@ -90,7 +91,7 @@ def is_luma_chain(model: onnx.ModelProto) -> bool:
 
 
 class _ChainReader:
-    """Walks from the result back to luma."""
+    """Walks the graph from the result back to luma."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         graph = model.graph
@@ -116,7 +117,7 @@ class _ChainReader:
         return chain
 
     def _follow(self, name: str) -> None:
-        """Take up what makes the tensor ``name``, after what that is made of."""
+        """Add the step that computes the tensor ``name``, after the steps that it depends on."""
         if name == self._luma or name in self._steps:
             return
         node = self._node(name)
@@ -163,11 +164,11 @@ class _ChainReader:
             raise self._refusal("it doesn't end in a convolution")
 
     def _find_luma(self) -> tuple[str, str]:
-        """The picture, and luma as it is made of it."""
+        """The names of the picture and of the luma that is computed from it."""
         nodes = [n for n in self._makers.values() if RGB_PREFIX + "luma_weights" in n.input]
         ends = [(node.input[0], node.output[0]) for node in nodes]
         if len(ends) != 1:
-            raise NetworkError("it is no luma network on RGB pictures, as subpixel wraps them")
+            raise NetworkError("it is no luma network that subpixel has wrapped for RGB pictures")
         return ends[0]
 
     def _node(self, name: str, operator: str | None = None) -> onnx.NodeProto:
@@ -178,18 +179,18 @@ class _ChainReader:
 
     def _parameter(self, name: str) -> ParameterArray:
         while name in self._makers and self._makers[name].op_type == "Identity":
-            name = self._makers[name].input[0]  # how exporters share equal ones
+            name = self._makers[name].input[0]  # exporters share equal parameters this way
         if name not in self._parameters:
             raise self._refusal(f"{name} is no parameter")
         return numpy_helper.to_array(self._parameters[name]).astype(np.float64)
 
     @staticmethod
     def _refusal(what: str) -> NetworkError:
-        return NetworkError(f"it can't be all in 8-bit integers: {what}")
+        return NetworkError(f"it can't be converted to 8-bit integers as a whole: {what}")
 
 
 def _read_numbers(node: onnx.NodeProto, name: str, default: Sequence[int]) -> list[int]:
-    """A whole number, or several, of an attribute."""
+    """An attribute's integers, one or several."""
     for attribute in node.attribute:
         if attribute.name == name:
             return list(attribute.ints) or [attribute.i]

@@ -15,7 +15,7 @@ FROM_PLANES = (0, 2, 3, 1)
 
 @dataclass(frozen=True)
 class QuantGrid:
-    """Which real values 8 bits stand for: ``(code - zero) * step``."""
+    """The real values that 8-bit codes stand for: ``(code - zero) * step``."""
 
     step: float
     zero: int = 0
@@ -23,8 +23,8 @@ class QuantGrid:
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A convolution's weights, ``(out, in, height, width)`` in whole steps, a step and a bias for
-    each filter."""
+    """A convolution's weights, ``(out, in, height, width)`` in whole steps, with a step and a bias
+    for each filter."""
 
     weights: NDArray[np.int8]
     steps: NDArray[np.float64]
@@ -34,8 +34,8 @@ class Kernel:
 class Writer:
     """Collects nodes and parameters; every method adds some, and returns the name of their result.
 
-    Pictures are ``(N, H, W, C)`` of uint8. A convolution, which ONNX wants in planes, stands
-    between two transpositions; ONNX Runtime takes them away.
+    Pictures are ``(N, H, W, C)`` of uint8. ONNX defines convolution on NCHW, so each one stands
+    between two transpositions, which ONNX Runtime removes.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Writer:
         return result
 
     def reshape(self, source: str, result: str, *shape: int) -> str:
-        """0 keeps an axis, -1 is what is left."""
+        """In ``shape``, 0 keeps an axis and -1 infers one."""
         return self.node("Reshape", [source, self.whole(*shape)], result)
 
     def cut(self, source: str, result: str, axis: int, start: int, stop: str) -> str:
@@ -134,7 +134,7 @@ class Writer:
         return self._constants[tuple(inputs)]
 
     def _parameter(self, name: str, values: NDArray[Any]) -> str:
-        """Equal ones are kept once, under the first's name."""
+        """Add a parameter, or return the name of an equal one."""
         key = numpy_helper.from_array(values).SerializeToString()
         if key not in self._parameters:
             self._parameters[key] = numpy_helper.from_array(values, name)

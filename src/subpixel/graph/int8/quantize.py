@@ -1,4 +1,4 @@
-"""Networks in 8-bit integers: static quantisation by ONNX Runtime's own quantiser."""
+"""Networks in 8-bit integers: static quantisation by ONNX Runtime's quantiser."""
 
 import logging
 import tempfile
@@ -26,29 +26,31 @@ from subpixel.graph.passes.opset import at_opset
 from subpixel.graph.passes.wrap import RGB_PREFIX
 
 QDQ_OPSET = 13
-"""From here on a scale can belong to one channel, which weights need."""
+"""The first opset with scales per channel, which weights need."""
 
 MAX_STEPS = 64
-"""Weights go from minus this to plus this: 7 of 8 bits, and a sign."""
+"""Weights range from minus to plus this: 7 of 8 bits."""
 
 LAYER_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 FUSED_ACTIVATIONS = ("Relu",)
-"""Folded into the layer before them: the 256 steps then cover what is left of its range."""
+"""Fused into the layer before them: the 256 steps then cover only the range after the
+activation."""
 
 
 def to_int8(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> onnx.ModelProto:
     """A copy of a float32 network whose inner layers compute in 8-bit integers.
 
-    Weights get a scale per output channel, activations the range that they take on the pictures
-    of ``calibration``; the same pictures give the same file. Input and output stay float32, and
-    so does what holds the quality: the first and the last layer, sums, and colour where subpixel
-    wrapped a luma network. The facts in the file say ``int8``. The graph is in QDQ form, at opset
-    13 or more.
+    Weights get one scale per output channel, activations the range that they take on the pictures
+    of ``calibration``; the same pictures give the same file. Input and output stay float32, and so
+    do the parts on which the quality depends: the first and the last layer, sums, and colour where
+    subpixel wrapped a luma network. The facts in the file say ``int8``. The graph is in QDQ form,
+    at opset 13 or later.
 
-    Weights take 7 of the 8 bits. On x86 processors without VNNI two products of 8 bits each are
-    added in 16 bits and saturate there; with 7 they can't (ONNX Runtime, "Quantize ONNX models",
+    Weights use 7 of the 8 bits. x86 processors without VNNI add two products of 8-bit numbers in 16
+    bits, with saturation; with 7 bits they can't saturate (ONNX Runtime, "Quantize ONNX models",
     "When to use reduce-range and per-channel quantization?"). A convolution's weights are rounded
-    by :func:`~subpixel.graph.int8.grid.diffuse_rounding`, which keeps what a filter does to flat areas.
+    by :func:`~subpixel.graph.int8.grid.diffuse_rounding`, which keeps what a filter does to flat
+    areas.
 
     Raises :class:`~subpixel.errors.NetworkError` when the network has no layer between its first
     and last, has several inputs, or can't be quantised.
@@ -87,7 +89,7 @@ def _round_filters(graph: onnx.GraphProto, in_float: Sequence[str]) -> None:
 
 
 def _name_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Give every node a name: the quantiser is told by name what to leave alone."""
+    """Give every node a name: the nodes to exclude from quantisation are listed by name."""
     for index, node in enumerate(model.graph.node):
         node.name = node.name or f"{node.op_type}_{index}"
     return model
@@ -100,12 +102,12 @@ def _is_quantisable(node: onnx.NodeProto) -> bool:
 def _input_name(model: onnx.ModelProto) -> str:
     inputs = picture_inputs(model)
     if len(inputs) != 1:
-        raise NetworkError(f"the network has {len(inputs)} inputs; one picture is what we run")
+        raise NetworkError(f"the network has {len(inputs)} inputs; it must have one")
     return inputs[0].name
 
 
 class _PictureReader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
-    """Hands the pictures over one by one, as the quantiser asks for them."""
+    """Gives the quantiser the pictures one by one."""
 
     def __init__(self, name: str, pictures: Iterable[PictureBatch]) -> None:
         self._name, self._pictures = name, iter(pictures)
@@ -134,7 +136,7 @@ def _run_quantiser(
                 weight_type=QuantType.QInt8,
                 extra_options={"MatMulConstBOnly": True},
             )
-        except Exception as error:  # it raises of every kind
+        except Exception as error:  # it raises exceptions of many kinds
             raise NetworkError(
                 f"the network can't be quantised: {one_line(error)}; keep it in fp32 or fp16"
             ) from error
@@ -143,7 +145,7 @@ def _run_quantiser(
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """The quantiser recommends preprocessing through the root logger, and sets that up."""
+    """The quantiser logs a recommendation to the root logger, and configures that logger for it."""
     root, level = logging.getLogger(), logging.root.manager.disable
     handlers = list(root.handlers)
     logging.disable(logging.CRITICAL)
