@@ -1,4 +1,4 @@
-"""Is this file what its facts say? Judged from the graph, before any pixel moves."""
+"""Checks of a file against its facts, from the graph alone, without running it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -26,7 +26,7 @@ WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one check, in a sentence."""
+    """The result of one check, in a sentence."""
 
     check: str
     ok: bool
@@ -35,7 +35,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """All findings about a file; true when none is bad."""
+    """All findings about a file; true when every one is ok."""
 
     findings: tuple[Finding, ...]
 
@@ -46,8 +46,8 @@ class CheckReport:
 def check_model(model: onnx.ModelProto, spec: ModelSpec) -> CheckReport:
     """Check a network against its facts, without running it.
 
-    A graph that ONNX's own checker refuses, or that takes no picture or gives none, is not
-    looked at further.
+    A graph that ONNX's checker rejects, or whose input or output is not one picture, is not checked
+    further.
     """
     basics: list[Finding] = []
     for basic in (_check_onnx, check_ends):
@@ -78,7 +78,7 @@ def _check_onnx(model: onnx.ModelProto, _: ModelSpec) -> Finding:
 
 
 def check_ends(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
-    """One picture in, one out, with the channels that the facts say."""
+    """One picture in, one out, with the channels that the facts state."""
     name = "input and output"
     ends = (*picture_inputs(model), *model.graph.output)
     declared = ", ".join(helper.printable_value_info(end) for end in ends)
@@ -111,7 +111,7 @@ def _arrange_axes(
 
 
 def _check_declared_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
-    """Batch, height and width: declared open or fixed as the facts say, output included."""
+    """Batch, height and width are declared free or fixed as the facts state, also of the output."""
     name = "declared axes"
     height, width = spec.fixed_size or (None, None)
     expected = (spec.fixed_batch, height, width)
@@ -119,7 +119,7 @@ def _check_declared_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
     actual, result = (
         _open_axes(end, spec) for end in (picture_inputs(model)[0], model.graph.output[0])
     )
-    # An output dimension that the exporter could not name is open too, so it may stay open.
+    # Exporters leave dimensions of the output that they can't name without a value: free, too.
     if actual != expected or any(r not in (None, w) for r, w in zip(result, larger, strict=True)):
         return Finding(
             name,
@@ -133,7 +133,7 @@ def _check_declared_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
 
 
 def _open_axes(end: onnx.ValueInfoProto, spec: ModelSpec) -> tuple[int | None, ...]:
-    """Batch, height and width; None where open."""
+    """Batch, height and width; None where free."""
     dims = end.type.tensor_type.shape.dim
     axes = (0, 1, 2) if spec.samples == "uint8" else (0, 2, 3)
     return tuple(dims[axis].dim_value or None for axis in axes)
@@ -144,10 +144,10 @@ def _format_axes(axes: Sequence[int | None]) -> str:
 
 
 def _check_inferred_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
-    """Shape inference at two batches and sizes: a size baked in by tracing contradicts them.
+    """Shape inference at two batches and sizes contradicts sizes that tracing has made constants.
 
-    It can't see everything (sizes that hang on computed values stay open); running the file at
-    many shapes does.
+    It can't find all of them (sizes that depend on computed values stay unknown); running the file
+    at many shapes does.
     """
     name = "real axes"
     for batch, rows, columns in ((2, 9, 13), (3, 16, 10)):
@@ -172,7 +172,7 @@ def _check_inferred_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
 
 
 def _infer_output_shape(model: onnx.ModelProto, shape: Sequence[int]) -> tuple[int | None, ...]:
-    """The output's shape for an input of ``shape``; None where inference can't tell."""
+    """The output's shape for an input of ``shape``; None where inference doesn't determine it."""
     trial = onnx.ModelProto()
     trial.CopyFrom(model)
     del trial.graph.value_info[:]
@@ -187,7 +187,8 @@ def _infer_output_shape(model: onnx.ModelProto, shape: Sequence[int]) -> tuple[i
 
 
 def _check_runtime(model: onnx.ModelProto, _: ModelSpec) -> Finding:
-    """The installed ONNX Runtime loads it, among the opsets that it supports officially."""
+    """The installed ONNX Runtime loads the file, restricted to the opsets that it officially
+    supports."""
     name = "onnx runtime"
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
@@ -198,7 +199,7 @@ def _check_runtime(model: onnx.ModelProto, _: ModelSpec) -> Finding:
         onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-    except Exception as error:  # its errors have no common base of their own
+    except Exception as error:  # ONNX Runtime's exceptions have no common base
         return Finding(name, False, f"{version} refuses it: {' '.join(str(error).split())}")
     return Finding(
         name, True, f"{version} loads it: opset {onnx_opset(model)}, IR {model.ir_version}"
@@ -224,7 +225,8 @@ def _check_parameters_inside(model: onnx.ModelProto, _: ModelSpec) -> Finding:
 
 
 def _check_parameters_finite(model: onnx.ModelProto, _: ModelSpec) -> Finding:
-    """Weights are finite. -inf elsewhere masks attention, before softmax; so does one infinity."""
+    """Weights are finite. Elsewhere -inf is allowed, and a single infinity: attention masks use
+    them."""
     name = "parameters finite"
     weights = {node.input[1] for node in _all_nodes(model) if node.op_type in WEIGHTED}
     broken = [
@@ -266,9 +268,10 @@ def _check_metadata(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
 
 
 def _check_depth_to_space(model: onnx.ModelProto, _: ModelSpec) -> Finding:
-    """PyTorch's pixel shuffle reads channels column by row (CRD); ONNX's default is DCR.
+    """PyTorch's pixel shuffle has ONNX's mode CRD; ONNX's default is DCR.
 
-    For one resulting channel both are the same. The wrapper's own nodes are DCR on purpose.
+    For one resulting channel both are the same. The nodes that subpixel adds for colour are DCR on
+    purpose.
     """
     name = "depth to space"
     channels = _channel_counts(model)
@@ -295,7 +298,7 @@ def _mode(node: onnx.NodeProto) -> str:
 
 
 def _channel_counts(model: onnx.ModelProto) -> dict[str, int]:
-    """Channels of each tensor whose shape can be inferred."""
+    """The number of channels of each tensor whose shape can be inferred."""
     graph = shape_inference.infer_shapes(model).graph
     return {
         value.name: value.type.tensor_type.shape.dim[1].dim_value
@@ -321,8 +324,8 @@ def _all_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
 
 
 def _all_constants(model: onnx.ModelProto) -> Iterator[TensorProto]:
-    """Every tensor that the file holds at its top level or inside a Constant, named as its user
-    reads it."""
+    """Every tensor in the file, initialisers and Constants, by the name under which nodes read
+    it."""
     yield from model.graph.initializer
     for node in _all_nodes(model):
         for attribute in node.attribute:

@@ -1,4 +1,4 @@
-"""Parts of a graph run by themselves: under ONNX Runtime, and by ONNX's own reference."""
+"""Running parts of a graph: under ONNX Runtime, and by ONNX's reference implementation."""
 
 import tempfile
 from collections.abc import Sequence
@@ -18,10 +18,10 @@ CPU = "CPUExecutionProvider"
 
 
 class Engine(Protocol):
-    """Runs a model that was cut out of a graph."""
+    """Runs a model that was extracted from a graph."""
 
     def __call__(self, model: onnx.ModelProto, feeds: TensorValues, /) -> TensorValues:
-        """Everything that ``model`` gives, by name; raises :class:`NetworkError` when it fails."""
+        """All outputs of ``model``, by name; raises :class:`NetworkError` when it fails."""
         ...
 
 
@@ -43,13 +43,13 @@ def runtime_engine(provider: str = CPU, level: Optimisation = "none") -> Engine:
 
 def reference_engine(model: onnx.ModelProto, feeds: TensorValues, /) -> TensorValues:
     """ONNX's reference implementation; an :class:`Engine`, slow."""
-    from onnx.reference import ReferenceEvaluator  # 12 MB that upscaling never needs
+    from onnx.reference import ReferenceEvaluator  # 12 MB that upscaling doesn't need
 
     names = [output.name for output in model.graph.output]
     try:
         with np.errstate(all="ignore"):
             results = ReferenceEvaluator(model).run(names, dict(feeds))
-    except Exception as error:  # it raises of every kind, for every operator in its own way
+    except Exception as error:  # it raises exceptions of many kinds
         raise NetworkError(f"ONNX's reference failed: {one_line(error)}") from error
     return dict(zip(names, (np.asarray(result) for result in results), strict=True))
 
@@ -57,10 +57,10 @@ def reference_engine(model: onnx.ModelProto, feeds: TensorValues, /) -> TensorVa
 def evaluate_flow(
     flow: Flow, engine: Engine, sources: TensorValues, ends: Sequence[str]
 ) -> TensorValues:
-    """What the values ``ends`` of a flow are, computed from ``sources``.
+    """The values ``ends`` of a flow, computed from ``sources``.
 
-    ``sources`` holds the picture and any values in between, which are then taken as they are.
-    Raises :class:`NetworkError` when the engine fails.
+    ``sources`` holds the picture, and any intermediate values that are to be used instead of
+    computing them. Raises :class:`NetworkError` when the engine fails.
     """
     values = {name: sources[name] for name in ends if name in sources}
     values |= {
@@ -77,7 +77,8 @@ def evaluate_flow(
 
 
 def optimise_graph(model: onnx.ModelProto, provider: str, level: Optimisation) -> onnx.ModelProto:
-    """The graph that ONNX Runtime makes of ``model``; it may hold operators of its own."""
+    """``model`` as ONNX Runtime optimises it; the result may contain ONNX Runtime's own
+    operators."""
     with tempfile.TemporaryDirectory() as folder:
         options = _engine_options(level)
         options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
@@ -91,6 +92,6 @@ def optimise_graph(model: onnx.ModelProto, provider: str, level: Optimisation) -
 def _engine_options(level: Optimisation) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = LEVELS[level]
-    options.log_severity_level = 4  # what goes wrong is raised, once, in our words
+    options.log_severity_level = 4  # errors are raised, not logged
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options

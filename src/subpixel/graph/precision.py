@@ -11,7 +11,7 @@ ROUNDING: Mapping[int, Precision] = {
     TensorProto.FLOAT16: "fp16",
     TensorProto.BFLOAT16: "bf16",
 }
-"""By the type of a tensor: the precision that its values have at best."""
+"""The precision of the values in a tensor, by the tensor's type."""
 
 LOWEST_FIRST: tuple[Precision, ...] = ("int8", "bf16", "fp16")
 
@@ -23,10 +23,10 @@ QUANTISING_OPERATORS = (
     "DynamicQuantizeMatMul",
     "MatMulNBits",
 )
-"""Operators on integers of few bits, besides those that begin with QLinear or QGemm."""
+"""Quantising operators, besides those whose names begin with QLinear or QGemm."""
 
 RESULT_TYPE_ATTRIBUTES = ("to", "dtype", "output_dtype")
-"""Attributes that hold the type of a node's result."""
+"""Attributes that state the type of a node's result."""
 
 
 def graph_precision(model: onnx.ModelProto) -> Precision:
@@ -34,8 +34,8 @@ def graph_precision(model: onnx.ModelProto) -> Precision:
 
     ``"int8"``: values are quantised (QDQ, QOperator, dynamic quantisation, quantised weights).
     ``"bf16"`` and ``"fp16"``: a parameter, a Cast, the input or the output has that type. Else
-    ``"fp32"``, for graphs in double precision too. Nodes and parameters that no output needs
-    don't count, nor does an input of 8-bit code values, which holds a picture as it is.
+    ``"fp32"``, for graphs in double precision too. Nodes and parameters on which no output depends
+    are ignored, and so is an input of 8-bit code values, which represent a picture exactly.
     """
     plain = inliner.inline_local_functions(model) if model.functions else model
     present = set(_find_precisions(plain.graph))
@@ -64,7 +64,7 @@ def _precision_of_type(kind: int) -> Iterator[Precision]:
 
 
 def _quantises(node: NodeProto, pictures: set[str]) -> bool:
-    """Whether it makes, or reads, integers that stand for other real numbers than a picture's."""
+    """Whether a node computes or reads quantised values other than a picture's code values."""
     if node.op_type == "DequantizeLinear":
         return node.input[0] not in pictures
     return node.op_type in QUANTISING_OPERATORS or node.op_type.startswith(("QLinear", "QGemm"))
@@ -81,7 +81,7 @@ def _of_attributes(node: NodeProto) -> Iterator[Precision]:
 
 
 def _live_nodes(graph: GraphProto) -> list[NodeProto]:
-    """The nodes that the graph's outputs are computed from."""
+    """The nodes on which the graph's outputs depend."""
     maker = {name: node for node in graph.node for name in node.output if name}
     waiting, live = [end.name for end in graph.output], dict[int, NodeProto]()
     while waiting:
@@ -93,7 +93,7 @@ def _live_nodes(graph: GraphProto) -> list[NodeProto]:
 
 
 def _read_names(node: NodeProto) -> Iterator[str]:
-    """The names that a node reads, those inside its branches included."""
+    """The names that a node reads, including those read in its branches."""
     yield from node.input
     for attribute in node.attribute:
         for graph in _graphs(attribute):
@@ -103,7 +103,7 @@ def _read_names(node: NodeProto) -> Iterator[str]:
 
 
 def _graphs(attribute: AttributeProto) -> Sequence[GraphProto]:
-    """Branches and bodies."""
+    """The subgraphs in an attribute: branches and loop bodies."""
     if attribute.type == AttributeProto.GRAPH:
         return [attribute.g]
     return attribute.graphs if attribute.type == AttributeProto.GRAPHS else ()

@@ -1,4 +1,5 @@
-"""RGB becomes the order of channels that the network wants, and its result RGB."""
+"""Conversion of RGB to the network's channel order in front of it, and of its result back to
+RGB."""
 
 import numpy as np
 import onnx
@@ -20,7 +21,7 @@ FROM_YCBCR: NDArray[np.float64] = np.hstack([np.ones((3, 1)), CHROMA_TO_RGB])
 def with_rgb(
     model: onnx.ModelProto, input_order: ChannelOrder, output_order: ChannelOrder
 ) -> onnx.ModelProto:
-    """A copy of ``model``, float32 NCHW in 0 … 1, that takes and gives RGB."""
+    """A copy of ``model``, float32 NCHW in 0 … 1, whose input and output are RGB."""
     return frame_model(model, "order", _FROM_RGB[input_order], _TO_RGB[output_order])
 
 

@@ -1,4 +1,4 @@
-"""One picture in, one out: further inputs get a value, further outputs go."""
+"""One picture in, one out: further inputs become constants, further outputs are removed."""
 
 from collections.abc import Mapping
 
@@ -15,11 +15,11 @@ OPTION = "--set-input NAME=VALUE"
 
 
 def with_inputs_set(model: onnx.ModelProto, values: Mapping[str, float]) -> onnx.ModelProto:
-    """A copy of ``model`` in which the inputs that ``values`` names are constants.
+    """A copy of ``model`` in which the inputs named in ``values`` are constants.
 
-    Every element of such an input takes the one value. Its axes are of fixed lengths; those that
-    aren't must be the picture's own batch, height and width. Raises :class:`UsageError` for a
-    name that is no input, and :class:`NetworkError` where more than the picture is left.
+    All elements of such an input have the one value. Its axes must have fixed lengths, or the
+    lengths of the picture's own batch, height and width. Raises :class:`UsageError` for a name that
+    is no input, and :class:`NetworkError` where inputs besides the picture remain.
     """
     result = copy_model(model)
     inputs = {end.name: end for end in picture_inputs(result)}
@@ -37,7 +37,7 @@ def with_inputs_set(model: onnx.ModelProto, values: Mapping[str, float]) -> onnx
 
 
 def _picture_of(inputs: Mapping[str, onnx.ValueInfoProto]) -> onnx.ValueInfoProto:
-    """The input that can only be the picture; what else there is must be set first."""
+    """The input that is the picture; raises :class:`NetworkError` while there are others."""
     if len(inputs) == 1:
         return next(iter(inputs.values()))
     if not inputs:
@@ -102,7 +102,8 @@ def _expand_constant(
     free: list[int],
     picture: onnx.ValueInfoProto,
 ) -> None:
-    """A constant whose free axes are as long as the picture's of the same place."""
+    """Add a constant whose free axes have the lengths of the picture's axes at the same
+    positions."""
     room = f"adopt/{name}/"
     parameters = {room + "value": constant, **{room + str(a): np.array([a]) for a in free}}
     parameters |= {
@@ -127,9 +128,9 @@ def _expand_constant(
 
 
 def with_output(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
-    """A copy of ``model`` that gives its output ``name`` alone.
+    """A copy of ``model`` with ``name`` as its only output.
 
-    Raises :class:`UsageError` where there is none of that name.
+    Raises :class:`UsageError` where there is no such output.
     """
     result = copy_model(model)
     outputs = [output for output in result.graph.output if output.name == name]

@@ -1,4 +1,4 @@
-"""Input and output become NCHW, where they are NHWC."""
+"""Transposition of an NHWC input or output to NCHW."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A third-party network as it is, under ONNX Runtime: numbers in, every output out."""
+"""A third-party network without conversions, under ONNX Runtime."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from subpixel.graph.adopt.layout import TO_NHWC
 from subpixel.graph.adopt.sample_type import SAMPLE_TYPES
 
 RawValues = NDArray[np.float64]
-"""Whatever numbers the network takes or gives, NCHW."""
+"""A network's own input or output values, NCHW."""
 
 RAW_DTYPES: Mapping[int, type[np.generic]] = {
     TensorProto.FLOAT: np.float32,
@@ -27,7 +27,7 @@ RAW_DTYPES: Mapping[int, type[np.generic]] = {
 
 
 class RawNetwork:
-    """A graph of one input, run on the CPU with nothing rewritten.
+    """A graph of one input, run unchanged on the CPU.
 
     Raises :class:`NetworkError` where ONNX Runtime can't load it, or its input is no picture.
     """
@@ -47,21 +47,22 @@ class RawNetwork:
 
     @property
     def dims(self) -> tuple[int | None, ...]:
-        """Declared lengths of the input's axes, as they stand; None where free."""
+        """The declared lengths of the input's axes, in their order; None where free."""
         return tuple(dim.dim_value or None for dim in self._input.type.tensor_type.shape.dim)
 
     @property
     def takes_codes(self) -> bool:
-        """Whether the input is of uint8."""
+        """Whether the input is uint8."""
         return self._dtype is np.uint8
 
     def gives_codes(self, output: str) -> bool:
-        """Whether that output is declared to be of uint8."""
+        """Whether ``output`` is declared as uint8."""
         kinds = {end.name: end.type.tensor_type.elem_type for end in self._model.graph.output}
         return bool(kinds[output] == TensorProto.UINT8)
 
     def __call__(self, values: RawValues, layout: TensorLayout) -> Mapping[str, NDArray[Any]]:
-        """NCHW numbers, put into the input's ``layout`` and type → the outputs as they come."""
+        """Run on NCHW values, converted to the input's ``layout`` and type; return all outputs
+        unchanged."""
         if self.takes_codes:
             values = np.floor(np.clip(values, 0, 255) + 0.5)
         inputs = values if layout == "nchw" else values.transpose(TO_NHWC)
@@ -78,7 +79,7 @@ class RawNetwork:
 
 def _start_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong is raised, once, in our words
+    options.log_severity_level = 4  # errors are raised, not logged
     try:
         return onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]

@@ -1,4 +1,4 @@
-"""Input and output become float32, whatever type they have."""
+"""Conversion of input and output to float32."""
 
 from typing import Any
 
@@ -17,14 +17,14 @@ FLOAT_TYPES = (
     TensorProto.BFLOAT16,
 )
 SAMPLE_TYPES = (*FLOAT_TYPES, TensorProto.UINT8)
-"""What pictures may be held in."""
+"""The types of pictures."""
 
 
 def with_float32(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy of ``model`` that takes and gives float32.
+    """A copy of ``model`` whose input and output are float32.
 
-    The numbers stay what they are: of an input or output in uint8 they are 0 … 255, and what
-    goes in is clipped and rounded half up. Raises :class:`NetworkError` for other types.
+    The range stays the same: for an input or output in uint8 it is 0 … 255, and the input is
+    clipped and rounded half up. Raises :class:`NetworkError` for other types.
     """
     source, result = picture_input(model), model.graph.output[0]
     kinds = [end.type.tensor_type.elem_type for end in (source, result)]

@@ -1,4 +1,4 @@
-"""A third-party graph and its convention → a graph like ours: every rewriting, in order."""
+"""All conversions of a third-party graph to subpixel's convention, in order."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,14 +18,15 @@ from subpixel.graph.adopt.value_range import with_unit_range
 from subpixel.graph.passes.opset import at_opset
 
 ADOPT_OPSET = 13
-"""What the nodes that are put around a network need."""
+"""The opset that the added nodes need."""
 
 Model: TypeAlias = onnx.ModelProto
 
 
 @dataclass(frozen=True)
 class Wrapping:
-    """Everything in which a third-party network differs from ours; pairs: of input and output."""
+    """Everything in which a third-party network differs from subpixel's convention; pairs are of
+    input and output."""
 
     layouts: tuple[TensorLayout, TensorLayout]
     ranges: tuple[ValueRange, ValueRange]
@@ -38,13 +39,13 @@ class Wrapping:
 
 
 def with_one_picture(model: Model, inputs: Mapping[str, float], output: str | None) -> Model:
-    """A copy with the further inputs set, and, where ``output`` names one, that output alone."""
+    """A copy with the further inputs set and, where ``output`` names one, only that output."""
     bare = with_inputs_set(model, inputs)
     return bare if output is None else with_output(bare, output)
 
 
 def is_ordinary(model: Model, wrapping: Wrapping) -> bool:
-    """Whether ``model`` is like ours as it is."""
+    """Whether ``model`` follows subpixel's convention without any change."""
     ends = (picture_input(model), *model.graph.output)
     kinds = {end.type.tensor_type.elem_type for end in ends}
     return (
@@ -75,7 +76,7 @@ def wrap_model(model: Model, wrapping: Wrapping) -> Model:
 
 
 def read_fixed_size(model: Model) -> tuple[int, int] | None:
-    """Height and width of an NCHW input that is declared to be of one size."""
+    """Height and width of an NCHW input, where both are fixed."""
     height, width = (dim.dim_value for dim in _dims(picture_input(model))[2:])
     return (height, width) if height and width else None
 
@@ -85,7 +86,7 @@ def _dims(end: onnx.ValueInfoProto) -> list[onnx.TensorShapeProto.Dimension]:
 
 
 def _declare_axes(model: Model, wrapping: Wrapping) -> None:
-    """The axes as ours are declared: by number where fixed, by name where free."""
+    """Declare the axes as in subpixel's files: by number where fixed, by name where free."""
     source, result = picture_input(model), model.graph.output[0]
     larger = "" if wrapping.scale == 1 else f"{wrapping.scale}*"
     sides: list[int | str] = []
