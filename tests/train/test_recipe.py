@@ -139,5 +139,5 @@ def test_a_warm_start_from_another_architecture_is_refused(
     order: TrainingRun, shared_data: Path
 ) -> None:
     (reference,) = (shared_data / "seed").glob("superres*.pth")
-    with pytest.raises(CheckpointError, match="no layer to lend to a PlainNet"):
+    with pytest.raises(CheckpointError, match="no layer in common with a PlainNet"):
         run_recipe(replace(order, warm_start=reference), lambda progress: None)

@@ -1,4 +1,4 @@
-"""The networks that presets name, and the form in which they are trained."""
+"""The networks of the presets, and the form in which they are trained."""
 
 import torch
 from torch import nn
@@ -12,7 +12,8 @@ from subpixel.train.reparam.passing import PassingNet
 
 
 def build_network(preset: Preset, scale: int, seed: int) -> nn.Module:
-    """The preset's network, widened, in float32 on the CPU, its weights drawn from ``seed``."""
+    """The preset's network with collapsible convolutions, in float32 on the CPU, its weights drawn
+    from ``seed``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if preset.network == "reference":
@@ -21,8 +22,8 @@ def build_network(preset: Preset, scale: int, seed: int) -> nn.Module:
 
 
 def fit_warm_start(warm_start: nn.Module, preset: Preset, seed: int) -> nn.Module:
-    """A smaller PlainNet grown to the preset's size, the tutorial's network as it is trained; any
-    other network as it is.
+    """A smaller PlainNet grown to the preset's size, the tutorial's network in the form in which it
+    is trained; any other network unchanged.
 
     Raises :class:`CheckpointError` for a larger PlainNet, and for a SuperResolutionNet that was
     trained elsewhere.
@@ -35,5 +36,5 @@ def fit_warm_start(warm_start: nn.Module, preset: Preset, seed: int) -> nn.Modul
 
 
 def to_published_form(trained: nn.Module) -> nn.Module:
-    """A network that was trained, and collapsed, in the form in which it is published."""
+    """A trained and collapsed network in the form in which it is published."""
     return trained.fold() if isinstance(trained, PassingNet) else trained

@@ -1,4 +1,4 @@
-"""Recipes by name: the network, and the numbers of its training."""
+"""Training presets by name: the network, and its hyperparameters."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -23,7 +23,7 @@ class Preset:
     rate: float = 1e-3
     """Adam's learning rate at the start; it falls to zero along half a cosine."""
     averaging: float = 0.999
-    """Decay of the weights' exponential moving average, which is what gets exported."""
+    """Decay of the exponential moving average of the weights, which is exported."""
 
 
 PRESETS = {

@@ -1,4 +1,4 @@
-"""A folder of photographs → a proven ONNX file: train, save, export, check, verify, evaluate."""
+"""A folder of photographs → a verified ONNX file: train, save, export, check, verify, evaluate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from subpixel.train.teacher import load_teacher
 from subpixel.upscaling.upscaler import Upscaler
 
 HELD_OUT_JPEG = 75
-"""The quality at which a network that denoises is measured."""
+"""The JPEG quality at which a denoising network is evaluated."""
 
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What to train, on what, and where to."""
+    """What to train, on which data, and the output."""
 
     preset: Preset
     scale: int
@@ -38,19 +38,20 @@ class TrainingRun:
     warm_start: Path | None = None
     """A checkpoint of the same architecture, of any scale; a smaller PlainNet is grown."""
     denoise: bool = False
-    """Show it pictures that went through JPEG, and ask for what they were before."""
+    """Train on pictures stored as JPEG, with the uncompressed ones as the target."""
     teacher: Path | None = None
-    """A checkpoint of any luma network of this scale, whose pictures are aimed at before
-    fine-tuning. It is shown what the student is shown: to teach ``denoise`` it must know it."""
+    """A checkpoint of any luma network of this scale, whose results are the target until
+    fine-tuning. Its input is the student's: for ``denoise`` it must have been trained on JPEGs
+    too."""
 
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """What came of a run; true when the file was published."""
+    """The result of a run; true when the file was published."""
 
     release: ReleaseReport
     evaluation: Evaluation | None
-    """On the held-out pictures, by the file itself; None when there is none."""
+    """Of the file, on the held-out pictures; None when there is no file."""
 
     def __bool__(self) -> bool:
         return bool(self.release)
@@ -59,7 +60,7 @@ class TrainingOutcome:
 def run_recipe(
     order: TrainingRun, report: Callable[[Progress], None], *, overwrite: bool = False
 ) -> TrainingOutcome:
-    """Train, or go on training, and release what came out."""
+    """Train, or resume training, and release the result."""
     teacher = load_teacher(order.teacher, order.scale, order.preset.crop) if order.teacher else None
     warm_start = (
         load_checkpoint(_checkpoint_of(order.warm_start)).module if order.warm_start else None
@@ -90,14 +91,15 @@ def run_recipe(
 
 
 def _checkpoint_of(file: Path) -> CheckpointFile:
-    """A network of ours, trained however little: it is what its keys say, in its usual settings."""
+    """A checkpoint of subpixel's own network: however little it is trained, it has the default
+    settings."""
     return CheckpointFile(file, choice=Choice(default=True))
 
 
 def _evaluate_release(
     order: TrainingRun, released: ReleaseReport, record: Record, teacher: ModelSpec | None
 ) -> Evaluation:
-    """Measure the file as its users will run it, and write its card."""
+    """Evaluate the file as users run it, and write its model card."""
     trained_on, held_out = split_pictures(order.data)
     jpeg = HELD_OUT_JPEG if order.denoise else None
     pictures = Benchmark(held_out, order.scale, jpeg=jpeg)

@@ -1,4 +1,4 @@
-"""What a run leaves to read: a table of its course, a picture now and then, and a model card."""
+"""The record of a run: a table of its progress, sample pictures, and a model card."""
 
 import csv
 from collections.abc import Callable
@@ -23,7 +23,7 @@ SAMPLE_EVERY_REPORTS = 10
 
 @dataclass(frozen=True)
 class Record:
-    """Where the record of a run is kept: beside its ONNX file, under the same name."""
+    """The files of a run's record: beside its ONNX file, under the same name."""
 
     out: Path
 
@@ -34,7 +34,7 @@ class Record:
 
     @property
     def sample(self) -> Path:
-        """The first held-out picture's luma: enlarged bicubically, and by the network so far."""
+        """The first held-out picture's luma, upscaled bicubically and by the network so far."""
         return self.out.with_suffix(".sample.png")
 
     @property
@@ -45,7 +45,8 @@ class Record:
     def recording(
         self, low: Luma, report: Callable[[Progress], None]
     ) -> Callable[[Progress], None]:
-        """``report``, and a row of the table, and a sample with every tenth."""
+        """A callback that adds a row to the table, writes a sample every tenth time, and calls
+        ``report``."""
         count = 0
 
         def record(progress: Progress) -> None:
@@ -84,10 +85,10 @@ def model_card(
     jpeg: int | None = None,
     teacher: ModelSpec | None = None,
 ) -> str:
-    """What the network is, from what it was made, and how good it is on the held-out pictures.
+    """The model card: the network, its training, and its quality on the held-out pictures.
 
-    ``jpeg`` is the quality that these were stored at, for a network that was trained on JPEGs;
-    ``teacher`` is the network it learned from.
+    ``jpeg`` is the quality at which these were stored, for a network that was trained on JPEGs;
+    ``teacher`` is the network that it was distilled from.
     """
     assert released.path is not None
     assert released.parity is not None

@@ -177,5 +177,5 @@ def test_unfused_it_computes_the_same() -> None:
 
 
 def test_no_pictures_at_all() -> None:
-    with pytest.raises(NetworkError, match="no picture to learn from"):
+    with pytest.raises(NetworkError, match="no picture to calibrate it on"):
         to_integer(plain(2), [])

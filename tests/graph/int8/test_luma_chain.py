@@ -54,7 +54,7 @@ def test_what_is_no_chain_of_plain_convolutions(inner: nn.Module, message: str) 
     )
     model = wrapped(net)
     assert not is_luma_chain(model)
-    with pytest.raises(NetworkError, match=f"can't be all in 8-bit integers.*{message}"):
+    with pytest.raises(NetworkError, match=f"can't be converted to 8-bit integers.*{message}"):
         read_luma_chain(model)
 
 

@@ -44,44 +44,46 @@ def rgb_from_luma(model: onnx.ModelProto, scale: int) -> onnx.ModelProto:
     """
     inner_input, inner_output = _one_channel_ends(model)
     opset, kind = onnx_opset(model), inner_input.type.tensor_type.elem_type
-    graph = compose.add_prefix_graph(model.graph, INNER)
-    weights = [
-        _parameter("luma_weights", np.reshape(LUMA_WEIGHTS, (1, 3, 1, 1)), kind),
-        _parameter("chroma_weights", chroma_weights(scale), kind),
-    ]
-    clip, clip_parameters = _clip(INNER + inner_output.name, RGB_PREFIX + "luma", opset, kind)
-    pad, pad_parameters = _pad_edges("input", RGB_PREFIX + "padded", opset)
-    before = [_rgb_node("Conv", ["input", RGB_PREFIX + "luma_weights"], INNER + inner_input.name)]
-    after = [
-        clip,
-        pad,
-        _rgb_node("Conv", [pad.output[0], RGB_PREFIX + "chroma_weights"], RGB_PREFIX + "phases"),
-        _rgb_node(
-            "DepthToSpace",
-            [RGB_PREFIX + "phases"],
-            RGB_PREFIX + "chroma",
-            make_attribute("blocksize", scale),
-        ),
-        _rgb_node("Add", [RGB_PREFIX + "luma", RGB_PREFIX + "chroma"], "output"),
-    ]
-    parameters = weights + clip_parameters + pad_parameters
-    ends = _rgb_ends(inner_input, scale)
-    inputs = [end for end in graph.input if end.name != INNER + inner_input.name]
-    if model.ir_version < 4:  # then every parameter is listed as an input too
+    inner = compose.add_prefix_graph(model.graph, INNER)
+    to_luma = _rgb_node("Conv", ["input", RGB_PREFIX + "luma_weights"], INNER + inner_input.name)
+    to_rgb, parameters = _add_colour(INNER + inner_output.name, scale, opset, kind)
+    luma = _parameter("luma_weights", np.reshape(LUMA_WEIGHTS, (1, 3, 1, 1)), kind)
+    parameters = [luma, *parameters]
+    source, enlarged = _rgb_ends(inner_input, scale)
+    inputs = [end for end in inner.input if end.name != INNER + inner_input.name]
+    if model.ir_version < 4:  # such files list every parameter as an input too
         inputs += [helper.make_tensor_value_info(t.name, t.data_type, t.dims) for t in parameters]
     result = onnx.ModelProto()
     result.CopyFrom(model)
     result.graph.CopyFrom(
         helper.make_graph(
-            [*before, *graph.node, *after],
-            graph.name,
-            [ends[0], *inputs],
-            [ends[1]],
-            [*graph.initializer, *parameters],
-            sparse_initializer=graph.sparse_initializer,
+            [to_luma, *inner.node, *to_rgb],
+            inner.name,
+            [source, *inputs],
+            [enlarged],
+            [*inner.initializer, *parameters],
+            sparse_initializer=inner.sparse_initializer,
         )
     )
     return result
+
+
+def _add_colour(
+    enlarged_luma: str, scale: int, opset: int, kind: int
+) -> tuple[list[NodeProto], list[TensorProto]]:
+    """The nodes from the network's result and ``input`` to ``output``, and their parameters."""
+    chroma = _parameter("chroma_weights", chroma_weights(scale), kind)
+    clip, limits = _clip(enlarged_luma, RGB_PREFIX + "luma", opset, kind)
+    pad, widths = _pad_edges("input", RGB_PREFIX + "padded", opset)
+    block = make_attribute("blocksize", scale)
+    nodes = [
+        clip,
+        pad,
+        _rgb_node("Conv", [pad.output[0], chroma.name], RGB_PREFIX + "phases"),
+        _rgb_node("DepthToSpace", [RGB_PREFIX + "phases"], RGB_PREFIX + "chroma", block),
+        _rgb_node("Add", [RGB_PREFIX + "luma", RGB_PREFIX + "chroma"], "output"),
+    ]
+    return nodes, [chroma, *limits, *widths]
 
 
 def chroma_weights(scale: int) -> NDArray[np.float64]:
