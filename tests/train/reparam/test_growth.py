@@ -63,5 +63,7 @@ def test_the_seed_decides() -> None:
 
 @pytest.mark.parametrize(("channels", "depth"), [(3, 2), (4, 1)])
 def test_nothing_shrinks(channels: int, depth: int) -> None:
-    with pytest.raises(CheckpointError, match="4 channels and 2 middle layers can't be grown to one of"):
+    with pytest.raises(
+        CheckpointError, match="4 channels and 2 middle layers can't be grown to one of"
+    ):
         grow_network(trained(2, 4, 2, 0), channels, depth)

@@ -1,4 +1,4 @@
-"""What a network holds in memory while it runs, counted from its graph."""
+"""A network's memory while it runs, counted from its graph."""
 
 import math
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ _FLOAT = 4
 
 
 def count_bytes_per_pixel(model: onnx.ModelProto) -> float | None:
-    """The most that is alive at a time, in bytes per pixel of the input, input and output included.
+    """The peak memory of all tensors, in bytes per pixel of the input, including input and output.
 
-    Every tensor is counted as float32, from the node that makes it to the last that reads it. None
-    when a tensor that the output is made from can't be followed (see
+    Every tensor counts as float32, from the node that computes it to the last that reads it. None
+    when a tensor on which the output depends can't be followed (see
     :func:`subpixel.graph.geometry.receptive.find_reach`).
     """
     tensors = propagate(model)
@@ -33,13 +33,13 @@ def count_bytes_per_pixel(model: onnx.ModelProto) -> float | None:
 
 
 PROBE_SIDE = 128
-"""Of the picture on which a network is looked at that can't be followed, in pixels."""
+"""The side of the picture on which a network that can't be followed is measured, in pixels."""
 
 
 def measure_bytes_per_pixel(model: onnx.ModelProto) -> float | None:
-    """The same, seen on one picture: every tensor that ONNX Runtime's own form of the graph makes.
+    """The same, measured on one picture, for every tensor of the graph that ONNX Runtime optimised.
 
-    For graphs that can't be followed, such as those in 8-bit integers. Free sides are taken as
+    For graphs that can't be followed, such as those in 8-bit integers. Free sides are
     :data:`PROBE_SIDE`. None for a network that doesn't run on such a picture.
     """
     try:
@@ -67,12 +67,12 @@ def _blank_picture(
 
 
 def _pixels(shape: tuple[int, ...]) -> float:
-    """Of a batch of pictures, one or three channels first or last."""
+    """The pixels of a batch of pictures, with one or three channels, first or last."""
     return math.prod(shape) / min(shape[1], shape[3])
 
 
 def _peak_bytes(graph: onnx.GraphProto, sizes: Mapping[str, float]) -> float:
-    """The most that is held at a time, every tensor from its node to its last reader."""
+    """The peak sum of sizes, each tensor alive from its node to its last consumer."""
     last = {name: at for at, node in enumerate(graph.node) for name in node.input}
     last |= {output.name: len(graph.node) for output in graph.output if output.name not in last}
     alive = {end.name: sizes.get(end.name, 0.0) for end in graph.input}

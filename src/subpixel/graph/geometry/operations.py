@@ -1,4 +1,4 @@
-"""What each operator's result depends on: one small handler per family, in two tables."""
+"""The dependencies of each operator's result: one small handler per family, in two tables."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ from subpixel.graph.geometry.windows import KernelWindow
 
 @dataclass(frozen=True)
 class Operation:
-    """A node with what is known of its inputs."""
+    """A node and what is known of its inputs."""
 
     kind: str
     attributes: Mapping[str, Any]
@@ -42,7 +42,7 @@ class Operation:
 
     @property
     def pixels(self) -> PictureTensor:
-        """The first input, which is computed from the picture."""
+        """The first input, which must be computed from the picture."""
         tensor = self.at(0)
         if not isinstance(tensor, PictureTensor):
             raise NotLocalError("its first input is no picture")
@@ -56,14 +56,14 @@ class Operation:
         return tensor.array
 
     def setting(self, name: str, index: int) -> list[Any] | None:
-        """A setting that is an attribute in old opsets and a constant input in new ones."""
+        """A parameter that is an attribute in old opsets and a constant input in new ones."""
         if name in self.attributes:
             value = self.attributes[name]
             return list(value) if isinstance(value, Sequence) else [value]
         return None if self.at(index) is None else np.atleast_1d(self.array(index)).tolist()
 
     def word(self, name: str, default: str) -> str:
-        """An attribute that is text."""
+        """A string attribute."""
         value = self.attributes.get(name, default)
         return value.decode() if isinstance(value, bytes) else str(value)
 
@@ -79,7 +79,7 @@ Handler = Callable[[Operation], Tensor | tuple[Tensor, ...]]
 
 
 def _keep_axes(operation: Operation) -> Tensor:
-    """The first input's axes; further inputs are constants that don't vary over space."""
+    """The first input's axes; further inputs must be constants that don't vary over space."""
     parameters = [i for i in range(1, len(operation.inputs)) if operation.at(i) is not None]
     if any(operation.array(i).ndim > 1 for i in parameters):
         raise NotLocalError("a parameter varies over space")
@@ -111,7 +111,7 @@ def _axes(tensor: Tensor) -> tuple[Axis, ...]:
 
 
 def _together(a: Axis, b: Axis) -> Axis:
-    """One axis of an elementwise operation, broadcast by NumPy's rules."""
+    """One axis of an elementwise operation, with NumPy's broadcasting."""
     match a, b:
         case Line(), Line():
             return a.join(b)
@@ -234,7 +234,7 @@ def _slice_axes(operation: Operation) -> Tensor:
 
 
 def _slices(operation: Operation, rank: int) -> list[tuple[int, int, int, int]]:
-    """Axis, start, end and step of each cut of a Slice."""
+    """Axis, start, end and step of each axis that a Slice cuts."""
     starts, ends = operation.setting("starts", 1), operation.setting("ends", 2)
     if starts is None or ends is None:
         raise NotLocalError("its bounds are not given")
@@ -244,7 +244,7 @@ def _slices(operation: Operation, rank: int) -> list[tuple[int, int, int, int]]:
 
 
 OPEN_END = 2**31 - 1
-"""Exporters write this, or more, for the end of an axis."""
+"""Exporters write this or a larger number for the end of an axis."""
 
 
 def _cut_axis(axis: Axis, start: int, end: int, step: int) -> Axis:
@@ -280,14 +280,15 @@ _CENTRE: Mapping[str, Centre] = {
         lambda o, scale: Fraction(2 * o + 1, 2 * scale) - Fraction(1, 2),
     ),
 }
-"""Where an output sample lies among the input's, by ``coordinate_transformation_mode``."""
+"""The position of an output sample among the input's, by ``coordinate_transformation_mode``."""
 
 _REACH = {"linear": 1, "bilinear": 1, "cubic": 2}
-"""Input samples that a kernel reads on each side of a place between two samples."""
+"""The number of input samples that a kernel reads on each side of a position between samples."""
 
 
 def _resize_axes(operation: Operation) -> Tensor:
-    """Enlargement by whole numbers; by other numbers the samples drift against the input's."""
+    """Enlargement by whole numbers only: by other numbers the output's grid drifts against the
+    input's."""
     old = operation.opset < 11
     word = "asymmetric" if old else operation.word("coordinate_transformation_mode", "half_pixel")
     rounding = "floor" if old else operation.word("nearest_mode", "round_prefer_floor")
@@ -315,14 +316,14 @@ def _support(mode: str, rounding: str) -> Support:
         raise NotLocalError(f"resizes by {mode}")
     reach = _REACH[mode]
     return lambda x: (
-        [int(x)]  # both kernels are zero at every other sample
+        [int(x)]  # both kernels are zero at all other samples
         if x.denominator == 1
         else range(math.floor(x) - reach + 1, math.floor(x) + reach + 1)
     )
 
 
 def _scales(operation: Operation) -> list[int]:
-    """The enlargement of each axis."""
+    """The upscaling factor of each axis."""
     axes_of_picture = operation.pixels.axes
     axes = [
         axis % len(axes_of_picture) for axis in operation.ints("axes", range(len(axes_of_picture)))
@@ -435,7 +436,7 @@ def _reduce_axes(operation: Operation) -> Tensor:
 
 
 def _plain_axes(axes: Sequence[Axis], over: Sequence[int]) -> set[int]:
-    """``over`` counted from the front; raises where one of them is spatial."""
+    """The axes ``over``, counted from the front; raises where one of them is spatial."""
     chosen = {i % len(axes) for i in over}
     if any(isinstance(axes[i], Line) for i in chosen):
         raise NotLocalError("computes over space")
@@ -444,7 +445,7 @@ def _plain_axes(axes: Sequence[Axis], over: Sequence[int]) -> set[int]:
 
 def _softmax(operation: Operation) -> Tensor:
     axes = operation.pixels.axes
-    old = operation.opset < 13  # then it flattens every axis from the given one on
+    old = operation.opset < 13  # then it flattens all axes from this one on
     axis = operation.attributes.get("axis", 1 if old else -1) % len(axes)
     _plain_axes(axes, range(axis, len(axes)) if old else [axis])
     return operation.pixels
@@ -527,7 +528,7 @@ def _slice_sizes(operation: Operation) -> Tensor:
 
 
 def _quotient(a: AxisLength, b: AxisLength) -> AxisLength:
-    """Exact where the picture's size is open: what is split by it then asks for multiples of it."""
+    """Exact where the picture's size is free: a later split then requires multiples of it."""
     return a / b if a.names or b.names else plain_length(a.whole() // b.whole())
 
 
@@ -582,7 +583,7 @@ PICTURE_HANDLERS: Mapping[str, Handler] = {
     "MatMul": _multiply_matrix,
     "Shape": _shape_sizes,
 }
-"""Operators on tensors that are computed from the picture."""
+"""The handlers of operators on tensors that are computed from the picture."""
 
 SIZE_HANDLERS: Mapping[str, Handler] = {
     **dict.fromkeys(("Cast", "Identity"), _keep_sizes),
@@ -593,4 +594,4 @@ SIZE_HANDLERS: Mapping[str, Handler] = {
     "Slice": _slice_sizes,
     **dict.fromkeys(("Div", "Mul"), _scale_sizes),
 }
-"""Operators on integers that are computed from the picture's size."""
+"""The handlers of operators on integers that are computed from the picture's size."""

@@ -1,7 +1,8 @@
 """Follow a picture through a graph, operation by operation, without running it.
 
-Each operation has one handler in a table; what has none, or is used in a way that its handler
-doesn't know, gives :class:`~subpixel.graph.geometry.tensors.UnknownTensor` and never a guess.
+Each operation has one handler in a table; operations without one, or used in a way that their
+handler doesn't support, give :class:`~subpixel.graph.geometry.tensors.UnknownTensor`, never a
+guess.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,17 +29,17 @@ ONNX_DOMAINS = ("", "ai.onnx")
 
 
 VALUE_BY_VALUE = frozenset({"GatherElements", "GatherND", "ScatterElements", "ScatterND"})
-"""Operators that ONNX's reference goes through in Python, value by value."""
+"""Operators that ONNX's reference implementation evaluates value by value in Python."""
 
 MAX_REFERENCE_VALUES = 1 << 14
-"""So many values take it less than a second."""
+"""The largest number of values for them: they take less than a second."""
 
 
 def propagate(model: onnx.ModelProto) -> dict[str, Tensor]:
     """What is known of every tensor of ``model``, by name.
 
-    The picture is the first input that isn't a parameter. Functions are looked into; branches
-    and loops aren't.
+    The picture is the first input that isn't a parameter. Functions are inlined; branches and loops
+    are not followed.
     """
     if model.functions:
         model = inliner.inline_local_functions(model)
@@ -55,12 +56,12 @@ def propagate(model: onnx.ModelProto) -> dict[str, Tensor]:
 
 
 def onnx_opset(model: onnx.ModelProto) -> int:
-    """The version of ONNX's own operators that ``model`` is written in; 0 when it names none."""
+    """The opset version of ONNX's own operators in ``model``; 0 when it states none."""
     return max((o.version for o in model.opset_import if o.domain in ONNX_DOMAINS), default=0)
 
 
 def picture_inputs(model: onnx.ModelProto) -> list[onnx.ValueInfoProto]:
-    """The inputs that the caller must give: old files list their parameters as inputs too."""
+    """The inputs that are no parameters: old files list their parameters as inputs too."""
     parameters = {parameter.name for parameter in model.graph.initializer}
     return [end for end in model.graph.input if end.name not in parameters]
 
@@ -83,7 +84,7 @@ def _picture_tensor(image: onnx.ValueInfoProto) -> Tensor:
 
 
 def _find_tensor(name: str, tensors: Mapping[str, Tensor]) -> Tensor | None:
-    """None for an optional input that is left out."""
+    """None for an optional input that is absent."""
     return tensors.get(name, UnknownTensor(f"{name} has no known origin")) if name else None
 
 
@@ -95,7 +96,7 @@ def _results(node: onnx.NodeProto, inputs: Sequence[Tensor | None], opset: int) 
         return _follow_node(node, inputs, opset)
     except NotLocalError as error:
         return [UnknownTensor(f"{node.op_type}: {error}")] * len(node.output)
-    except (LookupError, ValueError) as error:  # settings that ONNX's checker would refuse
+    except (LookupError, ValueError) as error:  # attributes that ONNX's checker would reject
         return [
             UnknownTensor(f"{node.op_type}: its settings contradict each other: {error}")
         ] * len(node.output)
@@ -126,7 +127,8 @@ def _all_known(inputs: Sequence[Tensor | None]) -> bool:
 def _compute_constants(
     node: onnx.NodeProto, inputs: Sequence[Tensor | None], opset: int
 ) -> Sequence[Tensor]:
-    """The results of a node whose inputs are constants, by ONNX's reference implementation."""
+    """The results of a node whose inputs are constants, computed by ONNX's reference
+    implementation."""
     feeds = {
         name: tensor.array
         for name, tensor in zip(node.input, inputs, strict=True)
@@ -139,6 +141,6 @@ def _compute_constants(
         raise NotLocalError("its constants are too large to be computed one by one")
     try:
         results = ReferenceEvaluator(node, opsets={"": opset}).run(None, feeds)
-    except Exception as error:  # it raises of every kind, for every operator in its own way
+    except Exception as error:  # it raises exceptions of many kinds
         raise NotLocalError(f"its constants can't be computed: {error}") from error
     return [ConstantTensor(np.asarray(result)) for result in results]

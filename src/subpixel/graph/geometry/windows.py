@@ -21,7 +21,8 @@ class KernelWindow:
         return (self.taps - 1) * self.dilation + 1
 
     def same(self, length: int, *, more_after: bool) -> "KernelWindow":
-        """ONNX's ``auto_pad`` SAME_UPPER (``more_after``) or SAME_LOWER, for an input length."""
+        """The window with ONNX's ``auto_pad`` SAME_UPPER (``more_after``) or SAME_LOWER for an
+        input length."""
         covered = (-(-length // self.stride) - 1) * self.stride + self.extent
         padding = max(covered - length, 0)
         half = padding // 2

@@ -20,10 +20,10 @@ MAX_FLOAT16 = float(np.finfo(np.float16).max)
 def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of a float32 network with weights and arithmetic in float16.
 
-    Its input and output stay float32. Metadata is kept; the facts in it say ``fp16``.
-    Raises :class:`~subpixel.errors.NetworkError` for weights beyond float16's ±65504.
+    Its input and output stay float32. Metadata is kept; the facts in it state ``fp16``. Raises
+    :class:`~subpixel.errors.NetworkError` for weights beyond float16's ±65504.
     """
-    # Here and not above: it takes half a second, and puts its own folder on sys.path.
+    # Imported here: it takes half a second, and adds its own folder to sys.path.
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     _check_range(model)
@@ -36,12 +36,13 @@ def to_fp16(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def find_overflow(model: onnx.ModelProto, pictures: Iterable[NDArray[np.float32]]) -> str | None:
-    """Which value of a float16 network leaves ±65504 on one of ``pictures``, in a sentence.
+    """A sentence that names a value of a float16 network that exceeds ±65504 on one of
+    ``pictures``, or None.
 
-    ``pictures`` are what the network takes, ``(N, C, H, W)``. ONNX Runtime's processor computes
-    float16 networks in float32, where nothing overflows; here each result of a node is rounded
-    to float16, as a GPU or ONNX's definition has it. None where all stay finite. Values within
-    branches and functions are not looked at.
+    ``pictures`` are the network's input, ``(N, C, H, W)``. ONNX Runtime's CPU provider computes
+    float16 networks in float32, where nothing overflows; here each node's result is rounded to
+    float16, as on a GPU and by ONNX's definition. Values within branches and functions are not
+    checked.
     """
     exposed = onnx.ModelProto()
     exposed.CopyFrom(model)
@@ -78,7 +79,7 @@ def _check_range(model: onnx.ModelProto) -> None:
 
 
 def _sort_nodes(graph: onnx.GraphProto) -> None:
-    """Put every node after those whose results it reads; the converter appends its casts."""
+    """Sort the nodes topologically: the converter appends its casts at the end."""
     nodes = list(graph.node)
     maker = {name: i for i, node in enumerate(nodes) for name in node.output}
     needs = {
@@ -91,7 +92,7 @@ def _sort_nodes(graph: onnx.GraphProto) -> None:
 
 
 def _read_inputs(node: onnx.NodeProto) -> Iterator[str]:
-    """Names that a node reads, those inside its branches included."""
+    """The names that a node reads, including those read in its branches."""
     yield from node.input
     for attribute in node.attribute:
         for graph in (attribute.g, *attribute.graphs):

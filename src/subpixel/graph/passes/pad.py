@@ -1,4 +1,4 @@
-"""A network for certain sizes becomes a file for any: Pad in front, Slice behind."""
+"""Padding and cropping in the graph, for networks that work only on certain sizes."""
 
 from collections.abc import Sequence
 
@@ -12,22 +12,22 @@ from subpixel.graph.geometry.propagate import onnx_opset, picture_inputs
 from subpixel.spec import ModelSpec, Padding
 
 PAD_PREFIX = "pad/"
-"""Begins every name that is added here, but for ``input`` and ``output``."""
+"""The prefix of every name that is added here, except ``input`` and ``output``."""
 
 MIN_OPSET = 12
-"""Since then Pad takes its widths as an input, and Min and Max take whole numbers."""
+"""The first opset in which Pad takes its widths as an input, and Min and Max take integers."""
 
 
 def with_padding(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
     """``model``, which works on ``spec``'s sizes, as a network for pictures of any size.
 
-    The picture is padded at its right and lower edge, as ``spec.padding`` says, and of the
-    result what belongs to the padding is cut off. Padding by nothing changes nothing. Raises
+    The picture is padded at its right and lower edge by ``spec.padding``, and the result is cropped
+    accordingly. A picture of a valid size is not changed. Raises
     :class:`~subpixel.errors.NetworkError` below opset 12.
     """
     if onnx_opset(model) < MIN_OPSET:
         raise NetworkError(
-            f"this network works on certain sizes alone, and padding inside the graph needs opset "
+            f"this network works only on certain sizes, and padding inside the graph needs opset "
             f"{MIN_OPSET} or later; {onnx_opset(model)} was asked for"
         )
     result = onnx.ModelProto()
@@ -41,13 +41,13 @@ def with_padding(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
     del graph.node[:]
     graph.node.extend(nodes)
     graph.initializer.extend(constants + more)
-    del graph.value_info[:]  # written for sizes before padding
+    del graph.value_info[:]  # they declare the sizes before padding
     _open_sizes(source, graph.output[0], spec.scale)
     return result
 
 
 def _rename_tensors(graph: onnx.GraphProto, names: dict[str, str]) -> None:
-    """Rename tensors inside the graph; its declared input and output keep their names."""
+    """Rename tensors inside the graph; the declared input and output keep their names."""
     for node in graph.node:
         for ends in (node.input, node.output):
             ends[:] = [names.get(name, name) for name in ends]
@@ -56,7 +56,7 @@ def _rename_tensors(graph: onnx.GraphProto, names: dict[str, str]) -> None:
 def _padding(
     source: str, target: str, spec: ModelSpec
 ) -> tuple[list[TensorProto], list[NodeProto]]:
-    """From the picture's size to the padding it needs, and the padding itself."""
+    """The constants and nodes that compute the padding from the picture's size, and pad."""
     constants = [
         _constant("pad/zeros", [0, 0]),
         _constant("pad/one", [1]),
@@ -83,7 +83,7 @@ def _padding(
 
 
 def _fill_missing(source: str, target: str, padding: Padding) -> list[NodeProto]:
-    """Fill in what is missing."""
+    """Pad by what is missing."""
     if padding != "reflect":
         return _pad_by(source, "pad/missing", "edge" if padding == "edge" else "constant", target)
     return [
@@ -96,7 +96,7 @@ def _fill_missing(source: str, target: str, padding: Padding) -> list[NodeProto]
 
 
 def _pad_by(source: str, amounts: str, mode: str, target: str) -> list[NodeProto]:
-    """Pad ``source`` at its right and lower edge by ``amounts``, two numbers."""
+    """Pad ``source`` at its right and lower edge by ``amounts``, a tensor of two numbers."""
     widths, zeros = f"{amounts}_widths", "pad/zeros"
     return [
         _pad_node("Concat", [zeros, zeros, zeros, amounts], widths, make_attribute("axis", 0)),
@@ -105,7 +105,7 @@ def _pad_by(source: str, amounts: str, mode: str, target: str) -> list[NodeProto
 
 
 def _crop_result(source: str, target: str, scale: int) -> tuple[list[TensorProto], list[NodeProto]]:
-    """The part of the result that belongs to the picture, not to its padding."""
+    """Crop the result to the part that belongs to the picture."""
     constants = [_constant("pad/scale", [scale]), _constant("pad/axes", [2, 3])]
     return constants, [
         _pad_node("Mul", ["pad/size", "pad/scale"], "pad/larger"),
@@ -128,7 +128,7 @@ def _constant(name: str, values: Sequence[int]) -> TensorProto:
 
 
 def _open_sizes(source: onnx.ValueInfoProto, result: onnx.ValueInfoProto, scale: int) -> None:
-    """Declare height and width free; the batch stays as it is."""
+    """Declare height and width free; the batch is not changed."""
     for end, factor in ((source, ""), (result, "" if scale == 1 else f"{scale}*")):
         for axis, name in ((2, "height"), (3, "width")):
             end.type.tensor_type.shape.dim[axis].dim_param = factor + name

@@ -22,25 +22,26 @@ from subpixel.imaging.colour import CHROMA_TO_RGB, LUMA_WEIGHTS, RGB_TO_CHROMA
 from subpixel.imaging.resample import phase_weights
 
 RGB_PREFIX = "subpixel/"
-"""Begins every name that the wrapper adds, but for ``input`` and ``output``."""
+"""The prefix of every name that is added here, except ``input`` and ``output``."""
 INNER = "luma/"
-"""Begins every name of the network inside."""
+"""The prefix of every name of the luma network."""
 
 FLOAT_KINDS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
 
 
 def rgb_from_luma(model: onnx.ModelProto, scale: int) -> onnx.ModelProto:
-    """An RGB network around a luma network: same opset, IR version, metadata and floating type.
+    """An RGB network around a luma network, with the same opset, IR version, metadata and
+    floating-point type.
 
-    ``(N, 1, H, W)`` → ``(N, 1, H * scale, W * scale)`` becomes ``(N, 3, H, W)`` →
-    ``(N, 3, H * scale, W * scale)``, RGB in 0 … 1 in and out (where the colours are extreme,
-    slightly beyond). The network sees BT.601 full-range luma and its result is clipped to
-    0 … 1; chroma is enlarged bicubically (a = -0.5, edge pixels repeated). RGB → CbCr, bicubic
-    and CbCr → RGB are all linear, so they are one 5×5 convolution, followed by sub-pixel
-    convolution's interleaving (Shi et al., arXiv 1609.05158).
+    ``(N, 1, H, W)`` → ``(N, 1, H * scale, W * scale)`` becomes ``(N, 3, H, W)`` → ``(N, 3, H *
+    scale, W * scale)``, RGB in 0 … 1 in and out (slightly beyond that for saturated colours). The
+    network's input is BT.601 full-range luma, and its result is clipped to 0 … 1; chroma is
+    enlarged bicubically (a = -0.5, edge pixels repeated). RGB → CbCr, bicubic and CbCr → RGB are
+    all linear, so they are one 5×5 convolution, followed by sub-pixel convolution's interleaving
+    (Shi et al., arXiv 1609.05158).
 
-    Raises :class:`~subpixel.errors.NetworkError` when ``model`` is no such network, or is
-    written in an opset below 7.
+    Raises :class:`~subpixel.errors.NetworkError` when ``model`` is not such a network, or its opset
+    is below 7.
     """
     inner_input, inner_output = _one_channel_ends(model)
     opset, kind = onnx_opset(model), inner_input.type.tensor_type.elem_type
@@ -87,9 +88,9 @@ def _add_colour(
 
 
 def chroma_weights(scale: int) -> NDArray[np.float64]:
-    """``(3 * scale², 3, 5, 5)``: colour without luma, enlarged bicubically, one filter per phase.
+    """``(3 * scale², 3, 5, 5)``: colour minus luma, upscaled bicubically, one filter per phase.
 
-    Output channels in the order of ONNX's DepthToSpace without a mode (DCR): phase row, phase
+    The output channels are in the order of ONNX's DepthToSpace in mode DCR: phase row, phase
     column, colour.
     """
     colour, phases = CHROMA_TO_RGB @ RGB_TO_CHROMA, phase_weights(scale)
@@ -113,13 +114,13 @@ def _one_channel_ends(model: onnx.ModelProto) -> tuple[ValueInfoProto, ValueInfo
         )
     if onnx_opset(model) < 7:
         raise NetworkError(
-            f"the network is written in opset {onnx_opset(model)}; export it again at 7 or more"
+            f"the network is at opset {onnx_opset(model)}; export it again at 7 or later"
         )
     return inputs[0], outputs[0]
 
 
 def _rgb_ends(inner: ValueInfoProto, scale: int) -> tuple[ValueInfoProto, ValueInfoProto]:
-    """The result's input and output; where the inner network fixes a size, so do they."""
+    """The RGB network's input and output, with the sizes that the luma network fixes."""
     kind = inner.type.tensor_type.elem_type
     batch, _, height, width = inner.type.tensor_type.shape.dim
     n = batch.dim_value or "batch"
@@ -147,7 +148,7 @@ def _parameter(name: str, values: NDArray[np.float64], kind: int) -> TensorProto
 
 
 def _clip(source: str, result: str, opset: int, kind: int) -> tuple[NodeProto, list[TensorProto]]:
-    """To 0 … 1; the bounds are attributes before opset 11 and inputs since."""
+    """Clip to 0 … 1; the bounds are attributes before opset 11 and inputs since."""
     if opset < 11:
         limits = make_attribute("min", 0.0), make_attribute("max", 1.0)
         return _rgb_node("Clip", [source], result, *limits), []
@@ -156,7 +157,8 @@ def _clip(source: str, result: str, opset: int, kind: int) -> tuple[NodeProto, l
 
 
 def _pad_edges(source: str, result: str, opset: int) -> tuple[NodeProto, list[TensorProto]]:
-    """Two pixels on every side; the widths are an attribute before opset 11 and an input since."""
+    """Pad by two pixels on every side; the widths are an attribute before opset 11 and an input
+    since."""
     widths = [0, 0, 2, 2, 0, 0, 2, 2]
     mode = make_attribute("mode", "edge")
     if opset < 11:
