@@ -1,4 +1,4 @@
-"""What PyTorch's modules give for a picture, and the picture with one of them replaced."""
+"""The results of PyTorch's modules for a picture, and the picture with one result replaced."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,16 +13,17 @@ from subpixel.nets.torch_op import TorchOp
 from subpixel.runtime.op import Pixels
 
 Hook = Callable[[str, object], Tensor | None]
-"""Gets a module's path and its result; what it gives takes the result's place."""
+"""Is called with a module's path and result; a tensor that it returns replaces the result."""
 
 OUTER = "net."
-"""Under which name our wrappers hold the network that they wrap."""
+"""The name under which subpixel's wrappers hold the wrapped network."""
 
 
 def modules_in_order(op: TorchOp, pixels: Pixels) -> tuple[str, ...]:
-    """Dotted paths of the modules that give one tensor, once, in the order in which they finish.
+    """Dotted paths of the modules that return one tensor and run once, in the order in which they
+    finish.
 
-    Paths are those within the network itself: of one wrapped for other pictures, too.
+    Paths are relative to the network itself, also inside a wrapper.
     """
     order: list[str] = []
     with _hook_modules(op.module, lambda path, result: _note_path(order, path, result)):
@@ -39,7 +40,7 @@ def _note_path(order: list[str], path: str, result: object) -> None:
 def activations(
     op: TorchOp, pixels: Pixels, paths: Collection[str]
 ) -> Mapping[str, NDArray[np.float32]]:
-    """The results of the modules ``paths``, each of which gives one tensor, as float32."""
+    """The results of the modules ``paths``, each of which returns one tensor, as float32."""
     results: dict[str, NDArray[np.float32]] = {}
 
     def keep(path: str, result: object) -> None:
@@ -52,7 +53,7 @@ def activations(
 
 
 def with_activation(op: TorchOp, pixels: Pixels, path: str, value: NDArray[np.float32]) -> Pixels:
-    """The picture when the module ``path`` gives ``value`` whatever it gets."""
+    """The picture when the module ``path`` returns ``value`` whatever its input."""
 
     def give(at: str, result: object) -> Tensor | None:
         if at != path or not isinstance(result, Tensor):

@@ -1,4 +1,4 @@
-"""The user's own network, made by a function of the user's own module. That code is run."""
+"""Networks built by a function in a module of the user. This runs the user's code."""
 
 import importlib
 import re
@@ -23,17 +23,16 @@ _REFERENCE = re.compile(r"([\w.]+):(\w+)")
 
 
 def load_factory(reference: str) -> Checkpoint:
-    """Import a module, call its factory, and take the network that comes out.
+    """Import a module, call its factory, and return the network.
 
-    ``reference`` is ``package.module:factory``; modules in the current folder are found, as with
-    ``python -m``, and the folder stays on the path for code that is imported later. The factory
-    takes no argument and returns a PyTorch module, with its weights, that maps ``(N, C, H, W)``
-    in 0 … 1 to ``(N, C, H * scale, W * scale)``; or the module and its
-    :class:`~subpixel.spec.ModelSpec`. Without one, channels, scale and size multiple are found
-    out by running the module.
+    ``reference`` is ``package.module:factory``; as with ``python -m``, the module may be in the
+    current folder, which stays on the path for later imports. The factory takes no argument and
+    returns a PyTorch module with its weights that maps ``(N, C, H, W)`` in 0 … 1 to ``(N, C, H *
+    scale, W * scale)``; or the module and its :class:`~subpixel.spec.ModelSpec`. Without one,
+    channels, scale and size multiple are determined by running the module.
 
-    Raises :class:`CheckpointError` when there is no such module or factory, when either raises,
-    or when what it returns is no super-resolution network.
+    Raises :class:`CheckpointError` when there is no such module or factory, when either raises, or
+    when the result is no super-resolution network.
     """
     try:
         return _to_checkpoint(reference, _call_factory(reference, _factory(reference)))
@@ -44,7 +43,7 @@ def load_factory(reference: str) -> Checkpoint:
 def _factory(reference: str) -> Callable[[], object]:
     form = _REFERENCE.fullmatch(reference)
     if not form:
-        raise CheckpointError("names no factory; write package.module:factory")
+        raise CheckpointError("is no reference to a factory; write package.module:factory")
     module = _import_module(form[1])
     factory: object = getattr(module, form[2], None)
     if not callable(factory):
@@ -104,7 +103,7 @@ def _prepare(module: nn.Module) -> nn.Module:
 
 @dataclass(frozen=True, eq=False)
 class _FreeOp:
-    """A module of which nothing is known, as an op that can be probed."""
+    """A module without known facts, as an op that can be probed."""
 
     module: nn.Module
     input_shape: tuple[int | str | None, ...] = (None, None, None, None)
@@ -112,16 +111,16 @@ class _FreeOp:
     def __call__(self, pixels: Pixels, /) -> Pixels:
         try:
             return TorchOp(self.module)(pixels)
-        except Exception as error:  # its code may raise anything at sizes it is not made for
+        except Exception as error:  # its code may raise anything at sizes that it doesn't support
             raise NetworkError(
                 f"it fails on a picture of shape {pixels.shape}: {_describe_error(error)}"
             ) from error
 
 
 def probe_module(module: nn.Module, origin: str) -> Checkpoint:
-    """A module of which nothing is known, with the facts that running it shows.
+    """A module without known facts, with those that running it shows.
 
-    ``origin`` says where it comes from; what follows a colon there is the network's name. Raises
+    ``origin`` states its source; the part after a colon is the network's name. Raises
     :class:`~subpixel.errors.NetworkError` where it is no super-resolution network.
     """
     module = _prepare(module)

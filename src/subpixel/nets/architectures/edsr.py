@@ -25,20 +25,20 @@ from subpixel.nets.checkpoints.state_dict import Weights
 from subpixel.spec import ModelSpec
 
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
-"""The mean colour of the training set, which the published networks take off in front."""
+"""The mean colour of the training set, which the published networks subtract from their input."""
 
 BYTES = 255.0
-"""The range that the published networks work in; their users may train them on 0 … 1."""
+"""The range of the published networks; others train them on 0 … 1."""
 
 MEANS = {"div2k": DIV2K_MEAN, "none": (0.0, 0.0, 0.0)}
-"""The mean colours that are taken off, by name."""
+"""The mean colours that may be subtracted, by name."""
 
 RESIDUAL_SCALE = {256: 0.1}
-"""By width, what a block's branch is multiplied with (section 3.3 of the paper): the published
-networks of 256 channels have 0.1, those of 64 nothing. No weight tells it."""
+"""The factor of a block's branch, by width (section 3.3 of the paper): the published networks of
+256 channels have 0.1, those of 64 none. The weights don't reveal it."""
 
 RESIDUAL_SCALES = ("1", "0.1", "0.2", "0.3", "0.5")
-"""What it usually is."""
+"""Its usual values."""
 
 
 class ColourShift(nn.Module):
@@ -57,7 +57,7 @@ class ColourShift(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """``x`` → ``x`` + ``scale`` · conv(relu(conv(x))), the channels kept."""
+    """``x`` → ``x`` + ``scale`` · conv(relu(conv(x))), with the same channels."""
 
     def __init__(self, width: int, scale: float) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class EDSR(nn.Module):
     """Lim et al., arXiv 1707.02921.
 
     ``(N, 3, H, W)`` in 0 … 1 → ``(N, 3, H * scale, W * scale)``, scale the product of ``steps``.
-    ``before`` and ``after`` turn that range into the one in which the network works, and back.
+    ``before`` and ``after`` convert that range to the network's, and back.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class EDSR(nn.Module):
         self.mean: tuple[float, ...] = MEANS["none"]
 
     def shift_colours(self, top: float, mean: tuple[float, ...]) -> None:
-        """Work in 0 … ``top``, around the mean colour ``mean`` of 0 … 1."""
+        """Set the range to 0 … ``top``, around the mean colour ``mean`` in 0 … 1."""
         self.top, self.mean = top, mean
         self.before, self.after = _make_shifts(top, torch.tensor(mean))
 
@@ -210,11 +210,11 @@ def _build_edsr(weights: Weights, before: ColourShift, after: ColourShift) -> ED
     width, last = layers[0].outputs, layers[-1]
     if (layers[0].inputs, last.outputs) != (3, 3):
         raise CheckpointError(
-            f"it takes {layers[0].inputs} channels and gives {last.outputs}; its colours are RGB"
+            f"it has {layers[0].inputs} input and {last.outputs} output channels; EDSR has 3, RGB"
         )
     upsample = [layer for layer in layers if layer.name.startswith(("tail.0.", "upsample."))]
     steps = [_upsampling_step(layer, width) for layer in upsample]
-    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+    with torch.device("meta"):  # shapes only: no random numbers, and no size can fill the memory
         depth = (len(layers) - len(steps) - 3) // 2
         module = EDSR(steps, before, after, width, depth)
     fill_module(module, weights, layers)
@@ -225,7 +225,7 @@ def _upsampling_step(layer: Layer, width: int) -> int:
     step = math.isqrt(layer.outputs // width)
     if step < 1 or width * step**2 != layer.outputs:
         raise CheckpointError(
-            f"{layer.name}.weight has {layer.outputs} outputs; enlarging {width} channels takes "
+            f"{layer.name}.weight has {layer.outputs} outputs; upscaling {width} channels takes "
             f"{width} · step²"
         )
     return step
@@ -238,9 +238,9 @@ def _make_shifts(top: float, mean: Tensor) -> tuple[ColourShift, ColourShift]:
 
 
 def _read_shifts(weights: Weights) -> tuple[ColourShift, ColourShift]:
-    """The same from a file that stores both shifts, for pictures in the range it was trained on.
+    """The same from a file that stores both shifts, for pictures in the range of its training.
 
-    The mean colour that is added back tells the range: of 0 … 1 it can't be above 1.
+    The mean colour that is added back reveals the range: in 0 … 1 it can't be above 1.
     """
     shapes = {key: tuple(weights[key].shape) for key in sorted(_MEAN_SHIFT)}
     odd = [key for key, shape in shapes.items() if math.prod(shape) != (9 if len(shape) > 1 else 3)]

@@ -48,7 +48,7 @@ ESPCN_LAYOUTS = (
 def _load_espcn(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
     layers = wide, narrow, last = find_layers(weights, ESPCN_LAYOUTS)
     enlargement = sub_pixel_scale(last, wide.inputs)
-    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+    with torch.device("meta"):  # shapes only: no random numbers, and no size can fill the memory
         module = ESPCN(enlargement, wide.inputs, wide.outputs, narrow.outputs)
     fill_module(module, weights, layers)
     colour = colour_of_channels(wide.inputs)

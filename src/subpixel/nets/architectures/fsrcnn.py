@@ -1,4 +1,4 @@
-"""FSRCNN: works at low resolution and ends in a deconvolution."""
+"""FSRCNN: convolutions at low resolution, and a deconvolution at the end."""
 
 import math
 
@@ -96,25 +96,25 @@ def _build_fsrcnn(scale: int, layers: list[Layer], weights: Weights) -> FSRCNN:
         raise CheckpointError("its layers between the first and the last are missing")
     first, shrinking = layers[0], layers[2]
     depth = (len(layers) - 7) // 2
-    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+    with torch.device("meta"):  # shapes only: no random numbers, and no size can fill the memory
         module = FSRCNN(scale, first.inputs, first.outputs, shrinking.outputs, depth)
     fill_module(module, weights, layers)
     return module
 
 
 def _measure_scale(module: FSRCNN, channels: int) -> int:
-    """The scale that keeps grey grey; no shape tells it, as the kernel is 9×9 for all of them.
+    """The scale at which grey stays grey; no shape reveals it, as the kernel is 9×9 for all scales.
 
-    With the stride s every output pixel sees 1/s² of the kernel on average. A network that was
-    trained to keep grey as it is therefore brightens grey s²-fold at stride 1.
+    With the stride s every output pixel gets 1/s² of the kernel on average. A network that was
+    trained to preserve grey therefore brightens it s²-fold at stride 1.
     """
     dark, bright = grey_levels(module, channels, 1, [0.25, 0.75])
     scale = math.sqrt(max((bright - dark) / 0.5, 0.0))
     nearest = round(scale)
     if not 2 <= nearest <= MAX_STRIDE or abs(scale - nearest) > GAIN_TOLERANCE:
         raise CheckpointError(
-            f"its scale stands in no shape, and can't be measured: by its answer to grey it "
-            f"would enlarge by {scale:.3g}; say the scale"
+            f"its shapes don't reveal its scale, and its response to grey gives {scale:.3g}, "
+            f"which is no scale; name the scale"
         )
     return nearest
 

@@ -1,10 +1,10 @@
-"""SPAN as one convolution per layer, which is how it runs and how it is published.
+"""SPAN with one convolution per layer, the form in which it runs.
 
 SPAN (Wan et al., arXiv 2311.12770) is trained with three convolutions and a skip in every layer
-(Conv3XC), which are one 3×3 convolution in effect. spandrel's module works that convolution out
-anew at every run and assigns it to a parameter's ``.data``, which no exporter can follow: the
-dynamo exporter crashes the process. Here it is worked out once. Submissions to the NTIRE
-challenges hold nothing but the result, under the keys ``….eval_conv``.
+(Conv3XC), which are equivalent to one 3×3 convolution. spandrel's module recomputes that
+convolution at every run and assigns it to a parameter's ``.data``, which no exporter supports: the
+dynamo exporter crashes the process. Here it is computed once. Submissions to the NTIRE challenges
+contain only the result, under the keys ``….eval_conv``.
 """
 
 from torch import nn
@@ -25,9 +25,9 @@ from subpixel.spec import ModelSpec
 
 
 def fold_conv3xc(module: nn.Module) -> None:
-    """Replace every Conv3XC inside ``module`` by the convolution that it comes down to, exactly.
+    """Replace every Conv3XC inside ``module`` by the equivalent convolution.
 
-    The weights are those that the layer itself works out at every run in eval mode.
+    Its weights are those that the layer computes at every run in eval mode.
     """
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
@@ -49,10 +49,10 @@ SPAN_LAYOUTS = (layout_of(*_LAYERS),)
 
 
 def _load_span(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
-    """The folded network, and what spandrel takes SPAN's input to be.
+    """The folded network, with spandrel's normalisation of SPAN's input.
 
-    The mean colour of DIV2K is taken off in a range of 0 … 255, unless the key ``no_norm``
-    stands among the weights.
+    The mean colour of DIV2K is subtracted in a range of 0 … 255, unless the weights have the key
+    ``no_norm``.
     """
     span = import_spandrel("spandrel.architectures.SPAN")
     layers = find_layers(weights, SPAN_LAYOUTS)
@@ -76,4 +76,4 @@ def _load_span(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG0
 
 
 FOLDED_SPAN = Architecture("SPAN", tuple(layout.signature for layout in SPAN_LAYOUTS), _load_span)
-"""SPAN after folding; spandrel knows it before."""
+"""SPAN after folding; spandrel recognises it before folding."""

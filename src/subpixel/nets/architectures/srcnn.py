@@ -20,8 +20,8 @@ from subpixel.spec import ModelSpec
 class SRCNN(nn.Module):
     """Dong et al., arXiv 1501.00092: three convolutions on the bicubically enlarged picture.
 
-    ``(N, C, H, W)`` in 0 … 1 → the same shape. ``kernels`` are 9-1-5, 9-3-5 or 9-5-5 in the
-    paper, ``widths`` 64 and 32. The size is kept by zeros around every layer's input.
+    ``(N, C, H, W)`` in 0 … 1 → the same shape. ``kernels`` are 9-1-5, 9-3-5 or 9-5-5 in the paper,
+    ``widths`` 64 and 32. Zero padding preserves the size.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ SRCNN_LAYOUTS = (
 
 
 def _load_srcnn(weights: Weights, scale: int | None) -> Checkpoint:
-    """The network as it is, which restores; or, where a scale is given, with the enlargement.
+    """The network itself, which restores; or, with a scale, including the upscaling.
 
-    The weights don't tell the scale: the same network may be used at any.
+    The weights don't reveal the scale: the same network may be used at any.
     """
     layers = first, second, last = find_layers(weights, SRCNN_LAYOUTS)
     kernels = (first.kernel, second.kernel, last.kernel)
-    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+    with torch.device("meta"):  # shapes only: no random numbers, and no size can fill the memory
         module = SRCNN(first.inputs, (first.outputs, second.outputs), kernels)
     fill_module(module, weights, layers)
     colour = colour_of_channels(first.inputs)

@@ -57,7 +57,7 @@ REFERENCE_LAYOUT = layout_of(*REFERENCE_LAYERS)
 def _load_reference(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
     layers = find_layers(weights, (REFERENCE_LAYOUT,))
     enlargement = sub_pixel_scale(layers[-1], channels=1)
-    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+    with torch.device("meta"):  # shapes only: no random numbers, and no size can fill the memory
         module = SuperResolutionNet(enlargement)
     fill_module(module, weights, layers)
     spec = ModelSpec("SuperResolutionNet", enlargement, "luma", "luma", "SuperResolutionNet")

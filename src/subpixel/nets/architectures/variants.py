@@ -1,4 +1,4 @@
-"""Small networks in other than the usual settings: activations, a sum around, another range."""
+"""Small networks in other than the default settings: activation, residual, output, range."""
 
 from collections.abc import Mapping
 
@@ -12,16 +12,16 @@ ACTIVATIONS: Mapping[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
-"""By the names that PyTorch gives them as functions."""
+"""By the names of PyTorch's functions."""
 
 RANGES: Mapping[str, float] = {"1": 1.0, "255": 255.0}
-"""Largest values of the pixels that networks are trained on."""
+"""The maximum pixel values that networks are trained on."""
 
 
 class VariantNet(nn.Module):
     """``net`` for pixels in 0 … ``top``, its result through a sigmoid or added to its input.
 
-    ``(N, C, H, W)`` in 0 … 1 → what ``net`` makes of it, in the same range.
+    ``(N, C, H, W)`` in 0 … 1 → the result of ``net``, converted to the same range.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -42,12 +42,12 @@ class VariantNet(nn.Module):
 
 
 def as_variant(module: nn.Module) -> VariantNet:
-    """``module`` as one that can be varied; one that already is, as it is."""
+    """``module`` wrapped as a variant, unless it is one already."""
     return module if isinstance(module, VariantNet) else VariantNet(module).eval()
 
 
 def strip_variant(module: nn.Module) -> nn.Module:
-    """``module`` without what does nothing around it."""
+    """``module`` without a wrapper that does nothing."""
     if isinstance(module, VariantNet) and (module.top, module.sigmoid, module.residual) == (
         1,
         0,
@@ -58,7 +58,7 @@ def strip_variant(module: nn.Module) -> nn.Module:
 
 
 def activation_setting(usual: str) -> NetworkSetting:
-    """What is between the layers, for a network that keeps it as its ``activation``."""
+    """The setting of the activation, for a network that has it as its ``activation``."""
 
     def apply(module: nn.Module, value: str) -> nn.Module:
         kind = ACTIVATIONS[expect_choice(value, "activation", ACTIVATIONS)]
@@ -89,10 +89,10 @@ def _set_residual(module: nn.Module, value: str) -> nn.Module:
 
 
 RANGE_SETTING = NetworkSetting("range", tuple(RANGES), _set_variant_range)
-"""The range of the pixels that the network takes and gives."""
+"""The range of the network's input and output."""
 
 OUTPUT_SETTING = NetworkSetting("output", ("linear", "sigmoid"), _set_output)
-"""What the result goes through."""
+"""The function applied to the result."""
 
 RESIDUAL_SETTING = NetworkSetting("residual", ("no", "yes"), _set_residual)
 """Whether the picture is added to the result."""

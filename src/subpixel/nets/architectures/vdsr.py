@@ -1,4 +1,4 @@
-"""VDSR: a deep network that adds what bicubic enlargement lost."""
+"""VDSR: a deep network that predicts the residual of bicubic interpolation."""
 
 from itertools import pairwise
 
@@ -82,13 +82,13 @@ VDSR_LAYOUTS = (
 
 
 def _load_vdsr(weights: Weights, scale: int | None) -> Checkpoint:
-    """The network as it is, which restores; or, where a scale is given, with the enlargement.
+    """The network itself, which restores; or, with a scale, including the upscaling.
 
-    The weights don't tell the scale: the paper trains one network for all of them.
+    The weights don't reveal the scale: the paper trains one network for all scales.
     """
     layers = find_layers(weights, VDSR_LAYOUTS)
     first = layers[0]
-    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+    with torch.device("meta"):  # shapes only: no random numbers, and no size can fill the memory
         module = VDSR(first.inputs, first.outputs, len(layers), bias=first.bias)
     fill_module(module, weights, layers)
     colour = colour_of_channels(first.inputs)
