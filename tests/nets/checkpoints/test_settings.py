@@ -192,7 +192,7 @@ def test_networks_that_compute_something_else(tmp_path: Path, name: str) -> None
     [
         (["res_scale"], "setting is 'res_scale'; write NAME=VALUE, or default"),
         (["=1"], "setting is '='; write NAME=VALUE"),
-        (["range=1", "range=255"], "setting range is said twice"),
+        (["range=1", "range=255"], "setting range is given twice"),
     ],
 )
 def test_settings_of_another_form(texts: list[str], message: str) -> None:

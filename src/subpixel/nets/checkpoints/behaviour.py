@@ -1,7 +1,7 @@
-"""What a network does to photographs: how much nearer to the original than without it.
+"""A network's gain on photographs: how much closer to the original its result is than its input.
 
-A network that enlarges is held to bicubic enlargement, one that restores to what it is shown. In
-the wrong range, with the wrong activation or residual scale a network falls far behind.
+A network that upscales is compared with bicubic interpolation, one that restores with its input. In
+the wrong range, or with the wrong activation or residual scale, a network falls far behind.
 """
 
 import math
@@ -22,37 +22,37 @@ from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec
 
 QUICK_SIDE, FULL_SIDE = 24, 32
-"""Sides of the small pictures, in pixels: of a first look, and of the look that decides."""
+"""Sides of the small pictures, in pixels: for a quick comparison, and for the final one."""
 
 CROP_PLACES = ((0.5, 0.5), (0.15, 0.2), (0.8, 0.75))
-"""Where in the photograph the crops lie, the first also for the first look."""
+"""The positions of the crops in the photograph; the quick comparison uses the first only."""
 
 SHAVE = 4
-"""Pixels of the small picture's edge that are left out, times the scale: every network pads."""
+"""Pixels of the small picture's edge that are ignored, times the scale: every network pads."""
 
 ENLARGED = ("enlarged by 2", "enlarged by 3", "enlarged by 4")
 DAMAGES = (*ENLARGED, "noise of 15", "noise of 25", "noise of 50", "JPEG of 10", "JPEG of 40")
-"""What is done to a photograph for a network that restores: noise by its standard deviation of
-255, JPEG by its quality."""
+"""The degradations for a network that restores: noise by its standard deviation out of 255, JPEG by
+its quality."""
 
 WORST = -math.inf
 
 
 @dataclass(frozen=True, eq=False)
 class PhotoTrial:
-    """A picture to run a network on: ``(1, C, h, w)`` float32 in 0 … 1, and what it should give."""
+    """A picture to run a network on, ``(1, C, h, w)`` float32 in 0 … 1, and the expected result."""
 
     damage: str
-    """What was done to the original; empty for plain reduction."""
+    """The degradation of the original; empty for downscaling only."""
     shown: Pixels
     original: Pixels
     scale: int
     without: float
-    """PSNR of what there is without the network, in dB."""
+    """PSNR of the baseline without the network, in dB."""
 
 
 Gains = Mapping[str, tuple[float, ...]]
-"""By damage, how many dB a network gains on each trial; -inf where it fails or gives NaN."""
+"""By degradation, a network's gain on each trial, in dB; -inf where it fails or returns NaN."""
 
 
 def make_trials(
@@ -60,7 +60,7 @@ def make_trials(
 ) -> list[PhotoTrial]:
     """The pictures for a network of ``spec``'s scale, colours and sizes.
 
-    ``damages`` are for those that restore; ``quick`` makes one small picture of each kind.
+    ``damages`` apply to networks that restore; ``quick`` makes one small picture of each kind.
     """
     side = _picture_side(spec, QUICK_SIDE if quick else FULL_SIDE)
     crops = [
@@ -99,7 +99,7 @@ def _make_trial(original: Pixels, damage: str, scale: int) -> PhotoTrial:
 
 
 def _shrink_to_codes(picture: Pixels, scale: int) -> Pixels:
-    """As super-resolution is measured: reduced bicubically, antialiased, rounded to 8 bits."""
+    """Downscaled as in the field's benchmarks: bicubically, antialiased, rounded to 8 bits."""
     small = imresize(picture, Fraction(1, scale))
     rounded: Pixels = (np.clip(np.round(small * 255), 0, 255) / 255).astype(np.float32)
     return rounded
@@ -133,18 +133,18 @@ def _inner_psnr(result: NDArray[np.float32], wanted: Pixels, scale: int) -> floa
 
 
 def run_trial(module: nn.Module, trial: PhotoTrial) -> Pixels | None:
-    """What ``module`` makes of a trial; None where it fails, or gives NaN or another size."""
+    """The result of ``module`` for a trial; None where it fails, or returns NaN or another size."""
     try:
         with torch.inference_mode():
             result: Pixels = module(torch.from_numpy(trial.shown.copy())).float().numpy()
-    except Exception:  # its code may raise anything at sizes it is not made for
+    except Exception:  # its code may raise anything at sizes that it doesn't support
         return None
     sound = result.shape == trial.original.shape and bool(np.isfinite(result).all())
     return result if sound else None
 
 
 def measure_gain(result: Pixels | None, trial: PhotoTrial) -> float:
-    """How many dB nearer to the original ``result`` is than what there is without the network."""
+    """The PSNR of ``result`` minus that of the baseline without the network, in dB."""
     return (
         WORST
         if result is None
@@ -153,7 +153,7 @@ def measure_gain(result: Pixels | None, trial: PhotoTrial) -> float:
 
 
 def measure_gains(module: nn.Module, some: Sequence[PhotoTrial]) -> Gains:
-    """What ``module`` gains on each trial, by damage."""
+    """The gain of ``module`` on each trial, by degradation."""
     kinds = dict.fromkeys(trial.damage for trial in some)
     each = [(trial.damage, measure_gain(run_trial(module, trial), trial)) for trial in some]
     return {kind: tuple(value for damage, value in each if damage == kind) for kind in kinds}

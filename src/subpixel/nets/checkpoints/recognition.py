@@ -1,4 +1,4 @@
-"""Whose weights are these? Every architecture that subpixel knows is asked, in order."""
+"""Recognition of the architecture of weights: every known one is tried, in order."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ EXTRA_PACKAGE = "spandrel_extra_arches"
 
 @dataclass(frozen=True)
 class Misfit:
-    """An architecture that the weights look like, and why they are not of it."""
+    """An architecture whose keys the weights have, and why they don't fit."""
 
     architecture: Architecture
     reason: str
@@ -46,7 +46,7 @@ class Misfit:
 
 @dataclass(frozen=True)
 class Likeness:
-    """How much of an architecture's telling keys the weights have."""
+    """How many of an architecture's signature keys the weights have."""
 
     architecture: Architecture
     telling: int
@@ -58,14 +58,14 @@ class Likeness:
 
 
 def recognise(weights: Weights, scale: int | None, *, extra: bool) -> Checkpoint:
-    """The network that the weights are of, filled with them.
+    """The network that the weights belong to, with the weights loaded.
 
-    Detectors look at a few keys and may be wrong, so the first network counts that takes all the
-    weights; normalised ones are worked out where the network has them plain. Of a training module
-    that holds several networks, the one that is recognised is taken. ``scale`` is for networks
-    whose weights don't tell it; ``extra`` asks the networks of spandrel_extra_arches too. Raises
-    :class:`CheckpointError`, which names the nearest architecture and says what is between it and
-    the weights.
+    Detectors check only a few keys and may be wrong, so the first network counts that accepts all
+    weights; weight and spectral norms are folded where the network has plain weights. Of a training
+    module that contains several networks, the one that is recognised is used. ``scale`` is for
+    networks whose weights don't reveal it; ``extra`` also tries the networks of
+    spandrel_extra_arches. Raises :class:`CheckpointError`, which names the closest architecture and
+    the differences.
     """
     asked: list[Architecture] = []
     misfits: list[Misfit] = []
@@ -95,7 +95,7 @@ def _try_architectures(
 
 
 def _forms(weights: Weights) -> list[Weights]:
-    """The weights as they may be meant: without wrappers, their norms worked out."""
+    """The candidates for the weights: without prefixes, with norms folded."""
     fused = fuse_norms(weights)
     plain = [] if fused.keys() == weights.keys() else strip_prefixes(fused)
     return [*strip_prefixes(weights), *plain]
@@ -104,7 +104,7 @@ def _forms(weights: Weights) -> list[Weights]:
 def _only_one(
     parts: Sequence[tuple[str, Weights]], scale: int | None, extra: bool
 ) -> Checkpoint | None:
-    """The one network among the parts of a training module; None where none is recognised."""
+    """The only network among the parts of a training module; None where none is recognised."""
     networks = {
         name: network
         for name, part in parts
@@ -113,7 +113,7 @@ def _only_one(
     if len(networks) > 1:
         names = ", ".join(networks)
         raise CheckpointError(
-            f"holds several networks: {names}; say which: --weights {next(iter(networks))}"
+            f"holds several networks: {names}; choose one: --weights {next(iter(networks))}"
         )
     for name, network in networks.items():
         note = f"weights {name}, the network among its parts" if name else "the network alone"
@@ -126,7 +126,7 @@ def _families(extra: bool) -> list[Callable[[], Sequence[Architecture]]]:
 
 
 def _of_spandrel() -> Sequence[Architecture]:
-    # Importing all of spandrel's networks takes a second, which our own don't need.
+    # Importing all of spandrel's networks takes a second, which subpixel's own don't need.
     from subpixel.nets.spandrel.networks import main_architectures
 
     return [*main_architectures(), span.FOLDED_SPAN]
@@ -189,9 +189,9 @@ def _describe_unknown(weights: Weights, architectures: Sequence[Architecture]) -
 
 
 def likeness(weights: Weights, architecture: Architecture) -> Likeness:
-    """How near the weights are to ``architecture``, by the best of its signatures.
+    """How similar the weights are to ``architecture``, by the best of its signatures.
 
-    Numbers count as equal, so that other depths and widths make no difference.
+    Numbers in keys are ignored, so depth and width make no difference.
     """
     patterns = {_pattern(key) for key in weights}
     telling = [
@@ -216,7 +216,7 @@ def _like_a_classifier(weights: Weights) -> str:
     for key, weight in weights.items():
         if weight.ndim == 2 and _LAST_LAYER.fullmatch(key):
             return (
-                f"; a fully connected layer ({key}) makes {weight.shape[0]} outputs of the whole "
-                "picture, as in a classifier"
+                f"; a fully connected layer ({key}) computes {weight.shape[0]} outputs from the "
+                "whole picture, as in a classifier"
             )
     return ""

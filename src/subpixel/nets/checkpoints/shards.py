@@ -1,4 +1,4 @@
-"""Checkpoints cut into several files, which an index puts together again.
+"""Sharded checkpoints: several files and their index.
 
 ``model.safetensors.index.json`` and ``pytorch_model.bin.index.json``, as transformers and
 accelerate write them: ``{"metadata": …, "weight_map": {key: file}}``.
@@ -22,10 +22,10 @@ SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}(\.\w+)")
 
 
 def read_shards(file: Path, index: bytes, wanted: str | None = None) -> tuple[Contents, bytes]:
-    """The weights that an index names, out of the files beside it, and all the bytes read.
+    """The weights that an index lists, read from the files beside it, and all bytes read.
 
-    Raises :class:`CheckpointError` for an index of another form, for a file that is not there or
-    not beside it, and for one that lacks a weight.
+    Raises :class:`CheckpointError` for an index of another form, for a file that is missing or not
+    beside it, and for one that lacks a weight.
     """
     places = _weight_map(index)
     data = {name: _read_part(file.parent, name) for name in sorted(set(places.values()))}
@@ -67,7 +67,7 @@ def _read_tensors(name: str, data: bytes) -> Mapping[str, Tensor]:
 
 
 def index_of(file: Path) -> Path | None:
-    """The index of which ``file`` is a part by its name, if that lies beside it."""
+    """The index that ``file`` belongs to by its name, if it is beside it."""
     form = SHARD.fullmatch(file.name)
     index = file.with_name(f"{form[1]}{form[2]}.index.json") if form else None
     return index if index and index.is_file() else None
