@@ -1,4 +1,4 @@
-"""Distances between pictures, by the field's protocol."""
+"""Quality metrics by the field's protocol."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -22,11 +22,11 @@ def psnr(a: NDArray[Any], b: NDArray[Any], peak: float = 255.0) -> float:
 
 
 def ssim(a: NDArray[Any], b: NDArray[Any], peak: float = 255.0) -> float:
-    """Structural similarity of two ``(H, W)`` arrays, the mean over all whole windows.
+    """Structural similarity of two ``(H, W)`` arrays, the mean over all complete windows.
 
-    Wang et al., "Image quality assessment: from error visibility to structural similarity"
-    (IEEE TIP 2004), as its authors' MATLAB code has it: a Gaussian window of 11×11 with sigma
-    1.5, K1 = 0.01, K2 = 0.03. NaN where no window fits.
+    Wang et al., "Image quality assessment: from error visibility to structural similarity" (IEEE
+    TIP 2004), as in its authors' MATLAB code: a Gaussian window of 11×11 with sigma 1.5, K1 = 0.01,
+    K2 = 0.03. NaN where no window fits.
     """
     _expect_one_size(a, b)
     x, y = a.astype(np.float64), b.astype(np.float64)
@@ -41,7 +41,7 @@ def ssim(a: NDArray[Any], b: NDArray[Any], peak: float = 255.0) -> float:
 
 
 def _window_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Weighted means over windows of 11×11, those that lie wholly inside."""
+    """Weighted means over all windows of 11×11 that lie completely inside."""
     weights = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
     rows = sliding_window_view(values, 11, axis=0) @ (weights / weights.sum())
     result: NDArray[np.float64] = sliding_window_view(rows, 11, axis=1) @ (weights / weights.sum())
@@ -50,27 +50,29 @@ def _window_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _expect_one_size(a: NDArray[Any], b: NDArray[Any]) -> None:
     if a.shape != b.shape:
-        raise UsageError(f"the pictures measure {a.shape} and {b.shape}; they must be of one size")
+        raise UsageError(
+            f"the pictures have the shapes {a.shape} and {b.shape}; they must be equal"
+        )
 
 
 @dataclass(frozen=True)
 class Quality:
-    """How near a picture is to the truth: PSNR in dB, SSIM up to 1."""
+    """The quality of a picture compared with the ground truth: PSNR in dB, SSIM up to 1."""
 
     psnr: float
-    """Of studio-range luma, what the literature states."""
+    """Of studio-range luma, as in the literature."""
     ssim: float
     psnr_rgb: float
-    """Of all three channels at once."""
+    """Of all three channels together."""
     ssim_rgb: float
-    """The mean of the three channels'."""
+    """The mean of the three channels."""
     lpips: float | None = None
-    """0 for equal pictures; None where nobody asked for it."""
+    """0 for equal pictures; None where it wasn't requested."""
     dists: float | None = None
 
 
 Perceive = Callable[[NDArray[np.uint8], NDArray[np.uint8]], tuple[float, float]]
-"""LPIPS and DISTS of a picture and the truth: see :mod:`subpixel.nets.perceptual`."""
+"""LPIPS and DISTS of a picture and the ground truth: see :mod:`subpixel.nets.perceptual`."""
 
 
 def quality(
@@ -79,10 +81,10 @@ def quality(
     shave: int,
     perceive: Perceive | None = None,
 ) -> Quality:
-    """Of an ``(H, W, 3)`` 8-bit picture, without ``shave`` pixels of border.
+    """The quality of an ``(H, W, 3)`` 8-bit picture without a border of ``shave`` pixels.
 
     With ``shave`` = the scale this is the literature's protocol. ``perceive`` gets RGB with the
-    same border shaved, so that every figure is of the same pixels.
+    same border shaved, so all metrics use the same pixels.
     """
     _expect_one_size(rgb, truth)
     a, b = _shave(rgb, shave), _shave(truth, shave)
@@ -100,7 +102,7 @@ def quality(
 
 
 def mean_quality(qualities: Sequence[Quality]) -> Quality:
-    """The mean of each figure; None for one that is missing."""
+    """The mean of each metric; None where one is missing."""
     columns = zip(*map(astuple, qualities), strict=True)
     means: list[Any] = [None if None in figures else fmean(figures) for figures in columns]
     return Quality(*means)

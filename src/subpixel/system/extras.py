@@ -1,4 +1,4 @@
-"""What to say when an optional dependency isn't installed."""
+"""Errors for optional dependencies that aren't installed."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -31,6 +31,7 @@ def explain_missing(error: ModuleNotFoundError) -> Exception:
 
 
 def expect_installed(package: str) -> None:
-    """Raise what :func:`explain_missing` says where ``package`` is missing; nothing is imported."""
+    """Raise the error of :func:`explain_missing` where ``package`` is missing; nothing is
+    imported."""
     if find_spec(package) is None:
         raise explain_missing(ModuleNotFoundError(name=package))

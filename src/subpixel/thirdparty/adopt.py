@@ -1,4 +1,5 @@
-"""A third-party ONNX graph becomes an ordinary one: float32 NCHW, RGB or luma in 0 … 1."""
+"""Conversion of a third-party ONNX graph to subpixel's convention: float32 NCHW, RGB or luma in 0 …
+1."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,10 +34,10 @@ from subpixel.thirdparty.reading import (
 )
 
 MIN_FP32_PSNR = 80.0
-"""Least PSNR in dB between an adopted fp32 network and the original under its convention."""
+"""Minimum PSNR in dB between an adopted fp32 network and the original under its convention."""
 
 MIN_REDUCED_PSNR = 50.0
-"""The same for fewer bits, whose sums an optimiser may order anew."""
+"""The same for reduced precision, where optimisers may reorder sums."""
 
 
 ORDER_NAMES: Mapping[ChannelOrder, str] = {"rgb": "RGB", "bgr": "BGR", "ycbcr": "YCbCr"}
@@ -44,7 +45,7 @@ ORDER_NAMES: Mapping[ChannelOrder, str] = {"rgb": "RGB", "bgr": "BGR", "ycbcr": 
 
 @dataclass(frozen=True, eq=False)
 class Adoption:
-    """A third-party network as an ordinary one."""
+    """A third-party network converted to subpixel's convention."""
 
     model: Model
     """With its facts in its metadata."""
@@ -56,13 +57,13 @@ class Adoption:
 
 
 def adopt_model(model: Model, name: str, convention: Convention = UNKNOWN_CONVENTION) -> Adoption:
-    """Find out which convention ``model`` follows, and wrap it into the graph.
+    """Determine the convention of ``model``, and convert the graph.
 
-    What ``convention`` states is not looked for. The result was run, and gives on photographs
-    what the original gives under its convention. Raises :class:`NetworkError` for a graph that is
-    no super-resolution network, whose convention photographs don't tell (the message names the
-    option), or that can't be wrapped, and :class:`~subpixel.errors.UsageError` for inputs and
-    outputs that aren't there.
+    What ``convention`` states is not tested. The result is verified: on photographs it equals the
+    original under its convention. Raises :class:`NetworkError` for a graph that is no
+    super-resolution network, whose convention photographs don't reveal (the message names the
+    option), or that can't be converted, and :class:`~subpixel.errors.UsageError` for inputs and
+    outputs that don't exist.
     """
     bare = with_one_picture(model, dict(convention.inputs), convention.output)
     raw = RawNetwork(bare)
@@ -83,13 +84,13 @@ def adopt_model(model: Model, name: str, convention: Convention = UNKNOWN_CONVEN
 
 
 def _expect_fitting(convention: Convention, form: Form, raw: RawNetwork) -> None:
-    """Raise :class:`UsageError` for what can't hold of a network of this form."""
+    """Raise :class:`UsageError` for a convention that is impossible for a network of this form."""
     if form.channels == 1 and (convention.input_order or convention.output_order):
-        raise UsageError("it takes one channel, luma; leave out the order of channels")
+        raise UsageError("it has one channel, luma; leave out the channel order")
     for stated in (convention.input_range, convention.output_range):
         if stated is not None and len(stated.mean) not in (1, form.channels):
             raise UsageError(
-                f"the range {stated} has numbers for {len(stated.mean)} channels; it takes "
+                f"the range {stated} has numbers for {len(stated.mean)} channels; it has "
                 f"{form.channels}"
             )
     ends = (
@@ -102,7 +103,7 @@ def _expect_fitting(convention: Convention, form: Form, raw: RawNetwork) -> None
 
 
 def wrapping_of(form: Form, reading: Reading) -> Wrapping:
-    """What has to be put around the network."""
+    """The conversions that the network needs."""
     return Wrapping(
         (form.input_layout, form.output_layout),
         reading.ranges,
@@ -161,14 +162,14 @@ def _format_pair(source: str, result: str) -> str:
 def _expect_same(
     ordinary: RawNetwork, probe: PhotoProbe, reading: Reading, spec: ModelSpec
 ) -> None:
-    """Run the wrapped graph where the original ran, and compare."""
+    """Run the converted graph on the same photographs as the original, and compare."""
     if reading.border and spec.fixed_size:
-        return  # the wrapped graph takes smaller pictures: there is nothing to compare with
+        return  # the converted graph takes smaller pictures: there is nothing to compare with
     small = probe.photos.small
     actual = np.concatenate([_run_picture(ordinary, one[None], spec) for one in small])
     original, result = probe.run(reading.ranges[0], reading.orders[0]), reading
     expected = to_unit(original.values, result.ranges[1], result.orders[1])
-    if reading.border:  # near its edges the wrapped network sees what is put around
+    if reading.border:  # near the edges the converted network sees padding
         actual, expected = _middle_third(inside(actual, reading.border)), _middle_third(expected)
     _expect_near(actual, expected, spec.precision)
 
@@ -188,6 +189,6 @@ def _expect_near(actual: Planes, expected: Planes, precision: Precision) -> None
     near = unit_psnr(actual, expected)
     if not near >= (MIN_FP32_PSNR if precision == "fp32" else MIN_REDUCED_PSNR):
         raise NetworkError(
-            f"wrapped, the network is {near:.1f} dB from what it gives by itself, on photographs; "
+            f"converted, the network's results on photographs are {near:.1f} dB from its own; "
             "it can't be adopted"
         )

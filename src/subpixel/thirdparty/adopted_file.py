@@ -1,4 +1,4 @@
-"""A third-party file → an ordinary one."""
+"""Conversion of a third-party file."""
 
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from subpixel.thirdparty.adopt import Adoption, adopt_model
 def adopt_file(
     file: Path, out: Path, convention: Convention = UNKNOWN_CONVENTION, *, overwrite: bool = False
 ) -> Adoption:
-    """:func:`~subpixel.thirdparty.adopt.adopt_model` what ``file`` holds, and write it as ``out``.
+    """:func:`~subpixel.thirdparty.adopt.adopt_model` the network in ``file``, and write it as
+    ``out``.
 
-    Raises what that raises, :class:`NetworkError` for a file that states its facts already, and
+    Raises the errors of both, :class:`NetworkError` for a file that states its facts already, and
     what :func:`~subpixel.system.atomic.write_bytes` raises.
     """
     model = load_model(file)

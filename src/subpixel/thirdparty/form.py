@@ -1,4 +1,4 @@
-"""The form of a third-party network: channels, layout, factor, border, found out by running it."""
+"""The form of a third-party network: channels, layout, scale, border, determined by running it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ HeightWidth = tuple[int, int]
 
 
 class Raw(Protocol):
-    """A network as it is: numbers in, every output out; raises :class:`NetworkError`."""
+    """A network without conversions: values in, all outputs out; raises :class:`NetworkError`."""
 
     @property
     def dims(self) -> tuple[int | None, ...]:
-        """Declared lengths of the input's axes, as they stand; None where free."""
+        """The declared lengths of the input's axes, in their order; None where free."""
         ...
 
     @property
     def takes_codes(self) -> bool:
-        """Whether the input is of uint8."""
+        """Whether the input is uint8."""
         ...
 
     def gives_codes(self, output: str) -> bool:
-        """Whether that output is of uint8."""
+        """Whether ``output`` is uint8."""
         ...
 
     def __call__(
@@ -40,7 +40,7 @@ class Raw(Protocol):
 
 @dataclass(frozen=True)
 class Form:
-    """What a network takes and gives, whatever its numbers mean."""
+    """The shapes of a network's input and output, whatever its values mean."""
 
     channels: int
     input_layout: TensorLayout
@@ -48,14 +48,14 @@ class Form:
     output: str
     scale: int
     missing: HeightWidth
-    """Rows and columns of the result that are left out, at any size; (0, 0): none."""
+    """Rows and columns that are missing from the result, at any size; (0, 0): none."""
     size_multiple: int
     fixed_size: HeightWidth | None
     fixed_batch: int | None
 
     @property
     def probe_size(self) -> HeightWidth:
-        """The size on which the network is asked: the smallest of those tried."""
+        """The size of the photographs for the network: the smallest of the tested ones."""
         return self.fixed_size or odd_multiples(self.size_multiple)[0]
 
 
@@ -67,10 +67,10 @@ class _Trial:
 
 
 def find_form(raw: Raw, convention: Convention) -> Form:
-    """Run ``raw`` at a few sizes, and see.
+    """Determine the form by running ``raw`` at a few sizes.
 
     Raises :class:`NetworkError` for a network that doesn't enlarge both sides by one whole number
-    and keep its channels, or whose picture is one of several outputs, which is then asked for.
+    and keep its channels, or with several outputs that may be the picture.
     """
     failures: list[str] = []
     for trial in _trials(raw, convention):
@@ -82,7 +82,7 @@ def find_form(raw: Raw, convention: Convention) -> Form:
 
 
 def _trials(raw: Raw, convention: Convention) -> Iterator[_Trial]:
-    """The likeliest first: NCHW, RGB, any size."""
+    """The most likely first: NCHW, RGB, any size."""
     for layout in (convention.layout,) if convention.layout else _layouts(raw.dims):
         channels = raw.dims[_channel_axis(layout)]
         for planes in (3, 1) if channels is None else (channels,):
@@ -93,7 +93,7 @@ def _trials(raw: Raw, convention: Convention) -> Iterator[_Trial]:
 
 
 def _layouts(dims: tuple[int | None, ...]) -> tuple[TensorLayout, ...]:
-    """What the declared axes leave possible."""
+    """The layouts that the declared axes allow."""
     first, last = dims[1] in (1, 3), dims[3] in (1, 3)
     if first != last:
         return ("nchw",) if first else ("nhwc",)
@@ -109,7 +109,7 @@ def _expect_channels(channels: int, dims: tuple[int | None, ...], layout: Tensor
         raise NetworkError(
             f"its input {_format_shape(dims)} has {channels} channels in {layout.upper()}; subpixel runs "
             "1 (luma) or 3 (RGB). Four may be RGBA, CMYK or a sensor's: export it for the colours "
-            "alone, alpha is enlarged beside them; or say --layout"
+            "only, alpha is upscaled separately; or name the --layout"
         )
 
 
@@ -149,7 +149,7 @@ def _measure_form(raw: Raw, trial: _Trial, convention: Convention) -> Form:
 def _measure_outputs(
     raw: Raw, trial: _Trial, size: HeightWidth, batch: int | None = None
 ) -> Mapping[str, tuple[TensorLayout, HeightWidth]]:
-    """Layout, height and width of every output that may hold a picture."""
+    """Layout, height and width of every output that may be a picture."""
     count = raw.dims[0] or batch or 1
     shape = (count, trial.channels, *size)
     values = np.full(shape, 128.0 if raw.takes_codes else 0.5)
@@ -179,7 +179,7 @@ def _choose_output(
     sizes: list[HeightWidth],
     convention: Convention,
 ) -> str:
-    """The one output that may be the picture."""
+    """The only output that may be the picture."""
     names = [name for name in results[0] if all(name in result for result in results)]
     if convention.output is not None:
         names = [name for name in names if name == convention.output]
@@ -187,7 +187,7 @@ def _choose_output(
     if len(fitting) > 1:
         candidates = ", ".join(f"{name} {results[0][name][1]}" for name in fitting)
         raise NetworkError(
-            f"of a picture of {sizes[0]} it makes several: {candidates}; say which: --output-name NAME"
+            f"for a picture of {sizes[0]} it has several outputs: {candidates}; choose one: --output-name NAME"
         )
     if not names:
         raise NetworkError("none of its outputs is a picture at every size")
@@ -203,7 +203,7 @@ def _enlarges(results: list[HeightWidth], sizes: list[HeightWidth]) -> bool:
 
 
 def _find_factor(sizes: list[HeightWidth], results: list[HeightWidth]) -> tuple[int, HeightWidth]:
-    """The whole number by which sides grow, and what is left out of the result."""
+    """The whole number by which the sides are enlarged, and what is missing from the result."""
     if len(sizes) == 1:
         factors = {Fraction(m, s) for m, s in zip(results[0], sizes[0], strict=True)}
     else:
@@ -240,7 +240,7 @@ def _missing_border(
 
 
 def _expect_border(raw: Raw, trial: _Trial, form: Form) -> None:
-    """A border is one at every remainder; else sizes are rounded down to a multiple."""
+    """A border is missing at every remainder; otherwise sizes are rounded down to a multiple."""
     for step in range(1, 5):
         start = form.probe_size[0] + (2 * step - 1) * trial.multiple
         size = (start, start + trial.multiple)
@@ -263,6 +263,6 @@ def _only_batch(
 
 
 def read_output(result: NDArray[Any], form: Form) -> NDArray[np.float64]:
-    """A raw output as NCHW numbers."""
+    """A raw output as NCHW values."""
     planes = result if form.output_layout == "nchw" else result.transpose(TO_NCHW)
     return np.asarray(planes, np.float64)

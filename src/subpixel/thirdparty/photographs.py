@@ -1,4 +1,4 @@
-"""Parts of the bundled photograph, small and large: what networks are asked with."""
+"""Crops of the bundled photograph, small and large, to test networks with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from subpixel.imaging.resample import imresize
 from subpixel.media.photograph import mirrored, photograph
 
 PARTS = ((60, 120), (150, 60))
-"""Upper left corners, in pixels of the photograph: a face, and fur."""
+"""Top left corners in the photograph, in pixels: a face, and fur."""
 
 NOISE = 10
-"""Standard deviation, in 8-bit code values, of what a network that doesn't enlarge may remove."""
+"""The standard deviation, in 8-bit code values, of the noise for networks that don't enlarge."""
 
 
 SATURATION = 4
-"""By what vivid colours are farther from grey than the photograph's."""
+"""The factor by which vivid colours are farther from grey than the photograph's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,17 +27,17 @@ class Photographs:
     """Pixels in 0 … 1, NCHW: RGB, or luma."""
 
     small: NDArray[np.float64]
-    """What the network is given."""
+    """The network's input."""
     large: NDArray[np.float64]
-    """What it should make of it: the photograph itself, larger by the network's factor."""
+    """The expected result: the photograph itself, larger by the network's scale."""
     vivid: NDArray[np.float64]
     """The small ones with their colours exaggerated."""
 
 
 def make_photographs(scale: int, channels: int, height: int, width: int) -> Photographs:
-    """Small parts of ``height`` by ``width``; noisy ones for a ``scale`` of 1.
+    """Small crops of ``height`` by ``width``; noisy ones for a ``scale`` of 1.
 
-    The small ones are made from the large ones as benchmark sets are, by MATLAB's ``imresize``.
+    The small ones are made from the large ones like benchmark sets, by MATLAB's ``imresize``.
     """
     large = [_crop_part(corner, height * scale, width * scale) for corner in PARTS]
     small = [_shrink_part(part, scale) if scale > 1 else _add_noise(part) for part in large]

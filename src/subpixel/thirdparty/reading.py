@@ -1,8 +1,9 @@
-"""Which convention a network follows, told by what it makes of photographs.
+"""The convention of a network, determined by its results on photographs.
 
-The network is run on small photographs under each convention, and what comes out is compared with
-the large ones. With its own convention a network comes nearer to them than with another; where two
-conventions come equally near and the pictures differ, nothing can be told, and it is asked for.
+The network is run on small photographs under each convention, and the results are compared with the
+large ones. Under its own convention they are closer than under another; where two conventions are
+equally close and their results differ, the convention can't be determined, and the user must state
+it.
 """
 
 import math
@@ -27,33 +28,33 @@ from subpixel.thirdparty.form import Form, Raw, read_output
 from subpixel.thirdparty.photographs import Photographs, make_photographs
 
 RANGE_MARGIN = 0.5
-"""By how many dB a range must come nearer than another. Measured on eight networks of six
+"""The dB by which a range must be better than another. Measured on eight networks of six
 architectures, each under four ranges: the right one was at most 0.1 dB behind any other."""
 
 ORDER_MARGIN = 1.0
-"""The same between orders of colours: there the wrong one was up to 0.4 dB ahead."""
+"""The same between channel orders, where the wrong one was up to 0.4 dB ahead."""
 
 YCBCR_MARGIN = 0.15
-"""The same between YCbCr and colours, which differ more than colours among themselves: the right
-one was at least 0.19 dB ahead."""
+"""The same between YCbCr and RGB or BGR, which differ more: the right one was at least 0.19 dB
+ahead."""
 
 RESEMBLES = 20.0
-"""PSNR from which on a result is the photograph, enlarged; networks that brighten stay below."""
+"""The PSNR above which a result is the upscaled photograph; networks that brighten stay below."""
 
 SAME_CODES = 1.0
-"""Largest difference, in 8-bit code values, between readings that are one and the same."""
+"""The largest difference, in 8-bit code values, between readings that are equal."""
 
 EDGE_PIXELS = 8
-"""Pixels of the input at each edge that don't count."""
+"""Pixels of the input at each edge that are ignored."""
 
 TINY = 1e-12
 
 BORDER_ROUNDS = 3
-"""How often rows and columns are looked for in turn."""
+"""How often rows and columns are searched in turn."""
 
 NEAR = 50.0
-"""PSNR between the pictures of two orders of channels, vivid ones too, from which on the choice
-doesn't matter: what passes for the same in reduced precision."""
+"""The PSNR between the results of two channel orders, also for vivid colours, above which the
+choice doesn't matter: that of equal results in reduced precision."""
 
 Planes = NDArray[np.float64]
 
@@ -65,45 +66,45 @@ RangePair = tuple[ValueRange, ValueRange]
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """A network's result, as one convention reads it."""
+    """A network's result under one convention."""
 
     ranges: RangePair
     """Of input and output."""
     orders: OrderPair
     border: Border
     pictures: Planes
-    """RGB or luma in 0 … 1, NCHW; the interior."""
+    """The interior of the results as RGB or luma in 0 … 1, NCHW."""
     psnr: float
-    """To the photographs, in dB; -inf where the result is not finite."""
+    """Compared with the photographs, in dB; -inf where the result is not finite."""
     fitted: float
-    """The same once contrast and brightness of each channel are brought to the photographs': what
-    a network that changes them is told by."""
+    """The same after contrast and brightness of each channel are fitted to the photographs', for
+    networks that change them."""
 
 
 @dataclass(frozen=True, eq=False)
 class Output:
-    """What a network makes of pictures under one convention of its input."""
+    """A network's results for pictures under one convention of its input."""
 
     values: Planes
-    """Its own numbers, NCHW."""
+    """Its own values, NCHW."""
     border: Border
 
 
 @dataclass(frozen=True, eq=False)
 class PhotoProbe:
-    """A network of known form, ready to be run on photographs under any convention."""
+    """A network of known form, to be run on photographs under any convention."""
 
     raw: Raw
     form: Form
     photos: Photographs
 
     def run(self, input_range: ValueRange, order: ChannelOrder) -> Output:
-        """What the network makes of the small photographs, given in that range and order."""
+        """The network's results for the small photographs in this range and order."""
         values = self.values(self.photos.small, input_range, order)
         return Output(values, _border(values, self.photos.large, self.form.missing))
 
     def values(self, pictures: Planes, input_range: ValueRange, order: ChannelOrder) -> Planes:
-        """The network's own numbers for ``pictures``, RGB or luma in 0 … 1."""
+        """The network's own values for ``pictures``, RGB or luma in 0 … 1."""
         inputs = input_range.from_unit(to_order(pictures, order))
         return np.concatenate([self._one(picture[None]) for picture in inputs])
 
@@ -113,7 +114,7 @@ class PhotoProbe:
         return read_output(result[self.form.output], self.form)[:1]
 
     def read(self, output: Output, ranges: RangePair, orders: OrderPair) -> Reading:
-        """What came out, as ``ranges`` and ``orders`` read it."""
+        """The output read with ``ranges`` and ``orders``."""
         pictures = to_unit(output.values, ranges[1], orders[1])
         expected = inside(self.photos.large, output.border)
         pictures, expected = self._interior(pictures), self._interior(expected)
@@ -122,25 +123,25 @@ class PhotoProbe:
         return Reading(ranges, orders, output.border, pictures, near, fitted)
 
     def vivid(self, ranges: RangePair, orders: OrderPair) -> Planes:
-        """What the network makes of vivid colours; the interior."""
+        """The interior of the network's results for vivid colours."""
         values = self.values(self.photos.vivid, ranges[0], orders[0])
         return self._interior(to_unit(values, ranges[1], orders[1]))
 
     def _interior(self, pictures: Planes) -> Planes:
-        """Without the edges, where the zeros that networks pad with stand for black in one range
-        and for grey in another."""
+        """The pictures without their edges, where zero padding means black in one range and grey in
+        another."""
         height, width = pictures.shape[2:]
         down, across = (min(EDGE_PIXELS * self.form.scale, side // 4) for side in (height, width))
         return pictures[:, :, down : height - down, across : width - across]
 
 
 def make_probe(raw: Raw, form: Form) -> PhotoProbe:
-    """``raw`` with the photographs that it is asked with."""
+    """``raw`` with photographs of its size."""
     return PhotoProbe(raw, form, make_photographs(form.scale, form.channels, *form.probe_size))
 
 
 def to_order(pixels: Planes, order: ChannelOrder) -> Planes:
-    """RGB in 0 … 1 → the channels of ``order``; one channel stays as it is."""
+    """RGB in 0 … 1 → the channels of ``order``; one channel is unchanged."""
     if order == "rgb" or pixels.shape[1] == 1:
         return pixels
     if order == "bgr":
@@ -159,14 +160,14 @@ def from_order(pixels: Planes, order: ChannelOrder) -> Planes:
 
 
 def to_unit(values: Planes, input_range: ValueRange, order: ChannelOrder) -> Planes:
-    """A network's own numbers → RGB or luma in 0 … 1."""
+    """A network's own values → RGB or luma in 0 … 1."""
     with np.errstate(all="ignore"):
         pictures: Planes = from_order(input_range.to_unit(values), order)
     return pictures
 
 
 def unit_psnr(a: Planes, b: Planes) -> float:
-    """Between pictures in 0 … 1, the first clipped to that, in dB."""
+    """The PSNR in dB of pictures in 0 … 1, clipped to that; -inf where ``a`` is not finite."""
     if not np.isfinite(a).all():
         return -np.inf
     error = float(np.mean((np.clip(a, 0, 1) - np.clip(b, 0, 1)) ** 2))
@@ -174,8 +175,8 @@ def unit_psnr(a: Planes, b: Planes) -> float:
 
 
 def _fit_contrast(pictures: Planes, expected: Planes) -> Planes:
-    """``pictures`` with the contrast and the brightness, channel by channel, that bring them
-    nearest to ``expected``: linear regression."""
+    """``pictures`` with contrast and brightness of each channel fitted to ``expected`` by linear
+    regression."""
     if not np.isfinite(pictures).all():
         return pictures
     means, expected_means = (p.mean(axis=(2, 3), keepdims=True) for p in (pictures, expected))
@@ -187,15 +188,15 @@ def _fit_contrast(pictures: Planes, expected: Planes) -> Planes:
 
 
 def settle_reading(probe: PhotoProbe, convention: Convention) -> Reading:
-    """The reading that is right, as far as ``convention`` leaves it open.
+    """The right reading among those that ``convention`` leaves open.
 
-    Raises :class:`NetworkError`, which names the option, where photographs can't tell.
+    Raises :class:`NetworkError`, which names the option, where photographs don't reveal it.
     """
     return _settle_orders(probe, _settle_ranges(probe, convention), convention)
 
 
 def range_readings(probe: PhotoProbe, convention: Convention) -> list[Reading]:
-    """One reading per pair of ranges that ``convention`` leaves open, the usual pair first."""
+    """One reading per pair of ranges that ``convention`` leaves open, the default pair first."""
     order = convention.input_order or "rgb"
     readings: list[Reading] = []
     for input_range in _input_ranges(probe, convention):
@@ -208,7 +209,7 @@ def range_readings(probe: PhotoProbe, convention: Convention) -> list[Reading]:
 def _as_either_order(
     probe: PhotoProbe, output: Output, ranges: RangePair, convention: Convention
 ) -> Reading:
-    """As RGB or BGR, whichever fits: the range is told before the order."""
+    """The better reading of RGB and BGR: the range is determined before the order."""
     order = convention.input_order or "rgb"
     orders = _output_orders(order, probe.form, convention)
     return _best([probe.read(output, ranges, (order, result)) for result in orders])
@@ -217,7 +218,7 @@ def _as_either_order(
 def _output_orders(
     order: ChannelOrder, form: Form, convention: Convention
 ) -> Sequence[ChannelOrder]:
-    """What the result may be of a network that takes ``order``: first the same."""
+    """The possible orders of the result of a network whose input has ``order``: the same first."""
     if convention.output_order is not None:
         return (convention.output_order,)
     return (order,) if form.channels == 1 else tuple(dict.fromkeys((order, "rgb", "bgr")))
@@ -256,8 +257,8 @@ def _settle_ranges(probe: PhotoProbe, convention: Convention) -> RangePair:
         return best.ranges
     if not best.psnr >= RESEMBLES:
         raise NetworkError(
-            "for no range of values that is tried does it make of a photograph what resembles it "
-            f"(at best {best.psnr:.1f} dB), as networks that change brightness don't; say "
+            "its results resemble the photographs under no range of values "
+            f"(at best {best.psnr:.1f} dB), as for networks that change brightness; state "
             "--input-range and --output-range: 0..1, 0..255, -1..1 or mean/std"
         )
     rivals = [r for r in readings if r is not best and _may_be_right(r, best, readings)]
@@ -269,8 +270,8 @@ def _settle_ranges(probe: PhotoProbe, convention: Convention) -> RangePair:
 
 
 def _may_be_right(reading: Reading, best: Reading, readings: Sequence[Reading]) -> bool:
-    """Whether ``reading`` may be the right one too. What a range of the output reads differs by
-    contrast and brightness alone; of the input it shows, whatever the network does to those."""
+    """Whether ``reading`` may be the right one too. Readings with different output ranges differ
+    only in contrast and brightness; a wrong input range shows even after these are fitted."""
     if best.psnr - reading.psnr < RANGE_MARGIN:
         return True
     input_range = reading.ranges[0]
@@ -288,8 +289,8 @@ def _ask_range(readings: Sequence[Reading]) -> str:
     ordered = sorted(readings, key=lambda reading: -reading.psnr)
     summary = ", ".join(f"{_format_ranges(r.ranges)} {r.psnr:.1f} dB" for r in ordered[:4])
     return (
-        f"photographs don't tell which range of values it is for ({summary} from the photographs); "
-        "say it: --input-range 0..1, 0..255, -1..1 or mean/std, and --output-range where the "
+        f"photographs don't reveal its range of values ({summary} from the photographs); "
+        "state it: --input-range 0..1, 0..255, -1..1 or mean/std, and --output-range where the "
         "result's is another"
     )
 
@@ -313,7 +314,7 @@ def _settle_orders(probe: PhotoProbe, ranges: RangePair, convention: Convention)
 
 
 def _distance(probe: PhotoProbe, a: Reading, b: Reading) -> float:
-    """PSNR between two readings, on the photographs and on others of vivid colours."""
+    """The PSNR between two readings, on the photographs and on vivid colours."""
     vivid = [probe.vivid(reading.ranges, reading.orders) for reading in (a, b)]
     return min(unit_psnr(a.pictures, b.pictures), unit_psnr(*vivid))
 
@@ -327,7 +328,7 @@ def _reading(probe: PhotoProbe, ranges: RangePair, orders: OrderPair) -> Reading
 
 
 def _orders(form: Form, ranges: RangePair, convention: Convention) -> Iterator[OrderPair]:
-    """The pairs of orders that ``convention`` leaves open, the usual one first."""
+    """The pairs of orders that ``convention`` leaves open, the default pair first."""
     if form.channels == 1:
         yield "rgb", "rgb"
         return
@@ -344,8 +345,8 @@ def _orders(form: Form, ranges: RangePair, convention: Convention) -> Iterator[O
 def _ask_order(rivals: Sequence[Reading], distance: float) -> str:
     summary = ", ".join(f"{_format_orders(r.orders)} {r.psnr:.1f} dB" for r in rivals)
     return (
-        f"photographs don't tell the order of its channels ({summary} from the photographs, and "
-        f"{distance:.1f} dB from each other); say it: --channel-order rgb (most of PyTorch's "
+        f"photographs don't reveal its channel order ({summary} from the photographs, and "
+        f"{distance:.1f} dB from each other); state it: --channel-order rgb (most of PyTorch's "
         "networks), bgr (OpenCV's and Caffe's) or ycbcr; and --output-order where the result's is "
         "another"
     )
@@ -356,15 +357,15 @@ def _format_orders(orders: OrderPair) -> str:
 
 
 def inside(large: Planes, border: Border) -> Planes:
-    """The part of ``large`` pictures that a network gives which leaves a border out."""
+    """The part of the ``large`` pictures that a network with a missing border returns."""
     height, width = large.shape[2] - border.height, large.shape[3] - border.width
     return large[:, :, border.top : border.top + height, border.left : border.left + width]
 
 
 def _border(values: Planes, large: Planes, missing: tuple[int, int]) -> Border:
-    """Where in the photographs the pictures lie: the place where both correlate most.
+    """The position of the results in the photographs: where both correlate most.
 
-    A border that is equal on both sides is taken where it correlates as well, to a thousandth.
+    A symmetric border takes precedence where its correlation is equal to within a thousandth.
     """
     height, width = missing
     middle = Border(height // 2, width // 2, height, width)

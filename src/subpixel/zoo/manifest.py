@@ -1,4 +1,4 @@
-"""The bundled networks: what the manifest says of each, and its verified file."""
+"""The bundled networks: the manifest's facts on each, and its verified file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,11 +8,11 @@ from subpixel.errors import NetworkError, UsageError
 
 FOLDER = Path(__file__).parent
 DEFAULT_NETWORK = "balanced"
-"""The network that ``upscale`` takes when none is named."""
+"""The network that ``upscale`` uses by default."""
 DENOISE = "denoise"
-"""The network that was trained on JPEGs."""
+"""The network for JPEGs."""
 INT8 = "-int8"
-"""What the name of a network's twin in 8-bit integers ends in."""
+"""The suffix of the names of networks in 8-bit integers."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class BundledNetwork:
 
 
 def read_manifest() -> tuple[BundledNetwork, ...]:
-    """Every bundled network, as listed."""
-    import tomllib  # only who asks for a network by name pays for it
+    """Every bundled network, in the manifest's order."""
+    import tomllib  # imported only where a network is named
 
     with (FOLDER / "manifest.toml").open("rb") as stream:
         return tuple(BundledNetwork(**row) for row in tomllib.load(stream)["network"])
@@ -54,7 +54,8 @@ def network_names() -> tuple[str, ...]:
 
 
 def find_bundled(name: str, scale: int) -> BundledNetwork:
-    """The network ``name`` at ``scale``; :class:`UsageError` says what there is instead."""
+    """The network ``name`` at ``scale``; raises :class:`UsageError`, naming what there is, for
+    another."""
     rows = read_manifest()
     scales = sorted(row.scale for row in rows if row.name == name)
     if not scales:

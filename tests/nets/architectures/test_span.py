@@ -84,7 +84,7 @@ def test_a_deployed_network_of_a_million_channels(tmp_path: Path) -> None:
     weights["conv_1.eval_conv.weight"] = torch.zeros(1 << 20, 3, 1, 1)
     weights["upsampler.0.weight"] = torch.zeros(12, 1, 1, 1)
     torch.save(weights, tmp_path / "net.pth")
-    with pytest.raises(CheckpointError, match="asks for a network of more than"):
+    with pytest.raises(CheckpointError, match="requires a network of more than"):
         load_untrained(tmp_path / "net.pth")
 
 

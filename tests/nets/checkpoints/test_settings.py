@@ -82,7 +82,9 @@ def test_a_residual_scale_that_is_none_of_the_usual_is_asked_for(tmp_path: Path)
     torch.manual_seed(0)
     net = trained(EdsrBasicSr(2, 12, 255.0, DIV2K, 0.15), 2, 3, steps=200, rate=6e-3)
     file = saved(tmp_path, net)
-    with pytest.raises(CheckpointError, match=r"tell in which settings.*--setting res_scale=1\|"):
+    with pytest.raises(
+        CheckpointError, match=r"reveal the settings of its training.*--setting res_scale=1\|"
+    ):
         load_checkpoint(file)
     choice = parse_choice(["res_scale=0.15", "range=255", "mean=div2k"])
     loaded = load_checkpoint(CheckpointFile(file, choice=choice))

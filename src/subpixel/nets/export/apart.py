@@ -1,4 +1,4 @@
-"""Export in a process of its own: some networks crash an exporter, or keep it busy for ever."""
+"""Export in a separate process: some networks crash an exporter, or make it hang."""
 
 import pickle
 import signal
@@ -18,10 +18,10 @@ from subpixel.nets.export.export import ExportResult, export_attempt
 from subpixel.spec import ModelSpec
 
 EXPORT_TIME_LIMIT = 900.0
-"""Seconds that one attempt may take; window networks take up to 200 on two cores."""
+"""The time limit of one attempt in seconds; window networks take up to 200 on two cores."""
 
 JOB, MODEL, REASON = "job.pickle", "network.onnx", "reason.txt"
-"""What lies in the folder that the two processes share."""
+"""The files in the folder that both processes share."""
 
 
 def export_apart(
@@ -34,9 +34,9 @@ def export_apart(
 ) -> ExportResult:
     """:func:`~subpixel.nets.export.export.export_attempt` in a new process of this Python.
 
-    ``module`` may be of any class, one defined in the running script included. Raises
-    :class:`ExportError` when the attempt fails, crashes, takes more than ``time_limit`` seconds,
-    or when the module can't be handed over.
+    ``module`` may be of any class, even one defined in the running script. Raises
+    :class:`ExportError` when the attempt fails, crashes, takes more than ``time_limit`` seconds, or
+    when the module can't be pickled.
     """
     with tempfile.TemporaryDirectory(prefix="subpixel-export-") as name:
         folder = Path(name)
@@ -53,9 +53,9 @@ def _hand_over(
 ) -> None:
     try:
         job = cloudpickle.dumps((module, spec, attempt, opset))
-    except Exception as error:  # a module may hold anything, and fail to be pickled in its own way
+    except Exception as error:  # pickling raises almost anything
         raise ExportError(
-            f"the network can't be handed to another process ({one_line(error)}); make it of "
+            f"the network can't be sent to another process ({one_line(error)}); build it from "
             "plain nn.Modules, or export it by subpixel.export with isolated=False"
         ) from error
     (folder / JOB).write_bytes(pickle.dumps(sys.path) + job)
@@ -76,7 +76,7 @@ def _start_process(folder: Path, attempt: Attempt, time_limit: float) -> None:
 
 
 def _end(done: subprocess.CompletedProcess[bytes]) -> str:
-    """How a process ended that gave no reason."""
+    """How a process that left no reason ended."""
     if done.returncode < 0:
         return f"crashed on this network: {signal.strsignal(-done.returncode)}"
     last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
@@ -84,7 +84,7 @@ def _end(done: subprocess.CompletedProcess[bytes]) -> str:
 
 
 def run_job(folder: Path) -> None:
-    """What the other process does: the job in ``folder``; it leaves a model or a reason there."""
+    """Run the job in ``folder``, in the other process, and leave a model or a reason there."""
     with (folder / JOB).open("rb") as stream:
         sys.path[:] = pickle.load(stream)
         module, spec, attempt, opset = pickle.load(stream)

@@ -1,4 +1,4 @@
-"""The numbers in a network's own code, among which are those that it compares sizes with."""
+"""The numbers in a network's own code, which include those that it compares sizes with."""
 
 import types
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from subpixel.graph.geometry.size_numbers import SizeNumbers, sort_numbers
 from subpixel.nets.export.namespaces import functions_in
 
 MAX_CALL_DEPTH = 3
-"""Calls of functions of the same package that are followed into."""
+"""The depth to which calls of functions are followed."""
 
 LIBRARY_PACKAGES = ("torch", "numpy", "einops", "torchvision")
 """Packages whose code is not the network's own."""
@@ -19,7 +19,8 @@ def code_numbers(module: nn.Module) -> SizeNumbers:
     """Every number in the methods of ``module``'s classes, in the functions of their packages
     that they call, and in the attributes of its parts (``window_size = 8``).
 
-    More than sizes are compared with, but all of those that are written down.
+    These are more than the numbers that sizes are compared with, but include all of them that are
+    written in the code.
     """
     numbers: list[int | float] = []
     seen: set[object] = set()
@@ -81,7 +82,7 @@ def _function_numbers(
 def _cell_contents(cell: types.CellType) -> object:
     try:
         return cell.cell_contents
-    except ValueError:  # not filled yet
+    except ValueError:  # still empty
         return None
 
 

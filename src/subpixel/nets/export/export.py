@@ -1,4 +1,4 @@
-"""A PyTorch network → one ONNX file, parameters inside, by one attempt."""
+"""A PyTorch network → one ONNX file including its parameters, by one attempt."""
 
 import copy
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from subpixel.spec import ModelSpec
 
 @dataclass(frozen=True, eq=False)
 class ExportResult:
-    """A network as ONNX, with the facts that its metadata carries, and how it was made."""
+    """A network as ONNX, with the facts in its metadata, and how it was exported."""
 
     model: onnx.ModelProto
     spec: ModelSpec
@@ -32,12 +32,12 @@ class ExportResult:
 def export_attempt(
     module: nn.Module, spec: ModelSpec, attempt: Attempt, opset: int
 ) -> ExportResult:
-    """Export ``module`` as it is: its own channels, ``(N, C, H, W)`` → ``(N, C, H * s, W * s)``.
+    """Export ``module`` with its own channels, ``(N, C, H, W)`` → ``(N, C, H * s, W * s)``.
 
-    ``spec`` says on which sizes the module works; the file takes any, and pads by itself where
-    need be. The spec is completed with what the graph shows: halo, size multiple, fixed axes.
-    Raises :class:`ExportError` when the exporter fails on the network, or writes a file with
-    another opset, or with an axis fixed that should be free.
+    ``spec`` states on which sizes the module works; the file accepts any, and pads where necessary.
+    The spec is completed from the graph: halo, size multiple, fixed axes. Raises
+    :class:`ExportError` when the exporter fails on the network, or writes a file with another
+    opset, or with an axis fixed that should be free.
     """
     count, *size = attempt.example
     example = torch.rand(count, spec.channels, *size, generator=_make_generator())
@@ -52,15 +52,16 @@ def export_attempt(
 
 
 def _expect_no_data_read(module: nn.Module, example: Tensor) -> None:
-    """Refuse to trace code that decides by what a picture shows: a trace keeps one way of it."""
+    """Reject code that branches on a picture's values: a trace contains only one of the
+    branches."""
     try:
         place = find_data_read(module, example)
-    except Exception:  # its code may raise anything; the exporter will say so
+    except Exception:  # its code may raise anything, which the exporter will report
         return
     if place:
         raise ExportError(
-            f"the network's code looks at the picture's values ({place}), and a trace keeps what "
-            "it saw; decide by torch.where or torch.cond instead, or use --exporter script"
+            f"the network's code reads the picture's values ({place}), which tracing makes "
+            "constants; use torch.where or torch.cond instead, or use --exporter script"
         )
 
 
@@ -81,23 +82,24 @@ def _run_attempt(
 
 
 def _root(error: BaseException) -> BaseException:
-    """The first cause: dynamo wraps what went wrong in advice of its own."""
+    """The original cause, which dynamo wraps in general advice."""
     return error if error.__cause__ is None else _root(error.__cause__)
 
 
 def _free_axes(attempt: Attempt) -> dict[int, int]:
-    """The axes to keep open, each with the number of which it is a multiple."""
+    """The free axes, each with its multiple."""
     batch = {BATCH: 1} if attempt.free_batch else {}
     sizes = {HEIGHT: attempt.multiple, WIDTH: attempt.multiple} if attempt.free_size else {}
     return batch | sizes
 
 
 def _expect_opset(model: onnx.ModelProto, attempt: Attempt, opset: int) -> None:
-    """Refuse a file that kept another opset: dynamo's converter leaves a graph it can't convert."""
+    """Reject a file of another opset: dynamo's converter leaves a graph unchanged that it can't
+    convert."""
     written = onnx_opset(model)
     if written != opset:
         raise ExportError(
-            f"the exporter {attempt.exporter} could not bring this network to opset {opset}, its "
+            f"the exporter {attempt.exporter} could not convert this network to opset {opset}, its "
             f"file is at {written}; use another exporter, or opset {DEFAULT_OPSET}"
         )
 
@@ -119,7 +121,7 @@ def _expect_free_axes(model: onnx.ModelProto, attempt: Attempt) -> None:
 def _complete_file(
     model: onnx.ModelProto, spec: ModelSpec, attempt: Attempt
 ) -> tuple[onnx.ModelProto, ModelSpec]:
-    """The graph made to fit any size where it must, and the facts that this export settles."""
+    """The graph, with padding where necessary, and the facts that this export determines."""
     spec = replace(
         spec,
         halo=halo(model, attempt.multiple),

@@ -1,4 +1,4 @@
-"""What spandrel can't read from the weights and takes as usual: ranges and means."""
+"""Settings that spandrel can't read from the weights and assumes: ranges and means."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from subpixel.nets.spandrel.module import SpandrelModule
 
 
 def settings_of(name: str, module: SpandrelModule) -> tuple[NetworkSetting, ...]:
-    """What is open about a network that spandrel built, each at spandrel's value first.
+    """The open settings of a network that spandrel built, spandrel's value first.
 
-    ``img_range`` of the networks that came out of BasicSR, the mean of SPAN, which is not added
-    back, and RCAN's range.
+    These are ``img_range`` of BasicSR's networks, the mean of SPAN, which is not added back, and
+    RCAN's range.
     """
     net: Any = module.net
     if name == "RCAN":
@@ -42,7 +42,7 @@ def _set_span_mean(module: nn.Module, value: str) -> nn.Module:
 
 
 def _of_rcan(net: Any) -> tuple[NetworkSetting, ...]:  # noqa: ANN401 - RCAN and its settings
-    """Where the mean colour is stored it tells the range; spandrel takes 255 whatever it says."""
+    """A stored mean colour reveals the range; spandrel always assumes 255."""
     if not isinstance(net.sub_mean, nn.Conv2d):
         return (NetworkSetting("range", ("1", "255"), _set_rcan_range),)
     assert net.sub_mean.bias is not None

@@ -1,4 +1,5 @@
-"""The catalogue: asked for at run time, its last answer in the cache for when nobody answers."""
+"""The catalogue: downloaded at run time, with the last answer cached for when the server is
+down."""
 
 import hashlib
 import json
@@ -19,19 +20,19 @@ CATALOGUE_PATH = "/api/v1/models.json"
 
 @dataclass(frozen=True)
 class Answer:
-    """A catalogue, and how old it is."""
+    """A catalogue and its age."""
 
     catalogue: Catalogue
     url: str
     date: str
-    """When the server last said so, ISO 8601 in UTC."""
+    """When the server last confirmed it, ISO 8601 in UTC."""
     offline: str | None = None
-    """Why it is the cache's and not the server's; None where it is the server's."""
+    """Why it is from the cache; None where it is from the server."""
 
 
 @dataclass(frozen=True)
 class _Record:
-    """An answer as it lies in the cache."""
+    """An answer in the cache."""
 
     url: str
     date: str
@@ -41,10 +42,10 @@ class _Record:
 
 
 def ask_catalogue(gallery: str = DEFAULT_GALLERY, *, offline: bool = False) -> Answer:
-    """The catalogue of ``gallery``, a base URL; from the cache where that is still the same.
+    """The catalogue of ``gallery``, a base URL; from the cache where the server hasn't changed it.
 
-    Where nobody answers, or with no catalogue, or with ``offline``, it is the cache's, and the
-    answer says why. Raises :class:`GalleryError` where that has none.
+    Where there is no valid answer, or with ``offline``, it is from the cache, and the answer states
+    why. Raises :class:`GalleryError` where the cache has none.
     """
     url = gallery.rstrip("/") + CATALOGUE_PATH
     file = _cache_file(url)
@@ -77,7 +78,7 @@ def _ask_server(url: str, record: _Record | None) -> _Record:
             if len(body) > MAX_CATALOGUE_BYTES:
                 raise GalleryError(f"the catalogue is longer than {MAX_CATALOGUE_BYTES} bytes")
         if response.length:
-            raise GalleryError(f"the catalogue breaks off after {len(body)} bytes")
+            raise GalleryError(f"the catalogue ends early, after {len(body)} bytes")
         headers = response.headers
         return _Record(
             url, now, headers.get("ETag"), headers.get("Last-Modified"), _decode_body(body)
@@ -111,7 +112,7 @@ def _write_record(file: Path, record: _Record) -> None:
 
 
 def _read_record(file: Path, url: str) -> _Record | None:
-    """The cache's record; None where there is none, or a damaged one, which the next replaces."""
+    """The cached record; None where there is none, or a damaged one, which the next replaces."""
     try:
         values: Mapping[str, str] = json.loads(file.read_bytes())
         record = _Record(**values)

@@ -1,7 +1,7 @@
-"""OpenModelDB's catalogue: its JSON → networks that can be searched. Nothing of it is believed.
+"""OpenModelDB's catalogue: its JSON, which is not trusted, → networks that can be searched.
 
 The format is that of ``api/v1/models.json``: an object of models by ID. Unknown members are
-ignored; one model that can't be understood doesn't hide the others.
+ignored; an invalid entry doesn't affect the others.
 """
 
 import json
@@ -14,16 +14,16 @@ from subpixel.errors import GalleryError, UsageError, one_line
 from subpixel.zoo.gallery.names import close_ids, is_sha256, is_valid_id, match_id
 
 MAX_CATALOGUE_BYTES = 64 << 20
-"""The largest answer that is read: OpenModelDB's has some 2 MB."""
+"""The size limit of the catalogue: OpenModelDB's is about 2 MB."""
 
 MAX_WEIGHTS = 4 << 30
-"""The largest weights in bytes; larger ones can't be held in an ONNX file anyway."""
+"""The size limit of weights in bytes; larger ones don't fit an ONNX file anyway."""
 
 MAX_SCALE = 16
 
 WEIGHT_TYPES = ("safetensors", "pth", "onnx")
-"""The kinds of file that can be used, the preferred one first: without pickle, with the network's
-weights as they were trained, as somebody has exported them."""
+"""The supported file types, the preferred one first: without pickle, with the original weights,
+exported by somebody."""
 
 BY_HAND = (
     "1drv.ms",
@@ -42,7 +42,7 @@ BY_HAND = (
     "terabox.com",
     "workupload.com",
 )
-"""File hosts whose links lead to a page that wants a person, not to the file."""
+"""File hosts whose links lead to a page for a person, not to the file."""
 
 
 @dataclass(frozen=True)
@@ -50,38 +50,38 @@ class Resource:
     """One file of a network."""
 
     type: str
-    """``pth``, ``safetensors``, ``onnx`` or something that can't be used."""
+    """``pth``, ``safetensors``, ``onnx`` or an unsupported type."""
     size: int | None
-    """Bytes; None where the catalogue doesn't say."""
+    """In bytes; None where the catalogue doesn't state it."""
     sha256: str | None
-    """64 hexadecimal digits in lower case; None where the catalogue doesn't say."""
+    """64 hexadecimal digits in lower case; None where the catalogue doesn't state it."""
     urls: tuple[str, ...]
 
     @property
     def is_usable(self) -> bool:
-        """Whether it is of a kind that can be used, and can be verified."""
+        """Whether its type is supported, and it can be verified."""
         return self.type in WEIGHT_TYPES and self.sha256 is not None
 
     @property
     def plain_urls(self) -> tuple[str, ...]:
-        """Those that lead to the file itself."""
+        """The URLs of the file itself."""
         return tuple(url for url in self.urls if not _wants_a_person(url))
 
     @property
     def pages(self) -> tuple[str, ...]:
-        """Those that lead to a page for a person with a browser."""
+        """The URLs of pages for a person with a browser."""
         return tuple(url for url in self.urls if _wants_a_person(url))
 
 
 @dataclass(frozen=True)
 class CatalogueModel:
-    """A network as the catalogue describes it. Every text is printable and of one line."""
+    """A network in the catalogue. All strings are printable and on one line."""
 
     id: str
     name: str
     authors: tuple[str, ...]
     licence: str | None
-    """SPDX; None where the catalogue doesn't say."""
+    """SPDX; None where the catalogue doesn't state it."""
     tags: tuple[str, ...]
     description: str
     architecture: str
@@ -91,7 +91,7 @@ class CatalogueModel:
     resources: tuple[Resource, ...]
 
     def matches(self, word: str) -> bool:
-        """Whether ``word`` stands anywhere in what is said of it, in any case."""
+        """Whether ``word`` occurs in any of the strings, ignoring case."""
         texts = (self.id, self.name, *self.authors, self.licence or "", *self.tags)
         texts += (self.architecture, self.description, f"{self.scale}x", f"x{self.scale}")
         return any(word.lower() in text.lower() for text in texts)
@@ -99,7 +99,7 @@ class CatalogueModel:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All networks by ID, and what is wrong with the entries that are none."""
+    """All networks by ID, and the faults of invalid entries."""
 
     models: Mapping[str, CatalogueModel]
     faults: Mapping[str, str]
@@ -112,8 +112,8 @@ class Catalogue:
     def find(self, name: str) -> CatalogueModel:
         """The network that ``name`` means (:func:`~subpixel.zoo.gallery.names.match_id`).
 
-        Raises :class:`UsageError` where there is none or several, and :class:`GalleryError` for
-        one whose entry can't be understood.
+        Raises :class:`UsageError` where there is none or several, and :class:`GalleryError` for an
+        invalid entry.
         """
         if name in self.faults:
             raise GalleryError(f"the catalogue's entry {name} can't be used: {self.faults[name]}")
@@ -125,10 +125,10 @@ class Catalogue:
 
 
 def parse_catalogue(data: bytes) -> Catalogue:
-    """Read the API's answer; raises :class:`GalleryError` where it is no catalogue at all."""
+    """Parse the API's answer; raises :class:`GalleryError` where it is no catalogue."""
     try:
         content = json.loads(data)
-    except (ValueError, RecursionError) as error:  # cut short, no JSON, nested a thousand deep
+    except (ValueError, RecursionError) as error:  # truncated, not JSON, nested too deeply
         raise GalleryError(f"the catalogue is no JSON, or cut short: {one_line(error)}") from error
     if not isinstance(content, dict):
         raise GalleryError(f"the catalogue is a JSON {type(content).__name__}, not an object by ID")
@@ -148,8 +148,8 @@ def parse_catalogue(data: bytes) -> Catalogue:
 def choose_resource(model: CatalogueModel, number: int | None = None) -> Resource:
     """The file ``number`` of ``model``, from 1, or the preferred one that has a plain link.
 
-    Raises :class:`UsageError` for a number that isn't there, and :class:`GalleryError` for a file
-    that can't be used, or not without a person.
+    Raises :class:`UsageError` for a number that doesn't exist, and :class:`GalleryError` for a file
+    that can't be used, or only downloaded by a person.
     """
     if number is not None:
         if not 1 <= number <= len(model.resources):
@@ -189,7 +189,7 @@ def _by_hand(model: CatalogueModel, resource: Resource) -> str:
 def _wants_a_person(url: str) -> bool:
     try:
         host = (urlsplit(url).hostname or "").lower().rstrip(".")
-    except ValueError:  # a bad IPv6 address, for example; it is refused when it is opened
+    except ValueError:  # an invalid IPv6 address, for example; opening it raises an error
         return False
     return any(host == name or host.endswith(f".{name}") for name in BY_HAND)
 
@@ -267,5 +267,5 @@ def _expect_number(values: Mapping[str, Any], key: str, minimum: int, maximum: i
 
 
 def _printable(text: str) -> str:
-    """On one line, without control characters: a terminal must not take orders from it."""
+    """``text`` on one line, without control characters, which a terminal might execute."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
