@@ -27,16 +27,16 @@ import safetensors.torch
 from random_networks import Configuration, configurations, random_weights, rebuilt
 
 from subpixel.errors import SubpixelError, one_line
-from subpixel.nets.architectures.architecture import colour_of
+from subpixel.nets.architectures.architecture import colour_of_channels
 from subpixel.nets.checkpoints.checkpoint import CheckpointFile, Choice, load_checkpoint
 from subpixel.nets.padding import runs_any_size
-from subpixel.nets.spandrel.module import SpandrelModule, imported
+from subpixel.nets.spandrel.module import SpandrelModule, import_spandrel
 from subpixel.nets.torch_op import TorchOp
 from subpixel.parity.cases import STANDARD_SIZES, Case, pixels
 from subpixel.publish.release import ReleaseReport, release
 from subpixel.runtime.op import NetOp, Pixels
 from subpixel.spec import ModelSpec
-from subpixel.system.versions import installed_version
+from subpixel.system.versions import package_version
 
 if TYPE_CHECKING:
     from random_networks import Descriptor
@@ -120,7 +120,7 @@ def main() -> None:
     warnings.simplefilter("ignore")  # PyTorch's to its architectures' authors
     configuration = next(c for c in configurations() if c.name == name)
     began = time.monotonic()
-    versions = {package: installed_version(package) for package in PACKAGES}
+    versions = {package: package_version(package) for package in PACKAGES}
     row = Row(name, configuration.architecture, versions)
     for step in (_in_pytorch, _published):
         row = replace(step(row, configuration), seconds=time.monotonic() - began)
@@ -176,14 +176,14 @@ def _in_pytorch(row: Row, configuration: Configuration) -> Row:
         scale=found.scale,
         parameters=sum(parameter.numel() for parameter in found.model.parameters()),
     )
-    if not isinstance(found, imported("spandrel").ImageModelDescriptor):
+    if not isinstance(found, import_spandrel("spandrel").ImageModelDescriptor):
         return replace(row, masked=True)
     return replace(row, pytorch=_behaviour(found))
 
 
 def _behaviour(found: "Descriptor") -> InPyTorch:
     """Run it as spandrel does, but that pictures are padded by our own code and not clipped."""
-    rule, colour = found.size_requirements, colour_of(found.input_channels)
+    rule, colour = found.size_requirements, colour_of_channels(found.input_channels)
     spec = ModelSpec(
         name="probe",
         scale=found.scale,

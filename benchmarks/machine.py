@@ -4,14 +4,14 @@ import os
 import platform
 
 from subpixel.system.processors import processor_name
-from subpixel.system.versions import installed_version
+from subpixel.system.versions import package_version
 
 MEBIBYTE, GIBIBYTE = 1024**2, 1024**3
 
 
 def machine_line(*packages: str) -> str:
     """Processor, cores, memory and Python, and the versions of ``packages`` that are there."""
-    versions = ((name, installed_version(name)) for name in packages)
+    versions = ((name, package_version(name)) for name in packages)
     return ", ".join(
         [
             processor_name(),

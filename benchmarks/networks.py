@@ -27,7 +27,9 @@ from subpixel.graph.metadata import with_spec
 from subpixel.graph.passes.wrap import rgb_from_luma
 from subpixel.imaging.resample import BICUBIC_HALO
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
-from subpixel.nets.export.export import Exported, export_module
+from subpixel.nets.export.attempt import list_attempts
+from subpixel.nets.export.export import ExportResult, export_attempt
+from subpixel.nets.export.exporters import DEFAULT_OPSET
 from subpixel.nets.torch_op import Module, TorchOp
 from subpixel.parity.calibration import folder_pictures
 
@@ -44,9 +46,11 @@ def main() -> None:
     files = Files(folder)
     files.checkpoint.write_bytes(weights.read_bytes())
     loaded = load_checkpoint(weights)
-    traced = export_module(loaded.module, loaded.spec, exporter="trace", opset=OPSET).model
+    by_trace = list_attempts(loaded.spec, "trace", OPSET)[0]
+    traced = export_attempt(loaded.module, loaded.spec, by_trace, OPSET).model
     onnx.save(traced, files.luma)
-    exported = export_module(loaded.module, loaded.spec)
+    first = list_attempts(loaded.spec, None, DEFAULT_OPSET)[0]
+    exported = export_attempt(loaded.module, loaded.spec, first, DEFAULT_OPSET)
     onnx.save(exported.model, files.luma_new)
     _write_rgb(exported, files.rgb)
     pictures = folder_pictures(photographs, exported.spec)
@@ -59,7 +63,7 @@ def main() -> None:
     print(json.dumps(multiply_adds_per_pixel(exported.model)))
 
 
-def _write_rgb(exported: Exported, file: Path) -> None:
+def _write_rgb(exported: ExportResult, file: Path) -> None:
     spec = exported.spec
     halo = None if spec.halo is None else max(spec.halo, BICUBIC_HALO)
     model = rgb_from_luma(exported.model, spec.scale)

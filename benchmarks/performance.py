@@ -35,7 +35,7 @@ from network_files import SCALE, Files
 from peers import PEERS
 from pictures_in_memory import SIZES, Bounds, Course, Size
 
-from subpixel.zoo.manifest import bundled
+from subpixel.zoo.manifest import read_manifest
 
 HERE = Path(__file__).parent
 DOCS = HERE.parent / "docs"
@@ -100,7 +100,7 @@ def _measured(given: argparse.Namespace, files: Files) -> Measurements:
         memory=bound,
         multiply_adds=_multiply_adds(multiply_adds),
         psnr=course.psnr,
-        quality=quality | {row.name: row.psnr for row in bundled() if row.scale == SCALE},
+        quality=quality | {row.name: row.psnr for row in read_manifest() if row.scale == SCALE},
         pictures=pictures,
         files=from_files,
         processes=processes,
@@ -132,7 +132,7 @@ def _child(script: str, *arguments: Path) -> Any:  # noqa: ANN401 - JSON
 
 
 def _multiply_adds(reference: float) -> dict[str, float]:
-    ours = {row.name: row.multiply_adds for row in bundled() if row.scale == SCALE}
+    ours = {row.name: row.multiply_adds for row in read_manifest() if row.scale == SCALE}
     kinds = ("subpixel", "peer", "tutorial")
     return {name: reference for name, peer in PEERS.items() if peer.kind in kinds} | ours
 

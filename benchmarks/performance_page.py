@@ -11,7 +11,7 @@ from network_files import CHECKED, SCALE
 from peers import BASE, COPIED, COPY, FLOOR, PEERS, PRODUCT, PRODUCT_INT8, PRODUCTS, TUTORIAL
 from whole_process import MINIMUM, MINIMUM_DEFAULT, OURS, OURS_DEFAULT
 
-from subpixel.zoo.manifest import DEFAULT
+from subpixel.zoo.manifest import DEFAULT_NETWORK
 
 MEGA, GIGA = 1e6, 1e9
 QUIET = 0.5
@@ -239,7 +239,7 @@ def _start_up(found: Measurements) -> str:
 Whole processes from start to end, the interpreter's start included: a JPEG of 224×224 to one of
 672×672. **`subpixel upscale` takes {ratio(cells[OURS], base):.2f} times the bare minimum** (Python,
 NumPy, ONNX Runtime, one run, file in and out by libvips) **with the tutorial's network, and \
-{ratio(cells[OURS_DEFAULT], cells[MINIMUM_DEFAULT]):.2f} times with `{DEFAULT}`.**
+{ratio(cells[OURS_DEFAULT], cells[MINIMUM_DEFAULT]):.2f} times with `{DEFAULT_NETWORK}`.**
 
 {_table(["whole process", "median, s", "of processors, s", "times the minimum"], rows)}"""
 

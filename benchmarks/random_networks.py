@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d
 
-from subpixel.nets.spandrel.module import imported
+from subpixel.nets.spandrel.module import import_spandrel
 
 if TYPE_CHECKING:
     from spandrel import ImageModelDescriptor, MaskedImageModelDescriptor
@@ -79,7 +79,7 @@ def architectures() -> dict[str, str]:
     return {
         str(entry.architecture.id): package
         for package, registry in REGISTRIES.items()
-        for entry in getattr(imported(package), registry).architectures()
+        for entry in getattr(import_spandrel(package), registry).architectures()
     }
 
 
@@ -87,7 +87,7 @@ def random_weights(configuration: Configuration) -> dict[str, Tensor]:
     """The state dict of a configuration's network, the same at every call."""
     torch.manual_seed(0)
     name, package = configuration.architecture, architectures()[configuration.architecture]
-    module = imported(f"{package}.architectures.{name}")
+    module = import_spandrel(f"{package}.architectures.{name}")
     network = getattr(module, configuration.class_name)(**configuration.arguments)
     _draw_constants(network)
     marks = {mark: torch.ones(1) for mark in configuration.marks}
@@ -100,7 +100,7 @@ def random_weights(configuration: Configuration) -> dict[str, Tensor]:
 def rebuilt(weights: dict[str, Tensor], architecture: str) -> "Descriptor":
     """The network as spandrel builds it from its weights, and how it is called."""
     package = architectures()[architecture]
-    entry = getattr(imported(package), REGISTRIES[package])[architecture]
+    entry = getattr(import_spandrel(package), REGISTRIES[package])[architecture]
     descriptor: Descriptor = entry.architecture.load(weights)
     return descriptor.eval()
 
@@ -153,7 +153,7 @@ def _example(found: "Descriptor") -> tuple[Tensor, ...]:
     side = -(-max(SIDE, rule.minimum) // rule.multiple_of) * rule.multiple_of
     noise = torch.rand(1, found.input_channels, side, side)
     picture = avg_pool2d(noise, 5, 1, 2, count_include_pad=False)
-    masked = not isinstance(found, imported("spandrel").ImageModelDescriptor)
+    masked = not isinstance(found, import_spandrel("spandrel").ImageModelDescriptor)
     return (picture, (picture[:, :1] > MEAN).float()) if masked else (picture,)
 
 

@@ -21,8 +21,10 @@ from machine import MEBIBYTE, machine_line
 
 from subpixel.graph.geometry.cost import parameters
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
-from subpixel.nets.export.export import export_module
-from subpixel.nets.spandrel.module import imported
+from subpixel.nets.export.attempt import list_attempts
+from subpixel.nets.export.export import export_attempt
+from subpixel.nets.export.exporters import DEFAULT_OPSET
+from subpixel.nets.spandrel.module import import_spandrel
 
 LIMITS = {"reference": 15.0, "ESRGAN": 300.0}
 """Seconds that were promised, on two cores."""
@@ -57,7 +59,7 @@ def main() -> None:
 
 def esrgan(file: Path, blocks: int) -> Path:
     """A checkpoint of random weights; its values lie around 0.5."""
-    room = imported("spandrel.architectures.ESRGAN.__arch.RRDB")
+    room = import_spandrel("spandrel.architectures.ESRGAN.__arch.RRDB")
     torch.manual_seed(0)
     network = room.RRDBNet(in_nc=3, out_nc=3, num_filters=64, num_blocks=blocks, scale=4)
     *_, bias = network.parameters()  # the last convolution's
@@ -68,7 +70,8 @@ def esrgan(file: Path, blocks: int) -> Path:
 
 def measured(name: str, checkpoint: Path, folder: Path, threads: int | None) -> Row:
     loaded, file = load_checkpoint(checkpoint), folder / f"{name}.onnx"
-    model = export_module(loaded.module, loaded.spec, exporter="trace").model
+    attempt = list_attempts(loaded.spec, "trace", DEFAULT_OPSET)[0]
+    model = export_attempt(loaded.module, loaded.spec, attempt, DEFAULT_OPSET).model
     onnx.save(model, file)
     command = [str(Path(sys.executable).with_name("subpixel")), "verify", str(file), "--json"]
     command += ["--against", str(checkpoint)] + (["--threads", str(threads)] if threads else [])

@@ -22,7 +22,7 @@ from machine import machine_line
 from network_files import SCALE, Files
 from photograph import photograph
 
-from subpixel.zoo.manifest import DEFAULT, find
+from subpixel.zoo.manifest import DEFAULT_NETWORK, find_bundled
 
 SIDE = 224
 
@@ -90,9 +90,9 @@ sys.argv = ["", "whole.onnx", sys.argv[2]]
 
 
 MINIMUM = "minimum: NumPy, ONNX Runtime, libvips; the tutorial's network"
-MINIMUM_DEFAULT = f"the same minimum; `{DEFAULT}`"
+MINIMUM_DEFAULT = f"the same minimum; `{DEFAULT_NETWORK}`"
 OURS = "`subpixel upscale`, the tutorial's network"
-OURS_DEFAULT = f"`subpixel upscale`, `{DEFAULT}`"
+OURS_DEFAULT = f"`subpixel upscale`, `{DEFAULT_NETWORK}`"
 
 
 def main() -> None:
@@ -117,7 +117,7 @@ def _commands(files: Files, picture: str) -> Mapping[str, Sequence[str]]:
     python = [sys.executable, "-c"]
     subpixel = [str(Path(sys.executable).with_name("subpixel"))]
     upscale = [*subpixel, "upscale", picture, "-o", "ours.jpg", "--overwrite"]
-    rgb, default = str(files.rgb), str(find(DEFAULT, SCALE).path)
+    rgb, default = str(files.rgb), str(find_bundled(DEFAULT_NETWORK, SCALE).path)
     return {
         MINIMUM: [*python, MINIMUM_SCRIPT, rgb, picture],
         OURS: [*upscale, "--model", rgb],

@@ -12,7 +12,7 @@ import onnx
 import pytest
 from PIL import Image
 
-from subpixel.zoo.manifest import Bundled, bundled, find
+from subpixel.zoo.manifest import BundledNetwork, find_bundled, read_manifest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     photo = REPOSITORY / "src" / "subpixel" / "media" / "photo.jpg"
     shutil.copy(photo, folder / "photo.jpg")
     shutil.copy(REPOSITORY / "weights" / "fast-x3.safetensors", folder / "network.safetensors")
-    theirs = onnx.load(find("balanced", 2).path)
+    theirs = onnx.load(find_bundled("balanced", 2).path)
     del theirs.metadata_props[:]
     onnx.save(theirs, folder / "theirs.onnx")
     (folder / "holiday" / "beach").mkdir(parents=True)
@@ -86,14 +86,14 @@ def test_the_first_picture_comes_early() -> None:
 def test_the_figures_are_the_manifests() -> None:
     """docs/models.md has every bundled network's; the README only what it has room for."""
     models = (REPOSITORY / "docs" / "models.md").read_text(encoding="utf-8")
-    ours = [_line(row) for row in bundled()]
+    ours = [_line(row) for row in read_manifest()]
     assert [line for line in ours if line not in models] == []
     shown = re.findall(r"^\| `[\w-]+` \| ×.*$", README, flags=re.MULTILINE)
     assert shown
     assert [line for line in shown if line not in ours] == []
 
 
-def _line(row: Bundled) -> str:
+def _line(row: BundledNetwork) -> str:
     psnr = (f"{row.psnr[s]:.2f} ({row.bicubic_psnr[s]:.2f})" for s in row.psnr)
     size = f"{row.path.stat().st_size / 1000:.0f} kB"
     return " | ".join(

@@ -64,8 +64,8 @@ def test_a_strangers_metadata_says_nothing() -> None:
         ({"subpixel.fixed_size": "[0, 8]"}, "fixed_size is 0"),
         ({"subpixel.fixed_size": '["8", "8"]'}, "fixed_size is '8'"),
         ({"subpixel.pads": '"no"'}, "pads is 'no'; it is true or false"),
-        ({"subpixel.name": "5"}, "name is 5; it is text"),
-        ({"subpixel.licence": "null"}, "licence is None; it is text"),
+        ({"subpixel.name": "5"}, "name is 5; it must be text"),
+        ({"subpixel.licence": "null"}, "licence is None; it must be text"),
     ],
 )
 def test_wrong_facts_are_refused(change: dict[str, str | None], message: str) -> None:

@@ -26,7 +26,7 @@ def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def optimised(level: Optimisation) -> Rewriting:
     """As ONNX Runtime saves it after rewriting it for itself."""
-    return lambda model: _with_metadata_of(model, execute.optimised(model, execute.CPU, level))
+    return lambda model: _with_metadata_of(model, execute.optimise_graph(model, execute.CPU, level))
 
 
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -16,7 +16,8 @@ from subpixel.imaging.resample import BICUBIC_HALO
 from subpixel.nets.architectures.espcn import ESPCN
 from subpixel.nets.architectures.fsrcnn import FSRCNN
 from subpixel.nets.architectures.plain import PlainNet
-from subpixel.nets.export.export import export_module
+from subpixel.nets.export.attempt import list_attempts
+from subpixel.nets.export.export import export_attempt
 from subpixel.nets.export.exporters import BATCH, HEIGHT, WIDTH, run_exporter
 from subpixel.spec import Colour, Exporter, ModelSpec
 
@@ -174,7 +175,8 @@ def export_host(name: str, module: nn.Module, recipe: Recipe) -> Host:
         model = _unpadded(module, recipe)
         spec = replace(spec, halo=halo(model))
     else:
-        exported = export_module(module, spec, exporter=recipe.exporter, opset=recipe.opset)
+        attempt = list_attempts(spec, recipe.exporter, recipe.opset)[0]
+        exported = export_attempt(module, spec, attempt, recipe.opset)
         model, spec = exported.model, exported.spec
     if not recipe.local:
         spec = replace(spec, halo=None)

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from honest.networks import draw_network
 from subpixel.nets.checkpoints.checkpoint import CheckpointFile, load_checkpoint, parse_choice
-from subpixel.nets.export.export import export_module
+from subpixel.nets.export.attempt import list_attempts
+from subpixel.nets.export.export import export_attempt
 from subpixel.spec import Exporter, ModelSpec
 
 ARCHITECTURES = ("compact-x2", "compact-x4", "plksr-x2-sparse", "span-x2", "dncnn-grey")
@@ -42,9 +43,8 @@ class Source:
     def export(self, exporter: Exporter | None = None, opset: int = 18) -> onnx.ModelProto:
         """Its file; by default as the recipe says. Raises whatever the exporter raises."""
         if self.recipe is None:
-            exported = export_module(
-                self.module, self.spec, exporter=exporter or "trace", opset=opset
-            )
+            attempt = list_attempts(self.spec, exporter or "trace", opset)[0]
+            exported = export_attempt(self.module, self.spec, attempt, opset)
             return name_nodes(exported.model)
         recipe = replace(self.recipe, exporter=exporter, opset=opset) if exporter else self.recipe
         return export_host(self.name, self.module, recipe).model

@@ -69,9 +69,9 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - what a module holds
     try:
         return getattr(import_module(f"subpixel.{module}"), own_name or name)
     except ModuleNotFoundError as error:
-        from subpixel.system.extras import explained
+        from subpixel.system.extras import explain_missing
 
-        raise explained(error) from error
+        raise explain_missing(error) from error
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""How a third-party network wants its pixels: range, order of channels, layout, further inputs."""
+"""What a third-party network expects: value range, channel order, layout, further inputs."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
 
-Values = NDArray[np.float64]
+PixelValues = NDArray[np.float64]
 
 ChannelOrder = Literal["rgb", "bgr", "ycbcr"]
 """``"ycbcr"`` is BT.601's, full range, chroma around the middle of the range (JFIF)."""
 
-Layout = Literal["nchw", "nhwc"]
+TensorLayout = Literal["nchw", "nhwc"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -22,18 +22,18 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class ValueRange:
-    """What stands for a pixel of 0 … 1: ``(pixel - mean) / std``, one number for all channels, or
-    one per channel in the network's own order."""
+    """The network's value for a pixel in 0 … 1: ``(pixel - mean) / std``, with one number for all
+    channels or one per channel in the network's own order."""
 
     name: str
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def from_unit(self, pixels: Values) -> Values:
-        """NCHW in 0 … 1 → NCHW as the network wants it."""
+    def from_unit(self, pixels: PixelValues) -> PixelValues:
+        """NCHW in 0 … 1 → NCHW in the network's range."""
         return (pixels - _per_channel(self.mean)) / _per_channel(self.std)
 
-    def to_unit(self, values: Values) -> Values:
+    def to_unit(self, values: PixelValues) -> PixelValues:
         """The inverse of :meth:`from_unit`."""
         return values * _per_channel(self.std) + _per_channel(self.mean)
 
@@ -41,36 +41,36 @@ class ValueRange:
         return self.name
 
 
-def _per_channel(numbers: tuple[float, ...]) -> Values:
+def _per_channel(numbers: tuple[float, ...]) -> PixelValues:
     return np.array(numbers, np.float64).reshape(-1, 1, 1)
 
 
-UNIT = ValueRange("0..1", (0.0,), (1.0,))
-CODES = ValueRange("0..255", (0.0,), (1 / 255,))
-SIGNED = ValueRange("-1..1", (0.5,), (0.5,))
-IMAGENET = ValueRange("mean/std", IMAGENET_MEAN, IMAGENET_STD)
+UNIT_RANGE = ValueRange("0..1", (0.0,), (1.0,))
+BYTE_RANGE = ValueRange("0..255", (0.0,), (1 / 255,))
+SIGNED_RANGE = ValueRange("-1..1", (0.5,), (0.5,))
+IMAGENET_RANGE = ValueRange("mean/std", IMAGENET_MEAN, IMAGENET_STD)
 
-RANGES = (UNIT, CODES, SIGNED, IMAGENET)
-"""The ranges that are tried, the usual one first."""
+RANGES = (UNIT_RANGE, BYTE_RANGE, SIGNED_RANGE, IMAGENET_RANGE)
+"""The ranges to try, the most common first."""
 
 
 @dataclass(frozen=True)
 class Convention:
-    """What is settled about a third-party network; None: to be found out by running it."""
+    """What is known about a third-party network; None: to be determined by running it."""
 
     input_range: ValueRange | None = None
     output_range: ValueRange | None = None
     input_order: ChannelOrder | None = None
     output_order: ChannelOrder | None = None
-    layout: Layout | None = None
+    layout: TensorLayout | None = None
     """Of input and output."""
     inputs: tuple[tuple[str, float], ...] = ()
-    """Further inputs by name, each with the one value that all its elements take."""
+    """Further inputs by name, each with the value of all its elements."""
     output: str | None = None
     """The output that holds the picture."""
 
 
-UNSETTLED = Convention()
+UNKNOWN_CONVENTION = Convention()
 
 
 def parse_range(text: str) -> ValueRange:
@@ -79,36 +79,36 @@ def parse_range(text: str) -> ValueRange:
 
     Raises :class:`UsageError` for anything else.
     """
-    known = {candidate.name: candidate for candidate in RANGES}
-    if text in known:
-        return known[text]
+    ranges = {candidate.name: candidate for candidate in RANGES}
+    if text in ranges:
+        return ranges[text]
     name, equals, numbers = text.partition("=")
-    if name != IMAGENET.name or not equals:
+    if name != IMAGENET_RANGE.name or not equals:
         raise UsageError(
-            f"the range is {text!r}; it is one of {', '.join(known)}, or with numbers of your own "
+            f"the range is {text!r}; it is one of {', '.join(ranges)}, or with your own numbers "
             "mean/std=0.485,0.456,0.406/0.229,0.224,0.225"
         )
     mean, _, std = numbers.partition("/")
-    return _checked(ValueRange(text, _numbers(mean, text), _numbers(std, text)))
+    return _validate_range(ValueRange(text, _parse_numbers(mean, text), _parse_numbers(std, text)))
 
 
-def _numbers(text: str, whole: str) -> tuple[float, ...]:
+def _parse_numbers(text: str, whole: str) -> tuple[float, ...]:
     try:
         return tuple(float(number) for number in text.split(","))
     except ValueError as error:
         raise UsageError(
-            f"the range is {whole!r}; after mean/std= come one or three numbers, a slash, and as "
+            f"the range is {whole!r}; mean/std= is followed by one or three numbers, a slash, and as "
             "many again"
         ) from error
 
 
-def _checked(candidate: ValueRange) -> ValueRange:
+def _validate_range(candidate: ValueRange) -> ValueRange:
     fits = len(candidate.mean) == len(candidate.std) and len(candidate.mean) in (1, 3)
     finite = np.isfinite((*candidate.mean, *candidate.std)).all()
     if not fits or not finite or not all(candidate.std):
         raise UsageError(
-            f"the range is {candidate.name!r}; mean and std are one or three finite numbers each, "
-            "no std is 0"
+            f"the range is {candidate.name!r}; mean and std must be one or three finite numbers each, "
+            "and std not 0"
         )
     return candidate
 
@@ -121,5 +121,5 @@ def parse_input(text: str) -> tuple[str, float]:
     except ValueError:
         name = ""
     if not name or not np.isfinite(number):
-        raise UsageError(f"an input is set by NAME=VALUE, with a finite number, not by {text!r}")
+        raise UsageError(f"the input is {text!r}; it must be NAME=VALUE with a finite number")
     return name, number

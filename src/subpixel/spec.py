@@ -15,19 +15,19 @@ from subpixel.errors import SpecError, one_line
 Colour = Literal["luma", "rgb"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
 SampleType = Literal["float", "uint8"]
-"""What a file takes and gives: float NCHW in 0 … 1, or a picture's 8-bit code values as NHWC."""
+"""A file's input and output: float NCHW in 0 … 1, or 8-bit code values as NHWC."""
 
 Padding = Literal["reflect", "edge", "zeros"]
-"""How a picture is made larger at its right and lower edge: mirrored as far as it reaches, and
-then its last row and column repeated; repeated at once; or black."""
+"""How a picture is padded at its right and lower edge: mirrored as far as it reaches and its last
+row and column repeated from there on; repeated at once; or black."""
 
 Purpose = Literal["super-resolution", "restoration", "face"]
 
 Exporter = Literal["dynamo", "trace", "script"]
-"""PyTorch's ways to an ONNX graph."""
+"""PyTorch's ONNX exporters."""
 
 Interface = Literal["rgb", "native"]
-"""What an exported file takes: RGB whatever the network looks at, or what the network takes."""
+"""The input of an exported file: always RGB, or the network's own channels."""
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "colour": get_args(Colour),
@@ -37,7 +37,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "precision": get_args(Precision),
     "samples": get_args(SampleType),
 }
-_LEAST: Mapping[str, int] = {
+_MINIMA: Mapping[str, int] = {
     "scale": 1,
     "size_multiple": 1,
     "size_minimum": 1,
@@ -46,17 +46,17 @@ _LEAST: Mapping[str, int] = {
     "fixed_batch": 1,
 }
 
-_OPTIONAL = ("size_maximum", "halo", "fixed_batch")
-"""Those that may be None."""
+_OPTIONAL_FIELDS = ("size_maximum", "halo", "fixed_batch")
+"""The fields that may be None."""
 
-MAX_LENGTH = 1 << 20
-"""The greatest length, count or factor that a fact may state: more than any picture's side."""
+MAX_FACT = 1 << 20
+"""The largest length, count or factor that a fact may state: more than any picture's side."""
 
-_TEXTS = ("name", "architecture", "licence", "origin")
-_FLAGS = ("square", "pads")
+_TEXT_FIELDS = ("name", "architecture", "licence", "origin")
+_BOOLEAN_FIELDS = ("square", "pads")
 
-PREFIX = "subpixel."
-VERSION = "1"
+METADATA_PREFIX = "subpixel."
+FACTS_VERSION = "1"
 
 
 @dataclass(frozen=True)
@@ -68,11 +68,11 @@ class ModelSpec:
 
     name: str
     scale: int
-    """Enlargement of each side, 1 or more (1: a network that restores without enlarging)."""
+    """Upscaling factor of each side, 1 or more (1: a network that restores without upscaling)."""
     colour: Colour
-    """What the network itself looks at: luma alone, or RGB."""
+    """What the network itself processes: luma only, or RGB."""
     interface: Colour
-    """What the file takes and gives: ``"luma"`` is one channel, ``"rgb"`` three."""
+    """The channels of the file's input and output: ``"luma"`` is one, ``"rgb"`` three."""
     architecture: str = "unknown"
     purpose: Purpose = "super-resolution"
     """``"restoration"`` leaves the size as it is; ``"face"`` expects an aligned face."""
@@ -83,17 +83,17 @@ class ModelSpec:
     size_minimum: int = 1
     """The network works on heights and widths of at least this."""
     square: bool = False
-    """The network works on squares alone."""
+    """The network works on square pictures only."""
     pads: bool = False
-    """Whether the file brings any picture to such a size by itself, and cuts the result."""
+    """Whether the file itself pads any picture to such a size, and crops the result."""
     padding: Padding = "reflect"
-    """How pictures are brought to such a size."""
+    """How pictures are padded to such a size."""
     size_maximum: int | None = None
-    """The greatest height and width that the file is right for; larger pictures go in tiles."""
+    """The largest height and width that the file handles correctly; larger pictures are tiled."""
     fixed_size: tuple[int, int] | None = None
-    """The only height and width that the file takes; None: any."""
+    """The only height and width that the file accepts; None: any."""
     fixed_batch: int | None = None
-    """The only batch size that the file takes; None: any."""
+    """The only batch size that the file accepts; None: any."""
     precision: Precision = "fp32"
     samples: SampleType = "float"
     licence: str = "unknown"
@@ -104,17 +104,17 @@ class ModelSpec:
         for field, allowed in _CHOICES.items():
             if getattr(self, field) not in allowed:
                 raise SpecError(f"{field} is {getattr(self, field)!r}; it is one of {allowed}")
-        for field, least in _LEAST.items():
+        for field, minimum in _MINIMA.items():
             value = getattr(self, field)
-            if not (value is None and field in _OPTIONAL):
-                _expect_length(field, value, least)
-        _expect_size(self.fixed_size)
-        for field in _TEXTS:
+            if not (value is None and field in _OPTIONAL_FIELDS):
+                _expect_length(field, value, minimum)
+        _expect_fixed_size(self.fixed_size)
+        for field in _TEXT_FIELDS:
             if not isinstance(getattr(self, field), str):
-                raise SpecError(f"{field} is {getattr(self, field)!r}; it is text")
-        for field in _FLAGS:
+                raise SpecError(f"{field} is {getattr(self, field)!r}; it must be text")
+        for field in _BOOLEAN_FIELDS:
             if not isinstance(getattr(self, field), bool):
-                raise SpecError(f"{field} is {getattr(self, field)!r}; it is true or false")
+                raise SpecError(f"{field} is {getattr(self, field)!r}; it must be true or false")
 
     @property
     def channels(self) -> int:
@@ -123,24 +123,28 @@ class ModelSpec:
 
     def to_metadata(self) -> dict[str, str]:
         """The facts as text by key, every value JSON; the inverse of :func:`spec_from_metadata`."""
-        facts = {PREFIX + key: json.dumps(value) for key, value in asdict(self).items()}
-        return {PREFIX + "version": json.dumps(VERSION), **facts}
+        facts = {METADATA_PREFIX + key: json.dumps(value) for key, value in asdict(self).items()}
+        return {METADATA_PREFIX + "version": json.dumps(FACTS_VERSION), **facts}
 
 
-def _expect_length(field: str, value: object, least: int) -> None:
+def next_multiple(length: int, multiple: int) -> int:
+    """The smallest multiple of ``multiple`` that is at least ``length``."""
+    return -(-length // multiple) * multiple
+
+
+def _expect_length(field: str, value: object, minimum: int) -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or not least <= value <= MAX_LENGTH:  # type: ignore[operator]
+    if not whole or not minimum <= value <= MAX_FACT:  # type: ignore[operator]
         raise SpecError(
-            f"{field} is {value!r}; it is a whole number of at least {least} and at most "
-            f"{MAX_LENGTH}"
+            f"{field} is {value!r}; it must be a whole number from {minimum} to {MAX_FACT}"
         )
 
 
-def _expect_size(size: object) -> None:
+def _expect_fixed_size(size: object) -> None:
     if size is None:
         return
     if not isinstance(size, tuple) or len(size) != 2:
-        raise SpecError(f"fixed_size is {size!r}; it is a height and a width")
+        raise SpecError(f"fixed_size is {size!r}; it must be a height and a width")
     for side in size:
         _expect_length("fixed_size", side, 1)
 
@@ -148,24 +152,29 @@ def _expect_size(size: object) -> None:
 def spec_from_metadata(metadata: Mapping[str, str]) -> ModelSpec | None:
     """Read the facts back; None when the file carries none of ours.
 
-    Raises :class:`SpecError` when they are there but unreadable: wrong facts are worse than none.
+    Raises :class:`SpecError` when they are there but can't be read: wrong facts are worse than
+    none.
     """
-    facts = {k.removeprefix(PREFIX): v for k, v in metadata.items() if k.startswith(PREFIX)}
+    facts = {
+        k.removeprefix(METADATA_PREFIX): v
+        for k, v in metadata.items()
+        if k.startswith(METADATA_PREFIX)
+    }
     if not facts:
         return None
     try:
         values: dict[str, Any] = {key: json.loads(text) for key, text in facts.items()}
-    except (ValueError, RecursionError) as error:  # no JSON, or numbers and lists without end
+    except (ValueError, RecursionError) as error:  # not JSON, or nested too deeply
         raise SpecError(f"the file's subpixel.* metadata is not JSON: {one_line(error)}") from error
     version = values.pop("version", None)
-    if version != VERSION:
+    if version != FACTS_VERSION:
         raise SpecError(
-            f"the file's facts are of version {version!r}; this subpixel reads version {VERSION!r}"
+            f"the file's facts are of version {version!r}; this subpixel reads {FACTS_VERSION!r}"
         )
-    return _spec(values)
+    return _parse_facts(values)
 
 
-def _spec(values: dict[str, Any]) -> ModelSpec:
+def _parse_facts(values: dict[str, Any]) -> ModelSpec:
     known = {field.name for field in fields(ModelSpec)}
     missing = {"name", "scale", "colour", "interface"} - values.keys()
     if missing:

@@ -16,7 +16,7 @@ from subpixel.cli.main import VERBS, run
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.export.exporters import DEFAULT_OPSET
 from subpixel.runtime.devices import DEVICES
-from subpixel.zoo.manifest import bundled, find
+from subpixel.zoo.manifest import find_bundled, read_manifest
 
 FAST = Path(__file__).resolve().parents[2] / "weights" / "fast-x3.safetensors"
 
@@ -84,7 +84,7 @@ def test_export_refuses_what_no_exporter_writes(
 
 
 def test_info_of_a_bundled_network(capsys: pytest.CaptureFixture[str]) -> None:
-    row = find("fast", 3)
+    row = find_bundled("fast", 3)
     assert run(["info", str(row.path), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     assert facts["facts"] == "written in the file"
@@ -97,7 +97,7 @@ def test_models_lists_what_is_bundled(capsys: pytest.CaptureFixture[str]) -> Non
     assert run(["models", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     assert [(row["name"], row["scale"]) for row in listed] == [
-        (row.name, row.scale) for row in bundled()
+        (row.name, row.scale) for row in read_manifest()
     ]
     assert all(Path(row["path"]).is_file() for row in listed)
     assert run(["models"]) == 0

@@ -9,7 +9,7 @@ from torch import nn
 
 from graphs import Graph, run, traced
 from subpixel.errors import NetworkError
-from subpixel.graph.execute import evaluate, runtime_engine
+from subpixel.graph.execute import evaluate_flow, runtime_engine
 from subpixel.graph.flow import Flow, flow
 
 PICTURE = np.random.default_rng(0).random((2, 1, 9, 7), np.float32)
@@ -39,7 +39,7 @@ def test_constants_are_parameters_and_identities_are_gone(whole: Flow) -> None:
     assert "Constant" not in operators
     assert operators.count("Identity") == 1, "the one that makes the output stays"
     assert "half" in whole.parameters
-    result = evaluate(whole, runtime_engine(), {"input": PICTURE}, ["output"])["output"]
+    result = evaluate_flow(whole, runtime_engine(), {"input": PICTURE}, ["output"])["output"]
     np.testing.assert_allclose(result, run(network(), PICTURE), atol=1e-6)
 
 
@@ -51,13 +51,13 @@ def test_what_the_output_does_not_need_is_left_out() -> None:
 
 def test_every_frontier_carries_on_to_the_whole(whole: Flow) -> None:
     engine, picture = runtime_engine(), {"input": PICTURE}
-    expected = evaluate(whole, engine, picture, ["output"])["output"]
+    expected = evaluate_flow(whole, engine, picture, ["output"])["output"]
     frontiers = list(whole.frontiers())
     assert len(frontiers) == len(whole.nodes) + 1
     assert frontiers[-1] == ("output",)
     for alive in frontiers[1:]:
-        found = evaluate(whole, engine, picture, list(alive))
-        rest = evaluate(whole, engine, {**picture, **found}, ["output"])
+        found = evaluate_flow(whole, engine, picture, list(alive))
+        rest = evaluate_flow(whole, engine, {**picture, **found}, ["output"])
         np.testing.assert_array_equal(rest["output"], expected)
 
 
@@ -101,7 +101,7 @@ def test_functions_are_put_in_line() -> None:
 def test_parameters_that_old_files_list_as_inputs() -> None:
     model = traced(nn.Conv2d(1, 1, 3), 8, torch.zeros(1, 1, 5, 5))
     assert len(model.graph.input) > 1
-    found = evaluate(flow(model), runtime_engine(), {"input": PICTURE}, ["output"])
+    found = evaluate_flow(flow(model), runtime_engine(), {"input": PICTURE}, ["output"])
     np.testing.assert_allclose(found["output"], run(model, PICTURE), atol=1e-6)
 
 

@@ -112,6 +112,6 @@ def test_parameters_beyond_protobufs_limit(tmp_path: Path, monkeypatch: pytest.M
     onnx.save(model, file, save_as_external_data=True, location="w", size_threshold=0)
     loaded = load_model(file)
     assert model_bytes(loaded, file) == loaded.SerializeToString()
-    monkeypatch.setattr("subpixel.graph.metadata.MAX_BYTES", 1000)
+    monkeypatch.setattr("subpixel.graph.metadata.MAX_MESSAGE_BYTES", 1000)
     with pytest.raises(NetworkError, match=r"net\.onnx: has .* of parameters"):
         model_bytes(loaded, file)

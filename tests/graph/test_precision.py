@@ -14,10 +14,9 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from graphs import Graph
+from graphs import Graph, store_in_bfloat16
 from subpixel.graph.int8.quantize import to_int8
 from subpixel.graph.metadata import with_spec
-from subpixel.graph.passes.bfloat16 import to_bf16
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.graph.precision import graph_precision
 from subpixel.spec import ModelSpec, Precision
@@ -38,7 +37,7 @@ def network(opset: int = 22) -> onnx.ModelProto:
 CONVERSIONS: dict[Precision, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
     "fp32": lambda model: model,
     "fp16": to_fp16,
-    "bf16": to_bf16,
+    "bf16": store_in_bfloat16,
     "int8": lambda model: to_int8(model, [PICTURE]),
 }
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from subpixel.imaging.resample import bicubic_matrix, enlarge, imresize, interpolated, phase_weights
+from subpixel.imaging.resample import bicubic_matrix, enlarge, imresize, interpolate, phase_weights
 
 
 @pytest.mark.parametrize("scale", range(1, 9))
@@ -33,7 +33,7 @@ def test_a_picture_by_phases_is_the_picture_by_matrices(
     picture = np.random.default_rng(height).random((height, width, 2), dtype=np.float32)
     down, across = bicubic_matrix(height, scale), bicubic_matrix(width, scale)
     expected = np.einsum("ih,jw,hwc->ijc", down, across, picture)
-    np.testing.assert_allclose(interpolated(picture, scale), expected, atol=1e-5)
+    np.testing.assert_allclose(interpolate(picture, scale), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

@@ -123,8 +123,8 @@ def test_facts_that_are_given_are_taken() -> None:
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("mine.net", "names no factory; write package.module:factory"),
-        ("mine/net.py:rgb", "names no factory; write package.module:factory"),
+        ("mine.net", "is no reference to a factory; write package.module:factory"),
+        ("mine/net.py:rgb", "is no reference to a factory; write package.module:factory"),
         ("yours.net:rgb", "there is no module yours, in .* or among the installed packages"),
         ("mine.other:rgb", r"there is no module mine\.other, in "),
         ("mine.broken:rgb", "importing mine.broken failed: No module named 'a_package_that_is"),

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from exports import export_module
 from subpixel.errors import CheckpointError
 from subpixel.nets.architectures.plain import PlainNet
-from subpixel.nets.export.export import export_module
 from subpixel.nets.torchscript import is_torchscript, load_torchscript
 from subpixel.parity.bisect.bisect import bisect
 from subpixel.parity.verify import verify

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from subpixel.nets.factory import probed
-from subpixel.nets.wrapped import unwrapped_copy
+from subpixel.nets.factory import probe_module
+from subpixel.nets.wrapped import unwrap_copy
 
 
 class Nearest(nn.Module):
@@ -40,7 +40,7 @@ AROUND: dict[str, Callable[[nn.Module], nn.Module]] = {
 def test_the_network_inside_comes_out(around: Callable[[nn.Module], nn.Module]) -> None:
     net = Nearest()
     wrapped = around(net)
-    found = unwrapped_copy(wrapped)
+    found = unwrap_copy(wrapped)
     assert type(found) is Nearest
     assert found is not net
     assert {key: value.tolist() for key, value in found.state_dict().items()} == {
@@ -51,12 +51,12 @@ def test_the_network_inside_comes_out(around: Callable[[nn.Module], nn.Module]) 
 def test_parts_too_and_the_callers_module_stays() -> None:
     net = Nearest()
     net.inner = nn.DataParallel(compiled(net.inner))  # type: ignore[assignment]
-    found = unwrapped_copy(net)
+    found = unwrap_copy(net)
     assert type(found.inner) is nn.Conv2d
     assert type(net.inner) is nn.DataParallel
 
 
 @pytest.mark.parametrize("around", AROUND.values(), ids=AROUND)
 def test_it_is_probed_as_itself(around: Callable[[nn.Module], nn.Module]) -> None:
-    spec = probed(around(Nearest()), "here:net").spec
+    spec = probe_module(around(Nearest()), "here:net").spec
     assert (spec.architecture, spec.scale, spec.colour) == ("Nearest", 2, "rgb")

@@ -28,9 +28,9 @@ from subpixel.network.tuning import (
     remembered,
     sha256_of,
 )
-from subpixel.zoo.manifest import find
+from subpixel.zoo.manifest import find_bundled
 
-FAST, INT8 = find("fast", 2).path, find("fast-int8", 2).path
+FAST, INT8 = find_bundled("fast", 2).path, find_bundled("fast-int8", 2).path
 
 
 def _row(

@@ -10,13 +10,13 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
+from exports import export_module
 from subpixel.errors import CheckpointError, NetworkError
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.graph.passes.wrap import rgb_from_luma
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
-from subpixel.nets.export.export import export_module
 from subpixel.parity.compare import Tolerance
 from subpixel.parity.verify import verify
 from subpixel.spec import ModelSpec

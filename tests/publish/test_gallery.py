@@ -96,8 +96,8 @@ def test_weights_become_a_network_that_is_proven(gallery: Gallery, cache: Path) 
     assert (entry.source, entry.licence, entry.authors) == (f"{gallery.url}/net", "MIT", ("a", "b"))
     assert (entry.accepted, entry.weights_type) == (("cc-by-nc-4.0",), "safetensors")
     assert files(cache) == [entry.path.name, "2x-net.json"]
-    assert_reported(store.find("2x-net"))
-    spec, declared = describe(store.verified_file(entry))
+    assert_reported(store.find_entry("2x-net"))
+    spec, declared = describe(store.verify_entry(entry))
     assert declared
     assert (spec.name, spec.licence, spec.scale) == ("2x-net", "MIT", 2)
     assert spec.origin == f"A network by a, b (sha256 {entry.weights_sha256[:8]})"
@@ -122,7 +122,7 @@ def assert_computes_as(module: PlainNet, op: NetOp) -> None:
 def test_a_third_party_onnx_file_is_adopted(gallery: Gallery, cache: Path) -> None:
     entry = obtain(order(gallery, ONNX, "onnx"))
     picture = np.random.default_rng(0).random((1, 3, 12, 9), np.float32)
-    kept = store.verified_file(entry)
+    kept = store.verify_entry(entry)
     assert np.array_equal(Session(kept)(picture), Session(ONNX)(picture))
     spec = read_spec(load_model(kept))
     assert spec is not None
@@ -187,8 +187,8 @@ def test_nothing_unproven_is_kept(
             module.last.bias.sub_(0.1)
         return exported
 
-    true_export, all_ways = release.export_apart, release.attempts
-    monkeypatch.setattr(release, "attempts", lambda *arguments: all_ways(*arguments)[:1])
+    true_export, all_ways = release.export_apart, release.list_attempts
+    monkeypatch.setattr(release, "list_attempts", lambda *arguments: all_ways(*arguments)[:1])
     monkeypatch.setattr(release, "export_apart", faulty)
     with pytest.raises(ExportError, match=r"2x-net could not be proven.* cases fail"):
         obtain(order(gallery))
@@ -252,7 +252,7 @@ def test_a_file_that_was_downloaded_by_hand(gallery: Gallery, tmp_path: Path) ->
     own.write_bytes(ONNX[::-1])
     with pytest.raises(GalleryError, match="is not the file that the catalogue lists: its sha256"):
         obtain(wish, own)
-    assert store.verified_file(entry)
+    assert store.verify_entry(entry)
 
 
 def test_a_network_of_the_gallery_under_a_bundled_ones_name(gallery: Gallery) -> None:

@@ -10,9 +10,9 @@ from subpixel.graph.metadata import load_model, read_spec
 from subpixel.measure.floor import Floor
 from subpixel.publish.quantize import reduce_precision
 from subpixel.spec import Precision
-from subpixel.zoo.manifest import find
+from subpixel.zoo.manifest import find_bundled
 
-FAST = find("fast", 2).path
+FAST = find_bundled("fast", 2).path
 ANYTHING = Floor(psnr=0, task_loss=99)
 
 

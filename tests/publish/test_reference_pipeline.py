@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
+from exports import export_module
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
-from subpixel.nets.export.export import export_module
-from subpixel.nets.export.exporters import reach
+from subpixel.nets.export.exporters import opset_range
 from subpixel.publish.release import release
 from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, Interface
@@ -32,9 +32,9 @@ Codes = NDArray[np.float64]
 EXPORTS: tuple[tuple[Exporter, int], ...] = (
     ("trace", 10),
     ("script", 10),
-    ("trace", reach("trace")[-1]),
-    ("script", reach("script")[-1]),
-    ("dynamo", reach("dynamo")[-1]),
+    ("trace", opset_range("trace")[-1]),
+    ("script", opset_range("script")[-1]),
+    ("dynamo", opset_range("dynamo")[-1]),
 )
 INNER = slice(4, -4)
 """At its edges Pillow's bicubic weighs the samples that are there, ours repeats the last one."""

@@ -130,7 +130,7 @@ DECISIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 def test_a_trace_of_code_that_looks_at_values_is_refused(
     decides: Callable[[Tensor, Tensor], Tensor], tmp_path: Path
 ) -> None:
-    with pytest.raises(ExportError, match=r"looks at the picture's values \(test_untouched"):
+    with pytest.raises(ExportError, match=r"reads the picture's values \(test_untouched"):
         published(Decides(decides), tmp_path)
     assert list(tmp_path.iterdir()) == []
 

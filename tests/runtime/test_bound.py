@@ -27,7 +27,10 @@ def test_a_bound_run_computes_what_a_plain_one_does() -> None:
 
 
 def test_shapes_are_captured_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    for table, entry in ((provider_options.CAPTURED, {}), (provider_options.MEMORY, "cpu")):
+    for table, entry in (
+        (provider_options.CUDA_GRAPHS, {}),
+        (provider_options.GRAPH_MEMORY, "cpu"),
+    ):
         monkeypatch.setitem(table, "cpu", entry)
     session, plain = Session(DATA, captured=True), Session(DATA)
     for _ in range(2):

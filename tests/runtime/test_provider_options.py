@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from subpixel.runtime.devices import DEVICES
-from subpixel.runtime.provider_options import CAPTURED, provider_options
+from subpixel.runtime.provider_options import CUDA_GRAPHS, provider_options
 
 CACHE = Path("cache")
 
@@ -21,7 +21,7 @@ def test_tensorrt_keeps_its_engines() -> None:
     assert Path(options["trt_timing_cache_path"]) == CACHE / "tensorrt"
 
 
-@pytest.mark.parametrize("device", sorted(set(DEVICES) - set(CAPTURED)))
+@pytest.mark.parametrize("device", sorted(set(DEVICES) - set(CUDA_GRAPHS)))
 def test_other_devices_are_told_nothing(device: str) -> None:
     assert provider_options(device, CACHE) == {}
 

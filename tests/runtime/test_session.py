@@ -10,7 +10,7 @@ from subpixel.errors import NetworkError, ProviderError, UsageError
 from subpixel.runtime import session
 from subpixel.runtime.devices import DEVICES
 from subpixel.runtime.opening import available_devices, open_session
-from subpixel.runtime.session import WRONG_VERSIONS, Session
+from subpixel.runtime.session import BROKEN_VERSIONS, Session
 
 
 def test_a_session_computes_what_onnx_reference_evaluator_computes() -> None:
@@ -89,7 +89,7 @@ def test_two_inputs_are_no_super_resolution_network() -> None:
         Session(model.SerializeToString())
 
 
-@pytest.mark.parametrize("version", WRONG_VERSIONS)
+@pytest.mark.parametrize("version", BROKEN_VERSIONS)
 def test_versions_of_onnx_runtime_that_compute_nan_are_refused(
     version: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,11 +39,11 @@ from disguises import (
     ycbcr,
 )
 from subpixel.convention import (
-    CODES,
-    IMAGENET,
-    SIGNED,
-    UNIT,
-    UNSETTLED,
+    BYTE_RANGE,
+    IMAGENET_RANGE,
+    SIGNED_RANGE,
+    UNIT_RANGE,
+    UNKNOWN_CONVENTION,
     Convention,
     ValueRange,
     parse_range,
@@ -51,7 +51,7 @@ from subpixel.convention import (
 from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.check import check_model
 from subpixel.graph.metadata import read_spec
-from subpixel.thirdparty.adopt import adopt
+from subpixel.thirdparty.adopt import adopt_model
 
 RGB = Convention(input_order="rgb")
 BGR = Convention(input_order="bgr")
@@ -87,22 +87,22 @@ SET = replace(RGB, inputs=(("sigma", 0.0),))
 
 FORMS = {
     "ordinary": Form(chain(), remark="float NCHW, RGB, values in 0..1, x2"),
-    "order not said": Form(chain(), UNSETTLED, "--channel-order rgb"),
+    "order not said": Form(chain(), UNKNOWN_CONVENTION, "--channel-order rgb"),
     "0..255": Form(codes, remark="values in 0..255"),
     "-1..1": Form(signed, RGB, "--input-range 0..1, 0..255, -1..1 or mean/std"),
-    "-1..1, said": Form(signed, replace(RGB, input_range=SIGNED)),
+    "-1..1, said": Form(signed, replace(RGB, input_range=SIGNED_RANGE)),
     "mean/std": Form(imagenet, RGB, "--input-range 0..1, 0..255, -1..1 or mean/std"),
-    "mean/std, said": Form(imagenet, replace(RGB, input_range=IMAGENET)),
+    "mean/std, said": Form(imagenet, replace(RGB, input_range=IMAGENET_RANGE)),
     "0..1 to 0..255": Form(unit_to_codes, remark="values in 0..1 to 0..255"),
-    "bgr": Form(bgr, UNSETTLED, "--channel-order rgb"),
+    "bgr": Form(bgr, UNKNOWN_CONVENTION, "--channel-order rgb"),
     "bgr, said": Form(bgr, BGR, remark="BGR"),
-    "bgr to rgb": Form(bgr_to_rgb, UNSETTLED, "--channel-order rgb"),
+    "bgr to rgb": Form(bgr_to_rgb, UNKNOWN_CONVENTION, "--channel-order rgb"),
     "bgr to rgb, half said": Form(bgr_to_rgb, BGR, remark="BGR to RGB"),
     "bgr to rgb, said": Form(bgr_to_rgb, replace(BGR, output_order="rgb"), remark="BGR to RGB"),
     "bgr 0..255 nhwc": Form(chain(bgr, codes, nhwc), BGR, remark="NHWC, BGR, values in 0..255"),
     # The oracle's YCbCr has six digits.
-    "ycbcr": Form(ycbcr, UNSETTLED, remark="YCbCr", atol=1e-4),
-    "ycbcr 0..255": Form(chain(ycbcr, codes), UNSETTLED, remark="YCbCr", atol=1e-4),
+    "ycbcr": Form(ycbcr, UNKNOWN_CONVENTION, remark="YCbCr", atol=1e-4),
+    "ycbcr 0..255": Form(chain(ycbcr, codes), UNKNOWN_CONVENTION, remark="YCbCr", atol=1e-4),
     "nhwc": Form(nhwc, remark="float NHWC"),
     "double": Form(of_type(TensorProto.DOUBLE)),
     # Rounding of the result to 11 bits, and of the input, which the network sharpens.
@@ -123,11 +123,13 @@ FORMS = {
     "scale 1": Form(resized(0.5), RGB, own=True, remark="x1"),
     "low light": Form(brighter, RGB, "networks that change brightness .* --input-range"),
     "low light, half said": Form(
-        brighter, replace(RGB, input_range=UNIT, output_range=UNIT), "--output-order"
+        brighter, replace(RGB, input_range=UNIT_RANGE, output_range=UNIT_RANGE), "--output-order"
     ),
     "low light, said": Form(
         brighter,
-        Convention(input_range=UNIT, output_range=UNIT, input_order="rgb", output_order="rgb"),
+        Convention(
+            input_range=UNIT_RANGE, output_range=UNIT_RANGE, input_order="rgb", output_order="rgb"
+        ),
         own=True,
     ),
     "darker": Form(darker, RGB, own=True, remark="values in 0..1"),
@@ -153,9 +155,9 @@ def test_a_form_is_taken_rightly_or_refused_with_the_option_that_helps(name: str
     theirs = form.disguise(bundled("fast-x2"))
     if form.asks is not None:
         with pytest.raises(NetworkError, match=form.asks):
-            adopt(theirs, "theirs", form.told)
+            adopt_model(theirs, "theirs", form.told)
         return
-    adopted = adopt(theirs, "theirs", form.told)
+    adopted = adopt_model(theirs, "theirs", form.told)
     assert form.remark in adopted.remark
     assert adopted.spec.precision == form.precision
     assert read_spec(adopted.model) == adopted.spec
@@ -176,7 +178,7 @@ def test_a_border_left_out_is_put_back_in_its_place(
     border: tuple[int, int, int, int], missing: int
 ) -> None:
     base = bundled("fast-x2")
-    adopted = adopt(cropped(*border)(base), "theirs", RGB)
+    adopted = adopt_model(cropped(*border)(base), "theirs", RGB)
     assert f"{missing} rows and {missing} columns of border" in adopted.remark
     pixels = picture(40, 50)
     padded = np.pad(pixels, ((0, 0), (0, 0), (20, 20), (20, 20)), mode="edge")
@@ -193,7 +195,7 @@ def test_a_border_left_out_is_put_back_in_its_place(
 def test_a_network_of_valid_convolutions_is_the_same_up_to_its_edges() -> None:
     """As waifu2x' networks are: what is padded inside is what people pad outside."""
     theirs = valid(layers=4)
-    adopted = adopt(theirs, "theirs", RGB)
+    adopted = adopt_model(theirs, "theirs", RGB)
     assert adopted.spec.scale == 2
     pixels = picture(12, 9)
     padded = np.pad(pixels, ((0, 0), (0, 0), (4, 4), (4, 4)), mode="edge")
@@ -201,16 +203,18 @@ def test_a_network_of_valid_convolutions_is_the_same_up_to_its_edges() -> None:
     assert adopted.spec.halo == 4
 
 
-@pytest.mark.parametrize(("given", "disguise"), [(UNIT, chain()), (CODES, codes), (SIGNED, signed)])
+@pytest.mark.parametrize(
+    ("given", "disguise"), [(UNIT_RANGE, chain()), (BYTE_RANGE, codes), (SIGNED_RANGE, signed)]
+)
 @pytest.mark.parametrize("name", ["fast-x2", "espcn-x3"])
 def test_luma_networks_have_ranges_too(name: str, given: ValueRange, disguise: Disguise) -> None:
     theirs, ours = disguise(one_channel(name)), one_channel(name)
-    adopted = adopt(theirs, "theirs", Convention(input_range=given))
+    adopted = adopt_model(theirs, "theirs", Convention(input_range=given))
     assert (adopted.spec.colour, adopted.spec.interface) == ("luma", "luma")
     pixels = picture()[:, :1]
     np.testing.assert_allclose(run(adopted.model, pixels), run(ours, pixels), rtol=0, atol=1e-5)
     try:
-        guessed = adopt(theirs, "theirs")
+        guessed = adopt_model(theirs, "theirs")
     except NetworkError as error:
         assert "--input-range" in str(error)  # noqa: PT017 - either is right
     else:
@@ -222,14 +226,14 @@ def test_numbers_of_ones_own() -> None:
     mean, std = (np.reshape(n, (1, 3, 1, 1)) for n in ((0.4, 0.5, 0.6), (0.2, 0.25, 0.3)))
     disguise = scaled(mean, std)
     told = replace(RGB, input_range=parse_range(numbers))
-    adopted = adopt(disguise(bundled("fast-x2")), "theirs", told)
+    adopted = adopt_model(disguise(bundled("fast-x2")), "theirs", told)
     expected = run(bundled("fast-x2"), picture())
     np.testing.assert_allclose(run(adopted.model, picture()), expected, rtol=0, atol=1e-5)
 
 
 def test_a_noise_level_is_the_one_that_was_set() -> None:
     theirs = with_noise_level([1])(bundled("fast-x2"))
-    adopted = adopt(theirs, "theirs", replace(RGB, inputs=(("sigma", 0.01),)))
+    adopted = adopt_model(theirs, "theirs", replace(RGB, inputs=(("sigma", 0.01),)))
     expected = run(theirs, picture(), sigma=np.float32([0.01]))
     np.testing.assert_allclose(run(adopted.model, picture()), expected, rtol=0, atol=1e-6)
 
@@ -238,30 +242,34 @@ def test_a_noise_level_is_the_one_that_was_set() -> None:
 def test_inputs_and_outputs_that_are_not_there(name: str) -> None:
     theirs = with_noise_level([1])(bundled("fast-x2"))
     with pytest.raises(UsageError, match="there is no input"):
-        adopt(theirs, "theirs", replace(RGB, inputs=((name, 0.0),)))
+        adopt_model(theirs, "theirs", replace(RGB, inputs=((name, 0.0),)))
     with pytest.raises(UsageError, match="there is no output"):
-        adopt(bundled("fast-x2"), "theirs", replace(RGB, output=name))
+        adopt_model(bundled("fast-x2"), "theirs", replace(RGB, output=name))
 
 
 @pytest.mark.parametrize(
     ("theirs", "told", "message"),
     [
         (one_channel(), RGB, "one channel"),
-        (one_channel(), Convention(input_range=IMAGENET), "numbers for 3 channels; it takes 1"),
-        (uint8(bundled("fast-x2")), replace(RGB, input_range=UNIT), "input is uint8"),
-        (uint8(bundled("fast-x2")), replace(RGB, output_range=SIGNED), "output is uint8"),
+        (
+            one_channel(),
+            Convention(input_range=IMAGENET_RANGE),
+            "numbers for 3 channels; it takes 1",
+        ),
+        (uint8(bundled("fast-x2")), replace(RGB, input_range=UNIT_RANGE), "input is uint8"),
+        (uint8(bundled("fast-x2")), replace(RGB, output_range=SIGNED_RANGE), "output is uint8"),
     ],
 )
 def test_what_can_not_hold_is_refused(theirs: Model, told: Convention, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        adopt(theirs, "theirs", told)
+        adopt_model(theirs, "theirs", told)
 
 
 @pytest.mark.parametrize("opset", [9, 11, 12])
 def test_old_opsets(opset: int) -> None:
     """Brought to the one that the wrapping needs; the phases are all the same here."""
     base = old(opset)
-    adopted = adopt(nhwc(codes(base)), "theirs", Convention(input_range=CODES))
+    adopted = adopt_model(nhwc(codes(base)), "theirs", Convention(input_range=BYTE_RANGE))
     assert adopted.model.opset_import[0].version == 13
     pixels = picture()[:, :1]
     np.testing.assert_allclose(run(adopted.model, pixels), run(base, pixels), rtol=0, atol=1e-6)
@@ -269,7 +277,7 @@ def test_old_opsets(opset: int) -> None:
 
 def test_a_border_and_a_size_multiple_together() -> None:
     theirs = valid(layers=3, multiple=4)
-    adopted = adopt(theirs, "theirs", RGB)
+    adopted = adopt_model(theirs, "theirs", RGB)
     assert adopted.spec.size_multiple == 4
     pixels = picture(16, 12)
     padded = np.pad(pixels, ((0, 0), (0, 0), (4, 4), (4, 4)), mode="edge")
@@ -279,16 +287,16 @@ def test_a_border_and_a_size_multiple_together() -> None:
 
 def test_an_ordinary_graph_stays_as_it_is() -> None:
     theirs = bundled("fast-x2")
-    adopted = adopt(theirs, "theirs", RGB)
+    adopted = adopt_model(theirs, "theirs", RGB)
     assert adopted.unchanged
     del adopted.model.metadata_props[:]
     assert adopted.model == theirs
 
 
 def test_what_was_decided_is_a_fact() -> None:
-    adopted = adopt(nhwc(bgr(bundled("fast-x2"))), "theirs", BGR)
+    adopted = adopt_model(nhwc(bgr(bundled("fast-x2"))), "theirs", BGR)
     assert adopted.spec.origin == "theirs, adopted: float NHWC, BGR, values in 0..1, x2"
-    assert adopted.spec.halo == adopt(bundled("fast-x2"), "ours", RGB).spec.halo
+    assert adopted.spec.halo == adopt_model(bundled("fast-x2"), "ours", RGB).spec.halo
 
 
 def test_a_u_net_at_any_size_has_no_halo() -> None:
@@ -296,7 +304,9 @@ def test_a_u_net_at_any_size_has_no_halo() -> None:
     theirs = onnx.ModelProto()
     theirs.CopyFrom(host("nested").model)
     del theirs.metadata_props[:]
-    adopted = adopt(theirs, "theirs", replace(RGB, input_range=UNIT, output_range=UNIT))
+    adopted = adopt_model(
+        theirs, "theirs", replace(RGB, input_range=UNIT_RANGE, output_range=UNIT_RANGE)
+    )
     assert (adopted.spec.size_multiple, adopted.spec.halo) == (1, None)
 
 
@@ -305,7 +315,7 @@ def test_a_fixed_size_and_batch_stay_fixed() -> None:
     dims = theirs.graph.input[0].type.tensor_type.shape.dim
     for dim, length in zip(dims, (1, 40, 48, 3), strict=True):
         dim.dim_value = length
-    adopted = adopt(theirs, "theirs", RGB)
+    adopted = adopt_model(theirs, "theirs", RGB)
     assert (adopted.spec.fixed_size, adopted.spec.fixed_batch) == ((40, 48), 1)
     pixels = picture(40, 48, 1)
     expected = run(bundled("fast-x2"), pixels)
@@ -315,11 +325,11 @@ def test_a_fixed_size_and_batch_stay_fixed() -> None:
 def test_adopting_does_not_touch_what_it_is_given() -> None:
     theirs = nhwc(codes(bundled("fast-x2")))
     before = theirs.SerializeToString()
-    adopt(theirs, "theirs", RGB)
+    adopt_model(theirs, "theirs", RGB)
     assert theirs.SerializeToString() == before
 
 
 def test_onnx_accepts_every_rewriting() -> None:
     theirs = chain(with_noise_level(["n"]), uint8, nhwc)(bundled("fast-x2"))
     told = replace(RGB, inputs=(("sigma", 0.0),))
-    onnx.checker.check_model(adopt(theirs, "theirs", told).model, full_check=True)
+    onnx.checker.check_model(adopt_model(theirs, "theirs", told).model, full_check=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from subpixel.convention import RANGES, UNIT, Convention, Layout, ValueRange
+from subpixel.convention import RANGES, UNIT_RANGE, Convention, TensorLayout, ValueRange
 from subpixel.errors import NetworkError
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
 from subpixel.nets.torch_op import TorchOp
@@ -16,8 +16,8 @@ from subpixel.runtime.op import NetOp
 from subpixel.spec import ModelSpec
 from subpixel.thirdparty.form import find_form
 from subpixel.thirdparty.op import expect_unit_range
-from subpixel.thirdparty.photographs import photographs
-from subpixel.thirdparty.reading import settle, trials
+from subpixel.thirdparty.photographs import make_photographs
+from subpixel.thirdparty.reading import make_probe, settle_reading
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,9 @@ class For:
     def gives_codes(self, _output: str) -> bool:
         return False
 
-    def __call__(self, values: np.ndarray, layout: Layout = "nchw") -> Mapping[str, np.ndarray]:
+    def __call__(
+        self, values: np.ndarray, layout: TensorLayout = "nchw"
+    ) -> Mapping[str, np.ndarray]:
         assert layout == "nchw"
         pixels = self.values.to_unit(values).astype(np.float32)
         return {"y": self.values.from_unit(self.op(pixels).astype(np.float64))}
@@ -49,16 +51,16 @@ def test_no_range_of_a_trained_network_is_mistaken(
     module = load_checkpoint(shared_data / "community" / f"{name}.pth").module
     raw, told = For(TorchOp(module), true), Convention(input_order="rgb")
     try:
-        reading = settle(trials(raw, find_form(raw, told)), told)
+        reading = settle_reading(make_probe(raw, find_form(raw, told)), told)
     except NetworkError as error:
         assert "--input-range" in str(error)  # noqa: PT017 - either is right
-        assert true != UNIT, "the usual range is found out"
+        assert true != UNIT_RANGE, "the usual range is found out"
     else:
         assert reading.ranges == (true, true)
 
 
 def test_small_photographs_are_large_ones_made_smaller() -> None:
-    made = photographs(3, 3, 20, 30)
+    made = make_photographs(3, 3, 20, 30)
     assert made.small.shape == made.vivid.shape == (2, 3, 20, 30)
     assert made.large.shape == (2, 3, 60, 90)
     means = made.large.reshape(2, 3, 20, 3, 30, 3).mean(axis=(3, 5))
@@ -67,8 +69,8 @@ def test_small_photographs_are_large_ones_made_smaller() -> None:
 
 
 def test_photographs_of_any_size_there_is_a_network_for() -> None:
-    assert photographs(4, 1, 320, 64).large.shape == (2, 1, 1280, 256)
-    restored = photographs(1, 3, 9, 7)
+    assert make_photographs(4, 1, 320, 64).large.shape == (2, 1, 1280, 256)
+    restored = make_photographs(1, 3, 9, 7)
     assert restored.small.shape == restored.large.shape == (2, 3, 9, 7)
     assert not (restored.small == restored.large).all()
 

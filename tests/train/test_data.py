@@ -9,7 +9,7 @@ from subpixel.errors import UsageError
 from subpixel.imaging.colour import luma
 from subpixel.imaging.resample import imresize
 from subpixel.media.jpeg_degradation import through_jpeg
-from subpixel.train.data import batch, load_pairs
+from subpixel.train.data import draw_batch, load_pairs
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_small_pictures_go_through_jpeg(photographs: Path) -> None:
 
 def test_crops_of_both_sizes_show_the_same_spot(photographs: Path) -> None:
     train, _ = load_pairs(photographs, 2, 8)
-    low, high = batch(train, size=16, crop=8, seed=0, step=0)
+    low, high = draw_batch(train, size=16, crop=8, seed=0, step=0)
     assert (low.shape, high.shape) == ((16, 1, 8, 8), (16, 1, 16, 16))
     means = high.reshape(16, 8, 2, 8, 2).mean(axis=(2, 4)).reshape(16, 8, 8)
     for small, mean in zip(low[:, 0], means, strict=True):
@@ -73,10 +73,10 @@ def test_crops_of_both_sizes_show_the_same_spot(photographs: Path) -> None:
 
 def test_a_batch_depends_on_seed_and_step_alone(photographs: Path) -> None:
     train, _ = load_pairs(photographs, 2, 8)
-    first, again = (batch(train, 4, 8, seed=1, step=7)[0] for _ in range(2))
+    first, again = (draw_batch(train, 4, 8, seed=1, step=7)[0] for _ in range(2))
     assert np.array_equal(first, again)
-    assert not np.array_equal(first, batch(train, 4, 8, seed=1, step=8)[0])
-    assert not np.array_equal(first, batch(train, 4, 8, seed=2, step=7)[0])
+    assert not np.array_equal(first, draw_batch(train, 4, 8, seed=1, step=8)[0])
+    assert not np.array_equal(first, draw_batch(train, 4, 8, seed=2, step=7)[0])
 
 
 def test_no_pictures_no_training(tmp_path: Path) -> None:

@@ -10,8 +10,15 @@ from subpixel.errors import CheckpointError
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
 from subpixel.train.data import Pair
-from subpixel.train.loop import Progress, aim, learning_rate, lend, train, validate
-from subpixel.train.networks import brought_to_form, build
+from subpixel.train.loop import (
+    Progress,
+    choose_target,
+    copy_matching_weights,
+    learning_rate,
+    measure_psnr,
+    train,
+)
+from subpixel.train.networks import build_network, fit_warm_start
 from subpixel.train.presets import PRESETS, Preset
 
 PRESET = Preset("plain", steps=30, finetune=10, channels=4, depth=1, batch=4, crop=8)
@@ -102,7 +109,7 @@ def test_a_student_gets_nearer_to_its_teacher(
     low = torch.from_numpy(pairs[1][0].low)[None, None]
     high = torch.from_numpy(pairs[1][0].high)[None, None]
     preset = replace(PRESET, steps=200, finetune=0, averaging=0.9)
-    begun = build(preset, 2, seed=0)
+    begun = build_network(preset, 2, seed=0)
     student = train(preset, 2, pairs, tmp_path / "taught.state", teacher=teacher)
     alone = train(preset, 2, pairs, tmp_path / "alone.state")
     with torch.no_grad():
@@ -114,13 +121,13 @@ def test_a_student_gets_nearer_to_its_teacher(
 
 def test_the_aim_is_as_the_teacher_says_and_carries_no_gradient(teacher: PlainNet) -> None:
     low, high = torch.rand(2, 1, 8, 8), torch.rand(2, 1, 16, 16)
-    assert aim(None, low, high) is high
-    wanted = aim(teacher, low, high)
+    assert choose_target(None, low, high) is high
+    wanted = choose_target(teacher, low, high)
     assert torch.equal(wanted, teacher(low))
     assert not wanted.requires_grad
     assert wanted.min() < 0, "not clipped"
     with torch.autocast("cpu", torch.bfloat16):
-        rounded = aim(teacher, low, high)
+        rounded = choose_target(teacher, low, high)
     assert rounded.dtype == torch.float32
     torch.testing.assert_close(rounded, wanted, rtol=0, atol=0.02)
     assert not torch.equal(rounded, wanted), "in the arithmetic of the student"
@@ -162,7 +169,7 @@ def test_the_rate_rises_and_falls_to_nothing() -> None:
 def test_another_scale_lends_all_but_the_last_layer() -> None:
     source, target = PlainNet(3, 4, 2), PlainNet(2, 4, 2)
     last = target.last.weight.clone()
-    lend(source, target)
+    copy_matching_weights(source, target)
     assert torch.equal(source.first.weight, target.first.weight)
     assert torch.equal(last, target.last.weight)
 
@@ -175,10 +182,10 @@ def test_a_smaller_network_begins_a_larger_one(
     small = train(PRESET, 2, pairs, tmp_path / "small.state")
     assert isinstance(small, PlainNet)
     preset = replace(PRESET, channels=6, depth=3)
-    net = build(preset, scale, seed=0)
+    net = build_network(preset, scale, seed=0)
     assert isinstance(net, PlainNet)
     untaught = net.last.weight.clone()
-    lend(brought_to_form(small, preset, seed=0), net)
+    copy_matching_weights(fit_warm_start(small, preset, seed=0), net)
     assert torch.equal(net.first.weight[:4], small.first.weight)
     assert torch.equal(net.middle[0].weight[:4, :4], small.middle[0].weight)
     if scale == 2:
@@ -194,10 +201,10 @@ def test_the_tutorials_network_is_trained_with_a_sum_and_trained_on(
     preset = replace(PRESET, network="reference")
     first = train(preset, 2, pairs, tmp_path / "first.state")
     assert type(first) is SuperResolutionNet
-    psnr = validate(first, pairs[1])[0]
+    psnr = measure_psnr(first, pairs[1])[0]
     begun = replace(preset, steps=1, finetune=0, rate=0.0)
     again = train(begun, 2, pairs, tmp_path / "again.state", warm_start=first)
-    assert validate(again, pairs[1])[0] == pytest.approx(psnr, abs=1e-3)
+    assert measure_psnr(again, pairs[1])[0] == pytest.approx(psnr, abs=1e-3)
     elsewhere = SuperResolutionNet(2)
     with pytest.raises(CheckpointError, match="don't carry luma"):
         train(preset, 2, pairs, tmp_path / "no.state", warm_start=elsewhere)
@@ -206,7 +213,7 @@ def test_the_tutorials_network_is_trained_with_a_sum_and_trained_on(
 def test_a_larger_network_begins_no_smaller_one(
     pairs: tuple[list[Pair], list[Pair]], tmp_path: Path
 ) -> None:
-    with pytest.raises(CheckpointError, match="they don't shrink"):
+    with pytest.raises(CheckpointError, match="name a larger preset"):
         train(PRESET, 2, pairs, tmp_path / "a.state", warm_start=PlainNet(2, 8, 2))
 
 

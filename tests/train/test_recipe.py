@@ -11,7 +11,7 @@ from subpixel.graph.metadata import load_model, read_spec
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
 from subpixel.train.loop import Progress
 from subpixel.train.presets import PRESETS
-from subpixel.train.recipe import Outcome, Run, run
+from subpixel.train.recipe import TrainingOutcome, TrainingRun, run_recipe
 
 FAST = Path(__file__).resolve().parents[2] / "weights" / "fast-x3.safetensors"
 
@@ -20,30 +20,32 @@ FAST = Path(__file__).resolve().parents[2] / "weights" / "fast-x3.safetensors"
 class Done:
     """A run that went to its end."""
 
-    order: Run
-    outcome: Outcome
+    order: TrainingRun
+    outcome: TrainingOutcome
     seen: list[Progress]
 
 
 @pytest.fixture(scope="module")
-def order(tmp_path_factory: pytest.TempPathFactory) -> Run:
+def order(tmp_path_factory: pytest.TempPathFactory) -> TrainingRun:
     folder = tmp_path_factory.mktemp("photographs")
     for index in range(3):
         noise = np.random.default_rng(index).integers(0, 256, (70, 90, 3), dtype=np.uint8)
         Image.fromarray(noise).save(folder / f"{index}.png")
-    return Run(PRESETS["smoke"], 2, folder, tmp_path_factory.mktemp("run") / "out" / "net.onnx")
+    return TrainingRun(
+        PRESETS["smoke"], 2, folder, tmp_path_factory.mktemp("run") / "out" / "net.onnx"
+    )
 
 
 @pytest.fixture(scope="module")
-def done(order: Run) -> Done:
+def done(order: TrainingRun) -> Done:
     seen: list[Progress] = []
-    return Done(order, run(order, seen.append), seen)
+    return Done(order, run_recipe(order, seen.append), seen)
 
 
 def test_photographs_become_a_proven_network(done: Done) -> None:
     assert done.outcome
     spec = read_spec(load_model(done.order.out))
-    assert spec == done.outcome.released.spec
+    assert spec == done.outcome.release.spec
     assert (spec.scale, spec.interface, spec.architecture) == (2, "rgb", "PlainNet")
     assert spec.halo == 4, "trained wide, exported narrow"
     made = {p.name for p in done.order.out.parent.iterdir()}
@@ -71,7 +73,7 @@ def test_a_run_leaves_its_record(done: Done) -> None:
 
 def test_one_trained_on_jpegs_is_measured_on_jpegs(done: Done) -> None:
     order = replace(done.order, denoise=True, out=done.order.out.with_stem("denoise"))
-    outcome = run(order, lambda progress: None)
+    outcome = run_recipe(order, lambda progress: None)
     assert outcome.evaluation is not None
     assert done.outcome.evaluation is not None
     assert outcome.evaluation.bicubic.psnr < done.outcome.evaluation.bicubic.psnr
@@ -89,7 +91,7 @@ def test_the_weights_can_be_trained_on_at_another_scale(done: Done) -> None:
         warm_start=done.order.out.with_suffix(".safetensors"),
         teacher=FAST,
     )
-    assert run(second, lambda progress: None).released.spec.scale == 3
+    assert run_recipe(second, lambda progress: None).release.spec.scale == 3
     assert load_checkpoint(second.out.with_suffix(".safetensors")).spec.scale == 3
     card = second.out.with_suffix(".md").read_text("utf-8")
     assert f"teacher made of the low resolution: PlainNet, {FAST.name} (sha256 " in card
@@ -118,18 +120,24 @@ def test_a_run_aims_at_what_its_teacher_makes(done: Done, taught: bool, tmp_path
         teacher=own if taught else None,
     )
     with pytest.raises(StoppedError):
-        run(order, stop)
+        run_recipe(order, stop)
     assert (losses[0] < 0.01) == taught
 
 
-def test_an_unfit_teacher_is_refused_before_the_photographs_are_looked_for(order: Run) -> None:
+def test_an_unfit_teacher_is_refused_before_the_photographs_are_looked_for(
+    order: TrainingRun,
+) -> None:
     nowhere = order.out.parent / "nowhere"
     with pytest.raises(CheckpointError, match=r"fast-x3.*enlarges by 3, not by 2; say 3, or "):
-        run(replace(order, data=nowhere, out=nowhere / "net.onnx", teacher=FAST), lambda _: None)
+        run_recipe(
+            replace(order, data=nowhere, out=nowhere / "net.onnx", teacher=FAST), lambda _: None
+        )
     assert not nowhere.exists()
 
 
-def test_a_warm_start_from_another_architecture_is_refused(order: Run, shared_data: Path) -> None:
+def test_a_warm_start_from_another_architecture_is_refused(
+    order: TrainingRun, shared_data: Path
+) -> None:
     (reference,) = (shared_data / "seed").glob("superres*.pth")
-    with pytest.raises(CheckpointError, match="no layer to lend to a PlainNet"):
-        run(replace(order, warm_start=reference), lambda progress: None)
+    with pytest.raises(CheckpointError, match="no layer in common with a PlainNet"):
+        run_recipe(replace(order, warm_start=reference), lambda progress: None)

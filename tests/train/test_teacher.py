@@ -7,7 +7,7 @@ from torch import nn
 from subpixel.errors import CheckpointError
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.vdsr import VDSR
-from subpixel.nets.spandrel.module import imported
+from subpixel.nets.spandrel.module import import_spandrel
 from subpixel.train.teacher import load_teacher
 from untrained import untrained
 
@@ -21,7 +21,7 @@ def saved(folder: Path, net: nn.Module) -> Path:
 @pytest.fixture
 def window_network() -> nn.Module:
     """SwinIR on luma, which pads by reflection, so that sides below 16 are too small for it."""
-    swin = imported("spandrel.architectures.SwinIR").SwinIR
+    swin = import_spandrel("spandrel.architectures.SwinIR").SwinIR
     net: nn.Module = swin(
         upscale=2,
         upsampler="pixelshuffledirect",

@@ -17,9 +17,9 @@ from subpixel.spec import ModelSpec
 from subpixel.tune.trials import Trials, page_of, race_picture
 from subpixel.upscaling.flat import flat_blocks
 from subpixel.upscaling.upscaler import Upscaler
-from subpixel.zoo.manifest import find
+from subpixel.zoo.manifest import find_bundled
 
-FAST, INT8 = find("fast", 2).path, find("fast-int8", 2).path
+FAST, INT8 = find_bundled("fast", 2).path, find_bundled("fast-int8", 2).path
 PLAIN = Setting("cpu", "fp32", tile=96)
 PHOTO = np.random.default_rng(0).integers(0, 256, (150, 220, 3), dtype=np.uint8)
 PICTURE = np.random.default_rng(1).integers(0, 256, (200, 330, 3), dtype=np.uint8)

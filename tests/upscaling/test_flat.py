@@ -6,7 +6,7 @@ from hypothesis.extra import numpy as arrays
 
 from networks import BoxBlur
 from subpixel import Upscaler
-from subpixel.imaging.resample import interpolated
+from subpixel.imaging.resample import interpolate
 from subpixel.runtime.op import Samples
 from subpixel.upscaling.flat import (
     BLOCK,
@@ -105,7 +105,7 @@ def test_every_depth_goes(dtype: type) -> None:
 
 def test_the_bound_is_that_of_the_network() -> None:
     def shifted(tiles: Samples) -> Samples:
-        larger = np.stack([interpolated(tile, SCALE) for tile in tiles])
+        larger = np.stack([interpolate(tile, SCALE) for tile in tiles])
         return larger + np.float32(0.6 / 255)
 
     assert measure_flatness(shifted, SCALE, 0, most=0.5) is None

@@ -11,9 +11,9 @@ from subpixel.network.flatness import Flatness
 from subpixel.network.tuning import Row, Setting, Tuning, Wish, sha256_of
 from subpixel.upscaling.tuned import TunedUpscaler
 from subpixel.upscaling.upscaler import Upscaler
-from subpixel.zoo.manifest import find
+from subpixel.zoo.manifest import find_bundled
 
-FAST, INT8 = find("fast", 2).path, find("fast-int8", 2).path
+FAST, INT8 = find_bundled("fast", 2).path, find_bundled("fast-int8", 2).path
 
 
 def _row(setting: Setting, file: Path) -> Row:

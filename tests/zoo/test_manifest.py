@@ -15,22 +15,30 @@ from subpixel.graph.check import check_model
 from subpixel.graph.metadata import read_spec
 from subpixel.measure.evaluate import benchmark, evaluate
 from subpixel.upscaling.upscaler import Upscaler
-from subpixel.zoo.manifest import DEFAULT, DENOISE, FOLDER, Bundled, bundled, find, verified
+from subpixel.zoo.manifest import (
+    DEFAULT_NETWORK,
+    DENOISE,
+    FOLDER,
+    BundledNetwork,
+    find_bundled,
+    read_manifest,
+    verify_bundled,
+)
 
-rows = pytest.mark.parametrize("row", bundled(), ids=lambda row: f"{row.name}-x{row.scale}")
+rows = pytest.mark.parametrize("row", read_manifest(), ids=lambda row: f"{row.name}-x{row.scale}")
 
 
 def test_there_is_one_for_every_scale() -> None:
-    names = {row.name for row in bundled()}
-    assert {DEFAULT, DENOISE, "fast", "fast-int8"} <= names
+    names = {row.name for row in read_manifest()}
+    assert {DEFAULT_NETWORK, DENOISE, "fast", "fast-int8"} <= names
     for name in names - {"espcn-int8"}:  # which loses too much at x2
-        assert [row.scale for row in bundled() if row.name == name] == [2, 3, 4]
-    assert {row.file for row in bundled()} == {p.name for p in FOLDER.glob("*.onnx")}
+        assert [row.scale for row in read_manifest() if row.name == name] == [2, 3, 4]
+    assert {row.file for row in read_manifest()} == {p.name for p in FOLDER.glob("*.onnx")}
 
 
 @rows
-def test_the_file_is_what_the_manifest_says(row: Bundled) -> None:
-    model = onnx.load(verified(row))
+def test_the_file_is_what_the_manifest_says(row: BundledNetwork) -> None:
+    model = onnx.load(verify_bundled(row))
     spec = read_spec(model)
     assert spec is not None
     assert check_model(model, spec)
@@ -39,19 +47,19 @@ def test_the_file_is_what_the_manifest_says(row: Bundled) -> None:
 
 
 @rows
-def test_it_is_within_the_cost_of_its_class(row: Bundled) -> None:
+def test_it_is_within_the_cost_of_its_class(row: BundledNetwork) -> None:
     colour = 3 + 3 * 3 * 25 * row.scale**2  # luma, and the bicubic chroma, in the graph
     most = 14_000 if row.name.startswith("fast") else 120_000
     assert 10_000 <= row.multiply_adds - colour <= most
 
 
 def test_all_are_small_enough_to_be_in_the_package() -> None:
-    assert sum(row.path.stat().st_size for row in bundled()) < 10_000_000
+    assert sum(row.path.stat().st_size for row in read_manifest()) < 10_000_000
 
 
 def _measured() -> Iterator[object]:
     """Set5 and Set14 for all; BSD100, which takes its time, where people look first."""
-    for row in bundled():
+    for row in read_manifest():
         called = f"{row.name}-x{row.scale}"
         yield pytest.param(row, "Set5", id=f"{called}-Set5")
         yield pytest.param(row, "Set14", id=f"{called}-Set14", marks=pytest.mark.slow)
@@ -60,7 +68,7 @@ def _measured() -> Iterator[object]:
 
 
 @pytest.mark.parametrize(("row", "name"), [*_measured()])
-def test_the_figures_are_measured(shared_data: Path, row: Bundled, name: str) -> None:
+def test_the_figures_are_measured(shared_data: Path, row: BundledNetwork, name: str) -> None:
     """The manifest's PSNR, once more, by us and by scikit-image; and clearly above bicubic."""
     made: dict[str, np.ndarray] = {}
     pictures = benchmark(shared_data / "bench" / name, row.scale)
@@ -90,20 +98,20 @@ def test_denoise_is_ahead_on_jpegs(shared_data: Path, scale: int, quality: int) 
     """Of the default network, and of bicubic interpolation."""
     pictures = benchmark(shared_data / "bench" / "Set5", scale, jpeg=quality)
     ours, other = (
-        evaluate(Upscaler(find(name, scale).path, device="cpu"), pictures)
-        for name in (DENOISE, DEFAULT)
+        evaluate(Upscaler(find_bundled(name, scale).path, device="cpu"), pictures)
+        for name in (DENOISE, DEFAULT_NETWORK)
     )
     assert ours.network.psnr > max(other.network.psnr, ours.bicubic.psnr) + 0.5
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    row = find("fast", 3)
+    row = find_bundled("fast", 3)
     (tmp_path / row.file).write_bytes(row.path.read_bytes()[:-1])
     monkeypatch.setattr("subpixel.zoo.manifest.FOLDER", tmp_path)
     with pytest.raises(NetworkError, match="is damaged: its sha256"):
-        verified(row)
+        verify_bundled(row)
 
 
 def test_the_message_lists_what_there_is() -> None:
     with pytest.raises(UsageError, match=re.escape("it has 2, 3, 4")):
-        find("fast", 7)
+        find_bundled("fast", 7)

@@ -16,7 +16,7 @@ import click
 
 from subpixel import __version__
 from subpixel.errors import SubpixelError, UsageError
-from subpixel.system.extras import explained
+from subpixel.system.extras import explain_missing
 
 VERBS = {  # the room of each, and what it is for
     "upscale": (
@@ -100,7 +100,7 @@ def run(arguments: list[str]) -> int:
         click.echo("subpixel: interrupted; nothing half-written was left behind", err=True)
         return INTERRUPTED
     except ModuleNotFoundError as error:
-        return _failed(explained(error))
+        return _failed(explain_missing(error))
     except (SubpixelError, OSError) as error:
         return _failed(error)
 

@@ -1,4 +1,4 @@
-"""Is this file what its facts say? Judged from the graph, before any pixel moves."""
+"""Checks of a file against its facts, from the graph alone, without running it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -15,10 +15,10 @@ from subpixel.errors import SpecError
 from subpixel.graph.geometry.cost import parameters
 from subpixel.graph.geometry.propagate import ONNX_DOMAINS, onnx_opset, picture_inputs
 from subpixel.graph.metadata import read_spec
-from subpixel.graph.passes.wrap import FLOATS, OURS
+from subpixel.graph.passes.wrap import FLOAT_KINDS, RGB_PREFIX
 from subpixel.spec import ModelSpec
 
-T = TypeVar("T")
+AxisValue = TypeVar("AxisValue")
 
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """Operators whose second input, where it is a constant, holds weights."""
@@ -26,7 +26,7 @@ WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of one check, in a sentence."""
+    """The result of one check, in a sentence."""
 
     check: str
     ok: bool
@@ -35,7 +35,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """All findings about a file; true when none is bad."""
+    """All findings about a file; true when every one is ok."""
 
     findings: tuple[Finding, ...]
 
@@ -46,28 +46,28 @@ class CheckReport:
 def check_model(model: onnx.ModelProto, spec: ModelSpec) -> CheckReport:
     """Check a network against its facts, without running it.
 
-    A graph that ONNX's own checker refuses, or that takes no picture or gives none, is not
-    looked at further.
+    A graph that ONNX's checker rejects, or whose input or output is not one picture, is not checked
+    further.
     """
     basics: list[Finding] = []
-    for basic in (_wellformed, check_ends):
+    for basic in (_check_onnx, check_ends):
         basics.append(basic(model, spec))
         if not basics[-1].ok:
             return CheckReport(tuple(basics))
     checks = (
-        _declared_axes,
-        _real_axes,
-        _runtime,
-        _domains,
-        _parameters_inside,
-        _parameters_finite,
-        _metadata,
-        _depth_to_space,
+        _check_declared_axes,
+        _check_inferred_axes,
+        _check_runtime,
+        _check_domains,
+        _check_parameters_inside,
+        _check_parameters_finite,
+        _check_metadata,
+        _check_depth_to_space,
     )
     return CheckReport((*basics, *(check(model, spec) for check in checks)))
 
 
-def _wellformed(model: onnx.ModelProto, _: ModelSpec) -> Finding:
+def _check_onnx(model: onnx.ModelProto, _: ModelSpec) -> Finding:
     """ONNX's checker, with strict shape inference."""
     name = "onnx checker"
     try:
@@ -78,20 +78,22 @@ def _wellformed(model: onnx.ModelProto, _: ModelSpec) -> Finding:
 
 
 def check_ends(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
-    """One picture in, one out, with the channels that the facts say."""
+    """One picture in, one out, with the channels that the facts state."""
     name = "input and output"
     ends = (*picture_inputs(model), *model.graph.output)
-    said = ", ".join(helper.printable_value_info(end) for end in ends)
+    declared = ", ".join(helper.printable_value_info(end) for end in ends)
     if len(ends) != 2 or not all(_is_picture(end, spec) for end in ends):
-        wanted = f"({', '.join(_arranged('batch', str(spec.channels), 'height', 'width', spec))})"
-        wanted += " of uint8" if spec.samples == "uint8" else " of floating point"
-        return Finding(name, False, f"are {said}; must be one of each, {wanted}")
-    return Finding(name, True, f"are {said}")
+        expected = (
+            f"({', '.join(_arrange_axes('batch', str(spec.channels), 'height', 'width', spec))})"
+        )
+        expected += " of uint8" if spec.samples == "uint8" else " of floating point"
+        return Finding(name, False, f"are {declared}; must be one of each, {expected}")
+    return Finding(name, True, f"are {declared}")
 
 
 def _is_picture(end: onnx.ValueInfoProto, spec: ModelSpec) -> bool:
     dims, codes = end.type.tensor_type.shape.dim, spec.samples == "uint8"
-    kinds = (TensorProto.UINT8,) if codes else FLOATS
+    kinds = (TensorProto.UINT8,) if codes else FLOAT_KINDS
     return (
         end.type.tensor_type.elem_type in kinds
         and len(dims) == 4
@@ -99,70 +101,78 @@ def _is_picture(end: onnx.ValueInfoProto, spec: ModelSpec) -> bool:
     )
 
 
-def _arranged(batch: T, channels: T, height: T, width: T, spec: ModelSpec) -> tuple[T, T, T, T]:
+def _arrange_axes(
+    batch: AxisValue, channels: AxisValue, height: AxisValue, width: AxisValue, spec: ModelSpec
+) -> tuple[AxisValue, AxisValue, AxisValue, AxisValue]:
     """The axes in the file's order: NCHW, or NHWC for 8-bit pictures."""
     if spec.samples == "uint8":
         return batch, height, width, channels
     return batch, channels, height, width
 
 
-def _declared_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
-    """Batch, height and width: declared open or fixed as the facts say, output included."""
+def _check_declared_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
+    """Batch, height and width are declared free or fixed as the facts state, also of the output."""
     name = "declared axes"
     height, width = spec.fixed_size or (None, None)
-    wanted = (spec.fixed_batch, height, width)
+    expected = (spec.fixed_batch, height, width)
     larger = (spec.fixed_batch, *(side and side * spec.scale for side in (height, width)))
-    given, result = (
+    actual, result = (
         _open_axes(end, spec) for end in (picture_inputs(model)[0], model.graph.output[0])
     )
-    # An output dimension that the exporter could not name is open too, so it may stay open.
-    if given != wanted or any(r not in (None, w) for r, w in zip(result, larger, strict=True)):
+    # Exporters leave dimensions of the output that they can't name without a value: free, too.
+    if actual != expected or any(r not in (None, w) for r, w in zip(result, larger, strict=True)):
         return Finding(
             name,
             False,
-            f"(batch, height, width) are {_said(given)} in and {_said(result)} out; "
-            f"the facts say {_said(wanted)} in and {_said(larger)} out",
+            f"(batch, height, width) are {_format_axes(actual)} in and {_format_axes(result)} out; "
+            f"the facts say {_format_axes(expected)} in and {_format_axes(larger)} out",
         )
-    return Finding(name, True, f"(batch, height, width) are {_said(given)} as the facts say")
+    return Finding(
+        name, True, f"(batch, height, width) are {_format_axes(actual)} as the facts say"
+    )
 
 
 def _open_axes(end: onnx.ValueInfoProto, spec: ModelSpec) -> tuple[int | None, ...]:
-    """Batch, height and width; None where open."""
+    """Batch, height and width; None where free."""
     dims = end.type.tensor_type.shape.dim
     axes = (0, 1, 2) if spec.samples == "uint8" else (0, 2, 3)
     return tuple(dims[axis].dim_value or None for axis in axes)
 
 
-def _said(axes: Sequence[int | None]) -> str:
+def _format_axes(axes: Sequence[int | None]) -> str:
     return "(" + ", ".join("any" if axis is None else str(axis) for axis in axes) + ")"
 
 
-def _real_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
-    """Shape inference at two batches and sizes: a size baked in by tracing contradicts them.
+def _check_inferred_axes(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
+    """Shape inference at two batches and sizes contradicts sizes that tracing has made constants.
 
-    It can't see everything (sizes that hang on computed values stay open); running the file at
-    many shapes does.
+    It can't find all of them (sizes that depend on computed values stay unknown); running the file
+    at many shapes does.
     """
     name = "real axes"
     for batch, rows, columns in ((2, 9, 13), (3, 16, 10)):
         height, width = spec.fixed_size or (rows * spec.size_multiple, columns * spec.size_multiple)
         count, sides = spec.fixed_batch or batch, (height * spec.scale, width * spec.scale)
-        shape = _arranged(count, spec.channels, height, width, spec)
-        wanted = _arranged(count, spec.channels, *sides, spec)
+        shape = _arrange_axes(count, spec.channels, height, width, spec)
+        expected = _arrange_axes(count, spec.channels, *sides, spec)
         try:
-            result = _inferred(model, shape)
+            result = _infer_output_shape(model, shape)
         except (shape_inference.InferenceError, ValueError) as error:
             reason = " ".join(str(error).split())
             return Finding(name, False, f"an input of {shape} contradicts the graph: {reason}")
-        if len(result) != 4 or any(r not in (None, w) for r, w in zip(result, wanted, strict=True)):
+        if len(result) != 4 or any(
+            r not in (None, w) for r, w in zip(result, expected, strict=True)
+        ):
             return Finding(
-                name, False, f"an input of {shape} gives {_said(result)}; the facts say {wanted}"
+                name,
+                False,
+                f"an input of {shape} gives {_format_axes(result)}; the facts say {expected}",
             )
     return Finding(name, True, f"nothing in the graph contradicts them, nor x{spec.scale}")
 
 
-def _inferred(model: onnx.ModelProto, shape: Sequence[int]) -> tuple[int | None, ...]:
-    """The output's shape for an input of ``shape``; None where inference can't tell."""
+def _infer_output_shape(model: onnx.ModelProto, shape: Sequence[int]) -> tuple[int | None, ...]:
+    """The output's shape for an input of ``shape``; None where inference doesn't determine it."""
     trial = onnx.ModelProto()
     trial.CopyFrom(model)
     del trial.graph.value_info[:]
@@ -172,95 +182,104 @@ def _inferred(model: onnx.ModelProto, shape: Sequence[int]) -> tuple[int | None,
     for dim, length in zip(dims, shape, strict=True):
         dim.dim_value = length
     trial = shape_inference.infer_shapes(trial, check_type=True, strict_mode=True, data_prop=True)
-    found = trial.graph.output[0].type.tensor_type.shape.dim
-    return tuple(dim.dim_value or None for dim in found) or (None,) * 4
+    inferred = trial.graph.output[0].type.tensor_type.shape.dim
+    return tuple(dim.dim_value or None for dim in inferred) or (None,) * 4
 
 
-def _runtime(model: onnx.ModelProto, _: ModelSpec) -> Finding:
-    """The installed ONNX Runtime loads it, among the opsets that it supports officially."""
+def _check_runtime(model: onnx.ModelProto, _: ModelSpec) -> Finding:
+    """The installed ONNX Runtime loads the file, restricted to the opsets that it officially
+    supports."""
     name = "onnx runtime"
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.add_session_config_entry("session.allow_released_opsets_only", "1")
-    said = f"ONNX Runtime {onnxruntime.__version__}"
+    version = f"ONNX Runtime {onnxruntime.__version__}"
     try:
         onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
-    except Exception as error:  # its errors have no common base of their own
-        return Finding(name, False, f"{said} refuses it: {' '.join(str(error).split())}")
-    return Finding(name, True, f"{said} loads it: opset {onnx_opset(model)}, IR {model.ir_version}")
+    except Exception as error:  # ONNX Runtime's exceptions have no common base
+        return Finding(name, False, f"{version} refuses it: {' '.join(str(error).split())}")
+    return Finding(
+        name, True, f"{version} loads it: opset {onnx_opset(model)}, IR {model.ir_version}"
+    )
 
 
-def _domains(model: onnx.ModelProto, _: ModelSpec) -> Finding:
+def _check_domains(model: onnx.ModelProto, _: ModelSpec) -> Finding:
     name = "domains"
-    foreign = {f"{n.domain}::{n.op_type}" for n in _nodes(model) if n.domain not in ONNX_DOMAINS}
+    foreign = {
+        f"{n.domain}::{n.op_type}" for n in _all_nodes(model) if n.domain not in ONNX_DOMAINS
+    }
     if foreign:
-        return Finding(name, False, f"uses operators that are not ONNX's: {_listed(foreign)}")
+        return Finding(name, False, f"uses operators that are not ONNX's: {_list_names(foreign)}")
     return Finding(name, True, "every operator is ONNX's own")
 
 
-def _parameters_inside(model: onnx.ModelProto, _: ModelSpec) -> Finding:
+def _check_parameters_inside(model: onnx.ModelProto, _: ModelSpec) -> Finding:
     name = "parameters inside"
-    outside = [tensor.name for tensor in _constants(model) if uses_external_data(tensor)]
+    outside = [tensor.name for tensor in _all_constants(model) if uses_external_data(tensor)]
     if outside:
-        return Finding(name, False, f"lie in another file: {_listed(outside)}")
+        return Finding(name, False, f"lie in another file: {_list_names(outside)}")
     return Finding(name, True, f"the file is whole: {parameters(model)} parameters")
 
 
-def _parameters_finite(model: onnx.ModelProto, _: ModelSpec) -> Finding:
-    """Weights are finite. -inf elsewhere masks attention, before softmax; so does one infinity."""
+def _check_parameters_finite(model: onnx.ModelProto, _: ModelSpec) -> Finding:
+    """Weights are finite. Elsewhere -inf is allowed, and a single infinity: attention masks use
+    them."""
     name = "parameters finite"
-    weights = {node.input[1] for node in _nodes(model) if node.op_type in WEIGHTED}
+    weights = {node.input[1] for node in _all_nodes(model) if node.op_type in WEIGHTED}
     broken = [
         tensor.name
-        for tensor in _constants(model)
-        if tensor.data_type in FLOATS
+        for tensor in _all_constants(model)
+        if tensor.data_type in FLOAT_KINDS
         and not uses_external_data(tensor)
-        and not _sound(numpy_helper.to_array(tensor), weight=tensor.name in weights)
+        and not _is_sound(numpy_helper.to_array(tensor), weight=tensor.name in weights)
     ]
     if broken:
-        return Finding(name, False, f"hold NaN or infinity: {_listed(broken)}")
+        return Finding(name, False, f"hold NaN or infinity: {_list_names(broken)}")
     return Finding(name, True, "no NaN and no infinity")
 
 
-def _sound(values: NDArray[Any], *, weight: bool) -> bool:
+def _is_sound(values: NDArray[Any], *, weight: bool) -> bool:
     if np.isfinite(values).all():
         return True
     masks = np.isneginf(values) | np.isfinite(values) | (np.isinf(values) & (values.size == 1))
     return bool(masks.all()) and not weight
 
 
-def _metadata(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
+def _check_metadata(model: onnx.ModelProto, spec: ModelSpec) -> Finding:
     name = "metadata"
     try:
-        found = read_spec(model)
+        carried = read_spec(model)
     except SpecError as error:
         return Finding(name, False, str(error))
-    if found is None:
+    if carried is None:
         return Finding(name, False, "the file carries no facts of its own; write them into it")
-    told, facts = asdict(found), asdict(spec)
+    stated, facts = asdict(carried), asdict(spec)
     differing = [
-        f"{key} is {told[key]!r}, not {facts[key]!r}" for key in facts if told[key] != facts[key]
+        f"{key} is {stated[key]!r}, not {facts[key]!r}"
+        for key in facts
+        if stated[key] != facts[key]
     ]
     if differing:
         return Finding(name, False, f"the file's facts are others: {'; '.join(differing)}")
     return Finding(name, True, "the file carries its facts")
 
 
-def _depth_to_space(model: onnx.ModelProto, _: ModelSpec) -> Finding:
-    """PyTorch's pixel shuffle reads channels column by row (CRD); ONNX's default is DCR.
+def _check_depth_to_space(model: onnx.ModelProto, _: ModelSpec) -> Finding:
+    """PyTorch's pixel shuffle has ONNX's mode CRD; ONNX's default is DCR.
 
-    For one resulting channel both are the same. The wrapper's own nodes are DCR on purpose.
+    For one resulting channel both are the same. The nodes that subpixel adds for colour are DCR on
+    purpose.
     """
     name = "depth to space"
     channels = _channel_counts(model)
     wrong = [
         node.name or node.output[0]
-        for node in _nodes(model)
+        for node in _all_nodes(model)
         if node.op_type == "DepthToSpace"
-        and not node.name.startswith(OURS)
+        and not node.name.startswith(RGB_PREFIX)
         and _mode(node) != "CRD"
         and channels.get(node.output[0]) != 1
     ]
@@ -268,7 +287,7 @@ def _depth_to_space(model: onnx.ModelProto, _: ModelSpec) -> Finding:
         return Finding(
             name,
             False,
-            f"{_listed(wrong)} interleaves several channels in mode DCR; PyTorch's pixel shuffle "
+            f"{_list_names(wrong)} interleaves several channels in mode DCR; PyTorch's pixel shuffle "
             "is CRD: export at opset 11 or later",
         )
     return Finding(name, True, "interleaves channels as PyTorch does")
@@ -279,7 +298,7 @@ def _mode(node: onnx.NodeProto) -> str:
 
 
 def _channel_counts(model: onnx.ModelProto) -> dict[str, int]:
-    """Channels of each tensor whose shape can be inferred."""
+    """The number of channels of each tensor whose shape can be inferred."""
     graph = shape_inference.infer_shapes(model).graph
     return {
         value.name: value.type.tensor_type.shape.dim[1].dim_value
@@ -288,12 +307,12 @@ def _channel_counts(model: onnx.ModelProto) -> dict[str, int]:
     }
 
 
-def _listed(names: Iterable[str]) -> str:
+def _list_names(names: Iterable[str]) -> str:
     ordered = sorted(names)
     return ", ".join(ordered[:3]) + (f" and {len(ordered) - 3} more" if len(ordered) > 3 else "")
 
 
-def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+def _all_nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
     """Every node, those of branches, loops and functions included."""
     waiting = [*model.graph.node, *(node for f in model.functions for node in f.node)]
     while waiting:
@@ -304,11 +323,11 @@ def _nodes(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
                 waiting.extend(graph.node)
 
 
-def _constants(model: onnx.ModelProto) -> Iterator[TensorProto]:
-    """Every tensor that the file holds at its top level or inside a Constant, named as its user
-    reads it."""
+def _all_constants(model: onnx.ModelProto) -> Iterator[TensorProto]:
+    """Every tensor in the file, initialisers and Constants, by the name under which nodes read
+    it."""
     yield from model.graph.initializer
-    for node in _nodes(model):
+    for node in _all_nodes(model):
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.TENSOR:
                 tensor = TensorProto()

@@ -1,4 +1,4 @@
-"""Parts of a graph run by themselves: under ONNX Runtime, and by ONNX's own reference."""
+"""Running parts of a graph: under ONNX Runtime, and by ONNX's reference implementation."""
 
 import tempfile
 from collections.abc import Sequence
@@ -11,28 +11,28 @@ import onnxruntime
 from onnx import numpy_helper
 
 from subpixel.errors import NetworkError, one_line
-from subpixel.graph.flow import Flow, Values
+from subpixel.graph.flow import Flow, TensorValues
 from subpixel.system.session_options import LEVELS, Optimisation
 
 CPU = "CPUExecutionProvider"
 
 
 class Engine(Protocol):
-    """Runs a model that was cut out of a graph."""
+    """Runs a model that was extracted from a graph."""
 
-    def __call__(self, model: onnx.ModelProto, feeds: Values, /) -> Values:
-        """Everything that ``model`` gives, by name; raises :class:`NetworkError` when it fails."""
+    def __call__(self, model: onnx.ModelProto, feeds: TensorValues, /) -> TensorValues:
+        """All outputs of ``model``, by name; raises :class:`NetworkError` when it fails."""
         ...
 
 
 def runtime_engine(provider: str = CPU, level: Optimisation = "none") -> Engine:
     """ONNX Runtime on ``provider``, allowed to rewrite the graph as far as ``level``."""
 
-    def run(model: onnx.ModelProto, feeds: Values, /) -> Values:
+    def run(model: onnx.ModelProto, feeds: TensorValues, /) -> TensorValues:
         names = [output.name for output in model.graph.output]
         try:
             session = onnxruntime.InferenceSession(
-                model.SerializeToString(), _options(level), providers=[provider]
+                model.SerializeToString(), _engine_options(level), providers=[provider]
             )
             return dict(zip(names, session.run(names, dict(feeds)), strict=True))
         except Exception as error:  # ONNX Runtime's exceptions share no base of their own
@@ -41,43 +41,46 @@ def runtime_engine(provider: str = CPU, level: Optimisation = "none") -> Engine:
     return run
 
 
-def reference_engine(model: onnx.ModelProto, feeds: Values, /) -> Values:
+def reference_engine(model: onnx.ModelProto, feeds: TensorValues, /) -> TensorValues:
     """ONNX's reference implementation; an :class:`Engine`, slow."""
-    from onnx.reference import ReferenceEvaluator  # 12 MB that upscaling never needs
+    from onnx.reference import ReferenceEvaluator  # 12 MB that upscaling doesn't need
 
     names = [output.name for output in model.graph.output]
     try:
         with np.errstate(all="ignore"):
             results = ReferenceEvaluator(model).run(names, dict(feeds))
-    except Exception as error:  # it raises of every kind, for every operator in its own way
+    except Exception as error:  # it raises exceptions of many kinds
         raise NetworkError(f"ONNX's reference failed: {one_line(error)}") from error
     return dict(zip(names, (np.asarray(result) for result in results), strict=True))
 
 
-def evaluate(flow: Flow, engine: Engine, given: Values, ends: Sequence[str]) -> Values:
-    """What the values ``ends`` of a flow are, computed from ``given``.
+def evaluate_flow(
+    flow: Flow, engine: Engine, sources: TensorValues, ends: Sequence[str]
+) -> TensorValues:
+    """The values ``ends`` of a flow, computed from ``sources``.
 
-    ``given`` holds the picture and any values in between, which are then taken as they are.
-    Raises :class:`NetworkError` when the engine fails.
+    ``sources`` holds the picture, and any intermediate values that are to be used instead of
+    computing them. Raises :class:`NetworkError` when the engine fails.
     """
-    known = {name: given[name] for name in ends if name in given}
-    known |= {
+    values = {name: sources[name] for name in ends if name in sources}
+    values |= {
         name: numpy_helper.to_array(flow.parameters[name])
         for name in ends
         if name in flow.parameters
     }
-    made = [name for name in dict.fromkeys(ends) if name not in known]
-    if made:
-        model = flow.cut(given, made)
-        feeds = {value.name: given[value.name] for value in model.graph.input}
-        known |= engine(model, feeds)
-    return known
+    computed = [name for name in dict.fromkeys(ends) if name not in values]
+    if computed:
+        model = flow.cut(sources, computed)
+        feeds = {value.name: sources[value.name] for value in model.graph.input}
+        values |= engine(model, feeds)
+    return values
 
 
-def optimised(model: onnx.ModelProto, provider: str, level: Optimisation) -> onnx.ModelProto:
-    """The graph that ONNX Runtime makes of ``model``; it may hold operators of its own."""
+def optimise_graph(model: onnx.ModelProto, provider: str, level: Optimisation) -> onnx.ModelProto:
+    """``model`` as ONNX Runtime optimises it; the result may contain ONNX Runtime's own
+    operators."""
     with tempfile.TemporaryDirectory() as folder:
-        options = _options(level)
+        options = _engine_options(level)
         options.optimized_model_filepath = str(Path(folder) / "optimised.onnx")
         try:
             onnxruntime.InferenceSession(model.SerializeToString(), options, providers=[provider])
@@ -86,9 +89,9 @@ def optimised(model: onnx.ModelProto, provider: str, level: Optimisation) -> onn
         return onnx.load(options.optimized_model_filepath)
 
 
-def _options(level: Optimisation) -> onnxruntime.SessionOptions:
+def _engine_options(level: Optimisation) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = LEVELS[level]
-    options.log_severity_level = 4  # what goes wrong is raised, once, in our words
+    options.log_severity_level = 4  # errors are raised, not logged
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options

@@ -1,4 +1,4 @@
-"""A graph as values that flow through it: what is alive between nodes, and models cut out of it."""
+"""A graph's data flow: the values alive between nodes, and extraction of parts as models."""
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -24,15 +24,15 @@ from onnx import (
 from subpixel.errors import NetworkError
 from subpixel.graph.geometry.propagate import picture_inputs
 
-Array = NDArray[Any]
-Values = Mapping[str, Array]
-"""What tensors hold, by name."""
+AnyArray = NDArray[Any]
+TensorValues = Mapping[str, AnyArray]
+"""The values of tensors, by name."""
 
 SIZE_OPERATORS = ("Shape", "Size")
-"""Their results hang on a tensor's size alone, not on what it shows."""
+"""Their results depend on a tensor's size only, not on its values."""
 
 LAYOUT_DOMAINS = ("com.microsoft.nchwc", "com.ms.internal.nhwc")
-"""ONNX Runtime's operators on tensors whose values lie in another order."""
+"""The domains of ONNX Runtime's operators on tensors in other memory layouts."""
 
 _CONSTANTS = {
     "value": None,
@@ -41,16 +41,16 @@ _CONSTANTS = {
     "value_int": np.int64,
     "value_ints": np.int64,
 }
-"""The attributes of Constant that are numbers."""
+"""The numeric attributes of Constant."""
 
 
 @dataclass(frozen=True, eq=False)
 class Flow:
-    """A network of one picture, prepared for cutting: see :func:`flow`."""
+    """A network with one input and one output, prepared for extraction: see :func:`flow`."""
 
     model: onnx.ModelProto
     nodes: tuple[NodeProto, ...]
-    """In an order in which each comes after those whose results it reads."""
+    """In topological order."""
     parameters: Mapping[str, TensorProto]
     picture: str
     """Name of the input."""
@@ -58,47 +58,49 @@ class Flow:
 
     @cached_property
     def maker(self) -> Mapping[str, int]:
-        """Which node makes a value."""
+        """The index of the node that computes each value."""
         return {name: i for i, node in enumerate(self.nodes) for name in node.output if name}
 
     @cached_property
     def readers(self) -> Mapping[str, tuple[int, ...]]:
-        """Which nodes read a value, in order."""
-        found: dict[str, list[int]] = {}
+        """The indices of the nodes that read each value, in order."""
+        by_name: dict[str, list[int]] = {}
         for i, names in enumerate(self.reads):
             for name in names:
-                found.setdefault(name, []).append(i)
-        return {name: tuple(nodes) for name, nodes in found.items()}
+                by_name.setdefault(name, []).append(i)
+        return {name: tuple(nodes) for name, nodes in by_name.items()}
 
     @cached_property
     def reads(self) -> tuple[tuple[str, ...], ...]:
-        """Per node, the values (not the parameters) that it reads, each once."""
-        known = {self.picture, *self.maker}
+        """For each node, the values (not the parameters) that it reads, each once."""
+        values = {self.picture, *self.maker}
         return tuple(
-            tuple(dict.fromkeys(name for name in reads(node) if name in known))
+            tuple(dict.fromkeys(name for name in reads(node) if name in values))
             for node in self.nodes
         )
 
     @cached_property
     def shown(self) -> frozenset[str]:
-        """The values that hang on what the picture shows: not on its size alone, not on nothing."""
-        found = {self.picture}
+        """The values that depend on the picture's pixels, and not only on its size."""
+        names_shown = {self.picture}
         for node, names in zip(self.nodes, self.reads, strict=True):
-            if node.op_type not in SIZE_OPERATORS and not found.isdisjoint(names):
-                found.update(name for name in node.output if name)
-        return frozenset(found)
+            if node.op_type not in SIZE_OPERATORS and not names_shown.isdisjoint(names):
+                names_shown.update(name for name in node.output if name)
+        return frozenset(names_shown)
 
     @cached_property
     def kinds(self) -> Mapping[str, int]:
-        """Element types (``TensorProto.DataType``) as far as they are declared or inferred."""
+        """Element types (``TensorProto.DataType``) where declared or inferred."""
         graph = self.model.graph
-        declared = [*graph.input, *graph.value_info, *graph.output, *_inferred(self.model)]
-        return {value.name: value.type.tensor_type.elem_type for value in declared}
+        values = [*graph.input, *graph.value_info, *graph.output, *_infer_values(self.model)]
+        return {value.name: value.type.tensor_type.elem_type for value in values}
 
     def frontiers(self) -> Iterator[tuple[str, ...]]:
-        """For k = 0 … ``len(nodes)``: the values that the first k nodes made and later ones read.
+        """For k = 0 … ``len(nodes)``: the values that the first k nodes compute and later ones
+        read.
 
-        The picture is left out: it is always at hand. After the last node it is the output alone.
+        The picture is left out, as it is always available. After the last node, only the output is
+        left.
         """
         last = {name: nodes[-1] for name, nodes in self.readers.items()}
         last[self.output] = len(self.nodes)
@@ -111,38 +113,39 @@ class Flow:
                     alive.pop(name, None)
             yield tuple(alive)
 
-    def needed(self, ends: Collection[str], given: Collection[str] = ()) -> list[int]:
-        """The nodes that make ``ends`` from ``given`` and the picture, in order."""
-        waiting = [name for name in ends if name not in given]
-        found: set[int] = set()
+    def nodes_for(self, ends: Collection[str], sources: Collection[str] = ()) -> list[int]:
+        """The indices of the nodes that compute ``ends`` from ``sources`` and the picture, in
+        order."""
+        waiting = [name for name in ends if name not in sources]
+        nodes: set[int] = set()
         while waiting:
             node = self.maker.get(waiting.pop())
-            if node is not None and node not in found:
-                found.add(node)
-                waiting.extend(name for name in self.reads[node] if name not in given)
-        return sorted(found)
+            if node is not None and node not in nodes:
+                nodes.add(node)
+                waiting.extend(name for name in self.reads[node] if name not in sources)
+        return sorted(nodes)
 
     @cached_property
     def shown_reads(self) -> tuple[tuple[str, ...], ...]:
-        """Per node, the shown values among what it reads."""
+        """For each node, those of the values that it reads that depend on the picture's pixels."""
         return tuple(tuple(name for name in names if name in self.shown) for names in self.reads)
 
-    def cut(self, given: Values, ends: Sequence[str]) -> onnx.ModelProto:
-        """The part that makes ``ends`` out of ``given``: a model of its own.
+    def cut(self, sources: TensorValues, ends: Sequence[str]) -> onnx.ModelProto:
+        """The part that computes ``ends`` from ``sources``, as a model.
 
-        Its inputs are those of ``given`` that it reads, with their types and ranks. Sizes are open,
-        but for those of vectors and of what hangs on the picture's size alone: what reads a
-        computed shape is refused where its length isn't declared.
+        Its inputs are those of ``sources`` that it reads, with their types and ranks. Their sizes
+        are free, except those of vectors and of values that depend only on the picture's size:
+        operators that read a computed shape are rejected where its length isn't declared.
         """
-        nodes = [self.nodes[i] for i in self.needed(ends, given)]
+        nodes = [self.nodes[i] for i in self.nodes_for(ends, sources)]
         names = {name for node in nodes for name in reads(node)}
         inputs = [
             helper.make_tensor_value_info(
                 name,
                 helper.np_dtype_to_tensor_dtype(array.dtype),
-                self._declared_shape(name, array),
+                self._open_shape(name, array),
             )
-            for name, array in given.items()
+            for name, array in sources.items()
             if name in names
         ]
         result = onnx.ModelProto()
@@ -158,7 +161,7 @@ class Flow:
         )
         return result
 
-    def _declared_shape(self, name: str, array: Array) -> list[int | None]:
+    def _open_shape(self, name: str, array: AnyArray) -> list[int | None]:
         open_sizes = name in self.shown and array.ndim > 1
         return [None] * array.ndim if open_sizes else list(array.shape)
 
@@ -166,9 +169,9 @@ class Flow:
 def flow(model: onnx.ModelProto) -> Flow:
     """``model`` as a :class:`Flow`.
 
-    Functions are put in line, Constant nodes become parameters, Identity nodes and nodes that
-    the output doesn't need go. Raises :class:`~subpixel.errors.NetworkError` for a graph without
-    exactly one input and one output.
+    Functions are inlined, Constant nodes become parameters, and Identity nodes and nodes on which
+    the output doesn't depend are removed. Raises :class:`~subpixel.errors.NetworkError` for a graph
+    without exactly one input and one output.
     """
     model = inliner.inline_local_functions(model) if model.functions else model
     inputs, outputs = picture_inputs(model), model.graph.output
@@ -186,20 +189,20 @@ def flow(model: onnx.ModelProto) -> Flow:
     plain.graph.input.append(inputs[0])
     parameters = {tensor.name: tensor for tensor in plain.graph.initializer}
     whole = Flow(plain, tuple(plain.graph.node), parameters, inputs[0].name, outputs[0].name)
-    kept = [whole.nodes[i] for i in whole.needed([whole.output])]
-    return Flow(plain, tuple(kept), parameters, whole.picture, whole.output)
+    needed = [whole.nodes[i] for i in whole.nodes_for([whole.output])]
+    return Flow(plain, tuple(needed), parameters, whole.picture, whole.output)
 
 
-def _inferred(model: onnx.ModelProto) -> Sequence[ValueInfoProto]:
-    """What shape inference finds by itself; declared shapes may be wrong, which it refuses."""
+def _infer_values(model: onnx.ModelProto) -> Sequence[ValueInfoProto]:
+    """What shape inference finds without declared shapes, which may be wrong and make it fail."""
     bare = _without_graph(model)
     weights = [tensor for tensor in model.graph.initializer if len(tensor.dims) > 1]
     bare.graph.CopyFrom(
         helper.make_graph(
             model.graph.node,
             "bare",
-            [*model.graph.input, *(_declared(tensor) for tensor in weights)],
-            [_untyped(output) for output in model.graph.output],
+            [*model.graph.input, *(_as_input(tensor) for tensor in weights)],
+            [_without_shape(output) for output in model.graph.output],
             [tensor for tensor in model.graph.initializer if len(tensor.dims) <= 1],
         )
     )
@@ -209,18 +212,18 @@ def _inferred(model: onnx.ModelProto) -> Sequence[ValueInfoProto]:
         return []
 
 
-def _declared(tensor: TensorProto) -> ValueInfoProto:
-    """A parameter as an input: what it weighs doesn't matter to inference, its type does."""
+def _as_input(tensor: TensorProto) -> ValueInfoProto:
+    """A parameter as an input: inference needs its type, not its values."""
     return helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
 
 
-def _untyped(value: ValueInfoProto) -> ValueInfoProto:
+def _without_shape(value: ValueInfoProto) -> ValueInfoProto:
     kind = value.type.tensor_type.elem_type
     return helper.make_tensor_value_info(value.name, kind, None)
 
 
 def subgraph_nodes(graph: GraphProto) -> Iterator[NodeProto]:
-    """The nodes of a graph, those inside its branches included."""
+    """The nodes of a graph, including those of its branches."""
     for node in graph.node:
         yield node
         for branch in _branches(node):
@@ -228,7 +231,7 @@ def subgraph_nodes(graph: GraphProto) -> Iterator[NodeProto]:
 
 
 def reads(node: NodeProto) -> Iterator[str]:
-    """The names that a node reads, those inside its branches included."""
+    """The names that a node reads, including those read in its branches."""
     yield from filter(None, node.input)
     for graph in _branches(node):
         for inner in graph.node:
@@ -251,19 +254,19 @@ def _without_graph(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _constants_to_parameters(graph: GraphProto) -> None:
-    kept: list[NodeProto] = []
+    nodes: list[NodeProto] = []
     for node in graph.node:
         tensor = constant(node)
         if tensor is None:
-            kept.append(node)
+            nodes.append(node)
         else:
             graph.initializer.append(tensor)
     del graph.node[:]
-    graph.node.extend(kept)
+    graph.node.extend(nodes)
 
 
 def constant(node: NodeProto) -> TensorProto | None:
-    """What a Constant node holds, named as its output; None for other nodes and for texts."""
+    """A Constant node's tensor, named as its output; None for other nodes and for strings."""
     if node.op_type != "Constant" or node.attribute[0].name not in _CONSTANTS:
         return None
     attribute = node.attribute[0]
@@ -278,17 +281,17 @@ def constant(node: NodeProto) -> TensorProto | None:
 
 
 def _drop_identities(graph: GraphProto) -> None:
-    """Take out Identity nodes, but for those that make an output."""
+    """Remove Identity nodes, except those that compute an output."""
     ends = {value.name for value in graph.output}
     sources: dict[str, str] = {}
-    kept: list[NodeProto] = []
+    remaining: list[NodeProto] = []
     for node in graph.node:
         _rename_inputs(node, sources)
         if node.op_type == "Identity" and node.output[0] not in ends:
             sources[node.output[0]] = node.input[0]
         else:
-            kept.append(node)
-    nodes = [NodeProto.FromString(node.SerializeToString()) for node in kept]
+            remaining.append(node)
+    nodes = [NodeProto.FromString(node.SerializeToString()) for node in remaining]
     del graph.node[:]
     graph.node.extend(nodes)
 
@@ -301,7 +304,7 @@ def _rename_inputs(node: NodeProto, names: Mapping[str, str]) -> None:
 
 
 def fingerprint(tensor: TensorProto) -> str:
-    """Equal for parameters of equal type, shape and numbers."""
+    """A digest, equal for parameters of equal type, shape and values."""
     array = numpy_helper.to_array(tensor)
     digest = hashlib.sha256(np.ascontiguousarray(array).tobytes())
     return f"{tensor.data_type} {array.shape} {digest.hexdigest()}"

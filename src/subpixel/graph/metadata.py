@@ -1,4 +1,4 @@
-"""A network's facts inside its file, and the file itself, read with care."""
+"""Reading ONNX files, and the facts in their metadata."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,20 +9,20 @@ from google.protobuf.message import DecodeError
 from subpixel.errors import NetworkError
 from subpixel.graph.ort_format import is_ort
 from subpixel.graph.passes.sparse import make_dense
-from subpixel.spec import PREFIX, ModelSpec, Precision, spec_from_metadata
+from subpixel.spec import METADATA_PREFIX, ModelSpec, Precision, spec_from_metadata
 
-MAX_BYTES = 2**31 - 1
+MAX_MESSAGE_BYTES = 2**31 - 1
 """The largest message that protobuf reads and writes."""
 
 
 def with_spec(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
-    """A copy of ``model`` that carries ``spec`` in place of any facts of ours it had.
+    """A copy of ``model`` whose facts are ``spec``.
 
-    Metadata under other keys, producer and documentation stay as they are.
+    Metadata under other keys, producer and documentation are kept.
     """
     result = onnx.ModelProto()
     result.CopyFrom(model)
-    theirs = [prop for prop in model.metadata_props if not prop.key.startswith(PREFIX)]
+    theirs = [prop for prop in model.metadata_props if not prop.key.startswith(METADATA_PREFIX)]
     del result.metadata_props[:]
     result.metadata_props.extend(theirs)
     for key, value in spec.to_metadata().items():
@@ -31,25 +31,25 @@ def with_spec(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
 
 
 def read_spec(model: onnx.ModelProto) -> ModelSpec | None:
-    """The facts that ``model`` carries, or None when it carries none of ours.
+    """The facts in the metadata of ``model``, or None when there are none.
 
-    Raises :class:`~subpixel.errors.SpecError` when they are there but unreadable.
+    Raises :class:`~subpixel.errors.SpecError` when they can't be read.
     """
     return spec_from_metadata({prop.key: prop.value for prop in model.metadata_props})
 
 
 def with_precision(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
-    """``model`` with facts, where it carries any, that say ``precision``; itself not changed."""
+    """A copy of ``model`` whose facts, if there are any, state ``precision``."""
     spec = read_spec(model)
     return model if spec is None else with_spec(model, replace(spec, precision=precision))
 
 
 def load_model(source: Path | bytes) -> onnx.ModelProto:
-    """Read an ONNX file, or its content: parameters that lie in files beside it are taken inside,
+    """Read an ONNX file, or its content. Parameters in external files are loaded into the model,
     sparse ones made dense.
 
-    Raises :class:`~subpixel.errors.NetworkError` when the file is missing, is cut short, is no
-    ONNX file, is larger than :data:`MAX_BYTES`, or when its external parameters can't be found.
+    Raises :class:`~subpixel.errors.NetworkError` when the file is missing, truncated, not an ONNX
+    file or larger than :data:`MAX_MESSAGE_BYTES`, or when its external parameters can't be found.
     """
     if isinstance(source, bytes):
         model = onnx.load_from_string(source)
@@ -68,15 +68,15 @@ def load_model(source: Path | bytes) -> onnx.ModelProto:
 
 
 def model_bytes(model: onnx.ModelProto, file: Path) -> bytes:
-    """``model``, read from ``file``, as one message, parameters inside.
+    """``model``, read from ``file``, as one protobuf message with its parameters.
 
-    Raises :class:`~subpixel.errors.NetworkError` where it would be larger than :data:`MAX_BYTES`.
+    Raises :class:`~subpixel.errors.NetworkError` where that exceeds :data:`MAX_MESSAGE_BYTES`.
     """
     size = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
-    if size > MAX_BYTES:
+    if size > MAX_MESSAGE_BYTES:
         raise NetworkError(
             f"{file}: has {size / 1e9:.1f} GB of parameters; a graph that is compared must fit one "
-            f"message of protobuf's, {MAX_BYTES / 1e9:.1f} GB: take a file of it in fp16"
+            f"message of protobuf's, {MAX_MESSAGE_BYTES / 1e9:.1f} GB: take a file of it in fp16"
         )
     return bytes(model.SerializeToString())
 
@@ -85,9 +85,9 @@ def _parse(file: Path) -> onnx.ModelProto:
     model = onnx.ModelProto()
     try:
         size = file.stat().st_size
-        if size > MAX_BYTES:
+        if size > MAX_MESSAGE_BYTES:
             raise NetworkError(
-                f"{file}: is {size / 1e9:.1f} GB; an ONNX file holds at most {MAX_BYTES / 1e9:.1f} "
+                f"{file}: is {size / 1e9:.1f} GB; an ONNX file holds at most {MAX_MESSAGE_BYTES / 1e9:.1f} "
                 "GB, protobuf's limit: save it with its parameters in a file beside it"
             )
         content = file.read_bytes()

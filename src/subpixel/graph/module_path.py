@@ -1,4 +1,4 @@
-"""Which PyTorch module a node comes from: it stands in the node's name."""
+"""The PyTorch module that a node was exported from, encoded in the node's name."""
 
 import itertools
 
@@ -6,16 +6,16 @@ import onnx
 
 
 def module_path(node: onnx.NodeProto) -> str | None:
-    """The dotted path of the module that a node was exported from; None when its name says none.
+    """The dotted path of the module that a node was exported from; None when its name has none.
 
-    Reads the names that subpixel gives (``body.0.conv/Conv``) and those of the TorchScript
-    exporter (``/body/body.0/conv/Conv``), with whatever a wrapper put in front.
+    Reads the names that subpixel gives (``body.0.conv/Conv``) and those of the TorchScript exporter
+    (``/body/body.0/conv/Conv``), with any prefix that a wrapper added.
     """
     scopes = [scope for scope in node.name.split("/")[:-1] if scope]
     inner = [
         scope
         for scope, following in itertools.zip_longest(scopes, scopes[1:], fillvalue="")
-        if not following.startswith(f"{scope}.")  # a container, named again by what is in it
+        if not following.startswith(f"{scope}.")  # a container, repeated in the name of its child
     ]
     return ".".join(inner) or None
 

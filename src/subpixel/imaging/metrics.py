@@ -1,4 +1,4 @@
-"""Distances between pictures, by the field's protocol."""
+"""Quality metrics by the field's protocol."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -35,27 +35,27 @@ def json_psnr(psnr: float | None) -> float | str | None:
 
 
 def ssim(a: NDArray[Any], b: NDArray[Any], peak: float = 255.0) -> float:
-    """Structural similarity of two ``(H, W)`` arrays, the mean over all whole windows.
+    """Structural similarity of two ``(H, W)`` arrays, the mean over all complete windows.
 
-    Wang et al., "Image quality assessment: from error visibility to structural similarity"
-    (IEEE TIP 2004), as its authors' MATLAB code has it: a Gaussian window of 11×11 with sigma
-    1.5, K1 = 0.01, K2 = 0.03. NaN where no window fits.
+    Wang et al., "Image quality assessment: from error visibility to structural similarity" (IEEE
+    TIP 2004), as in its authors' MATLAB code: a Gaussian window of 11×11 with sigma 1.5, K1 = 0.01,
+    K2 = 0.03. NaN where no window fits.
     """
     _expect_one_size(a, b)
     if min(a.shape) < SSIM_WINDOW:
         return math.nan
     x, y = a.astype(np.float64), b.astype(np.float64)
-    mean_x, mean_y = _windowed(x), _windowed(y)
-    variance_x = _windowed(x * x) - mean_x**2
-    variance_y = _windowed(y * y) - mean_y**2
-    covariance = _windowed(x * y) - mean_x * mean_y
+    mean_x, mean_y = _window_means(x), _window_means(y)
+    variance_x = _window_means(x * x) - mean_x**2
+    variance_y = _window_means(y * y) - mean_y**2
+    covariance = _window_means(x * y) - mean_x * mean_y
     c1, c2 = (0.01 * peak) ** 2, (0.03 * peak) ** 2
     likeness = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     likeness /= (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
     return float(likeness.mean())
 
 
-def _windowed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _window_means(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weighted means over the windows that lie wholly inside."""
     weights = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
     rows = sliding_window_view(values, SSIM_WINDOW, axis=0) @ (weights / weights.sum())
@@ -67,7 +67,9 @@ def _windowed(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _expect_one_size(a: NDArray[Any], b: NDArray[Any]) -> None:
     if a.shape != b.shape:
-        raise UsageError(f"the pictures measure {a.shape} and {b.shape}; they must be of one size")
+        raise UsageError(
+            f"the pictures have the shapes {a.shape} and {b.shape}; they must be equal"
+        )
 
 
 def _expect_window(picture: NDArray[Any], shave: int) -> None:
@@ -82,22 +84,22 @@ def _expect_window(picture: NDArray[Any], shave: int) -> None:
 
 @dataclass(frozen=True)
 class Quality:
-    """How near a picture is to the truth: PSNR in dB, SSIM up to 1."""
+    """The quality of a picture compared with the ground truth: PSNR in dB, SSIM up to 1."""
 
     psnr: float
-    """Of studio-range luma, what the literature states."""
+    """Of studio-range luma, as in the literature."""
     ssim: float
     psnr_rgb: float
-    """Of all three channels at once."""
+    """Of all three channels together."""
     ssim_rgb: float
-    """The mean of the three channels'."""
+    """The mean of the three channels."""
     lpips: float | None = None
-    """0 for equal pictures; None where nobody asked for it."""
+    """0 for equal pictures; None where it wasn't requested."""
     dists: float | None = None
 
 
 Perceive = Callable[[NDArray[np.uint8], NDArray[np.uint8]], tuple[float, float]]
-"""LPIPS and DISTS of a picture and the truth: see :mod:`subpixel.nets.perceptual`."""
+"""LPIPS and DISTS of a picture and the ground truth: see :mod:`subpixel.nets.perceptual`."""
 
 
 def quality(
@@ -106,7 +108,7 @@ def quality(
     shave: int,
     perceive: Perceive | None = None,
 ) -> Quality:
-    """Of an ``(H, W, 3)`` 8-bit picture, without ``shave`` pixels of border.
+    """The quality of an ``(H, W, 3)`` 8-bit picture without a border of ``shave`` pixels.
 
     With ``shave`` = the scale this is the literature's protocol. ``perceive`` gets RGB with the
     same border shaved, so that every figure is of the same pixels. Raises :class:`UsageError` for
@@ -114,7 +116,7 @@ def quality(
     """
     _expect_one_size(rgb, truth)
     _expect_window(rgb, shave)
-    a, b = _shaved(rgb, shave), _shaved(truth, shave)
+    a, b = _shave(rgb, shave), _shave(truth, shave)
     luma_a, luma_b = studio_luma(a), studio_luma(b)
     channels = [ssim(a[..., i], b[..., i]) for i in range(3)]
     lpips, dists = perceive(a, b) if perceive else (None, None)
@@ -129,11 +131,11 @@ def quality(
 
 
 def mean_quality(qualities: Sequence[Quality]) -> Quality:
-    """The mean of each figure; None for one that is missing."""
+    """The mean of each metric; None where one is missing."""
     columns = zip(*map(astuple, qualities), strict=True)
     means: list[Any] = [None if None in figures else fmean(figures) for figures in columns]
     return Quality(*means)
 
 
-def _shaved(picture: NDArray[np.uint8], border: int) -> NDArray[np.uint8]:
+def _shave(picture: NDArray[np.uint8], border: int) -> NDArray[np.uint8]:
     return picture[border : picture.shape[0] - border, border : picture.shape[1] - border]

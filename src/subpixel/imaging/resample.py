@@ -1,4 +1,4 @@
-"""Bicubic interpolation as linear algebra: kernels, weights and MATLAB's ``imresize``.
+"""Bicubic interpolation as linear algebra: kernel, weights and MATLAB's ``imresize``.
 
 The kernel is Keys' cubic convolution with a = -0.5 (R. Keys, "Cubic convolution
 interpolation for digital image processing", IEEE TASSP 29(6), 1981), which Pillow's
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 BICUBIC_HALO = 2
-"""Samples on either side that an enlarged sample is made of."""
+"""The number of samples on either side that an upscaled sample depends on."""
 
 
 def cubic(x: FloatArray) -> FloatArray:
@@ -27,7 +27,7 @@ def cubic(x: FloatArray) -> FloatArray:
 
 
 def phase_weights(scale: int) -> FloatArray:
-    """Bicubic enlargement by an integer as ``scale`` short filters, one per sub-pixel phase.
+    """Bicubic upscaling by an integer as ``scale`` short filters, one per sub-pixel phase.
 
     Returns float64 of shape ``(scale, 5)``: row ``p`` holds the weights of the input samples
     ``i - 2 … i + 2`` for the output sample ``i * scale + p``. Pixel centres are aligned, as in
@@ -38,9 +38,10 @@ def phase_weights(scale: int) -> FloatArray:
 
 
 def bicubic_matrix(size: int, scale: int) -> FloatArray:
-    """The enlargement of one axis, edges repeated, as a dense ``(size * scale, size)`` matrix.
+    """The upscaling of one axis, edges repeated, as a dense ``(size * scale, size)`` matrix.
 
-    The same interpolation as :func:`phase_weights` by another road: each is the other's oracle.
+    An independent implementation of the interpolation of :func:`phase_weights`: each verifies the
+    other.
     """
     centres = (np.arange(size * scale) + 0.5) / scale - 0.5
     taps = np.floor(centres).astype(int)[:, None] + np.arange(-1, 3)[None, :]
@@ -48,16 +49,16 @@ def bicubic_matrix(size: int, scale: int) -> FloatArray:
 
 
 def enlarge(picture: NDArray[np.uint8], rows: int, columns: int) -> NDArray[np.uint8]:
-    """Bicubic enlargement of ``(H, W, C)`` 8-bit pixels by whole numbers, rounded half up."""
-    tall = _along(picture, bicubic_matrix(picture.shape[0], rows), 0)
-    result = _along(tall, bicubic_matrix(picture.shape[1], columns), 1)
+    """Bicubic upscaling of ``(H, W, C)`` 8-bit pixels by whole numbers, rounded half up."""
+    tall = _multiply_along(picture, bicubic_matrix(picture.shape[0], rows), 0)
+    result = _multiply_along(tall, bicubic_matrix(picture.shape[1], columns), 1)
     return np.clip(np.floor(result + 0.5), 0, 255).astype(np.uint8)
 
 
-def interpolated(pixels: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
-    """Bicubic enlargement of ``(H, W, C)`` float32 by ``scale``, edges repeated, not clipped.
+def interpolate(pixels: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
+    """Bicubic upscaling of ``(H, W, C)`` float32 by ``scale``, edges repeated, not clipped.
 
-    The same as by :func:`bicubic_matrix`, phase by phase: the cost per pixel is that of five taps,
+    Equal to :func:`bicubic_matrix`, but phase by phase: the cost per pixel is that of five taps,
     whatever the picture's size.
     """
     weights = phase_weights(scale).astype(np.float32)
@@ -80,23 +81,27 @@ def _by_phases(pixels: NDArray[np.float32], weights: NDArray[np.float32]) -> NDA
 def imresize(picture: NDArray[Any], scale: Fraction) -> NDArray[Any]:
     """Resize as MATLAB's ``imresize(picture, scale, "bicubic")`` does, antialiasing included.
 
-    ``picture`` is ``(H, W)`` or ``(H, W, C)``; the result keeps its dtype and measures
-    ``ceil(H * scale)`` by ``ceil(W * scale)``. When shrinking, the kernel is stretched by
-    ``1 / scale``. Integers are rounded half up and clipped after each of the two passes, rows
-    first, and edge samples are repeated: this is what the field's benchmark files hold (newer
-    MATLAB releases mirror at the edges instead).
+    ``picture`` is ``(H, W)`` or ``(H, W, C)``; the result keeps its dtype and measures ``ceil(H *
+    scale)`` by ``ceil(W * scale)``. When shrinking, the kernel is stretched by ``1 / scale``.
+    Integers are rounded half up and clipped after each of the two passes, rows first, and edge
+    samples are repeated: this is how the field's benchmark files were made (newer MATLAB releases
+    mirror at the edges instead).
     """
-    down = _round_to(picture.dtype, _along(picture, _imresize_matrix(picture.shape[0], scale), 0))
-    return _round_to(picture.dtype, _along(down, _imresize_matrix(picture.shape[1], scale), 1))
+    down = _round_to(
+        picture.dtype, _multiply_along(picture, _imresize_matrix(picture.shape[0], scale), 0)
+    )
+    return _round_to(
+        picture.dtype, _multiply_along(down, _imresize_matrix(picture.shape[1], scale), 1)
+    )
 
 
-def _along(picture: NDArray[Any], matrix: FloatArray, axis: int) -> FloatArray:
+def _multiply_along(picture: NDArray[Any], matrix: FloatArray, axis: int) -> FloatArray:
     return np.moveaxis(np.tensordot(matrix, picture, axes=(1, axis)), 0, axis)
 
 
 def _round_to(dtype: np.dtype[Any], values: FloatArray) -> NDArray[Any]:
     if np.issubdtype(dtype, np.integer):
-        # 1e-9 gives back what the sum's own rounding may have taken from an exact half.
+        # 1e-9 compensates for the rounding of the sum where the exact value is a half.
         values = np.clip(np.floor(values + (0.5 + 1e-9)), 0, np.iinfo(dtype).max)
     return values.astype(dtype)
 
@@ -113,9 +118,10 @@ def _imresize_matrix(size: int, scale: Fraction) -> FloatArray:
 
 
 def _scatter(weights: FloatArray, taps: NDArray[np.int_], size: int) -> FloatArray:
-    """A dense matrix of each row's weights at its taps; taps outside go to the edge sample."""
+    """A dense matrix of each row's weights at its taps; taps outside are moved to the edge
+    sample."""
     matrix = np.zeros((len(weights), size))
     rows, columns = np.arange(len(weights)), np.clip(taps, 0, size - 1)
-    for tap in range(taps.shape[1]):  # of one tap no two share a place
+    for tap in range(taps.shape[1]):  # for one tap, no two rows share an entry
         matrix[rows, columns[:, tap]] += weights[:, tap]
     return matrix

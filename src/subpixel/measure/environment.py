@@ -9,8 +9,8 @@ from subpixel.errors import SubpixelError
 from subpixel.runtime.devices import DEVICES
 from subpixel.runtime.opening import available_devices, open_session
 from subpixel.system.processors import processor_name
-from subpixel.system.versions import installed_version
-from subpixel.zoo.manifest import bundled, verified
+from subpixel.system.versions import package_version
+from subpixel.zoo.manifest import read_manifest, verify_bundled
 
 PACKAGES: Mapping[str, str] = {
     "subpixel": "",
@@ -60,7 +60,7 @@ def survey() -> Environment:
         system=platform.platform(),
         processor=processor_name(),
         cores=os.cpu_count() or 1,
-        packages={name: installed_version(name) for name in PACKAGES},
+        packages={name: package_version(name) for name in PACKAGES},
         devices=tuple(_state(device) for device in DEVICES),
     )
 
@@ -70,8 +70,8 @@ def _state(device: str) -> DeviceState:
     if device not in available_devices():
         return DeviceState(device, provider, False, f"missing: {DEVICES[device].install}")
     try:
-        smallest = min(bundled(), key=lambda row: row.path.stat().st_size)
-        open_session(verified(smallest), device=device)
+        smallest = min(read_manifest(), key=lambda row: row.path.stat().st_size)
+        open_session(verify_bundled(smallest), device=device)
     except SubpixelError as error:
         return DeviceState(device, provider, False, str(error))
     return DeviceState(device, provider, True, "works")

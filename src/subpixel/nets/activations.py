@@ -1,4 +1,4 @@
-"""What PyTorch's modules give for a picture, and the picture with one of them replaced."""
+"""The results of PyTorch's modules for a picture, and the picture with one result replaced."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -13,25 +13,26 @@ from subpixel.nets.torch_op import TorchOp
 from subpixel.runtime.op import Pixels
 
 Hook = Callable[[str, object], Tensor | None]
-"""Gets a module's path and its result; what it gives takes the result's place."""
+"""Is called with a module's path and result; a tensor that it returns replaces the result."""
 
 OUTER = "net."
-"""Under which name our wrappers hold the network that they wrap."""
+"""The name under which subpixel's wrappers hold the wrapped network."""
 
 
 def modules_in_order(op: TorchOp, pixels: Pixels) -> tuple[str, ...]:
-    """Dotted paths of the modules that give one tensor, once, in the order in which they finish.
+    """Dotted paths of the modules that return one tensor and run once, in the order in which they
+    finish.
 
-    Paths are those within the network itself: of one wrapped for other pictures, too.
+    Paths are relative to the network itself, also inside a wrapper.
     """
     order: list[str] = []
-    with _hooked(op.module, lambda path, result: _note(order, path, result)):
+    with _hook_modules(op.module, lambda path, result: _note_path(order, path, result)):
         op(pixels)
     counts = Counter(order)
     return tuple(path for path in order if counts[path] == 1)
 
 
-def _note(order: list[str], path: str, result: object) -> None:
+def _note_path(order: list[str], path: str, result: object) -> None:
     if isinstance(result, Tensor):
         order.append(path)
 
@@ -39,34 +40,35 @@ def _note(order: list[str], path: str, result: object) -> None:
 def activations(
     op: TorchOp, pixels: Pixels, paths: Collection[str]
 ) -> Mapping[str, NDArray[np.float32]]:
-    """The results of the modules ``paths``, each of which gives one tensor, as float32."""
-    found: dict[str, NDArray[np.float32]] = {}
+    """The results of the modules ``paths``, each of which returns one tensor, as float32."""
+    results: dict[str, NDArray[np.float32]] = {}
 
     def keep(path: str, result: object) -> None:
         if path in paths and isinstance(result, Tensor):
-            found[path] = result.detach().float().numpy().copy()
+            results[path] = result.detach().float().numpy().copy()
 
-    with _hooked(op.module, keep):
+    with _hook_modules(op.module, keep):
         op(pixels)
-    return found
+    return results
 
 
 def with_activation(op: TorchOp, pixels: Pixels, path: str, value: NDArray[np.float32]) -> Pixels:
-    """The picture when the module ``path`` gives ``value`` whatever it gets."""
+    """The picture when the module ``path`` returns ``value`` whatever its input."""
 
     def give(at: str, result: object) -> Tensor | None:
         if at != path or not isinstance(result, Tensor):
             return None
         return torch.from_numpy(value).to(result.dtype)
 
-    with _hooked(op.module, give):
+    with _hook_modules(op.module, give):
         return op(pixels)
 
 
 @contextmanager
-def _hooked(module: nn.Module, hook: Hook) -> Iterator[None]:
+def _hook_modules(module: nn.Module, hook: Hook) -> Iterator[None]:
     handles = [
-        part.register_forward_hook(_forward_hook(path, hook)) for path, part in _parts(module)
+        part.register_forward_hook(_forward_hook(path, hook))
+        for path, part in _inner_modules(module)
     ]
     try:
         yield
@@ -79,7 +81,7 @@ def _forward_hook(path: str, hook: Hook) -> Callable[[nn.Module, object, object]
     return lambda _module, _given, result: hook(path, result)
 
 
-def _parts(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def _inner_modules(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for path, part in module.named_modules():
         while path.startswith(OUTER):
             path = path.removeprefix(OUTER)

@@ -1,4 +1,4 @@
-"""The user's own network, made by a function of the user's own module. That code is run."""
+"""Networks built by a function in a module of the user. This runs the user's code."""
 
 import importlib
 import re
@@ -14,7 +14,7 @@ from torch import nn
 from subpixel.errors import CheckpointError, NetworkError, one_line
 from subpixel.nets.architectures.architecture import Checkpoint
 from subpixel.nets.torch_op import TorchOp
-from subpixel.nets.wrapped import unwrapped_module
+from subpixel.nets.wrapped import unwrap_module
 from subpixel.network.network import probe
 from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec
@@ -23,20 +23,19 @@ _REFERENCE = re.compile(r"([\w.]+):(\w+)")
 
 
 def load_factory(reference: str) -> Checkpoint:
-    """Import a module, call its factory, and take the network that comes out.
+    """Import a module, call its factory, and return the network.
 
-    ``reference`` is ``package.module:factory``; modules in the current folder are found, as with
-    ``python -m``, and the folder stays on the path for code that is imported later. The factory
-    takes no argument and returns a PyTorch module, with its weights, that maps ``(N, C, H, W)``
-    in 0 … 1 to ``(N, C, H * scale, W * scale)``; or the module and its
-    :class:`~subpixel.spec.ModelSpec`. Without one, channels, scale and size multiple are found
-    out by running the module.
+    ``reference`` is ``package.module:factory``; as with ``python -m``, the module may be in the
+    current folder, which stays on the path for later imports. The factory takes no argument and
+    returns a PyTorch module with its weights that maps ``(N, C, H, W)`` in 0 … 1 to ``(N, C, H *
+    scale, W * scale)``; or the module and its :class:`~subpixel.spec.ModelSpec`. Without one,
+    channels, scale and size multiple are determined by running the module.
 
-    Raises :class:`CheckpointError` when there is no such module or factory, when either raises,
-    or when what it returns is no super-resolution network.
+    Raises :class:`CheckpointError` when there is no such module or factory, when either raises, or
+    when the result is no super-resolution network.
     """
     try:
-        return _checkpoint(reference, _called(reference, _factory(reference)))
+        return _to_checkpoint(reference, _call_factory(reference, _factory(reference)))
     except NetworkError as error:
         raise CheckpointError(f"{reference}: {error}") from error
 
@@ -44,20 +43,20 @@ def load_factory(reference: str) -> Checkpoint:
 def _factory(reference: str) -> Callable[[], object]:
     form = _REFERENCE.fullmatch(reference)
     if not form:
-        raise CheckpointError("names no factory; write package.module:factory")
-    module = _imported(form[1])
-    found: object = getattr(module, form[2], None)
-    if not callable(found):
+        raise CheckpointError("is no reference to a factory; write package.module:factory")
+    module = _import_module(form[1])
+    factory: object = getattr(module, form[2], None)
+    if not callable(factory):
         names = [name for name, value in vars(module).items() if callable(value)]
         near = get_close_matches(form[2], names, n=3)
-        what = "isn't a function" if found is not None else "is not there"
+        what = "isn't a function" if factory is not None else "is not there"
         raise CheckpointError(
             f"{form[2]} {what} in {form[1]}" + (f"; near it is {', '.join(near)}" if near else "")
         )
-    return found
+    return factory
 
 
-def _imported(name: str) -> ModuleType:
+def _import_module(name: str) -> ModuleType:
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
@@ -70,41 +69,41 @@ def _imported(name: str) -> ModuleType:
             ) from error
         raise CheckpointError(f"importing {name} failed: {one_line(error)}") from error
     except (Exception, SystemExit) as error:
-        raise CheckpointError(f"importing {name} failed: {_told(error)}") from error
+        raise CheckpointError(f"importing {name} failed: {_describe_error(error)}") from error
 
 
-def _called(reference: str, factory: Callable[[], object]) -> object:
+def _call_factory(reference: str, factory: Callable[[], object]) -> object:
     try:
         return factory()
     except (Exception, SystemExit) as error:
         name = reference.partition(":")[2]
-        raise CheckpointError(f"{name}() failed: {_told(error)}") from error
+        raise CheckpointError(f"{name}() failed: {_describe_error(error)}") from error
 
 
-def _told(error: BaseException) -> str:
+def _describe_error(error: BaseException) -> str:
     return f"{type(error).__name__}: {one_line(error)}"
 
 
-def _checkpoint(reference: str, made: object) -> Checkpoint:
-    parts = made if isinstance(made, tuple) else (made,)
+def _to_checkpoint(reference: str, returned: object) -> Checkpoint:
+    parts = returned if isinstance(returned, tuple) else (returned,)
     match parts:
         case (nn.Module() as module,):
-            return probed(module, reference)
+            return probe_module(module, reference)
         case (nn.Module() as module, ModelSpec() as spec):
-            return Checkpoint(_ready(module), spec)
+            return Checkpoint(_prepare(module), spec)
     kinds = ", ".join(type(part).__name__ for part in parts)
     raise CheckpointError(
         f"returned {kinds}; a factory returns a torch.nn.Module, or one and its ModelSpec"
     )
 
 
-def _ready(module: nn.Module) -> nn.Module:
-    return unwrapped_module(module).cpu().float().eval()
+def _prepare(module: nn.Module) -> nn.Module:
+    return unwrap_module(module).cpu().float().eval()
 
 
 @dataclass(frozen=True, eq=False)
 class _FreeOp:
-    """A module of which nothing is known, as an op that can be probed."""
+    """A module without known facts, as an op that can be probed."""
 
     module: nn.Module
     input_shape: tuple[int | str | None, ...] = (None, None, None, None)
@@ -112,19 +111,19 @@ class _FreeOp:
     def __call__(self, pixels: Pixels, /) -> Pixels:
         try:
             return TorchOp(self.module)(pixels)
-        except Exception as error:  # its code may raise anything at sizes it is not made for
+        except Exception as error:  # its code may raise anything at sizes that it doesn't support
             raise NetworkError(
-                f"it fails on a picture of shape {pixels.shape}: {_told(error)}"
+                f"it fails on a picture of shape {pixels.shape}: {_describe_error(error)}"
             ) from error
 
 
-def probed(module: nn.Module, origin: str) -> Checkpoint:
-    """A module of which nothing is known, with the facts that running it shows.
+def probe_module(module: nn.Module, origin: str) -> Checkpoint:
+    """A module without known facts, with those that running it shows.
 
-    ``origin`` says where it comes from; what follows a colon there is the network's name. Raises
+    ``origin`` states its source; the part after a colon is the network's name. Raises
     :class:`~subpixel.errors.NetworkError` where it is no super-resolution network.
     """
-    module = _ready(module)
+    module = _prepare(module)
     spec = probe(_FreeOp(module), origin.rpartition(":")[2])
     spec = replace(
         spec,

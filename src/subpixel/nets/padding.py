@@ -1,4 +1,4 @@
-"""A network in PyTorch for pictures of any size: what every file is held to."""
+"""A PyTorch network for pictures of any size: the reference for exported files."""
 
 from dataclasses import replace
 
@@ -12,12 +12,13 @@ from subpixel.upscaling.tiling import working_size
 
 
 def with_working_sizes(module: nn.Module, spec: ModelSpec) -> ModelSpec:
-    """``spec`` with the sizes that ``module`` turns out to need, found by running it."""
+    """``spec`` with the sizes that ``module`` needs, determined by running it."""
     return with_sizes(TorchOp(module), spec)
 
 
 def runs_any_size(module: nn.Module, spec: ModelSpec) -> tuple[nn.Module, ModelSpec]:
-    """``module`` as one for pictures of any size, padded where it refuses theirs, and its facts."""
+    """``module`` for pictures of any size, padded where it doesn't support theirs, and its
+    facts."""
     working = with_working_sizes(module, spec)
     if (working.size_multiple, working.size_minimum, working.square) == (1, 1, False):
         return module, working
@@ -25,11 +26,12 @@ def runs_any_size(module: nn.Module, spec: ModelSpec) -> tuple[nn.Module, ModelS
 
 
 class AnySize(nn.Module):
-    """``(N, C, H, W)`` of any size → ``(N, C, H * scale, W * scale)``, by a network for certain.
+    """``(N, C, H, W)`` of any size → ``(N, C, H * scale, W * scale)``, by a network for certain
+    sizes.
 
-    Wherever ``net`` itself takes a picture of that size, the result is its own, untouched. Only
-    where it refuses (raises, or gives another size), and at sizes that ``declared`` rules out, is
-    the picture padded, as ``working`` says.
+    Where ``net`` supports the picture's size, the result is its own. The picture is padded, by
+    ``working``, only where ``net`` fails (raises, or returns another size), and at sizes that
+    ``declared`` excludes.
     """
 
     def __init__(self, net: nn.Module, declared: ModelSpec, working: ModelSpec) -> None:
@@ -52,19 +54,20 @@ class AnySize(nn.Module):
     def _run_untouched(self, pixels: Tensor) -> Tensor | None:
         scale = self.declared.scale
         try:
-            # A copy: some networks change their input in place, even those that then fail.
+            # A copy: some networks modify their input in place, even when they then fail.
             result: Tensor = self.net(pixels.clone())
-        except Exception:  # its code may raise anything at sizes it is not made for
+        except Exception:  # its code may raise anything at sizes that it doesn't support
             return None
-        wanted = [side * scale for side in pixels.shape[-2:]]
-        return result if list(result.shape[-2:]) == wanted else None
+        expected = [side * scale for side in pixels.shape[-2:]]
+        return result if list(result.shape[-2:]) == expected else None
 
 
 class Padded(nn.Module):
-    """``(N, C, H, W)`` of any size → ``(N, C, H * scale, W * scale)``, by a network for certain.
+    """``(N, C, H, W)`` of any size → ``(N, C, H * scale, W * scale)``, by a network for certain
+    sizes.
 
-    The picture is padded at its right and lower edge, as ``spec.padding`` says; of the result,
-    what belongs to the padding is cut off.
+    The picture is padded at its right and lower edge by ``spec.padding``, and the result is cropped
+    accordingly.
     """
 
     def __init__(self, net: nn.Module, spec: ModelSpec) -> None:

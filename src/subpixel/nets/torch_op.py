@@ -12,17 +12,18 @@ from subpixel.errors import NetworkError, one_line
 from subpixel.runtime.op import Pixels
 
 Module = nn.Module
-"""For the rooms above, which handle PyTorch's modules without knowing PyTorch."""
+"""For the packages above, which pass PyTorch's modules on without importing PyTorch."""
 
 
 @dataclass(frozen=True, eq=False)
 class TorchOp:
-    """Runs ``module``, which must be in eval mode and on the CPU. PyTorch's threads stay as set."""
+    """Runs ``module``, which must be in eval mode and on the CPU, with PyTorch's current
+    threads."""
 
     module: Module
 
     def __call__(self, pixels: Pixels, /) -> Pixels:
-        # A copy: some networks (RCAN's mean shift) change their input in place.
+        # A copy: some networks (RCAN's mean shift) modify their input in place.
         pixels = np.array(pixels, dtype=np.float32)
         with torch.inference_mode():
             result: Pixels = self.module(torch.from_numpy(pixels)).float().numpy()
@@ -31,9 +32,9 @@ class TorchOp:
 
 @dataclass(frozen=True, eq=False)
 class ExactOp:
-    """Runs ``module`` in float64: what it would compute if float32 did not round.
+    """Runs ``module`` in float64: its result without the rounding of float32.
 
-    Raises :class:`~subpixel.errors.NetworkError` where its code is for float32 alone.
+    Raises :class:`~subpixel.errors.NetworkError` where its code supports only float32.
     """
 
     module: Module
@@ -42,8 +43,8 @@ class ExactOp:
         module = copy.deepcopy(self.module).double()
         try:
             with torch.inference_mode():
-                found = module(torch.from_numpy(pixels.astype(np.float64)))
-        except RuntimeError as error:  # two dtypes meet in its code
+                exact = module(torch.from_numpy(pixels.astype(np.float64)))
+        except RuntimeError as error:  # its code mixes dtypes
             raise NetworkError(f"it does not run in float64: {one_line(error)}") from error
-        result: NDArray[np.float64] = found.double().numpy()
+        result: NDArray[np.float64] = exact.double().numpy()
         return result

@@ -1,7 +1,7 @@
-"""TorchScript archives: programs, run by PyTorch's interpreter to compare with, never unpickled.
+"""TorchScript archives: programs that PyTorch's interpreter runs for comparisons, never unpickled.
 
-An archive's code is TorchScript's own small language; ``torch.jit.load`` reads it without running
-Python's pickle. Still it is somebody else's program, so only comparisons load it.
+An archive's code is in TorchScript's own language; ``torch.jit.load`` reads it without Python's
+pickle. It is still third-party code, so only comparisons load it.
 """
 
 import io
@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from subpixel.errors import CheckpointError, NetworkError, one_line
 from subpixel.nets.architectures.architecture import Checkpoint
 from subpixel.nets.checkpoints.containers import is_program
-from subpixel.nets.factory import probed
+from subpixel.nets.factory import probe_module
 
 
 def is_torchscript(file: Path) -> bool:
-    """Whether ``file`` is an archive of TorchScript, whatever it is called."""
+    """Whether ``file`` is a TorchScript archive, whatever its name."""
     try:
         with zipfile.ZipFile(file) as archive:
             return is_program(archive.namelist())
@@ -29,13 +29,13 @@ def is_torchscript(file: Path) -> bool:
 
 
 class Program(nn.Module):
-    """The program in an archive, ``data`` its bytes, as a module that can be copied."""
+    """The program in an archive, whose bytes are ``data``, as a module that can be copied."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__()
         self.data = data
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it is deprecated, which is for its makers
+            warnings.simplefilter("ignore")  # it is deprecated
             self.net: nn.Module = torch.jit.load(io.BytesIO(data), map_location="cpu")  # type: ignore[no-untyped-call]
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ def load_torchscript(file: Path) -> Checkpoint:
     program is no super-resolution network.
     """
     try:
-        return probed(Program(file.read_bytes()), file.name)
+        return probe_module(Program(file.read_bytes()), file.name)
     except NetworkError as error:
         raise CheckpointError(f"{file}: {error}") from error
     except Exception as error:  # RuntimeError of many kinds

@@ -1,4 +1,4 @@
-"""Modules without what training and compilation put around them."""
+"""Unwrapping modules: without ``torch.compile``, data parallelism and averaging."""
 
 import copy
 
@@ -7,31 +7,31 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 COMPILED = "_orig_mod"
-"""Where ``torch.compile`` keeps the module that it was given."""
+"""The attribute in which ``torch.compile`` keeps the original module."""
 
 AROUND = (nn.DataParallel, nn.parallel.DistributedDataParallel, AveragedModel)
-"""What holds a module as ``module`` and computes what that computes."""
+"""Wrappers that hold a module as ``module`` and compute the same."""
 
 
-def unwrapped_copy(module: nn.Module) -> nn.Module:
+def unwrap_copy(module: nn.Module) -> nn.Module:
     """A copy of the network inside ``torch.compile``, DataParallel, DistributedDataParallel and
-    ``AveragedModel``, at any depth; its parts, too, are without what is around them.
+    ``AveragedModel``, at any depth, with its parts unwrapped too.
 
-    Exporters look at the graph of the network itself. ``module`` stays as it is.
+    Exporters need the network itself. ``module`` is not modified.
     """
     while (inner := _inner(module)) is not None:
         module = inner
-    return unwrapped_module(copy.deepcopy(module))
+    return unwrap_module(copy.deepcopy(module))
 
 
-def unwrapped_module(module: nn.Module) -> nn.Module:
-    """The same without a copy: parts of ``module`` are changed in place."""
+def unwrap_module(module: nn.Module) -> nn.Module:
+    """The same without a copy: parts of ``module`` are replaced in place."""
     while (inner := _inner(module)) is not None:
         module = inner
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
             if _inner(child) is not None:
-                setattr(parent, name, unwrapped_module(child))
+                setattr(parent, name, unwrap_module(child))
     return module
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from subpixel.convention import UNSETTLED, Convention
+from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.ort_format import HEAD, is_ort
 from subpixel.imaging.resample import BICUBIC_HALO
@@ -73,7 +73,7 @@ class Identified:
 
 
 def open_network(
-    model: str | Path = manifest.DEFAULT,
+    model: str | Path = manifest.DEFAULT_NETWORK,
     *,
     scale: int | None = None,
     device: str = "auto",
@@ -81,7 +81,7 @@ def open_network(
     side_by_side: bool = True,
     arithmetic: Arithmetic = "fp32",
     captured: bool = False,
-    convention: Convention = UNSETTLED,
+    convention: Convention = UNKNOWN_CONVENTION,
 ) -> Network:
     """Open a bundled network or one of the gallery by name, or an ONNX file by path.
 
@@ -121,8 +121,8 @@ def bytes_per_pixel(network: Network) -> float | None:
     if network.source is None:
         return None
     # Only pictures that are large for the memory there is pay for importing onnx.
-    from subpixel.graph.geometry.footprint import bytes_per_pixel as counted
-    from subpixel.graph.geometry.footprint import measured_bytes_per_pixel as measured
+    from subpixel.graph.geometry.footprint import count_bytes_per_pixel as counted
+    from subpixel.graph.geometry.footprint import measure_bytes_per_pixel as measured
     from subpixel.graph.metadata import load_model
 
     model = load_model(network.source)
@@ -140,7 +140,7 @@ def describe(file: Path) -> tuple[ModelSpec, bool]:
 
     Raises :class:`NetworkError` for a third-party file that isn't as ours are.
     """
-    identified = identify(file, open_session, UNSETTLED)
+    identified = identify(file, open_session, UNKNOWN_CONVENTION)
     if identified.source != file:
         raise NetworkError(
             f"{file}: it is {identified.remark}; make it an ordinary file first: subpixel adopt"
@@ -157,20 +157,20 @@ def locate(model: str | Path, scale: int | None) -> Path:
     file, name = Path(model), str(model)
     if file.suffix.lower() in SUFFIXES or file.is_file():
         return file
-    if name in manifest.names():
-        row = manifest.find(name, DEFAULT_SCALE if scale is None else scale)
-        return manifest.verified(row)
-    entry = store.find(name)
+    if name in manifest.network_names():
+        row = manifest.find_bundled(name, DEFAULT_SCALE if scale is None else scale)
+        return manifest.verify_bundled(row)
+    entry = store.find_entry(name)
     if entry is None:
         raise UsageError(_unknown(name))
-    return store.verified_file(entry)
+    return store.verify_entry(entry)
 
 
 def _unknown(name: str) -> str:
     near = store.suggestions(name)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
     return (
-        f"model {name!r} is neither a bundled network ({', '.join(manifest.names())}) nor one that "
+        f"model {name!r} is neither a bundled network ({', '.join(manifest.network_names())}) nor one that "
         f"subpixel models get has fetched, nor an existing .onnx file{hint}"
     )
 
@@ -207,7 +207,7 @@ def _open(
 
 
 def _expect_unsettled(convention: Convention) -> None:
-    if convention != UNSETTLED:
+    if convention != UNKNOWN_CONVENTION:
         raise UsageError(
             "this file states its own facts; --input-range, --channel-order, --layout and "
             "--set-input are for third-party files"
@@ -244,12 +244,12 @@ def _adopted(
 ) -> Identified:
     # Only third-party and bare luma networks pay for importing onnx.
     from subpixel.graph.metadata import load_model, read_spec
-    from subpixel.thirdparty.adopt import adopt
+    from subpixel.thirdparty.adopt import adopt_model
 
     model = load_model(file)
     if refusal is not None and read_spec(model) is not None:  # a file of ours
         raise refusal
-    adopted = adopt(model, file.stem, convention)
+    adopted = adopt_model(model, file.stem, convention)
     if session is not None and adopted.unchanged:
         return Identified(session, adopted.spec, file, declared=False, remark=adopted.remark)
     source = adopted.model.SerializeToString()

@@ -13,18 +13,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from subpixel.convention import UNSETTLED, Convention
+from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import ProviderError, SubpixelError, UsageError, one_line
 from subpixel.network.flatness import Flatness
 from subpixel.network.network import Network, locate, open_network
-from subpixel.runtime.devices import DEVICES, Arithmetic, known
+from subpixel.runtime.devices import DEVICES, Arithmetic, find_device
 from subpixel.runtime.opening import available_devices
 from subpixel.runtime.provider_options import provider_options
 from subpixel.spec import Precision
 from subpixel.system.atomic import write_bytes
 from subpixel.system.cache import cache_folder
 from subpixel.system.processors import cores, graphics_names, processor_name
-from subpixel.system.versions import installed_version
+from subpixel.system.versions import package_version
 from subpixel.zoo import manifest
 
 PACKAGES = ("subpixel", "onnxruntime", "onnxruntime-gpu", "openvino", "numpy")
@@ -182,7 +182,7 @@ def open_setting(
     setting: Setting,
     file: Path,
     scale: int | None = None,
-    convention: Convention = UNSETTLED,
+    convention: Convention = UNKNOWN_CONVENTION,
 ) -> Network:
     """The network of ``file``, run as ``setting`` says; ``scale`` must be its own, if given.
     ``convention`` is what is known of a third-party file.
@@ -212,7 +212,7 @@ def open_setting(
 
 
 def _arithmetic(setting: Setting) -> Arithmetic:
-    choice = known(setting.device).runtime == "openvino"
+    choice = find_device(setting.device).runtime == "openvino"
     return setting.precision if choice and setting.precision in ("bf16", "fp16") else "fp32"
 
 
@@ -225,7 +225,7 @@ def file_in(model: str | Path, scale: int | None, precision: Precision | None) -
     file = locate(model, scale)
     if precision != "int8" or str(model).endswith(manifest.INT8):
         return file
-    if file == Path(model) or str(model) not in manifest.names():
+    if file == Path(model) or str(model) not in manifest.network_names():
         raise UsageError(
             f"{model} may be of any precision; make an int8 file of it with subpixel quantize and "
             "name that, or run subpixel tune"
@@ -237,7 +237,7 @@ def key_of(file: Path) -> Key:
     """What a tuning of this network holds for, on this machine as it is."""
     return Key(
         model=sha256_of(file),
-        versions={name: installed_version(name) for name in PACKAGES},
+        versions={name: package_version(name) for name in PACKAGES},
         devices=available_devices(),
         options={name: provider_options(name, cache_folder()) for name in DEVICES},
         processor=processor_name(),
@@ -264,7 +264,7 @@ def remember(tuning: Tuning, key: Key) -> Path:
 
 
 def remembered(
-    model: str | Path = manifest.DEFAULT,
+    model: str | Path = manifest.DEFAULT_NETWORK,
     *,
     scale: int | None = None,
     complain: Callable[[str], None] = warnings.warn,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import onnx
 
-from subpixel.graph.geometry.cost import estimated_cost
+from subpixel.graph.geometry.cost import estimate_cost
 from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.geometry.size_constants import size_constants
 from subpixel.graph.geometry.size_numbers import SizeNumbers
@@ -138,7 +138,7 @@ def _open_onnx(file: Path, device: str, threads: int | None, like: ModelSpec | N
     if spec.halo is None:
         spec = replace(spec, halo=halo(model, spec.size_multiple))
     name = f"{file.name} (ONNX Runtime)"
-    cost = estimated_cost(model, local=spec.halo is not None)
+    cost = estimate_cost(model, local=spec.halo is not None)
     numbers = size_constants(model)
     return Side(session, spec, name, session.provider, cost, model, numbers=numbers)
 

@@ -18,7 +18,7 @@ from subpixel.parity.side import (
     open_sides,
 )
 from subpixel.parity.telling_sizes import Size
-from subpixel.runtime.devices import known
+from subpixel.runtime.devices import find_device
 from subpixel.runtime.opening import chosen, open_session
 
 
@@ -89,5 +89,5 @@ def _subject_of(candidate: Side, device: str, threads: int | None) -> Judged:
     assert candidate.model is not None, "the candidate is an ONNX file"
     data = candidate.model.SerializeToString()
     opened = partial(open_session, data, device=device, threads=threads, optimisation="none")
-    chooses = known(chosen(device)).runtime == "onnxruntime"
+    chooses = find_device(chosen(device)).runtime == "onnxruntime"
     return Judged(candidate.op, candidate.spec, candidate.model, opened if chooses else None)

@@ -13,11 +13,11 @@ from subpixel.graph.metadata import load_model, read_spec
 from subpixel.spec import ModelSpec
 from subpixel.system.atomic import atomic_path, write_bytes
 from subpixel.system.extras import expect_installed
-from subpixel.thirdparty.adopt import adopt
+from subpixel.thirdparty.adopt import adopt_model
 from subpixel.zoo.gallery import store
-from subpixel.zoo.gallery.catalogue import Model, Resource
-from subpixel.zoo.gallery.download import Expected, Report, download, expect_same
-from subpixel.zoo.gallery.licences import UNKNOWN, expect_accepted
+from subpixel.zoo.gallery.catalogue import CatalogueModel, Resource
+from subpixel.zoo.gallery.download import ExpectedFile, ReportBytes, download, expect_same
+from subpixel.zoo.gallery.licences import UNKNOWN_LICENCE, expect_accepted
 from subpixel.zoo.gallery.store import Entry
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ TORCH_PACKAGES = ("torch", "onnxscript", "safetensors", "spandrel", "cloudpickle
 class GalleryOrder:
     """What is wanted of the gallery."""
 
-    model: Model
+    model: CatalogueModel
     resource: Resource
     catalogue: str
     """Its URL, for the record."""
@@ -45,10 +45,10 @@ class GalleryOrder:
     """Seconds that one way of exporting may take."""
 
     @property
-    def expected(self) -> Expected:
+    def expected(self) -> ExpectedFile:
         if self.resource.sha256 is None:
             raise GalleryError(f"the catalogue doesn't state the sha256 of {self.model.id}'s file")
-        return Expected(self.resource.sha256, self.resource.size)
+        return ExpectedFile(self.resource.sha256, self.resource.size)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class _Product:
 
 
 def obtain(
-    order: GalleryOrder, file: Path | None = None, report: Report = lambda what, done, total: None
+    order: GalleryOrder, file: Path | None = None, report: ReportBytes = lambda what, done, total: None
 ) -> Entry:
     """Put the network that ``order`` names into the cache, and return what it says there.
 
@@ -86,12 +86,12 @@ def obtain(
         make = _adopt if order.resource.type == ONNX else _export
         product = make(order, weights, out, report)
         entry = _store_entry(order, source, product, out)
-        store.put(entry, out)
+        store.put_network(entry, out)
     store.remove_downloads(entry.id)
     return entry
 
 
-def _fetch_weights(order: GalleryOrder, weights: Path, file: Path | None, report: Report) -> str:
+def _fetch_weights(order: GalleryOrder, weights: Path, file: Path | None, report: ReportBytes) -> str:
     """Put the file at ``weights``, verified; where it is from."""
     note = weights.with_name(f"{weights.name}.source")
     if file is not None:
@@ -105,7 +105,7 @@ def _fetch_weights(order: GalleryOrder, weights: Path, file: Path | None, report
     return source
 
 
-def _copy(file: Path, weights: Path, expected: Expected) -> None:
+def _copy(file: Path, weights: Path, expected: ExpectedFile) -> None:
     try:
         expect_same(file, expected)
     except GalleryError as error:
@@ -115,7 +115,7 @@ def _copy(file: Path, weights: Path, expected: Expected) -> None:
         expect_same(partial, expected)
 
 
-def _is_complete(weights: Path, expected: Expected) -> bool:
+def _is_complete(weights: Path, expected: ExpectedFile) -> bool:
     """Whether an earlier run has downloaded it, and failed later."""
     try:
         expect_same(weights, expected)
@@ -137,12 +137,12 @@ def _load_weights(order: GalleryOrder, weights: Path) -> "Checkpoint":
         ) from error
 
 
-def _export(order: GalleryOrder, weights: Path, out: Path, report: Report) -> _Product:
+def _export(order: GalleryOrder, weights: Path, out: Path, report: ReportBytes) -> _Product:
     from subpixel.publish.release import release
 
     model, loaded = order.model, _load_weights(order, weights)
     own = loaded.spec.licence
-    if own != UNKNOWN and own.lower() != (model.licence or "").lower():
+    if own != UNKNOWN_LICENCE and own.lower() != (model.licence or "").lower():
         expect_accepted(own, order.accepted, f"{model.id}, as its file says,")
     spec = replace(loaded.spec, name=model.id, licence=_licence_line(order), origin=_origin(order))
     result = release(loaded.module, out, spec=spec, time_limit=order.time_limit, report=report)
@@ -153,7 +153,7 @@ def _export(order: GalleryOrder, weights: Path, out: Path, report: Report) -> _P
     return _Product(result.spec, _release_facts(result))
 
 
-def _adopt(order: GalleryOrder, weights: Path, out: Path, report: Report) -> _Product:
+def _adopt(order: GalleryOrder, weights: Path, out: Path, report: ReportBytes) -> _Product:
     report("adopt the ONNX file", 0, 0)
     spec, remark = _adopt_onnx(order.model, weights, out)
     if spec.scale != order.model.scale:
@@ -164,7 +164,7 @@ def _adopt(order: GalleryOrder, weights: Path, out: Path, report: Report) -> _Pr
     return _Product(spec, {"way": f"third-party ONNX file: {remark}", "proven": False})
 
 
-def _adopt_onnx(model: Model, file: Path, out: Path) -> tuple[ModelSpec, str]:
+def _adopt_onnx(model: CatalogueModel, file: Path, out: Path) -> tuple[ModelSpec, str]:
     """Make ``out`` of a third-party ONNX file, with its facts in it; and what was decided.
 
     The catalogue's networks take RGB, in that order. Raises :class:`NetworkError` for a file that
@@ -176,7 +176,7 @@ def _adopt_onnx(model: Model, file: Path, out: Path) -> tuple[ModelSpec, str]:
         shutil.copyfile(file, out)
         return declared, "states its facts itself"
     order: ChannelOrder | None = "rgb" if model.input_channels == 3 else None
-    adopted = adopt(graph, model.id, Convention(input_order=order, output_order=order))
+    adopted = adopt_model(graph, model.id, Convention(input_order=order, output_order=order))
     write_bytes(out, adopted.model.SerializeToString())
     return adopted.spec, adopted.remark
 
@@ -210,7 +210,7 @@ def _limits(spec: ModelSpec) -> list[str]:
 
 
 def _licence_line(order: GalleryOrder) -> str:
-    return order.model.licence or UNKNOWN
+    return order.model.licence or UNKNOWN_LICENCE
 
 
 def _origin(order: GalleryOrder) -> str:
@@ -234,7 +234,7 @@ def _store_entry(order: GalleryOrder, source: str, product: _Product, out: Path)
         source=source,
         weights_type=order.resource.type,
         weights_sha256=order.expected.sha256,
-        sha256=store.sha256_of(out),
+        sha256=store.file_sha256(out),
         size=out.stat().st_size,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         report=product.report,

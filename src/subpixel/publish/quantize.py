@@ -9,7 +9,7 @@ from pathlib import Path
 import onnx
 
 from subpixel.errors import NetworkError, UsageError
-from subpixel.graph.geometry.cost import estimated_cost
+from subpixel.graph.geometry.cost import estimate_cost
 from subpixel.graph.metadata import load_model
 from subpixel.graph.passes.float16 import find_overflow
 from subpixel.graph.precision import graph_precision
@@ -110,7 +110,7 @@ def _compare_photographs(
     exact: Opened, reduced: Opened, graph: onnx.ModelProto, spec: ModelSpec, floor: Floor
 ) -> ParityReport:
     """On the grid's photographs: noise, of which no picture consists, suffers far more."""
-    cost = estimated_cost(graph, local=spec.halo is not None)
+    cost = estimate_cost(graph, local=spec.halo is not None)
     photos = [case for case in grid(spec, cost=cost).cases if case.content == "photo"]
     tolerance = Tolerance(rtol=None, max_codes=CODES, min_psnr=floor.psnr)
     return compare(exact, reduced, photos, spec.channels, tolerance, provider=reduced.provider)

@@ -11,7 +11,7 @@ import onnx
 
 from subpixel.errors import ExportError, NetworkError, UsageError
 from subpixel.graph.check import CheckReport, check_model
-from subpixel.graph.geometry.cost import estimated_cost
+from subpixel.graph.geometry.cost import estimate_cost
 from subpixel.graph.geometry.size_constants import size_constants
 from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.graph.metadata import with_spec
@@ -20,16 +20,16 @@ from subpixel.graph.passes.float16 import to_fp16
 from subpixel.graph.passes.wrap import rgb_from_luma
 from subpixel.imaging.resample import BICUBIC_HALO
 from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
-from subpixel.nets.export.apart import TIME_LIMIT, export_apart
-from subpixel.nets.export.attempt import FIXED, Attempt, attempts
+from subpixel.nets.export.apart import EXPORT_TIME_LIMIT, export_apart
+from subpixel.nets.export.attempt import MIN_FIXED_SIDE, Attempt, list_attempts
 from subpixel.nets.export.code_numbers import code_numbers
-from subpixel.nets.export.export import Exported, export_attempt
+from subpixel.nets.export.export import ExportResult, export_attempt
 from subpixel.nets.export.exporters import DEFAULT_OPSET
-from subpixel.nets.factory import probed
+from subpixel.nets.factory import probe_module
 from subpixel.nets.layers.luma import RgbFromLuma
 from subpixel.nets.padding import AnySize, with_working_sizes
 from subpixel.nets.torch_op import ExactOp, Module, TorchOp
-from subpixel.nets.wrapped import unwrapped_copy
+from subpixel.nets.wrapped import unwrap_copy
 from subpixel.parity.cases import Grid, grid
 from subpixel.parity.compare import OnProgress, ParityReport, compare, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts
@@ -89,7 +89,7 @@ class _Candidate:
 
     data: bytes
     spec: ModelSpec
-    exported: Exported
+    exported: ExportResult
     check: CheckReport
     parity: ParityReport | None
 
@@ -151,7 +151,7 @@ def release(
     precision: Precision = "fp32",
     overwrite: bool = False,
     keep_failed: bool = False,
-    time_limit: float = TIME_LIMIT,
+    time_limit: float = EXPORT_TIME_LIMIT,
     isolated: bool = True,
     seed: int | None = None,
     report: OnProgress = lambda what, done, total: None,
@@ -165,7 +165,7 @@ def release(
     and on which sizes it works; without it, channels, scale and size multiple are found out by
     running it. Sizes that it turns out to refuse are padded for it.
 
-    The ways to export it (:func:`~subpixel.nets.export.attempt.attempts`) are tried in their order,
+    The ways to export it (:func:`~subpixel.nets.export.attempt.list_attempts`) are tried in their order,
     each for at most ``time_limit`` seconds in a process of its own (``isolated`` False: in this
     one, without a limit). The first file that passes every check and equals PyTorch on the whole
     grid is published, in one move; where that holds for single pictures alone, the file is fixed to
@@ -186,7 +186,7 @@ def release(
     module = loaded.module.cpu().eval()
     seed = secrets.randbits(32) if seed is None else seed
     truth = _Truth(module, loaded.spec, seed, code_numbers(module))
-    ways = attempts(spec := with_working_sizes(module, loaded.spec), exporter, opset)
+    ways = list_attempts(spec := with_working_sizes(module, loaded.spec), exporter, opset)
     best, tried = _first_that_passes(truth, spec, ways, wish, report)
     path = out if best else None
     kept = out.with_suffix(".failed.onnx") if keep_failed and not best else None
@@ -212,8 +212,8 @@ def _load_network(
         return load_checkpoint(network, scale=scale, extra_architectures=extra)
     if scale is not None:
         raise UsageError("a module knows its own scale; scale is for checkpoints")
-    module = unwrapped_copy(network)  # what is the caller's stays as it is
-    return Checkpoint(module, spec) if spec else probed(module, type(module).__name__)
+    module = unwrap_copy(network)  # what is the caller's stays as it is
+    return Checkpoint(module, spec) if spec else probe_module(module, type(module).__name__)
 
 
 def _first_that_passes(
@@ -304,7 +304,7 @@ class _Search:
             return
         case = candidate.parity.failures[0].case
         bound = _bound_below(max(case.height, case.width), candidate)
-        if bound >= FIXED and (self.bounded is None or bound > self.bounded[1]):
+        if bound >= MIN_FIXED_SIDE and (self.bounded is None or bound > self.bounded[1]):
             self.bounded = candidate, bound
 
 
@@ -338,7 +338,7 @@ def _candidate(
     return _judge_candidate(truth, exported, with_spec(model, spec), spec, report)
 
 
-def _finish_export(exported: Exported, wish: _Wish) -> tuple[onnx.ModelProto, ModelSpec]:
+def _finish_export(exported: ExportResult, wish: _Wish) -> tuple[onnx.ModelProto, ModelSpec]:
     """The export with the interface and the precision that are wanted."""
     model, spec = exported.model, exported.spec
     if wish.interface == "rgb" and spec.interface == "luma":
@@ -351,7 +351,7 @@ def _finish_export(exported: Exported, wish: _Wish) -> tuple[onnx.ModelProto, Mo
 
 
 def _judge_candidate(
-    truth: _Truth, exported: Exported, model: onnx.ModelProto, spec: ModelSpec, report: OnProgress
+    truth: _Truth, exported: ExportResult, model: onnx.ModelProto, spec: ModelSpec, report: OnProgress
 ) -> _Candidate:
     """Check ``model``, then compare the very bytes that will be published with PyTorch."""
     data, check = model.SerializeToString(), check_model(model, spec)
@@ -359,7 +359,7 @@ def _judge_candidate(
         return _Candidate(data, spec, exported, check, None)
     reference = truth.reference(exported.spec, spec)
     numbers = truth.numbers | size_constants(model)
-    cost = estimated_cost(model, local=spec.halo is not None)
+    cost = estimate_cost(model, local=spec.halo is not None)
     drawn = grid(spec, cost=cost, numbers=numbers, seed=truth.seed)
     unoptimised = partial(Session, data, optimisation="none")
     judged = Judged(Session(data), spec, model, unoptimised)

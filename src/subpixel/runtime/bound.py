@@ -1,7 +1,7 @@
-"""A session's runs at a few shapes, in buffers that are allocated once for each.
+"""Runs of a session at a few shapes, with buffers that are allocated once per shape.
 
-Pictures come and go from ordinary memory: ONNX Runtime's Python interface allocates none that is
-pinned.
+Pictures are copied from and to pageable memory: ONNX Runtime's Python API can't allocate pinned
+memory.
 """
 
 from threading import Lock
@@ -12,26 +12,26 @@ from numpy.typing import NDArray
 from onnxruntime import OrtValue, RunOptions
 
 UNCAPTURED = -1
-"""The number of no graph: the run is not captured."""
+"""The graph id of a run that is not captured."""
 
 SHAPES = 4
-"""Shapes that have buffers; others run without."""
+"""The number of shapes that get buffers; others run without."""
 
 
 class BoundRun:
-    """Runs that read one buffer of the device's memory and write another, again and again.
+    """Runs that always read the same buffer in the device's memory and write the same other one.
 
-    A CUDA graph is captured for such buffers, at the first run, and replayed from then on.
-    ``session`` is ONNX Runtime's and ``ends`` its input's and output's name; ``given`` and
-    ``result`` are an example of each; ``memory`` is ONNX Runtime's name of its kind; ``graph``
-    numbers the captured graph, one for each shape. Threads may share it, one after the other.
+    The first run captures a CUDA graph for these buffers, which later runs replay. ``ends`` are the
+    names of the ONNX Runtime session's input and output, ``example`` and ``result`` an array for
+    each; ``memory`` is ONNX Runtime's name for the device's memory; ``graph`` is the id of the
+    captured graph, one per shape. Threads may share it; their runs are serialised.
     """
 
     def __init__(
         self,
         session: Any,  # noqa: ANN401 - onnxruntime has no types
         ends: tuple[str, str],
-        given: NDArray[Any],
+        example: NDArray[Any],
         result: NDArray[Any],
         memory: str,
         *,
@@ -41,11 +41,11 @@ class BoundRun:
         self._binding = session.io_binding()
         self._input, self._output = (
             OrtValue.ortvalue_from_shape_and_type(array.shape, array.dtype.type, memory)
-            for array in (given, result)
+            for array in (example, result)
         )
         self._binding.bind_ortvalue_input(ends[0], self._input)
         self._binding.bind_ortvalue_output(ends[1], self._output)
-        self._options = _numbered(graph)
+        self._options = _run_options(graph)
 
     def __call__(self, pixels: NDArray[Any], /) -> NDArray[Any]:
         with self._lock:
@@ -55,9 +55,9 @@ class BoundRun:
 
 
 class BoundRuns:
-    """A :class:`BoundRun` for each of the first :data:`SHAPES` shapes that come.
+    """A :class:`BoundRun` for each of the first :data:`SHAPES` shapes.
 
-    The first picture of a shape is run as it comes, which shows the shape of the result.
+    The first picture of a shape is run without buffers, which gives the shape of the result.
     """
 
     def __init__(
@@ -72,27 +72,27 @@ class BoundRuns:
 
     @property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Those that have buffers, in the order in which they came."""
+        """The shapes that have buffers, in the order of their first runs."""
         return tuple(self._runs)
 
-    def __call__(self, given: NDArray[Any], /) -> NDArray[Any]:
+    def __call__(self, pixels: NDArray[Any], /) -> NDArray[Any]:
         with self._lock:
-            if given.shape not in self._runs:
-                return self._first(given)
-        return self._runs[given.shape](given)
+            if pixels.shape not in self._runs:
+                return self._first(pixels)
+        return self._runs[pixels.shape](pixels)
 
-    def _first(self, given: NDArray[Any]) -> NDArray[Any]:
-        feeds = {self._ends[0]: given}
-        (result,) = self._session.run([self._ends[1]], feeds, _numbered(UNCAPTURED))
+    def _first(self, pixels: NDArray[Any]) -> NDArray[Any]:
+        feeds = {self._ends[0]: pixels}
+        (result,) = self._session.run([self._ends[1]], feeds, _run_options(UNCAPTURED))
         if len(self._runs) < SHAPES:
             number = len(self._runs) + 1
-            self._runs[given.shape] = BoundRun(
-                self._session, self._ends, given, result, self._memory, graph=number
+            self._runs[pixels.shape] = BoundRun(
+                self._session, self._ends, pixels, result, self._memory, graph=number
             )
         return np.asarray(result)
 
 
-def _numbered(graph: int) -> RunOptions:
+def _run_options(graph: int) -> RunOptions:
     options = RunOptions()
     options.add_run_config_entry("gpu_graph_id", str(graph))
     return options

@@ -1,4 +1,4 @@
-"""What a network can run on, and how to get it."""
+"""The devices that a network can run on, and how to install them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ Runtime = Literal["onnxruntime", "openvino"]
 """The library that runs the network, by its import name."""
 
 Arithmetic = Literal["fp32", "bf16", "fp16"]
-"""What floating point is computed in, where a runtime leaves the choice."""
+"""The floating-point type of the computation, where a runtime offers a choice."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """A kind of hardware, its runtime's name for it, and how to get it."""
+    """A kind of hardware, its runtime's name for it, and how to install that."""
 
     provider: str
     """ONNX Runtime's execution provider, or OpenVINO itself."""
@@ -47,11 +47,11 @@ DEVICES: Mapping[str, Device] = {
 }
 
 AUTOMATIC = ("cuda", "cpu")
-"""What ``auto`` tries, in this order. The others must be asked for by name."""
+"""What ``auto`` tries, in this order. The other devices must be named."""
 
 
-def known(device: str) -> Device:
-    """The device of that name; :class:`UsageError` says which there are."""
+def find_device(device: str) -> Device:
+    """The device called ``device``; raises :class:`UsageError` where there is none."""
     if device not in DEVICES:
         raise UsageError(f"device is {device!r}; it is one of auto, {', '.join(DEVICES)}")
     return DEVICES[device]

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from subpixel.errors import ProviderError
 from subpixel.runtime import openvino
-from subpixel.runtime.devices import AUTOMATIC, DEVICES, Arithmetic, known
+from subpixel.runtime.devices import AUTOMATIC, DEVICES, Arithmetic, find_device
 from subpixel.runtime.op import Codes, NetOp
 from subpixel.runtime.openvino import OpenVinoSession
 from subpixel.runtime.session import Session, providers
@@ -49,7 +49,9 @@ def available_devices() -> tuple[str, ...]:
 
 def _is_there(name: str) -> bool:
     device = DEVICES[name]
-    return openvino.installed() if device.runtime == "openvino" else device.provider in providers()
+    return (
+        openvino.is_installed() if device.runtime == "openvino" else device.provider in providers()
+    )
 
 
 def chosen(device: str) -> str:
@@ -83,7 +85,7 @@ def open_session(
     the device leaves no choice of arithmetic.
     """
     device = chosen(device)
-    if known(device).runtime == "openvino":
+    if find_device(device).runtime == "openvino":
         return OpenVinoSession(model, threads=threads, runs=runs, arithmetic=arithmetic)
     if arithmetic != "fp32":
         raise ProviderError(

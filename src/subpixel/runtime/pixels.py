@@ -10,7 +10,7 @@ from subpixel.media.picture import FULL_SCALE
 from subpixel.runtime.op import CodeOp, Pixels, Samples
 
 ROWS = 64
-"""Rows that are turned into samples at a time: few enough to stay in the processor's cache."""
+"""Rows converted at a time: few enough to stay in the processor's cache."""
 
 
 def through_codes(op: CodeOp, pixels: Pixels) -> Pixels:
@@ -35,18 +35,18 @@ def to_samples(pixels: Pixels, dtype: np.dtype[Any]) -> Samples:
     Raises :class:`NetworkError` when the network computed NaN or infinity. Floats are only
     clipped.
     """
-    if not np.isfinite([pixels.min(), pixels.max()]).all():  # NaN is both of them
+    if not np.isfinite([pixels.min(), pixels.max()]).all():  # NaN propagates to both
         raise NetworkError("the network computed NaN or infinity; the picture was not written")
     count, channels, height, width = pixels.shape
     result = np.empty((count, height, width, channels), dtype)
     for tile, top in product(range(count), range(0, height, ROWS)):
         rows = slice(top, top + ROWS)
-        result[tile, rows] = _quantised(pixels[tile, :, rows], result.dtype).transpose(1, 2, 0)
+        result[tile, rows] = _scale_to_range(pixels[tile, :, rows], result.dtype).transpose(1, 2, 0)
     return result
 
 
-def _quantised(planes: Pixels, dtype: np.dtype[Any]) -> Pixels:
-    """Clipped, and for integers in their range: cutting off the fraction then rounds half up."""
+def _scale_to_range(planes: Pixels, dtype: np.dtype[Any]) -> Pixels:
+    """Clip, and scale to an integer dtype's range, plus a half: truncation then rounds half up."""
     clipped = np.clip(planes, 0.0, 1.0)
     if dtype != np.float32:
         clipped *= np.float32(FULL_SCALE[dtype])

@@ -1,12 +1,12 @@
-"""What ONNX Runtime's execution providers are told, as plain data."""
+"""The options of ONNX Runtime's execution providers, as plain data."""
 
 from collections.abc import Mapping
 from pathlib import Path
 
 CUDA: Mapping[str, str] = {
-    # By default cuDNN tries out every algorithm, for seconds, at each new shape of a picture.
+    # By default cuDNN benchmarks every algorithm, which takes seconds, for each new shape.
     "cudnn_conv_algo_search": "HEURISTIC",
-    # TensorFloat-32 keeps 10 bits of a float32's 23.
+    # TensorFloat-32 keeps 10 of float32's 23 mantissa bits.
     "use_tf32": "0",
 }
 
@@ -15,23 +15,23 @@ TENSORRT: Mapping[str, str] = {
     "trt_timing_cache_enable": "1",
 }
 
-CAPTURED: Mapping[str, Mapping[str, str]] = {
+CUDA_GRAPHS: Mapping[str, Mapping[str, str]] = {
     "cuda": {"enable_cuda_graph": "1"},
     "tensorrt": {"trt_cuda_graph_enable": "1"},
 }
-"""What makes a device record the work of a shape as one CUDA graph, and start that."""
+"""The options that make a device capture the work of a shape as one CUDA graph, and replay it."""
 
-MEMORY: Mapping[str, str] = {"cuda": "cuda", "tensorrt": "cuda"}
-"""The kind of memory that their graphs read and write, by ONNX Runtime's name."""
+GRAPH_MEMORY: Mapping[str, str] = {"cuda": "cuda", "tensorrt": "cuda"}
+"""The memory that these graphs read and write, by ONNX Runtime's name."""
 
 
 def provider_options(device: str, cache: Path, *, captured: bool = False) -> dict[str, str]:
     """The options of the provider of ``device``, by ONNX Runtime's names for them.
 
-    TensorRT, which takes minutes to build an engine, keeps those it built in ``cache``.
-    ``captured`` asks for CUDA graphs, on the devices of :data:`CAPTURED`.
+    TensorRT takes minutes to build an engine and keeps it in ``cache``. ``captured`` enables CUDA
+    graphs, on the devices of :data:`CUDA_GRAPHS`.
     """
-    graphs = CAPTURED[device] if captured else {}
+    graphs = CUDA_GRAPHS[device] if captured else {}
     if device == "cuda":
         return {**CUDA, **graphs}
     if device == "tensorrt":

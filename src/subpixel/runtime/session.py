@@ -1,4 +1,4 @@
-"""ONNX Runtime as a NetOp, on the execution provider that was asked for and no other."""
+"""ONNX Runtime as a NetOp, on the requested execution provider or not at all."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
 from subpixel.runtime.bound import BoundRuns
-from subpixel.runtime.devices import DEVICES, known
+from subpixel.runtime.devices import DEVICES, find_device
 from subpixel.runtime.op import Codes, Pixels
 from subpixel.runtime.pixels import through_codes
-from subpixel.runtime.provider_options import CAPTURED, MEMORY, provider_options
+from subpixel.runtime.provider_options import CUDA_GRAPHS, GRAPH_MEMORY, provider_options
 from subpixel.system.cache import cache_folder
 from subpixel.system.session_options import LEVELS, Optimisation
 
-CODES = "tensor(uint8)"
+UINT8_TENSOR = "tensor(uint8)"
 DTYPES: Mapping[str, type[np.generic]] = {
     "tensor(float)": np.float32,
     "tensor(float16)": np.float16,
-    CODES: np.uint8,
+    UINT8_TENSOR: np.uint8,
 }
-"""By ONNX Runtime's name of an input's type."""
+"""By ONNX Runtime's name of the input's type."""
 
-WRONG_VERSIONS = ("1.24.0", "1.24.1")
+BROKEN_VERSIONS = ("1.24.0", "1.24.1")
 """Versions of ONNX Runtime that can compute NaN (onnxruntime#29788)."""
 
 
@@ -37,17 +37,17 @@ def providers() -> tuple[str, ...]:
 class Session:
     """A network file under ONNX Runtime; a NetOp.
 
-    A file that takes 8-bit pictures is one too: its pixels are rounded to code values, and back.
-    :meth:`codes` runs it as the :class:`~subpixel.runtime.op.CodeOp` that it is.
+    A file for 8-bit pictures is one too: pixels are rounded to code values, and converted back.
+    :meth:`codes` runs it as a :class:`~subpixel.runtime.op.CodeOp`.
 
     ``model`` is the file's path or its bytes. ``device`` is one of ONNX Runtime's in
-    :data:`~subpixel.runtime.devices.DEVICES`; ``threads`` None leaves it to ONNX Runtime: one per
+    :data:`~subpixel.runtime.devices.DEVICES`; ``threads`` None is ONNX Runtime's default, one per
     physical core; ``optimisation`` is how far ONNX Runtime may rewrite the graph. Several threads
-    may call one session at a time. ``captured`` replays what a shape needs as one CUDA graph, for
-    up to :data:`~subpixel.runtime.bound.SHAPES` shapes.
+    may call one session at once. ``captured`` runs each of up to
+    :data:`~subpixel.runtime.bound.SHAPES` shapes as one CUDA graph.
 
-    Raises :class:`ProviderError` when the device can't be had, and :class:`NetworkError` when
-    the file is no network that maps one 4-D tensor, of floats or of uint8, to another.
+    Raises :class:`ProviderError` when the device is not available, and :class:`NetworkError` when
+    the file is not a network that maps one 4-D tensor, of floats or of uint8, to another.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class Session:
     ) -> None:
         self.device = device
         source = model if isinstance(model, bytes) else str(model)
-        options = _options(threads, optimisation)
+        options = _session_options(threads, optimisation)
         self._session = _open_on(source, device, options, captured)
         self.provider: str = self._session.get_providers()[0]
-        """The execution provider really in use."""
+        """The execution provider in use."""
         self._input, self._output = _ends(self._session)
         ends = (self._input.name, self._output.name)
-        self._captured = BoundRuns(self._session, ends, MEMORY[device]) if captured else None
+        self._captured = BoundRuns(self._session, ends, GRAPH_MEMORY[device]) if captured else None
         self._dtype = DTYPES[self._input.type]
 
     @property
@@ -83,7 +83,7 @@ class Session:
 
     @property
     def takes_codes(self) -> bool:
-        """Whether the file takes and gives 8-bit pictures, NHWC."""
+        """Whether the file's input and output are 8-bit pictures, NHWC."""
         return self._dtype is np.uint8
 
     def __call__(self, pixels: Pixels, /) -> Pixels:
@@ -92,40 +92,40 @@ class Session:
         return np.asarray(self._run(pixels), dtype=np.float32)
 
     def codes(self, codes: Codes, /) -> Codes:
-        """8-bit pictures through a file that :attr:`takes_codes`, without a detour."""
+        """Run a file that :attr:`takes_codes` on 8-bit pictures directly."""
         return self._run(codes)
 
     def _run(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        given = np.ascontiguousarray(pixels, dtype=self._dtype)
+        samples = np.ascontiguousarray(pixels, dtype=self._dtype)
         try:
-            result = self._computed(given)
-        except Exception as error:  # ONNX Runtime's exceptions share no base of their own
-            if _refused_memory(error):
+            result = self._compute(samples)
+        except Exception as error:  # ONNX Runtime's exceptions have no common base
+            if _is_out_of_memory(error):
                 raise MemoryError(f"the network at {pixels.shape}: {one_line(error)}") from error
             raise NetworkError(
                 f"the network failed on an input of shape {pixels.shape}: {one_line(error)}"
             ) from error
         return np.asarray(result)
 
-    def _computed(self, given: NDArray[Any]) -> NDArray[Any]:
+    def _compute(self, samples: NDArray[Any]) -> NDArray[Any]:
         if self._captured is not None:
-            return self._captured(given)
-        (result,) = self._session.run([self._output.name], {self._input.name: given})
+            return self._captured(samples)
+        (result,) = self._session.run([self._output.name], {self._input.name: samples})
         return np.asarray(result)
 
 
-def _refused_memory(error: Exception) -> bool:
-    said = str(error).lower()
-    return any(words in said for words in ("allocat", "bad_alloc", "out of memory"))
+def _is_out_of_memory(error: Exception) -> bool:
+    message = str(error).lower()
+    return any(words in message for words in ("allocat", "bad_alloc", "out of memory"))
 
 
-def _options(threads: int | None, optimisation: Optimisation) -> onnxruntime.SessionOptions:
+def _session_options(threads: int | None, optimisation: Optimisation) -> onnxruntime.SessionOptions:
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be at least 1")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or 0
     options.graph_optimization_level = LEVELS[optimisation]
-    options.log_severity_level = 4  # what goes wrong is raised, once, in our words
+    options.log_severity_level = 4  # errors are raised, not logged
     return options
 
 
@@ -133,12 +133,16 @@ def _open_on(
     source: bytes | str, device: str, options: onnxruntime.SessionOptions, captured: bool
 ) -> onnxruntime.InferenceSession:
     provider = _provider(device)
-    if captured and device not in CAPTURED:
-        raise UsageError(f"device is {device!r}; CUDA graphs are captured on {', '.join(CAPTURED)}")
-    told = provider_options(device, cache_folder(), captured=captured)
+    if captured and device not in CUDA_GRAPHS:
+        raise UsageError(
+            f"device is {device!r}; CUDA graphs are captured on {', '.join(CUDA_GRAPHS)}"
+        )
+    provider_settings = provider_options(device, cache_folder(), captured=captured)
     try:
-        session = onnxruntime.InferenceSession(source, options, providers=[(provider, told)])
-    except Exception as error:  # ONNX Runtime's exceptions share no base of their own
+        session = onnxruntime.InferenceSession(
+            source, options, providers=[(provider, provider_settings)]
+        )
+    except Exception as error:  # ONNX Runtime's exceptions have no common base
         raise NetworkError(f"ONNX Runtime can't load it: {one_line(error)}") from error
     if session.get_providers()[0] != provider:
         raise ProviderError(
@@ -149,8 +153,8 @@ def _open_on(
 
 
 def _provider(device: str) -> str:
-    provider = known(device).provider
-    if onnxruntime.__version__ in WRONG_VERSIONS:
+    provider = find_device(device).provider
+    if onnxruntime.__version__ in BROKEN_VERSIONS:
         raise ProviderError(
             f"ONNX Runtime {onnxruntime.__version__} can compute NaN (onnxruntime#29788); install "
             "another: pip install --upgrade onnxruntime"
@@ -166,17 +170,17 @@ def _provider(device: str) -> str:
 def _ends(
     session: onnxruntime.InferenceSession,
 ) -> tuple[onnxruntime.NodeArg, onnxruntime.NodeArg]:
-    """The network's one input and one output, or a :class:`NetworkError` that says what it has."""
+    """The network's only input and output; raises :class:`NetworkError`, naming all, otherwise."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     ends = [*inputs, *outputs]
     kinds = {end.type for end in ends}
-    known = kinds == {CODES} or kinds <= DTYPES.keys() - {CODES}
-    if len(inputs) != 1 or len(outputs) != 1 or not known or len(inputs[0].shape) != 4:
+    is_picture = kinds == {UINT8_TENSOR} or kinds <= DTYPES.keys() - {UINT8_TENSOR}
+    if len(inputs) != 1 or len(outputs) != 1 or not is_picture or len(inputs[0].shape) != 4:
         described = ", ".join(f"{end.name} {end.type} {end.shape}" for end in ends)
         raise NetworkError(
             "this is no super-resolution network: it should map one 4-D tensor of floats or "
             "of uint8 to another, "
             f"and has {len(inputs)} inputs and {len(outputs)} outputs ({described}); "
-            "subpixel adopt makes such a file of other forms"
+            "subpixel adopt converts files of other forms"
         )
     return inputs[0], outputs[0]

@@ -1,4 +1,4 @@
-"""On which sizes a network works: found out by running it, and never guessed."""
+"""The sizes on which a network works, determined by running it."""
 
 from dataclasses import replace
 
@@ -6,24 +6,23 @@ import numpy as np
 
 from subpixel.errors import NetworkError, one_line
 from subpixel.runtime.op import NetOp
-from subpixel.spec import ModelSpec
+from subpixel.spec import ModelSpec, next_multiple
 
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
-"""The size multiples that are tried, from the most to the least permissive."""
+"""The size multiples to try, the most permissive first."""
 
 MINIMA = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 40, 48, 64, 128, 256, 512)
-"""The smallest sizes that are tried first; between two of them the exact one is searched for."""
+"""The minimum sizes to try first; between two of them the exact one is found by bisection."""
 
-SIDE = 48
-"""Where other sizes are not at stake, they are at least this, in pixels: room for the reflection
-padding that some networks do."""
+ROOMY_SIDE = 48
+"""Probe sizes are at least this, in pixels, unless small sizes are what is probed: some networks
+pad by reflection inside and need the room."""
 
 
 def with_sizes(op: NetOp, spec: ModelSpec) -> ModelSpec:
-    """``spec`` with the size multiple and the least size that ``op`` turns out to need.
-
-    What ``spec`` asks for already is the least that is tried; a fixed size stays. Raises
-    :class:`NetworkError` when no size was found at which the network enlarges by its scale.
+    """``spec`` with the size multiple and the minimum size that ``op`` needs. The search starts at
+    the values of ``spec``; a fixed size stays. Raises :class:`NetworkError` when the network
+    upscales by its scale at none of the sizes.
     """
     if spec.fixed_size:
         return spec
@@ -32,24 +31,27 @@ def with_sizes(op: NetOp, spec: ModelSpec) -> ModelSpec:
 
 
 def odd_multiples(multiple: int) -> list[tuple[int, int]]:
-    """Two sizes, odd multiples of ``multiple``, so that no larger multiple passes unnoticed."""
-    least = -(-SIDE // multiple) | 1
-    return [(least * multiple, (least + 2) * multiple), ((least + 4) * multiple, least * multiple)]
+    """Two sizes, odd multiples of ``multiple``, so that a larger multiple is not missed."""
+    factor = -(-ROOMY_SIDE // multiple) | 1
+    return [
+        (factor * multiple, (factor + 2) * multiple),
+        ((factor + 4) * multiple, factor * multiple),
+    ]
 
 
 def _with_multiple(op: NetOp, spec: ModelSpec) -> ModelSpec:
     reasons: list[str] = []
     for multiple in (spec.size_multiple, *(m for m in MULTIPLES if m > spec.size_multiple)):
         trial = replace(spec, size_multiple=multiple)
-        faults = [_fault(op, spec, size) for size in _sizes(trial)]
+        faults = [_find_fault(op, spec, size) for size in _probe_sizes(trial)]
         if not any(faults):
             return trial
         reasons += [fault for fault in faults if fault]
     raise NetworkError(f"the network does not enlarge by {spec.scale}: {reasons[0]}")
 
 
-def _sizes(spec: ModelSpec) -> list[tuple[int, int]]:
-    """Two sizes that a network of ``spec`` should work on."""
+def _probe_sizes(spec: ModelSpec) -> list[tuple[int, int]]:
+    """Two sizes on which a network of ``spec`` should work."""
     sizes = odd_multiples(spec.size_multiple)
     if min(*sizes[0], *sizes[1]) < spec.size_minimum:
         sizes = [(spec.size_minimum, spec.size_minimum + 2 * spec.size_multiple)]
@@ -57,9 +59,9 @@ def _sizes(spec: ModelSpec) -> list[tuple[int, int]]:
 
 
 def _with_minimum(op: NetOp, spec: ModelSpec) -> ModelSpec:
-    enough = max(SIDE, spec.size_minimum)
-    below, tried = spec.size_minimum - 1, [m for m in MINIMA if m > spec.size_minimum]
-    for minimum in (spec.size_minimum, *tried, enough):
+    enough = max(ROOMY_SIDE, spec.size_minimum)
+    below, candidates = spec.size_minimum - 1, [m for m in MINIMA if m > spec.size_minimum]
+    for minimum in (spec.size_minimum, *candidates, enough):
         if minimum >= enough or _runs_from(op, spec, minimum, enough):
             break
         below = minimum
@@ -74,22 +76,21 @@ def _with_minimum(op: NetOp, spec: ModelSpec) -> ModelSpec:
 
 
 def _runs_from(op: NetOp, spec: ModelSpec, minimum: int, enough: int) -> bool:
-    """Whether the network runs where one side or both are as small as ``minimum``."""
-    small, ample = _up(minimum, spec.size_multiple), _up(enough, spec.size_multiple)
+    """Whether the network works with one or both sides as small as ``minimum``."""
+    small, ample = (
+        next_multiple(minimum, spec.size_multiple),
+        next_multiple(enough, spec.size_multiple),
+    )
     sizes = [(small, small), (small, ample), (ample, small)]
-    return not any(_fault(op, spec, size) for size in sizes)
+    return not any(_find_fault(op, spec, size) for size in sizes)
 
 
-def _up(length: int, multiple: int) -> int:
-    return -(-length // multiple) * multiple
-
-
-def _fault(op: NetOp, spec: ModelSpec, size: tuple[int, int]) -> str | None:
-    """What is wrong with the network's answer to a picture of ``size``; None when it fits."""
+def _find_fault(op: NetOp, spec: ModelSpec, size: tuple[int, int]) -> str | None:
+    """What is wrong with the network's result for a picture of ``size``; None when it is right."""
     shape = (1, spec.channels, *size)
     try:
         result = op(np.full(shape, 0.5, dtype=np.float32))
-    except Exception as error:  # any network's any failure at this size is an answer
+    except Exception as error:  # whatever fails at this size is the answer
         return f"at {size[0]}×{size[1]}: {one_line(error)}"
-    wanted = (*shape[:2], size[0] * spec.scale, size[1] * spec.scale)
-    return None if result.shape == wanted else f"it turns the shape {shape} into {result.shape}"
+    expected = (*shape[:2], size[0] * spec.scale, size[1] * spec.scale)
+    return None if result.shape == expected else f"it turns the shape {shape} into {result.shape}"

@@ -11,14 +11,14 @@ from subpixel.system.targets import target_exists
 
 @contextmanager
 def atomic_path(file: Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """Give a path beside ``file`` to write to; when the block ends well, it becomes ``file``.
+    """Yield a path beside ``file`` to write to; when the block succeeds, it becomes ``file``.
 
-    The data is on disk (``fsync``) before the name changes hands, in one step. When the block
-    ends with any exception, ``KeyboardInterrupt`` included, nothing is left behind and an
-    existing ``file`` is as it was. A symbolic link is followed.
+    The data is on disk (``fsync``) before it is renamed, atomically. When the block ends with any
+    exception, including ``KeyboardInterrupt``, nothing is left behind and an existing ``file`` is
+    unchanged. A symbolic link is followed.
 
     Raises :class:`FileExistsError` when ``file`` exists and ``overwrite`` is False (also when it
-    appeared meanwhile), and :class:`OSError` as the file system gives it.
+    was created meanwhile), and :class:`OSError` from the file system.
     """
     target = Path(os.path.realpath(file))
     if not overwrite and target.exists():
@@ -27,18 +27,18 @@ def atomic_path(file: Path, *, overwrite: bool = False) -> Iterator[Path]:
     try:
         yield partial
         _sync(partial)
-        _rename(partial, target, overwrite=overwrite)
+        _move_into_place(partial, target, overwrite=overwrite)
     finally:
-        with suppress(OSError):  # where it can't even be looked for, it was never made
+        with suppress(OSError):  # where it can't be accessed, it was never created
             partial.unlink()
 
 
 def write_bytes(file: Path, data: bytes, *, overwrite: bool = False) -> None:
-    """Write ``data`` as ``file``, whole or not at all.
+    """Write ``data`` as ``file``, atomically.
 
     Raises :class:`~subpixel.errors.TargetExistsError` where the file exists and ``overwrite`` is
-    False, and :class:`SubpixelError` that says why: the folder is missing or can't be written, the
-    disk is full.
+    False, and :class:`SubpixelError`, with the reason, where the folder is missing or can't be
+    written, or the disk is full.
     """
     try:
         with atomic_path(file, overwrite=overwrite) as partial, partial.open("xb") as stream:
@@ -57,7 +57,7 @@ def _sync(file: Path) -> None:
         os.close(descriptor)
 
 
-def _rename(partial: Path, target: Path, *, overwrite: bool) -> None:
+def _move_into_place(partial: Path, target: Path, *, overwrite: bool) -> None:
     if overwrite:
         partial.replace(target)
         return

@@ -1,4 +1,4 @@
-"""Where subpixel keeps what it can make again."""
+"""The folder of subpixel's caches."""
 
 from pathlib import Path
 
@@ -7,5 +7,5 @@ import platformdirs
 
 def cache_folder() -> Path:
     """The user's folder for subpixel's caches, which need not exist: ``$XDG_CACHE_HOME/subpixel``
-    on Linux, and where the system wants it elsewhere."""
+    on Linux, the platform's place elsewhere."""
     return platformdirs.user_cache_path("subpixel", appauthor=False)

@@ -1,4 +1,4 @@
-"""What to say when an optional dependency isn't installed."""
+"""Errors for optional dependencies that aren't installed."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -19,7 +19,7 @@ EXTRAS: Mapping[str, str] = {
 """The extra that installs a package, by the package's import name."""
 
 
-def explained(error: ModuleNotFoundError) -> Exception:
+def explain_missing(error: ModuleNotFoundError) -> Exception:
     """A :class:`ProviderError` that names the extra to install, or ``error`` if there is none."""
     package = (error.name or "").partition(".")[0]
     if package not in EXTRAS:
@@ -31,6 +31,7 @@ def explained(error: ModuleNotFoundError) -> Exception:
 
 
 def expect_installed(package: str) -> None:
-    """Raise what :func:`explained` says where ``package`` is missing; nothing is imported."""
+    """Raise the error of :func:`explain_missing` where ``package`` is missing; nothing is
+    imported."""
     if find_spec(package) is None:
-        raise explained(ModuleNotFoundError(name=package))
+        raise explain_missing(ModuleNotFoundError(name=package))

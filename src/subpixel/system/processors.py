@@ -1,4 +1,4 @@
-"""The processors that there are to compute on."""
+"""The processors of this machine."""
 
 import os
 import platform
@@ -8,7 +8,8 @@ import psutil
 
 
 def cores() -> int:
-    """Physical cores that this process may run on: two threads of one core share its arithmetic."""
+    """Physical cores that this process may run on: two threads of one core share its arithmetic
+    units."""
     allowed = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         allowed = len(os.sched_getaffinity(0))
@@ -16,7 +17,7 @@ def cores() -> int:
 
 
 def processor_name() -> str:
-    """The processor's marketing name, where the system tells it."""
+    """The processor's marketing name, where the system provides it."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         for line in cpuinfo.read_text(errors="replace").splitlines():
@@ -26,7 +27,7 @@ def processor_name() -> str:
 
 
 def graphics_names() -> tuple[str, ...]:
-    """NVIDIA's graphics processors and their driver, as its driver for Linux tells them."""
+    """NVIDIA's graphics processors and their driver, as listed by the Linux driver."""
     folder = Path("/proc/driver/nvidia")
     cards = sorted(folder.glob("gpus/*/information"))
     files = [*cards, folder / "version"] if cards else []

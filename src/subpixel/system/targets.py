@@ -1,4 +1,4 @@
-"""Where results go: names that are free, folders that exist."""
+"""Output files and folders: checks before the work starts."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ from subpixel.errors import SubpixelError, TargetExistsError, UsageError
 
 
 def expect_free(target: Path, *, overwrite: bool) -> None:
-    """Check a file or folder that is to be written: before the work, not after it.
+    """Check that a file or folder may be written, before the work starts.
 
     Raises :class:`TargetExistsError` where it exists and ``overwrite`` is False, and
-    :class:`SubpixelError` where the file system does not even say whether it does.
+    :class:`SubpixelError` where that can't be determined.
     """
     try:
         exists = target.exists()
@@ -20,7 +20,7 @@ def expect_free(target: Path, *, overwrite: bool) -> None:
 
 
 def target_exists(target: Path) -> TargetExistsError:
-    """The error for a ``target`` that is taken."""
+    """The error for a ``target`` that exists."""
     return TargetExistsError(
         f"{target} exists; use --overwrite (in Python overwrite=True) to replace it, or name "
         "another"
@@ -35,7 +35,7 @@ def expect_onnx_target(target: Path, *, overwrite: bool) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder and those above it; raises :class:`SubpixelError` where it can't be."""
+    """Create a folder and its parents; raises :class:`SubpixelError` where that fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,9 +1,9 @@
 """Which version of a package is installed."""
 
 
-def installed_version(package: str) -> str | None:
+def package_version(package: str) -> str | None:
     """The installed version of a distribution, None where there is none; nothing is imported."""
-    # Here and not above: it takes as long as all the rest of a start.
+    # Imported here: it takes as long as all the rest of the start-up.
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -1,4 +1,4 @@
-"""Networks without a graph to rewrite, a file of ONNX Runtime's own format or a PyTorch module."""
+"""Networks without a graph to convert: files in ONNX Runtime's format and PyTorch modules."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.convention import UNIT, UNSETTLED, Convention, Layout
+from subpixel.convention import UNIT_RANGE, UNKNOWN_CONVENTION, Convention, TensorLayout
 from subpixel.errors import NetworkError, UsageError
 from subpixel.runtime.op import Probeable
 from subpixel.spec import ModelSpec
 from subpixel.thirdparty.form import Form, find_form
 from subpixel.thirdparty.reading import (
-    MARGIN,
+    RANGE_MARGIN,
     RESEMBLES,
     Reading,
+    make_probe,
     range_readings,
-    settle,
-    trials,
+    settle_reading,
 )
 
 
@@ -39,18 +39,20 @@ class OpNetwork:
         """An op gives float32."""
         return False
 
-    def __call__(self, values: NDArray[np.float64], layout: Layout) -> Mapping[str, NDArray[Any]]:
-        """NCHW alone; raises :class:`NetworkError` for another layout, or where the op fails."""
+    def __call__(
+        self, values: NDArray[np.float64], layout: TensorLayout
+    ) -> Mapping[str, NDArray[Any]]:
+        """For NCHW only; raises :class:`NetworkError` for another layout, or where the op fails."""
         if layout != "nchw":
             raise NetworkError(f"its input {self.op.input_shape} is no picture in NCHW")
         return {"output": self.op(values.astype(np.float32))}
 
 
 def probe_ordinary(op: Probeable, name: str, convention: Convention) -> ModelSpec:
-    """The facts of a network that must be like ours as it is, for nothing can be put around it.
+    """The facts of a network that must follow subpixel's convention, as it can't be converted.
 
-    Raises :class:`NetworkError` where it isn't, or where photographs don't tell, and
-    :class:`UsageError` for inputs and outputs that ``convention`` chooses.
+    Raises :class:`NetworkError` where it doesn't, or where photographs don't reveal that, and
+    :class:`UsageError` for inputs and outputs that ``convention`` selects.
     """
     if convention.inputs or convention.output is not None:
         raise UsageError(
@@ -59,7 +61,7 @@ def probe_ordinary(op: Probeable, name: str, convention: Convention) -> ModelSpe
         )
     raw = OpNetwork(op)
     form = find_form(raw, convention)
-    reading = settle(trials(raw, form), convention)
+    reading = settle_reading(make_probe(raw, form), convention)
     if not _is_ordinary(reading, form):
         ranges, orders = ("/".join(map(str, pair)) for pair in (reading.ranges, reading.orders))
         raise NetworkError(
@@ -80,20 +82,20 @@ def probe_ordinary(op: Probeable, name: str, convention: Convention) -> ModelSpe
 
 
 def _is_ordinary(reading: Reading, form: Form) -> bool:
-    usual = reading.ranges == (UNIT, UNIT) and reading.orders == ("rgb", "rgb")
+    usual = reading.ranges == (UNIT_RANGE, UNIT_RANGE) and reading.orders == ("rgb", "rgb")
     return usual and not reading.border and form.output_layout == "nchw"
 
 
 TRAINED = 25.0
-"""PSNR, in dB, that a trained network reaches in its own range (Pillow's bicubic: 30 or more); an
-untrained one came to 21 in a wrong one by chance."""
+"""The PSNR in dB that a trained network reaches in its own range (Pillow's bicubic: 30 or more); an
+untrained one reached 21 in a wrong range by chance."""
 
 
 def expect_unit_range(op: Probeable, spec: ModelSpec) -> None:
-    """Raise :class:`NetworkError` for a network that is clearly for another range than 0 … 1.
+    """Raise :class:`NetworkError` for a network whose range is clearly another than 0 … 1.
 
-    One that makes of no photograph what resembles it (untrained, or brightening on purpose) is
-    taken at its word.
+    A network whose results don't resemble the photographs in any range (untrained, or brightening
+    on purpose) is accepted.
     """
     form = Form(
         spec.channels,
@@ -106,13 +108,14 @@ def expect_unit_range(op: Probeable, spec: ModelSpec) -> None:
         spec.fixed_size,
         spec.fixed_batch,
     )
-    usual, *others = range_readings(trials(OpNetwork(op), form), UNSETTLED)
+    usual, *others = range_readings(make_probe(OpNetwork(op), form), UNKNOWN_CONVENTION)
     best = max(others, key=lambda reading: reading.psnr)
-    # One that only changes contrast or brightness is nearer to the photograph in a wrong range.
-    worse = usual.psnr < RESEMBLES or best.fitted - usual.fitted >= MARGIN
-    if worse and best.psnr >= TRAINED and best.psnr - usual.psnr >= MARGIN:
-        given, result = best.ranges
+    # A network that changes contrast or brightness may be closer to the photograph in a wrong
+    # range.
+    worse = usual.psnr < RESEMBLES or best.fitted - usual.fitted >= RANGE_MARGIN
+    if worse and best.psnr >= TRAINED and best.psnr - usual.psnr >= RANGE_MARGIN:
+        source, result = best.ranges
         raise NetworkError(
-            f"on photographs it is right for values in {given} ({best.psnr:.1f} dB, results in "
+            f"on photographs it works for values in {source} ({best.psnr:.1f} dB, results in "
             f"{result}), not in 0..1 ({usual.psnr:.1f} dB); put that conversion inside the network"
         )

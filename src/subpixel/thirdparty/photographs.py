@@ -1,4 +1,4 @@
-"""Parts of the bundled photograph, small and large: what networks are asked with."""
+"""Crops of the bundled photograph, small and large, to test networks with."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from subpixel.imaging.resample import imresize
 from subpixel.media.photograph import mirrored, photograph
 
 PARTS = ((60, 120), (150, 60))
-"""Upper left corners, in pixels of the photograph: a face, and fur."""
+"""Top left corners in the photograph, in pixels: a face, and fur."""
 
 NOISE = 10
-"""Standard deviation, in 8-bit code values, of what a network that doesn't enlarge may remove."""
+"""The standard deviation, in 8-bit code values, of the noise for networks that don't enlarge."""
 
 
 SATURATION = 4
-"""By what vivid colours are farther from grey than the photograph's."""
+"""The factor by which vivid colours are farther from grey than the photograph's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,21 +27,21 @@ class Photographs:
     """Pixels in 0 … 1, NCHW: RGB, or luma."""
 
     small: NDArray[np.float64]
-    """What the network is given."""
+    """The network's input."""
     large: NDArray[np.float64]
-    """What it should make of it: the photograph itself, larger by the network's factor."""
+    """The expected result: the photograph itself, larger by the network's scale."""
     vivid: NDArray[np.float64]
     """The small ones with their colours exaggerated."""
 
 
-def photographs(scale: int, channels: int, height: int, width: int) -> Photographs:
-    """Small parts of ``height`` by ``width``; noisy ones for a ``scale`` of 1.
+def make_photographs(scale: int, channels: int, height: int, width: int) -> Photographs:
+    """Small crops of ``height`` by ``width``; noisy ones for a ``scale`` of 1.
 
-    The small ones are made from the large ones as benchmark sets are, by MATLAB's ``imresize``.
+    The small ones are made from the large ones like benchmark sets, by MATLAB's ``imresize``.
     """
-    large = [_part(corner, height * scale, width * scale) for corner in PARTS]
-    small = [_shrunk(part, scale) if scale > 1 else _noisy(part) for part in large]
-    vivid = [_vivid(part) for part in small]
+    large = [_crop_part(corner, height * scale, width * scale) for corner in PARTS]
+    small = [_shrink_part(part, scale) if scale > 1 else _add_noise(part) for part in large]
+    vivid = [_exaggerate_colours(part) for part in small]
     return Photographs(*(_planes(parts, channels) for parts in (small, large, vivid)))
 
 
@@ -51,23 +51,23 @@ def _planes(parts: Sequence[NDArray[np.uint8]], channels: int) -> NDArray[np.flo
     return np.ascontiguousarray(colour.transpose(0, 3, 1, 2))
 
 
-def _shrunk(part: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+def _shrink_part(part: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     return imresize(part, Fraction(1, scale))
 
 
-def _noisy(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _add_noise(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
     noise = np.random.default_rng(0).normal(0, NOISE, part.shape)
     return np.clip(np.rint(part + noise), 0, 255).astype(np.uint8)
 
 
-def _vivid(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _exaggerate_colours(part: NDArray[np.uint8]) -> NDArray[np.uint8]:
     grey = luma(part)[..., None]
     farther = np.rint(grey + SATURATION * (part - grey))
     vivid: NDArray[np.uint8] = np.clip(farther, 0, 255).astype(np.uint8)
     return vivid
 
 
-def _part(corner: tuple[int, int], height: int, width: int) -> NDArray[np.uint8]:
+def _crop_part(corner: tuple[int, int], height: int, width: int) -> NDArray[np.uint8]:
     """Mirrored at the photograph's edges as often as needed."""
     photo = photograph()
     rows, columns = (

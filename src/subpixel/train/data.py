@@ -18,13 +18,13 @@ from subpixel.media.image_file import PICTURE_SUFFIXES, read_picture
 from subpixel.media.jpeg_degradation import through_jpeg
 
 Luma = NDArray[np.float32]
-Rgb = NDArray[np.uint8]
+Rgb8 = NDArray[np.uint8]
 
 SHRINKS = (Fraction(1), Fraction(3, 4), Fraction(1, 2))
-"""Each photograph is also used at these sizes: smaller copies hold finer detail per pixel."""
+"""Each photograph is also used at these sizes: smaller copies have finer detail per pixel."""
 
 JPEG_QUALITIES = (35, 50, 65, 75, 85, 95)
-"""What pictures on the web are stored at, and what phones and cameras store."""
+"""The qualities that are common on the web, and those of phones and cameras."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Pair:
 
 
 class Pairs(Protocol):
-    """What batches are drawn from: a list of pairs, or :class:`Views`."""
+    """The source of batches: a list of pairs, or :class:`Views`."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> Pair: ...
@@ -46,7 +46,7 @@ class Pairs(Protocol):
 class Photograph:
     """8-bit RGB, ``(H, W, 3)``."""
 
-    rgb: Rgb
+    rgb: Rgb8
 
     @cached_property
     def luma(self) -> Luma:
@@ -55,15 +55,15 @@ class Photograph:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """A photograph without its first rows and columns, which moves the grid that low-resolution
-    pixels are made on: ``scale²`` views of one photograph show what no other shows."""
+    """A photograph without its first rows and columns, which shifts the grid of the low-resolution
+    pixels: ``scale²`` views of one photograph are all different."""
 
     photograph: Photograph
     scale: int
     top: int = 0
     left: int = 0
     quality: int | None = None
-    """Of the JPEG that the low resolution goes through; None for no compression."""
+    """The quality at which the low resolution is stored as JPEG; None for no compression."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -73,7 +73,7 @@ class View:
 
     @cached_property
     def pair(self) -> Pair:
-        """Made when first asked for; ``high`` is part of the photograph's own luma."""
+        """Computed on first use; ``high`` is a part of the photograph's luma, not a copy."""
         height, width = (side * self.scale for side in self.shape)
         spot = np.s_[self.top : self.top + height, self.left : self.left + width]
         low = imresize(self.photograph.rgb[spot], Fraction(1, self.scale))
@@ -94,8 +94,8 @@ class Views:
         return self.views[index].pair
 
 
-def split(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The pictures under ``folder`` to train on, and the last sixteenth, which is held out."""
+def split_pictures(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The pictures under ``folder`` for training, and the last sixteenth of them, held out."""
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
     if len(files) < 2:
         raise UsageError(f"{folder} holds {len(files)} pictures; training needs at least 2")
@@ -110,16 +110,16 @@ def load_pairs(
     shrinks: Sequence[Fraction] = SHRINKS,
     qualities: Sequence[int] = (),
 ) -> tuple[Views, list[Pair]]:
-    """The pictures under ``folder`` as pairs to train on, and those held out.
+    """The pictures under ``folder`` as training pairs, and those held out.
 
-    A picture to train on is seen at every size of ``shrinks`` and on each of the ``scale²``
-    pixel grids; views with a low-resolution side shorter than ``crop`` are left out.
+    A training picture is used at every size in ``shrinks`` and on each of the ``scale²`` pixel
+    grids; views with a low-resolution side shorter than ``crop`` are left out.
 
-    The low resolution is made as the field's benchmarks make theirs: bicubic ``imresize`` of
-    the RGB picture, rounded to 8 bits. With ``qualities`` it then goes through JPEG: those to
-    train on once in each quality, those held out in one after the other.
+    The low resolution is made as in the field's benchmarks: bicubic ``imresize`` of the RGB
+    picture, rounded to 8 bits. With ``qualities`` it is then stored as JPEG: every training picture
+    once in each quality, the held-out ones in the qualities by turns.
     """
-    files, held_out = split(folder)
+    files, held_out = split_pictures(folder)
     photographs = [Photograph(_sharp(file, shrink)) for file in files for shrink in shrinks]
     starts = range(scale)
     views = [
@@ -135,30 +135,30 @@ def load_pairs(
     ]
 
 
-def _sharp(file: Path, shrink: Fraction = SHRINKS[0]) -> Rgb:
+def _sharp(file: Path, shrink: Fraction = SHRINKS[0]) -> Rgb8:
     rgb = read_picture(file).rgb8()
     return rgb if shrink == 1 else imresize(rgb, shrink)
 
 
-def _luma(rgb: Rgb) -> Luma:
+def _luma(rgb: Rgb8) -> Luma:
     return (luma(rgb) / 255.0).astype(np.float32)
 
 
-def batch(pairs: Pairs, size: int, crop: int, seed: int, step: int) -> tuple[Luma, Luma]:
-    """``size`` random crops, flipped and turned at random, as two NCHW arrays.
+def draw_batch(pairs: Pairs, size: int, crop: int, seed: int, step: int) -> tuple[Luma, Luma]:
+    """``size`` random crops, flipped and rotated at random, as two NCHW arrays.
 
-    The random numbers depend on ``seed`` and ``step`` alone, so a resumed run sees the batches
-    that an unbroken one would have seen.
+    The random numbers depend on ``seed`` and ``step`` only, so a resumed run draws the batches of
+    an uninterrupted one.
     """
     random = np.random.default_rng((seed, step))
     chosen = [pairs[i] for i in random.integers(len(pairs), size=size)]
-    crops = [_crop(pair, crop, random) for pair in chosen]
+    crops = [_random_crop(pair, crop, random) for pair in chosen]
     return np.stack([low for low, _ in crops])[:, None], np.stack([high for _, high in crops])[
         :, None
     ]
 
 
-def _crop(pair: Pair, crop: int, random: np.random.Generator) -> tuple[Luma, Luma]:
+def _random_crop(pair: Pair, crop: int, random: np.random.Generator) -> tuple[Luma, Luma]:
     scale = pair.high.shape[0] // pair.low.shape[0]
     top, left = (int(random.integers(side - crop + 1)) for side in pair.low.shape)
     low = pair.low[top : top + crop, left : left + crop]

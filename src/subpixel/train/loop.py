@@ -1,4 +1,4 @@
-"""The training loop, top to bottom. Killed at any moment, it resumes where it last saved."""
+"""The training loop, top to bottom. Killed at any moment, it resumes from its last saved state."""
 
 import math
 import time
@@ -14,10 +14,10 @@ from torch.nn import functional
 
 from subpixel.errors import CheckpointError, one_line
 from subpixel.system.atomic import atomic_path
-from subpixel.train.data import Luma, Pair, Pairs, batch
-from subpixel.train.networks import as_it_runs, brought_to_form, build
+from subpixel.train.data import Luma, Pair, Pairs, draw_batch
+from subpixel.train.networks import build_network, fit_warm_start, to_published_form
 from subpixel.train.presets import Preset
-from subpixel.train.reparam.collapsible import collapsed, collapsed_state
+from subpixel.train.reparam.collapsible import collapse_convolutions, collapse_state
 
 SAVE_EVERY_SECONDS = 30.0
 REPORT_EVERY_STEPS = 500
@@ -25,7 +25,7 @@ REPORT_EVERY_STEPS = 500
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands."""
+    """The progress of a run."""
 
     step: int
     steps: int
@@ -34,7 +34,7 @@ class Progress:
     """In dB, on the held-out luma, of the averaged weights."""
     seconds_left: float
     sample: Luma
-    """What the averaged weights make of the first held-out picture."""
+    """The first held-out picture, upscaled with the averaged weights."""
 
 
 def train(
@@ -51,67 +51,76 @@ def train(
 ) -> nn.Module:
     """Train the preset's network on ``pairs`` (training, held out).
 
-    Returned is the average of its weights over the last steps, as it runs. ``state_file`` holds
-    the run; when it exists the run goes on from there. ``warm_start`` lends its weights, grown
-    first where it is smaller; from another scale, all but the last layer. ``teacher``, a network
-    for the same luma, is moved to ``device``; the steps before fine-tuning :func:`aim` at its
-    pictures, fine-tuning at the photographs.
+    Returns the network with the moving average of its weights, in the form that is published.
+    ``state_file`` holds the state of the run; when it exists the run resumes from it. The weights
+    start as those of ``warm_start``, which is grown where it is smaller; from another scale, all
+    but the last layer. ``teacher``, a network for the same luma, is moved to ``device``; until
+    fine-tuning its results are the target (:func:`choose_target`), then the photographs.
 
-    Every step depends on the seed and on what was there before it, so that a run that was
-    interrupted ends as an unbroken one does, on the same machine.
+    Every step depends only on the seed and the state before it, so on one machine a run that was
+    interrupted gives the same result as an uninterrupted one.
     """
-    net = build(preset, scale, seed)
+    net = build_network(preset, scale, seed)
     if warm_start is not None:
-        lend(brought_to_form(warm_start, preset, seed), net)
-    net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if teacher is not None:
-        teacher.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = collapsed(net).requires_grad_(False)
+        copy_matching_weights(fit_warm_start(warm_start, preset, seed), net)
+    move_to(device, net, *([teacher.eval()] if teacher is not None else []))
+    average = collapse_convolutions(net).requires_grad_(False)
     adam = torch.optim.Adam(net.parameters(), lr=preset.rate, foreach=True)
-    first = step = restore(state_file, net, average, adam)
+    first = step = restore_state(state_file, net, average, adam)
     steps = preset.steps + preset.finetune
     started = saved = time.monotonic()
-    mixed = gains_by_bfloat16(device)
+    mixed = supports_bfloat16(device)
 
     while step < steps:
         finetuning = step >= preset.steps
         low, high = (
             torch.from_numpy(part).to(device)
-            for part in batch(pairs[0], preset.batch, preset.crop, seed, step)
+            for part in draw_batch(pairs[0], preset.batch, preset.crop, seed, step)
         )
-        for group in adam.param_groups:
-            group["lr"] = learning_rate(preset, step)
-        adam.zero_grad()
         with torch.autocast(device, torch.bfloat16, enabled=mixed and not finetuning):
             upscaled = net(low)
-            wanted = high if finetuning else aim(teacher, low, high)
-        loss = (functional.mse_loss if finetuning else functional.l1_loss)(upscaled.float(), wanted)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        adam.step()
-        take_in(average, net, min(preset.averaging, (1 + step) / (10 + step)))
+            target = high if finetuning else choose_target(teacher, low, high)
+        loss = (functional.mse_loss if finetuning else functional.l1_loss)(upscaled.float(), target)
+        take_step(adam, loss, net, learning_rate(preset, step))
+        update_average(average, net, min(preset.averaging, (1 + step) / (10 + step)))
         step += 1
 
         if step % REPORT_EVERY_STEPS == 0 or step == steps:
             seconds_left = (time.monotonic() - started) / (step - first) * (steps - step)
-            psnr, sample = validate(average, pairs[1])
+            psnr, sample = measure_psnr(average, pairs[1])
             report(Progress(step, steps, loss.item(), psnr, seconds_left, sample))
         if time.monotonic() - saved > SAVE_EVERY_SECONDS or step == steps:
-            save(state_file, net, average, adam, step)
+            save_state(state_file, net, average, adam, step)
             saved = time.monotonic()
 
-    # safetensors refuses what channels_last leaves
+    # safetensors rejects tensors in channels_last order
     average.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    return as_it_runs(average).eval()
+    return to_published_form(average).eval()
 
 
-def aim(teacher: nn.Module | None, low: Tensor, high: Tensor) -> Tensor:
-    """What is to be made of ``low``: what the teacher makes of it; without one, ``high``.
+def move_to(device: str, *modules: nn.Module) -> None:
+    """Move ``modules`` to ``device``, their weights in the order that convolutions run fastest in."""
+    for module in modules:
+        module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def take_step(adam: torch.optim.Optimizer, loss: Tensor, net: nn.Module, rate: float) -> None:
+    """Update the weights of ``net`` by one step down the gradient of ``loss``, its norm clipped."""
+    for group in adam.param_groups:
+        group["lr"] = rate
+    adam.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+    adam.step()
+
+
+def choose_target(teacher: nn.Module | None, low: Tensor, high: Tensor) -> Tensor:
+    """The target for ``low``: the teacher's result, or ``high`` without a teacher.
 
     Response-based knowledge distillation (Hinton et al., arXiv 1503.02531; Gou et al., arXiv
-    2006.05525). A photograph has detail that nobody can tell from ``low``, a trained network's
-    picture only what it could learn to tell, so the gradient has less noise. ``(N, 1, H, W)`` in
-    float32, not clipped to 0 … 1, as the student's isn't.
+    2006.05525). A photograph has detail that can't be inferred from ``low``; a trained network's
+    result has only what it could learn to infer, so the gradient is less noisy. ``(N, 1, H, W)`` in
+    float32, not clipped to 0 … 1, like the student's.
     """
     if teacher is None:
         return high
@@ -120,49 +129,48 @@ def aim(teacher: nn.Module | None, low: Tensor, high: Tensor) -> Tensor:
     return taught.float()
 
 
-def gains_by_bfloat16(device: str) -> bool:
-    """Whether ``device`` has instructions for it. A processor that has none imitates them, and
+def supports_bfloat16(device: str) -> bool:
+    """Whether ``device`` has bfloat16 instructions. A processor without them emulates bfloat16, and
     took seven times as long for a step as in float32."""
-    # torch.cpu.get_capabilities, which is public, is younger than the oldest PyTorch we take
+    # torch.cpu.get_capabilities, which is public, is newer than the oldest supported PyTorch
     return device != "cpu" or torch.cpu._is_avx512_bf16_supported()
 
 
-def take_in(average: nn.Module, net: nn.Module, decay: float) -> None:
-    """Move the average towards ``net``'s weights: those it runs with, not the factors it trains,
-    as the product of averages isn't the average of products."""
+def update_average(average: nn.Module, net: nn.Module, decay: float) -> None:
+    """Move the average towards the collapsed weights of ``net``. Not towards the factors that are
+    trained: the product of averages isn't the average of products."""
     state = average.state_dict()
     with torch.no_grad():
-        for key, value in collapsed_state(net).items():
+        for key, value in collapse_state(net).items():
             state[key].lerp_(value, 1 - decay)
 
 
 def learning_rate(preset: Preset, step: int) -> float:
-    """Half a cosine over the whole run, after a hundred steps of linear warm-up."""
+    """Half a cosine over the whole run, with a hundred steps of linear warm-up."""
     progress = step / (preset.steps + preset.finetune)
     warm_up = min(1.0, (step + 1) / 100)
     return warm_up * preset.rate * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-def validate(net: nn.Module, pairs: Sequence[Pair]) -> tuple[float, Luma]:
-    """Mean PSNR in dB over ``pairs``, full-range luma, whole pictures; and the first enlarged."""
+def measure_psnr(net: nn.Module, pairs: Sequence[Pair]) -> tuple[float, Luma]:
+    """Mean PSNR in dB of full-range luma over whole ``pairs``; and the first one's upscaled
+    luma."""
     device = next(net.parameters()).device
     with torch.inference_mode():
-        results = [_enlarged(net, pair.low, device) for pair in pairs]
+        results = [_enlarge_luma(net, pair.low, device) for pair in pairs]
     errors = [np.mean((r - p.high) ** 2) for r, p in zip(results, pairs, strict=True)]
     return fmean(-10 * math.log10(error) for error in errors), results[0]
 
 
-def _enlarged(net: nn.Module, low: Luma, device: torch.device) -> Luma:
-    enlarged: Luma = (
-        net(torch.from_numpy(low)[None, None].to(device))[0, 0].clamp(0, 1).cpu().numpy()
-    )
-    return enlarged
+def _enlarge_luma(net: nn.Module, low: Luma, device: torch.device) -> Luma:
+    result: Luma = net(torch.from_numpy(low)[None, None].to(device))[0, 0].clamp(0, 1).cpu().numpy()
+    return result
 
 
-def lend(source: nn.Module, target: nn.Module) -> None:
-    """Copy every parameter whose name and shape both networks share.
+def copy_matching_weights(source: nn.Module, target: nn.Module) -> None:
+    """Copy the parameters that both networks have, by name and shape.
 
-    Raises :class:`CheckpointError` where there is none.
+    Raises :class:`CheckpointError` where there are none.
     """
     wanted = target.state_dict()
     shared = {
@@ -170,16 +178,16 @@ def lend(source: nn.Module, target: nn.Module) -> None:
     }
     if not shared:
         raise CheckpointError(
-            f"a {type(source).__name__} has no layer to lend to a {type(target).__name__} of this "
+            f"a {type(source).__name__} has no layer in common with a {type(target).__name__} of this "
             "size; a warm start is a checkpoint of the same network, of any scale"
         )
     target.load_state_dict(shared, strict=False)
 
 
-def save(
+def save_state(
     file: Path, net: nn.Module, average: nn.Module, adam: torch.optim.Optimizer, step: int
 ) -> None:
-    """Write the run's whole state, whole or not at all."""
+    """Write the complete state of the run, atomically."""
     state = {
         "net": net.state_dict(),
         "average": average.state_dict(),
@@ -190,10 +198,12 @@ def save(
         torch.save(state, partial)
 
 
-def restore(file: Path, net: nn.Module, average: nn.Module, adam: torch.optim.Optimizer) -> int:
-    """Take up the state in ``file``, if there is one, and return the step to go on from.
+def restore_state(
+    file: Path, net: nn.Module, average: nn.Module, adam: torch.optim.Optimizer
+) -> int:
+    """Load the state in ``file``, if there is one, and return the step to resume from.
 
-    Raises :class:`CheckpointError` for the state of another network, and for a damaged one.
+    Raises :class:`CheckpointError` for the state of another network, and for a damaged file.
     """
     if not file.exists():
         return 0
@@ -203,8 +213,8 @@ def restore(file: Path, net: nn.Module, average: nn.Module, adam: torch.optim.Op
         average.load_state_dict(state["average"])
         adam.load_state_dict(state["adam"])
         return int(state["step"])
-    except Exception as error:  # damaged bytes make the unpickler raise almost anything
+    except Exception as error:  # the unpickler raises almost anything for damaged data
         raise CheckpointError(
             f"{file} holds no state of this run ({one_line(error, most=100)}); "
-            "remove it to begin anew, or name another output"
+            "remove it to start again, or name another output"
         ) from error

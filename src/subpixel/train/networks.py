@@ -1,4 +1,4 @@
-"""The networks that presets name, and the form in which they are trained."""
+"""The networks of the presets, and the form in which they are trained."""
 
 import torch
 from torch import nn
@@ -6,34 +6,35 @@ from torch import nn
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
 from subpixel.train.presets import Preset
-from subpixel.train.reparam.collapsible import widened
-from subpixel.train.reparam.growth import grown
+from subpixel.train.reparam.collapsible import widen_convolutions
+from subpixel.train.reparam.growth import grow_network
 from subpixel.train.reparam.passing import PassingNet
 
 
-def build(preset: Preset, scale: int, seed: int) -> nn.Module:
-    """The preset's network, widened, in float32 on the CPU, its weights drawn from ``seed``."""
+def build_network(preset: Preset, scale: int, seed: int) -> nn.Module:
+    """The preset's network with collapsible convolutions, in float32 on the CPU, its weights drawn
+    from ``seed``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if preset.network == "reference":
-            return widened(PassingNet(scale))
-        return widened(PlainNet(scale, preset.channels, preset.depth))
+            return widen_convolutions(PassingNet(scale))
+        return widen_convolutions(PlainNet(scale, preset.channels, preset.depth))
 
 
-def brought_to_form(warm_start: nn.Module, preset: Preset, seed: int) -> nn.Module:
-    """A smaller PlainNet grown to the preset's size, the tutorial's network as it is trained; any
-    other network as it is.
+def fit_warm_start(warm_start: nn.Module, preset: Preset, seed: int) -> nn.Module:
+    """A smaller PlainNet grown to the preset's size, the tutorial's network in the form in which it
+    is trained; any other network unchanged.
 
     Raises :class:`CheckpointError` for a larger PlainNet, and for a SuperResolutionNet that was
     trained elsewhere.
     """
     if preset.network == "plain" and isinstance(warm_start, PlainNet):
-        return grown(warm_start, preset.channels, preset.depth, seed)
+        return grow_network(warm_start, preset.channels, preset.depth, seed)
     if preset.network == "reference" and isinstance(warm_start, SuperResolutionNet):
         return PassingNet.of(warm_start)
     return warm_start
 
 
-def as_it_runs(trained: nn.Module) -> nn.Module:
-    """A network that was trained, and collapsed, in the form in which it is published."""
-    return trained.folded() if isinstance(trained, PassingNet) else trained
+def to_published_form(trained: nn.Module) -> nn.Module:
+    """A trained and collapsed network in the form in which it is published."""
+    return trained.fold() if isinstance(trained, PassingNet) else trained

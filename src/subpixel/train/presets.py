@@ -1,16 +1,16 @@
-"""Recipes by name: the network, and the numbers of its training."""
+"""Training presets by name: the network, and its hyperparameters."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-Network = Literal["plain", "reference"]
+PresetNetwork = Literal["plain", "reference"]
 
 
 @dataclass(frozen=True)
 class Preset:
     """One recipe. Sizes are in low-resolution pixels, lengths in steps."""
 
-    network: Network
+    network: PresetNetwork
     """PlainNet, or the tutorial's SuperResolutionNet, whose size is fixed."""
     steps: int
     """Steps with the L1 loss, in bfloat16 where that is faster; then come ``finetune`` steps with
@@ -23,7 +23,7 @@ class Preset:
     rate: float = 1e-3
     """Adam's learning rate at the start; it falls to zero along half a cosine."""
     averaging: float = 0.999
-    """Decay of the weights' exponential moving average, which is what gets exported."""
+    """Decay of the exponential moving average of the weights, which is exported."""
 
 
 PRESETS = {

@@ -1,4 +1,4 @@
-"""A folder of photographs → a proven ONNX file: train, save, export, check, verify, evaluate."""
+"""A folder of photographs → a verified ONNX file: train, save, export, check, verify, evaluate."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from subpixel.nets.checkpoints.checkpoint import CheckpointFile, Choice, load_ch
 from subpixel.publish.release import ReleaseReport, release
 from subpixel.spec import ModelSpec
 from subpixel.system.atomic import write_bytes
-from subpixel.train.data import JPEG_QUALITIES, load_pairs, split
+from subpixel.train.data import JPEG_QUALITIES, load_pairs, split_pictures
 from subpixel.train.loop import Progress, train
 from subpixel.train.presets import Preset
 from subpixel.train.record import Record, model_card
@@ -19,12 +19,12 @@ from subpixel.train.teacher import load_teacher
 from subpixel.upscaling.upscaler import Upscaler
 
 HELD_OUT_JPEG = 75
-"""The quality at which a network that denoises is measured."""
+"""The JPEG quality at which a denoising network is evaluated."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """What to train, on what, and where to."""
+class TrainingRun:
+    """What to train, on which data, and the output."""
 
     preset: Preset
     scale: int
@@ -38,28 +38,33 @@ class Run:
     warm_start: Path | None = None
     """A checkpoint of the same architecture, of any scale; a smaller PlainNet is grown."""
     denoise: bool = False
-    """Show it pictures that went through JPEG, and ask for what they were before."""
+    """Train on pictures stored as JPEG, with the uncompressed ones as the target."""
     teacher: Path | None = None
-    """A checkpoint of any luma network of this scale, whose pictures are aimed at before
-    fine-tuning. It is shown what the student is shown: to teach ``denoise`` it must know it."""
+    """A checkpoint of any luma network of this scale, whose results are the target until
+    fine-tuning. Its input is the student's: for ``denoise`` it must have been trained on JPEGs
+    too."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of a run; true when the file was published."""
+class TrainingOutcome:
+    """The result of a run; true when the file was published."""
 
-    released: ReleaseReport
+    release: ReleaseReport
     evaluation: Evaluation | None
-    """On the held-out pictures, by the file itself; None when there is none."""
+    """Of the file, on the held-out pictures; None when there is no file."""
 
     def __bool__(self) -> bool:
-        return bool(self.released)
+        return bool(self.release)
 
 
-def run(order: Run, report: Callable[[Progress], None], *, overwrite: bool = False) -> Outcome:
-    """Train, or go on training, and release what came out."""
+def run_recipe(
+    order: TrainingRun, report: Callable[[Progress], None], *, overwrite: bool = False
+) -> TrainingOutcome:
+    """Train, or resume training, and release the result."""
     teacher = load_teacher(order.teacher, order.scale, order.preset.crop) if order.teacher else None
-    warm_start = load_checkpoint(_as_named(order.warm_start)).module if order.warm_start else None
+    warm_start = (
+        load_checkpoint(_checkpoint_of(order.warm_start)).module if order.warm_start else None
+    )
     qualities = JPEG_QUALITIES if order.denoise else ()
     pairs = load_pairs(order.data, order.scale, order.preset.crop, qualities=qualities)
     order.out.parent.mkdir(parents=True, exist_ok=True)
@@ -73,32 +78,33 @@ def run(order: Run, report: Callable[[Progress], None], *, overwrite: bool = Fal
         device=order.device,
         warm_start=warm_start,
         teacher=teacher.module if teacher else None,
-        report=record.kept(pairs[1][0].low, report),
+        report=record.recording(pairs[1][0].low, report),
     )
     checkpoint = order.out.with_suffix(".safetensors")
     facts = {"steps": str(order.preset.steps + order.preset.finetune)}
     write_bytes(checkpoint, safetensors.torch.save(net.state_dict(), facts), overwrite=True)
-    released = release(_as_named(checkpoint), order.out, overwrite=overwrite)
+    released = release(_checkpoint_of(checkpoint), order.out, overwrite=overwrite)
     taught_by = teacher.spec if teacher else None
-    found = _evaluated(order, released, record, taught_by) if released else None
+    evaluation = _evaluate_release(order, released, record, taught_by) if released else None
     state.unlink()
-    return Outcome(released, found)
+    return TrainingOutcome(released, evaluation)
 
 
-def _as_named(file: Path) -> CheckpointFile:
-    """A network of ours, trained however little: it is what its keys say, in its usual settings."""
+def _checkpoint_of(file: Path) -> CheckpointFile:
+    """A checkpoint of subpixel's own network: however little it is trained, it has the default
+    settings."""
     return CheckpointFile(file, choice=Choice(default=True))
 
 
-def _evaluated(
-    order: Run, released: ReleaseReport, record: Record, teacher: ModelSpec | None
+def _evaluate_release(
+    order: TrainingRun, released: ReleaseReport, record: Record, teacher: ModelSpec | None
 ) -> Evaluation:
-    """Measure the file as its users will run it, and write its card."""
-    trained_on, held_out = split(order.data)
+    """Evaluate the file as users run it, and write its model card."""
+    trained_on, held_out = split_pictures(order.data)
     jpeg = HELD_OUT_JPEG if order.denoise else None
     pictures = Benchmark(held_out, order.scale, jpeg=jpeg)
-    found = evaluate(Upscaler(order.out, device="cpu"), pictures)
+    evaluation = evaluate(Upscaler(order.out, device="cpu"), pictures)
     steps = order.preset.steps + order.preset.finetune
-    card = model_card(released, order.data, len(trained_on), steps, found, jpeg, teacher)
+    card = model_card(released, order.data, len(trained_on), steps, evaluation, jpeg, teacher)
     write_bytes(record.card, card.encode(), overwrite=True)
-    return found
+    return evaluation

@@ -1,4 +1,4 @@
-"""What a run leaves to read: a table of its course, a picture now and then, and a model card."""
+"""The record of a run: a table of its progress, sample pictures, and a model card."""
 
 import csv
 from collections.abc import Callable
@@ -23,7 +23,7 @@ SAMPLE_EVERY_REPORTS = 10
 
 @dataclass(frozen=True)
 class Record:
-    """Where the record of a run is kept: beside its ONNX file, under the same name."""
+    """The files of a run's record: beside its ONNX file, under the same name."""
 
     out: Path
 
@@ -34,7 +34,7 @@ class Record:
 
     @property
     def sample(self) -> Path:
-        """The first held-out picture's luma: enlarged bicubically, and by the network so far."""
+        """The first held-out picture's luma, upscaled bicubically and by the network so far."""
         return self.out.with_suffix(".sample.png")
 
     @property
@@ -42,8 +42,11 @@ class Record:
         """The model card, in Markdown."""
         return self.out.with_suffix(".md")
 
-    def kept(self, low: Luma, report: Callable[[Progress], None]) -> Callable[[Progress], None]:
-        """``report``, and a row of the table, and a sample with every tenth."""
+    def recording(
+        self, low: Luma, report: Callable[[Progress], None]
+    ) -> Callable[[Progress], None]:
+        """A callback that adds a row to the table, writes a sample every tenth time, and calls
+        ``report``."""
         count = 0
 
         def record(progress: Progress) -> None:
@@ -78,19 +81,19 @@ def model_card(
     data: Path,
     pictures: int,
     steps: int,
-    found: Evaluation,
+    evaluation: Evaluation,
     jpeg: int | None = None,
     teacher: ModelSpec | None = None,
 ) -> str:
-    """What the network is, from what it was made, and how good it is on the held-out pictures.
+    """The model card: the network, its training, and its quality on the held-out pictures.
 
-    ``jpeg`` is the quality that these were stored at, for a network that was trained on JPEGs;
-    ``teacher`` is the network it learned from.
+    ``jpeg`` is the quality at which these were stored, for a network that was trained on JPEGs;
+    ``teacher`` is the network that it was distilled from.
     """
     assert released.path is not None
     assert released.parity is not None
     model, spec = load_model(released.path), released.spec
-    rows = (("this network", found.network), ("bicubic", found.bicubic))
+    rows = (("this network", evaluation.network), ("bicubic", evaluation.bicubic))
     table = "".join(
         f"| {name} | {q.psnr:.2f} | {q.ssim:.4f} | {q.psnr_rgb:.2f} | {q.ssim_rgb:.4f} |\n"
         for name, q in rows
@@ -103,10 +106,10 @@ def model_card(
 included; halo {spec.halo} px.
 
 Trained for {steps:,} steps on {pictures} pictures of the folder `{data.name}`, whose low \
-resolution was made by bicubic reduction; {_damage(jpeg)}.{_taught(teacher)} Name the \
+resolution was made by bicubic reduction; {_describe_damage(jpeg)}.{_describe_teacher(teacher)} Name the \
 pictures' authors and licences here, and the weights' own licence.
 
-On the {len(found.scores)} pictures that were held out, {_stored(jpeg)}8-bit RGB in and out:
+On the {len(evaluation.scores)} pictures that were held out, {_describe_storage(jpeg)}8-bit RGB in and out:
 
 | | PSNR, dB | SSIM | PSNR of RGB, dB | SSIM of RGB |
 |---|---|---|---|---|
@@ -115,7 +118,7 @@ The ONNX file against PyTorch: {released.parity.summary()}
 """
 
 
-def _damage(jpeg: int | None) -> str:
+def _describe_damage(jpeg: int | None) -> str:
     qualities = f"{min(JPEG_QUALITIES)} to {max(JPEG_QUALITIES)}"
     return (
         "it has seen no noise and no compression"
@@ -124,7 +127,7 @@ def _damage(jpeg: int | None) -> str:
     )
 
 
-def _taught(teacher: ModelSpec | None) -> str:
+def _describe_teacher(teacher: ModelSpec | None) -> str:
     return (
         ""
         if teacher is None
@@ -133,5 +136,5 @@ def _taught(teacher: ModelSpec | None) -> str:
     )
 
 
-def _stored(jpeg: int | None) -> str:
+def _describe_storage(jpeg: int | None) -> str:
     return "" if jpeg is None else f"their low resolution stored as JPEG of quality {jpeg}, "

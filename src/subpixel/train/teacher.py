@@ -1,4 +1,4 @@
-"""The network that another learns from: which ones can teach."""
+"""Loading a teacher for knowledge distillation."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from subpixel.upscaling.tiling import working_size
 def load_teacher(file: Path | CheckpointFile, scale: int, crop: int) -> Checkpoint:
     """The network in ``file``, for luma ``(N, 1, crop, crop)``, each side ``scale`` times as long.
 
-    Networks whose weights fit any scale (SRCNN, VDSR) are taken with the enlargement by ``scale``.
-    Raises :class:`CheckpointError` for a file that can't be loaded, and for a network of RGB, of
-    another scale or for other sizes.
+    Networks whose weights fit any scale (SRCNN, VDSR) include the upscaling by ``scale``. Raises
+    :class:`CheckpointError` for a file that can't be loaded, and for a network of RGB, of another
+    scale or for other sizes.
     """
     teacher = load_checkpoint(file, scale=scale)
     try:

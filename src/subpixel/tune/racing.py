@@ -15,9 +15,9 @@ from subpixel.media.image_file import read_picture
 from subpixel.network.network import describe, locate
 from subpixel.network.tuning import Row, Setting, Tuning, file_in, key_of, remember, sha256_of
 from subpixel.publish.quantize import reduce_precision
-from subpixel.runtime.devices import DEVICES, known
+from subpixel.runtime.devices import DEVICES, find_device
 from subpixel.runtime.opening import available_devices, chosen
-from subpixel.runtime.provider_options import CAPTURED
+from subpixel.runtime.provider_options import CUDA_GRAPHS
 from subpixel.spec import ModelSpec, Precision
 from subpixel.system.cache import cache_folder
 from subpixel.system.processors import cores
@@ -47,7 +47,9 @@ class Subject:
     def file_of(self, setting: Setting) -> Path:
         """The network's file for a setting: its own, its bundled twin, or one made for it."""
         ours = setting.precision == self.spec.precision
-        if ours or (known(setting.device).runtime == "openvino" and setting.precision != "int8"):
+        if ours or (
+            find_device(setting.device).runtime == "openvino" and setting.precision != "int8"
+        ):
             return self.file
         assert setting.precision is not None
         if setting.precision == "int8":
@@ -125,11 +127,12 @@ def _space(spec: ModelSpec, devices: Sequence[str]) -> Space:
 
 def _ways(device: str, own: Precision) -> Iterator[Setting]:
     """A device with every precision that it may be faster in; a file of few bits stays as it is."""
-    on_cpu = known(device).provider == DEVICES["cpu"].provider
-    for precision in ("fp32", "int8", "bf16", "fp16") if own == "fp32" else (own,):
-        if own != "fp32" or not (on_cpu and precision in ("bf16", "fp16")):
+    on_cpu = find_device(device).provider == DEVICES["cpu"].provider
+    in_bf16: tuple[Precision, ...] = ("bf16",) if find_device(device).runtime == "openvino" else ()
+    for precision in ("fp32", "int8", *in_bf16, "fp16") if own == "fp32" else (own,):
+        if own != "fp32" or not (on_cpu and precision == "fp16"):
             yield Setting(device, precision)
-            if device in CAPTURED:
+            if device in CUDA_GRAPHS:
                 yield Setting(device, precision, captured=True)
 
 

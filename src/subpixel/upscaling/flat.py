@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.imaging.resample import interpolated
+from subpixel.imaging.resample import interpolate
 from subpixel.media.picture import FULL_SCALE, rounded
 from subpixel.network.flatness import Flatness
 from subpixel.runtime.op import Samples
@@ -64,7 +64,7 @@ def probes(span: int, halo: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
 
 def _difference(upscale: Upscale, block: Samples, scale: int, halo: int) -> float:
     inner = slice(halo * scale, -halo * scale if halo else None)
-    found, expected = upscale(block)[0], interpolated(block[0], scale)
+    found, expected = upscale(block)[0], interpolate(block[0], scale)
     return float(np.abs(found - expected)[inner, inner].max()) * CODES
 
 
@@ -149,7 +149,7 @@ class PastFlat:
 
     def _interpolate(self, samples: Samples) -> Samples:
         unit = rounded(samples, np.dtype(np.float32))
-        return rounded(interpolated(unit, self.scale).clip(0, 1), samples.dtype)
+        return rounded(interpolate(unit, self.scale).clip(0, 1), samples.dtype)
 
 
 @dataclass(frozen=True)

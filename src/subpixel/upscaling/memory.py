@@ -109,7 +109,7 @@ class Needs:
     workers: int
     per_pixel: float
     """Of a tile, while the network runs:
-    :func:`subpixel.graph.geometry.footprint.bytes_per_pixel`."""
+    :func:`subpixel.graph.geometry.footprint.count_bytes_per_pixel`."""
     resident: int
     """Before anything of the picture is read."""
     codecs: int

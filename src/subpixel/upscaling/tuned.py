@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from subpixel.convention import UNSETTLED, Convention
+from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.media.picture import Header, Picture
 from subpixel.network.flatness import Flatness
 from subpixel.network.network import Network, locate
@@ -44,12 +44,12 @@ class TunedUpscaler:
 
     def __init__(
         self,
-        model: str | Path = manifest.DEFAULT,
+        model: str | Path = manifest.DEFAULT_NETWORK,
         *,
         scale: int | None = None,
         wish: Wish = ANYTHING,
         tuning: Tuning | None = None,
-        convention: Convention = UNSETTLED,
+        convention: Convention = UNKNOWN_CONVENTION,
     ) -> None:
         self._convention = convention
         self._model, self._scale, self._wish, self._tuning = model, scale, wish, tuning
@@ -98,7 +98,7 @@ class TunedUpscaler:
         file = row.file if row else file_in(self._model, self._scale, setting.precision)
         # A file that `subpixel tune` made of a third-party file is an ordinary one.
         made = row is not None and file != locate(self._model, self._scale)
-        convention = UNSETTLED if made else self._convention
+        convention = UNKNOWN_CONVENTION if made else self._convention
         network = open_setting(setting, file, self._scale, convention)
         upscaler = upscaler_in(setting, network, row.flatness if row else None)
         upscaler.tally = self.tally

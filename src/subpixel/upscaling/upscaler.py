@@ -55,7 +55,7 @@ class Upscaler:
 
     def __init__(
         self,
-        model: str | Path | Network = manifest.DEFAULT,
+        model: str | Path | Network = manifest.DEFAULT_NETWORK,
         *,
         scale: int | None = None,
         device: str = "auto",
@@ -285,7 +285,7 @@ def _part(report: Report, frame: int, frames: int) -> Report:
 def upscale(
     image: Image,
     *,
-    model: str | Path = manifest.DEFAULT,
+    model: str | Path = manifest.DEFAULT_NETWORK,
     scale: int | None = None,
     device: str = "auto",
     tile: int | None = None,

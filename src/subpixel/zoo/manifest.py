@@ -1,4 +1,4 @@
-"""The bundled networks: what the manifest says of each, and its verified file."""
+"""The bundled networks: the manifest's facts on each, and its verified file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,16 +7,16 @@ from pathlib import Path
 from subpixel.errors import NetworkError, UsageError
 
 FOLDER = Path(__file__).parent
-DEFAULT = "balanced"
-"""The network that ``upscale`` takes when none is named."""
+DEFAULT_NETWORK = "balanced"
+"""The network that ``upscale`` uses by default."""
 DENOISE = "denoise"
-"""The network that was trained on JPEGs."""
+"""The network for JPEGs."""
 INT8 = "-int8"
-"""What the name of a network's twin in 8-bit integers ends in."""
+"""The suffix of the names of networks in 8-bit integers."""
 
 
 @dataclass(frozen=True)
-class Bundled:
+class BundledNetwork:
     """One row of ``manifest.toml``: one network at one scale."""
 
     name: str
@@ -40,38 +40,41 @@ class Bundled:
         return FOLDER / self.file
 
 
-def bundled() -> tuple[Bundled, ...]:
-    """Every bundled network, as listed."""
-    import tomllib  # only who asks for a network by name pays for it
+def read_manifest() -> tuple[BundledNetwork, ...]:
+    """Every bundled network, in the manifest's order."""
+    import tomllib  # imported only where a network is named
 
     with (FOLDER / "manifest.toml").open("rb") as stream:
-        return tuple(Bundled(**row) for row in tomllib.load(stream)["network"])
+        return tuple(BundledNetwork(**row) for row in tomllib.load(stream)["network"])
 
 
-def names() -> tuple[str, ...]:
+def network_names() -> tuple[str, ...]:
     """The bundled networks' names, sorted."""
-    return tuple(sorted({row.name for row in bundled()}))
+    return tuple(sorted({row.name for row in read_manifest()}))
 
 
-def find(name: str, scale: int) -> Bundled:
-    """The network ``name`` at ``scale``; :class:`UsageError` says what there is instead."""
-    rows = bundled()
+def find_bundled(name: str, scale: int) -> BundledNetwork:
+    """The network ``name`` at ``scale``; raises :class:`UsageError`, naming what there is, for
+    another."""
+    rows = read_manifest()
     scales = sorted(row.scale for row in rows if row.name == name)
     if not scales:
-        raise UsageError(f"no bundled network is called {name!r}; there are {', '.join(names())}")
+        raise UsageError(
+            f"no bundled network is called {name!r}; there are {', '.join(network_names())}"
+        )
     if scale not in scales:
         raise UsageError(f"{name} has no scale {scale}; it has {', '.join(map(str, scales))}")
     return next(row for row in rows if (row.name, row.scale) == (name, scale))
 
 
-def verified(row: Bundled) -> Path:
+def verify_bundled(row: BundledNetwork) -> Path:
     """The network's file, checked against the manifest's sha256."""
     import hashlib
 
-    found = hashlib.sha256(row.path.read_bytes()).hexdigest()
-    if found != row.sha256:
+    digest = hashlib.sha256(row.path.read_bytes()).hexdigest()
+    if digest != row.sha256:
         raise NetworkError(
-            f"{row.path} is damaged: its sha256 is {found[:16]}…, the manifest says "
+            f"{row.path} is damaged: its sha256 is {digest[:16]}…, the manifest says "
             f"{row.sha256[:16]}…; install subpixel again"
         )
     return row.path

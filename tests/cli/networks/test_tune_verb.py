@@ -12,9 +12,9 @@ from PIL import Image
 from subpixel.cli.main import run
 from subpixel.network.flatness import Flatness
 from subpixel.network.tuning import Row, Setting, Tuning, key_of, remember, sha256_of
-from subpixel.zoo.manifest import find
+from subpixel.zoo.manifest import find_bundled
 
-FAST, INT8 = find("fast", 2).path, find("fast-int8", 2).path
+FAST, INT8 = find_bundled("fast", 2).path, find_bundled("fast-int8", 2).path
 QUICK = Setting("cpu", "int8", tile=64, threads=2)
 
 

@@ -8,10 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
+from exports import export_module
 from subpixel.cli.main import run
 from subpixel.graph.metadata import with_spec
+from subpixel.graph.passes.float16 import to_fp16
 from subpixel.nets.architectures.plain import PlainNet
-from subpixel.nets.export.export import export_module
 from subpixel.spec import ModelSpec
 
 FP32 = ["--matrix", "--precision", "fp32"]
@@ -35,17 +36,26 @@ def verb(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 
 def test_a_table_with_a_row_per_cell(verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    precisions = ["--matrix", "--precision", "fp32", "--precision", "bf16"]
-    assert run([*verb, *precisions, "--device", "cpu"]) == 0
+    half = Path(verb[1]).with_name("half.onnx")
+    onnx.save(to_fp16(onnx.load(verb[1])), half)
+    precisions = ["--matrix", "--precision", "fp32", "--precision", "fp16"]
+    assert run(["verify", str(half), *verb[2:], *precisions, "--device", "cpu"]) == 0
     said = capsys.readouterr().out
     rows = [line for line in said.splitlines() if line.startswith("│ cpu")]
     assert len(rows) == 16
     assert sum("passed" in row for row in rows) == 8
     assert sum("not available (1)" in row for row in rows) == 8
-    assert "(1)  ONNX Runtime can't load it" in said
+    assert "(1)  the file is fp16 already; give the fp32 file" in said
     assert said.count("tiles equal the whole") == 1
     assert "floor: 50 dB between reduced precision and fp32" in said
     assert said.rstrip().endswith("11 passed, 0 failed, 8 not available")
+
+
+def test_bf16_is_no_precision_of_the_matrix(
+    verb: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*verb, "--matrix", "--precision", "bf16"]) == 2
+    assert "precision is 'bf16'; it is one of fp32, fp16, int8" in capsys.readouterr().err
 
 
 def test_a_floor_that_is_missed_is_a_failure(

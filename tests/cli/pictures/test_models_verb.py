@@ -19,7 +19,7 @@ from subpixel.cli.main import run
 from subpixel.graph.metadata import load_model, read_spec
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.zoo.gallery import store
-from subpixel.zoo.manifest import bundled
+from subpixel.zoo.manifest import read_manifest
 
 ONNX = sub_pixel_network(3, 2).SerializeToString()
 
@@ -132,7 +132,7 @@ def test_models_lists_the_bundled_and_then_the_gallerys(
     capsys.readouterr()
     assert run(["models", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [row["from"] for row in rows] == ["bundled"] * len(bundled()) + ["gallery"]
+    assert [row["from"] for row in rows] == ["bundled"] * len(read_manifest()) + ["gallery"]
     assert (rows[-1]["name"], rows[-1]["scale"], rows[-1]["proven"]) == ("2x-photo", 2, False)
     spec = read_spec(load_model(Path(rows[-1]["path"])))
     assert spec is not None
@@ -300,7 +300,7 @@ def test_networks_that_people_have(
     urls = [gallery.serve("/weights", whole(data))]
     gallery.publish({name: listed(urls, data, architecture=architecture, scale=4)})
     assert run(["models", "get", name]) == 0
-    entry = store.find(name)
+    entry = store.find_entry(name)
     assert entry is not None
     assert entry.report["proven"]
     big = photo.with_name("big.png")

@@ -5,7 +5,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from disguises import run
-from subpixel.convention import CODES
+from subpixel.convention import BYTE_RANGE
 from subpixel.graph.adopt.value_range import with_unit_range
 
 
@@ -33,7 +33,7 @@ def branching() -> onnx.ModelProto:
 def test_branches_read_what_was_put_in_front() -> None:
     model = branching()
     before = model.SerializeToString()
-    wrapped = with_unit_range(model, CODES, CODES)
+    wrapped = with_unit_range(model, BYTE_RANGE, BYTE_RANGE)
     assert model.SerializeToString() == before
     onnx.checker.check_model(wrapped, full_check=True)
     picture = np.random.default_rng(0).random((1, 3, 4, 5), np.float32)
@@ -47,5 +47,5 @@ def test_a_result_that_the_network_reads_itself_stays_its_own() -> None:
     model.graph.output[0].name = "z"
     model.graph.node.append(helper.make_node("Identity", ["z"], ["unread"]))
     picture = np.random.default_rng(0).random((1, 3, 4, 5), np.float32)
-    wrapped = with_unit_range(model, CODES, CODES)
+    wrapped = with_unit_range(model, BYTE_RANGE, BYTE_RANGE)
     np.testing.assert_allclose(run(wrapped, picture), picture, rtol=1e-5)

@@ -5,8 +5,8 @@ from torch import nn
 
 from graphs import Graph, traced
 from subpixel.graph.geometry.cost import (
-    UNCOUNTED,
-    estimated_cost,
+    WINDOW_FACTOR,
+    estimate_cost,
     multiply_adds_per_pixel,
     parameters,
 )
@@ -90,7 +90,7 @@ class Squeeze(nn.Module):
 def test_what_can_not_be_counted_is_guessed_from_the_parameters() -> None:
     model = traced(Squeeze(), 18, torch.rand(1, 1, 8, 9))
     assert multiply_adds_per_pixel(model) is None
-    assert estimated_cost(model, local=False) == UNCOUNTED * 9
-    assert estimated_cost(model, local=True) == 9
+    assert estimate_cost(model, local=False) == WINDOW_FACTOR * 9
+    assert estimate_cost(model, local=True) == 9
     local = traced(SuperResolutionNet(3), 10, torch.rand(1, 1, 8, 9))
-    assert estimated_cost(local, local=True) == multiply_adds_per_pixel(local)
+    assert estimate_cost(local, local=True) == multiply_adds_per_pixel(local)

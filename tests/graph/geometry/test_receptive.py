@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from graphs import Graph, run, traced
-from subpixel.graph.geometry.receptive import Reach, halo, reach, size_multiple
+from subpixel.graph.geometry.receptive import Reach, find_reach, halo, size_multiple
 from subpixel.graph.passes.wrap import rgb_from_luma
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
@@ -150,7 +150,7 @@ def impulse_halo(model: onnx.ModelProto, found: Reach) -> int:
 @given(networks())
 def test_the_halo_is_what_an_impulse_shows(drawn: tuple[onnx.ModelProto, int]) -> None:
     model, scale = drawn
-    found = reach(model)
+    found = find_reach(model)
     assert found is not None
     assert found.scale == scale
     assert found.halo == impulse_halo(model, found)
@@ -166,7 +166,7 @@ def test_a_tile_with_the_halo_equals_the_whole(
 
 def assert_tile_equals_whole(model: onnx.ModelProto, begin: int, length: int) -> None:
     """Columns ``begin …`` of the whole, from a tile cut with the halo and aligned outwards."""
-    found = reach(model)
+    found = find_reach(model)
     assert found is not None
     side = found.size_multiple * -(-48 // found.size_multiple)
     end = min(begin + length, side)
@@ -211,7 +211,7 @@ def test_exported_networks(
 ) -> None:
     # Opsets below 11 write the pixel shuffle as Reshape, Transpose, Reshape.
     model = traced(build(), opset, torch.rand(1, 1, 8, 9))
-    assert reach(model) == Reach(scale, expected, 1)
+    assert find_reach(model) == Reach(scale, expected, 1)
 
 
 @LUMA_NETWORKS
@@ -239,7 +239,7 @@ class Unshuffled(nn.Module):
 def test_pixel_unshuffle_and_channels_last(opset: int) -> None:
     # Opset 10 halves the picture's size by arithmetic on its shape.
     model = traced(Unshuffled(), opset, torch.rand(1, 1, 10, 12))
-    assert reach(model) == Reach(scale=2, halo=3, size_multiple=2)
+    assert find_reach(model) == Reach(scale=2, halo=3, size_multiple=2)
 
 
 def test_the_wrapped_network_keeps_the_greater_of_both_halos() -> None:
@@ -279,11 +279,11 @@ def test_slices_crop_and_pick() -> None:
     cropped = graph.node(
         "Slice", wide, graph.constant([1, 1]), graph.constant([-1, -1]), graph.constant([2, 3])
     )
-    assert reach(graph.model(cropped)) == Reach(1, 1, 1)
+    assert find_reach(graph.model(cropped)) == Reach(1, 1, 1)
     rows = [graph.constant(value) for value in ([0], [2**63 - 1], [2], [2])]
     columns = [*rows[:2], graph.constant([3]), rows[3]]
     half = graph.node("Slice", graph.node("Slice", "input", *rows), *columns)
-    assert reach(graph.model(graph.shuffle(half, 2))) == Reach(1, 1, 2)
+    assert find_reach(graph.model(graph.shuffle(half, 2))) == Reach(1, 1, 2)
 
 
 def test_a_fixed_size_is_followed_too() -> None:
@@ -293,7 +293,7 @@ def test_a_fixed_size_is_followed_too() -> None:
     moved = graph.node("Transpose", split, perm=[0, 1, 4, 2, 5, 3])
     result = graph.node("Reshape", moved, graph.constant([1, 1, 24, 30]))
     model = graph.model(result, dims=[1, 8, 10], out_dims=[1, 24, 30])
-    assert reach(model) == Reach(3, 1, 1)
+    assert find_reach(model) == Reach(3, 1, 1)
 
 
 def test_sizes_computed_from_the_picture() -> None:
@@ -308,7 +308,7 @@ def test_sizes_computed_from_the_picture() -> None:
     both = graph.node("Concat", rows, graph.node("Mul", width, graph.constant([2])), axis=0)
     shape = graph.node("Concat", graph.node("Shape", "input", end=2), both, axis=0)
     large = graph.node("Resize", half, "", "", shape, mode="nearest")
-    assert reach(graph.model(large)) == Reach(scale=2, halo=1, size_multiple=2)
+    assert find_reach(graph.model(large)) == Reach(scale=2, halo=1, size_multiple=2)
 
 
 def test_reshapes_by_computed_sizes() -> None:
@@ -325,7 +325,7 @@ def test_reshapes_by_computed_sizes() -> None:
     rows, columns = (graph.node("Mul", side, graph.constant([2])) for side in (height, width))
     whole = graph.node("Concat", batch, one, rows, columns, axis=0)
     model = graph.model(graph.node("Reshape", moved, whole, allowzero=1))
-    assert reach(model) == Reach(scale=2, halo=1, size_multiple=1)
+    assert find_reach(model) == Reach(scale=2, halo=1, size_multiple=1)
     assert impulse_halo(model, Reach(scale=2, halo=1, size_multiple=1)) == 1
 
 
@@ -388,7 +388,7 @@ def _one_and_a_half(graph: Graph, source: str) -> str:
 def test_what_is_not_local_or_not_understood_has_no_halo(build: Block) -> None:
     graph = Graph()
     model = graph.model(build(graph, "input"))
-    assert reach(model) is None
+    assert find_reach(model) is None
     assert halo(model) is None
     assert size_multiple(model) is None
 
@@ -419,7 +419,7 @@ def test_local_functions_are_looked_into() -> None:
 
 @pytest.mark.parametrize("multiple", [None, 2, 6])
 def test_a_network_on_a_coarser_grid_is_local_on_its_multiples(multiple: int | None) -> None:
-    assert reach(host("nested").model) == Reach(1, 7, 2)
+    assert find_reach(host("nested").model) == Reach(1, 7, 2)
     assert halo(host("nested").model, multiple) == 7
 
 

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from graphs import traced
-from subpixel.graph.int8.calibrate import Learnt, Pixels, learn
-from subpixel.graph.int8.equalise import equalised
-from subpixel.graph.int8.luma_chain import Layer, LumaChain, luma_chain
+from subpixel.graph.int8.calibrate import PictureBatch, Statistics, collect_statistics
+from subpixel.graph.int8.equalise import equalise_channels
+from subpixel.graph.int8.luma_chain import ConvolutionStep, LumaChain, read_luma_chain
 from subpixel.graph.passes.wrap import rgb_from_luma
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
@@ -22,13 +22,13 @@ def wrapped(net: nn.Module) -> onnx.ModelProto:
     return rgb_from_luma(traced(net, 18, torch.rand(1, 1, 8, 9)), 2)
 
 
-def pictures() -> Iterator[Pixels]:
+def pictures() -> Iterator[PictureBatch]:
     random = np.random.default_rng(0)
     for _ in range(3):
         yield random.random((1, 3, 20, 24), np.float32)
 
 
-def luma(picture: Pixels) -> Tensor:
+def luma(picture: PictureBatch) -> Tensor:
     return torch.einsum("c,nchw->nhw", torch.tensor([0.299, 0.587, 0.114]), torch.tensor(picture))[
         :, None
     ]
@@ -38,7 +38,7 @@ def values(chain: LumaChain, luma: Tensor) -> dict[str, Tensor]:
     """All that a chain computes, in double precision."""
     found = {chain.luma: luma.double()}
     for step in chain.steps:
-        if isinstance(step, Layer):
+        if isinstance(step, ConvolutionStep):
             weights, bias = torch.from_numpy(step.weights), torch.from_numpy(step.bias)
             made = functional.conv2d(found[step.source], weights, bias, padding="same")
             found[step.result] = made.relu() if step.relu else made
@@ -61,10 +61,10 @@ def uneven(net: nn.Module) -> onnx.ModelProto:
 NETWORKS = pytest.mark.parametrize("net", [SuperResolutionNet(2), PlainNet(2, 6, 2)])
 
 
-def both(model: onnx.ModelProto) -> tuple[LumaChain, Learnt, LumaChain, Learnt]:
-    chain = luma_chain(model)
-    learnt = learn(model, chain, pictures())
-    return chain, learnt, *equalised(chain, learnt)
+def both(model: onnx.ModelProto) -> tuple[LumaChain, Statistics, LumaChain, Statistics]:
+    chain = read_luma_chain(model)
+    learnt = collect_statistics(model, chain, pictures())
+    return chain, learnt, *equalise_channels(chain, learnt)
 
 
 @NETWORKS
@@ -93,7 +93,7 @@ def test_what_is_said_of_the_new_chain_is_what_pictures_show(net: nn.Module) -> 
         assert np.allclose(high, expected, rtol=1e-4, atol=1e-6)
     for layer in moved.layers[1:]:
         patches = [functional.unfold(v[layer.source], layer.size, padding=1) for v in seen]
-        rows, found = torch.cat(patches, dim=2)[0], relearnt.shown[layer.result]
+        rows, found = torch.cat(patches, dim=2)[0], relearnt.moments[layer.result]
         assert np.allclose(found.mean, rows.mean(1), rtol=1e-4, atol=1e-6)
         assert np.allclose(found.covariance, np.cov(rows, bias=True), rtol=1e-3, atol=1e-4)
 

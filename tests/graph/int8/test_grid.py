@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from subpixel.graph.int8.grid import Weights, grid_step, on_steps
+from subpixel.graph.int8.grid import FilterWeights, diffuse_rounding, grid_step
 
 WEIGHTS = arrays(
     np.float64,
@@ -13,9 +13,9 @@ WEIGHTS = arrays(
 
 
 @given(WEIGHTS)
-def test_no_pair_of_products_leaves_16_bits(weights: Weights) -> None:
+def test_no_pair_of_products_leaves_16_bits(weights: FilterWeights) -> None:
     """As AVX2's ``vpmaddubsw`` adds them up, of the largest code values, in both layouts."""
-    whole = on_steps(weights, grid_step(weights)).astype(np.int64)
+    whole = diffuse_rounding(weights, grid_step(weights)).astype(np.int64)
     for order in (whole, whole.transpose(0, 2, 3, 1)):
         rows = order.reshape(len(order), -1)
         pairs = np.pad(rows, ((0, 0), (0, rows.shape[1] % 2))).reshape(len(rows), -1, 2)
@@ -24,9 +24,9 @@ def test_no_pair_of_products_leaves_16_bits(weights: Weights) -> None:
 
 
 @given(WEIGHTS)
-def test_rounding_keeps_what_a_filter_does_to_even_areas(weights: Weights) -> None:
+def test_rounding_keeps_what_a_filter_does_to_even_areas(weights: FilterWeights) -> None:
     step = grid_step(weights)
-    whole = on_steps(weights, step)
+    whole = diffuse_rounding(weights, step)
     exact = (weights / step[:, None, None, None]).reshape(len(weights), -1)
     assert np.abs(whole.reshape(len(whole), -1).sum(axis=1) - exact.sum(axis=1)).max() <= 0.5001
     assert np.abs(whole.reshape(len(whole), -1) - exact).max() <= 1.0001
@@ -35,4 +35,4 @@ def test_rounding_keeps_what_a_filter_does_to_even_areas(weights: Weights) -> No
 def test_one_large_weight_takes_all_of_the_8_bits() -> None:
     weights = np.zeros((1, 2, 3, 3))
     weights[0, 0, 1, 1] = 0.5
-    assert on_steps(weights, grid_step(weights)).max() in (126, 127)
+    assert diffuse_rounding(weights, grid_step(weights)).max() in (126, 127)

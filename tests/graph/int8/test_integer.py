@@ -15,8 +15,8 @@ from PIL import Image
 from graphs import run, traced
 from subpixel.errors import NetworkError
 from subpixel.graph.check import check_model
-from subpixel.graph.execute import CPU, optimised
-from subpixel.graph.int8.integer import Pixels, to_integer
+from subpixel.graph.execute import CPU, optimise_graph
+from subpixel.graph.int8.integer import PictureBatch, to_integer
 from subpixel.graph.metadata import read_spec, with_spec
 from subpixel.graph.passes.wrap import rgb_from_luma
 from subpixel.imaging.colour import luma
@@ -26,7 +26,7 @@ from subpixel.runtime.op import Codes
 from subpixel.runtime.session import Session
 from subpixel.spec import ModelSpec
 from subpixel.system.session_options import Optimisation
-from subpixel.zoo.manifest import find
+from subpixel.zoo.manifest import find_bundled
 
 PHOTO = Path(__file__).parents[3] / "src" / "subpixel" / "media" / "photo.jpg"
 SCALES = pytest.mark.parametrize("scale", [2, 3, 4])
@@ -49,11 +49,11 @@ def photo() -> Codes:
         return np.asarray(image.convert("RGB"))[None, :128, :128]
 
 
-def planes(codes: Codes) -> Pixels:
+def planes(codes: Codes) -> PictureBatch:
     return np.ascontiguousarray(codes.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
 
 
-def pictures() -> Iterator[Pixels]:
+def pictures() -> Iterator[PictureBatch]:
     yield planes(photo())
 
 
@@ -68,10 +68,10 @@ def opened(model: onnx.ModelProto, level: Optimisation = "all") -> Session:
 
 @cache
 def bundled(scale: int) -> Session:
-    return Session(find("fast-int8", scale).path, threads=1)
+    return Session(find_bundled("fast-int8", scale).path, threads=1)
 
 
-def rounded(pixels: Pixels) -> Codes:
+def rounded(pixels: PictureBatch) -> Codes:
     return np.floor(np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8).transpose(0, 2, 3, 1)
 
 
@@ -157,7 +157,7 @@ def test_the_file_passes_its_checks_and_says_what_it_is() -> None:
 
 def test_onnx_runtime_computes_all_of_it_in_integers() -> None:
     """Nothing is left in floating point, nor any transposition of pictures but the one meant."""
-    made = optimised(quantised(3), CPU, "all")
+    made = optimise_graph(quantised(3), CPU, "all")
     kinds = [(node.domain, node.op_type) for node in made.graph.node]
     names = {name for _, name in kinds}
     assert not names & {"Conv", "DequantizeLinear", "QuantizeLinear", "Relu", "FusedConv"}
@@ -177,5 +177,5 @@ def test_unfused_it_computes_the_same() -> None:
 
 
 def test_no_pictures_at_all() -> None:
-    with pytest.raises(NetworkError, match="no picture to learn from"):
+    with pytest.raises(NetworkError, match="no picture to calibrate it on"):
         to_integer(plain(2), [])

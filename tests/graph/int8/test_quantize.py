@@ -19,9 +19,10 @@ from onnx import TensorProto
 from graphs import Graph, run, traced
 from subpixel.errors import NetworkError
 from subpixel.graph.geometry.receptive import halo
-from subpixel.graph.int8.quantize import Pixels, on_grid, to_int8
+from subpixel.graph.int8.calibrate import PictureBatch
+from subpixel.graph.int8.quantize import round_to_grid, to_int8
 from subpixel.graph.metadata import read_spec, with_spec
-from subpixel.graph.passes.wrap import OURS, rgb_from_luma
+from subpixel.graph.passes.wrap import RGB_PREFIX, rgb_from_luma
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.spec import ModelSpec
 
@@ -31,12 +32,12 @@ def small(opset: int = 18) -> onnx.ModelProto:
     return traced(PlainNet(2, channels=8, depth=3), opset, torch.rand(1, 1, 8, 9))
 
 
-def noise(channels: int = 1) -> Iterator[Pixels]:
+def noise(channels: int = 1) -> Iterator[PictureBatch]:
     random = np.random.default_rng(0)
     return (random.random((1, channels, 24, 17), np.float32) for _ in range(3))
 
 
-def psnr(a: Pixels, b: Pixels) -> float:
+def psnr(a: PictureBatch, b: PictureBatch) -> float:
     return float(-10 * np.log10(np.mean((a - b) ** 2)))
 
 
@@ -74,8 +75,8 @@ WEIGHTS = arrays(
 
 
 @given(WEIGHTS)
-def test_rounding_keeps_what_a_filter_does_to_even_areas(weights: Pixels) -> None:
-    rounded = on_grid(weights).astype(np.float64)
+def test_rounding_keeps_what_a_filter_does_to_even_areas(weights: PictureBatch) -> None:
+    rounded = round_to_grid(weights).astype(np.float64)
     largest = np.abs(weights).max(axis=(1, 2, 3)).astype(np.float64)
     step = np.where(largest > 0, largest, 1) / 64
     assert np.allclose(np.abs(rounded).max(axis=(1, 2, 3)), largest)
@@ -95,7 +96,7 @@ def test_the_quantiser_takes_the_rounded_weights_as_they_are() -> None:
     for name in inner:
         scale = tensors[f"{name}_scale"][:, None, None, None]
         found = tensors[f"{name}_quantized"] * scale
-        assert np.allclose(found, on_grid(floats[name]), atol=1e-6)
+        assert np.allclose(found, round_to_grid(floats[name]), atol=1e-6)
 
 
 def test_colour_around_a_luma_network_stays_in_float32() -> None:
@@ -105,7 +106,9 @@ def test_colour_around_a_luma_network_stays_in_float32() -> None:
     assert model.SerializeToString() == before
     assert read_spec(quantised) == ModelSpec("test", 2, "luma", "rgb", precision="int8")
     dequantised = {n.output[0] for n in quantised.graph.node if n.op_type == "DequantizeLinear"}
-    colour = [n for n in quantised.graph.node if n.op_type == "Conv" and n.name.startswith(OURS)]
+    colour = [
+        n for n in quantised.graph.node if n.op_type == "Conv" and n.name.startswith(RGB_PREFIX)
+    ]
     assert len(colour) == 2
     assert not dequantised & {name for node in colour for name in node.input}
 
@@ -114,10 +117,10 @@ def test_the_same_pictures_give_the_same_file_whatever_the_hash_seed() -> None:
     """In processes of their own: Python orders sets anew in each."""
     program = (
         "import sys, hashlib, numpy as np, onnx\n"
-        "from subpixel.graph.int8.quantize import to_int8\n"
-        "from subpixel.zoo.manifest import find\n"
+        "from subpixel.graph.int8.quantize import round_to_grid, to_int8\n"
+        "from subpixel.zoo.manifest import find_bundled\n"
         "picture = np.random.default_rng(0).random((1, 3, 24, 17), np.float32)\n"
-        "data = to_int8(onnx.load(find('fast', 2).path), [picture]).SerializeToString()\n"
+        "data = to_int8(onnx.load(find_bundled('fast', 2).path), [picture]).SerializeToString()\n"
         "print(hashlib.sha256(data).hexdigest())"
     )
     found = set()

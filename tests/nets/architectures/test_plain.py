@@ -4,10 +4,10 @@ import pytest
 import safetensors.torch
 import torch
 
+from exports import export_module
 from subpixel.errors import CheckpointError
 from subpixel.graph.geometry.receptive import halo
 from subpixel.nets.architectures.plain import PlainNet
-from subpixel.nets.export.export import export_module
 from untrained import load_untrained
 
 

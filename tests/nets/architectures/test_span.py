@@ -9,13 +9,13 @@ from torch import Tensor, nn
 from subpixel.errors import CheckpointError
 from subpixel.nets.architectures.span import fold_conv3xc
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
-from subpixel.nets.spandrel.module import imported
+from subpixel.nets.spandrel.module import import_spandrel
 from untrained import load_untrained
 
 
 def span(feature_channels: int = 6, upscale: int = 2, norm: bool = True) -> nn.Module:
     torch.manual_seed(0)
-    return imported("spandrel.architectures.SPAN").SPAN(
+    return import_spandrel("spandrel.architectures.SPAN").SPAN(
         num_in_ch=3,
         num_out_ch=3,
         feature_channels=feature_channels,
@@ -37,7 +37,9 @@ def deployed(net: nn.Module) -> dict[str, Tensor]:
 
 def test_a_folded_layer_is_the_trained_one_and_the_one_it_runs_as() -> None:
     torch.manual_seed(0)
-    layer = imported("spandrel.architectures.SPAN.__arch.span").Conv3XC(3, 5, gain1=2, relu=True)
+    layer = import_spandrel("spandrel.architectures.SPAN.__arch.span").Conv3XC(
+        3, 5, gain1=2, relu=True
+    )
     features = picture()
     trained, run = layer.train()(features), layer.eval()(features)
     holder = nn.Sequential(layer)
@@ -82,7 +84,7 @@ def test_a_deployed_network_of_a_million_channels(tmp_path: Path) -> None:
     weights["conv_1.eval_conv.weight"] = torch.zeros(1 << 20, 3, 1, 1)
     weights["upsampler.0.weight"] = torch.zeros(12, 1, 1, 1)
     torch.save(weights, tmp_path / "net.pth")
-    with pytest.raises(CheckpointError, match="asks for a network of more than"):
+    with pytest.raises(CheckpointError, match="requires a network of more than"):
         load_untrained(tmp_path / "net.pth")
 
 

@@ -122,7 +122,7 @@ def test_a_scale_that_the_weights_contradict(tmp_path: Path, net: PlainNet) -> N
     assert load_untrained(file, scale=2).spec.scale == 2
     with pytest.raises(CheckpointError, match="enlarges by 2, not by 3; say 2, or name another"):
         load_untrained(file, scale=3)
-    with pytest.raises(UsageError, match="the scale is 0; it is a whole number of 1 to 16"):
+    with pytest.raises(UsageError, match="the scale is 0; it is a whole number from 1 to 16"):
         load_untrained(file, scale=0)
 
 

@@ -34,7 +34,7 @@ def test_a_classifier(tmp_path: Path) -> None:
     }
     said = refusal(tmp_path, weights)
     assert "holds no network that subpixel knows; its weights: conv1.weight, bn1.weight, " in said
-    assert "a fully connected layer (fc.weight) makes 1000 outputs" in said
+    assert "a fully connected layer (fc.weight) computes 1000 outputs" in said
     assert said.endswith("as in a classifier")
 
 

@@ -82,7 +82,9 @@ def test_a_residual_scale_that_is_none_of_the_usual_is_asked_for(tmp_path: Path)
     torch.manual_seed(0)
     net = trained(EdsrBasicSr(2, 12, 255.0, DIV2K, 0.15), 2, 3, steps=200, rate=6e-3)
     file = saved(tmp_path, net)
-    with pytest.raises(CheckpointError, match=r"tell in which settings.*--setting res_scale=1\|"):
+    with pytest.raises(
+        CheckpointError, match=r"reveal the settings of its training.*--setting res_scale=1\|"
+    ):
         load_checkpoint(file)
     choice = parse_choice(["res_scale=0.15", "range=255", "mean=div2k"])
     loaded = load_checkpoint(CheckpointFile(file, choice=choice))
@@ -192,7 +194,7 @@ def test_networks_that_compute_something_else(tmp_path: Path, name: str) -> None
     [
         (["res_scale"], "setting is 'res_scale'; write NAME=VALUE, or default"),
         (["=1"], "setting is '='; write NAME=VALUE"),
-        (["range=1", "range=255"], "setting range is said twice"),
+        (["range=1", "range=255"], "setting range is given twice"),
     ],
 )
 def test_settings_of_another_form(texts: list[str], message: str) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from subpixel.errors import CheckpointError
-from subpixel.nets.checkpoints.keys import unwrapped
+from subpixel.nets.checkpoints.keys import strip_prefixes
 from subpixel.nets.checkpoints.state_dict import read_contents
 
 
@@ -104,11 +104,11 @@ def test_nan_is_named_in_half_precision_too() -> None:
 
 def test_unwrapping_takes_off_shared_first_parts_one_by_one() -> None:
     one = torch.ones(1)
-    found = unwrapped({"net.body.0.weight": one, "net.body.1.weight": one})
+    found = strip_prefixes({"net.body.0.weight": one, "net.body.1.weight": one})
     assert [next(iter(weights)) for weights in found] == [
         "net.body.0.weight",
         "body.0.weight",
         "0.weight",
     ]
-    assert len(unwrapped({"a.weight": one, "bias": one})) == 1
-    assert len(unwrapped({})) == 1
+    assert len(strip_prefixes({"a.weight": one, "bias": one})) == 1
+    assert len(strip_prefixes({})) == 1

@@ -86,7 +86,7 @@ def test_it_is_stopped_in_time() -> None:
 def test_a_module_that_cannot_leave_this_process_is_named() -> None:
     module = net()
     module.generator = (number for number in range(3))
-    with pytest.raises(ExportError, match=r"can't be handed to another process \(.*generator"):
+    with pytest.raises(ExportError, match=r"can't be sent to another process \(.*generator"):
         export_apart(module, SPEC, TRACE, 18)
 
 

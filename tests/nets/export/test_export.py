@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from exports import export_module
 from subpixel.errors import ExportError
 from subpixel.graph.metadata import read_spec
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
-from subpixel.nets.export.export import export_module
-from subpixel.nets.export.exporters import DEFAULT_OPSET, EXPORTERS, reach
+from subpixel.nets.export.exporters import DEFAULT_OPSET, EXPORTERS, opset_range
 from subpixel.nets.torch_op import TorchOp
 from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, ModelSpec
@@ -45,10 +45,10 @@ def opset_of(model: onnx.ModelProto) -> int:
 
 
 FAST = [
-    *((name, opset) for name in ("trace", "script") for opset in reach(name)),
-    *(("dynamo", opset) for opset in (15, 18, reach("dynamo")[-1])),
+    *((name, opset) for name in ("trace", "script") for opset in opset_range(name)),
+    *(("dynamo", opset) for opset in (15, 18, opset_range("dynamo")[-1])),
 ]
-REST = [(e, opset) for e in EXPORTERS for opset in reach(e) if (e, opset) not in FAST]
+REST = [(e, opset) for e in EXPORTERS for opset in opset_range(e) if (e, opset) not in FAST]
 
 
 def runs_at(net: nn.Module, exporter: Exporter, opset: int) -> None:
@@ -155,7 +155,9 @@ class Stubborn(nn.Module):
 
 
 def test_a_graph_that_keeps_its_opset_is_refused() -> None:
-    with pytest.raises(ExportError, match=r"could not bring this network to opset 15, its file is"):
+    with pytest.raises(
+        ExportError, match=r"could not convert this network to opset 15, its file is"
+    ):
         export_module(Averager(), SPEC, exporter="dynamo", opset=15)
     assert export_module(Averager(), SPEC, exporter="trace", opset=15).opset == 15
 

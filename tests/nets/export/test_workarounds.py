@@ -12,7 +12,7 @@ from subpixel.errors import ExportError, NetworkError
 from subpixel.nets.export.attempt import Attempt
 from subpixel.nets.export.export import export_attempt
 from subpixel.nets.export.exporters import AXES
-from subpixel.nets.export.workarounds import exportable, symbolic_int
+from subpixel.nets.export.workarounds import make_exportable, symbolic_int
 from subpixel.nets.padding import Padded
 from subpixel.nets.torch_op import TorchOp
 from subpixel.runtime.session import Session
@@ -168,7 +168,7 @@ def test_experts_picked_by_the_data_are_all_asked() -> None:
     module = nn.Sequential(MoELayer()).eval()
     assert all(agree(module, Attempt("dynamo", (1, 51, 67), free_batch=False)))
     assert not module[0].training, "the network itself is left as it was"
-    assert exportable(nn.Sequential(MoELayer()).eval())[0].training
+    assert make_exportable(nn.Sequential(MoELayer()).eval())[0].training
 
 
 @pytest.mark.filterwarnings("ignore")  # of the exporter, about its own insides

@@ -15,7 +15,7 @@ def test_what_fits_is_built_as_ever() -> None:
     with AllocationLimit(50_000) as limit:
         found = nn.Linear(100, 100)
     assert torch.equal(found.weight, expected.weight)
-    assert limit.made == 4 * (100 * 100 + 100)
+    assert limit.allocated == 4 * (100 * 100 + 100)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_what_fits_is_built_as_ever() -> None:
     ],
 )
 def test_one_too_many_is_refused(make: object) -> None:
-    with AllocationLimit(100_000), pytest.raises(CheckpointError, match="asks for a network of"):
+    with AllocationLimit(100_000), pytest.raises(CheckpointError, match="requires a network of"):
         make()  # type: ignore[operator]
 
 

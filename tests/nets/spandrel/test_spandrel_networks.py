@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from subpixel.errors import CheckpointError
-from subpixel.nets.spandrel.module import imported
+from subpixel.nets.spandrel.module import import_spandrel
 from subpixel.nets.spandrel.networks import StableSort
 from subpixel.spec import ModelSpec
 from untrained import load_untrained
@@ -42,9 +42,9 @@ BROKEN = {
 
 REFUSED = {
     "AuraSR": "draws random numbers at every run",
-    "DDColor": "makes 3 channels of 1",
-    "LaMa": r"fills holes under a mask \(inpainting\)",
-    "MAT": r"fills holes under a mask \(inpainting\)",
+    "DDColor": "1 input and 3 output channels",
+    "LaMa": r"fills masked areas \(inpainting\)",
+    "MAT": r"fills masked areas \(inpainting\)",
 }
 
 
@@ -67,8 +67,8 @@ def networks() -> list[Any]:
 @cache
 def registry() -> Any:  # noqa: ANN401 - spandrel has no types
     """Both registries in one, for this test alone."""
-    both = imported("spandrel").MAIN_REGISTRY.copy()
-    both.add(*imported("spandrel_extra_arches").EXTRA_REGISTRY)
+    both = import_spandrel("spandrel").MAIN_REGISTRY.copy()
+    both.add(*import_spandrel("spandrel_extra_arches").EXTRA_REGISTRY)
     return both
 
 
@@ -190,7 +190,7 @@ def test_a_small_file_that_asks_for_terabytes(tmp_path: Path) -> None:
         "body.4.bias": torch.zeros(12),
     }
     torch.save(weights, tmp_path / "net.pth")
-    with pytest.raises(CheckpointError, match="asks for a network of more than"):
+    with pytest.raises(CheckpointError, match="requires a network of more than"):
         load_untrained(tmp_path / "net.pth")
 
 

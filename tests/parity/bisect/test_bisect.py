@@ -14,12 +14,12 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from exports import export_module
 from subpixel.errors import NetworkError, SubpixelError
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.graph.passes.wrap import rgb_from_luma
 from subpixel.nets.architectures.plain import PlainNet
-from subpixel.nets.export.export import export_module
 from subpixel.parity.bisect.bisect import bisect
 from subpixel.parity.bisect.blame import Blame
 from subpixel.parity.bisect.origin import ONLY_HERE

@@ -16,7 +16,7 @@ import quantiser
 from sized import sized_network
 from specimens import REPOSITORY
 from subpixel.errors import NetworkError
-from subpixel.graph.execute import optimised as optimised_for
+from subpixel.graph.execute import optimise_graph as optimised_for
 from subpixel.graph.execute import runtime_engine
 from subpixel.graph.flow import LAYOUT_DOMAINS, flow
 from subpixel.graph.passes.float16 import to_fp16
@@ -188,7 +188,7 @@ def test_integers_from_end_to_end() -> None:
 
 
 def test_parameters_beyond_protobufs_limit(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("subpixel.graph.metadata.MAX_BYTES", 5000)
+    monkeypatch.setattr("subpixel.graph.metadata.MAX_MESSAGE_BYTES", 5000)
     with pytest.raises(NetworkError, match="protobuf"):
         bisect(good, good)
 

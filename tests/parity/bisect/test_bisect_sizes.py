@@ -25,7 +25,7 @@ from sized import SIZED, sized_network
 from specimens import SHARED
 from subpixel.errors import NetworkError
 from subpixel.graph.execute import Engine, runtime_engine
-from subpixel.graph.flow import Values, flow
+from subpixel.graph.flow import TensorValues, flow
 from subpixel.nets.factory import load_factory
 from subpixel.parity.bisect.alignment.align import align
 from subpixel.parity.bisect.bisect import bisect
@@ -125,7 +125,7 @@ def refusing(names: frozenset[str]) -> Engine:
     """ONNX Runtime that can't load a part which one of these values goes into."""
     engine = runtime_engine()
 
-    def run(model: onnx.ModelProto, feeds: Values, /) -> Values:
+    def run(model: onnx.ModelProto, feeds: TensorValues, /) -> TensorValues:
         if not names.isdisjoint(feeds):
             raise NetworkError("it can't be loaded")
         return engine(model, feeds)

@@ -11,9 +11,9 @@ from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
 from subpixel.train.reparam.collapsible import (
     CollapsibleConv2d,
-    collapsed,
-    collapsed_state,
-    widened,
+    collapse_convolutions,
+    collapse_state,
+    widen_convolutions,
 )
 
 
@@ -43,16 +43,16 @@ def test_it_computes_what_its_convolutions_do_one_after_the_other(
 def test_what_is_exported_equals_what_was_trained(network: nn.Module) -> None:
     torch.manual_seed(0)
     begun = copy.deepcopy(network)
-    wide = widened(network)
+    wide = widen_convolutions(network)
     for layer in wide.modules():
         if isinstance(layer, CollapsibleConv2d):
             trained(layer)
-    narrow = collapsed(wide)
+    narrow = collapse_convolutions(wide)
     assert [type(m) for m in narrow.modules()] == [type(m) for m in begun.modules()]
     pixels = torch.rand(2, 1, 33, 40)
     with torch.inference_mode():
         torch.testing.assert_close(narrow(pixels), wide(pixels), rtol=0, atol=1e-5)
-    state = collapsed_state(wide)
+    state = collapse_state(wide)
     assert state.keys() == narrow.state_dict().keys()
     assert all(torch.equal(state[key], value) for key, value in narrow.state_dict().items())
 
@@ -60,12 +60,12 @@ def test_what_is_exported_equals_what_was_trained(network: nn.Module) -> None:
 def test_a_widened_network_begins_as_it_was() -> None:
     net, pixels = SuperResolutionNet(2), torch.rand(1, 1, 9, 8)
     before = net(pixels)
-    torch.testing.assert_close(widened(net)(pixels), before)
+    torch.testing.assert_close(widen_convolutions(net)(pixels), before)
 
 
 def test_it_begins_as_a_plain_convolution() -> None:
     layer = CollapsibleConv2d(3, 4, 3)
-    assert torch.equal(layer.collapsed(), layer.weight)
+    assert torch.equal(layer.collapse_weight(), layer.weight)
 
 
 @pytest.mark.parametrize("mixed", [False, True])
@@ -74,4 +74,4 @@ def test_every_factor_learns(mixed: bool) -> None:
     with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
         layer(torch.rand(1, 2, 8, 8)).sum().backward()
     assert all(parameter.grad is not None for parameter in layer.parameters())
-    assert layer.collapsed().dtype == torch.float32
+    assert layer.collapse_weight().dtype == torch.float32

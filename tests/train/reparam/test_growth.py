@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from subpixel.errors import CheckpointError
 from subpixel.nets.architectures.plain import PlainNet
-from subpixel.train.reparam.growth import grown
+from subpixel.train.reparam.growth import grow_network
 
 
 def trained(scale: int, channels: int, depth: int, seed: int) -> PlainNet:
@@ -30,7 +30,7 @@ def test_it_computes_what_the_small_one_did(
     scale: int, channels: int, depth: int, more: tuple[int, int], seed: int
 ) -> None:
     small = trained(scale, channels, depth, seed)
-    large = grown(small, channels + more[0], depth + more[1], seed)
+    large = grow_network(small, channels + more[0], depth + more[1], seed)
     pixels = torch.rand(2, 1, 9, 7)
     with torch.inference_mode():
         before, after = small(pixels), large(pixels)
@@ -40,7 +40,7 @@ def test_it_computes_what_the_small_one_did(
 
 def test_every_new_channel_learns_within_two_steps() -> None:
     """Nobody looks at them at first, so first the looking learns, and then they do."""
-    large = grown(trained(2, 3, 1, 0), 5, 3)
+    large = grow_network(trained(2, 3, 1, 0), 5, 3)
     descent = torch.optim.SGD(large.parameters(), lr=0.01)
     pixels, goal = torch.rand(4, 1, 12, 12), torch.rand(4, 1, 24, 24)
     for _ in range(2):
@@ -55,7 +55,7 @@ def test_every_new_channel_learns_within_two_steps() -> None:
 
 def test_the_seed_decides() -> None:
     small = trained(2, 3, 1, 0)
-    first, again, other = (grown(small, 5, 2, seed).first.weight for seed in (1, 1, 2))
+    first, again, other = (grow_network(small, 5, 2, seed).first.weight for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert torch.equal(first[:3], other[:3])
     assert not torch.equal(first[3:], other[3:])
@@ -63,5 +63,7 @@ def test_the_seed_decides() -> None:
 
 @pytest.mark.parametrize(("channels", "depth"), [(3, 2), (4, 1)])
 def test_nothing_shrinks(channels: int, depth: int) -> None:
-    with pytest.raises(CheckpointError, match="4 channels and 2 middle layers can't begin one of"):
-        grown(trained(2, 4, 2, 0), channels, depth)
+    with pytest.raises(
+        CheckpointError, match="4 channels and 2 middle layers can't be grown to one of"
+    ):
+        grow_network(trained(2, 4, 2, 0), channels, depth)

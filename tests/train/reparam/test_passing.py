@@ -23,7 +23,7 @@ def seeded(scale: int) -> PassingNet:
 @settings(max_examples=10)
 def test_folded_it_computes_the_same(scale: int, height: int, width: int) -> None:
     net, luma = seeded(scale), torch.rand(2, 1, height, width)
-    folded = net.folded()
+    folded = net.fold()
     assert type(folded) is SuperResolutionNet
     assert torch.allclose(folded(luma), net(luma), atol=1e-5)
 
@@ -38,7 +38,7 @@ def test_untrained_it_is_near_to_plain_enlargement() -> None:
 
 def test_what_was_folded_can_be_trained_on() -> None:
     net = seeded(3)
-    again = PassingNet.of(net.folded())
+    again = PassingNet.of(net.fold())
     for key, value in net.state_dict().items():
         assert torch.allclose(again.state_dict()[key], value, atol=1e-6), key
 

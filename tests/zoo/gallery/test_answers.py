@@ -73,7 +73,7 @@ def test_offline_nobody_is_asked(gallery: Gallery) -> None:
 def test_what_is_no_catalogue_is_refused_or_the_last_one_used_and_said_so(
     gallery: Gallery, route: object, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(answers, "MAX_CATALOGUE_BYTES", 1 << 20)
     gallery.serve(API, route)  # type: ignore[arg-type]
     with pytest.raises(GalleryError, match=f"{reason}.*no catalogue in the cache either"):
         ask_catalogue(gallery.url)

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from loopback import Gallery, begin, cut, endless, lying, redirect, running_gallery, status, whole
 from subpixel.errors import GalleryError, SubpixelError
-from subpixel.zoo.gallery.download import MAX_TRIES, Expected, download, expect_same
+from subpixel.zoo.gallery.download import MAX_TRIES, ExpectedFile, download, expect_same
 
 DATA = random.Random(0).randbytes(300_000)
-EXPECTED = Expected(hashlib.sha256(DATA).hexdigest(), len(DATA))
-UNSIZED = Expected(EXPECTED.sha256)
+EXPECTED = ExpectedFile(hashlib.sha256(DATA).hexdigest(), len(DATA))
+UNSIZED = ExpectedFile(EXPECTED.sha256)
 
 
-def refused(gallery: Gallery, target: Path, expected: Expected = EXPECTED) -> str:
+def refused(gallery: Gallery, target: Path, expected: ExpectedFile = EXPECTED) -> str:
     """Why the file at ``/a`` is not taken; nothing is where it should be."""
     with pytest.raises(GalleryError) as error:
         download([f"{gallery.url}/a"], expected, target)
@@ -28,7 +28,7 @@ def refused(gallery: Gallery, target: Path, expected: Expected = EXPECTED) -> st
 
 @pytest.mark.parametrize("expected", [EXPECTED, UNSIZED])
 def test_a_file_is_there_afterwards_and_nothing_else(
-    gallery: Gallery, tmp_path: Path, expected: Expected
+    gallery: Gallery, tmp_path: Path, expected: ExpectedFile
 ) -> None:
     url, told = gallery.serve("/a", whole(DATA)), []
     report = lambda what, done, total: told.append((what, done, total))  # noqa: E731
@@ -135,7 +135,7 @@ def test_a_body_that_never_ends_where_the_size_is_unknown(
 
 @pytest.mark.parametrize("expected", [EXPECTED, UNSIZED])
 def test_a_download_that_breaks_off_is_continued_by_itself(
-    gallery: Gallery, tmp_path: Path, expected: Expected
+    gallery: Gallery, tmp_path: Path, expected: ExpectedFile
 ) -> None:
     ends = iter([70_000, 70_001, 200_000, len(DATA)])
     url = gallery.serve("/a", lambda handler: cut(DATA, next(ends))(handler))
@@ -265,7 +265,7 @@ def test_however_it_breaks_off_the_file_is_whole_or_not_there(
     tmp_path_factory: pytest.TempPathFactory, ends: list[int], honest: bool
 ) -> None:
     data = DATA[:5000]
-    expected = Expected(hashlib.sha256(data).hexdigest(), len(data))
+    expected = ExpectedFile(hashlib.sha256(data).hexdigest(), len(data))
     folder, remaining = tmp_path_factory.mktemp("any"), list(ends)
 
     def route(handler: Any) -> None:  # noqa: ANN401
@@ -288,6 +288,6 @@ def test_a_file_is_the_same_by_size_and_sha256(tmp_path: Path) -> None:
     expect_same(tmp_path / "a", EXPECTED)
     expect_same(tmp_path / "a", UNSIZED)
     with pytest.raises(GalleryError, match="has 300000 bytes; the catalogue says 5"):
-        expect_same(tmp_path / "a", Expected(EXPECTED.sha256, 5))
+        expect_same(tmp_path / "a", ExpectedFile(EXPECTED.sha256, 5))
     with pytest.raises(GalleryError, match="its sha256 is"):
-        expect_same(tmp_path / "a", Expected("0" * 64, len(DATA)))
+        expect_same(tmp_path / "a", ExpectedFile("0" * 64, len(DATA)))

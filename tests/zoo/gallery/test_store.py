@@ -40,7 +40,7 @@ def entry(id_: str, data: bytes = b"network") -> Entry:
 def put(id_: str, data: bytes = b"network") -> Entry:
     with store.workshop() as folder:
         (folder / "network.onnx").write_bytes(data)
-        store.put(entry(id_, data), folder / "network.onnx")
+        store.put_network(entry(id_, data), folder / "network.onnx")
     return entry(id_, data)
 
 
@@ -50,22 +50,22 @@ def files(folder: Path) -> list[str]:
 
 def test_an_empty_cache_has_nothing_and_is_not_made(tmp_path: Path) -> None:
     assert store.entries() == ((), ())
-    assert store.find("net") is None
+    assert store.find_entry("net") is None
     assert store.suggestions("net") == []
     assert not (tmp_path / "gallery").exists()
 
 
 def test_a_network_is_found_as_it_was_put(tmp_path: Path) -> None:
-    assert put("2x-Net") == store.find("2x-Net") == store.find("2X-NET")
+    assert put("2x-Net") == store.find_entry("2x-Net") == store.find_entry("2X-NET")
     assert store.entries() == ((entry("2x-Net"),), ())
-    assert store.verified_file(entry("2x-Net")).read_bytes() == b"network"
+    assert store.verify_entry(entry("2x-Net")).read_bytes() == b"network"
     assert len(files(tmp_path)) == 2, "the workshop is gone"
 
 
 @pytest.mark.parametrize("name", ["2x", "../2x-net", "", "a/b", "..", "2x-net/", "2x-net.json"])
 def test_nothing_else_is_found(name: str) -> None:
     put("2x-net")
-    assert store.find(name) is None
+    assert store.find_entry(name) is None
 
 
 def test_names_that_may_be_meant() -> None:
@@ -79,10 +79,10 @@ def test_another_version_takes_the_place_of_the_first(tmp_path: Path) -> None:
     put("net", b"old")
     put("net-0123456789abcdef", b"neighbour")
     new = put("net", b"new")
-    assert store.find("net") == new
-    assert store.verified_file(new).read_bytes() == b"new"
+    assert store.find_entry("net") == new
+    assert store.verify_entry(new).read_bytes() == b"new"
     assert len(files(tmp_path)) == 4
-    assert store.find("net-0123456789abcdef") == entry("net-0123456789abcdef", b"neighbour")
+    assert store.find_entry("net-0123456789abcdef") == entry("net-0123456789abcdef", b"neighbour")
 
 
 def test_where_the_new_one_can_not_be_written_the_old_one_stays(
@@ -97,8 +97,8 @@ def test_where_the_new_one_can_not_be_written_the_old_one_stays(
         patch.setattr(store, "write_bytes", full)
         with pytest.raises(SubpixelError, match="full"):
             put("net", b"new")
-    assert store.find("net") == old
-    assert store.verified_file(old).read_bytes() == b"old"
+    assert store.find_entry("net") == old
+    assert store.verify_entry(old).read_bytes() == b"old"
 
 
 @pytest.mark.parametrize(
@@ -125,11 +125,11 @@ def test_a_damaged_entry_is_refused_in_a_line_and_can_be_removed(text: str, tmp_
     put("3x-good")
     (tmp_path / "gallery" / "networks" / "2x-net.json").write_text(text)
     with pytest.raises(NetworkError, match=r"2x-net\.json is damaged .* --overwrite$") as refused:
-        store.find("2x-net")
+        store.find_entry("2x-net")
     found, faults = store.entries()
     assert [e.id for e in found] == ["3x-good"]
     assert faults == (str(refused.value),)
-    store.remove("2x-net")
+    store.remove_network("2x-net")
     assert store.entries() == ((entry("3x-good"),), ())
     assert len(files(tmp_path)) == 2
 
@@ -138,17 +138,17 @@ def test_a_damaged_file_is_not_used() -> None:
     damaged = put("net")
     damaged.path.write_bytes(b"other")
     with pytest.raises(NetworkError, match="is damaged: its sha256"):
-        store.verified_file(damaged)
+        store.verify_entry(damaged)
     damaged.path.unlink()
     with pytest.raises(NetworkError, match="can't be read: No such file"):
-        store.verified_file(damaged)
+        store.verify_entry(damaged)
 
 
 def test_removing_takes_the_downloads_along(tmp_path: Path) -> None:
     put("net")
     put("net-2")
     store.download_path("net", "ab" * 32, "pth.partial").write_bytes(b"part")
-    store.remove("NET")
+    store.remove_network("NET")
     assert [e.id for e in store.entries()[0]] == ["net-2"]
     assert len(files(tmp_path)) == 2
 
@@ -157,7 +157,7 @@ def test_removing_takes_the_downloads_along(tmp_path: Path) -> None:
 def test_what_is_not_there_can_not_be_removed(name: str, tmp_path: Path) -> None:
     put("net")
     with pytest.raises(UsageError) as refused:
-        store.remove(name)
+        store.remove_network(name)
     assert ("did you mean net?" in str(refused.value)) == (name == "nte")
     assert len(files(tmp_path)) == 2
 

@@ -110,7 +110,9 @@ def test_nothing_leads_from_https_to_http(
     answers = [Answer(302, target), Answer(200, None)]
     asked: list[str] = []
     monkeypatch.setattr(
-        transport, "_ask", lambda url, headers: (asked.append(url), answers[len(asked) - 1])[1]
+        transport,
+        "_send_request",
+        lambda url, headers: (asked.append(url), answers[len(asked) - 1])[1],
     )
     if allowed:
         assert open_url("https://host/x").status == 200

@@ -16,7 +16,7 @@ from subpixel.cli.options.convention import (
     make_convention,
 )
 from subpixel.cli.output import print_json
-from subpixel.convention import ChannelOrder, Layout, ValueRange
+from subpixel.convention import ChannelOrder, TensorLayout, ValueRange
 from subpixel.errors import UsageError
 from subpixel.system.targets import expect_free
 
@@ -40,7 +40,7 @@ def command(
     output_range: ValueRange | None,
     input_order: ChannelOrder | None,
     output_order: ChannelOrder | None,
-    layout: Layout | None,
+    layout: TensorLayout | None,
     inputs_set: tuple[tuple[str, float], ...],
     output_name: str | None,
     overwrite: bool,

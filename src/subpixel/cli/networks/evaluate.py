@@ -26,7 +26,7 @@ from subpixel.measure.evaluate import Evaluation, Result, benchmark, evaluate
 from subpixel.system.extras import expect_installed
 from subpixel.system.targets import make_folder
 from subpixel.upscaling.upscaler import Upscaler
-from subpixel.zoo.manifest import DEFAULT
+from subpixel.zoo.manifest import DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from subpixel.nets.checkpoints.checkpoint import CheckpointFile
@@ -40,7 +40,7 @@ PROGRAMS = (".ts", ".torchscript")
 @click.command(no_args_is_help=True)
 @click.option(
     "--model",
-    default=DEFAULT,
+    default=DEFAULT_NETWORK,
     show_default=True,
     metavar="NAME|FILE",
     help="A bundled network, an ONNX file, or a PyTorch checkpoint.",

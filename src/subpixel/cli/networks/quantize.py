@@ -23,9 +23,7 @@ from subpixel.spec import Precision
 @MODEL
 @SCALE
 @click.option("-o", "--output", type=FILE, required=True, help="The ONNX file to write.")
-@click.option(
-    "--precision", type=click.Choice(("int8", "fp16", "bf16")), default="int8", show_default=True
-)
+@click.option("--precision", type=click.Choice(("int8", "fp16")), default="int8", show_default=True)
 @click.option(
     "--calibration", type=FILE, help="A folder of photographs, for int8. [default: the grid's]"
 )

@@ -53,22 +53,22 @@ def command(
 
     A run that was stopped or killed goes on where it was when it is called again.
     """
-    from subpixel.train.recipe import Run, run
+    from subpixel.train.recipe import TrainingRun, run_recipe
 
     expect_free(output, overwrite=overwrite)
     chosen = PRESETS[preset]
     if steps is not None:
         chosen = replace(chosen, steps=steps, finetune=steps // 10)
-    order = Run(chosen, scale, data, output, seed, device, warm_start, denoise, teacher)
-    outcome = run(order, _show, overwrite=overwrite)
-    if outcome.released.parity is not None:
-        click.echo(outcome.released.parity.summary())
+    order = TrainingRun(chosen, scale, data, output, seed, device, warm_start, denoise, teacher)
+    outcome = run_recipe(order, _show, overwrite=overwrite)
+    if outcome.release.parity is not None:
+        click.echo(outcome.release.parity.summary())
     if outcome.evaluation is None:
         click.echo("the export failed its checks; nothing was written")
         return 1
     network, bicubic = outcome.evaluation.network, outcome.evaluation.bicubic
     click.echo(f"held-out pictures: {network.psnr:.2f} dB, bicubic {bicubic.psnr:.2f} dB")
-    click.echo(f"wrote {outcome.released.path}")
+    click.echo(f"wrote {outcome.release.path}")
     return 0
 
 

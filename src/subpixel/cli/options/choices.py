@@ -7,11 +7,11 @@ from typing import get_args
 import click
 
 from subpixel.spec import Precision
-from subpixel.zoo.manifest import DEFAULT, DENOISE
+from subpixel.zoo.manifest import DEFAULT_NETWORK, DENOISE
 
 MODEL = click.option(
     "--model",
-    default=DEFAULT,
+    default=DEFAULT_NETWORK,
     show_default=True,
     metavar="NAME|FILE",
     help="A bundled network or one of the gallery (see `subpixel models`), or an ONNX file.",

@@ -8,7 +8,7 @@ import click
 from subpixel.convention import (
     ChannelOrder,
     Convention,
-    Layout,
+    TensorLayout,
     ValueRange,
     parse_input,
     parse_range,
@@ -60,7 +60,7 @@ OUTPUT_ORDER = click.option(
 )
 LAYOUT = click.option(
     "--layout",
-    type=click.Choice(get_args(Layout)),
+    type=click.Choice(get_args(TensorLayout)),
     help="Third-party file: order of axes. [default: found out by running it]",
 )
 SET_INPUT = click.option(
@@ -83,7 +83,7 @@ def make_convention(
     output_range: ValueRange | None,
     input_order: ChannelOrder | None,
     output_order: ChannelOrder | None,
-    layout: Layout | None,
+    layout: TensorLayout | None,
     inputs_set: tuple[tuple[str, float], ...],
     output_name: str | None,
 ) -> Convention:

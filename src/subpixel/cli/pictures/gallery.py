@@ -12,8 +12,8 @@ from subpixel.cli.output import print_json, print_table, progress
 from subpixel.errors import GalleryError, SubpixelError
 from subpixel.zoo.gallery import store
 from subpixel.zoo.gallery.answers import DEFAULT_GALLERY, Answer, ask_catalogue
-from subpixel.zoo.gallery.catalogue import Model, Resource, choose_resource
-from subpixel.zoo.gallery.licences import UNKNOWN, is_permissive
+from subpixel.zoo.gallery.catalogue import CatalogueModel, Resource, choose_resource
+from subpixel.zoo.gallery.licences import UNKNOWN_LICENCE, is_permissive
 
 COLUMNS = ("name", "scale", "architecture", "licence", "authors", "file", "how", "here")
 FILE_COLUMNS = ("number", "type", "bytes", "sha256", "URLs")
@@ -126,7 +126,7 @@ def get(
 @click.argument("name")
 def remove(name: str) -> None:
     """Remove a network that was got from the gallery, by its whole name."""
-    store.remove(name)
+    store.remove_network(name)
     click.echo(f"removed   {name}")
 
 
@@ -141,24 +141,24 @@ def _ask(gallery: str, offline: bool) -> Answer:
     return answer
 
 
-def _find_here(model: Model, overwrite: bool) -> store.Entry | None:
+def _find_here(model: CatalogueModel, overwrite: bool) -> store.Entry | None:
     """The network that is here under the name; damaged ones must be overwritten."""
-    entry = None if overwrite else store.find(model.id)
+    entry = None if overwrite else store.find_entry(model.id)
     if entry is not None:
         if entry.id != model.id:
             raise SubpixelError(
                 f"{entry.id} is here, and file systems may take {model.id} for the same name; "
                 f"remove it first: subpixel models remove {entry.id}"
             )
-        store.verified_file(entry)
+        store.verify_entry(entry)
     return entry
 
 
-def _of_file(model: Model, file: Path) -> Resource:
+def _of_file(model: CatalogueModel, file: Path) -> Resource:
     """The resource that ``file`` is, by its sha256."""
     if not file.is_file():
         raise GalleryError(f"{file}: there is no such file")
-    digest = store.sha256_of(file)
+    digest = store.file_sha256(file)
     for resource in model.resources:
         if resource.sha256 == digest and resource.is_usable:
             return resource
@@ -169,7 +169,7 @@ def _of_file(model: Model, file: Path) -> Resource:
     )
 
 
-def _print_files(model: Model, as_json: bool) -> None:
+def _print_files(model: CatalogueModel, as_json: bool) -> None:
     if as_json:
         print_json(_facts(model)["resources"])
         return
@@ -184,7 +184,7 @@ def _file_cells(number: int, resource: Resource) -> tuple[str, ...]:
     return str(number), resource.type, size, sha256, "\n".join(urls)
 
 
-def _print_choice(model: Model, resource: Resource) -> None:
+def _print_choice(model: CatalogueModel, resource: Resource) -> None:
     others = len(model.resources) - 1
     size = "of unknown size" if resource.size is None else f"{resource.size:,} bytes"
     more = f", one of {others + 1} (--list-files)" if others else ""
@@ -209,20 +209,20 @@ def _print_entry(entry: store.Entry, as_json: bool, state: str) -> None:
     click.echo(f"{entry.id} {state}: subpixel upscale photo.jpg --model {entry.id}")
 
 
-def _authors(model: Model) -> str:
+def _authors(model: CatalogueModel) -> str:
     return ", ".join(model.authors) or "an unknown author"
 
 
-def _licence(model: Model) -> str:
-    name = model.licence or UNKNOWN
+def _licence(model: CatalogueModel) -> str:
+    name = model.licence or UNKNOWN_LICENCE
     return f"{name} ({'permissive' if is_permissive(model.licence) else 'to be agreed to'})"
 
 
-def _facts(model: Model) -> dict[str, Any]:
+def _facts(model: CatalogueModel) -> dict[str, Any]:
     return {**asdict(model), "permissive": is_permissive(model.licence)}
 
 
-def _cells(model: Model, is_here: bool) -> tuple[str, ...]:
+def _cells(model: CatalogueModel, is_here: bool) -> tuple[str, ...]:
     usable = [r for r in model.resources if r.is_usable]
     plain = any(resource.plain_urls for resource in usable)
     return (

@@ -9,7 +9,7 @@ from subpixel.cli.options.choices import JSON
 from subpixel.cli.output import print_json, print_table
 from subpixel.cli.pictures.gallery import get, remove, search
 from subpixel.zoo.gallery.store import Entry, entries
-from subpixel.zoo.manifest import Bundled, bundled
+from subpixel.zoo.manifest import BundledNetwork, read_manifest
 
 COLUMNS = ("name", "scale", "kB", "multiply-adds/px", "Y-PSNR, dB (bicubic)", "licence", "path")
 GALLERY_COLUMNS = ("name", "scale", "kB", "architecture", "authors", "licence", "proven", "path")
@@ -29,9 +29,9 @@ def command(context: click.Context, as_json: bool) -> None:
     for fault in faults:
         click.echo(f"subpixel: {fault}", err=True)
     if as_json:
-        print_json([*map(_facts, bundled()), *map(_gallery_facts, others)])
+        print_json([*map(_facts, read_manifest()), *map(_gallery_facts, others)])
         return
-    print_table("Bundled networks", COLUMNS, [_cells(row) for row in bundled()])
+    print_table("Bundled networks", COLUMNS, [_cells(row) for row in read_manifest()])
     if others:
         print_table("From the gallery", GALLERY_COLUMNS, [_gallery_cells(e) for e in others])
 
@@ -41,7 +41,7 @@ command.add_command(get)
 command.add_command(remove)
 
 
-def _facts(row: Bundled) -> dict[str, object]:
+def _facts(row: BundledNetwork) -> dict[str, object]:
     return {**asdict(row), "path": row.path, "bytes": _size(row), "from": "bundled"}
 
 
@@ -71,7 +71,7 @@ def _gallery_cells(entry: Entry) -> tuple[str, ...]:
     )
 
 
-def _cells(row: Bundled) -> tuple[str, ...]:
+def _cells(row: BundledNetwork) -> tuple[str, ...]:
     return (
         row.name,
         f"x{row.scale}",
@@ -87,5 +87,5 @@ def _quality(psnr: Mapping[str, float], bicubic: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.2f} ({bicubic[name]:.2f})" for name, value in psnr.items())
 
 
-def _size(row: Bundled) -> int:
+def _size(row: BundledNetwork) -> int:
     return row.path.stat().st_size

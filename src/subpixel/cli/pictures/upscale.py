@@ -30,7 +30,7 @@ from subpixel.cli.options.convention import (
     make_convention,
 )
 from subpixel.cli.output import print_json, progress
-from subpixel.convention import ChannelOrder, Layout, ValueRange
+from subpixel.convention import ChannelOrder, TensorLayout, ValueRange
 from subpixel.errors import SubpixelError
 from subpixel.jobs.outputs import Job, plan_jobs
 from subpixel.media.image_file import (
@@ -158,7 +158,7 @@ def command(
     output_range: ValueRange | None,
     input_order: ChannelOrder | None,
     output_order: ChannelOrder | None,
-    layout: Layout | None,
+    layout: TensorLayout | None,
     inputs_set: tuple[tuple[str, float], ...],
     output_name: str | None,
     scale: int | None,

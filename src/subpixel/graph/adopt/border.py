@@ -1,4 +1,5 @@
-"""A network that leaves out a border gives pictures of exactly its factor's size."""
+"""A network whose result lacks a border becomes one whose result has exactly ``scale`` times the
+size."""
 
 from dataclasses import dataclass
 
@@ -6,19 +7,21 @@ import numpy as np
 import onnx
 from onnx.helper import make_attribute
 
-from subpixel.graph.adopt.frame import Chain, framed, picture_input
+from subpixel.graph.adopt.frame import Chain, frame_model, picture_input
+from subpixel.spec import next_multiple
 
 TO_THE_END = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
 class Border:
-    """What a network leaves out of its result, which is the same at every size, in its pixels."""
+    """The border that is missing from a network's result, the same at every size, in result
+    pixels."""
 
     top: int
     left: int
     height: int
-    """Rows that are missing at the top and at the bottom together."""
+    """Rows missing at the top and at the bottom together."""
     width: int
 
     def __bool__(self) -> bool:
@@ -28,10 +31,10 @@ class Border:
 def with_border(
     model: onnx.ModelProto, scale: int, border: Border, multiple: int
 ) -> onnx.ModelProto:
-    """A copy of ``model``, float32 NCHW, whose result is ``scale`` times its input exactly.
+    """A copy of ``model``, float32 NCHW, whose result is exactly ``scale`` times its input.
 
-    The input's edges are repeated outwards, by multiples of ``multiple``, the network's own size
-    multiple; what is then too much of the result is cut off.
+    The input is padded by repeating its edges, by multiples of ``multiple``, the network's size
+    multiple, and the result is cropped.
     """
     down = _Axis.of(scale, border.top, border.height, multiple)
     across = _Axis.of(scale, border.left, border.width, multiple)
@@ -45,42 +48,38 @@ def with_border(
         bounds = [[down.start, across.start], [down.stop, across.stop], [2, 3]]
         chain.add("Slice", *(chain.constant(np.array(bound, np.int64)) for bound in bounds))
 
-    made = framed(model, "border", pad, crop)
-    _declare(made, down, across, scale)
-    return made
+    result = frame_model(model, "border", pad, crop)
+    _declare_sizes(result, down, across, scale)
+    return result
 
 
 @dataclass(frozen=True)
 class _Axis:
     before: int
-    """Input pixels that are added in front."""
+    """Input pixels added before the picture."""
     after: int
     start: int
-    """Where the result begins in what the network gives."""
+    """Where the crop of the network's result begins."""
     stop: int
-    """Where it ends, from the end."""
+    """Where it ends, counted from the end."""
 
     @classmethod
     def of(cls, scale: int, offset: int, missing: int, multiple: int) -> "_Axis":
-        before = _up(offset, scale * multiple) // scale
-        after = _up(missing - offset, scale * multiple) // scale
+        before = next_multiple(offset, scale * multiple) // scale
+        after = next_multiple(missing - offset, scale * multiple) // scale
         start = before * scale - offset
         surplus = (before + after) * scale - missing - start
         return cls(before, after, start, -surplus or TO_THE_END)
 
 
-def _up(length: int, multiple: int) -> int:
-    return -(-length // multiple) * multiple
-
-
-def _declare(model: onnx.ModelProto, down: _Axis, across: _Axis, scale: int) -> None:
-    """Fixed sizes shrink by what is added inside; the result's are its factor's."""
-    given = picture_input(model).type.tensor_type.shape.dim
+def _declare_sizes(model: onnx.ModelProto, down: _Axis, across: _Axis, scale: int) -> None:
+    """Fixed input sizes shrink by the padding; the result's are ``scale`` times as large."""
+    source = picture_input(model).type.tensor_type.shape.dim
     result = model.graph.output[0].type.tensor_type.shape.dim
     for axis, side in ((2, down), (3, across)):
-        if given[axis].dim_value:
-            given[axis].dim_value -= side.before + side.after
+        if source[axis].dim_value:
+            source[axis].dim_value -= side.before + side.after
         if len(result) == 4:
             result[axis].Clear()
-            if given[axis].dim_value:
-                result[axis].dim_value = given[axis].dim_value * scale
+            if source[axis].dim_value:
+                result[axis].dim_value = source[axis].dim_value * scale

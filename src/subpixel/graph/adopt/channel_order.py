@@ -1,4 +1,5 @@
-"""RGB becomes the order of channels that the network wants, and its result RGB."""
+"""Conversion of RGB to the network's channel order in front of it, and of its result back to
+RGB."""
 
 import numpy as np
 import onnx
@@ -6,7 +7,7 @@ from numpy.typing import NDArray
 from onnx.helper import make_attribute
 
 from subpixel.convention import ChannelOrder
-from subpixel.graph.adopt.frame import Chain, Step, framed
+from subpixel.graph.adopt.frame import Chain, Step, frame_model
 from subpixel.imaging.colour import CHROMA_TO_RGB, LUMA_WEIGHTS, RGB_TO_CHROMA
 
 CHROMA_CENTRE = np.array([0.0, 0.5, 0.5])
@@ -20,8 +21,8 @@ FROM_YCBCR: NDArray[np.float64] = np.hstack([np.ones((3, 1)), CHROMA_TO_RGB])
 def with_rgb(
     model: onnx.ModelProto, input_order: ChannelOrder, output_order: ChannelOrder
 ) -> onnx.ModelProto:
-    """A copy of ``model``, float32 NCHW in 0 … 1, that takes and gives RGB."""
-    return framed(model, "order", _FROM_RGB[input_order], _TO_RGB[output_order])
+    """A copy of ``model``, float32 NCHW in 0 … 1, whose input and output are RGB."""
+    return frame_model(model, "order", _FROM_RGB[input_order], _TO_RGB[output_order])
 
 
 def _swap(chain: Chain) -> None:
@@ -29,14 +30,14 @@ def _swap(chain: Chain) -> None:
 
 
 def _to_ycbcr(chain: Chain) -> None:
-    _matrix(chain, TO_YCBCR, CHROMA_CENTRE)
+    _mix_channels(chain, TO_YCBCR, CHROMA_CENTRE)
 
 
 def _from_ycbcr(chain: Chain) -> None:
-    _matrix(chain, FROM_YCBCR, -FROM_YCBCR @ CHROMA_CENTRE)
+    _mix_channels(chain, FROM_YCBCR, -FROM_YCBCR @ CHROMA_CENTRE)
 
 
-def _matrix(chain: Chain, matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> None:
+def _mix_channels(chain: Chain, matrix: NDArray[np.float64], offset: NDArray[np.float64]) -> None:
     """Every pixel's channels times ``matrix``, plus ``offset``: a convolution of 1×1."""
     weights = chain.constant(matrix.reshape(3, 3, 1, 1).astype(np.float32))
     attributes = [make_attribute("kernel_shape", [1, 1]), make_attribute("dilations", [1, 1])]

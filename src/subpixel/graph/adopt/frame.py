@@ -1,4 +1,4 @@
-"""Nodes put in front of a network and behind it."""
+"""Adding nodes before and after a network."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -12,23 +12,24 @@ from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, helper, num
 from subpixel.errors import NetworkError
 from subpixel.graph.geometry.propagate import picture_inputs
 
-OURS = "adopt/"
-"""Begins every name that is added here, but for the input's and the output's."""
+ADOPT_PREFIX = "adopt/"
+"""The prefix of every name that is added here, except those of input and output."""
 
 
 @dataclass
 class Chain:
-    """Nodes in a row, under construction: each reads the result of the one before."""
+    """A chain of nodes under construction: each reads the result of the one before."""
 
     room: str
-    """Begins the names of what is added."""
+    """The prefix of the names of new nodes."""
     last: str
     """The latest result."""
     nodes: list[NodeProto] = field(default_factory=list)
     parameters: list[TensorProto] = field(default_factory=list)
 
     def add(self, operator: str, *more: str, attributes: Sequence[AttributeProto] = ()) -> str:
-        """Append a node that reads the latest result, and ``more``; its result's name."""
+        """Append a node that reads the latest result and ``more``; return the name of its
+        result."""
         name = f"{self.room}{len(self.nodes)}_{operator.lower()}"
         node = helper.make_node(operator, [self.last, *more], [name], name=name)
         node.attribute.extend(attributes)
@@ -37,18 +38,18 @@ class Chain:
         return name
 
     def constant(self, values: NDArray[Any]) -> str:
-        """Add a parameter; its name."""
+        """Add a parameter; return its name."""
         name = f"{self.room}constant_{len(self.parameters)}"
         self.parameters.append(numpy_helper.from_array(np.asarray(values), name))
         return name
 
 
 Step = Callable[[Chain], None]
-"""Appends to a chain what stands between two forms of a picture."""
+"""Appends the nodes that convert a picture to a chain."""
 
 
-def copied(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy; of an IR version that needs no parameters among its inputs."""
+def copy_model(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy, at an IR version that doesn't list parameters among the inputs."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
     result.ir_version = max(result.ir_version, 4)
@@ -63,15 +64,15 @@ def picture_input(model: onnx.ModelProto) -> onnx.ValueInfoProto:
     return inputs[0]
 
 
-def framed(
+def frame_model(
     model: onnx.ModelProto, concern: str, before: Step | None, after: Step | None
 ) -> onnx.ModelProto:
-    """A copy of ``model`` whose picture passes ``before`` first, and its result ``after``.
+    """A copy of ``model`` with the nodes of ``before`` at its input and of ``after`` at its output.
 
-    The names of input and output stay; so do their declarations, which the caller brings up to
-    date. ``concern`` begins the names of what is added.
+    Input and output keep their names and their declarations, which the caller updates. ``concern``
+    is part of the prefix of new names.
     """
-    result = copied(model)
+    result = copy_model(model)
     graph = result.graph
     if before is not None:
         _put_before(graph, picture_input(result).name, concern, before)
@@ -81,7 +82,7 @@ def framed(
 
 
 def _put_before(graph: GraphProto, outside: str, concern: str, step: Step) -> None:
-    chain = Chain(f"{OURS}{concern}/before/", outside)
+    chain = Chain(f"{ADOPT_PREFIX}{concern}/before/", outside)
     step(chain)
     _rename_reads(graph, outside, chain.last)
     if outside in {end.name for end in graph.output}:
@@ -91,7 +92,7 @@ def _put_before(graph: GraphProto, outside: str, concern: str, step: Step) -> No
 
 
 def _put_behind(graph: GraphProto, outside: str, concern: str, step: Step) -> None:
-    room = f"{OURS}{concern}/after/"
+    room = f"{ADOPT_PREFIX}{concern}/after/"
     inside = f"{room}inner"
     _rename_makes(graph, outside, inside)
     chain = Chain(room, inside)
@@ -101,15 +102,15 @@ def _put_behind(graph: GraphProto, outside: str, concern: str, step: Step) -> No
 
 
 def _replace(graph: GraphProto, nodes: Sequence[NodeProto], more: Sequence[TensorProto]) -> None:
-    kept = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    copies = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del graph.node[:]
-    graph.node.extend(kept)
+    graph.node.extend(copies)
     graph.initializer.extend(more)
-    del graph.value_info[:]  # written for the form before
+    del graph.value_info[:]  # they describe the graph before the change
 
 
 def _rename_reads(graph: GraphProto, old: str, new: str) -> None:
-    """What reads ``old`` reads ``new``, in branches too."""
+    """Make the consumers of ``old`` read ``new``, in branches too."""
     for node in graph.node:
         node.input[:] = [new if name == old else name for name in node.input]
         for attribute in node.attribute:
@@ -118,7 +119,7 @@ def _rename_reads(graph: GraphProto, old: str, new: str) -> None:
 
 
 def _rename_makes(graph: GraphProto, old: str, new: str) -> None:
-    """What makes ``old`` makes ``new``, and what reads it reads that."""
+    """Rename the value ``old`` to ``new``, where it is computed and where it is read."""
     _rename_reads(graph, old, new)
     for node in graph.node:
         node.output[:] = [new if name == old else name for name in node.output]

@@ -1,4 +1,4 @@
-"""Input and output become float32, whatever type they have."""
+"""Conversion of input and output to float32."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from onnx import TensorProto
 from onnx.helper import make_attribute
 
 from subpixel.errors import NetworkError
-from subpixel.graph.adopt.frame import Chain, framed, picture_input
+from subpixel.graph.adopt.frame import Chain, frame_model, picture_input
 
 FLOAT_TYPES = (
     TensorProto.FLOAT,
@@ -17,31 +17,31 @@ FLOAT_TYPES = (
     TensorProto.BFLOAT16,
 )
 SAMPLE_TYPES = (*FLOAT_TYPES, TensorProto.UINT8)
-"""What pictures may be held in."""
+"""The types of pictures."""
 
 
 def with_float32(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy of ``model`` that takes and gives float32.
+    """A copy of ``model`` whose input and output are float32.
 
-    The numbers stay what they are: of an input or output in uint8 they are 0 … 255, and what
-    goes in is clipped and rounded half up. Raises :class:`NetworkError` for other types.
+    The range stays the same: for an input or output in uint8 it is 0 … 255, and the input is
+    clipped and rounded half up. Raises :class:`NetworkError` for other types.
     """
-    given, result = picture_input(model), model.graph.output[0]
-    kinds = [end.type.tensor_type.elem_type for end in (given, result)]
+    source, result = picture_input(model), model.graph.output[0]
+    kinds = [end.type.tensor_type.elem_type for end in (source, result)]
     if not set(kinds) <= set(SAMPLE_TYPES):
-        named = [TensorProto.DataType.Name(kind).lower() for kind in kinds]
+        names = [TensorProto.DataType.Name(kind).lower() for kind in kinds]
         raise NetworkError(
-            f"its input is {named[0]} and its output {named[1]}; pictures are floats or uint8"
+            f"its input is {names[0]} and its output {names[1]}; pictures are floats or uint8"
         )
-    before = None if kinds[0] == TensorProto.FLOAT else lambda chain: _narrow(chain, kinds[0])
-    after = None if kinds[1] == TensorProto.FLOAT else _widen
-    made = framed(model, "type", before, after)
-    for end in (picture_input(made), made.graph.output[0]):
+    before = None if kinds[0] == TensorProto.FLOAT else lambda chain: _cast_to_type(chain, kinds[0])
+    after = None if kinds[1] == TensorProto.FLOAT else _cast_to_float
+    framed = frame_model(model, "type", before, after)
+    for end in (picture_input(framed), framed.graph.output[0]):
         end.type.tensor_type.elem_type = TensorProto.FLOAT
-    return made
+    return framed
 
 
-def _narrow(chain: Chain, kind: int) -> None:
+def _cast_to_type(chain: Chain, kind: int) -> None:
     if kind == TensorProto.UINT8:
         chain.add("Add", chain.constant(_float(0.5)))
         chain.add("Floor")
@@ -49,7 +49,7 @@ def _narrow(chain: Chain, kind: int) -> None:
     chain.add("Cast", attributes=[make_attribute("to", kind)])
 
 
-def _widen(chain: Chain) -> None:
+def _cast_to_float(chain: Chain) -> None:
     chain.add("Cast", attributes=[make_attribute("to", TensorProto.FLOAT)])
 
 

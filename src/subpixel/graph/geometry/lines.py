@@ -1,8 +1,8 @@
-"""One spatial axis of a tensor, and the network's input samples that each of its samples needs.
+"""The exact receptive field along one spatial axis, in integers.
 
-The exact receptive field, in integers. A tensor's axis is shift-invariant in steps: moving on by
-``period`` samples of the tensor is moving on by ``advance`` samples of the network's input. What
-one period needs therefore says it all.
+A :class:`Line` records which samples of the network's input each sample of a tensor's axis depends
+on. The axis is shift-invariant in steps: a shift by ``period`` samples of the tensor corresponds to
+a shift by ``advance`` samples of the network's input, so the needs of one period describe all.
 """
 
 import math
@@ -13,19 +13,19 @@ from typing import Literal
 
 AxisName = Literal["height", "width"]
 Taps = Callable[[int], Iterable[int]]
-"""The samples of an operation's input axis that make the given sample of its output axis."""
+"""Maps a sample of an operation's output axis to the samples of its input axis that it reads."""
 
 
 class NotLocalError(Exception):
-    """A tensor depends on the whole picture, or on it in a way that isn't understood."""
+    """A tensor depends on the whole picture, or in a way that the propagation can't follow."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """The input samples that each sample of a tensor's axis needs, as the span of them.
+    """The span of input samples that each sample of a tensor's axis needs.
 
-    Sample ``o`` needs ``first[o] … last[o]`` for ``0 ≤ o < period``, and every further period
-    the same, ``advance`` input samples on. ``first > last`` means none.
+    Sample ``o`` needs ``first[o] … last[o]`` for ``0 ≤ o < period``; every further period needs
+    the same, shifted by ``advance`` input samples. ``first > last`` means none.
     """
 
     axis: AxisName
@@ -33,10 +33,10 @@ class Line:
     last: tuple[int, ...] = (0,)
     advance: int = 1
     excess: int = 0
-    """The axis is ``scale`` times the input's length plus this, for lengths that are multiples
-    of ``advance``."""
+    """The axis has ``scale`` times the input's length plus this many samples, for lengths that are
+    multiples of ``advance``."""
     fixed: int | None = None
-    """The length, where the network allows only one."""
+    """The only length that the network allows, if it has one."""
 
     @property
     def period(self) -> int:
@@ -59,46 +59,54 @@ class Line:
     def through(self, taps: Taps, length: Callable[[int], int], steps: tuple[int, int]) -> "Line":
         """The axis after an operation.
 
-        ``steps`` (in, out): moving on by so many samples of the operation's output is moving on
-        by so many of its input. ``length`` gives the output's length for an input's length, and
-        is asked only for lengths that leave the operation no rest.
+        ``steps`` (in, out): a shift of the operation's output by ``out`` samples corresponds to a
+        shift of its input by ``in``. ``length`` maps the input's length to the output's, and is
+        called only with lengths that the operation divides without a remainder.
         """
         step_in, step_out = steps
+        # The two periods have to meet: ``repeats`` steps of the operation are the fewest that cover
+        # whole periods of its input axis (repeats * step_in is a multiple of self.period).
         repeats = self.period // math.gcd(self.period, step_in)
         period = step_out * repeats
         advance = self.advance * step_in * repeats // self.period
+        # ``length`` is affine on the lengths that it is called with, so its value at the excess (an
+        # input of length 0) is the new excess.
         excess = length(self.excess)
         needs = [
-            _hull([_place(o, period, advance, excess), *map(self.span, taps(o))])
+            _hull([_tile_span(o, period, advance, excess), *map(self.span, taps(o))])
             for o in range(period)
         ]
         first, last = zip(*needs, strict=True)
         fixed = None if self.fixed is None else length(self.fixed)
         return Line(self.axis, first, last, advance, excess, fixed)
 
-    def enlarged(self, times: int) -> "Line":
-        """Each sample becomes ``times`` samples: nearest neighbour, depth to space."""
+    def enlarge(self, times: int) -> "Line":
+        """The axis with ``times`` samples for each one: nearest neighbour, depth to space."""
         return self.through(lambda o: [o // times], lambda n: n * times, (1, times))
 
-    def gathered(self, times: int) -> "Line":
-        """``times`` neighbours become one sample: space to depth."""
+    def gather(self, times: int) -> "Line":
+        """The axis with one sample for each ``times`` neighbours: space to depth."""
         return self.through(
-            lambda o: range(o * times, (o + 1) * times), lambda n: _exact(n, times), (times, 1)
+            lambda o: range(o * times, (o + 1) * times),
+            lambda n: _split_exactly(n, times),
+            (times, 1),
         )
 
-    def joined(self, other: "Line") -> "Line":
+    def join(self, other: "Line") -> "Line":
         """The axis of an elementwise operation of two tensors."""
         if self._extent != other._extent:
             raise NotLocalError(f"two tensors differ in {self.axis}")
+        # Both scales are equal, so over the common advance both have the same number of samples.
         advance = math.lcm(self.advance, other.advance)
         needs = [_hull([self.span(o), other.span(o)]) for o in range(int(self.scale * advance))]
         first, last = zip(*needs, strict=True)
         return Line(self.axis, first, last, advance, self.excess, self.fixed)
 
-    def mirrored(self) -> "Line":
+    def mirror(self) -> "Line":
         """The axis as a padding that repeats or mirrors its samples may read it.
 
-        A mirrored sample looks the other way, so both sides take the greater reach.
+        The receptive field of a mirrored sample is mirrored too, so both sides get the larger
+        reach.
         """
         if self.advance != 1:
             raise NotLocalError("mirrored padding below the input's resolution")
@@ -109,7 +117,8 @@ class Line:
 
     @property
     def halo(self) -> int:
-        """Greatest distance of a needed input sample from the one that a sample lies in."""
+        """The largest distance between an input sample that is needed and the one that a sample lies
+        in."""
         if self.scale.denominator != 1 or self.excess:
             raise NotLocalError(f"the output's {self.axis} is no whole multiple of the input's")
         places = [o // int(self.scale) for o in range(self.period)]
@@ -119,18 +128,21 @@ class Line:
         )
 
 
-def _place(sample: int, period: int, advance: int, excess: int) -> tuple[int, int]:
-    """The input samples that a tile must hold for ``sample`` to exist in the tile at all.
+def _tile_span(sample: int, period: int, advance: int, excess: int) -> tuple[int, int]:
+    """The input samples that a tile must contain for ``sample`` to exist in the tile at all.
 
-    A sample that a later shift moves elsewhere must not fall off the tile's edge on its way.
-    Tiles begin and end at multiples of ``advance``.
+    A crop may shift samples towards an edge and a later padding shift them back: a sample must not
+    fall off the tile's edge in between, even where nothing reads the input there. Tiles begin and
+    end at multiples of ``advance``.
     """
+    # From the left, the sample exists in every tile that begins no later than this input sample;
+    # from the right, in every tile that ends no earlier than that one.
     from_left = advance * (sample // period) + advance - 1
     from_right = advance * (-((excess - sample - 1) // period) - 1)
     return from_left, from_right
 
 
-def _exact(length: int, parts: int) -> int:
+def _split_exactly(length: int, parts: int) -> int:
     if length % parts:
         raise NotLocalError(f"a length of {length} doesn't split into {parts} equal parts")
     return length // parts

@@ -1,4 +1,4 @@
-"""What each operator's result depends on: one small handler per family, in two tables."""
+"""The dependencies of each operator's result: one small handler per family, in two tables."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -14,22 +14,22 @@ from subpixel.graph.geometry.lines import Line, NotLocalError
 from subpixel.graph.geometry.tensors import (
     ONE,
     Axis,
-    Known,
-    Pixels,
-    Plain,
-    Size,
-    Sizes,
+    AxisLength,
+    ConstantTensor,
+    PictureTensor,
+    PlainAxis,
+    SizeTensor,
     Tensor,
-    axis_size,
-    regrouped,
-    size,
+    axis_length,
+    plain_length,
+    regroup_axes,
 )
-from subpixel.graph.geometry.windows import Window
+from subpixel.graph.geometry.windows import KernelWindow
 
 
 @dataclass(frozen=True)
 class Operation:
-    """A node with what is known of its inputs."""
+    """A node and what is known of its inputs."""
 
     kind: str
     attributes: Mapping[str, Any]
@@ -41,29 +41,29 @@ class Operation:
         return self.inputs[index] if index < len(self.inputs) else None
 
     @property
-    def pixels(self) -> Pixels:
-        """The first input, which is computed from the picture."""
+    def pixels(self) -> PictureTensor:
+        """The first input, which must be computed from the picture."""
         tensor = self.at(0)
-        if not isinstance(tensor, Pixels):
+        if not isinstance(tensor, PictureTensor):
             raise NotLocalError("its first input is no picture")
         return tensor
 
     def array(self, index: int) -> NDArray[Any]:
         """An input that must be a constant."""
         tensor = self.at(index)
-        if not isinstance(tensor, Known):
+        if not isinstance(tensor, ConstantTensor):
             raise NotLocalError(f"its input {index} is no constant")
         return tensor.array
 
     def setting(self, name: str, index: int) -> list[Any] | None:
-        """A setting that is an attribute in old opsets and a constant input in new ones."""
+        """A parameter that is an attribute in old opsets and a constant input in new ones."""
         if name in self.attributes:
             value = self.attributes[name]
             return list(value) if isinstance(value, Sequence) else [value]
         return None if self.at(index) is None else np.atleast_1d(self.array(index)).tolist()
 
     def word(self, name: str, default: str) -> str:
-        """An attribute that is text."""
+        """A string attribute."""
         value = self.attributes.get(name, default)
         return value.decode() if isinstance(value, bytes) else str(value)
 
@@ -78,18 +78,18 @@ Handler = Callable[[Operation], Tensor | tuple[Tensor, ...]]
 # --- pixel by pixel
 
 
-def _unchanged(operation: Operation) -> Tensor:
-    """The first input's axes; further inputs are constants that don't vary over space."""
+def _keep_axes(operation: Operation) -> Tensor:
+    """The first input's axes; further inputs must be constants that don't vary over space."""
     parameters = [i for i in range(1, len(operation.inputs)) if operation.at(i) is not None]
     if any(operation.array(i).ndim > 1 for i in parameters):
         raise NotLocalError("a parameter varies over space")
     return operation.pixels
 
 
-def _batch_normalised(operation: Operation) -> Tensor:
+def _batch_normalise(operation: Operation) -> Tensor:
     if operation.attributes.get("training_mode", 0):
         raise NotLocalError("normalises by the picture itself")
-    return _unchanged(operation)
+    return _keep_axes(operation)
 
 
 def _elementwise(operation: Operation) -> Tensor:
@@ -97,29 +97,29 @@ def _elementwise(operation: Operation) -> Tensor:
         raise NotLocalError("broadcasts by the rules of opsets before 7")
     shapes = [_axes(tensor) for tensor in operation.inputs if tensor is not None]
     rank = max(map(len, shapes))
-    padded = [(Plain(ONE),) * (rank - len(axes)) + axes for axes in shapes]
-    return Pixels(tuple(reduce(_together, column) for column in zip(*padded, strict=True)))
+    aligned = [(PlainAxis(ONE),) * (rank - len(axes)) + axes for axes in shapes]
+    return PictureTensor(tuple(reduce(_together, column) for column in zip(*aligned, strict=True)))
 
 
 def _axes(tensor: Tensor) -> tuple[Axis, ...]:
     match tensor:
-        case Pixels(axes):
+        case PictureTensor(axes):
             return axes
-        case Known(array):
-            return tuple(Plain(size(extent)) for extent in array.shape)
+        case ConstantTensor(array):
+            return tuple(PlainAxis(plain_length(extent)) for extent in array.shape)
     raise NotLocalError("computes with the picture's size")
 
 
 def _together(a: Axis, b: Axis) -> Axis:
-    """One axis of an elementwise operation, broadcast by NumPy's rules."""
+    """One axis of an elementwise operation, with NumPy's broadcasting."""
     match a, b:
         case Line(), Line():
-            return a.joined(b)
-        case _, Plain(s) if s == ONE:
+            return a.join(b)
+        case _, PlainAxis(s) if s == ONE:
             return a
-        case Plain(s), _ if s == ONE:
+        case PlainAxis(s), _ if s == ONE:
             return b
-        case Plain(), Plain() if a == b:
+        case PlainAxis(), PlainAxis() if a == b:
             return a
     raise NotLocalError("combines axes of different kind or length")
 
@@ -127,7 +127,7 @@ def _together(a: Axis, b: Axis) -> Axis:
 # --- windows
 
 
-def _convolved(operation: Operation) -> Tensor:
+def _convolve(operation: Operation) -> Tensor:
     weights = operation.array(1)
     windows = _windows(operation, weights.shape[2:])
     _, height, width = operation.pixels.picture_axes()
@@ -136,7 +136,7 @@ def _convolved(operation: Operation) -> Tensor:
     )
 
 
-def _transposed_convolved(operation: Operation) -> Tensor:
+def _convolve_transposed(operation: Operation) -> Tensor:
     weights = operation.array(1)
     if "output_shape" in operation.attributes or _auto_pad(operation) not in ("NOTSET", "VALID"):
         raise NotLocalError("its padding follows from the picture's size")
@@ -150,7 +150,7 @@ def _transposed_convolved(operation: Operation) -> Tensor:
     )
 
 
-def _pooled(operation: Operation) -> Tensor:
+def _pool(operation: Operation) -> Tensor:
     if operation.attributes.get("ceil_mode", 0):
         raise NotLocalError("its last window depends on the picture's size")
     windows = _windows(operation, operation.ints("kernel_shape", ()))
@@ -160,14 +160,16 @@ def _pooled(operation: Operation) -> Tensor:
     )
 
 
-def _windows(operation: Operation, kernel: Sequence[int]) -> list[Window]:
+def _windows(operation: Operation, kernel: Sequence[int]) -> list[KernelWindow]:
     if len(kernel) != 2:
         raise NotLocalError(f"its window has {len(kernel)} dimensions, not 2")
     strides = operation.ints("strides", (1, 1))
     dilations = operation.ints("dilations", (1, 1))
     auto = _auto_pad(operation)
     pads = operation.ints("pads", (0, 0, 0, 0)) if auto == "NOTSET" else (0, 0, 0, 0)
-    windows = [Window(kernel[i], strides[i], dilations[i], pads[i], pads[i + 2]) for i in range(2)]
+    windows = [
+        KernelWindow(kernel[i], strides[i], dilations[i], pads[i], pads[i + 2]) for i in range(2)
+    ]
     if auto not in ("SAME_UPPER", "SAME_LOWER"):
         return windows
     lines = operation.pixels.picture_axes()[1:]
@@ -188,7 +190,7 @@ def _depth_to_space(operation: Operation) -> Tensor:
     channels, height, width = operation.pixels.picture_axes()
     block = operation.attributes["blocksize"]
     return operation.pixels.picture(
-        channels.size.whole() // block**2, height.enlarged(block), width.enlarged(block)
+        channels.size.whole() // block**2, height.enlarge(block), width.enlarge(block)
     )
 
 
@@ -196,11 +198,11 @@ def _space_to_depth(operation: Operation) -> Tensor:
     channels, height, width = operation.pixels.picture_axes()
     block = operation.attributes["blocksize"]
     return operation.pixels.picture(
-        channels.size.whole() * block**2, height.gathered(block), width.gathered(block)
+        channels.size.whole() * block**2, height.gather(block), width.gather(block)
     )
 
 
-def _padded(operation: Operation) -> Tensor:
+def _pad_axes(operation: Operation) -> Tensor:
     axes = operation.pixels.axes
     pads = operation.setting("pads", 1)
     chosen = operation.setting("axes", 3) or range(len(axes))
@@ -209,30 +211,30 @@ def _padded(operation: Operation) -> Tensor:
     mode = operation.word("mode", "constant")
     result = list(axes)
     for axis, before, after in zip(chosen, pads[: len(chosen)], pads[len(chosen) :], strict=True):
-        result[axis] = _pad(axes[axis], int(before), int(after), mode)
-    return Pixels(tuple(result))
+        result[axis] = _pad_axis(axes[axis], int(before), int(after), mode)
+    return PictureTensor(tuple(result))
 
 
-def _pad(axis: Axis, before: int, after: int, mode: str) -> Axis:
+def _pad_axis(axis: Axis, before: int, after: int, mode: str) -> Axis:
     if before == after == 0:
         return axis
-    if isinstance(axis, Plain):
-        return Plain(size(axis.size.whole() + before + after))
+    if isinstance(axis, PlainAxis):
+        return PlainAxis(plain_length(axis.size.whole() + before + after))
     if mode not in ("constant", "edge", "reflect"):
         raise NotLocalError(f"pads by {mode}")
-    line = axis if mode == "constant" else axis.mirrored()
+    line = axis if mode == "constant" else axis.mirror()
     return line.through(lambda o: [o - before], lambda n: n + before + after, (1, 1))
 
 
-def _sliced(operation: Operation) -> Tensor:
+def _slice_axes(operation: Operation) -> Tensor:
     result = list(operation.pixels.axes)
     for axis, start, end, step in _slices(operation, len(result)):
-        result[axis] = _cut(result[axis], start, end, step)
-    return Pixels(tuple(result))
+        result[axis] = _cut_axis(result[axis], start, end, step)
+    return PictureTensor(tuple(result))
 
 
 def _slices(operation: Operation, rank: int) -> list[tuple[int, int, int, int]]:
-    """Axis, start, end and step of each cut of a Slice."""
+    """Axis, start, end and step of each axis that a Slice cuts."""
     starts, ends = operation.setting("starts", 1), operation.setting("ends", 2)
     if starts is None or ends is None:
         raise NotLocalError("its bounds are not given")
@@ -242,14 +244,14 @@ def _slices(operation: Operation, rank: int) -> list[tuple[int, int, int, int]]:
 
 
 OPEN_END = 2**31 - 1
-"""Exporters write this, or more, for the end of an axis."""
+"""Exporters write this or a larger number for the end of an axis."""
 
 
-def _cut(axis: Axis, start: int, end: int, step: int) -> Axis:
-    if isinstance(axis, Plain):
+def _cut_axis(axis: Axis, start: int, end: int, step: int) -> Axis:
+    if isinstance(axis, PlainAxis):
         if (start, step) == (0, 1) and end >= OPEN_END:
             return axis
-        return Plain(size(len(range(axis.size.whole())[start:end:step])))
+        return PlainAxis(plain_length(len(range(axis.size.whole())[start:end:step])))
     if step < 1 or start < 0 or 0 <= end < OPEN_END:
         raise NotLocalError(f"a slice {start}:{end}:{step} of space depends on the picture's size")
     shorter = start + (-end if end < 0 else 0)
@@ -278,14 +280,15 @@ _CENTRE: Mapping[str, Centre] = {
         lambda o, scale: Fraction(2 * o + 1, 2 * scale) - Fraction(1, 2),
     ),
 }
-"""Where an output sample lies among the input's, by ``coordinate_transformation_mode``."""
+"""The position of an output sample among the input's, by ``coordinate_transformation_mode``."""
 
 _REACH = {"linear": 1, "bilinear": 1, "cubic": 2}
-"""Input samples that a kernel reads on each side of a place between two samples."""
+"""The number of input samples that a kernel reads on each side of a position between samples."""
 
 
-def _resized(operation: Operation) -> Tensor:
-    """Enlargement by whole numbers; by other numbers the samples drift against the input's."""
+def _resize_axes(operation: Operation) -> Tensor:
+    """Enlargement by whole numbers only: by other numbers the output's grid drifts against the
+    input's."""
     old = operation.opset < 11
     word = "asymmetric" if old else operation.word("coordinate_transformation_mode", "half_pixel")
     rounding = "floor" if old else operation.word("nearest_mode", "round_prefer_floor")
@@ -293,13 +296,15 @@ def _resized(operation: Operation) -> Tensor:
         raise NotLocalError(f"its sampling places ({word}) depend on the picture's size")
     support = _support(operation.word("mode", "nearest"), rounding)
     pairs = zip(operation.pixels.axes, _scales(operation), strict=True)
-    return Pixels(tuple(_resize(axis, scale, _CENTRE[word], support) for axis, scale in pairs))
+    return PictureTensor(
+        tuple(_resize_axis(axis, scale, _CENTRE[word], support) for axis, scale in pairs)
+    )
 
 
-def _resize(axis: Axis, scale: int, centre: Centre, support: Support) -> Axis:
+def _resize_axis(axis: Axis, scale: int, centre: Centre, support: Support) -> Axis:
     if scale == 1:
         return axis
-    if isinstance(axis, Plain):
+    if isinstance(axis, PlainAxis):
         raise NotLocalError("resizes an axis that isn't spatial")
     return axis.through(lambda o: support(centre(o, scale)), lambda n: n * scale, (1, scale))
 
@@ -311,122 +316,127 @@ def _support(mode: str, rounding: str) -> Support:
         raise NotLocalError(f"resizes by {mode}")
     reach = _REACH[mode]
     return lambda x: (
-        [int(x)]  # both kernels are zero at every other sample
+        [int(x)]  # both kernels are zero at all other samples
         if x.denominator == 1
         else range(math.floor(x) - reach + 1, math.floor(x) + reach + 1)
     )
 
 
 def _scales(operation: Operation) -> list[int]:
-    """The enlargement of each axis."""
-    held = operation.pixels.axes
-    axes = [axis % len(held) for axis in operation.ints("axes", range(len(held)))]
+    """The upscaling factor of each axis."""
+    axes_of_picture = operation.pixels.axes
+    axes = [
+        axis % len(axes_of_picture) for axis in operation.ints("axes", range(len(axes_of_picture)))
+    ]
     sizes = operation.at(3) if operation.opset >= 11 else None
     if sizes is not None:
         if operation.word("keep_aspect_ratio_policy", "stretch") != "stretch":
             raise NotLocalError("fits the picture into a frame")
-        pairs = zip(_entries(sizes), axes, strict=True)
-        given = [(wanted / axis_size(held[axis])).whole() for wanted, axis in pairs]
+        pairs = zip(_size_entries(sizes), axes, strict=True)
+        factors = [(wanted / axis_length(axes_of_picture[axis])).whole() for wanted, axis in pairs]
     else:
-        given = operation.setting("scales", 1 if operation.opset < 11 else 2) or []
-    if any(Fraction(scale).denominator != 1 or scale < 1 for scale in given):
-        raise NotLocalError(f"resizes by {given}; only whole numbers are followed")
-    chosen = dict(zip(axes, given, strict=True))
-    return [int(chosen.get(axis, 1)) for axis in range(len(held))]
+        factors = operation.setting("scales", 1 if operation.opset < 11 else 2) or []
+    if any(Fraction(scale).denominator != 1 or scale < 1 for scale in factors):
+        raise NotLocalError(f"resizes by {factors}; only whole numbers are followed")
+    chosen = dict(zip(axes, factors, strict=True))
+    return [int(chosen.get(axis, 1)) for axis in range(len(axes_of_picture))]
 
 
 # --- other layouts
 
 
-def _transposed(operation: Operation) -> Tensor:
+def _transpose_axes(operation: Operation) -> Tensor:
     axes = operation.pixels.axes
     order = operation.ints("perm", range(len(axes))[::-1])
-    return Pixels(tuple(axes[i] for i in order))
+    return PictureTensor(tuple(axes[i] for i in order))
 
 
-def _reshaped(operation: Operation) -> Tensor:
+def _reshape_axes(operation: Operation) -> Tensor:
     axes = operation.pixels.axes
-    wanted = list(_entries(operation.at(1)))
-    for i, entry in enumerate(wanted):
+    lengths = list(_size_entries(operation.at(1)))
+    for i, entry in enumerate(lengths):
         if entry.number == 0 and not operation.attributes.get("allowzero", 0):
-            wanted[i] = axis_size(axes[i])
-    free = [i for i, entry in enumerate(wanted) if entry.number < 0]
+            lengths[i] = axis_length(axes[i])
+    free = [i for i, entry in enumerate(lengths) if entry.number < 0]
     for i in free:
-        rest = math.prod((e for e in wanted if e.number > 0), start=ONE)
-        wanted[i] = math.prod(map(axis_size, axes), start=ONE) / rest
-    return Pixels(regrouped(axes, tuple(wanted)))
+        rest = math.prod((e for e in lengths if e.number > 0), start=ONE)
+        lengths[i] = math.prod(map(axis_length, axes), start=ONE) / rest
+    return PictureTensor(regroup_axes(axes, tuple(lengths)))
 
 
-def _unsqueezed(operation: Operation) -> Tensor:
+def _unsqueeze(operation: Operation) -> Tensor:
     new = operation.setting("axes", 1) or []
     axes = list(operation.pixels.axes)
     rank = len(axes) + len(new)
     for axis in sorted(axis % rank for axis in new):
-        axes.insert(axis, Plain(ONE))
-    return Pixels(tuple(axes))
+        axes.insert(axis, PlainAxis(ONE))
+    return PictureTensor(tuple(axes))
 
 
-def _squeezed(operation: Operation) -> Tensor:
+def _squeeze(operation: Operation) -> Tensor:
     axes = operation.pixels.axes
-    given = operation.setting("axes", 1)
-    if given is None:
+    indices = operation.setting("axes", 1)
+    if indices is None:
         raise NotLocalError("squeezes every axis of length one, whichever those are")
-    gone = {axis % len(axes) for axis in given}
-    if any(axes[i] != Plain(ONE) for i in gone):
+    removed = {axis % len(axes) for axis in indices}
+    if any(axes[i] != PlainAxis(ONE) for i in removed):
         raise NotLocalError("squeezes an axis that isn't of length one")
-    return Pixels(tuple(axis for i, axis in enumerate(axes) if i not in gone))
+    return PictureTensor(tuple(axis for i, axis in enumerate(axes) if i not in removed))
 
 
-def _concatenated(operation: Operation) -> Tensor:
+def _concatenate(operation: Operation) -> Tensor:
     shapes = [_axes(tensor) for tensor in operation.inputs if tensor is not None]
     along = operation.attributes["axis"] % len(shapes[0])
     if any(isinstance(axes[along], Line) for axes in shapes):
         raise NotLocalError("joins pictures side by side")
-    total = sum(axis_size(axes[along]).whole() for axes in shapes)
+    total = sum(axis_length(axes[along]).whole() for axes in shapes)
     columns = list(zip(*shapes, strict=True))
-    columns[along] = (Plain(size(total)),)
-    return Pixels(tuple(reduce(_together, column) for column in columns))
+    columns[along] = (PlainAxis(plain_length(total)),)
+    return PictureTensor(tuple(reduce(_together, column) for column in columns))
 
 
-def _split(operation: Operation) -> tuple[Tensor, ...]:
+def _split_axis(operation: Operation) -> tuple[Tensor, ...]:
     axes = list(operation.pixels.axes)
     along = operation.attributes.get("axis", 0) % len(axes)
     if isinstance(axes[along], Line):
         raise NotLocalError("cuts a picture into parts")
-    whole = axis_size(axes[along]).whole()
+    whole = axis_length(axes[along]).whole()
     even = -(-whole // operation.outputs)
     parts = operation.setting("split", 1) or [
         min(even, whole - even * i) for i in range(operation.outputs)
     ]
-    return tuple(Pixels((*axes[:along], Plain(size(part)), *axes[along + 1 :])) for part in parts)
+    return tuple(
+        PictureTensor((*axes[:along], PlainAxis(plain_length(part)), *axes[along + 1 :]))
+        for part in parts
+    )
 
 
-def _gathered(operation: Operation) -> Tensor:
+def _gather_elements(operation: Operation) -> Tensor:
     axes = operation.pixels.axes
     along = operation.attributes.get("axis", 0) % len(axes)
     if isinstance(axes[along], Line):
         raise NotLocalError("picks samples at fixed places of the picture")
-    chosen = tuple(Plain(size(extent)) for extent in operation.array(1).shape)
-    return Pixels((*axes[:along], *chosen, *axes[along + 1 :]))
+    chosen = tuple(PlainAxis(plain_length(extent)) for extent in operation.array(1).shape)
+    return PictureTensor((*axes[:along], *chosen, *axes[along + 1 :]))
 
 
 # --- over channels
 
 
-def _reduced(operation: Operation) -> Tensor:
+def _reduce_axes(operation: Operation) -> Tensor:
     axes = operation.pixels.axes
     over = operation.setting("axes", 1)
     if not over:
         raise NotLocalError("reduces over the whole picture")
-    gone = _plain_axes(axes, over)
-    kept = [(Plain(ONE) if i in gone else axis) for i, axis in enumerate(axes)]
+    reduced = _plain_axes(axes, over)
+    result = [(PlainAxis(ONE) if i in reduced else axis) for i, axis in enumerate(axes)]
     if operation.attributes.get("keepdims", 1):
-        return Pixels(tuple(kept))
-    return Pixels(tuple(axis for i, axis in enumerate(axes) if i not in gone))
+        return PictureTensor(tuple(result))
+    return PictureTensor(tuple(axis for i, axis in enumerate(axes) if i not in reduced))
 
 
 def _plain_axes(axes: Sequence[Axis], over: Sequence[int]) -> set[int]:
-    """``over`` counted from the front; raises where one of them is spatial."""
+    """The axes ``over``, counted from the front; raises where one of them is spatial."""
     chosen = {i % len(axes) for i in over}
     if any(isinstance(axes[i], Line) for i in chosen):
         raise NotLocalError("computes over space")
@@ -435,150 +445,153 @@ def _plain_axes(axes: Sequence[Axis], over: Sequence[int]) -> set[int]:
 
 def _softmax(operation: Operation) -> Tensor:
     axes = operation.pixels.axes
-    old = operation.opset < 13  # then it flattens every axis from the given one on
+    old = operation.opset < 13  # then it flattens all axes from this one on
     axis = operation.attributes.get("axis", 1 if old else -1) % len(axes)
     _plain_axes(axes, range(axis, len(axes)) if old else [axis])
     return operation.pixels
 
 
-def _layer_normalised(operation: Operation) -> Tensor:
+def _layer_normalise(operation: Operation) -> Tensor:
     axes = operation.pixels.axes
     first = operation.attributes.get("axis", -1) % len(axes)
     _plain_axes(axes, range(first, len(axes)))
     return operation.pixels
 
 
-def _multiplied(operation: Operation) -> Tensor:
+def _multiply_matrix(operation: Operation) -> Tensor:
     """A matrix product with a constant, along the last axis."""
-    *kept, inner = operation.pixels.axes
+    *outer, inner = operation.pixels.axes
     matrix = operation.array(1)
     if isinstance(inner, Line) or matrix.ndim != 2:
         raise NotLocalError("multiplies matrices over space")
-    return Pixels((*kept, Plain(size(matrix.shape[1]))))
+    return PictureTensor((*outer, PlainAxis(plain_length(matrix.shape[1]))))
 
 
 # --- sizes of pictures
 
 
-def _shape(operation: Operation) -> Tensor:
-    sizes = [axis_size(axis) for axis in operation.pixels.axes]
+def _shape_sizes(operation: Operation) -> Tensor:
+    sizes = [axis_length(axis) for axis in operation.pixels.axes]
     begin = operation.attributes.get("start", 0)
-    return Sizes(tuple(sizes[begin : operation.attributes.get("end", len(sizes))]))
+    return SizeTensor(tuple(sizes[begin : operation.attributes.get("end", len(sizes))]))
 
 
-def _entries(tensor: Tensor | None) -> tuple[Size, ...]:
+def _size_entries(tensor: Tensor | None) -> tuple[AxisLength, ...]:
     match tensor:
-        case Sizes(entries):
+        case SizeTensor(entries):
             return entries
-        case Known(array) if array.ndim <= 1 and not np.any(array % 1):
-            return tuple(size(int(entry)) for entry in np.atleast_1d(array))
+        case ConstantTensor(array) if array.ndim <= 1 and not np.any(array % 1):
+            return tuple(plain_length(int(entry)) for entry in np.atleast_1d(array))
     raise NotLocalError("its sizes are not known")
 
 
 def _is_scalar(tensor: Tensor | None) -> bool:
     match tensor:
-        case Sizes(scalar=scalar):
+        case SizeTensor(scalar=scalar):
             return scalar
-        case Known(array):
+        case ConstantTensor(array):
             return array.ndim == 0
     return False
 
 
-def _same_sizes(operation: Operation) -> Tensor:
-    return Sizes(_entries(operation.at(0)), _is_scalar(operation.at(0)))
+def _keep_sizes(operation: Operation) -> Tensor:
+    return SizeTensor(_size_entries(operation.at(0)), _is_scalar(operation.at(0)))
 
 
 def _as_vector(operation: Operation) -> Tensor:
-    return Sizes(_entries(operation.at(0)))
+    return SizeTensor(_size_entries(operation.at(0)))
 
 
 def _as_scalar(operation: Operation) -> Tensor:
-    entries = _entries(operation.at(0))
+    entries = _size_entries(operation.at(0))
     if len(entries) != 1:
         raise NotLocalError("takes several sizes for one")
-    return Sizes(entries, scalar=True)
+    return SizeTensor(entries, scalar=True)
 
 
-def _sizes_joined(operation: Operation) -> Tensor:
-    return Sizes(tuple(entry for tensor in operation.inputs for entry in _entries(tensor)))
+def _join_sizes(operation: Operation) -> Tensor:
+    return SizeTensor(
+        tuple(entry for tensor in operation.inputs for entry in _size_entries(tensor))
+    )
 
 
-def _sizes_gathered(operation: Operation) -> Tensor:
-    entries, index = _entries(operation.at(0)), operation.array(1)
+def _gather_sizes(operation: Operation) -> Tensor:
+    entries, index = _size_entries(operation.at(0)), operation.array(1)
     if index.ndim > 1:
         raise NotLocalError("arranges sizes in a table")
-    return Sizes(tuple(entries[i] for i in np.atleast_1d(index)), scalar=index.ndim == 0)
+    return SizeTensor(tuple(entries[i] for i in np.atleast_1d(index)), scalar=index.ndim == 0)
 
 
-def _sizes_sliced(operation: Operation) -> Tensor:
+def _slice_sizes(operation: Operation) -> Tensor:
     ((_, start, end, step),) = _slices(operation, 1)
-    return Sizes(_entries(operation.at(0))[start:end:step])
+    return SizeTensor(_size_entries(operation.at(0))[start:end:step])
 
 
-def _quotient(a: Size, b: Size) -> Size:
-    """Exact where the picture's size is open: what is split by it then asks for multiples of it."""
-    return a / b if a.names or b.names else size(a.whole() // b.whole())
+def _quotient(a: AxisLength, b: AxisLength) -> AxisLength:
+    """Exact where the picture's size is free: a later split then requires multiples of it."""
+    return a / b if a.names or b.names else plain_length(a.whole() // b.whole())
 
 
-def _sizes_scaled(operation: Operation) -> Tensor:
-    calculate = Size.__mul__ if operation.kind == "Mul" else _quotient
-    a, b = _entries(operation.at(0)), _entries(operation.at(1))
+def _scale_sizes(operation: Operation) -> Tensor:
+    calculate = AxisLength.__mul__ if operation.kind == "Mul" else _quotient
+    a, b = _size_entries(operation.at(0)), _size_entries(operation.at(1))
     length = max(len(a), len(b))
     a, b = a * (length // len(a)), b * (length // len(b))
     scalar = _is_scalar(operation.at(0)) and _is_scalar(operation.at(1))
-    return Sizes(tuple(map(calculate, a, b)), scalar)
+    return SizeTensor(tuple(map(calculate, a, b)), scalar)
 
 
 _ARITHMETIC = ("Add", "Sub", "Mul", "Div", "Mod", "Pow", "Neg", "Abs", "Sign", "Reciprocal")
 _FUNCTIONS = ("Sqrt", "Exp", "Log", "Sin", "Cos", "Tan", "Tanh", "Erf", "Floor", "Ceil", "Round")
 _RECTIFIERS = ("Relu", "LeakyRelu", "PRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Clip")
 _SIGMOIDS = ("Sigmoid", "HardSigmoid", "HardSwish", "Swish", "Gelu", "Mish", "Softplus", "Softsign")
-_CHOICES = ("Max", "Min", "Mean", "Sum", "Where", "Not", "And", "Or", "Xor", "Equal")
+_SELECTIONS = ("Max", "Min", "Mean", "Sum", "Where", "Not", "And", "Or", "Xor", "Equal")
 _COMPARISONS = ("Less", "LessOrEqual", "Greater", "GreaterOrEqual", "IsNaN", "IsInf")
 
 PICTURE_HANDLERS: Mapping[str, Handler] = {
     **dict.fromkeys(
-        _ARITHMETIC + _FUNCTIONS + _RECTIFIERS + _SIGMOIDS + _CHOICES + _COMPARISONS, _elementwise
+        _ARITHMETIC + _FUNCTIONS + _RECTIFIERS + _SIGMOIDS + _SELECTIONS + _COMPARISONS,
+        _elementwise,
     ),
     **dict.fromkeys(
-        ("Cast", "DequantizeLinear", "Dropout", "Identity", "LRN", "QuantizeLinear"), _unchanged
+        ("Cast", "DequantizeLinear", "Dropout", "Identity", "LRN", "QuantizeLinear"), _keep_axes
     ),
-    "BatchNormalization": _batch_normalised,
-    "Conv": _convolved,
-    "ConvTranspose": _transposed_convolved,
-    "AveragePool": _pooled,
-    "LpPool": _pooled,
-    "MaxPool": _pooled,
+    "BatchNormalization": _batch_normalise,
+    "Conv": _convolve,
+    "ConvTranspose": _convolve_transposed,
+    "AveragePool": _pool,
+    "LpPool": _pool,
+    "MaxPool": _pool,
     "DepthToSpace": _depth_to_space,
     "SpaceToDepth": _space_to_depth,
-    "Pad": _padded,
-    "Slice": _sliced,
-    "Resize": _resized,
-    "Upsample": _resized,
-    "Transpose": _transposed,
-    "Reshape": _reshaped,
-    "Unsqueeze": _unsqueezed,
-    "Squeeze": _squeezed,
-    "Concat": _concatenated,
-    "Split": _split,
-    "Gather": _gathered,
+    "Pad": _pad_axes,
+    "Slice": _slice_axes,
+    "Resize": _resize_axes,
+    "Upsample": _resize_axes,
+    "Transpose": _transpose_axes,
+    "Reshape": _reshape_axes,
+    "Unsqueeze": _unsqueeze,
+    "Squeeze": _squeeze,
+    "Concat": _concatenate,
+    "Split": _split_axis,
+    "Gather": _gather_elements,
     **dict.fromkeys(
-        ("ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"), _reduced
+        ("ReduceL1", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"), _reduce_axes
     ),
     **dict.fromkeys(("LogSoftmax", "Softmax"), _softmax),
-    "LayerNormalization": _layer_normalised,
-    "MatMul": _multiplied,
-    "Shape": _shape,
+    "LayerNormalization": _layer_normalise,
+    "MatMul": _multiply_matrix,
+    "Shape": _shape_sizes,
 }
-"""Operators on tensors that are computed from the picture."""
+"""The handlers of operators on tensors that are computed from the picture."""
 
 SIZE_HANDLERS: Mapping[str, Handler] = {
-    **dict.fromkeys(("Cast", "Identity"), _same_sizes),
+    **dict.fromkeys(("Cast", "Identity"), _keep_sizes),
     **dict.fromkeys(("Reshape", "Unsqueeze"), _as_vector),
     "Squeeze": _as_scalar,
-    "Concat": _sizes_joined,
-    "Gather": _sizes_gathered,
-    "Slice": _sizes_sliced,
-    **dict.fromkeys(("Div", "Mul"), _sizes_scaled),
+    "Concat": _join_sizes,
+    "Gather": _gather_sizes,
+    "Slice": _slice_sizes,
+    **dict.fromkeys(("Div", "Mul"), _scale_sizes),
 }
-"""Operators on integers that are computed from the picture's size."""
+"""The handlers of operators on integers that are computed from the picture's size."""

@@ -1,4 +1,4 @@
-"""The constants that a graph's arithmetic of sizes works with."""
+"""The constants in a graph's size arithmetic."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,19 +13,20 @@ FROM_SHAPES = ("Shape", "Size")
 """Operators that turn a picture into its sizes."""
 
 BY_CONSTANTS = ("Resize", "Upsample", "Slice", "Pad", "Reshape", "Expand", "Range", "Gather")
-"""Operators that may hold a size, or a factor of one, as a constant beside a picture."""
+"""Operators that may have a size, or a factor of one, as a constant besides a picture."""
 
 MAX_COUNT = 16
-"""Values up to which a constant is taken for numbers: larger ones are weights and tables."""
+"""The most values that a constant of sizes has: larger ones are weights and tables."""
 
 
 def size_constants(model: onnx.ModelProto) -> SizeNumbers:
-    """Every number that ``model`` computes, compares or cuts sizes with.
+    """Every number with which ``model`` computes or compares sizes.
 
-    Looked at are constants beside values that come from shapes alone (through any operators, also
-    in branches and loops), and the constants of operators that cut, pad or resize.
+    These are the constants that are combined with values that depend only on shapes (through any
+    operators, also in branches and loops), and the constants of operators that slice, pad or
+    resize.
     """
-    reader = _Reader()
+    reader = _ConstantReader()
     reader.read(model.graph)
     for function in model.functions:
         reader.read_nodes(function.node)
@@ -33,12 +34,12 @@ def size_constants(model: onnx.ModelProto) -> SizeNumbers:
 
 
 @dataclass
-class _Reader:
-    """Goes through a graph in its order."""
+class _ConstantReader:
+    """Reads the nodes of a graph in their order."""
 
     constants: dict[str, list[int | float]] = field(default_factory=dict)
     sizes: set[str] = field(default_factory=set)
-    """Names of values that come from shapes and constants alone."""
+    """Names of values that depend only on shapes and constants."""
     numbers: list[int | float] = field(default_factory=list)
 
     def read(self, graph: onnx.GraphProto) -> None:

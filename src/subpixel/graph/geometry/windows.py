@@ -7,7 +7,7 @@ from subpixel.graph.geometry.lines import Line
 
 
 @dataclass(frozen=True)
-class Window:
+class KernelWindow:
     """Taps ``stride * o - before + dilation * j``, ``0 ≤ j < taps``, for output sample ``o``."""
 
     taps: int
@@ -20,13 +20,14 @@ class Window:
     def extent(self) -> int:
         return (self.taps - 1) * self.dilation + 1
 
-    def same(self, length: int, *, more_after: bool) -> "Window":
-        """ONNX's ``auto_pad`` SAME_UPPER (``more_after``) or SAME_LOWER, for an input length."""
+    def same(self, length: int, *, more_after: bool) -> "KernelWindow":
+        """The window with ONNX's ``auto_pad`` SAME_UPPER (``more_after``) or SAME_LOWER for an
+        input length."""
         covered = (-(-length // self.stride) - 1) * self.stride + self.extent
         padding = max(covered - length, 0)
-        less = padding // 2
-        before = less if more_after else padding - less
-        return Window(self.taps, self.stride, self.dilation, before, padding - before)
+        half = padding // 2
+        before = half if more_after else padding - half
+        return KernelWindow(self.taps, self.stride, self.dilation, before, padding - before)
 
     def slide(self, line: Line) -> Line:
         """The axis after a convolution or a pooling with this window."""

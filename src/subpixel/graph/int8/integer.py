@@ -1,9 +1,9 @@
-"""A whole network in 8-bit integers: 8-bit RGB in, 8-bit RGB out, nothing in floating point.
+"""A network in 8-bit integers from end to end: 8-bit RGB in, 8-bit RGB out, no floating point.
 
 Pictures are ``(N, H, W, 3)``. Luma goes through the network; RGB is interpolated along columns.
-Both meet at low resolution, in one convolution for each row of sub-pixels, which interpolates
-along rows, takes RGB's own luma away, and adds the network's. Its results are the rows of the
-large picture, but for their order.
+Both meet at low resolution, in one convolution for each row of sub-pixels, which interpolates along
+rows, takes RGB's own luma away, and adds the network's. Its results are the rows of the large
+picture, except for their order.
 """
 
 from collections.abc import Iterable
@@ -15,66 +15,69 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from onnx.helper import make_attribute
 
-from subpixel.graph.int8.calibrate import Learnt, Pixels, learn
-from subpixel.graph.int8.equalise import equalised
+from subpixel.graph.int8.calibrate import PictureBatch, Statistics, collect_statistics
+from subpixel.graph.int8.equalise import equalise_channels
 from subpixel.graph.int8.kernels import (
-    BLOCK,
+    CHANNEL_BLOCK,
     COLOURS,
     FIRST_IN,
     FIRST_OUT,
     ROW,
     WHOLE,
-    beside,
     column_kernel,
     first_kernel,
     last_kernel,
     layer_kernel,
     luma_kernel,
+    pad_channels,
     row_channels,
     row_kernel,
-    up,
+    shift_filters,
 )
-from subpixel.graph.int8.luma_chain import Layer, LumaChain, Sum, luma_chain
-from subpixel.graph.int8.qdq import Grid, Writer
-from subpixel.graph.int8.rounding import rounded
+from subpixel.graph.int8.luma_chain import ConvolutionStep, LumaChain, SumStep, read_luma_chain
+from subpixel.graph.int8.qdq import QuantGrid, Writer
+from subpixel.graph.int8.rounding import round_layer
 from subpixel.graph.metadata import read_spec, with_spec
 from subpixel.imaging.resample import BICUBIC_HALO, phase_weights
 
-OPSET = 18
+INTEGER_OPSET = 18
 IR_VERSION = 8
 
-CODES = Grid(1.0)
-"""A picture's own code values."""
+PICTURE_GRID = QuantGrid(1.0)
+"""A picture's code values."""
 WHITE = 255
-MOST_SHARE = 127
-"""114ths of a code value that a step of what the network says can be at most: 8 bits."""
+MAX_SHARE = 127
+"""The largest step of the network's output, in 114ths of a code value: it is a weight of 8 bits."""
 
 
-def to_integer(model: onnx.ModelProto, calibration: Iterable[Pixels]) -> onnx.ModelProto:
-    """A network that computes in 8-bit integers from end to end, of a float32 luma network on RGB
-    pictures (:func:`~subpixel.graph.passes.wrap.rgb_from_luma`).
+def to_integer(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> onnx.ModelProto:
+    """The float32 luma network on RGB pictures ``model``, converted to 8-bit integers from end to
+    end (:func:`~subpixel.graph.passes.wrap.rgb_from_luma`).
 
     Input and output are uint8, ``(N, H, W, 3)`` and ``(N, H * scale, W * scale, 3)``. Activations
-    get the range that they take on the pictures of ``calibration``, float32 ``(N, 3, H, W)`` in
-    0 … 1, weights a scale per output channel; they are rounded so that what the layers say of
-    these pictures stays (:mod:`subpixel.graph.int8.rounding`). Luma is rounded to 8
-    bits before the network. The facts in the file say ``int8``, and uint8 for its samples.
+    are quantised to their range on the pictures of ``calibration``, float32 ``(N, 3, H, W)`` in 0 …
+    1, weights with one scale per output channel; these are rounded so that the layers' outputs for
+    the pictures are preserved (:mod:`subpixel.graph.int8.rounding`). Luma is rounded to 8 bits
+    before the network. The facts in the file say ``int8``, and uint8 for its samples.
 
-    The file is in ONNX's own operators; ONNX Runtime makes its 8-bit convolutions of them. Raises
-    :class:`~subpixel.errors.NetworkError` for a network that is anything but a chain of
-    convolutions (:func:`~subpixel.graph.int8.luma_chain.luma_chain`), and where there is no
-    picture.
+    The file is in ONNX's own operators; ONNX Runtime fuses them into its 8-bit convolutions. Raises
+    :class:`~subpixel.errors.NetworkError` for a network that is not a chain of convolutions
+    (:func:`~subpixel.graph.int8.luma_chain.read_luma_chain`), and where there is no picture.
     """
-    chain = luma_chain(model)
-    made = _model(*equalised(chain, learn(model, chain, calibration)))
+    chain = read_luma_chain(model)
+    result = _assemble_model(
+        *equalise_channels(chain, collect_statistics(model, chain, calibration))
+    )
     spec = read_spec(model)
     return (
-        made if spec is None else with_spec(made, replace(spec, precision="int8", samples="uint8"))
+        result
+        if spec is None
+        else with_spec(result, replace(spec, precision="int8", samples="uint8"))
     )
 
 
-def _model(chain: LumaChain, learnt: Learnt) -> onnx.ModelProto:
-    scale, assembly = chain.scale, _Assembly(chain, learnt)
+def _assemble_model(chain: LumaChain, statistics: Statistics) -> onnx.ModelProto:
+    scale, assembly = chain.scale, _Assembly(chain, statistics)
     assembly.picture()
     ends = [
         helper.make_tensor_value_info(name, TensorProto.UINT8, ["batch", *sides, COLOURS])
@@ -85,21 +88,21 @@ def _model(chain: LumaChain, learnt: Learnt) -> onnx.ModelProto:
     ]
     writer = assembly.writer
     graph = helper.make_graph(writer.nodes, "integer", ends[:1], ends[1:], writer.parameters)
-    opsets = [helper.make_opsetid("", OPSET)]
+    opsets = [helper.make_opsetid("", INTEGER_OPSET)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION)
 
 
 @dataclass(frozen=True)
 class _Widths:
-    """Numbers of columns, as tensors in the graph."""
+    """Names of the tensors that hold numbers of columns."""
 
     picture: str
     padded: str
-    """In whole blocks, and at least one more than the picture."""
+    """A multiple of the block size, and at least one more than the picture."""
     groups: str
-    """Groups of four that hold the picture."""
+    """The groups of four that contain the picture."""
     grouped: str
-    """The pixels in them."""
+    """The pixels in these groups."""
 
 
 def _widths(writer: Writer) -> _Widths:
@@ -111,22 +114,22 @@ def _widths(writer: Writer) -> _Widths:
         count = writer.node("Div", [sum_, writer.whole(block)], name + "/count")
         return count, writer.node("Mul", [count, writer.whole(block)], name)
 
-    _, padded = whole("padded", 2 * BLOCK - 1, BLOCK)
+    _, padded = whole("padded", 2 * CHANNEL_BLOCK - 1, CHANNEL_BLOCK)
     groups, grouped = whole("grouped", ROW - 1, ROW)
     return _Widths(picture, padded, groups, grouped)
 
 
 class _Assembly:
-    """Puts the graph together, from the picture to the larger picture."""
+    """Builds the graph, from the picture to the larger picture."""
 
-    def __init__(self, chain: LumaChain, learnt: Learnt) -> None:
+    def __init__(self, chain: LumaChain, statistics: Statistics) -> None:
         self.writer = Writer()
-        self._chain, self._shown = chain, learnt.shown
-        ranges = {name: learnt.range(name) for name in learnt.low}
+        self._chain, self._shown = chain, statistics.moments
+        ranges = {name: statistics.range(name) for name in statistics.low}
         self._widths = _widths(self.writer)
         self._channels: dict[str, int] = {}
         self._residual, self._share = _residual_grid(ranges[chain.last.result], chain.residual)
-        self._grids = {name: _activation_grid(*found) for name, found in ranges.items()}
+        self._grids = {name: _activation_grid(*bounds) for name, bounds in ranges.items()}
         self._grids[chain.last.result] = replace(self._residual, step=self._residual.step / WHITE)
 
     def picture(self) -> None:
@@ -135,37 +138,41 @@ class _Assembly:
         for step in self._chain.steps:
             self._step(step, luma)
         centre = [self._centre(luma)] if self._chain.residual else []
-        edges = self._padded("edges", BICUBIC_HALO, BICUBIC_HALO, "edge")
+        edges = self._pad_columns("edges", BICUBIC_HALO, BICUBIC_HALO, "edge")
         kernel = row_kernel(scale, self._share, self._residual.zero, residual=self._chain.residual)
         deep = self._deep()
         rows = []
         for row, taps in enumerate(phase_weights(scale)):
             parts = [*self._tall(edges, row, taps), *centre, self._deep_row(deep, row)]
-            joined = writer.join(parts, f"row{row}/parts", 3)
-            made = writer.convolution(joined, f"row{row}/filled", kernel, (CODES, CODES))
-            kept = writer.cut(made, f"row{row}/kept", 3, 0, writer.whole(ROW * scale * COLOURS))
-            rows.append(writer.reshape(kept, f"row{row}", 0, 0, 1, -1))
-        self._interleaved(rows)
+            inputs = writer.join(parts, f"row{row}/parts", 3)
+            pixels = writer.convolution(
+                inputs, f"row{row}/filled", kernel, (PICTURE_GRID, PICTURE_GRID)
+            )
+            cropped = writer.cut(
+                pixels, f"row{row}/kept", 3, 0, writer.whole(ROW * scale * COLOURS)
+            )
+            rows.append(writer.reshape(cropped, f"row{row}", 0, 0, 1, -1))
+        self._interleave_rows(rows)
 
     def _luma(self) -> str:
-        """``(N, H, padded / 16, 16)``, black around the picture, as the network sees it."""
+        """``(N, H, padded / 16, 16)``, zero-padded as for the network."""
         writer = self.writer
-        black = self._padded("black", self._chain.first.size[1] // 2, 0, "constant")
-        wide = writer.reshape(black, "black/wide", 0, 0, -1, BLOCK * COLOURS)
-        return writer.convolution(wide, "luma", luma_kernel(), (CODES, CODES))
+        black = self._pad_columns("black", self._chain.first.size[1] // 2, 0, "constant")
+        wide = writer.reshape(black, "black/wide", 0, 0, -1, CHANNEL_BLOCK * COLOURS)
+        return writer.convolution(wide, "luma", luma_kernel(), (PICTURE_GRID, PICTURE_GRID))
 
-    def _padded(self, name: str, left: int, rows: int, mode: str) -> str:
-        """The picture, with its columns in whole blocks."""
+    def _pad_columns(self, name: str, left: int, rows: int, mode: str) -> str:
+        """The picture, its columns padded to whole blocks."""
         writer, widths = self.writer, self._widths
-        taken = writer.node("Add", [widths.picture, writer.whole(left)], name + "/taken")
-        right = writer.node("Sub", [widths.padded, taken], name + "/right")
+        before_right = writer.node("Add", [widths.picture, writer.whole(left)], name + "/taken")
+        right = writer.node("Sub", [widths.padded, before_right], name + "/right")
         ends = [writer.whole(0, rows, left, 0, 0, rows), right, writer.whole(0)]
         pads = writer.join(ends, name + "/pads", 0)
         return writer.node("Pad", ["input", pads], name, make_attribute("mode", mode))
 
-    def _step(self, step: Layer | Sum, luma: str) -> None:
+    def _step(self, step: ConvolutionStep | SumStep, luma: str) -> None:
         grid = self._grids[step.result]
-        if isinstance(step, Sum):
+        if isinstance(step, SumStep):
             grids = [self._grids[source] for source in step.sources]
             self.writer.add(step.sources, step.result, grids, grid)
             self._channels[step.result] = self._channels[step.sources[0]]
@@ -174,23 +181,23 @@ class _Assembly:
         else:
             self._layer(step, grid)
 
-    def _first(self, layer: Layer, luma: str, grid: Grid) -> None:
+    def _first(self, layer: ConvolutionStep, luma: str, grid: QuantGrid) -> None:
         writer, height = self.writer, layer.size[0]
-        channels = self._channels[layer.result] = up(len(layer.weights))
-        made = writer.convolution(
+        channels = self._channels[layer.result] = pad_channels(len(layer.weights))
+        groups = writer.convolution(
             writer.reshape(luma, "luma/groups", 0, 0, -1, FIRST_IN),
             layer.result + "/groups",
-            first_kernel(rounded(layer, self._shown[layer.result], beside)),
-            (Grid(1 / WHITE), grid),
+            first_kernel(round_layer(layer, self._shown[layer.result], shift_filters)),
+            (QuantGrid(1 / WHITE), grid),
             pads=(height // 2, 0),
             stride=FIRST_OUT // FIRST_IN,
         )
-        pixels = writer.reshape(made, layer.result + "/pixels", 0, 0, -1, channels)
+        pixels = writer.reshape(groups, layer.result + "/pixels", 0, 0, -1, channels)
         writer.cut(pixels, layer.result, 2, 0, self._widths.picture)
 
-    def _layer(self, layer: Layer, grid: Grid) -> None:
+    def _layer(self, layer: ConvolutionStep, grid: QuantGrid) -> None:
         inputs, scale = self._channels[layer.source], self._chain.scale
-        last, whole = layer is self._chain.last, rounded(layer, self._shown[layer.result])
+        last, whole = layer is self._chain.last, round_layer(layer, self._shown[layer.result])
         kernel = last_kernel(whole, inputs, scale) if last else layer_kernel(whole, inputs)
         self._channels[layer.result] = len(kernel.weights)
         grids = self._grids[layer.source], grid
@@ -199,7 +206,7 @@ class _Assembly:
         self.writer.convolution(layer.source, layer.result, kernel, grids, pads=pads)
 
     def _centre(self, luma: str) -> str:
-        """Luma of the picture's own pixels, in groups."""
+        """Luma of the picture without its padding, in groups."""
         writer, left = self.writer, self._chain.first.size[1] // 2
         flat = writer.reshape(luma, "luma/flat", 0, 0, -1)
         stop = writer.node("Add", [self._widths.grouped, writer.whole(left)], "centre/stop")
@@ -207,7 +214,7 @@ class _Assembly:
         return writer.reshape(own, "centre", 0, 0, -1, ROW)
 
     def _deep(self) -> str:
-        """What the network says, ``(N, rows of sub-pixels, H, W * sub-pixels)``."""
+        """The network's output, ``(N, rows of sub-pixels, H, W * sub-pixels)``."""
         writer, widths, last = self.writer, self._widths, self._chain.last.result
         missing = writer.node("Sub", [widths.grouped, widths.picture], "deep/missing")
         ends = [writer.whole(0, 0, 0, 0, 0, 0), missing, writer.whole(0)]
@@ -215,7 +222,8 @@ class _Assembly:
         size = row_channels(self._chain.scale)
         apart = writer.reshape(grouped, "deep/apart", 0, 0, -1, self._channels[last] // size, size)
         planes = writer.turn(apart, "deep/planes", (0, 3, 1, 2, 4))
-        # Its shape keeps ONNX Runtime from slicing before it transposes, which takes longer.
+        # This reshape keeps ONNX Runtime from moving the slices before the transposition, which is
+        # slower.
         return writer.reshape(planes, "deep", 0, 0, 0, -1)
 
     def _deep_row(self, deep: str, row: int) -> str:
@@ -225,27 +233,27 @@ class _Assembly:
         return writer.reshape(plane, f"row{row}/deep", 0, 0, -1, ROW * size)
 
     def _tall(self, edges: str, row: int, taps: NDArray[np.float64]) -> list[str]:
-        """RGB between rows of pixels, in groups from two columns before the picture on; and the
-        groups after them."""
+        """RGB interpolated between rows, in groups that start two columns before the picture; and
+        the same groups shifted by one."""
         writer, name = self.writer, f"row{row}/tall"
-        if np.count_nonzero(taps) == 1:  # on them
+        if np.count_nonzero(taps) == 1:  # the row lies on a row of pixels
             halo = writer.whole(-BICUBIC_HALO)
-            made = writer.cut(edges, name + "/own", 1, BICUBIC_HALO, halo)
+            tall = writer.cut(edges, name + "/own", 1, BICUBIC_HALO, halo)
         else:
-            channels = BLOCK * COLOURS
+            channels = CHANNEL_BLOCK * COLOURS
             wide = writer.reshape(edges, name + "/edges", 0, 0, -1, channels)
             kernel = column_kernel(taps, channels)
-            made = writer.convolution(
-                wide, name + "/between", kernel, (CODES, CODES), group=channels
+            tall = writer.convolution(
+                wide, name + "/between", kernel, (PICTURE_GRID, PICTURE_GRID), group=channels
             )
-        groups = writer.reshape(made, name + "/groups", 0, 0, -1, ROW * COLOURS)
+        groups = writer.reshape(tall, name + "/groups", 0, 0, -1, ROW * COLOURS)
         after = writer.node("Add", [self._widths.groups, writer.whole(1)], name + "/after")
         return [
             writer.cut(groups, name + "/left", 2, 0, self._widths.groups),
             writer.cut(groups, name + "/right", 2, 1, after),
         ]
 
-    def _interleaved(self, rows: list[str]) -> None:
+    def _interleave_rows(self, rows: list[str]) -> None:
         writer, scale = self.writer, self._chain.scale
         stacked = writer.join(rows, "rows", 2)
         width = writer.node("Mul", [self._widths.grouped, writer.whole(scale)], "rows/width")
@@ -255,21 +263,24 @@ class _Assembly:
         writer.cut(whole, "output", 2, 0, stop)
 
 
-def _activation_grid(low: float, high: float) -> Grid:
-    """All values from low, at most zero, to high, at least zero; zero exactly."""
+def _activation_grid(low: float, high: float) -> QuantGrid:
+    """A grid from ``low``, at most zero, to ``high``, at least zero, with an exact zero."""
     step = float(np.float32(max(high - low, 1e-6) / WHITE))
-    return Grid(step, round(-low / step))
+    return QuantGrid(step, round(-low / step))
 
 
-def _residual_grid(found: tuple[float, float], residual: bool) -> tuple[Grid, int]:
-    """The grid, in code values, of what the network says, and its step in 114ths.
+def _residual_grid(bounds: tuple[float, float], residual: bool) -> tuple[QuantGrid, int]:
+    """The grid of the network's output, in code values, and its step in 114ths.
 
-    Luma itself is a code value: 8 bits clip it, as the float32 network does.
+    Without ``residual`` the output is luma in code values: 8 bits clip it, as the float32 network
+    does.
     """
     if not residual:
-        return CODES, WHOLE
-    low, high = found
-    share = min(max(int(np.ceil(WHOLE * (high - low))), 1), MOST_SHARE)
-    within = min(share / WHOLE / max(high - low, 1e-6), 1.0)  # rarely, the ends are cut off
+        return PICTURE_GRID, WHOLE
+    low, high = bounds
+    share = min(max(int(np.ceil(WHOLE * (high - low))), 1), MAX_SHARE)
+    within = min(
+        share / WHOLE / max(high - low, 1e-6), 1.0
+    )  # rarely below 1: then the ends are clipped
     step = share / WHOLE
-    return Grid(step, round(-low * within * WHITE / step)), share
+    return QuantGrid(step, round(-low * within * WHITE / step)), share

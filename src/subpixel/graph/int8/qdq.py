@@ -14,8 +14,8 @@ FROM_PLANES = (0, 2, 3, 1)
 
 
 @dataclass(frozen=True)
-class Grid:
-    """Which real values 8 bits stand for: ``(code - zero) * step``."""
+class QuantGrid:
+    """The real values that 8-bit codes stand for: ``(code - zero) * step``."""
 
     step: float
     zero: int = 0
@@ -23,8 +23,8 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """A convolution's weights, ``(out, in, height, width)`` in whole steps, a step and a bias for
-    each filter."""
+    """A convolution's weights, ``(out, in, height, width)`` in whole steps, with a step and a bias
+    for each filter."""
 
     weights: NDArray[np.int8]
     steps: NDArray[np.float64]
@@ -34,8 +34,8 @@ class Kernel:
 class Writer:
     """Collects nodes and parameters; every method adds some, and returns the name of their result.
 
-    Pictures are ``(N, H, W, C)`` of uint8. A convolution, which ONNX wants in planes, stands
-    between two transpositions; ONNX Runtime takes them away.
+    Pictures are ``(N, H, W, C)`` of uint8. ONNX defines convolution on NCHW, so each one stands
+    between two transpositions, which ONNX Runtime removes.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class Writer:
         return result
 
     def reshape(self, source: str, result: str, *shape: int) -> str:
-        """0 keeps an axis, -1 is what is left."""
+        """In ``shape``, 0 keeps an axis and -1 infers one."""
         return self.node("Reshape", [source, self.whole(*shape)], result)
 
     def cut(self, source: str, result: str, axis: int, start: int, stop: str) -> str:
@@ -74,7 +74,9 @@ class Writer:
     def turn(self, source: str, result: str, axes: Sequence[int]) -> str:
         return self.node("Transpose", [source], result, make_attribute("perm", axes))
 
-    def add(self, sources: Sequence[str], result: str, grids: Sequence[Grid], grid: Grid) -> str:
+    def add(
+        self, sources: Sequence[str], result: str, grids: Sequence[QuantGrid], grid: QuantGrid
+    ) -> str:
         """The sum of tensors of one shape; ``grid`` is the result's."""
         reals = [
             self._real(source, f"{result}/{place}", its)
@@ -87,7 +89,7 @@ class Writer:
         source: str,
         result: str,
         kernel: Kernel,
-        grids: tuple[Grid, Grid],
+        grids: tuple[QuantGrid, QuantGrid],
         *,
         pads: tuple[int, int] = (0, 0),
         stride: int = 1,
@@ -104,17 +106,17 @@ class Writer:
             self._constant(result + "/bias", bias, bias_steps),
         ]
         attributes = {"pads": pads * 2, "strides": (1, stride), "group": group}
-        made = [make_attribute(name, value) for name, value in attributes.items()]
-        sums = self.node("Conv", inputs, result + "/sums", *made)
+        node_attributes = [make_attribute(name, value) for name, value in attributes.items()]
+        sums = self.node("Conv", inputs, result + "/sums", *node_attributes)
         return self.turn(self._codes(sums, result + "/codes", after), result, FROM_PLANES)
 
-    def _real(self, source: str, result: str, grid: Grid) -> str:
+    def _real(self, source: str, result: str, grid: QuantGrid) -> str:
         return self.node("DequantizeLinear", [source, *self._of(grid, result)], result)
 
-    def _codes(self, source: str, result: str, grid: Grid) -> str:
+    def _codes(self, source: str, result: str, grid: QuantGrid) -> str:
         return self.node("QuantizeLinear", [source, *self._of(grid, result)], result)
 
-    def _of(self, grid: Grid, name: str) -> list[str]:
+    def _of(self, grid: QuantGrid, name: str) -> list[str]:
         return [
             self._parameter(name + "/step", np.array(grid.step, np.float32)),
             self._parameter(name + "/zero", np.array(grid.zero, np.uint8)),
@@ -127,12 +129,12 @@ class Writer:
             self._parameter(name + "/zero", np.zeros(len(steps), whole.dtype)),
         ]
         if tuple(inputs) not in self._constants:
-            made = self.node("DequantizeLinear", inputs, name, make_attribute("axis", 0))
-            self._constants[tuple(inputs)] = made
+            result = self.node("DequantizeLinear", inputs, name, make_attribute("axis", 0))
+            self._constants[tuple(inputs)] = result
         return self._constants[tuple(inputs)]
 
     def _parameter(self, name: str, values: NDArray[Any]) -> str:
-        """Equal ones are kept once, under the first's name."""
+        """Add a parameter, or return the name of an equal one."""
         key = numpy_helper.from_array(values).SerializeToString()
         if key not in self._parameters:
             self._parameters[key] = numpy_helper.from_array(values, name)

@@ -1,4 +1,4 @@
-"""Networks in 8-bit integers: static quantisation by ONNX Runtime's own quantiser."""
+"""Networks in 8-bit integers: static quantisation by ONNX Runtime's quantiser."""
 
 import logging
 import tempfile
@@ -19,75 +19,64 @@ from onnxruntime.quantization import (
 
 from subpixel.errors import NetworkError, one_line
 from subpixel.graph.geometry.propagate import picture_inputs
+from subpixel.graph.int8.calibrate import PictureBatch
+from subpixel.graph.int8.grid import diffuse_rounding
 from subpixel.graph.metadata import with_precision
 from subpixel.graph.passes.opset import at_opset
-from subpixel.graph.passes.wrap import OURS
+from subpixel.graph.passes.wrap import RGB_PREFIX
 
-OPSET = 13
-"""From here on a scale can belong to one channel, which weights need."""
+QDQ_OPSET = 13
+"""The first opset with scales per channel, which weights need."""
 
-Pixels = NDArray[np.float32]
-"""``(N, C, H, W)``, as the network's input asks."""
+MAX_STEPS = 64
+"""Weights range from minus to plus this: 7 of 8 bits."""
 
-STEPS = 64
-"""Weights go from minus this to plus this: 7 of 8 bits, and a sign."""
-
-LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-ACTIVATIONS = ("Relu",)
-"""Folded into the layer before them: the 256 steps then cover what is left of its range."""
+LAYER_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+FUSED_ACTIVATIONS = ("Relu",)
+"""Fused into the layer before them: the 256 steps then cover only the range after the
+activation."""
 
 
-def to_int8(model: onnx.ModelProto, calibration: Iterable[Pixels]) -> onnx.ModelProto:
+def to_int8(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> onnx.ModelProto:
     """A copy of a float32 network whose inner layers compute in 8-bit integers.
 
-    Weights get a scale per output channel, activations the range that they take on the pictures
-    of ``calibration``; the same pictures give the same file. Input and output stay float32, and
-    so does what holds the quality: the first and the last layer, sums, and colour where subpixel
-    wrapped a luma network. The facts in the file say ``int8``. The graph is in QDQ form, at opset
-    13 or more.
+    Weights get one scale per output channel, activations the range that they take on the pictures
+    of ``calibration``; the same pictures give the same file. Input and output stay float32, and so
+    do the parts on which the quality depends: the first and the last layer, sums, and colour where
+    subpixel wrapped a luma network. The facts in the file say ``int8``. The graph is in QDQ form,
+    at opset 13 or later.
 
-    Weights take 7 of the 8 bits. On x86 processors without VNNI two products of 8 bits each are
-    added in 16 bits and saturate there; with 7 they can't (ONNX Runtime, "Quantize ONNX models",
+    Weights use 7 of the 8 bits. x86 processors without VNNI add two products of 8-bit numbers in 16
+    bits, with saturation; with 7 bits they can't saturate (ONNX Runtime, "Quantize ONNX models",
     "When to use reduce-range and per-channel quantization?"). A convolution's weights are rounded
-    by :func:`on_grid`, which keeps what a filter does to even areas.
+    by :func:`~subpixel.graph.int8.grid.diffuse_rounding`, which keeps what a filter does to flat
+    areas.
 
     Raises :class:`~subpixel.errors.NetworkError` when the network has no layer between its first
     and last, has several inputs, or can't be quantised.
     """
-    named = _named(at_opset(model, OPSET, "int8"))
-    layers = [node.name for node in named.graph.node if _is_layer(node)]
+    copy = _name_nodes(at_opset(model, QDQ_OPSET, "int8"))
+    layers = [node.name for node in copy.graph.node if _is_quantisable(node)]
     if len(layers) < 3:
         raise NetworkError(
             f"the network has {len(layers)} layers; between the first and the last, which stay in "
             "float32, there is none to quantise: keep it in fp32 or fp16"
         )
-    colour = [node.name for node in named.graph.node if node.name.startswith(OURS)]
+    colour = [node.name for node in copy.graph.node if node.name.startswith(RGB_PREFIX)]
     in_float = [layers[0], layers[-1], *colour]
-    _round_filters(named.graph, in_float)
-    reader = _Reader(_input(model), calibration)
-    return with_precision(_quantised(named, in_float, reader), "int8")
+    _round_filters(copy.graph, in_float)
+    reader = _PictureReader(_input_name(model), calibration)
+    return with_precision(_run_quantiser(copy, in_float, reader), "int8")
 
 
-def on_grid(weights: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``(out, in, height, width)`` weights on the grid of ``2 * STEPS + 1`` values per filter
-    that the quantiser will take, so that its own rounding changes nothing.
-
-    Each weight's rounding error is carried over to the next of its filter (error diffusion,
-    R. Floyd and L. Steinberg, "An adaptive algorithm for spatial greyscale", 1976): neighbouring
-    errors cancel, and what the filter does to an even area stays. Rounded each to the nearest,
-    the errors of a filter's hundreds of weights add up, and whole areas change their brightness.
-    """
-    rows = weights.reshape(len(weights), -1).astype(np.float64)
-    largest = np.abs(rows).max(axis=1)
-    step = np.where(largest > 0, largest, 1.0) / STEPS
-    error, result = np.zeros(len(rows)), np.empty_like(rows)
-    for i, exact in enumerate((rows / step[:, None]).T):
-        wanted = exact + error
-        sets_the_scale = np.abs(rows[:, i]) == largest
-        nearest = np.rint(np.where(sets_the_scale, exact, wanted))
-        result[:, i] = np.clip(nearest, -STEPS, STEPS)
-        error = wanted - result[:, i]
-    return np.asarray((result * step[:, None]).reshape(weights.shape), np.float32)
+def round_to_grid(weights: NDArray[np.float32]) -> NDArray[np.float32]:
+    """``(out, in, height, width)`` weights on the grid of ``2 * MAX_STEPS + 1`` values per filter
+    that the quantiser will take, so that its own rounding changes nothing."""
+    exact = weights.astype(np.float64)
+    largest = np.abs(exact).max(axis=(1, 2, 3))
+    step = np.where(largest > 0, largest, 1.0) / MAX_STEPS
+    whole = diffuse_rounding(exact, step, MAX_STEPS)
+    return np.asarray(whole * step[:, None, None, None], np.float32)
 
 
 def _round_filters(graph: onnx.GraphProto, in_float: Sequence[str]) -> None:
@@ -95,40 +84,40 @@ def _round_filters(graph: onnx.GraphProto, in_float: Sequence[str]) -> None:
     weights = {node.input[1] for node in layers}
     for parameter in graph.initializer:
         if parameter.name in weights:
-            rounded = on_grid(numpy_helper.to_array(parameter))
+            rounded = round_to_grid(numpy_helper.to_array(parameter))
             parameter.CopyFrom(numpy_helper.from_array(rounded, parameter.name))
 
 
-def _named(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Give every node a name: the quantiser is told by name what to leave alone."""
+def _name_nodes(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Give every node a name: the nodes to exclude from quantisation are listed by name."""
     for index, node in enumerate(model.graph.node):
         node.name = node.name or f"{node.op_type}_{index}"
     return model
 
 
-def _is_layer(node: onnx.NodeProto) -> bool:
-    return node.op_type in LAYERS and not node.name.startswith(OURS)
+def _is_quantisable(node: onnx.NodeProto) -> bool:
+    return node.op_type in LAYER_OPERATORS and not node.name.startswith(RGB_PREFIX)
 
 
-def _input(model: onnx.ModelProto) -> str:
+def _input_name(model: onnx.ModelProto) -> str:
     inputs = picture_inputs(model)
     if len(inputs) != 1:
-        raise NetworkError(f"the network has {len(inputs)} inputs; one picture is what we run")
+        raise NetworkError(f"the network has {len(inputs)} inputs; it must have one")
     return inputs[0].name
 
 
-class _Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
-    """Hands the pictures over one by one, as the quantiser asks for them."""
+class _PictureReader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
+    """Gives the quantiser the pictures one by one."""
 
-    def __init__(self, name: str, pictures: Iterable[Pixels]) -> None:
+    def __init__(self, name: str, pictures: Iterable[PictureBatch]) -> None:
         self._name, self._pictures = name, iter(pictures)
 
-    def get_next(self) -> dict[str, Pixels] | None:
+    def get_next(self) -> dict[str, PictureBatch] | None:
         picture = next(self._pictures, None)
         return None if picture is None else {self._name: picture}
 
 
-def _quantised(
+def _run_quantiser(
     model: onnx.ModelProto, in_float: Sequence[str], reader: CalibrationDataReader
 ) -> onnx.ModelProto:
     with tempfile.TemporaryDirectory(prefix="subpixel-") as folder, _silence():
@@ -139,7 +128,7 @@ def _quantised(
                 file,
                 reader,
                 quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=[*LAYERS, *ACTIVATIONS],
+                op_types_to_quantize=[*LAYER_OPERATORS, *FUSED_ACTIVATIONS],
                 nodes_to_exclude=list(in_float),
                 per_channel=True,
                 reduce_range=True,
@@ -147,7 +136,7 @@ def _quantised(
                 weight_type=QuantType.QInt8,
                 extra_options={"MatMulConstBOnly": True},
             )
-        except Exception as error:  # it raises of every kind
+        except Exception as error:  # it raises exceptions of many kinds
             raise NetworkError(
                 f"the network can't be quantised: {one_line(error)}; keep it in fp32 or fp16"
             ) from error
@@ -156,7 +145,7 @@ def _quantised(
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """The quantiser recommends preprocessing through the root logger, and sets that up."""
+    """The quantiser logs a recommendation to the root logger, and configures that logger for it."""
     root, level = logging.getLogger(), logging.root.manager.disable
     handlers = list(root.handlers)
     logging.disable(logging.CRITICAL)

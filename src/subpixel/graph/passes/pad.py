@@ -1,4 +1,4 @@
-"""A network for certain sizes becomes a file for any: Pad in front, Slice behind."""
+"""Padding and cropping in the graph, for networks that work only on certain sizes."""
 
 from collections.abc import Sequence
 
@@ -11,43 +11,43 @@ from subpixel.errors import NetworkError
 from subpixel.graph.geometry.propagate import onnx_opset, picture_inputs
 from subpixel.spec import ModelSpec, Padding
 
-OURS = "pad/"
-"""Begins every name that is added here, but for ``input`` and ``output``."""
+PAD_PREFIX = "pad/"
+"""The prefix of every name that is added here, except ``input`` and ``output``."""
 
-LEAST_OPSET = 12
-"""Since then Pad takes its widths as an input, and Min and Max take whole numbers."""
+MIN_OPSET = 12
+"""The first opset in which Pad takes its widths as an input, and Min and Max take integers."""
 
 
 def with_padding(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
     """``model``, which works on ``spec``'s sizes, as a network for pictures of any size.
 
-    The picture is padded at its right and lower edge, as ``spec.padding`` says, and of the
-    result what belongs to the padding is cut off. Padding by nothing changes nothing. Raises
+    The picture is padded at its right and lower edge by ``spec.padding``, and the result is cropped
+    accordingly. A picture of a valid size is not changed. Raises
     :class:`~subpixel.errors.NetworkError` below opset 12.
     """
-    if onnx_opset(model) < LEAST_OPSET:
+    if onnx_opset(model) < MIN_OPSET:
         raise NetworkError(
-            f"this network works on certain sizes alone, and padding inside the graph needs opset "
-            f"{LEAST_OPSET} or later; {onnx_opset(model)} was asked for"
+            f"this network works only on certain sizes, and padding inside the graph needs opset "
+            f"{MIN_OPSET} or later; {onnx_opset(model)} was asked for"
         )
     result = onnx.ModelProto()
     result.CopyFrom(model)
     graph = result.graph
-    (given,) = picture_inputs(result)
-    _rename(graph, {given.name: "pad/picture", graph.output[0].name: "pad/result"})
-    constants, before = _padding(given.name, "pad/picture", spec)
-    more, behind = _crop("pad/result", graph.output[0].name, spec.scale)
+    (source,) = picture_inputs(result)
+    _rename_tensors(graph, {source.name: "pad/picture", graph.output[0].name: "pad/result"})
+    constants, before = _padding(source.name, "pad/picture", spec)
+    more, behind = _crop_result("pad/result", graph.output[0].name, spec.scale)
     nodes = [*before, *graph.node, *behind]
     del graph.node[:]
     graph.node.extend(nodes)
     graph.initializer.extend(constants + more)
-    del graph.value_info[:]  # written for sizes before padding
-    _open_sizes(given, graph.output[0], spec.scale)
+    del graph.value_info[:]  # they declare the sizes before padding
+    _open_sizes(source, graph.output[0], spec.scale)
     return result
 
 
-def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
-    """Rename tensors inside the graph; its declared input and output keep their names."""
+def _rename_tensors(graph: onnx.GraphProto, names: dict[str, str]) -> None:
+    """Rename tensors inside the graph; the declared input and output keep their names."""
     for node in graph.node:
         for ends in (node.input, node.output):
             ends[:] = [names.get(name, name) for name in ends]
@@ -56,7 +56,7 @@ def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
 def _padding(
     source: str, target: str, spec: ModelSpec
 ) -> tuple[list[TensorProto], list[NodeProto]]:
-    """From the picture's size to the padding it needs, and the padding itself."""
+    """The constants and nodes that compute the padding from the picture's size, and pad."""
     constants = [
         _constant("pad/zeros", [0, 0]),
         _constant("pad/one", [1]),
@@ -66,57 +66,59 @@ def _padding(
         _constant("pad/nearly", [spec.size_multiple - 1]),
         _constant("pad/least", [spec.size_minimum]),
     ]
-    wanted = "pad/side" if spec.square else "pad/wanted"
-    side = _node("ReduceMax", ["pad/wanted"], "pad/side", make_attribute("keepdims", 1))
+    unrounded = "pad/side" if spec.square else "pad/wanted"
+    side = _pad_node("ReduceMax", ["pad/wanted"], "pad/side", make_attribute("keepdims", 1))
     nodes = [
-        _node("Shape", [source], "pad/shape"),
-        _node("Slice", ["pad/shape", "pad/first", "pad/last"], "pad/size"),
-        _node("Max", ["pad/size", "pad/least"], "pad/wanted"),
+        _pad_node("Shape", [source], "pad/shape"),
+        _pad_node("Slice", ["pad/shape", "pad/first", "pad/last"], "pad/size"),
+        _pad_node("Max", ["pad/size", "pad/least"], "pad/wanted"),
         *([side] if spec.square else []),
-        _node("Add", [wanted, "pad/nearly"], "pad/raised"),
-        _node("Div", ["pad/raised", "pad/multiple"], "pad/times"),
-        _node("Mul", ["pad/times", "pad/multiple"], "pad/fitting"),
-        _node("Sub", ["pad/fitting", "pad/size"], "pad/missing"),
-        *_fill(source, target, spec.padding),
+        _pad_node("Add", [unrounded, "pad/nearly"], "pad/raised"),
+        _pad_node("Div", ["pad/raised", "pad/multiple"], "pad/times"),
+        _pad_node("Mul", ["pad/times", "pad/multiple"], "pad/fitting"),
+        _pad_node("Sub", ["pad/fitting", "pad/size"], "pad/missing"),
+        *_fill_missing(source, target, spec.padding),
     ]
     return constants, nodes
 
 
-def _fill(source: str, target: str, padding: Padding) -> list[NodeProto]:
-    """Fill in what is missing."""
+def _fill_missing(source: str, target: str, padding: Padding) -> list[NodeProto]:
+    """Pad by what is missing."""
     if padding != "reflect":
-        return _pad(source, "pad/missing", "edge" if padding == "edge" else "constant", target)
+        return _pad_by(source, "pad/missing", "edge" if padding == "edge" else "constant", target)
     return [
-        _node("Sub", ["pad/size", "pad/one"], "pad/reach"),
-        _node("Min", ["pad/missing", "pad/reach"], "pad/mirrored"),
-        _node("Sub", ["pad/missing", "pad/mirrored"], "pad/repeated"),
-        *_pad(source, "pad/mirrored", "reflect", "pad/reflected"),
-        *_pad("pad/reflected", "pad/repeated", "edge", target),
+        _pad_node("Sub", ["pad/size", "pad/one"], "pad/reach"),
+        _pad_node("Min", ["pad/missing", "pad/reach"], "pad/mirrored"),
+        _pad_node("Sub", ["pad/missing", "pad/mirrored"], "pad/repeated"),
+        *_pad_by(source, "pad/mirrored", "reflect", "pad/reflected"),
+        *_pad_by("pad/reflected", "pad/repeated", "edge", target),
     ]
 
 
-def _pad(source: str, amounts: str, mode: str, target: str) -> list[NodeProto]:
-    """Pad ``source`` at its right and lower edge by ``amounts``, two numbers."""
+def _pad_by(source: str, amounts: str, mode: str, target: str) -> list[NodeProto]:
+    """Pad ``source`` at its right and lower edge by ``amounts``, a tensor of two numbers."""
     widths, zeros = f"{amounts}_widths", "pad/zeros"
     return [
-        _node("Concat", [zeros, zeros, zeros, amounts], widths, make_attribute("axis", 0)),
-        _node("Pad", [source, widths], target, make_attribute("mode", mode)),
+        _pad_node("Concat", [zeros, zeros, zeros, amounts], widths, make_attribute("axis", 0)),
+        _pad_node("Pad", [source, widths], target, make_attribute("mode", mode)),
     ]
 
 
-def _crop(source: str, target: str, scale: int) -> tuple[list[TensorProto], list[NodeProto]]:
-    """The part of the result that belongs to the picture, not to its padding."""
+def _crop_result(source: str, target: str, scale: int) -> tuple[list[TensorProto], list[NodeProto]]:
+    """Crop the result to the part that belongs to the picture."""
     constants = [_constant("pad/scale", [scale]), _constant("pad/axes", [2, 3])]
     return constants, [
-        _node("Mul", ["pad/size", "pad/scale"], "pad/larger"),
-        _node("Slice", [source, "pad/zeros", "pad/larger", "pad/axes"], target),
+        _pad_node("Mul", ["pad/size", "pad/scale"], "pad/larger"),
+        _pad_node("Slice", [source, "pad/zeros", "pad/larger", "pad/axes"], target),
     ]
 
 
-def _node(
+def _pad_node(
     operator: str, inputs: Sequence[str], output: str, *attributes: AttributeProto
 ) -> NodeProto:
-    node = helper.make_node(operator, inputs, [output], name=OURS + output.removeprefix(OURS))
+    node = helper.make_node(
+        operator, inputs, [output], name=PAD_PREFIX + output.removeprefix(PAD_PREFIX)
+    )
     node.attribute.extend(attributes)
     return node
 
@@ -125,8 +127,8 @@ def _constant(name: str, values: Sequence[int]) -> TensorProto:
     return numpy_helper.from_array(np.array(values, dtype=np.int64), name)
 
 
-def _open_sizes(given: onnx.ValueInfoProto, result: onnx.ValueInfoProto, scale: int) -> None:
-    """Declare height and width free; the batch stays as it is."""
-    for end, factor in ((given, ""), (result, "" if scale == 1 else f"{scale}*")):
+def _open_sizes(source: onnx.ValueInfoProto, result: onnx.ValueInfoProto, scale: int) -> None:
+    """Declare height and width free; the batch is not changed."""
+    for end, factor in ((source, ""), (result, "" if scale == 1 else f"{scale}*")):
         for axis, name in ((2, "height"), (3, "width")):
             end.type.tensor_type.shape.dim[axis].dim_param = factor + name

@@ -1,4 +1,4 @@
-"""Sparse parameters as dense ones, which is how everything here reads them."""
+"""Conversion of sparse parameters to dense ones, which all other code expects."""
 
 import math
 
@@ -9,14 +9,15 @@ from onnx import SparseTensorProto, TensorProto, numpy_helper
 from subpixel.errors import NetworkError
 
 MAX_VALUES = 1 << 28
-"""Values of a dense parameter: as float32, 1 GiB. A few bytes of a sparse one can claim more."""
+"""The most values in a dense parameter, 1 GiB as float32: a few bytes of a sparse one can claim
+more."""
 
 
 def make_dense(model: onnx.ModelProto) -> None:
-    """Turn the sparse initialisers of ``model`` into dense ones, in place.
+    """Replace the sparse initialisers of ``model`` by dense ones, in place.
 
-    Raises :class:`~subpixel.errors.NetworkError` for one that contradicts itself, or would have
-    more than :data:`MAX_VALUES` values.
+    Raises :class:`~subpixel.errors.NetworkError` for an inconsistent one, or one of more than
+    :data:`MAX_VALUES` values.
     """
     for sparse in model.graph.sparse_initializer:
         model.graph.initializer.append(_dense(sparse))
@@ -27,7 +28,7 @@ def _dense(sparse: SparseTensorProto) -> TensorProto:
     name, dims = sparse.values.name, tuple(sparse.dims)
     if min(dims, default=1) < 0 or math.prod(dims) > MAX_VALUES:
         raise NetworkError(
-            f"the sparse parameter {name} is {dims}; up to {MAX_VALUES} values are taken: store it "
+            f"the sparse parameter {name} is {dims}; the limit is {MAX_VALUES} values: store it "
             "as a dense one"
         )
     try:
@@ -37,6 +38,6 @@ def _dense(sparse: SparseTensorProto) -> TensorProto:
         dense.reshape(-1)[at] = values
     except (ValueError, IndexError, TypeError) as error:
         raise NetworkError(
-            f"the sparse parameter {name} contradicts itself ({error}); export it again"
+            f"the sparse parameter {name} is inconsistent ({error}); export it again"
         ) from error
     return numpy_helper.from_array(dense, name)

@@ -1,8 +1,8 @@
-"""What a loaded checkpoint is, and how an architecture is recognised by the names of its weights.
+"""The value of a loaded checkpoint, and the recognition of architectures by the names of weights.
 
-Our own small networks are chains of layers. The repositories that publish their weights name the
-layers each in their own way, so an architecture has several layouts: where each repository keeps
-the layers, in the order in which our module has them.
+subpixel's small networks are chains of layers. Every repository that publishes weights names the
+layers differently, so an architecture has several layouts: the names of the layers in a repository,
+in the order of subpixel's module.
 """
 
 import math
@@ -19,17 +19,17 @@ from subpixel.spec import Colour, ModelSpec
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What a network's code chooses, and its weights don't tell."""
+class NetworkSetting:
+    """A choice in a network's code that its weights don't reveal."""
 
     name: str
     values: tuple[str, ...]
-    """What it usually is, the architecture's own first."""
+    """Its usual values, the architecture's default first."""
     apply: Callable[[nn.Module, str], nn.Module]
-    """The network with another value, which need not be one of the usual; it may be changed in
-    place. Raises :class:`~subpixel.errors.UsageError` for a value that can't be."""
+    """Returns the network with another value, which need not be a usual one; the network may be
+    modified in place. Raises :class:`~subpixel.errors.UsageError` for an invalid value."""
     closed: bool = True
-    """Whether the usual values are all there are."""
+    """Whether there are no values other than the usual ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,27 +39,28 @@ class Checkpoint:
     module: nn.Module
     spec: ModelSpec
     notes: tuple[str, ...] = ()
-    """What is to be said of how it was taken: which weights, in which settings."""
-    settings: tuple[Setting, ...] = field(default=(), repr=False)
-    """What is still open, each at its first value."""
+    """Notes on how it was loaded: which weights, in which settings."""
+    settings: tuple[NetworkSetting, ...] = field(default=(), repr=False)
+    """The undetermined settings, each at its first value."""
     conventional: bool = False
-    """Whether everybody has the first values, so that others are asked for by good reason alone."""
+    """Whether the first values are the convention, so that others need clear evidence."""
     plain_keys: bool = False
-    """Whether other networks may well name their weights the same."""
+    """Whether other networks are likely to use the same names for their weights."""
     must_gain: bool = False
-    """Whether a network that does nothing would enlarge as well, so that it must do better."""
+    """Whether an identity network would be as good as bicubic interpolation, so that it must be
+    better."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """How the weights of one kind of network are recognised, and made into the network."""
+    """Recognises the weights of one kind of network, and builds the network."""
 
     name: str
     signatures: tuple[frozenset[str], ...]
-    """State-dict keys that tell it from the others; any one of these sets does."""
+    """Sets of state-dict keys, each of which identifies the architecture."""
     load: Callable[[Weights, int | None], Checkpoint]
-    """Weights, and the scale if the caller says one → the network. The checkpoint's name stands
-    for the architecture's; :class:`CheckpointError` says what does not fit."""
+    """Weights, and the scale if the caller states one → the network, named after the architecture.
+    Raises :class:`CheckpointError` for weights that don't fit."""
 
     def detects(self, weights: Weights) -> bool:
         """Whether the weights look like this architecture's."""
@@ -67,12 +68,17 @@ class Architecture:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where one repository keeps an architecture's layers in its state dicts."""
+class KeyLayout:
+    """The names of an architecture's layers in the state dicts of one repository."""
 
     signature: frozenset[str]
     layers: Callable[[Weights], Sequence[str]]
-    """Weights → the layers' names in the module's order."""
+    """Weights → the names of the layers, in the module's order."""
+
+
+def layout_of(*layers: str) -> KeyLayout:
+    """The layout of a repository that always has these layers, whatever the weights."""
+    return KeyLayout(frozenset(f"{layer}.weight" for layer in layers), lambda weights: layers)
 
 
 @dataclass(frozen=True)
@@ -104,36 +110,37 @@ class Layer:
         return self.shape
 
 
-def find_layers(weights: Weights, layouts: Sequence[Layout]) -> list[Layer]:
-    """The layers, by the first of ``layouts`` whose signature the weights have."""
+def find_layers(weights: Weights, layouts: Sequence[KeyLayout]) -> list[Layer]:
+    """The layers by the first of ``layouts`` whose signature matches."""
     layout = next(layout for layout in layouts if layout.signature <= weights.keys())
-    return [_layer(weights, name) for name in layout.layers(weights)]
+    return [_find_layer(weights, name) for name in layout.layers(weights)]
 
 
-def _layer(weights: Weights, name: str) -> Layer:
+def _find_layer(weights: Weights, name: str) -> Layer:
     weight = weights.get(f"{name}.weight")
     if weight is None:
         raise CheckpointError(f"{name}.weight is missing")
     return Layer(name, tuple(weight.shape), f"{name}.bias" in weights)
 
 
-def numbered(weights: Weights, pattern: str, start: int = 0, step: int = 1) -> list[str]:
-    """The names ``pattern`` gives for ``start``, ``start + step`` … up to the highest in use."""
+def list_numbered(weights: Weights, pattern: str, start: int = 0, step: int = 1) -> list[str]:
+    """``pattern`` formatted with ``start``, ``start + step`` … up to the highest number in use."""
     before, _, behind = pattern.partition("{}")
     form = re.compile(re.escape(before) + r"(\d+)" + re.escape(behind + "."))
-    used = [int(found[1]) for key in weights if (found := form.match(key))]
+    used = [int(match[1]) for key in weights if (match := form.match(key))]
     return [pattern.format(number) for number in range(start, max(used, default=-1) + 1, step)]
 
 
-def colour_of(channels: int) -> Colour:
-    """What a network of so many channels looks at; :class:`CheckpointError` for other numbers."""
+def colour_of_channels(channels: int) -> Colour:
+    """The colours of a network with so many channels; raises :class:`CheckpointError` for other
+    numbers."""
     if channels in (1, 3):
         return "luma" if channels == 1 else "rgb"
-    raise CheckpointError(f"it takes {channels} channels; subpixel runs 1 (luma) and 3 (RGB)")
+    raise CheckpointError(f"it has {channels} input channels; subpixel runs 1 (luma) and 3 (RGB)")
 
 
 def sub_pixel_scale(last: Layer, channels: int) -> int:
-    """The enlargement r of a last layer with ``channels`` · r² outputs, r² per channel."""
+    """The scale r of a last layer with ``channels`` · r² outputs."""
     scale = math.isqrt(last.outputs // channels)
     if scale < 1 or channels * scale * scale != last.outputs:
         raise CheckpointError(
@@ -143,22 +150,23 @@ def sub_pixel_scale(last: Layer, channels: int) -> int:
     return scale
 
 
-def fill(module: nn.Module, weights: Weights, layers: Sequence[Layer]) -> None:
-    """Give ``module``, built on the meta device, the weights, which must fit it without a rest.
+def fill_module(module: nn.Module, weights: Weights, layers: Sequence[Layer]) -> None:
+    """Load ``weights`` into ``module``, built on the meta device; keys and shapes must match
+    exactly.
 
-    ``layers`` are the names of its layers in the file, in the module's order.
+    ``layers`` are its layers by their names in the file, in the module's order.
     """
     ours = dict.fromkeys(key.rpartition(".")[0] for key in module.state_dict())
     names = {own: layer.name for own, layer in zip(ours, layers, strict=True)}
     own_keys = {
         f"{names[k.rpartition('.')[0]]}.{k.rpartition('.')[2]}": k for k in module.state_dict()
     }
-    wanted = {theirs: module.state_dict()[own].shape for theirs, own in own_keys.items()}
-    faults = [f"{key} is missing" for key in wanted if key not in weights]
-    faults += [f"{key} is not known" for key in weights if key not in wanted]
+    shapes = {theirs: module.state_dict()[own].shape for theirs, own in own_keys.items()}
+    faults = [f"{key} is missing" for key in shapes if key not in weights]
+    faults += [f"{key} is not known" for key in weights if key not in shapes]
     faults += [
         f"{key} has the shape {tuple(weights[key].shape)} instead of {tuple(shape)}"
-        for key, shape in wanted.items()
+        for key, shape in shapes.items()
         if key in weights and weights[key].shape != shape
     ]
     if faults:
@@ -167,8 +175,8 @@ def fill(module: nn.Module, weights: Weights, layers: Sequence[Layer]) -> None:
     module.eval()
 
 
-def float_of(text: str, name: str) -> float:
-    """A setting's number, above 0; :class:`UsageError` for anything else."""
+def parse_positive(text: str, name: str) -> float:
+    """A setting's number above 0; raises :class:`UsageError` for anything else."""
     try:
         number = float(text)
     except ValueError:
@@ -178,26 +186,31 @@ def float_of(text: str, name: str) -> float:
     return number
 
 
-def chosen_of(text: str, name: str, allowed: Iterable[str]) -> str:
-    """A setting's word, one of ``allowed``; :class:`UsageError` for any other."""
+def expect_choice(text: str, name: str, allowed: Iterable[str]) -> str:
+    """A setting's value, one of ``allowed``; raises :class:`UsageError` for any other."""
     if text not in (words := list(allowed)):
         raise UsageError(f"{name} is {text!r}; it is one of {', '.join(words)}")
     return text
 
 
-def chain(name: str, layout: Layout, build: Callable[[int, int, int], nn.Module]) -> Architecture:
-    """A luma network of one chain of convolutions, whose weights show all that it takes to build.
+def chain_architecture(
+    name: str, layout: KeyLayout, build: Callable[[int, int, int], nn.Module]
+) -> Architecture:
+    """The architecture of a luma network that is one chain of convolutions, determined by its
+    weights.
 
-    ``build`` makes it of the scale, the channels, and how many layers lie between the first and
+    ``build`` makes it from the scale, the channels, and the number of layers between the first and
     the last.
     """
 
     def load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
         layers = find_layers(weights, (layout,))
         enlargement = sub_pixel_scale(layers[-1], channels=1)
-        with torch.device("meta"):  # shapes alone: nothing is drawn, no size can fill the memory
+        with torch.device(
+            "meta"
+        ):  # shapes only: no random numbers, and no size can fill the memory
             module = build(enlargement, layers[0].outputs, len(layers) - 2)
-        fill(module, weights, layers)
+        fill_module(module, weights, layers)
         return Checkpoint(module, ModelSpec(name, enlargement, "luma", "luma", name))
 
     return Architecture(name, (layout.signature,), load)

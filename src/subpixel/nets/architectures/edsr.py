@@ -11,34 +11,34 @@ from subpixel.errors import CheckpointError
 from subpixel.nets.architectures.architecture import (
     Architecture,
     Checkpoint,
+    KeyLayout,
     Layer,
-    Layout,
-    Setting,
-    chosen_of,
-    fill,
+    NetworkSetting,
+    expect_choice,
+    fill_module,
     find_layers,
-    float_of,
-    numbered,
+    list_numbered,
+    parse_positive,
 )
 from subpixel.nets.architectures.variants import RANGES
 from subpixel.nets.checkpoints.state_dict import Weights
 from subpixel.spec import ModelSpec
 
 DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
-"""The mean colour of the training set, which the published networks take off in front."""
+"""The mean colour of the training set, which the published networks subtract from their input."""
 
 BYTES = 255.0
-"""The range that the published networks work in; their users may train them on 0 … 1."""
+"""The range of the published networks; others train them on 0 … 1."""
 
 MEANS = {"div2k": DIV2K_MEAN, "none": (0.0, 0.0, 0.0)}
-"""The mean colours that are taken off, by name."""
+"""The mean colours that may be subtracted, by name."""
 
 RESIDUAL_SCALE = {256: 0.1}
-"""By width, what a block's branch is multiplied with (section 3.3 of the paper): the published
-networks of 256 channels have 0.1, those of 64 nothing. No weight tells it."""
+"""The factor of a block's branch, by width (section 3.3 of the paper): the published networks of
+256 channels have 0.1, those of 64 none. The weights don't reveal it."""
 
 RESIDUAL_SCALES = ("1", "0.1", "0.2", "0.3", "0.5")
-"""What it usually is."""
+"""Its usual values."""
 
 
 class ColourShift(nn.Module):
@@ -57,7 +57,7 @@ class ColourShift(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """``x`` → ``x`` + ``scale`` · conv(relu(conv(x))), the channels kept."""
+    """``x`` → ``x`` + ``scale`` · conv(relu(conv(x))), with the same channels."""
 
     def __init__(self, width: int, scale: float) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class EDSR(nn.Module):
     """Lim et al., arXiv 1707.02921.
 
     ``(N, 3, H, W)`` in 0 … 1 → ``(N, 3, H * scale, W * scale)``, scale the product of ``steps``.
-    ``before`` and ``after`` turn that range into the one in which the network works, and back.
+    ``before`` and ``after`` convert that range to the network's, and back.
     """
 
     def __init__(
@@ -100,9 +100,9 @@ class EDSR(nn.Module):
         self.mean: tuple[float, ...] = MEANS["none"]
 
     def shift_colours(self, top: float, mean: tuple[float, ...]) -> None:
-        """Work in 0 … ``top``, around the mean colour ``mean`` of 0 … 1."""
+        """Set the range to 0 … ``top``, around the mean colour ``mean`` in 0 … 1."""
         self.top, self.mean = top, mean
-        self.before, self.after = _shifts(top, torch.tensor(mean))
+        self.before, self.after = _make_shifts(top, torch.tensor(mean))
 
     def forward(self, picture: Tensor) -> Tensor:
         shallow = deep = self.head(self.before(picture))
@@ -115,19 +115,19 @@ class EDSR(nn.Module):
         return enlarged
 
 
-def _official(weights: Weights) -> list[str]:
-    *body, end = numbered(weights, "body.{}")
+def _official_layers(weights: Weights) -> list[str]:
+    *body, end = list_numbered(weights, "body.{}")
     blocks = [f"{block}.body.{layer}" for block in body for layer in (0, 2)]
-    return ["head.0", *blocks, end, *numbered(weights, "tail.0.{}", step=2), "tail.1"]
+    return ["head.0", *blocks, end, *list_numbered(weights, "tail.0.{}", step=2), "tail.1"]
 
 
-def _basicsr(weights: Weights) -> list[str]:
-    blocks = [f"{block}.conv{i}" for block in numbered(weights, "body.{}") for i in (1, 2)]
-    upsample = numbered(weights, "upsample.{}", step=2)
+def _basicsr_layers(weights: Weights) -> list[str]:
+    blocks = [f"{block}.conv{i}" for block in list_numbered(weights, "body.{}") for i in (1, 2)]
+    upsample = list_numbered(weights, "upsample.{}", step=2)
     return ["conv_first", *blocks, "conv_after_body", *upsample, "conv_last"]
 
 
-BASICSR = Layout(  # XPixelGroup/BasicSR
+BASICSR_LAYOUT = KeyLayout(  # XPixelGroup/BasicSR
     frozenset(
         {
             "conv_first.weight",
@@ -138,9 +138,9 @@ BASICSR = Layout(  # XPixelGroup/BasicSR
             "conv_last.weight",
         }
     ),
-    _basicsr,
+    _basicsr_layers,
 )
-OFFICIAL = Layout(  # sanghyun-son/EDSR-PyTorch
+OFFICIAL_LAYOUT = KeyLayout(  # sanghyun-son/EDSR-PyTorch
     frozenset(
         {
             "head.0.weight",
@@ -150,21 +150,21 @@ OFFICIAL = Layout(  # sanghyun-son/EDSR-PyTorch
             "tail.1.weight",
         }
     ),
-    _official,
+    _official_layers,
 )
-LAYOUTS = (OFFICIAL, BASICSR)
+EDSR_LAYOUTS = (OFFICIAL_LAYOUT, BASICSR_LAYOUT)
 
 _MEAN_SHIFT = {"sub_mean.weight", "sub_mean.bias", "add_mean.weight", "add_mean.bias"}
 
 
-def _load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
+def _load_edsr(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
     if weights.keys() >= _MEAN_SHIFT:
         rest = {key: value for key, value in weights.items() if key not in _MEAN_SHIFT}
-        module = _built(rest, *_stored_shifts(weights))
-        colours: tuple[Setting, ...] = ()
+        module = _build_edsr(rest, *_read_shifts(weights))
+        colours: tuple[NetworkSetting, ...] = ()
     else:
-        basicsr = BASICSR.signature <= weights.keys()
-        module = _built(weights, *_shifts(1.0, torch.zeros(3)))
+        basicsr = BASICSR_LAYOUT.signature <= weights.keys()
+        module = _build_edsr(weights, *_make_shifts(1.0, torch.zeros(3)))
         colours = _colour_settings("div2k" if basicsr else "none")
         for setting in colours:
             setting.apply(module, setting.values[0])
@@ -172,75 +172,75 @@ def _load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - 
     return Checkpoint(module, spec, settings=(_residual_scale_setting(module), *colours))
 
 
-def _residual_scale_setting(module: EDSR) -> Setting:
+def _residual_scale_setting(module: EDSR) -> NetworkSetting:
     usual = f"{RESIDUAL_SCALE.get(module.head.out_channels, 1):g}"
     rest = [value for value in RESIDUAL_SCALES if value != usual]
-    return Setting("res_scale", (usual, *rest), _with_residual_scale, closed=False)
+    return NetworkSetting("res_scale", (usual, *rest), _set_residual_scale, closed=False)
 
 
-def _with_residual_scale(module: nn.Module, value: str) -> nn.Module:
+def _set_residual_scale(module: nn.Module, value: str) -> nn.Module:
     for part in module.modules():
         if isinstance(part, ResidualBlock):
-            part.scale = float_of(value, "res_scale")
+            part.scale = parse_positive(value, "res_scale")
     return module
 
 
-def _colour_settings(usual_mean: str) -> tuple[Setting, Setting]:
+def _colour_settings(usual_mean: str) -> tuple[NetworkSetting, NetworkSetting]:
     means = sorted(MEANS, key=lambda name: name != usual_mean)
     return (
-        Setting("range", ("255", "1"), _in_range),
-        Setting("mean", tuple(means), _around_mean),
+        NetworkSetting("range", ("255", "1"), _set_edsr_range),
+        NetworkSetting("mean", tuple(means), _set_edsr_mean),
     )
 
 
-def _in_range(module: nn.Module, value: str) -> nn.Module:
+def _set_edsr_range(module: nn.Module, value: str) -> nn.Module:
     assert isinstance(module, EDSR)
-    module.shift_colours(RANGES[chosen_of(value, "range", RANGES)], module.mean)
+    module.shift_colours(RANGES[expect_choice(value, "range", RANGES)], module.mean)
     return module
 
 
-def _around_mean(module: nn.Module, value: str) -> nn.Module:
+def _set_edsr_mean(module: nn.Module, value: str) -> nn.Module:
     assert isinstance(module, EDSR)
-    module.shift_colours(module.top, MEANS[chosen_of(value, "mean", MEANS)])
+    module.shift_colours(module.top, MEANS[expect_choice(value, "mean", MEANS)])
     return module
 
 
-def _built(weights: Weights, before: ColourShift, after: ColourShift) -> EDSR:
-    layers = find_layers(weights, LAYOUTS)
+def _build_edsr(weights: Weights, before: ColourShift, after: ColourShift) -> EDSR:
+    layers = find_layers(weights, EDSR_LAYOUTS)
     width, last = layers[0].outputs, layers[-1]
     if (layers[0].inputs, last.outputs) != (3, 3):
         raise CheckpointError(
-            f"it takes {layers[0].inputs} channels and gives {last.outputs}; its colours are RGB"
+            f"it has {layers[0].inputs} input and {last.outputs} output channels; EDSR has 3, RGB"
         )
     upsample = [layer for layer in layers if layer.name.startswith(("tail.0.", "upsample."))]
-    steps = [_step(layer, width) for layer in upsample]
-    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+    steps = [_upsampling_step(layer, width) for layer in upsample]
+    with torch.device("meta"):  # shapes only: no random numbers, and no size can fill the memory
         depth = (len(layers) - len(steps) - 3) // 2
         module = EDSR(steps, before, after, width, depth)
-    fill(module, weights, layers)
+    fill_module(module, weights, layers)
     return module
 
 
-def _step(layer: Layer, width: int) -> int:
+def _upsampling_step(layer: Layer, width: int) -> int:
     step = math.isqrt(layer.outputs // width)
     if step < 1 or width * step**2 != layer.outputs:
         raise CheckpointError(
-            f"{layer.name}.weight has {layer.outputs} outputs; enlarging {width} channels takes "
+            f"{layer.name}.weight has {layer.outputs} outputs; upscaling {width} channels takes "
             f"{width} · step²"
         )
     return step
 
 
-def _shifts(top: float, mean: Tensor) -> tuple[ColourShift, ColourShift]:
+def _make_shifts(top: float, mean: Tensor) -> tuple[ColourShift, ColourShift]:
     """From 0 … 1 to 0 … ``top`` around the mean colour, and back."""
     unit = torch.eye(3)
     return ColourShift(unit * top, -mean * top), ColourShift(unit / top, mean)
 
 
-def _stored_shifts(weights: Weights) -> tuple[ColourShift, ColourShift]:
-    """The same from a file that stores both shifts, for pictures in the range it was trained on.
+def _read_shifts(weights: Weights) -> tuple[ColourShift, ColourShift]:
+    """The same from a file that stores both shifts, for pictures in the range of its training.
 
-    The mean colour that is added back tells the range: of 0 … 1 it can't be above 1.
+    The mean colour that is added back reveals the range: in 0 … 1 it can't be above 1.
     """
     shapes = {key: tuple(weights[key].shape) for key in sorted(_MEAN_SHIFT)}
     odd = [key for key, shape in shapes.items() if math.prod(shape) != (9 if len(shape) > 1 else 3)]
@@ -254,4 +254,6 @@ def _stored_shifts(weights: Weights) -> tuple[ColourShift, ColourShift]:
     )
 
 
-ARCHITECTURE = Architecture("EDSR", tuple(layout.signature for layout in LAYOUTS), _load)
+EDSR_ARCHITECTURE = Architecture(
+    "EDSR", tuple(layout.signature for layout in EDSR_LAYOUTS), _load_edsr
+)

@@ -6,13 +6,13 @@ from torch import Tensor, nn
 from subpixel.nets.architectures.architecture import (
     Architecture,
     Checkpoint,
-    Layout,
-    colour_of,
-    fill,
+    colour_of_channels,
+    fill_module,
     find_layers,
+    layout_of,
     sub_pixel_scale,
 )
-from subpixel.nets.architectures.variants import OUTPUT, RANGE, activation_setting
+from subpixel.nets.architectures.variants import OUTPUT_SETTING, RANGE_SETTING, activation_setting
 from subpixel.nets.checkpoints.state_dict import Weights
 from subpixel.spec import ModelSpec
 
@@ -38,27 +38,25 @@ class ESPCN(nn.Module):
         return enlarged
 
 
-def _layout(*layers: str) -> Layout:
-    return Layout(frozenset(f"{layer}.weight" for layer in layers), lambda weights: layers)
-
-
-LAYOUTS = (
-    _layout("feature_maps.0", "feature_maps.2", "sub_pixel.0"),  # Lornatang/ESPCN-PyTorch
-    _layout("first_part.0", "first_part.2", "last_part.0"),  # yjn870/ESPCN-pytorch
-    _layout("wide", "narrow", "sub_pixels"),  # this module's own
+ESPCN_LAYOUTS = (
+    layout_of("feature_maps.0", "feature_maps.2", "sub_pixel.0"),  # Lornatang/ESPCN-PyTorch
+    layout_of("first_part.0", "first_part.2", "last_part.0"),  # yjn870/ESPCN-pytorch
+    layout_of("wide", "narrow", "sub_pixels"),  # this module's own
 )
 
 
-def _load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
-    layers = wide, narrow, last = find_layers(weights, LAYOUTS)
+def _load_espcn(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
+    layers = wide, narrow, last = find_layers(weights, ESPCN_LAYOUTS)
     enlargement = sub_pixel_scale(last, wide.inputs)
-    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+    with torch.device("meta"):  # shapes only: no random numbers, and no size can fill the memory
         module = ESPCN(enlargement, wide.inputs, wide.outputs, narrow.outputs)
-    fill(module, weights, layers)
-    colour = colour_of(wide.inputs)
+    fill_module(module, weights, layers)
+    colour = colour_of_channels(wide.inputs)
     spec = ModelSpec("ESPCN", enlargement, colour, colour, "ESPCN")
-    settings = (activation_setting("tanh"), OUTPUT, RANGE)
+    settings = (activation_setting("tanh"), OUTPUT_SETTING, RANGE_SETTING)
     return Checkpoint(module, spec, settings=settings, conventional=True, plain_keys=True)
 
 
-ARCHITECTURE = Architecture("ESPCN", tuple(layout.signature for layout in LAYOUTS), _load)
+ESPCN_ARCHITECTURE = Architecture(
+    "ESPCN", tuple(layout.signature for layout in ESPCN_LAYOUTS), _load_espcn
+)

@@ -1,4 +1,4 @@
-"""FSRCNN: works at low resolution and ends in a deconvolution."""
+"""FSRCNN: convolutions at low resolution, and a deconvolution at the end."""
 
 import math
 
@@ -9,18 +9,18 @@ from subpixel.errors import CheckpointError
 from subpixel.nets.architectures.architecture import (
     Architecture,
     Checkpoint,
+    KeyLayout,
     Layer,
-    Layout,
-    colour_of,
-    fill,
+    colour_of_channels,
+    fill_module,
     find_layers,
-    numbered,
+    list_numbered,
 )
 from subpixel.nets.checkpoints.state_dict import Weights
 from subpixel.nets.layers.grey import grey_levels
 from subpixel.spec import ModelSpec
 
-LARGEST_SCALE = 8
+MAX_STRIDE = 8
 GAIN_TOLERANCE = 0.1
 
 
@@ -53,67 +53,72 @@ class FSRCNN(nn.Module):
         return enlarged
 
 
-def _lornatang(weights: Weights) -> list[str]:
+def _fsrcnn_lornatang(weights: Weights) -> list[str]:
     front = ["feature_extraction.0", "feature_extraction.1", "shrink.0", "shrink.1"]
-    return [*front, *numbered(weights, "map.{}"), "expand.0", "expand.1", "deconv"]
+    return [*front, *list_numbered(weights, "map.{}"), "expand.0", "expand.1", "deconv"]
 
 
-def _yjn870(weights: Weights) -> list[str]:
-    return ["first_part.0", "first_part.1", *numbered(weights, "mid_part.{}"), "last_part"]
+def _fsrcnn_yjn870(weights: Weights) -> list[str]:
+    return ["first_part.0", "first_part.1", *list_numbered(weights, "mid_part.{}"), "last_part"]
 
 
-def _own(weights: Weights) -> list[str]:
-    return [*numbered(weights, "features.{}"), "deconvolution"]
+def _fsrcnn_own(weights: Weights) -> list[str]:
+    return [*list_numbered(weights, "features.{}"), "deconvolution"]
 
 
-LAYOUTS = (
-    Layout(  # Lornatang/FSRCNN-PyTorch
-        frozenset({"feature_extraction.0.weight", "shrink.0.weight", "deconv.weight"}), _lornatang
+FSRCNN_LAYOUTS = (
+    KeyLayout(  # Lornatang/FSRCNN-PyTorch
+        frozenset({"feature_extraction.0.weight", "shrink.0.weight", "deconv.weight"}),
+        _fsrcnn_lornatang,
     ),
-    Layout(  # yjn870/FSRCNN-pytorch
-        frozenset({"first_part.0.weight", "mid_part.0.weight", "last_part.weight"}), _yjn870
+    KeyLayout(  # yjn870/FSRCNN-pytorch
+        frozenset({"first_part.0.weight", "mid_part.0.weight", "last_part.weight"}), _fsrcnn_yjn870
     ),
-    Layout(frozenset({"features.0.weight", "deconvolution.weight"}), _own),  # this module's own
+    KeyLayout(
+        frozenset({"features.0.weight", "deconvolution.weight"}), _fsrcnn_own
+    ),  # this module's own
 )
 
 
-def _load(weights: Weights, scale: int | None) -> Checkpoint:
-    layers = find_layers(weights, LAYOUTS)
+def _load_fsrcnn(weights: Weights, scale: int | None) -> Checkpoint:
+    layers = find_layers(weights, FSRCNN_LAYOUTS)
     channels = layers[0].inputs
-    colour = colour_of(channels)
+    colour = colour_of_channels(channels)
     if scale is None:
-        scale = _measured_scale(_built(1, layers, weights), channels)
-    module = _built(scale, layers, weights)
+        scale = _measure_scale(_build_fsrcnn(1, layers, weights), channels)
+    module = _build_fsrcnn(scale, layers, weights)
     spec = ModelSpec("FSRCNN", scale, colour, colour, "FSRCNN")
     return Checkpoint(module, spec, conventional=True, plain_keys=True)
 
 
-def _built(scale: int, layers: list[Layer], weights: Weights) -> FSRCNN:
+def _build_fsrcnn(scale: int, layers: list[Layer], weights: Weights) -> FSRCNN:
     if len(layers) < 7:
         raise CheckpointError("its layers between the first and the last are missing")
     first, shrinking = layers[0], layers[2]
     depth = (len(layers) - 7) // 2
-    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+    with torch.device("meta"):  # shapes only: no random numbers, and no size can fill the memory
         module = FSRCNN(scale, first.inputs, first.outputs, shrinking.outputs, depth)
-    fill(module, weights, layers)
+    fill_module(module, weights, layers)
     return module
 
 
-def _measured_scale(module: FSRCNN, channels: int) -> int:
-    """The scale that keeps grey grey; no shape tells it, as the kernel is 9×9 for all of them.
+def _measure_scale(module: FSRCNN, channels: int) -> int:
+    """The scale at which grey stays grey; no shape reveals it, as the kernel is 9×9 for all scales.
 
-    With the stride s every output pixel sees 1/s² of the kernel on average. A network that was
-    trained to keep grey as it is therefore brightens grey s²-fold at stride 1.
+    With the stride s every output pixel gets 1/s² of the kernel on average. A network that was
+    trained to preserve grey therefore brightens it s²-fold at stride 1.
     """
     dark, bright = grey_levels(module, channels, 1, [0.25, 0.75])
     scale = math.sqrt(max((bright - dark) / 0.5, 0.0))
     nearest = round(scale)
-    if not 2 <= nearest <= LARGEST_SCALE or abs(scale - nearest) > GAIN_TOLERANCE:
+    if not 2 <= nearest <= MAX_STRIDE or abs(scale - nearest) > GAIN_TOLERANCE:
         raise CheckpointError(
-            f"its scale stands in no shape, and can't be measured: by its answer to grey it "
-            f"would enlarge by {scale:.3g}; say the scale"
+            f"its shapes don't reveal its scale, and its response to grey gives {scale:.3g}, "
+            f"which is no scale; name the scale"
         )
     return nearest
 
 
-ARCHITECTURE = Architecture("FSRCNN", tuple(layout.signature for layout in LAYOUTS), _load)
+FSRCNN_ARCHITECTURE = Architecture(
+    "FSRCNN", tuple(layout.signature for layout in FSRCNN_LAYOUTS), _load_fsrcnn
+)

@@ -1,4 +1,4 @@
-"""The plainest of networks: one convolution after the other, what processors run fastest."""
+"""PlainNet: a plain chain of convolutions, which processors run fastest."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from subpixel.nets.architectures.architecture import Layout, chain, numbered
+from subpixel.nets.architectures.architecture import KeyLayout, chain_architecture, list_numbered
 
-FIRST = 5
-"""Kernel of the first layer: of one channel, a wide look costs next to nothing."""
+FIRST_KERNEL = 5
+"""The kernel of the first layer: with one input channel, a large kernel costs next to nothing."""
 
 
 def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
@@ -19,16 +19,16 @@ def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
 class PlainNet(nn.Module):
     """A chain of convolutions at low resolution, then sub-pixel convolution.
 
-    ``(N, 1, H, W)`` luma in 0 … 1 → ``(N, 1, H * scale, W * scale)``. Two sums alone lie beside
-    the chain, as in SESR (Bhardwaj et al., arXiv 2103.09404): the first features are added before
-    the last layer, and the picture to each of the ``scale²`` sub-pixels. The halo is
-    ``depth + 3`` pixels.
+    ``(N, 1, H, W)`` luma in 0 … 1 → ``(N, 1, H * scale, W * scale)``. It has only two skip
+    connections, as in SESR (Bhardwaj et al., arXiv 2103.09404): the first features are added before
+    the last layer, and the picture to each of the ``scale²`` sub-pixels. The halo is ``depth + 3``
+    pixels.
     """
 
     def __init__(self, scale: int, channels: int = 16, depth: int = 4) -> None:
         super().__init__()
         self.scale = scale
-        self.first = _convolution(1, channels, FIRST)
+        self.first = _convolution(1, channels, FIRST_KERNEL)
         middle = [_convolution(channels, channels, 3) for _ in range(depth)]
         self.middle = nn.ModuleList(middle)
         self.last = _convolution(channels, scale * scale, 3)
@@ -43,7 +43,8 @@ class PlainNet(nn.Module):
 
 
 def initialise(first: nn.Conv2d, middle: Sequence[nn.Conv2d], last: nn.Conv2d) -> None:
-    """Layers near the identity, and a small last one: training starts at plain enlargement."""
+    """Initialise layers near the identity, and a small last one: training starts near
+    nearest-neighbour upscaling."""
     for convolution in (first, *middle, last):
         nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
         if convolution.bias is not None:
@@ -54,10 +55,10 @@ def initialise(first: nn.Conv2d, middle: Sequence[nn.Conv2d], last: nn.Conv2d) -
         last.weight.mul_(0.1)
 
 
-LAYOUT = Layout(
+PLAIN_LAYOUT = KeyLayout(
     frozenset({"first.weight", "middle.0.weight", "last.weight"}),
-    lambda weights: ["first", *numbered(weights, "middle.{}"), "last"],
+    lambda weights: ["first", *list_numbered(weights, "middle.{}"), "last"],
 )
 
 
-ARCHITECTURE = chain("PlainNet", LAYOUT, PlainNet)
+PLAIN_ARCHITECTURE = chain_architecture("PlainNet", PLAIN_LAYOUT, PlainNet)

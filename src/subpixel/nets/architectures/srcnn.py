@@ -6,12 +6,12 @@ from torch import Tensor, nn
 from subpixel.nets.architectures.architecture import (
     Architecture,
     Checkpoint,
-    Layout,
-    colour_of,
-    fill,
+    colour_of_channels,
+    fill_module,
     find_layers,
+    layout_of,
 )
-from subpixel.nets.architectures.variants import RANGE, RESIDUAL, activation_setting
+from subpixel.nets.architectures.variants import RANGE_SETTING, RESIDUAL_SETTING, activation_setting
 from subpixel.nets.checkpoints.state_dict import Weights
 from subpixel.nets.layers.bicubic import on_enlarged
 from subpixel.spec import ModelSpec
@@ -20,8 +20,8 @@ from subpixel.spec import ModelSpec
 class SRCNN(nn.Module):
     """Dong et al., arXiv 1501.00092: three convolutions on the bicubically enlarged picture.
 
-    ``(N, C, H, W)`` in 0 … 1 → the same shape. ``kernels`` are 9-1-5, 9-3-5 or 9-5-5 in the
-    paper, ``widths`` 64 and 32. The size is kept by zeros around every layer's input.
+    ``(N, C, H, W)`` in 0 … 1 → the same shape. ``kernels`` are 9-1-5, 9-3-5 or 9-5-5 in the paper,
+    ``widths`` 64 and 32. Zero padding preserves the size.
     """
 
     def __init__(
@@ -45,30 +45,28 @@ class SRCNN(nn.Module):
         return restored
 
 
-def _layout(*layers: str) -> Layout:
-    return Layout(frozenset(f"{layer}.weight" for layer in layers), lambda weights: layers)
-
-
-LAYOUTS = (
-    _layout("conv1", "conv2", "conv3"),  # yjn870/SRCNN-pytorch
-    _layout("features.0", "map.0", "reconstruction"),  # Lornatang/SRCNN-PyTorch
-    _layout("layers.0", "layers.1", "layers.2"),  # this module's own
+SRCNN_LAYOUTS = (
+    layout_of("conv1", "conv2", "conv3"),  # yjn870/SRCNN-pytorch
+    layout_of("features.0", "map.0", "reconstruction"),  # Lornatang/SRCNN-PyTorch
+    layout_of("layers.0", "layers.1", "layers.2"),  # this module's own
 )
 
 
-def _load(weights: Weights, scale: int | None) -> Checkpoint:
-    """The network as it is, which restores; or, where a scale is given, with the enlargement.
+def _load_srcnn(weights: Weights, scale: int | None) -> Checkpoint:
+    """The network itself, which restores; or, with a scale, including the upscaling.
 
-    The weights don't tell the scale: the same network may be used at any.
+    The weights don't reveal the scale: the same network may be used at any.
     """
-    layers = first, second, last = find_layers(weights, LAYOUTS)
+    layers = first, second, last = find_layers(weights, SRCNN_LAYOUTS)
     kernels = (first.kernel, second.kernel, last.kernel)
-    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+    with torch.device("meta"):  # shapes only: no random numbers, and no size can fill the memory
         module = SRCNN(first.inputs, (first.outputs, second.outputs), kernels)
-    fill(module, weights, layers)
-    colour = colour_of(first.inputs)
-    settings = (activation_setting("relu"), RESIDUAL, RANGE)
+    fill_module(module, weights, layers)
+    colour = colour_of_channels(first.inputs)
+    settings = (activation_setting("relu"), RESIDUAL_SETTING, RANGE_SETTING)
     return on_enlarged(module, ModelSpec("SRCNN", 1, colour, colour, "SRCNN"), scale, settings)
 
 
-ARCHITECTURE = Architecture("SRCNN", tuple(layout.signature for layout in LAYOUTS), _load)
+SRCNN_ARCHITECTURE = Architecture(
+    "SRCNN", tuple(layout.signature for layout in SRCNN_LAYOUTS), _load_srcnn
+)

@@ -7,12 +7,12 @@ from torch.nn import init
 from subpixel.nets.architectures.architecture import (
     Architecture,
     Checkpoint,
-    Layout,
-    fill,
+    fill_module,
     find_layers,
+    layout_of,
     sub_pixel_scale,
 )
-from subpixel.nets.architectures.variants import OUTPUT, RANGE, activation_setting
+from subpixel.nets.architectures.variants import OUTPUT_SETTING, RANGE_SETTING, activation_setting
 from subpixel.nets.checkpoints.state_dict import Weights
 from subpixel.spec import ModelSpec
 
@@ -50,19 +50,21 @@ class SuperResolutionNet(nn.Module):
         init.orthogonal_(self.conv4.weight)
 
 
-LAYERS = ("conv1", "conv2", "conv3", "conv4")
-LAYOUT = Layout(frozenset(f"{layer}.weight" for layer in LAYERS), lambda weights: LAYERS)
+REFERENCE_LAYERS = ("conv1", "conv2", "conv3", "conv4")
+REFERENCE_LAYOUT = layout_of(*REFERENCE_LAYERS)
 
 
-def _load(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
-    layers = find_layers(weights, (LAYOUT,))
+def _load_reference(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it
+    layers = find_layers(weights, (REFERENCE_LAYOUT,))
     enlargement = sub_pixel_scale(layers[-1], channels=1)
-    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+    with torch.device("meta"):  # shapes only: no random numbers, and no size can fill the memory
         module = SuperResolutionNet(enlargement)
-    fill(module, weights, layers)
+    fill_module(module, weights, layers)
     spec = ModelSpec("SuperResolutionNet", enlargement, "luma", "luma", "SuperResolutionNet")
-    settings = (activation_setting("relu"), OUTPUT, RANGE)
+    settings = (activation_setting("relu"), OUTPUT_SETTING, RANGE_SETTING)
     return Checkpoint(module, spec, settings=settings, conventional=True, plain_keys=True)
 
 
-ARCHITECTURE = Architecture("SuperResolutionNet", (LAYOUT.signature,), _load)
+REFERENCE_ARCHITECTURE = Architecture(
+    "SuperResolutionNet", (REFERENCE_LAYOUT.signature,), _load_reference
+)

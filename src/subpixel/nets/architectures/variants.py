@@ -1,27 +1,27 @@
-"""Small networks in other than the usual settings: activations, a sum around, another range."""
+"""Small networks in other than the default settings: activation, residual, output, range."""
 
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from subpixel.nets.architectures.architecture import Setting, chosen_of
+from subpixel.nets.architectures.architecture import NetworkSetting, expect_choice
 
 ACTIVATIONS: Mapping[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "tanh": nn.Tanh,
     "sigmoid": nn.Sigmoid,
 }
-"""By the names that PyTorch gives them as functions."""
+"""By the names of PyTorch's functions."""
 
 RANGES: Mapping[str, float] = {"1": 1.0, "255": 255.0}
-"""Largest values of the pixels that networks are trained on."""
+"""The maximum pixel values that networks are trained on."""
 
 
-class Varied(nn.Module):
+class VariantNet(nn.Module):
     """``net`` for pixels in 0 … ``top``, its result through a sigmoid or added to its input.
 
-    ``(N, C, H, W)`` in 0 … 1 → what ``net`` makes of it, in the same range.
+    ``(N, C, H, W)`` in 0 … 1 → the result of ``net``, converted to the same range.
     """
 
     def __init__(self, net: nn.Module) -> None:
@@ -41,54 +41,58 @@ class Varied(nn.Module):
         return result / self.top
 
 
-def varied(module: nn.Module) -> Varied:
-    """``module`` as one that can be varied; one that already is, as it is."""
-    return module if isinstance(module, Varied) else Varied(module).eval()
+def as_variant(module: nn.Module) -> VariantNet:
+    """``module`` wrapped as a variant, unless it is one already."""
+    return module if isinstance(module, VariantNet) else VariantNet(module).eval()
 
 
-def plainest(module: nn.Module) -> nn.Module:
-    """``module`` without what does nothing around it."""
-    if isinstance(module, Varied) and (module.top, module.sigmoid, module.residual) == (1, 0, 0):
+def strip_variant(module: nn.Module) -> nn.Module:
+    """``module`` without a wrapper that does nothing."""
+    if isinstance(module, VariantNet) and (module.top, module.sigmoid, module.residual) == (
+        1,
+        0,
+        0,
+    ):
         return module.net
     return module
 
 
-def activation_setting(usual: str) -> Setting:
-    """What is between the layers, for a network that keeps it as its ``activation``."""
+def activation_setting(usual: str) -> NetworkSetting:
+    """The setting of the activation, for a network that has it as its ``activation``."""
 
     def apply(module: nn.Module, value: str) -> nn.Module:
-        kind = ACTIVATIONS[chosen_of(value, "activation", ACTIVATIONS)]
-        inner = module.net if isinstance(module, Varied) else module
+        kind = ACTIVATIONS[expect_choice(value, "activation", ACTIVATIONS)]
+        inner = module.net if isinstance(module, VariantNet) else module
         inner.activation = kind()
         return module
 
     rest = [name for name in ACTIVATIONS if name != usual]
-    return Setting("activation", (usual, *rest), apply)
+    return NetworkSetting("activation", (usual, *rest), apply)
 
 
-def _in_range(module: nn.Module, value: str) -> nn.Module:
-    around = varied(module)
-    around.top = RANGES[chosen_of(value, "range", RANGES)]
-    return plainest(around)
+def _set_variant_range(module: nn.Module, value: str) -> nn.Module:
+    around = as_variant(module)
+    around.top = RANGES[expect_choice(value, "range", RANGES)]
+    return strip_variant(around)
 
 
-def _ending_in(module: nn.Module, value: str) -> nn.Module:
-    around = varied(module)
-    around.sigmoid = chosen_of(value, "output", ("linear", "sigmoid")) == "sigmoid"
-    return plainest(around)
+def _set_output(module: nn.Module, value: str) -> nn.Module:
+    around = as_variant(module)
+    around.sigmoid = expect_choice(value, "output", ("linear", "sigmoid")) == "sigmoid"
+    return strip_variant(around)
 
 
-def _with_residual(module: nn.Module, value: str) -> nn.Module:
-    around = varied(module)
-    around.residual = chosen_of(value, "residual", ("no", "yes")) == "yes"
-    return plainest(around)
+def _set_residual(module: nn.Module, value: str) -> nn.Module:
+    around = as_variant(module)
+    around.residual = expect_choice(value, "residual", ("no", "yes")) == "yes"
+    return strip_variant(around)
 
 
-RANGE = Setting("range", tuple(RANGES), _in_range)
-"""The range of the pixels that the network takes and gives."""
+RANGE_SETTING = NetworkSetting("range", tuple(RANGES), _set_variant_range)
+"""The range of the network's input and output."""
 
-OUTPUT = Setting("output", ("linear", "sigmoid"), _ending_in)
-"""What the result goes through."""
+OUTPUT_SETTING = NetworkSetting("output", ("linear", "sigmoid"), _set_output)
+"""The function applied to the result."""
 
-RESIDUAL = Setting("residual", ("no", "yes"), _with_residual)
+RESIDUAL_SETTING = NetworkSetting("residual", ("no", "yes"), _set_residual)
 """Whether the picture is added to the result."""

@@ -1,4 +1,4 @@
-"""VDSR: a deep network that adds what bicubic enlargement lost."""
+"""VDSR: a deep network that predicts the residual of bicubic interpolation."""
 
 from itertools import pairwise
 
@@ -8,15 +8,15 @@ from torch import Tensor, nn
 from subpixel.nets.architectures.architecture import (
     Architecture,
     Checkpoint,
-    Layout,
-    Setting,
-    chosen_of,
-    colour_of,
-    fill,
+    KeyLayout,
+    NetworkSetting,
+    colour_of_channels,
+    expect_choice,
+    fill_module,
     find_layers,
-    numbered,
+    list_numbered,
 )
-from subpixel.nets.architectures.variants import RANGE, Varied
+from subpixel.nets.architectures.variants import RANGE_SETTING, VariantNet
 from subpixel.nets.checkpoints.state_dict import Weights
 from subpixel.nets.layers.bicubic import on_enlarged
 from subpixel.spec import ModelSpec
@@ -49,58 +49,60 @@ class VDSR(nn.Module):
         return restored + picture if self.residual else restored
 
 
-def _lornatang(weights: Weights) -> list[str]:
-    return ["conv1.0", *numbered(weights, "trunk.{}.conv"), "conv2"]
+def _vdsr_lornatang(weights: Weights) -> list[str]:
+    return ["conv1.0", *list_numbered(weights, "trunk.{}.conv"), "conv2"]
 
 
-def _twtygqyy(weights: Weights) -> list[str]:
-    return ["input", *numbered(weights, "residual_layer.{}.conv"), "output"]
+def _vdsr_twtygqyy(weights: Weights) -> list[str]:
+    return ["input", *list_numbered(weights, "residual_layer.{}.conv"), "output"]
 
 
-def _chain(weights: Weights) -> list[str]:
-    return numbered(weights, "features.{}", step=2)
+def _vdsr_chain(weights: Weights) -> list[str]:
+    return list_numbered(weights, "features.{}", step=2)
 
 
-def _own(weights: Weights) -> list[str]:
-    return numbered(weights, "layers.{}")
+def _vdsr_own(weights: Weights) -> list[str]:
+    return list_numbered(weights, "layers.{}")
 
 
-LAYOUTS = (
-    Layout(  # Lornatang/VDSR-PyTorch
-        frozenset({"conv1.0.weight", "trunk.0.conv.weight", "conv2.weight"}), _lornatang
+VDSR_LAYOUTS = (
+    KeyLayout(  # Lornatang/VDSR-PyTorch
+        frozenset({"conv1.0.weight", "trunk.0.conv.weight", "conv2.weight"}), _vdsr_lornatang
     ),
-    Layout(  # twtygqyy/pytorch-vdsr, its released weights
-        frozenset({"input.weight", "residual_layer.0.conv.weight", "output.weight"}), _twtygqyy
+    KeyLayout(  # twtygqyy/pytorch-vdsr, its released weights
+        frozenset({"input.weight", "residual_layer.0.conv.weight", "output.weight"}), _vdsr_twtygqyy
     ),
-    Layout(  # twtygqyy/pytorch-vdsr, earlier: 20 convolutions in a row, ReLU between them
-        frozenset({"features.0.weight", "features.2.weight", "features.38.weight"}), _chain
+    KeyLayout(  # twtygqyy/pytorch-vdsr, earlier: 20 convolutions in a row, ReLU between them
+        frozenset({"features.0.weight", "features.2.weight", "features.38.weight"}), _vdsr_chain
     ),
-    Layout(  # this module's own
-        frozenset({"layers.0.weight", "layers.1.weight", "layers.19.weight"}), _own
+    KeyLayout(  # this module's own
+        frozenset({"layers.0.weight", "layers.1.weight", "layers.19.weight"}), _vdsr_own
     ),
 )
 
 
-def _load(weights: Weights, scale: int | None) -> Checkpoint:
-    """The network as it is, which restores; or, where a scale is given, with the enlargement.
+def _load_vdsr(weights: Weights, scale: int | None) -> Checkpoint:
+    """The network itself, which restores; or, with a scale, including the upscaling.
 
-    The weights don't tell the scale: the paper trains one network for all of them.
+    The weights don't reveal the scale: the paper trains one network for all scales.
     """
-    layers = find_layers(weights, LAYOUTS)
+    layers = find_layers(weights, VDSR_LAYOUTS)
     first = layers[0]
-    with torch.device("meta"):  # shapes alone: nothing is drawn, and no size can fill the memory
+    with torch.device("meta"):  # shapes only: no random numbers, and no size can fill the memory
         module = VDSR(first.inputs, first.outputs, len(layers), bias=first.bias)
-    fill(module, weights, layers)
-    colour = colour_of(first.inputs)
-    settings = (Setting("residual", ("yes", "no"), _with_residual), RANGE)
+    fill_module(module, weights, layers)
+    colour = colour_of_channels(first.inputs)
+    settings = (NetworkSetting("residual", ("yes", "no"), _set_vdsr_residual), RANGE_SETTING)
     return on_enlarged(module, ModelSpec("VDSR", 1, colour, colour, "VDSR"), scale, settings)
 
 
-def _with_residual(module: nn.Module, value: str) -> nn.Module:
-    inner = module.net if isinstance(module, Varied) else module
+def _set_vdsr_residual(module: nn.Module, value: str) -> nn.Module:
+    inner = module.net if isinstance(module, VariantNet) else module
     assert isinstance(inner, VDSR)
-    inner.residual = chosen_of(value, "residual", ("yes", "no")) == "yes"
+    inner.residual = expect_choice(value, "residual", ("yes", "no")) == "yes"
     return module
 
 
-ARCHITECTURE = Architecture("VDSR", tuple(layout.signature for layout in LAYOUTS), _load)
+VDSR_ARCHITECTURE = Architecture(
+    "VDSR", tuple(layout.signature for layout in VDSR_LAYOUTS), _load_vdsr
+)

@@ -1,8 +1,8 @@
-"""A checkpoint's bytes → what they hold, by their content rather than their name. No code is run.
+"""Reading the bytes of a checkpoint, by content and not by name, without running code.
 
-Pickles are read by PyTorch's own restricted unpickler. What trainers leave beside the weights
-(options, NumPy scalars, paths) is replaced by inert objects; anything else that a pickle asks for
-is refused and named.
+Pickles are read by PyTorch's restricted unpickler. Objects that trainers store beside the weights
+(options, NumPy scalars, paths) are replaced by inert ones; anything else that a pickle imports is
+rejected by name.
 """
 
 import io
@@ -20,27 +20,27 @@ import torch
 
 from subpixel.errors import CheckpointError, one_line
 
-SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".safetensors", ".npz")
-"""What checkpoints are usually called; a file of another name is read if its content is one's."""
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".safetensors", ".npz")
+"""The usual suffixes of checkpoints; files with other names are read by their content."""
 
 SAFETENSORS_SUFFIX = ".safetensors"
 
 MAX_INFLATION = 8
-"""How many times its size a compressed .npz may become; weights compress hardly at all."""
+"""The maximum compression ratio of an .npz; weights hardly compress."""
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
 
 
 @dataclass(frozen=True)
 class Container:
-    """What a file holds, and the text in its header."""
+    """The content of a file, and the metadata in its header."""
 
     content: object
     header: Mapping[str, str] = field(default_factory=dict)
 
 
 class Inert:
-    """Stands for an object that is no weight; whatever a pickle does with it comes to nothing."""
+    """Replaces an object that is no weight; whatever a pickle does with it has no effect."""
 
     def __init__(self, *_: object) -> None:
         pass
@@ -73,44 +73,44 @@ HARMLESS = (
     "builtins.dict",
     "typing.Any",
 )
-"""What trainers leave beside the weights; nothing of it is imported or called."""
+"""Objects that trainers store beside the weights; none of them is imported or called."""
 
 
 def read_container(suffix: str, data: bytes) -> Container:
-    """Take apart a pickle of PyTorch's (zip or older), a safetensors file or an .npz.
+    """Read a PyTorch pickle (zip or legacy), a safetensors file or an .npz.
 
-    The content decides; ``suffix`` (".pth", lower case) only says what to call a file that is
-    none of these. Raises :class:`CheckpointError` for such a file, for one that is damaged, and
-    for a pickle that would run code.
+    The content determines the format; ``suffix`` (".pth", lower case) only matters where it is none
+    of these. Raises :class:`CheckpointError` for such a file, for a damaged one, and for a pickle
+    that would run code.
     """
     if data.startswith(ZIP):
         return Container(_from_zip(data))
     if _looks_like_safetensors(data) or suffix == SAFETENSORS_SUFFIX:
         return _from_safetensors(data)
-    if data.startswith(PICKLE) or suffix in SUFFIXES:
+    if data.startswith(PICKLE) or suffix in CHECKPOINT_SUFFIXES:
         return Container(_unpickle(data))
     raise CheckpointError(
-        f"ends in {suffix or 'no suffix'!r}; a checkpoint ends in {', '.join(SUFFIXES)}, or "
-        "has the content of one"
+        f"ends in {suffix or 'no suffix'!r}; a checkpoint ends in {', '.join(CHECKPOINT_SUFFIXES)}, or "
+        "has the content of one of these"
     )
 
 
 def _looks_like_safetensors(data: bytes) -> bool:
-    """Whether it begins with the length of a header that is JSON and fits into the file."""
+    """Whether ``data`` begins with the length of a JSON header that fits into the file."""
     return data[8:9] == b"{" and int.from_bytes(data[:8], "little") <= len(data) - 8
 
 
 def _from_safetensors(data: bytes) -> Container:
     try:
         weights = safetensors.torch.load(data)
-    except Exception as error:  # SafetensorError, and KeyError for a dtype that torch lacks
+    except Exception as error:  # SafetensorError, and KeyError for a dtype that PyTorch lacks
         raise CheckpointError(f"is no readable safetensors file: {one_line(error)}") from error
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     return Container(weights, header.get("__metadata__") or {})
 
 
 def _from_zip(data: bytes) -> object:
-    entries = _entries(data)
+    entries = _zip_entries(data)
     names = [entry.filename for entry in entries]
     if is_program(names):
         raise CheckpointError(
@@ -135,17 +135,17 @@ def _from_zip(data: bytes) -> object:
 
 
 def is_program(names: Sequence[str]) -> bool:
-    """Whether an archive of these entries is TorchScript's: constants and code below one folder."""
+    """Whether an archive with these entries is TorchScript: constants and code in one folder."""
     inside = [name.partition("/")[2] for name in names]
     return "constants.pkl" in inside and any(name.startswith("code/") for name in inside)
 
 
-def _entries(data: bytes) -> list[zipfile.ZipInfo]:
-    """The entries of an archive; none of a damaged one, of which PyTorch's own reader says so."""
+def _zip_entries(data: bytes) -> list[zipfile.ZipInfo]:
+    """The entries of an archive; none for a damaged one, which PyTorch's reader then reports."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return archive.infolist()
-    except Exception:  # damaged bytes make the reader raise almost anything
+    except Exception:  # the reader raises almost anything for damaged data
         return []
 
 
@@ -160,10 +160,12 @@ def _from_npz(data: bytes, claimed: int) -> Mapping[str, torch.Tensor]:
             numbers = {key: arrays[key] for key in arrays.files}
     except Exception as error:  # ValueError for pickled objects, BadZipFile, zlib.error, …
         raise CheckpointError(f"is no readable .npz file: {one_line(error)}") from error
-    return {key: _tensor(value) for key, value in numbers.items() if value.dtype.kind in "fiub"}
+    return {
+        key: _array_to_tensor(value) for key, value in numbers.items() if value.dtype.kind in "fiub"
+    }
 
 
-def _tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
+def _array_to_tensor(array: np.ndarray[Any, Any]) -> torch.Tensor:
     native = array.astype(array.dtype.newbyteorder("="), copy=True)
     if native.dtype.kind == "u" and native.dtype.itemsize > 1:
         return torch.from_numpy(native.astype(np.int64))
@@ -176,10 +178,10 @@ def _unpickle(data: bytes) -> object:
             warnings.catch_warnings(),
             torch.serialization.safe_globals([(Inert, name) for name in HARMLESS]),
         ):
-            # torch.load warns before it raises, of TorchScript archives for example.
+            # torch.load warns before it raises, about TorchScript archives for example.
             warnings.simplefilter("ignore")
             return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged bytes make the unpickler raise almost anything
+    except Exception as error:  # the unpickler raises almost anything for damaged data
         raise CheckpointError(_why_not_unpickled(str(error))) from error
 
 

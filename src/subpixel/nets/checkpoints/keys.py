@@ -1,4 +1,4 @@
-"""The names of weights as the network itself has them, without what tools put around."""
+"""Names of weights, without the prefixes that tools add."""
 
 from collections.abc import Mapping
 
@@ -9,21 +9,22 @@ from subpixel.errors import CheckpointError
 Tensors = Mapping[str, Tensor]
 
 WRAPPERS = ("module.", "netG.")
-"""What DataParallel and GAN trainers put in front of every key."""
+"""The prefixes that DataParallel and GAN trainers add to every key."""
 
 WITHIN = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
-"""What ``torch.compile``, FSDP and activation checkpointing put into keys, at any depth."""
+"""The parts that ``torch.compile``, FSDP and activation checkpointing insert into keys, at any
+depth."""
 
 COUNTERS = {"total_ops", "total_params", "n_averaged"}
-"""Last parts of keys of what is counted beside the weights: by thop, by ``AveragedModel``."""
+"""The last parts of keys of counters beside the weights: thop's and ``AveragedModel``'s."""
 
-MAX_WRAPPED = 8
+MAX_PREFIXES = 8
 
 
 def clean_keys(weights: Tensors) -> Tensors:
     """The weights without counters, by names without wrappers.
 
-    Raises :class:`CheckpointError` where two of them then have the same name.
+    Raises :class:`CheckpointError` where two weights then have the same name.
     """
     result: dict[str, Tensor] = {}
     for key, weight in weights.items():
@@ -44,15 +45,16 @@ def _without_wrappers(key: str) -> str:
     return key
 
 
-def unwrapped(weights: Tensors) -> list[Tensors]:
-    """The weights as they are, and without the first part of their keys while all share it.
+def strip_prefixes(weights: Tensors) -> list[Tensors]:
+    """The weights by their own names, and with the first part of the names removed while all share
+    it.
 
-    Trainers wrap networks under names of their own (``generator.``, ``model.``), but some
-    networks have such a part themselves: the first of these that is recognised counts. The last
-    are without ``module.`` wherever it stands, which DataParallel puts around a part of a network.
+    Trainers wrap networks under various names (``generator.``, ``model.``), but some networks have
+    such a part themselves: the first candidate that is recognised counts. The last candidate is
+    without any ``module.``, which DataParallel inserts around parts of a network.
     """
     candidates = [weights]
-    while (first := _shared_first_part(candidates[-1])) and len(candidates) < MAX_WRAPPED:
+    while (first := _common_first_part(candidates[-1])) and len(candidates) < MAX_PREFIXES:
         candidates.append({k.removeprefix(first): v for k, v in candidates[-1].items()})
     inner = {key.replace(".module.", "."): value for key, value in candidates[-1].items()}
     if inner.keys() != candidates[-1].keys() and len(inner) == len(candidates[-1]):
@@ -60,6 +62,6 @@ def unwrapped(weights: Tensors) -> list[Tensors]:
     return candidates
 
 
-def _shared_first_part(weights: Tensors) -> str | None:
+def _common_first_part(weights: Tensors) -> str | None:
     parts = {key.partition(".")[0] + "." for key in weights if "." in key}
     return parts.pop() if len(parts) == 1 and all("." in key for key in weights) else None

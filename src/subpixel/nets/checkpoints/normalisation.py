@@ -1,23 +1,20 @@
-"""Weight norm and spectral norm worked out: the weights that a network computes with in eval mode.
+"""Weight norm and spectral norm folded into the weights that a network uses in eval mode.
 
 Weight norm: Salimans and Kingma, arXiv 1602.07868. Spectral norm: Miyato et al., arXiv 1802.05957.
-Both are stored in two forms, PyTorch's old hooks' and its parametrizations'.
+Both are stored in two forms: by PyTorch's old hooks and by its parametrizations.
 """
-
-from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from subpixel.errors import CheckpointError
-
-Tensors = Mapping[str, Tensor]
+from subpixel.nets.checkpoints.keys import Tensors
 
 WEIGHT_NORM = (
     ("{}_g", "{}_v"),
     ("parametrizations.{}.original0", "parametrizations.{}.original1"),
 )
-"""Where the length and the direction of a weight are."""
+"""The keys of a weight's length and direction."""
 
 SPECTRAL_NORM = (
     ("{}_orig", "{}_u", "{}_v"),
@@ -27,27 +24,27 @@ SPECTRAL_NORM = (
         "parametrizations.{}.0._v",
     ),
 )
-"""Where a weight and the two singular vectors of its largest singular value are."""
+"""The keys of a weight and of the two singular vectors of its largest singular value."""
 
 NAME = "weight"
 
 
 def fuse_norms(weights: Tensors) -> Tensors:
-    """The weights, each that is stored normalised replaced by what it comes to; the rest as it is.
+    """The weights, with normalised ones replaced by their values.
 
-    Takes the last state of the power iteration, as eval mode does.
+    Uses the last state of the power iteration, as eval mode does.
     """
     fused = dict(weights)
     for length, direction in WEIGHT_NORM:
         for layer in _layers(fused, direction):
             if _key(layer, length) in fused:
                 g, v = fused.pop(_key(layer, length)), fused.pop(_key(layer, direction))
-                fused[_key(layer, "{}")] = _weight_normed(g, v)
+                fused[_key(layer, "{}")] = _apply_weight_norm(g, v)
     for original, left, right in SPECTRAL_NORM:
         for layer in _layers(fused, original):
             if _key(layer, left) in fused and _key(layer, right) in fused:
                 w, u, v = (fused.pop(_key(layer, part)) for part in (original, left, right))
-                fused[_key(layer, "{}")] = _spectral_normed(w, u, v)
+                fused[_key(layer, "{}")] = _apply_spectral_norm(w, u, v)
     return fused
 
 
@@ -56,23 +53,23 @@ def _key(layer: str, form: str) -> str:
 
 
 def _layers(weights: Tensors, form: str) -> list[str]:
-    """What stands before ``form`` in the keys that end in it, the dot included."""
+    """The prefixes of the keys that end in ``form``, including the dot."""
     end = form.format(NAME)
     return [key.removesuffix(end) for key in weights if f".{key}".endswith(f".{end}")]
 
 
-def _weight_normed(length: Tensor, direction: Tensor) -> Tensor:
+def _apply_weight_norm(length: Tensor, direction: Tensor) -> Tensor:
     """``g`` · ``v`` / ‖``v``‖, the norm over all axes along which ``g`` has length 1."""
     axes = [axis for axis, size in enumerate(length.shape) if size == 1] or None
     norm: Tensor = torch.linalg.vector_norm(direction, dim=axes, keepdim=length.ndim > 0)
     return length * direction / norm
 
 
-def _spectral_normed(weight: Tensor, left: Tensor, right: Tensor) -> Tensor:
+def _apply_spectral_norm(weight: Tensor, left: Tensor, right: Tensor) -> Tensor:
     """The weight over its largest singular value uᵀWv, W its matrix of outputs by the rest.
 
-    Outputs lie along the first axis, of transposed convolutions along the second: where both fit
-    the vectors' lengths, the power iteration's last step, u = Wv / ‖Wv‖, tells.
+    Outputs are along the first axis, for transposed convolutions along the second: where both fit
+    the vectors' lengths, the last step of the power iteration, u = Wv / ‖Wv‖, distinguishes them.
     """
     matrices = [weight.flatten(1)]
     if weight.ndim > 1:

@@ -1,4 +1,4 @@
-"""Whose weights are these? Every architecture that subpixel knows is asked, in order."""
+"""Recognition of the architecture of weights: every known one is tried, in order."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,19 +17,19 @@ from subpixel.nets.architectures import (
     vdsr,
 )
 from subpixel.nets.architectures.architecture import Architecture, Checkpoint
-from subpixel.nets.checkpoints.keys import unwrapped
+from subpixel.nets.checkpoints.keys import strip_prefixes
 from subpixel.nets.checkpoints.normalisation import fuse_norms
 from subpixel.nets.checkpoints.selection import own_parts
 from subpixel.nets.checkpoints.state_dict import Weights, first_few
 
-OURS = (
-    superresolution.ARCHITECTURE,
-    plain.ARCHITECTURE,
-    espcn.ARCHITECTURE,
-    fsrcnn.ARCHITECTURE,
-    srcnn.ARCHITECTURE,
-    vdsr.ARCHITECTURE,
-    edsr.ARCHITECTURE,
+OWN_ARCHITECTURES = (
+    superresolution.REFERENCE_ARCHITECTURE,
+    plain.PLAIN_ARCHITECTURE,
+    espcn.ESPCN_ARCHITECTURE,
+    fsrcnn.FSRCNN_ARCHITECTURE,
+    srcnn.SRCNN_ARCHITECTURE,
+    vdsr.VDSR_ARCHITECTURE,
+    edsr.EDSR_ARCHITECTURE,
 )
 """The networks that subpixel builds itself, in the order in which they are tried."""
 
@@ -38,7 +38,7 @@ EXTRA_PACKAGE = "spandrel_extra_arches"
 
 @dataclass(frozen=True)
 class Misfit:
-    """An architecture that the weights look like, and why they are not of it."""
+    """An architecture whose keys the weights have, and why they don't fit."""
 
     architecture: Architecture
     reason: str
@@ -46,7 +46,7 @@ class Misfit:
 
 @dataclass(frozen=True)
 class Likeness:
-    """How much of an architecture's telling keys the weights have."""
+    """How many of an architecture's signature keys the weights have."""
 
     architecture: Architecture
     telling: int
@@ -58,26 +58,26 @@ class Likeness:
 
 
 def recognise(weights: Weights, scale: int | None, *, extra: bool) -> Checkpoint:
-    """The network that the weights are of, filled with them.
+    """The network that the weights belong to, with the weights loaded.
 
-    Detectors look at a few keys and may be wrong, so the first network counts that takes all the
-    weights; normalised ones are worked out where the network has them plain. Of a training module
-    that holds several networks, the one that is recognised is taken. ``scale`` is for networks
-    whose weights don't tell it; ``extra`` asks the networks of spandrel_extra_arches too. Raises
-    :class:`CheckpointError`, which names the nearest architecture and says what is between it and
-    the weights.
+    Detectors check only a few keys and may be wrong, so the first network counts that accepts all
+    weights; weight and spectral norms are folded where the network has plain weights. Of a training
+    module that contains several networks, the one that is recognised is used. ``scale`` is for
+    networks whose weights don't reveal it; ``extra`` also tries the networks of
+    spandrel_extra_arches. Raises :class:`CheckpointError`, which names the closest architecture and
+    the differences.
     """
     asked: list[Architecture] = []
     misfits: list[Misfit] = []
-    found = _recognised(weights, scale, extra, asked, misfits)
-    if found is None and (parts := own_parts(weights)):
-        found = _only_one(parts, scale, extra)
-    if found is None:
+    network = _try_architectures(weights, scale, extra, asked, misfits)
+    if network is None and (parts := own_parts(weights)):
+        network = _only_one(parts, scale, extra)
+    if network is None:
         raise CheckpointError(_why_not(weights, asked, misfits, extra))
-    return found
+    return network
 
 
-def _recognised(
+def _try_architectures(
     weights: Weights,
     scale: int | None,
     extra: bool,
@@ -85,51 +85,51 @@ def _recognised(
     misfits: list[Misfit],
 ) -> Checkpoint | None:
     for family in _families(extra):
-        known = family()
-        asked += known
+        architectures = family()
+        asked += architectures
         for candidate in _forms(weights):
-            found = _first_fit(candidate, known, scale, misfits)
-            if found:
-                return found
+            network = _first_fit(candidate, architectures, scale, misfits)
+            if network:
+                return network
     return None
 
 
 def _forms(weights: Weights) -> list[Weights]:
-    """The weights as they may be meant: without wrappers, their norms worked out."""
+    """The candidates for the weights: without prefixes, with norms folded."""
     fused = fuse_norms(weights)
-    plain = [] if fused.keys() == weights.keys() else unwrapped(fused)
-    return [*unwrapped(weights), *plain]
+    plain = [] if fused.keys() == weights.keys() else strip_prefixes(fused)
+    return [*strip_prefixes(weights), *plain]
 
 
 def _only_one(
     parts: Sequence[tuple[str, Weights]], scale: int | None, extra: bool
 ) -> Checkpoint | None:
-    """The one network among the parts of a training module; None where none is recognised."""
+    """The only network among the parts of a training module; None where none is recognised."""
     networks = {
-        name: found
+        name: network
         for name, part in parts
-        if (found := _recognised(part, scale, extra, [], [])) is not None
+        if (network := _try_architectures(part, scale, extra, [], [])) is not None
     }
     if len(networks) > 1:
         names = ", ".join(networks)
         raise CheckpointError(
-            f"holds several networks: {names}; say which: --weights {next(iter(networks))}"
+            f"holds several networks: {names}; choose one: --weights {next(iter(networks))}"
         )
-    for name, found in networks.items():
+    for name, network in networks.items():
         note = f"weights {name}, the network among its parts" if name else "the network alone"
-        return replace(found, notes=(*found.notes, note))
+        return replace(network, notes=(*network.notes, note))
     return None
 
 
 def _families(extra: bool) -> list[Callable[[], Sequence[Architecture]]]:
-    return [lambda: OURS, _of_spandrel, *([_of_the_extra_package] if extra else [])]
+    return [lambda: OWN_ARCHITECTURES, _of_spandrel, *([_of_the_extra_package] if extra else [])]
 
 
 def _of_spandrel() -> Sequence[Architecture]:
-    # Importing all of spandrel's networks takes a second, which our own don't need.
+    # Importing all of spandrel's networks takes a second, which subpixel's own don't need.
     from subpixel.nets.spandrel.networks import main_architectures
 
-    return [*main_architectures(), span.DEPLOYED]
+    return [*main_architectures(), span.FOLDED_SPAN]
 
 
 def _of_the_extra_package() -> Sequence[Architecture]:
@@ -139,9 +139,12 @@ def _of_the_extra_package() -> Sequence[Architecture]:
 
 
 def _first_fit(
-    weights: Weights, known: Sequence[Architecture], scale: int | None, misfits: list[Misfit]
+    weights: Weights,
+    architectures: Sequence[Architecture],
+    scale: int | None,
+    misfits: list[Misfit],
 ) -> Checkpoint | None:
-    for architecture in known:
+    for architecture in architectures:
         if architecture.detects(weights):
             try:
                 return architecture.load(weights, scale)
@@ -155,7 +158,7 @@ def _why_not(
 ) -> str:
     unasked = [] if extra or not find_spec(EXTRA_PACKAGE) else _of_the_extra_package()
     for architecture in unasked:
-        if any(architecture.detects(candidate) for candidate in unwrapped(weights)):
+        if any(architecture.detects(candidate) for candidate in strip_prefixes(weights)):
             return (
                 f"holds the network {architecture.name}, which {EXTRA_PACKAGE} knows; some "
                 "licences there forbid commercial use, so its networks are loaded on request "
@@ -164,31 +167,31 @@ def _why_not(
     if misfits:
         surest = max(misfits, key=lambda misfit: max(map(len, misfit.architecture.signatures)))
         return f"looks like {surest.architecture.name}, but {surest.reason}"
-    return _unknown(weights, [*asked, *unasked])
+    return _describe_unknown(weights, [*asked, *unasked])
 
 
-def _unknown(weights: Weights, known: Sequence[Architecture]) -> str:
-    found = ", ".join(list(weights)[:4]) + (", …" if len(weights) > 4 else "")
-    told = f"holds no network that subpixel knows; its weights: {found or 'none'}"
+def _describe_unknown(weights: Weights, architectures: Sequence[Architecture]) -> str:
+    keys = ", ".join(list(weights)[:4]) + (", …" if len(weights) > 4 else "")
+    message = f"holds no network that subpixel knows; its weights: {keys or 'none'}"
     likenesses = [
         likeness(candidate, architecture)
-        for candidate in unwrapped(weights)
-        for architecture in known
+        for candidate in strip_prefixes(weights)
+        for architecture in architectures
     ]
     nearest = max(likenesses, key=lambda one: (one.share, one.telling))
     if nearest.share > 0:
-        told += (
+        message += (
             f"; the nearest is {nearest.architecture.name}, of whose {nearest.telling} telling "
             f"keys they have {nearest.telling - len(nearest.missing)}, without "
             f"{first_few(list(nearest.missing))}"
         )
-    return told + _like_a_classifier(weights)
+    return message + _like_a_classifier(weights)
 
 
 def likeness(weights: Weights, architecture: Architecture) -> Likeness:
-    """How near the weights are to ``architecture``, by the best of its signatures.
+    """How similar the weights are to ``architecture``, by the best of its signatures.
 
-    Numbers count as equal, so that other depths and widths make no difference.
+    Numbers in keys are ignored, so depth and width make no difference.
     """
     patterns = {_pattern(key) for key in weights}
     telling = [
@@ -213,7 +216,7 @@ def _like_a_classifier(weights: Weights) -> str:
     for key, weight in weights.items():
         if weight.ndim == 2 and _LAST_LAYER.fullmatch(key):
             return (
-                f"; a fully connected layer ({key}) makes {weight.shape[0]} outputs of the whole "
-                "picture, as in a classifier"
+                f"; a fully connected layer ({key}) computes {weight.shape[0]} outputs from the "
+                "whole picture, as in a classifier"
             )
     return ""

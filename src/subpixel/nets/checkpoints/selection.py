@@ -1,7 +1,7 @@
-"""Which of a checkpoint's several sets of weights to take: the averaged ones first.
+"""Selecting one of a checkpoint's sets of weights: averaged ones take precedence.
 
-Trainers keep a network's weights beside an average of them over the last steps, beside those of
-other networks (a discriminator, a loss), and beside the state of the optimizer.
+Trainers store a network's weights together with their moving average, with those of other networks
+(a discriminator, a loss), and with the state of the optimizer.
 """
 
 import re
@@ -13,52 +13,52 @@ import torch
 from torch import Tensor
 
 from subpixel.errors import CheckpointError
+from subpixel.nets.checkpoints.keys import Tensors
 
-Tensors = Mapping[str, Tensor]
+MAX_NESTING = 8
+"""The maximum depth of nested dictionaries."""
 
-MAX_DEPTH = 8
-"""Dictionaries inside dictionaries that are looked into."""
-
-LARGEST_SIDE = 1 << 24
-"""The longest axis that a tensor may have; one of length 0 beside it makes it cost nothing."""
+MAX_AXIS_LENGTH = 1 << 24
+"""The maximum length of a tensor's axis: with another axis of length 0, a longer one would take no
+data."""
 
 AVERAGED = re.compile(
     r"(.*[_.-])?(ema|swa|averaged?|averaged_model|shadow)(\d*|[_.-].*)|n_averaged|swa_?model"
 )
-"""Names of averages of weights over the steps of a training: EMA and SWA."""
+"""Names of averages of weights: EMA and SWA."""
 
 USUAL = (
     *("params", "model_state_dict", "state_dict", "model", "net_g", "netg", "generator", "g"),
     *("gen", "net", "network", "sr", "weights", "module"),
 )
-"""Under which names trainers keep the weights of the network itself, in order of preference."""
+"""Names under which trainers store the weights of the network itself, in order of preference."""
 
-OTHERS = re.compile(
+OTHER_NETWORKS = re.compile(
     r"(.*[_.-])?(discriminator|disc|critic|net_?d|d|optim\w*|\w*optimizer|\w*scheduler|\w*loss"
     r"|vgg\w*|lpips|perceptual|metrics?)([_.-].*)?"
 )
-"""Names of other networks, and of what is none."""
+"""Names of other networks, and of other things."""
 
 BESIDE = re.compile(
     r"\w*(loss|vgg|lpips|perceptual)\w*|\w*discriminator|net_?d|critic|criterion"
     r"|(train|val|valid|test)?_?(metrics?|psnr|ssim|fid)"
 )
-"""First parts of keys under which a training module keeps networks beside its own."""
+"""First parts of the keys of other networks in a training module."""
 
 
 @dataclass(frozen=True, eq=False)
 class Selection:
-    """One of the sets of weights that a file holds."""
+    """One of the sets of weights in a file."""
 
     key: str
-    """Where it is, its keys joined by dots; empty where the file holds nothing else."""
+    """Its path, keys joined by dots; empty where the file holds nothing else."""
     weights: Tensors
     averaged: bool
     others: tuple[str, ...] = ()
-    """The keys of the sets that were not taken."""
+    """The keys of the sets that were not selected."""
 
     def __str__(self) -> str:
-        """What is to be said of it; nothing where there was no choice."""
+        """A note on the selection; empty where there was no choice."""
         kind = ", averaged" if self.averaged else ""
         rest = f" (also there: {', '.join(self.others)})" if self.others else ""
         return f"{f'weights {self.key}'.rstrip()}{kind}{rest}" if kind or rest else ""
@@ -67,31 +67,31 @@ class Selection:
 def select_weights(content: object, wanted: str | None = None) -> Selection:
     """The set of weights named ``wanted``, else an averaged one, else the network's own.
 
-    Raises :class:`CheckpointError` for contents without weights, for averages that can't be
-    assigned to layers, and where several sets are as likely.
+    Raises :class:`CheckpointError` for content without weights, for averages that can't be assigned
+    to layers, and where several sets are equally likely.
     """
     if not isinstance(content, Mapping):
         raise CheckpointError(f"holds a {type(content).__name__}, not a dictionary of weights")
-    sets = [one for one in _sets(content) if not _negligible(one)] or [*_sets(content)]
+    sets = [one for one in _sets(content) if not _is_negligible(one)] or [*_sets(content)]
     if not sets:
         raise CheckpointError(_why_none(content))
     if wanted is not None:
-        return _among(_named(sets, wanted), sets)
+        return _among(_select_named(sets, wanted), sets)
     candidates = [one for one in sets if not _of_another(one)]
     if not candidates:
         raise CheckpointError(_why_only_others(content, sets))
-    largest = max(map(_size, candidates))
+    largest = max(map(_count_numbers, candidates))
     best = min(candidates, key=lambda one: _rank(one, largest))
     if not best.averaged and (nameless := _nameless_average(content)):
         raise CheckpointError(
             f"holds averaged weights without names ({nameless}), which can't be assigned to "
-            f"layers; to take the plain ones say so: --weights {best.key or '.'}"
+            f"layers; to use the plain ones, name them: --weights {best.key or '.'}"
         )
     equals = [one for one in candidates if _rank(one, largest) == _rank(best, largest)]
     if len(equals) > 1:
         names = ", ".join(one.key for one in equals)
         raise CheckpointError(
-            f"holds several sets of weights: {names}; say which: --weights {equals[0].key}"
+            f"holds several sets of weights: {names}; choose one: --weights {equals[0].key}"
         )
     return _among(best, sets)
 
@@ -102,9 +102,11 @@ def _among(one: Selection, sets: list[Selection]) -> Selection:
 
 
 def _sets(content: Mapping[object, object], path: tuple[str, ...] = ()) -> Iterator[Selection]:
-    """Every dictionary with tensors in it, the state of optimizers left out."""
-    if len(path) > MAX_DEPTH:
-        raise CheckpointError(f"holds dictionaries inside dictionaries, more than {MAX_DEPTH} deep")
+    """Every dictionary of tensors, except the state of optimizers."""
+    if len(path) > MAX_NESTING:
+        raise CheckpointError(
+            f"holds dictionaries inside dictionaries, more than {MAX_NESTING} deep"
+        )
     if "param_groups" in content:
         return
     tensors = {printable(key): value for key, value in content.items() if is_weight(value)}
@@ -116,12 +118,14 @@ def _sets(content: Mapping[object, object], path: tuple[str, ...] = ()) -> Itera
 
 
 def _flat_sets(weights: Tensors, path: tuple[str, ...]) -> Iterator[Selection]:
-    """One state dict as it is; or, where it holds an average beside the weights, as those two.
+    """One state dict; or, where it contains the weights and their average, these two.
 
     ``ema_model.`` and ``online_model.`` (ema_pytorch), ``model_ema.`` and ``model.``.
     """
     averaged = any(AVERAGED.fullmatch(part.lower()) for part in path) or "n_averaged" in weights
-    groups = {name: group for name, group in _grouped(weights).items() if len(group) > 1}
+    groups = {
+        name: group for name, group in _group_by_first_part(weights).items() if len(group) > 1
+    }
     plain = [
         n for n in groups if not (AVERAGED.fullmatch(n.lower()) or BESIDE.fullmatch(n.lower()))
     ]
@@ -135,14 +139,14 @@ def _flat_sets(weights: Tensors, path: tuple[str, ...]) -> Iterator[Selection]:
         yield Selection(".".join(path), weights, averaged)
         return
     for name in means:
-        named = _with_dots(groups[name], [groups[other] for other in plain])
-        yield Selection(".".join((*path, name)), named, averaged=True)
+        weights_of_mean = _with_dots(groups[name], [groups[other] for other in plain])
+        yield Selection(".".join((*path, name)), weights_of_mean, averaged=True)
     for name in plain:
         yield Selection(".".join((*path, name)), groups[name], averaged)
 
 
-def _grouped(weights: Tensors) -> dict[str, dict[str, Tensor]]:
-    """By the first part of their keys, which is taken off."""
+def _group_by_first_part(weights: Tensors) -> dict[str, dict[str, Tensor]]:
+    """Group the weights by the first part of their keys, which is removed."""
     groups: dict[str, dict[str, Tensor]] = {}
     for key, value in weights.items():
         first, dot, rest = key.partition(".")
@@ -158,7 +162,7 @@ def _same_names(averaged: Tensors, plain: Tensors) -> bool:
 
 
 def _with_dots(weights: Tensors, plain: list[dict[str, Tensor]]) -> Tensors:
-    """Averages whose names lost their dots (latent-diffusion's LitEma), named as the weights."""
+    """Averages whose names lack dots (latent-diffusion's LitEma), renamed as the weights."""
     for group in plain:
         names = {key.replace(".", ""): key for key in group}
         renamed = {names[key]: value for key, value in weights.items() if key in names}
@@ -168,11 +172,11 @@ def _with_dots(weights: Tensors, plain: list[dict[str, Tensor]]) -> Tensors:
 
 
 def own_parts(weights: Tensors) -> list[tuple[str, Tensors]]:
-    """The networks that a training module's state dict holds, by the first part of their keys.
+    """The networks in a training module's state dict, by the first part of their keys.
 
-    Losses, discriminators and metrics are left out; the first is everything else together.
+    Losses, discriminators and metrics are left out; the first entry is everything else together.
     """
-    groups = _grouped(weights)
+    groups = _group_by_first_part(weights)
     beside = [name for name in groups if BESIDE.fullmatch(name.lower())]
     rest = {key: w for key, w in weights.items() if key.partition(".")[0] not in beside}
     parts: list[tuple[str, Tensors]] = [
@@ -183,33 +187,37 @@ def own_parts(weights: Tensors) -> list[tuple[str, Tensors]]:
 
 
 def _rank(one: Selection, largest: int) -> tuple[bool, int]:
-    """Averaged ones first, then by the names that trainers use, the outermost of which counts.
+    """The sort key: averaged sets first, then by the names that trainers use, the outermost of
+    which counts.
 
-    What lies at the top beside dictionaries of weights is first or last, as it is large or small.
+    Tensors at the top level beside dictionaries of weights are first if they are the largest set,
+    else last.
     """
     parts = [part.lower() for part in one.key.split(".")]
     places = [USUAL.index(part) for part in parts if part in USUAL]
     if not one.key:
-        return not one.averaged, -1 if _size(one) == largest else len(USUAL) + 1
+        return not one.averaged, -1 if _count_numbers(one) == largest else len(USUAL) + 1
     return not one.averaged, places[0] if places else len(USUAL)
 
 
-def _size(one: Selection) -> int:
+def _count_numbers(one: Selection) -> int:
     return sum(weight.numel() for weight in one.weights.values())
 
 
-def _negligible(one: Selection) -> bool:
-    """Counters and the like, which trainers keep as tensors."""
+def _is_negligible(one: Selection) -> bool:
+    """Whether a set has only counters and the like, which trainers store as tensors."""
     return all(value.ndim < 2 for value in one.weights.values())
 
 
 def _of_another(one: Selection) -> bool:
-    return any(OTHERS.fullmatch(part.lower()) for part in one.key.split("."))
+    return any(OTHER_NETWORKS.fullmatch(part.lower()) for part in one.key.split("."))
 
 
-def _named(sets: list[Selection], wanted: str) -> Selection:
+def _select_named(sets: list[Selection], wanted: str) -> Selection:
     exact = [one for one in sets if (one.key or ".") == wanted]
-    matches = exact or [one for one in sets if wanted in one.key.split(".")] or _parts(sets, wanted)
+    matches = (
+        exact or [one for one in sets if wanted in one.key.split(".")] or _select_part(sets, wanted)
+    )
     if len(matches) == 1:
         return matches[0]
     names = ", ".join(one.key or "." for one in matches or sets)
@@ -217,17 +225,17 @@ def _named(sets: list[Selection], wanted: str) -> Selection:
     raise CheckpointError(f"holds {what} under {wanted!r}; it has {names}")
 
 
-def _parts(sets: list[Selection], wanted: str) -> list[Selection]:
+def _select_part(sets: list[Selection], wanted: str) -> list[Selection]:
     """The weights whose keys begin with ``wanted`` and a dot."""
     return [
         Selection(wanted, group, averaged=AVERAGED.fullmatch(wanted.lower()) is not None)
         for one in sets
-        if (group := _grouped(one.weights).get(wanted))
+        if (group := _group_by_first_part(one.weights).get(wanted))
     ]
 
 
 def _nameless_average(content: Mapping[object, object]) -> str | None:
-    """Where a list of averaged tensors is (torch_ema's ``shadow_params``)."""
+    """The path of a list of averaged tensors (torch_ema's ``shadow_params``)."""
     for key, value in content.items():
         if isinstance(value, list) and value and all(is_weight(one) for one in value):
             if AVERAGED.fullmatch(str(key).lower()):
@@ -242,8 +250,8 @@ def _why_only_others(content: Mapping[object, object], sets: list[Selection]) ->
     if all(re.search("optim|scheduler", name, re.IGNORECASE) for name in names):
         return _why_none(content)
     return (
-        f"holds {', '.join(names[:4])}, by the name no network for pictures; to take it all the "
-        f"same say so: --weights {names[0]}"
+        f"holds {', '.join(names[:4])}, by the name no network for pictures; to use it anyway, name "
+        f"it: --weights {names[0]}"
     )
 
 
@@ -256,18 +264,18 @@ def _why_none(content: Mapping[object, object]) -> str:
 
 
 def printable(key: object) -> str:
-    """The key as it may stand in a message, on one line of a terminal."""
+    """The key in a form that is safe to print on one line of a terminal."""
     name = str(key)
     return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
 
 
 def is_weight(value: object) -> TypeGuard[Tensor]:
-    """Whether it is a dense tensor of numbers, with all the data that its shape claims."""
+    """Whether ``value`` is a dense tensor of numbers with as much data as its shape claims."""
     return (
         isinstance(value, Tensor)
         and value.layout == torch.strided
         and value.device.type == "cpu"
         and not (value.is_quantized or value.is_complex())
-        and max(value.shape, default=0) <= LARGEST_SIDE
+        and max(value.shape, default=0) <= MAX_AXIS_LENGTH
         and value.untyped_storage().nbytes() >= value.numel() * value.element_size()
     )

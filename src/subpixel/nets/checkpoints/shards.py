@@ -1,4 +1,4 @@
-"""Checkpoints cut into several files, which an index puts together again.
+"""Sharded checkpoints: several files and their index.
 
 ``model.safetensors.index.json`` and ``pytorch_model.bin.index.json``, as transformers and
 accelerate write them: ``{"metadata": …, "weight_map": {key: file}}``.
@@ -22,14 +22,14 @@ SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}(\.\w+)")
 
 
 def read_shards(file: Path, index: bytes, wanted: str | None = None) -> tuple[Contents, bytes]:
-    """The weights that an index names, out of the files beside it, and all the bytes read.
+    """The weights that an index lists, read from the files beside it, and all bytes read.
 
-    Raises :class:`CheckpointError` for an index of another form, for a file that is not there or
-    not beside it, and for one that lacks a weight.
+    Raises :class:`CheckpointError` for an index of another form, for a file that is missing or not
+    beside it, and for one that lacks a weight.
     """
     places = _weight_map(index)
-    data = {name: _read(file.parent, name) for name in sorted(set(places.values()))}
-    parts = {name: _tensors(name, content) for name, content in data.items()}
+    data = {name: _read_part(file.parent, name) for name in sorted(set(places.values()))}
+    parts = {name: _read_tensors(name, content) for name, content in data.items()}
     absent = [key for key, name in places.items() if key not in parts[name]]
     if absent:
         raise CheckpointError(f"{places[absent[0]]} lacks {absent[0]}, which the index has there")
@@ -50,7 +50,7 @@ def _weight_map(index: bytes) -> Mapping[str, str]:
     return places
 
 
-def _read(folder: Path, name: str) -> bytes:
+def _read_part(folder: Path, name: str) -> bytes:
     if not name or Path(name).name != name or "\\" in name:
         raise CheckpointError(f"names the file {name!r}; the files of a checkpoint lie beside it")
     try:
@@ -59,7 +59,7 @@ def _read(folder: Path, name: str) -> bytes:
         raise CheckpointError(f"its part {name} can't be read: {error.strerror}") from error
 
 
-def _tensors(name: str, data: bytes) -> Mapping[str, Tensor]:
+def _read_tensors(name: str, data: bytes) -> Mapping[str, Tensor]:
     content = read_container(Path(name).suffix.lower(), data).content
     if not isinstance(content, Mapping):
         raise CheckpointError(f"its part {name} holds no dictionary of weights")
@@ -67,7 +67,7 @@ def _tensors(name: str, data: bytes) -> Mapping[str, Tensor]:
 
 
 def index_of(file: Path) -> Path | None:
-    """The index of which ``file`` is a part by its name, if that lies beside it."""
+    """The index that ``file`` belongs to by its name, if it is beside it."""
     form = SHARD.fullmatch(file.name)
     index = file.with_name(f"{form[1]}{form[2]}.index.json") if form else None
     return index if index and index.is_file() else None

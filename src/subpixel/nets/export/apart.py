@@ -1,4 +1,4 @@
-"""Export in a process of its own: some networks crash an exporter, or keep it busy for ever."""
+"""Export in a separate process: some networks crash an exporter, or make it hang."""
 
 import pickle
 import signal
@@ -14,14 +14,14 @@ from torch import nn
 from subpixel.errors import ExportError, one_line
 from subpixel.graph.metadata import read_spec
 from subpixel.nets.export.attempt import Attempt
-from subpixel.nets.export.export import Exported, export_attempt
+from subpixel.nets.export.export import ExportResult, export_attempt
 from subpixel.spec import ModelSpec
 
-TIME_LIMIT = 900.0
-"""Seconds that one attempt may take; window networks take up to 200 on two cores."""
+EXPORT_TIME_LIMIT = 900.0
+"""The time limit of one attempt in seconds; window networks take up to 200 on two cores."""
 
 JOB, MODEL, REASON = "job.pickle", "network.onnx", "reason.txt"
-"""What lies in the folder that the two processes share."""
+"""The files in the folder that both processes share."""
 
 
 def export_apart(
@@ -30,22 +30,22 @@ def export_apart(
     attempt: Attempt,
     opset: int,
     *,
-    time_limit: float = TIME_LIMIT,
-) -> Exported:
+    time_limit: float = EXPORT_TIME_LIMIT,
+) -> ExportResult:
     """:func:`~subpixel.nets.export.export.export_attempt` in a new process of this Python.
 
-    ``module`` may be of any class, one defined in the running script included. Raises
-    :class:`ExportError` when the attempt fails, crashes, takes more than ``time_limit`` seconds,
-    or when the module can't be handed over.
+    ``module`` may be of any class, even one defined in the running script. Raises
+    :class:`ExportError` when the attempt fails, crashes, takes more than ``time_limit`` seconds, or
+    when the module can't be pickled.
     """
     with tempfile.TemporaryDirectory(prefix="subpixel-export-") as name:
         folder = Path(name)
         _hand_over(folder, module, spec, attempt, opset)
-        _run(folder, attempt, time_limit)
+        _start_process(folder, attempt, time_limit)
         model = onnx.load(folder / MODEL)
     completed = read_spec(model)
     assert completed is not None, "the attempt writes its facts into the model"
-    return Exported(model, completed, attempt, opset)
+    return ExportResult(model, completed, attempt, opset)
 
 
 def _hand_over(
@@ -53,15 +53,15 @@ def _hand_over(
 ) -> None:
     try:
         job = cloudpickle.dumps((module, spec, attempt, opset))
-    except Exception as error:  # a module may hold anything, and fail to be pickled in its own way
+    except Exception as error:  # pickling raises almost anything
         raise ExportError(
-            f"the network can't be handed to another process ({one_line(error)}); make it of "
+            f"the network can't be sent to another process ({one_line(error)}); build it from "
             "plain nn.Modules, or export it by subpixel.export with isolated=False"
         ) from error
     (folder / JOB).write_bytes(pickle.dumps(sys.path) + job)
 
 
-def _run(folder: Path, attempt: Attempt, time_limit: float) -> None:
+def _start_process(folder: Path, attempt: Attempt, time_limit: float) -> None:
     command = [sys.executable, "-m", __name__, str(folder)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=time_limit, check=False)
@@ -76,15 +76,15 @@ def _run(folder: Path, attempt: Attempt, time_limit: float) -> None:
 
 
 def _end(done: subprocess.CompletedProcess[bytes]) -> str:
-    """How a process ended that gave no reason."""
+    """How a process that left no reason ended."""
     if done.returncode < 0:
         return f"crashed on this network: {signal.strsignal(-done.returncode)}"
     last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
     return f"ended with exit code {done.returncode}" + "".join(f": {line[:300]}" for line in last)
 
 
-def work(folder: Path) -> None:
-    """What the other process does: the job in ``folder``; it leaves a model or a reason there."""
+def run_job(folder: Path) -> None:
+    """Run the job in ``folder``, in the other process, and leave a model or a reason there."""
     with (folder / JOB).open("rb") as stream:
         sys.path[:] = pickle.load(stream)
         module, spec, attempt, opset = pickle.load(stream)
@@ -95,4 +95,4 @@ def work(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    work(Path(sys.argv[1]))
+    run_job(Path(sys.argv[1]))

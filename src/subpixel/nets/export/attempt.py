@@ -1,24 +1,24 @@
-"""The ways to export a network, in the order in which they are worth trying."""
+"""The ways to export a network, in the order in which to try them."""
 
 from dataclasses import dataclass
 from typing import get_args
 
-from subpixel.nets.export.exporters import able
-from subpixel.spec import Exporter, ModelSpec, Padding
+from subpixel.nets.export.exporters import find_exporters
+from subpixel.spec import Exporter, ModelSpec, Padding, next_multiple
 
 AWKWARD = (51, 67)
-"""Height and width of the first example. Exporters bake in what they see: of an odd, co-prime
-size that is no multiple of any window they see a network's every branch, and no number in the
-graph can be mistaken for another."""
+"""Height and width of the first example. Exporters specialise for the example: an odd, co-prime
+size that is no multiple of any window takes every branch of a network's code, and makes all numbers
+in the graph distinguishable."""
 
 REGULAR = (64, 96)
 """An example that fits the usual windows, for networks whose padding can't be exported."""
 
 WINDOWS = (8, 16)
-"""The multiples that padding in front of a network is tried with, where it asks for none."""
+"""The multiples to which pictures are padded, where the network itself states none."""
 
-FIXED = 128
-"""Least side of the one size that is exported where no other way is left."""
+MIN_FIXED_SIDE = 128
+"""The minimum side of the single size that is exported as the last resort."""
 
 
 @dataclass(frozen=True)
@@ -27,49 +27,52 @@ class Attempt:
 
     exporter: Exporter
     example: tuple[int, int, int]
-    """How many pictures of which height and width the exporter sees. Where the batch is free
-    there are two: of one picture, some of its passes make a number."""
+    """Batch, height and width of the exporter's example. A free batch needs two pictures: for a
+    batch of one, some of the exporter's passes insert a constant."""
     multiple: int = 1
-    """The graph is for multiples of this; a Pad in front and a Slice behind make it fit any."""
+    """The graph is for multiples of this; padding and cropping make it work for any size."""
     padding: Padding = "reflect"
     symbolic: bool = False
-    """Whole numbers that the network's code makes of sizes are kept open
+    """Integers that the network's code computes from sizes are kept symbolic
     (:func:`subpixel.nets.export.workarounds.symbolic_int`)."""
     free_batch: bool = True
     free_size: bool = True
 
     def __str__(self) -> str:
         count, rows, columns = self.example
-        padded = f", padded to multiples of {self.multiple}" if self.multiple > 1 else ""
-        padded += f" ({self.padding})" if padded and self.padding != "reflect" else ""
+        padding = f", padded to multiples of {self.multiple}" if self.multiple > 1 else ""
+        padding += f" ({self.padding})" if padding and self.padding != "reflect" else ""
         batch = "" if self.free_batch else ", batch of 1"
         size = "" if self.free_size else ", for that size alone"
         whole = ", int() kept symbolic" if self.symbolic else ""
-        return f"{self.exporter} from {count}×{rows}×{columns}{padded}{whole}{batch}{size}"
+        return f"{self.exporter} from {count}×{rows}×{columns}{padding}{whole}{batch}{size}"
 
 
-def attempts(spec: ModelSpec, exporter: Exporter | None, opset: int) -> tuple[Attempt, ...]:
-    """The ways to try for a network of ``spec``'s sizes, the best first.
+def list_attempts(spec: ModelSpec, exporter: Exporter | None, opset: int) -> tuple[Attempt, ...]:
+    """The attempts for a network of ``spec``'s sizes, the best first.
 
-    ``exporter`` None takes any that reaches the opset; scripting is left to those who ask for it,
-    as it refuses most networks. Raises :class:`~subpixel.errors.ExportError` for an opset out of
-    reach.
+    ``exporter`` None uses any that supports the opset, except scripting, which most networks don't
+    support. Raises :class:`~subpixel.errors.ExportError` for an opset that no exporter supports.
     """
-    able_here = able(opset, exporter)
+    able_here = find_exporters(opset, exporter)
     chosen = [exporter] if exporter else [name for name in able_here if name != "script"]
     if spec.fixed_size:
-        return tuple(_fixed(name, spec) for name in chosen)
+        return tuple(_one_size_attempt(name, spec) for name in chosen)
     return tuple(
         dict.fromkeys(
-            [way for name in chosen for way in (*_free(name, spec), *_padded(name, spec))]
-            + [_fixed(name, spec) for name in chosen]
+            [
+                way
+                for name in chosen
+                for way in (*_free_attempts(name, spec), *_padding_attempts(name, spec))
+            ]
+            + [_one_size_attempt(name, spec) for name in chosen]
         )
     )
 
 
-def _free(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
-    """Any size, seen from an awkward and from a regular example."""
-    awkward, regular = (_fitted(size, spec) for size in (AWKWARD, REGULAR))
+def _free_attempts(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
+    """Attempts for any size, from an awkward and from a regular example."""
+    awkward, regular = (_fit_example(size, spec) for size in (AWKWARD, REGULAR))
     if exporter != "dynamo":
         return [Attempt(exporter, (1, *awkward), spec.size_multiple)]
     return [
@@ -81,8 +84,9 @@ def _free(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
     ]
 
 
-def _padded(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
-    """Multiples that the network does not ask for, as it pads by itself, in a way to be found."""
+def _padding_attempts(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
+    """Attempts with padding to multiples, for a network that pads its input itself in an unknown
+    way."""
     if spec.size_multiple > 1:
         return []
     return [
@@ -92,29 +96,27 @@ def _padded(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
     ]
 
 
-def _fixed(exporter: Exporter, spec: ModelSpec) -> Attempt:
-    side = _up(max(FIXED, spec.size_minimum), spec.size_multiple)
+def _one_size_attempt(exporter: Exporter, spec: ModelSpec) -> Attempt:
+    side = next_multiple(max(MIN_FIXED_SIDE, spec.size_minimum), spec.size_multiple)
     size = spec.fixed_size or (side, side)
     return Attempt(exporter, (1, *size), free_batch=False, free_size=False)
 
 
-def _fitted(size: tuple[int, int], spec: ModelSpec) -> tuple[int, int]:
-    """``size`` where the network takes it with room, else co-prime numbers of its multiple."""
-    taken = min(size) >= _roomy(spec) and not any(s % spec.size_multiple for s in size)
-    return size if taken and not spec.square else _multiples(spec, spec.size_multiple)
+def _fit_example(size: tuple[int, int], spec: ModelSpec) -> tuple[int, int]:
+    """``size`` where the network accepts it with room to spare, else co-prime multiples of its size
+    multiple."""
+    fits = min(size) >= _roomy(spec) and not any(s % spec.size_multiple for s in size)
+    return size if fits and not spec.square else _multiples(spec, spec.size_multiple)
 
 
 def _multiples(spec: ModelSpec, multiple: int) -> tuple[int, int]:
-    """Height and width: odd, co-prime numbers of ``multiple``, neither 1, near 51 × 67."""
+    """Height and width: odd, co-prime multiples of ``multiple``, larger than it, near 51 × 67."""
     rows = max(3, -(-max(AWKWARD[0], _roomy(spec)) // multiple) | 1)
     columns = rows if spec.square else rows + 2
     return rows * multiple, columns * multiple
 
 
 def _roomy(spec: ModelSpec) -> int:
-    """Half as much again as the least size: at that, a network that cuts patches has but one."""
+    """One and a half times the minimum size: at the minimum, a network that cuts patches has only
+    one."""
     return spec.size_minimum * 3 // 2
-
-
-def _up(length: int, multiple: int) -> int:
-    return -(-length // multiple) * multiple

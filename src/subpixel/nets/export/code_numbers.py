@@ -1,4 +1,4 @@
-"""The numbers in a network's own code, among which are those that it compares sizes with."""
+"""The numbers in a network's own code, which include those that it compares sizes with."""
 
 import types
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from torch import nn
 from subpixel.graph.geometry.size_numbers import SizeNumbers, sort_numbers
 from subpixel.nets.export.namespaces import functions_in
 
-MAX_DEPTH = 3
-"""Calls of functions of the same package that are followed into."""
+MAX_CALL_DEPTH = 3
+"""The depth to which calls of functions are followed."""
 
-OTHERS = ("torch", "numpy", "einops", "torchvision")
+LIBRARY_PACKAGES = ("torch", "numpy", "einops", "torchvision")
 """Packages whose code is not the network's own."""
 
 
@@ -19,22 +19,23 @@ def code_numbers(module: nn.Module) -> SizeNumbers:
     """Every number in the methods of ``module``'s classes, in the functions of their packages
     that they call, and in the attributes of its parts (``window_size = 8``).
 
-    More than sizes are compared with, but all of those that are written down.
+    These are more than the numbers that sizes are compared with, but include all of them that are
+    written in the code.
     """
     numbers: list[int | float] = []
     seen: set[object] = set()
     for part in module.modules():
         if _is_own(type(part).__module__):
-            numbers += _attributes(part, seen)
+            numbers += _attribute_numbers(part, seen)
             numbers += _class_numbers(type(part), seen)
     return sort_numbers(numbers)
 
 
 def _is_own(module: str | None) -> bool:
-    return (module or "").partition(".")[0] not in OTHERS
+    return (module or "").partition(".")[0] not in LIBRARY_PACKAGES
 
 
-def _attributes(part: nn.Module, seen: set[object]) -> Iterator[int | float]:
+def _attribute_numbers(part: nn.Module, seen: set[object]) -> Iterator[int | float]:
     for value in vars(part).values():
         yield from _plain_numbers(value)
         yield from _numbers_in(value, seen)
@@ -58,7 +59,7 @@ def _class_numbers(kind: type, seen: set[object]) -> Iterator[int | float]:
 def _numbers_in(value: object, seen: set[object]) -> Iterator[int | float]:
     for function in functions_in(value):
         if function.__name__ != "__init__" and _is_own(function.__module__):
-            yield from _function_numbers(function, seen, MAX_DEPTH)
+            yield from _function_numbers(function, seen, MAX_CALL_DEPTH)
 
 
 def _function_numbers(
@@ -67,34 +68,34 @@ def _function_numbers(
     if function in seen:
         return
     seen.add(function)
-    yield from _constants(function.__code__)
+    yield from _code_constants(function.__code__)
     yield from (n for value in function.__defaults__ or () for n in _plain_numbers(value))
     for cell in function.__closure__ or ():
-        yield from _plain_numbers(_contents(cell))
-    for name in _names(function.__code__):
+        yield from _plain_numbers(_cell_contents(cell))
+    for name in _code_names(function.__code__):
         value = function.__globals__.get(name)
         yield from _plain_numbers(value)
         if isinstance(value, types.FunctionType) and depth and _is_own(value.__module__):
             yield from _function_numbers(value, seen, depth - 1)
 
 
-def _contents(cell: types.CellType) -> object:
+def _cell_contents(cell: types.CellType) -> object:
     try:
         return cell.cell_contents
-    except ValueError:  # not filled yet
+    except ValueError:  # still empty
         return None
 
 
-def _constants(code: types.CodeType) -> Iterator[int | float]:
+def _code_constants(code: types.CodeType) -> Iterator[int | float]:
     for value in code.co_consts:
         if isinstance(value, types.CodeType):
-            yield from _constants(value)
+            yield from _code_constants(value)
         else:
             yield from _plain_numbers(value)
 
 
-def _names(code: types.CodeType) -> Iterator[str]:
+def _code_names(code: types.CodeType) -> Iterator[str]:
     yield from code.co_names
     for value in code.co_consts:
         if isinstance(value, types.CodeType):
-            yield from _names(value)
+            yield from _code_names(value)

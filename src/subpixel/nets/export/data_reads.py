@@ -1,4 +1,4 @@
-"""Whether a network's Python code looks at a picture's values, which a trace can't follow."""
+"""Whether a network's Python code reads a picture's values, which tracing can't represent."""
 
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,15 +11,16 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 
 READS = (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.equal.default)
-"""What ``bool``, ``int``, ``float``, ``.item()`` and an index come down to; and ``torch.equal``."""
+"""The operators that ``bool``, ``int``, ``float``, ``.item()`` and indexing call; and
+``torch.equal``."""
 
 
 def find_data_read(module: nn.Module, example: Tensor) -> str | None:
-    """Where ``module`` turns a value that depends on ``example`` into a number of Python's, as
-    "file.py, line 12"; None where it doesn't.
+    """The line at which ``module`` converts a value that depends on ``example`` to a Python number,
+    as "file.py, line 12"; None where it doesn't.
 
-    Reading parameters, or numbers made of sizes, is no such thing. ``module`` must run on
-    ``example``, ``(N, C, H, W)``; it may raise whatever its code raises.
+    Reading parameters, or numbers computed from sizes, doesn't count. ``module`` must run on
+    ``example``, ``(N, C, H, W)``; raises whatever its code raises.
     """
     picture = example.clone()
     watch = _Watch(picture)
@@ -29,7 +30,7 @@ def find_data_read(module: nn.Module, example: Tensor) -> str | None:
 
 
 class _Watch(TorchDispatchMode):
-    """Marks every tensor that is computed from the picture, and notes the first that is read."""
+    """Tracks the tensors that are computed from the picture, and records the first that is read."""
 
     def __init__(self, picture: Tensor) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -44,22 +45,22 @@ class _Watch(TorchDispatchMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> object:
-        derived = any(each in self._derived for each in _tensors((args, kwargs)))
+        derived = any(each in self._derived for each in _leaf_tensors((args, kwargs)))
         if derived and func in READS and self.place is None:
-            self.place = _place()
+            self.place = _calling_line()
         result = func(*args, **(kwargs or {}))
         if derived:
-            for each in _tensors(result):
+            for each in _leaf_tensors(result):
                 self._derived[each] = True
         return result
 
 
-def _tensors(values: object) -> Iterable[Tensor]:
+def _leaf_tensors(values: object) -> Iterable[Tensor]:
     return (leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor))
 
 
-def _place() -> str:
-    """The innermost line that isn't PyTorch's or ours."""
+def _calling_line() -> str:
+    """The innermost line that is neither PyTorch's nor this module's."""
     frames = reversed(traceback.extract_stack())
     own = (f for f in frames if "/torch/" not in f.filename.replace("\\", "/"))
     frame = next(f for f in own if f.filename != __file__)

@@ -1,4 +1,4 @@
-"""A PyTorch network → one ONNX file, parameters inside, by one attempt."""
+"""A PyTorch network → one ONNX file including its parameters, by one attempt."""
 
 import copy
 from dataclasses import dataclass, replace
@@ -12,16 +12,16 @@ from subpixel.graph.geometry.propagate import onnx_opset
 from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.passes.pad import with_padding
-from subpixel.nets.export.attempt import Attempt, attempts
+from subpixel.nets.export.attempt import Attempt
 from subpixel.nets.export.data_reads import find_data_read
 from subpixel.nets.export.exporters import AXES, BATCH, DEFAULT_OPSET, HEIGHT, WIDTH, run_exporter
-from subpixel.nets.export.workarounds import exportable
-from subpixel.spec import Exporter, ModelSpec
+from subpixel.nets.export.workarounds import make_exportable
+from subpixel.spec import ModelSpec
 
 
 @dataclass(frozen=True, eq=False)
-class Exported:
-    """A network as ONNX, with the facts that its metadata carries, and how it was made."""
+class ExportResult:
+    """A network as ONNX, with the facts in its metadata, and how it was exported."""
 
     model: onnx.ModelProto
     spec: ModelSpec
@@ -29,57 +29,50 @@ class Exported:
     opset: int
 
 
-def export_module(
-    module: nn.Module,
-    spec: ModelSpec,
-    *,
-    exporter: Exporter | None = None,
-    opset: int = DEFAULT_OPSET,
-) -> Exported:
-    """Export ``module`` in the first way there is
-    (:func:`subpixel.nets.export.attempt.attempts`)."""
-    return export_attempt(module, spec, attempts(spec, exporter, opset)[0], opset)
+def export_attempt(
+    module: nn.Module, spec: ModelSpec, attempt: Attempt, opset: int
+) -> ExportResult:
+    """Export ``module`` with its own channels, ``(N, C, H, W)`` → ``(N, C, H * s, W * s)``.
 
-
-def export_attempt(module: nn.Module, spec: ModelSpec, attempt: Attempt, opset: int) -> Exported:
-    """Export ``module`` as it is: its own channels, ``(N, C, H, W)`` → ``(N, C, H * s, W * s)``.
-
-    ``spec`` says on which sizes the module works; the file takes any, and pads by itself where
-    need be. The spec is completed with what the graph shows: halo, size multiple, fixed axes.
-    Raises :class:`ExportError` when the exporter fails on the network, or writes a file with
-    another opset, or with an axis fixed that should be free.
+    ``spec`` states on which sizes the module works; the file accepts any, and pads where necessary.
+    The spec is completed from the graph: halo, size multiple, fixed axes. Raises
+    :class:`ExportError` when the exporter fails on the network, or writes a file with another
+    opset, or with an axis fixed that should be free.
     """
     count, *size = attempt.example
-    example = torch.rand(count, spec.channels, *size, generator=_seeded())
-    module = exportable(copy.deepcopy(module).cpu().eval())
+    example = torch.rand(count, spec.channels, *size, generator=_make_generator())
+    module = make_exportable(copy.deepcopy(module).cpu().eval())
     if attempt.exporter == "trace":
         _expect_no_data_read(module, example[:1])
-    model = _exported(module, example, attempt, opset)
+    model = _run_attempt(module, example, attempt, opset)
     _expect_opset(model, attempt, opset)
     _expect_free_axes(model, attempt)
-    model, spec = _completed(model, spec, attempt)
-    return Exported(with_spec(model, spec), spec, attempt, opset)
+    model, spec = _complete_file(model, spec, attempt)
+    return ExportResult(with_spec(model, spec), spec, attempt, opset)
 
 
 def _expect_no_data_read(module: nn.Module, example: Tensor) -> None:
-    """Refuse to trace code that decides by what a picture shows: a trace keeps one way of it."""
+    """Reject code that branches on a picture's values: a trace contains only one of the
+    branches."""
     try:
         place = find_data_read(module, example)
-    except Exception:  # its code may raise anything; the exporter will say so
+    except Exception:  # its code may raise anything, which the exporter will report
         return
     if place:
         raise ExportError(
-            f"the network's code looks at the picture's values ({place}), and a trace keeps what "
-            "it saw; decide by torch.where or torch.cond instead, or use --exporter script"
+            f"the network's code reads the picture's values ({place}), which tracing makes "
+            "constants; use torch.where or torch.cond instead, or use --exporter script"
         )
 
 
-def _seeded() -> torch.Generator:
+def _make_generator() -> torch.Generator:
     return torch.Generator().manual_seed(0)
 
 
-def _exported(module: nn.Module, example: Tensor, attempt: Attempt, opset: int) -> onnx.ModelProto:
-    free, symbolic = _free(attempt), attempt.symbolic
+def _run_attempt(
+    module: nn.Module, example: Tensor, attempt: Attempt, opset: int
+) -> onnx.ModelProto:
+    free, symbolic = _free_axes(attempt), attempt.symbolic
     try:
         return run_exporter(attempt.exporter, module, example, opset, free, symbolic=symbolic)
     except Exception as error:  # exporters raise whatever their passes happen to raise
@@ -89,23 +82,24 @@ def _exported(module: nn.Module, example: Tensor, attempt: Attempt, opset: int) 
 
 
 def _root(error: BaseException) -> BaseException:
-    """The first cause: dynamo wraps what went wrong in advice of its own."""
+    """The original cause, which dynamo wraps in general advice."""
     return error if error.__cause__ is None else _root(error.__cause__)
 
 
-def _free(attempt: Attempt) -> dict[int, int]:
-    """The axes to keep open, each with the number of which it is a multiple."""
+def _free_axes(attempt: Attempt) -> dict[int, int]:
+    """The free axes, each with its multiple."""
     batch = {BATCH: 1} if attempt.free_batch else {}
     sizes = {HEIGHT: attempt.multiple, WIDTH: attempt.multiple} if attempt.free_size else {}
     return batch | sizes
 
 
 def _expect_opset(model: onnx.ModelProto, attempt: Attempt, opset: int) -> None:
-    """Refuse a file that kept another opset: dynamo's converter leaves a graph it can't convert."""
+    """Reject a file of another opset: dynamo's converter leaves a graph unchanged that it can't
+    convert."""
     written = onnx_opset(model)
     if written != opset:
         raise ExportError(
-            f"the exporter {attempt.exporter} could not bring this network to opset {opset}, its "
+            f"the exporter {attempt.exporter} could not convert this network to opset {opset}, its "
             f"file is at {written}; use another exporter, or opset {DEFAULT_OPSET}"
         )
 
@@ -114,7 +108,7 @@ def _expect_free_axes(model: onnx.ModelProto, attempt: Attempt) -> None:
     dimensions = model.graph.input[0].type.tensor_type.shape.dim
     fixed = [
         f"{AXES[axis]} at {dimensions[axis].dim_value}"
-        for axis in _free(attempt)
+        for axis in _free_axes(attempt)
         if dimensions[axis].dim_value
     ]
     if fixed:
@@ -124,10 +118,10 @@ def _expect_free_axes(model: onnx.ModelProto, attempt: Attempt) -> None:
         )
 
 
-def _completed(
+def _complete_file(
     model: onnx.ModelProto, spec: ModelSpec, attempt: Attempt
 ) -> tuple[onnx.ModelProto, ModelSpec]:
-    """The graph made to fit any size where it must, and the facts that this export settles."""
+    """The graph, with padding where necessary, and the facts that this export determines."""
     spec = replace(
         spec,
         halo=halo(model, attempt.multiple),

@@ -1,4 +1,4 @@
-"""PyTorch's exporters: which opsets each reaches, and one call of each, without its noise."""
+"""PyTorch's exporters: the opsets that each supports, and a call of each without its output."""
 
 import ast
 import contextlib
@@ -23,34 +23,36 @@ from subpixel.spec import Exporter
 EXPORTERS: tuple[Exporter, ...] = get_args(Exporter)
 
 DEFAULT_OPSET = 18
-"""What the dynamo exporter writes without converting, what every exporter reaches, and what
-ONNX Runtime runs since 1.14 (February 2023); later opsets have nothing that these networks use."""
+"""The dynamo exporter writes it without conversion, every exporter supports it, and ONNX Runtime
+does since 1.14 (February 2023); later opsets have nothing that these networks use."""
 
 INPUT, OUTPUT = "input", "output"
 BATCH, HEIGHT, WIDTH = 0, 2, 3
 AXES = {BATCH: "batch", HEIGHT: "height", WIDTH: "width"}
-"""The axes of a picture that may be free, by name."""
+"""The names of the axes of a picture that may be free."""
 
 
-def reach(exporter: Exporter) -> range:
-    """The opsets that an exporter of the installed PyTorch and onnx can write.
+def opset_range(exporter: Exporter) -> range:
+    """The opsets that an exporter can write with the installed PyTorch and onnx.
 
-    The TorchScript exporters (``"trace"``, ``"script"``) stop at 23; dynamo's converts from 18
-    down to 15, for networks whose operators allow it, and up to the newest that onnx knows.
+    The TorchScript exporters (``"trace"``, ``"script"``) end at 23; dynamo's converts from 18 down
+    to 15, for networks whose operators allow it, and up to the newest that onnx supports.
     """
     return range(15, onnx.defs.onnx_opset_version() + 1) if exporter == "dynamo" else range(7, 24)
 
 
-def able(opset: int, exporter: Exporter | None = None) -> list[Exporter]:
-    """The exporters that reach ``opset``, the best first.
+def find_exporters(opset: int, exporter: Exporter | None = None) -> list[Exporter]:
+    """The exporters that support ``opset``, the best first.
 
     Raises :class:`ExportError` when there is none, or when ``exporter`` is not among them.
     """
-    found = [name for name in EXPORTERS if opset in reach(name)]
-    if found and exporter in (None, *found):
-        return found
-    reaches = ", ".join(f"{name} {reach(name)[0]} to {reach(name)[-1]}" for name in EXPORTERS)
-    advice = f"use {' or '.join(found)}" if found else "ask for one of these"
+    exporters = [name for name in EXPORTERS if opset in opset_range(name)]
+    if exporters and exporter in (None, *exporters):
+        return exporters
+    reaches = ", ".join(
+        f"{name} {opset_range(name)[0]} to {opset_range(name)[-1]}" for name in EXPORTERS
+    )
+    advice = f"use {' or '.join(exporters)}" if exporters else "ask for one of these"
     raise ExportError(
         f"opset {opset} is out of reach of {exporter or 'every exporter'} ({reaches}); {advice}"
     )
@@ -67,19 +69,22 @@ def run_exporter(
 ) -> onnx.ModelProto:
     """``module`` as an ONNX graph, as the exporter writes it.
 
-    ``free`` holds the axes of the input that shall stay open, and the number of which each is a
-    multiple; ``symbolic`` keeps whole numbers that the network computes from them open too (see
+    ``free`` has the free axes of the input, each with its multiple; ``symbolic`` also keeps
+    integers symbolic that the network computes from them (see
     :func:`subpixel.nets.export.workarounds.symbolic_int`). Nodes are named after their modules
-    (:mod:`subpixel.graph.module_path`). Raises whatever the exporter's passes happen to raise.
+    (:mod:`subpixel.graph.module_path`). Raises whatever the exporter's passes raise.
     """
     multiple = max(free.values(), default=1)
-    with _hushed(), symbolic_int(module, multiple) if symbolic else contextlib.nullcontext():
+    with (
+        _silence_exporters(),
+        symbolic_int(module, multiple) if symbolic else contextlib.nullcontext(),
+    ):
         if exporter == "dynamo":
-            return _dynamo(module, example, opset, free)
-        return _torchscript(module, example, opset, free, scripted=exporter == "script")
+            return _run_dynamo(module, example, opset, free)
+        return _run_torchscript(module, example, opset, free, scripted=exporter == "script")
 
 
-def _dynamo(
+def _run_dynamo(
     module: nn.Module, example: Tensor, opset: int, free: Mapping[int, int]
 ) -> onnx.ModelProto:
     program = torch.onnx.export(
@@ -103,9 +108,9 @@ def _dynamo(
 
 
 def _symbols(free: Mapping[int, int], *, square: bool) -> dict[int, object]:
-    """The free axes as ``torch.export`` wants them, with what the network divides them by.
+    """The free axes for ``torch.export``, with their multiples.
 
-    A square example stands for a network that takes squares alone: one symbol for both sides.
+    A square example is for a network that accepts only squares: one symbol for both sides.
     """
     side = Dim("side")
     return {
@@ -117,7 +122,7 @@ def _symbols(free: Mapping[int, int], *, square: bool) -> dict[int, object]:
 
 
 def _module(node: onnx.NodeProto) -> str:
-    """The path of the module that dynamo noted on a node, or nothing."""
+    """The path of the module that dynamo recorded on a node, or an empty string."""
     for note in node.metadata_props:
         if note.key == "pkg.torch.onnx.name_scopes":
             *modules, _call = ast.literal_eval(note.value)
@@ -126,13 +131,13 @@ def _module(node: onnx.NodeProto) -> str:
 
 
 def _drop_traces(model: onnx.ModelProto) -> None:
-    """Take out dynamo's notes on each node: stack traces with paths of the exporting machine."""
-    for described in (*model.graph.node, *model.graph.value_info, *model.graph.initializer):
-        del described.metadata_props[:]
-        described.doc_string = ""
+    """Remove dynamo's metadata of nodes: stack traces with paths of the exporting machine."""
+    for item in (*model.graph.node, *model.graph.value_info, *model.graph.initializer):
+        del item.metadata_props[:]
+        item.doc_string = ""
 
 
-def _torchscript(
+def _run_torchscript(
     module: nn.Module, example: Tensor, opset: int, free: Mapping[int, int], *, scripted: bool
 ) -> onnx.ModelProto:
     names = {axis: AXES[axis] for axis in free}
@@ -154,11 +159,11 @@ def _torchscript(
 
 
 @contextlib.contextmanager
-def _hushed() -> Iterator[None]:
-    """Keep the exporters' own words from the user: warnings, prints, log records.
+def _silence_exporters() -> Iterator[None]:
+    """Silence the exporters: warnings, prints, log records.
 
-    They say nothing that the checks after the export don't find out; what ends an export is
-    raised as an exception.
+    The checks after the export find everything that these report; an export that fails raises an
+    exception.
     """
     with (
         warnings.catch_warnings(),
@@ -188,7 +193,7 @@ def _silent_loggers(*names: str) -> Iterator[None]:
 def _no_graph_dump() -> Iterator[None]:
     """Stop the TorchScript exporter from writing its graph to the C stdout when it fails.
 
-    There is a switch for that, but the exporter turns it on for every export: it tests
+    There is an option for it, but the exporter enables it for every export: it tests
     ``_jit_is_onnx_log_enabled`` for truth instead of calling it (PyTorch 2.13).
     """
     dump = torch._C._jit_onnx_log

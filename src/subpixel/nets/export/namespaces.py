@@ -1,8 +1,8 @@
-"""Where a network's own code looks up names: the global namespaces of its functions.
+"""The global namespaces in which the functions of a network's own code look up names.
 
-Usually those are the dictionaries of imported modules. A class of a script, a notebook, ``exec`` or
-another function is handed to another process by value, and its functions then look names up in
-dictionaries that no imported module has.
+Usually these are the dictionaries of imported modules. But a class of a script, a notebook,
+``exec`` or another function is pickled by value, and its functions then look up names in
+dictionaries that belong to no imported module.
 """
 
 import functools
@@ -15,27 +15,27 @@ from torch import nn
 
 Namespace = dict[str, Any]
 
-OTHERS = ("torch.", "subpixel.")
-"""Whose code is not the network's own."""
+LIBRARY_PREFIXES = ("torch.", "subpixel.")
+"""Prefixes of modules that are not the network's own code."""
 
 
 def own_namespaces(module: nn.Module) -> list[Namespace]:
-    """The namespaces of the network's classes, of the Python files in their packages, and of the
-    functions that came by value; but for PyTorch's and ours."""
+    """The namespaces of the network's classes, of the modules in their packages, and of the
+    functions that were pickled by value; except PyTorch's and subpixel's."""
     homes = {type(part).__module__ for part in module.modules()}
-    packages = {_package(name) for name in homes if not name.startswith(OTHERS)}
+    packages = {_package(name) for name in homes if not name.startswith(LIBRARY_PREFIXES)}
     files = [vars(file) for name, file in sys.modules.items() if _package(name) in packages]
     return list({id(names): names for names in (*files, *_by_value(module))}.values())
 
 
 def _package(name: str) -> str:
-    """The package that a module is in; a module at the top is its own."""
+    """The package of a module; a top-level module is its own."""
     return name.rpartition(".")[0] or name
 
 
 def _by_value(module: nn.Module) -> list[Namespace]:
-    """The namespaces of no imported module that the network's functions have, and those that
-    they call."""
+    """The namespaces of the network's functions, and of those that they call, that belong to no
+    imported module."""
     imported = {id(vars(file)) for file in list(sys.modules.values())}
     seen: dict[int, Namespace] = {}
     waiting = [function for part in module.modules() for function in _functions_of(part)]
@@ -54,17 +54,17 @@ def _by_value(module: nn.Module) -> list[Namespace]:
 
 
 def _functions_of(part: nn.Module) -> Iterator[FunctionType]:
-    """The functions of a module's classes, and those that it holds itself."""
+    """The functions of a module's classes, and those in its attributes."""
     for own in type(part).__mro__:
-        if not own.__module__.startswith(OTHERS):
+        if not own.__module__.startswith(LIBRARY_PREFIXES):
             yield from functions_in(own)
     for value in vars(part).values():
         yield from functions_in(value)
 
 
 def functions_in(value: object) -> Iterator[FunctionType]:
-    """The functions of a class, in whatever they are wrapped (decorators, partials, properties,
-    static and class methods), or those that one value is made of."""
+    """The functions in a class or another value, also inside decorators, partials, properties,
+    static and class methods."""
     if isinstance(value, type):
         for member in vars(value).values():
             if not isinstance(member, type):
@@ -83,5 +83,5 @@ def functions_in(value: object) -> Iterator[FunctionType]:
 def _in_cell(cell: CellType) -> Iterator[FunctionType]:
     try:
         yield from functions_in(cell.cell_contents)
-    except ValueError:  # a cell that is still empty
+    except ValueError:  # still empty
         return

@@ -1,7 +1,7 @@
-"""Faults of the exporters, worked around until they are mended; each with its report upstream.
+"""Workarounds for bugs of the exporters, each with its bug report.
 
-Whatever is changed here is changed for the export alone: the file is proven against the network
-as it was. For each there is a test that fails once the workaround is no longer needed.
+The changes affect only the export: the file is verified against the unmodified network. Each
+workaround has a test that fails once it is no longer needed.
 """
 
 import math
@@ -18,23 +18,23 @@ from torch import SymFloat, SymInt, Tensor, nn
 
 from subpixel.nets.export.namespaces import own_namespaces
 
-TRIALS = 8
-"""Random sizes at which two expressions of them are compared."""
+RANDOM_SIZES = 8
+"""The number of random sizes at which two expressions are compared."""
 
-LEAST_PART = 64
-"""One in so many pixels of a side is the least that a network is taken to work on."""
+MIN_PART = 64
+"""The largest denominator of the part of a side that an expression may be."""
 
 
 @contextmanager
 def symbolic_int(module: nn.Module, multiple: int = 1) -> Iterator[None]:
-    """Keep ``int(size)`` in the network's own code symbolic while ``torch.export`` looks at it.
+    """Keep ``int(size)`` in the network's own code symbolic during ``torch.export``.
 
-    There it turns the example's size into a number, without a word
+    Otherwise it silently becomes the example's size
     (https://github.com/pytorch/pytorch/issues/138853). In the namespaces of the network's code
-    (:mod:`subpixel.nets.export.namespaces`) ``int`` is shadowed for the time being. A quotient or
-    root that comes to one of the input's sizes, or the same part of it whatever it is, is that
-    part: so window networks count the pictures of a batch, and Uformer finds the sides of a square
-    of which it knows the area. ``multiple`` is what the height and the width are multiples of.
+    (:mod:`subpixel.nets.export.namespaces`) ``int`` is shadowed meanwhile. A quotient or root that
+    equals one of the input's sizes, or the same fraction of it at all sizes, is replaced by that:
+    this is how window networks compute the batch size, and Uformer the sides of a square from its
+    area. Height and width are multiples of ``multiple``.
     """
     sizes: list[SymInt] = []
     hook = module.register_forward_pre_hook(partial(_note_sizes, sizes))
@@ -55,7 +55,7 @@ def symbolic_int(module: nn.Module, multiple: int = 1) -> Iterator[None]:
 
 
 class _SymbolicMath(ModuleType):
-    """Stands for ``math``, whose square root, too, turns a size into a number."""
+    """Replaces ``math``, whose square root also turns a size into a constant."""
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the module has
         return getattr(math, name)
@@ -66,7 +66,7 @@ class _SymbolicMath(ModuleType):
 
 
 def _note_sizes(sizes: list[SymInt], _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-    """A square example stands for a network of squares: its sides are the same from then on."""
+    """A square example is for a network that accepts only squares: its sides are declared equal."""
     shape: tuple[object, ...] = tuple(inputs[0].shape)
     sizes[:] = [size for size in shape if isinstance(size, SymInt)]
     match shape[2:]:
@@ -75,7 +75,7 @@ def _note_sizes(sizes: list[SymInt], _: nn.Module, inputs: tuple[Tensor, ...]) -
 
 
 class _SymbolicInt(type):
-    """The class of a class that stands for ``int``, also in annotations and ``isinstance``."""
+    """The metaclass of a class that replaces ``int``, also in annotations and ``isinstance``."""
 
     sizes: list[SymInt]
     step: int
@@ -85,8 +85,8 @@ class _SymbolicInt(type):
             case [SymInt() as size]:
                 return size
             case [SymFloat() as quotient]:
-                found = ((size, _share(quotient, size, cls.step)) for size in cls.sizes)
-                same = (size * part.numerator // part.denominator for size, part in found if part)
+                parts = ((size, _share(quotient, size, cls.step)) for size in cls.sizes)
+                same = (size * part.numerator // part.denominator for size, part in parts if part)
                 return next(same, None) or math.trunc(quotient)
         return int(*arguments)
 
@@ -95,41 +95,41 @@ class _SymbolicInt(type):
 
 
 def _share(quotient: SymFloat, size: SymInt, multiple: int) -> Fraction | None:
-    """What part of ``size`` the quotient is, the same at every one of several random sizes, all
-    of ``multiple``."""
-    found, whole = quotient.node.expr, size.node.expr
-    symbols = sorted(found.free_symbols | whole.free_symbols, key=str)
+    """The fraction of ``size`` that the quotient is at all of several random sizes, multiples of
+    ``multiple``; None where it isn't constant."""
+    expression, whole = quotient.node.expr, size.node.expr
+    symbols = sorted(expression.free_symbols | whole.free_symbols, key=str)
     random = Random(0)
     parts = set()
-    for _ in range(TRIALS):
+    for _ in range(RANDOM_SIZES):
         values = {symbol: multiple * random.randint(2, 999) for symbol in symbols}
-        part = found.xreplace(values).doit() / whole.xreplace(values)
+        part = expression.xreplace(values).doit() / whole.xreplace(values)
         if not part.is_number:
             return None
-        parts.add(Fraction(float(part)).limit_denominator(LEAST_PART))
+        parts.add(Fraction(float(part)).limit_denominator(MIN_PART))
         if abs(float(part) - float(max(parts))) > 1e-9:
             return None
     return parts.pop() if len(parts) == 1 else None
 
 
 def translations() -> Mapping[Callable[..., Any], Callable[..., Any]]:
-    """ONNX for the operators that the dynamo exporter does not know.
+    """ONNX translations of operators that the dynamo exporter lacks.
 
-    ``aten.sort.stable``: https://github.com/microsoft/onnxscript/pull/3053. A power whose
-    exponent is a parameter, read by ``.item()`` (HVI-CIDNet): the exporter's own translation
-    takes it for a number of Python's.
+    ``aten.sort.stable``: https://github.com/microsoft/onnxscript/pull/3053. A power whose exponent
+    is a parameter, read by ``.item()`` (HVI-CIDNet): the exporter's translation expects a Python
+    number.
     """
-    return {torch.ops.aten.sort.stable: _sort, torch.ops.aten.pow.Tensor_Scalar: _power}
+    return {torch.ops.aten.sort.stable: _stable_sort, torch.ops.aten.pow.Tensor_Scalar: _power}
 
 
-def _sort(
+def _stable_sort(
     self: Any,  # noqa: ANN401 - an onnxscript value
     stable: bool | None = None,  # noqa: ARG001
     dim: int = -1,
     descending: bool = False,
 ) -> Any:  # noqa: ANN401
-    """TopK over the whole axis, which is stable: of equal values, the lower index comes first."""
-    from onnxscript import opset18 as op  # half a second, for those who export alone
+    """TopK over the whole axis, which is stable: of equal values, the lower index is first."""
+    from onnxscript import opset18 as op  # takes half a second
 
     shape: Any = op.Shape(self)
     axis: Any = op.Constant(value_ints=[dim])
@@ -145,12 +145,12 @@ def _power(self: Any, exponent: Any) -> Any:  # noqa: ANN401 - onnxscript values
     return op.Pow(self, op.CastLike(exponent, self))
 
 
-def exportable(module: nn.Module) -> nn.Module:
-    """``module``, with layers that can't be exported put another way; it is changed in place.
+def make_exportable(module: nn.Module) -> nn.Module:
+    """Replace layers of ``module`` that can't be exported by equivalent ones, in place.
 
-    SeemoRe picks its experts by indexing a Python list with a tensor: control flow that depends
-    on data, which no exporter follows. While training it asks all of them, and weights those not
-    chosen by nought, which comes to the same.
+    SeemoRe selects its experts by indexing a Python list with a tensor: data-dependent control
+    flow, which no exporter supports. In training mode it runs all of them, and weights those not
+    selected by zero, which is equivalent.
     """
     for part in module.modules():
         if type(part).__name__ == "MoELayer" and hasattr(part, "experts"):

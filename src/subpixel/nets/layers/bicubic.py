@@ -1,4 +1,4 @@
-"""Bicubic enlargement as a module, for networks that work on an enlarged picture."""
+"""Bicubic upscaling as a module, for networks whose input is an upscaled picture."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,16 +8,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from subpixel.imaging.resample import phase_weights
-from subpixel.nets.architectures.architecture import Checkpoint, Setting
+from subpixel.nets.architectures.architecture import Checkpoint, NetworkSetting
 from subpixel.spec import ModelSpec
 
 
 class BicubicEnlargement(nn.Module):
     """``(N, C, H, W)`` → ``(N, C, H * scale, W * scale)`` by Keys' kernel, edges repeated.
 
-    With a = -0.5, as MATLAB and Pillow, which such networks were trained on; PyTorch's own has
-    a = -0.75. The same as :func:`subpixel.imaging.resample.bicubic_matrix`, but written as one
-    convolution for all sub-pixel phases, and their interleaving.
+    With a = -0.5, as in MATLAB and Pillow, with which such networks were trained; PyTorch's has a =
+    -0.75. Equal to :func:`subpixel.imaging.resample.bicubic_matrix`, but written as one convolution
+    for all sub-pixel phases, and their interleaving.
     """
 
     kernel: Tensor
@@ -37,9 +37,9 @@ class BicubicEnlargement(nn.Module):
 
 
 def on_enlarged(
-    module: nn.Module, spec: ModelSpec, scale: int | None, settings: Sequence[Setting] = ()
+    module: nn.Module, spec: ModelSpec, scale: int | None, settings: Sequence[NetworkSetting] = ()
 ) -> Checkpoint:
-    """A network that restores enlarged pictures, behind the enlargement if a scale is given.
+    """A network that restores upscaled pictures, including the upscaling if a scale is given.
 
     ``settings`` are those of ``module``.
     """
@@ -53,7 +53,7 @@ def on_enlarged(
     )
 
 
-def _behind_enlargement(setting: Setting) -> Setting:
+def _behind_enlargement(setting: NetworkSetting) -> NetworkSetting:
     def apply(module: nn.Module, value: str) -> nn.Module:
         assert isinstance(module, nn.Sequential), "on_enlarged makes a sequence of the two"
         module[1] = setting.apply(module[1], value)

@@ -1,4 +1,4 @@
-"""A luma network on an RGB picture, said once in PyTorch: the reference that files are held to."""
+"""A luma network on RGB pictures, in PyTorch: the reference for exported files."""
 
 import numpy as np
 import torch
@@ -12,9 +12,9 @@ class RgbFromLuma(nn.Module):
     """``(N, 3, H, W)`` RGB in 0 … 1 → ``(N, 3, H * scale, W * scale)``, by a network for luma.
 
     The luma (BT.601, full range) goes through ``net`` and is clipped to 0 … 1; Cb and Cr are
-    enlarged bicubically; the result may leave 0 … 1. The enlargement is two products with dense
-    matrices in float64, on purpose not the polyphase convolution of the ONNX files: each is the
-    other's oracle.
+    enlarged bicubically; the result may leave 0 … 1. The upscaling is two products with dense
+    matrices in float64, deliberately different from the polyphase convolution of the ONNX files:
+    each verifies the other.
     """
 
     def __init__(self, net: nn.Module, scale: int) -> None:

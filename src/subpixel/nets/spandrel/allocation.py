@@ -1,4 +1,4 @@
-"""A limit on what building a network may allocate."""
+"""A limit on the memory that building a network may allocate."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,17 +11,17 @@ from subpixel.errors import CheckpointError
 
 
 class AllocationLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """A context in which tensors made from nothing may not add up to more than ``most`` bytes.
+    """A context in which newly created tensors may have at most ``limit`` bytes in total.
 
-    A network's code turns the shapes in a checkpoint into sizes of tensors, and may multiply
-    them: a file of kilobytes can ask for terabytes. Every such tensor's size is found out on the
-    meta device before it is made; :class:`CheckpointError` is raised for the one too many.
+    A network's code computes tensor sizes from the shapes in a checkpoint, and may multiply them: a
+    file of kilobytes can request terabytes. The size of each new tensor is determined on the meta
+    device before it is created; :class:`CheckpointError` is raised when the limit is exceeded.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, limit: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.most = most
-        self.made = 0
+        self.limit = limit
+        self.allocated = 0
 
     def __torch_dispatch__(
         self,
@@ -38,9 +38,9 @@ class AllocationLimit(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _count(self, tensor: object) -> None:
         if isinstance(tensor, Tensor):
-            self.made += tensor.numel() * tensor.element_size()
-        if self.made > self.most:
+            self.allocated += tensor.numel() * tensor.element_size()
+        if self.allocated > self.limit:
             raise CheckpointError(
-                f"asks for a network of more than {self.most / 2**30:.1f} GiB, far more than the "
+                f"requires a network of more than {self.limit / 2**30:.1f} GiB, far more than the "
                 "file holds"
             )

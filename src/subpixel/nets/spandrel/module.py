@@ -1,4 +1,4 @@
-"""spandrel's networks as plain modules that can be copied, and handed to another process."""
+"""spandrel's networks as plain modules that can be copied and pickled."""
 
 import copy
 import importlib
@@ -20,32 +20,33 @@ Call = Callable[[nn.Module, Tensor], Tensor]
 """Runs a network on pictures ``(N, C, H, W)`` in 0 … 1."""
 
 SPARE = 1 << 30
-"""Bytes that building a network may take beyond its weights: masks and tables it works out."""
+"""Bytes that building a network may allocate besides its weights: masks and precomputed tables."""
 
 
-def imported(name: str) -> ModuleType:
+def import_spandrel(name: str) -> ModuleType:
     """The module ``name`` of spandrel or spandrel_extra_arches.
 
-    Also where torchvision, which they need, was built for another PyTorch.
+    Also works where torchvision, on which they depend, was built for another PyTorch.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what PyTorch calls deprecated is theirs to change
+        warnings.simplefilter("ignore")  # they use what PyTorch has deprecated
         ensure_torchvision()
         return importlib.import_module(name)
 
 
 def plain_call(net: nn.Module, pictures: Tensor) -> Tensor:
-    """Run a network that takes and gives pictures in 0 … 1 by itself."""
+    """Run a network whose input and output are pictures in 0 … 1."""
     result: Tensor = net(pictures)
     return result
 
 
 @contextmanager
 def building(weights: Weights) -> Iterator[None]:
-    """While a network for ``weights`` is built from random numbers that are soon overwritten.
+    """The context in which a network for ``weights`` is built, with random numbers that are
+    overwritten later.
 
-    Its code may allocate no more than a few times what the weights hold, PyTorch's random
-    numbers stay as they were, and its warnings, which are others' business, are not shown.
+    Its code may allocate at most a few times the size of the weights, PyTorch's random state is
+    restored, and warnings are suppressed.
     """
     size = sum(weight.numel() * weight.element_size() for weight in weights.values())
     with (
@@ -60,9 +61,9 @@ def building(weights: Weights) -> Iterator[None]:
 class SpandrelModule(nn.Module):
     """``(N, C, H, W)`` → ``(N, C, H * scale, W * scale)``, as spandrel runs ``net``: by ``call``.
 
-    Only the network itself: nothing is padded and nothing clipped. The input is left untouched,
-    though some networks (RCAN) change theirs in place. Pickled with cloudpickle whatever the
-    pickler, as ``call`` may be a function inside a function; reading it back imports spandrel.
+    The network only, without padding or clipping. The input is not modified, though some networks
+    (RCAN) modify theirs in place. Pickled with cloudpickle whatever the pickler, as ``call`` may be
+    a nested function; unpickling imports spandrel.
     """
 
     def __init__(self, net: nn.Module, call: Call) -> None:
@@ -77,9 +78,9 @@ class SpandrelModule(nn.Module):
         return SpandrelModule(copy.deepcopy(self.net, memo), self.call).train(self.training)
 
     def __reduce__(self) -> tuple[Callable[..., nn.Module], tuple[bytes, bool]]:
-        return _rebuilt, (cloudpickle.dumps((self.net, self.call)), self.training)
+        return _rebuild, (cloudpickle.dumps((self.net, self.call)), self.training)
 
 
-def _rebuilt(pickled: bytes, training: bool) -> nn.Module:
-    imported("spandrel")
+def _rebuild(pickled: bytes, training: bool) -> nn.Module:
+    import_spandrel("spandrel")
     return SpandrelModule(*cloudpickle.loads(pickled)).train(training)

@@ -1,12 +1,11 @@
-"""Importing torchvision where its compiled part does not match the installed PyTorch.
+"""Importing torchvision where its compiled library does not match the installed PyTorch.
 
-torchvision's wheels are built for one build of PyTorch (PyPI's for CUDA). Beside another one,
-the CPU-only wheel for example, its library of operators does not load, and then its Python part
-refuses to be imported: it registers shape functions for operators that nobody has declared
-("operator torchvision::nms does not exist", https://github.com/pytorch/vision/issues/9085).
-spandrel imports torchvision, but for two functions of pure Python alone, so declaring the two
-operators, without any implementation, is all that is missing. Nothing that needs a compiled
-operator works then; none of spandrel's networks does.
+torchvision's wheels are built for one build of PyTorch (PyPI's for CUDA). With another one, the
+CPU-only wheel for example, its library of operators does not load, and then its Python part fails
+to import: it registers shape functions for undeclared operators ("operator torchvision::nms does
+not exist", https://github.com/pytorch/vision/issues/9085). spandrel only uses two pure Python
+functions of torchvision, so it is enough to declare the two operators without an implementation.
+Nothing that needs a compiled operator works then; none of spandrel's networks needs one.
 """
 
 import importlib
@@ -18,13 +17,13 @@ SCHEMAS = {
     "torchvision::nms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
     "torchvision::qnms": "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
-"""The operators that torchvision's Python part registers without looking whether they exist."""
+"""The operators that torchvision's Python part registers without a check whether they exist."""
 
 
 def ensure_torchvision() -> None:
-    """Import torchvision, declaring its operators where its own library of them does not load.
+    """Import torchvision, declaring its operators where its library of them does not load.
 
-    Nothing is declared where the import works by itself. Any other failure is raised as it is:
+    Nothing is declared where the import works. Any other failure is raised unchanged:
     :class:`ModuleNotFoundError` where torchvision is not installed, for example.
     """
     try:
@@ -39,6 +38,6 @@ def ensure_torchvision() -> None:
 
 
 def _forget(package: str) -> None:
-    """Take the half-imported modules of a package out, so that it is imported afresh."""
+    """Remove the partially imported modules of a package, so that it can be imported again."""
     for name in [name for name in sys.modules if f"{name}.".startswith(f"{package}.")]:
         del sys.modules[name]

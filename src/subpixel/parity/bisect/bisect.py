@@ -15,7 +15,7 @@ from subpixel.parity.compare import OnProgress, Tolerance
 from subpixel.parity.own_cases import own_cases
 from subpixel.parity.side import Reference, as_reference, default_tolerance, open_sides
 from subpixel.parity.telling_sizes import Size
-from subpixel.runtime.devices import known
+from subpixel.runtime.devices import find_device
 from subpixel.runtime.opening import chosen
 
 
@@ -56,7 +56,7 @@ def bisect(
     """
     bad, against, out = Path(bad), as_reference(against), Path(out) if out else None
     device = chosen(device)
-    if known(device).runtime != "onnxruntime":
+    if find_device(device).runtime != "onnxruntime":
         raise UsageError(
             f"device is {device!r}; bisect takes graphs apart on a device of ONNX Runtime: cpu, or "
             "see subpixel doctor"

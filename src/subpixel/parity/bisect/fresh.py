@@ -9,8 +9,8 @@ from subpixel.graph.geometry.propagate import onnx_opset
 from subpixel.graph.passes.wrap import INNER, rgb_from_luma
 from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
 from subpixel.nets.export.apart import export_apart
-from subpixel.nets.export.attempt import Attempt, attempts
-from subpixel.nets.export.exporters import DEFAULT_OPSET, able
+from subpixel.nets.export.attempt import Attempt, list_attempts
+from subpixel.nets.export.exporters import DEFAULT_OPSET, find_exporters
 from subpixel.nets.padding import with_working_sizes
 from subpixel.nets.torchscript import is_torchscript
 from subpixel.parity.compare import OnProgress
@@ -41,7 +41,7 @@ def fresh_exports(
     loaded = _load_reference(checkpoint, wanted.scale, extra_architectures)
     spec = with_working_sizes(loaded.module, loaded.spec)
     opset = _opset_like(like)
-    for way in _order_ways(like, able(opset), [*attempts(spec, None, opset)]):
+    for way in _order_ways(like, find_exporters(opset), [*list_attempts(spec, None, opset)]):
         report(f"export by {way}", 0, 0)
         try:
             model = export_apart(loaded.module, spec, way, opset).model
@@ -74,7 +74,7 @@ def exporter_of(model: onnx.ModelProto) -> Exporter:
 
 def _opset_like(model: onnx.ModelProto) -> int:
     try:
-        able(found := onnx_opset(model))
+        find_exporters(found := onnx_opset(model))
     except ExportError:
         return DEFAULT_OPSET
     return found

@@ -10,15 +10,15 @@ import onnx
 from subpixel.errors import NetworkError
 from subpixel.graph.execute import (
     CPU,
-    evaluate,
-    optimised,
+    evaluate_flow,
+    optimise_graph,
     reference_engine,
     runtime_engine,
 )
-from subpixel.graph.flow import Array, Flow, Values, flow
+from subpixel.graph.flow import AnyArray, Flow, TensorValues, flow
 from subpixel.graph.geometry.propagate import onnx_opset
-from subpixel.graph.passes.pad import OURS as PADDING
-from subpixel.graph.passes.wrap import OURS as WRAPPING
+from subpixel.graph.passes.pad import PAD_PREFIX as PADDING
+from subpixel.graph.passes.wrap import RGB_PREFIX as WRAPPING
 from subpixel.graph.precision import graph_precision
 from subpixel.nets.torch_op import TorchOp
 from subpixel.parity.bisect.alignment.align import align
@@ -182,7 +182,7 @@ class Inquiry:
         """The bad graph and one that is right, with nothing but the stage between them."""
         bad, cpu, there = self._bad, runtime_engine(), runtime_engine(self.network.provider)
         if stage == "optimiser":
-            rewritten = flow(optimised(self._model, self.network.provider, self._level))
+            rewritten = flow(optimise_graph(self._model, self.network.provider, self._level))
             return Splice(align(rewritten, bad), there, there, self._pixels)
         if stage == "execution provider":
             return Splice(align(bad, bad), there, cpu, self._pixels)
@@ -331,7 +331,7 @@ class Inquiry:
 
     def _by_module(self, fault: ModuleFault) -> tuple[Blame, Excerpt]:
         graph = self._in_fp32
-        group = [graph.nodes[i] for i in graph.needed([fault.value], fault.right)]
+        group = [graph.nodes[i] for i in graph.nodes_for([fault.value], fault.right)]
         group = [node for node in group if not graph.shown.isdisjoint(node.output)]
         inside = [node for node in group if (path_of(node) or "").startswith(fault.path)]
         origin = origin_of(self._model, graph, inside or group, self._exports)
@@ -363,17 +363,19 @@ class Inquiry:
             return node
         return next((each for each in self._model.graph.node if each.name == node.name), node)
 
-    def _right_values(self, fault: ModuleFault, group: list[onnx.NodeProto]) -> Values:
+    def _right_values(self, fault: ModuleFault, group: list[onnx.NodeProto]) -> TensorValues:
         """What the nodes of a wrong module read of right modules."""
         read = {name for node in group for name in node.input}
         names = [name for name in fault.right if name in read]
         picture = {self._in_fp32.picture: self._pixels}
-        return {**picture, **evaluate(self._in_fp32, runtime_engine(), picture, names)}
+        return {**picture, **evaluate_flow(self._in_fp32, runtime_engine(), picture, names)}
 
-    def _reference_agrees(self, given: Values, fault: ModuleFault) -> bool:
+    def _reference_agrees(self, given: TensorValues, fault: ModuleFault) -> bool:
         """Whether ONNX's own reference makes of the module's nodes what PyTorch does."""
         try:
-            found = evaluate(self._in_fp32, reference_engine, given, [fault.value])[fault.value]
+            found = evaluate_flow(self._in_fp32, reference_engine, given, [fault.value])[
+                fault.value
+            ]
         except NetworkError:
             return False
         return _relative(found, fault.expected) <= CLOSE
@@ -397,11 +399,11 @@ def _model_bytes(model: onnx.ModelProto) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def _rename_values(values: Values, names: Mapping[str, str]) -> Values:
+def _rename_values(values: TensorValues, names: Mapping[str, str]) -> TensorValues:
     return {names[name]: array for name, array in values.items() if name in names}
 
 
-def _relative(found: Array, expected: Array) -> float:
+def _relative(found: AnyArray, expected: AnyArray) -> float:
     """The largest difference as a share of the largest value."""
     most = float(np.abs(expected).max(initial=0.0))
     off = distance(found, expected)

@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 
 from subpixel.errors import NetworkError
-from subpixel.graph.execute import Engine, evaluate
-from subpixel.graph.flow import Array, Flow, Values
+from subpixel.graph.execute import Engine, evaluate_flow
+from subpixel.graph.flow import AnyArray, Flow, TensorValues
 from subpixel.nets.activations import activations, modules_in_order, with_activation
 from subpixel.nets.torch_op import TorchOp
 from subpixel.parity.bisect.suspect import path_of
@@ -28,7 +28,7 @@ class ModuleFault:
     path: str
     value: str
     """Its result's name in the graph."""
-    expected: Array
+    expected: AnyArray
     right: tuple[str, ...]
     """Results of earlier modules, which are right, by their names in the graph."""
 
@@ -58,14 +58,14 @@ def first_wrong_module(
     return None
 
 
-def _is_negligible(found: Array, expected: Array) -> bool:
+def _is_negligible(found: AnyArray, expected: AnyArray) -> bool:
     most = np.abs(found - expected).max(initial=0.0)
     return bool(most <= NEGLIGIBLE * np.abs(expected).max(initial=0.0))
 
 
 def _module_results(
     flow: Flow, engine: Engine, op: TorchOp, pixels: Pixels, values: Mapping[str, str]
-) -> Iterator[tuple[str, Array | None, Array]]:
+) -> Iterator[tuple[str, AnyArray | None, AnyArray]]:
     """Module path, its result in the graph (None where it fails) and in PyTorch."""
     paths = [path for path in modules_in_order(op, pixels) if path in values]
     for start in range(0, len(paths), AT_ONCE):
@@ -76,11 +76,11 @@ def _module_results(
             yield path, found.get(values[path]), expected[path]
 
 
-def _run_graph(flow: Flow, engine: Engine, pixels: Pixels, names: Sequence[str]) -> Values:
+def _run_graph(flow: Flow, engine: Engine, pixels: Pixels, names: Sequence[str]) -> TensorValues:
     """What the graph makes of some values; those that it fails at are left out."""
     given = {flow.picture: pixels}
     try:
-        return evaluate(flow, engine, given, names)
+        return evaluate_flow(flow, engine, given, names)
     except NetworkError:
         if len(names) == 1:
             return {}

@@ -15,8 +15,8 @@ import numpy as np
 from onnx import TensorProto, helper
 
 from subpixel.errors import NetworkError
-from subpixel.graph.execute import Engine, evaluate
-from subpixel.graph.flow import LAYOUT_DOMAINS, Array, Flow, Values
+from subpixel.graph.execute import Engine, evaluate_flow
+from subpixel.graph.flow import LAYOUT_DOMAINS, AnyArray, Flow, TensorValues
 from subpixel.parity.bisect.alignment.align import Alignment
 from subpixel.runtime.op import Pixels
 
@@ -75,16 +75,16 @@ class Splice:
         given = self.right_values(after)
         return np.asarray(self._by_bad(given, [self.bad.output])[self.bad.output], np.float32)
 
-    def right_values(self, cut: GraphCut) -> Values:
+    def right_values(self, cut: GraphCut) -> TensorValues:
         """What is alive at ``cut`` by the right graph, under its names in the bad one."""
         picture = {self.good.picture: self._picture(self.good)}
         names = list(cut.values.values())
-        found = evaluate(self.good, self.good_engine, picture, names)
+        found = evaluate_flow(self.good, self.good_engine, picture, names)
         return {
             ours: self._fit(found[theirs], self.bad, ours) for ours, theirs in cut.values.items()
         }
 
-    def results(self, before: GraphCut, after: GraphCut) -> Values:
+    def results(self, before: GraphCut, after: GraphCut) -> TensorValues:
         """What the bad graph makes at ``after`` when everything at ``before`` is right."""
         return self._by_bad(self.right_values(before), list(after.values))
 
@@ -123,30 +123,32 @@ class Splice:
             return False
         return True
 
-    def _resume(self, picture: Values, names: Sequence[str]) -> Values:
+    def _resume(self, picture: TensorValues, names: Sequence[str]) -> TensorValues:
         """The right graph's picture in two steps, from its own values in between."""
-        between = evaluate(self.good, self.good_engine, picture, names)
-        return evaluate(self.good, self.good_engine, {**picture, **between}, [self.good.output])
+        between = evaluate_flow(self.good, self.good_engine, picture, names)
+        return evaluate_flow(
+            self.good, self.good_engine, {**picture, **between}, [self.good.output]
+        )
 
-    def _by_bad_apart(self, cut: GraphCut, ends: Sequence[str]) -> Values:
+    def _by_bad_apart(self, cut: GraphCut, ends: Sequence[str]) -> TensorValues:
         """What the bad graph makes of its own values at ``cut``."""
         return self._by_bad(self._by_bad({}, list(cut.values)), ends)
 
-    def _by_bad(self, given: Values, ends: Sequence[str]) -> Values:
+    def _by_bad(self, given: TensorValues, ends: Sequence[str]) -> TensorValues:
         known = {self.bad.picture: self._picture(self.bad), **given}
-        return evaluate(self.bad, self.bad_engine, known, ends)
+        return evaluate_flow(self.bad, self.bad_engine, known, ends)
 
-    def _finish(self, given: Values) -> Pixels:
+    def _finish(self, given: TensorValues) -> Pixels:
         known = {name: self._fit(array, self.good, name) for name, array in given.items()}
         known[self.good.picture] = self._picture(self.good)
-        found = evaluate(self.good, self.good_engine, known, [self.good.output])
+        found = evaluate_flow(self.good, self.good_engine, known, [self.good.output])
         return np.asarray(found[self.good.output], np.float32)
 
-    def _picture(self, flow: Flow) -> Array:
+    def _picture(self, flow: Flow) -> AnyArray:
         return self._fit(self.pixels, flow, flow.picture)
 
     @staticmethod
-    def _fit(array: Array, flow: Flow, name: str) -> Array:
+    def _fit(array: AnyArray, flow: Flow, name: str) -> AnyArray:
         """``array`` in the floating type that ``name`` has in ``flow``."""
         kind = flow.kinds.get(name)
         if not kind or not np.issubdtype(array.dtype, np.floating):

@@ -8,7 +8,7 @@ from onnx import NodeProto
 
 from subpixel.graph.flow import Flow
 from subpixel.graph.module_path import module_path
-from subpixel.graph.passes.wrap import INNER, OURS
+from subpixel.graph.passes.wrap import INNER, RGB_PREFIX
 from subpixel.parity.bisect.alignment.align import Alignment
 from subpixel.parity.bisect.splice import GraphCut
 
@@ -34,7 +34,7 @@ def node_name(node: NodeProto) -> str:
 
 def path_of(node: NodeProto) -> str | None:
     """The node's module in the network itself, of one wrapped into an RGB network, too."""
-    if node.name.startswith(OURS):
+    if node.name.startswith(RGB_PREFIX):
         return None
     return module_path(NodeProto(name=node.name.removeprefix(INNER)))
 
@@ -85,7 +85,7 @@ def _likeliest(
 
 def _size_nodes(bad: Flow, before: GraphCut, after: GraphCut) -> list[int]:
     """The nodes for sizes that aren't handed over at a cut, but are reckoned again."""
-    needed = bad.needed(list(after.values), set(before.values))
+    needed = bad.nodes_for(list(after.values), set(before.values))
     return [i for i in needed if bad.shown.isdisjoint(bad.nodes[i].output)]
 
 
@@ -94,7 +94,7 @@ def _unpaired_reference_nodes(
 ) -> list[NodeProto]:
     """Nodes of the reference in this place, on the picture, that have no partner."""
     good = alignment.right
-    between = good.needed(list(after.values.values()), set(before.values.values()))
+    between = good.nodes_for(list(after.values.values()), set(before.values.values()))
     partners = set(alignment.nodes.values())
     return [
         good.nodes[i]

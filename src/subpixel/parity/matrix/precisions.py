@@ -6,11 +6,10 @@ from pathlib import Path
 
 import onnx
 
-from subpixel.errors import NetworkError
+from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.int8.integer import to_integer
 from subpixel.graph.int8.luma_chain import is_luma_chain
 from subpixel.graph.int8.quantize import to_int8
-from subpixel.graph.passes.bfloat16 import to_bf16
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.runtime.op import Pixels
 from subpixel.spec import Precision
@@ -49,12 +48,15 @@ def conversions(
 
     int8 is all in integers where that can be (:func:`~subpixel.graph.int8.integer.to_integer`);
     some networks keep their pictures only with the first and the last layer left in float32
-    (:func:`~subpixel.graph.int8.quantize.to_int8`).
+    (:func:`~subpixel.graph.int8.quantize.to_int8`). Raises :class:`UsageError` for other
+    precisions: ONNX Runtime's CPU provider has no bfloat16 convolution.
     """
     if wanted == "int8":
         forms = [to_integer, to_int8] if is_luma_chain(model) else [to_int8]
         return [partial(_calibrate, form, model, calibration) for form in forms]
-    return [partial(to_fp16 if wanted == "fp16" else to_bf16, model)]
+    if wanted == "fp16":
+        return [partial(to_fp16, model)]
+    raise UsageError(f"precision is {wanted}; networks are converted to fp16 or int8")
 
 
 def _calibrate(

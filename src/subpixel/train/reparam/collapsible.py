@@ -1,9 +1,9 @@
 """Convolutions that are trained wide and run narrow: structural re-parameterisation.
 
-Two convolutions without anything between them are one, whose weights are the product of the two.
-Training the factors instead of the product moves it differently, and better: the collapsible
-linear blocks of Bhardwaj et al. (arXiv 2103.09404), descended from Ding et al. (arXiv 2101.03697).
-The product is formed at each step, from the weights, so training costs hardly more.
+Two convolutions with nothing in between are one, whose weights are their product. Training the
+factors instead of the product changes its trajectory, for the better: the collapsible linear blocks
+of Bhardwaj et al. (arXiv 2103.09404), descended from Ding et al. (arXiv 2101.03697). The product is
+computed from the weights at each step, so training costs hardly more.
 """
 
 import copy
@@ -19,9 +19,9 @@ EXPANSION = 256
 class CollapsibleConv2d(nn.Conv2d):
     """A convolution of odd ``kernel``, same size out, with a wide pair of convolutions beside it.
 
-    Its whole weight is ``weight`` plus the product of ``squeeze`` (1×1, ``EXPANSION`` →
-    outputs) and ``expand`` (``kernel``, inputs → ``EXPANSION``). The pair starts at zero, so
-    weights of a plain convolution can be trained on.
+    Its whole weight is ``weight`` plus the product of ``squeeze`` (1×1, ``EXPANSION`` → outputs)
+    and ``expand`` (``kernel``, inputs → ``EXPANSION``). The product starts at zero, so training can
+    continue from the weights of a plain convolution.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, expansion: int = EXPANSION) -> None:
@@ -30,43 +30,43 @@ class CollapsibleConv2d(nn.Conv2d):
         self.squeeze = nn.Parameter(torch.zeros(outputs, expansion))
         nn.init.kaiming_normal_(self.expand, mode="fan_in")
 
-    def collapsed(self) -> Tensor:
-        """The one weight that computes the same, ``(outputs, inputs, kernel, kernel)``, float32."""
+    def collapse_weight(self) -> Tensor:
+        """The equivalent single weight, ``(outputs, inputs, kernel, kernel)``, float32."""
         with torch.autocast(self.weight.device.type, enabled=False):
             return self.weight + torch.einsum("oe,eikl->oikl", self.squeeze, self.expand)
 
     def forward(self, features: Tensor) -> Tensor:
-        return functional.conv2d(features, self.collapsed(), self.bias, padding=self.padding)
+        return functional.conv2d(features, self.collapse_weight(), self.bias, padding=self.padding)
 
     @classmethod
     def of(cls, convolution: nn.Conv2d) -> "CollapsibleConv2d":
-        """One that computes what ``convolution`` does, and shares its weights."""
+        """An equivalent of ``convolution`` that shares its weights."""
         outputs, inputs, kernel, _ = convolution.weight.shape
         wide = cls(inputs, outputs, kernel)
         wide.weight, wide.bias = convolution.weight, convolution.bias
         return wide
 
     def plain(self) -> nn.Conv2d:
-        """A convolution that computes the same."""
+        """An equivalent plain convolution."""
         kernel = self.kernel_size[0]
         with torch.device("meta"):
             narrow = nn.Conv2d(self.in_channels, self.out_channels, kernel, padding=kernel // 2)
         assert self.bias is not None
-        weights = {"weight": self.collapsed().detach(), "bias": self.bias.detach()}
+        weights = {"weight": self.collapse_weight().detach(), "bias": self.bias.detach()}
         narrow.load_state_dict(weights, assign=True)
         return narrow
 
 
-def widened(module: nn.Module) -> nn.Module:
-    """``module`` with every convolution made collapsible; its weights are its own still."""
+def widen_convolutions(module: nn.Module) -> nn.Module:
+    """Replace every convolution in ``module`` by a collapsible one that shares its weights."""
     for name, child in list(module.named_modules()):
         if isinstance(child, nn.Conv2d):
             module.set_submodule(name, CollapsibleConv2d.of(child))
     return module
 
 
-def collapsed(module: nn.Module) -> nn.Module:
-    """A copy of ``module`` with every collapsible convolution made a plain one."""
+def collapse_convolutions(module: nn.Module) -> nn.Module:
+    """A copy of ``module`` with plain convolutions in place of collapsible ones."""
     module = copy.deepcopy(module)
     for name, child in list(module.named_modules()):
         if isinstance(child, CollapsibleConv2d):
@@ -74,9 +74,11 @@ def collapsed(module: nn.Module) -> nn.Module:
     return module
 
 
-def collapsed_state(module: nn.Module) -> dict[str, Tensor]:
-    """The state dict that :func:`collapsed` would have, without building it."""
+def collapse_state(module: nn.Module) -> dict[str, Tensor]:
+    """The state dict of :func:`collapse_convolutions`'s result, without building that."""
     wide = {n: m for n, m in module.named_modules() if isinstance(m, CollapsibleConv2d)}
     factors = {f"{name}.{factor}" for name in wide for factor in ("expand", "squeeze")}
     state = {key: value for key, value in module.state_dict().items() if key not in factors}
-    return state | {f"{name}.weight": layer.collapsed().detach() for name, layer in wide.items()}
+    return state | {
+        f"{name}.weight": layer.collapse_weight().detach() for name, layer in wide.items()
+    }

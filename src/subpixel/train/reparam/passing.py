@@ -1,8 +1,8 @@
-"""The tutorial's network as it is trained: it learns what luma lacks, and passes luma on.
+"""The tutorial's network as it is trained: with residual learning, luma passed through all layers.
 
 Residual learning (Kim et al., arXiv 1511.04587) needs a sum that the tutorial's network doesn't
-have. But luma is never below zero, no ReLU changes it: one channel of each layer can carry it to
-the last, which then has it to add to. So what was trained with a sum runs without one.
+have. But luma is never below zero, so a ReLU doesn't change it: one channel of each layer can carry
+it to the last, which adds it. So the network is trained with a sum and runs without one.
 """
 
 from collections.abc import Iterator
@@ -17,10 +17,10 @@ from subpixel.nets.architectures.superresolution import SuperResolutionNet
 
 
 class PassingNet(nn.Module):
-    """A SuperResolutionNet whose layers' first channels carry luma, which no training changes.
+    """A SuperResolutionNet whose layers' first channels carry luma; these are not trained.
 
-    ``(N, 1, H, W)`` luma in 0 … 1 → ``(N, 1, H * r, W * r)``, r = ``upscale_factor``; below 0 it
-    computes something else than :meth:`folded`.
+    ``(N, 1, H, W)`` luma in 0 … 1 → ``(N, 1, H * r, W * r)``, r = ``upscale_factor``; for negative
+    luma it differs from :meth:`fold`.
     """
 
     def __init__(self, upscale_factor: int) -> None:
@@ -39,45 +39,45 @@ class PassingNet(nn.Module):
         lacking = self.conv4(torch.cat([luma, features], dim=1))
         return functional.pixel_shuffle(lacking + luma, self.upscale_factor)
 
-    def folded(self) -> SuperResolutionNet:
-        """The network that computes the same."""
+    def fold(self) -> SuperResolutionNet:
+        """The equivalent network in the tutorial's form."""
         net = SuperResolutionNet(self.upscale_factor)
         with torch.no_grad():
             for convolution in (net.conv1, net.conv2, net.conv3):
-                _pass_on(convolution)
-            for place, own in zip(_learnt(net), self.parameters(), strict=True):
+                _carry_luma(convolution)
+            for place, own in zip(_free_parameters(net), self.parameters(), strict=True):
                 place.copy_(own)
             net.conv4.weight[:, 0, 1, 1] += 1
         return net
 
     @classmethod
     def of(cls, net: SuperResolutionNet) -> "PassingNet":
-        """The network that was :meth:`folded`; raises :class:`CheckpointError` for any other."""
+        """The inverse of :meth:`fold`; raises :class:`CheckpointError` for any other network."""
         passing = cls(net.upscale_factor)
         with torch.no_grad():
-            for own, place in zip(passing.parameters(), _learnt(net), strict=True):
+            for own, place in zip(passing.parameters(), _free_parameters(net), strict=True):
                 own.copy_(place)
             passing.conv4.weight[:, 0, 1, 1] -= 1
-        pairs = zip(passing.folded().parameters(), net.parameters(), strict=True)
+        pairs = zip(passing.fold().parameters(), net.parameters(), strict=True)
         if not all(torch.allclose(*pair) for pair in pairs):
             raise CheckpointError(
-                "this SuperResolutionNet's first channels don't carry luma, as those of networks "
-                "do that subpixel trained; begin without a warm start"
+                "this SuperResolutionNet's first channels don't carry luma, as in networks that "
+                "subpixel trained; train without a warm start"
             )
         return passing
 
 
-def _learnt(net: SuperResolutionNet) -> Iterator[Tensor]:
-    """Where in ``net`` a PassingNet's parameters lie, one after the other: all but the filters that
-    pass luma on, and, in the layers between, what would look at luma."""
+def _free_parameters(net: SuperResolutionNet) -> Iterator[Tensor]:
+    """The parts of ``net`` that are a PassingNet's parameters, in order: all but the filters that
+    pass luma through and, in the inner layers, the weights that would read luma."""
     for convolution, inputs in ((net.conv1, 0), (net.conv2, 1), (net.conv3, 1)):
         weight, bias = convolution.parameters()
         yield from (weight[1:, inputs:], bias[1:])
     yield from net.conv4.parameters()
 
 
-def _pass_on(convolution: nn.Conv2d) -> None:
-    """The first filter gives what it gets from the first channel, all else is zero."""
+def _carry_luma(convolution: nn.Conv2d) -> None:
+    """Set the first filter to copy the first channel, and everything else to zero."""
     middle = convolution.kernel_size[0] // 2
     for parameter in convolution.parameters():
         parameter.zero_()

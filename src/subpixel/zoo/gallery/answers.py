@@ -1,4 +1,5 @@
-"""The catalogue: asked for at run time, its last answer in the cache for when nobody answers."""
+"""The catalogue: downloaded at run time, with the last answer cached for when the server is
+down."""
 
 import hashlib
 import json
@@ -9,29 +10,29 @@ from pathlib import Path
 
 from subpixel.errors import GalleryError, SubpixelError
 from subpixel.system.atomic import write_bytes
-from subpixel.zoo.gallery.catalogue import MAX_BYTES, Catalogue, parse_catalogue
+from subpixel.zoo.gallery.catalogue import MAX_CATALOGUE_BYTES, Catalogue, parse_catalogue
 from subpixel.zoo.gallery.store import gallery_folder
 from subpixel.zoo.gallery.transport import open_url, read_chunks
 
 DEFAULT_GALLERY = "https://openmodeldb.info"
-PATH = "/api/v1/models.json"
+CATALOGUE_PATH = "/api/v1/models.json"
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A catalogue, and how old it is."""
+    """A catalogue and its age."""
 
     catalogue: Catalogue
     url: str
     date: str
-    """When the server last said so, ISO 8601 in UTC."""
+    """When the server last confirmed it, ISO 8601 in UTC."""
     offline: str | None = None
-    """Why it is the cache's and not the server's; None where it is the server's."""
+    """Why it is from the cache; None where it is from the server."""
 
 
 @dataclass(frozen=True)
 class _Record:
-    """An answer as it lies in the cache."""
+    """An answer in the cache."""
 
     url: str
     date: str
@@ -41,18 +42,18 @@ class _Record:
 
 
 def ask_catalogue(gallery: str = DEFAULT_GALLERY, *, offline: bool = False) -> Answer:
-    """The catalogue of ``gallery``, a base URL; from the cache where that is still the same.
+    """The catalogue of ``gallery``, a base URL; from the cache where the server hasn't changed it.
 
-    Where nobody answers, or with no catalogue, or with ``offline``, it is the cache's, and the
-    answer says why. Raises :class:`GalleryError` where that has none.
+    Where there is no valid answer, or with ``offline``, it is from the cache, and the answer states
+    why. Raises :class:`GalleryError` where the cache has none.
     """
-    url = gallery.rstrip("/") + PATH
-    file = _file(url)
+    url = gallery.rstrip("/") + CATALOGUE_PATH
+    file = _cache_file(url)
     record = _read_record(file, url)
     reason: str | None = "as asked" if offline else None
     if not offline:
         try:
-            newest = _ask(url, record)
+            newest = _ask_server(url, record)
             catalogue = parse_catalogue(newest.body.encode())
         except GalleryError as error:
             reason = str(error)
@@ -64,7 +65,7 @@ def ask_catalogue(gallery: str = DEFAULT_GALLERY, *, offline: bool = False) -> A
     return Answer(parse_catalogue(record.body.encode()), url, record.date, reason)
 
 
-def _ask(url: str, record: _Record | None) -> _Record:
+def _ask_server(url: str, record: _Record | None) -> _Record:
     with open_url(url, _conditions(record)) as response:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         if response.status == 304 and record is not None:
@@ -74,12 +75,14 @@ def _ask(url: str, record: _Record | None) -> _Record:
         body = bytearray()
         for data in read_chunks(response):
             body += data
-            if len(body) > MAX_BYTES:
-                raise GalleryError(f"the catalogue is longer than {MAX_BYTES} bytes")
+            if len(body) > MAX_CATALOGUE_BYTES:
+                raise GalleryError(f"the catalogue is longer than {MAX_CATALOGUE_BYTES} bytes")
         if response.length:
-            raise GalleryError(f"the catalogue breaks off after {len(body)} bytes")
+            raise GalleryError(f"the catalogue ends early, after {len(body)} bytes")
         headers = response.headers
-        return _Record(url, now, headers.get("ETag"), headers.get("Last-Modified"), _text(body))
+        return _Record(
+            url, now, headers.get("ETag"), headers.get("Last-Modified"), _decode_body(body)
+        )
 
 
 def _conditions(record: _Record | None) -> dict[str, str]:
@@ -89,14 +92,14 @@ def _conditions(record: _Record | None) -> dict[str, str]:
     return {key: value for key, value in conditions.items() if value}
 
 
-def _text(body: bytearray) -> str:
+def _decode_body(body: bytearray) -> str:
     try:
         return body.decode()
     except UnicodeDecodeError as error:
         raise GalleryError(f"the catalogue is no text: {error.reason}") from error
 
 
-def _file(url: str) -> Path:
+def _cache_file(url: str) -> Path:
     return gallery_folder() / "catalogues" / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.json"
 
 
@@ -109,7 +112,7 @@ def _write_record(file: Path, record: _Record) -> None:
 
 
 def _read_record(file: Path, url: str) -> _Record | None:
-    """The cache's record; None where there is none, or a damaged one, which the next replaces."""
+    """The cached record; None where there is none, or a damaged one, which the next replaces."""
     try:
         values: Mapping[str, str] = json.loads(file.read_bytes())
         record = _Record(**values)

@@ -1,30 +1,29 @@
-"""OpenModelDB's catalogue: its JSON → networks that can be searched. Nothing of it is believed.
+"""OpenModelDB's catalogue: its JSON, which is not trusted, → networks that can be searched.
 
 The format is that of ``api/v1/models.json``: an object of models by ID. Unknown members are
-ignored; one model that can't be understood doesn't hide the others.
+ignored; an invalid entry doesn't affect the others.
 """
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from subpixel.errors import GalleryError, UsageError, one_line
-from subpixel.zoo.gallery.names import close_ids, is_valid_id, match_id
+from subpixel.zoo.gallery.names import close_ids, is_sha256, is_valid_id, match_id
 
-MAX_BYTES = 64 << 20
-"""The largest answer that is read: OpenModelDB's has some 2 MB."""
+MAX_CATALOGUE_BYTES = 64 << 20
+"""The size limit of the catalogue: OpenModelDB's is about 2 MB."""
 
 MAX_WEIGHTS = 4 << 30
-"""The largest weights in bytes; larger ones can't be held in an ONNX file anyway."""
+"""The size limit of weights in bytes; larger ones don't fit an ONNX file anyway."""
 
 MAX_SCALE = 16
 
-TYPES = ("safetensors", "pth", "onnx")
-"""The kinds of file that can be used, the preferred one first: without pickle, with the network's
-weights as they were trained, as somebody has exported them."""
+WEIGHT_TYPES = ("safetensors", "pth", "onnx")
+"""The supported file types, the preferred one first: without pickle, with the original weights,
+exported by somebody."""
 
 BY_HAND = (
     "1drv.ms",
@@ -43,9 +42,7 @@ BY_HAND = (
     "terabox.com",
     "workupload.com",
 )
-"""File hosts whose links lead to a page that wants a person, not to the file."""
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+"""File hosts whose links lead to a page for a person, not to the file."""
 
 
 @dataclass(frozen=True)
@@ -53,38 +50,38 @@ class Resource:
     """One file of a network."""
 
     type: str
-    """``pth``, ``safetensors``, ``onnx`` or something that can't be used."""
+    """``pth``, ``safetensors``, ``onnx`` or an unsupported type."""
     size: int | None
-    """Bytes; None where the catalogue doesn't say."""
+    """In bytes; None where the catalogue doesn't state it."""
     sha256: str | None
-    """64 hexadecimal digits in lower case; None where the catalogue doesn't say."""
+    """64 hexadecimal digits in lower case; None where the catalogue doesn't state it."""
     urls: tuple[str, ...]
 
     @property
     def is_usable(self) -> bool:
-        """Whether it is of a kind that can be used, and can be verified."""
-        return self.type in TYPES and self.sha256 is not None
+        """Whether its type is supported, and it can be verified."""
+        return self.type in WEIGHT_TYPES and self.sha256 is not None
 
     @property
     def plain_urls(self) -> tuple[str, ...]:
-        """Those that lead to the file itself."""
+        """The URLs of the file itself."""
         return tuple(url for url in self.urls if not _wants_a_person(url))
 
     @property
     def pages(self) -> tuple[str, ...]:
-        """Those that lead to a page for a person with a browser."""
+        """The URLs of pages for a person with a browser."""
         return tuple(url for url in self.urls if _wants_a_person(url))
 
 
 @dataclass(frozen=True)
-class Model:
-    """A network as the catalogue describes it. Every text is printable and of one line."""
+class CatalogueModel:
+    """A network in the catalogue. All strings are printable and on one line."""
 
     id: str
     name: str
     authors: tuple[str, ...]
     licence: str | None
-    """SPDX; None where the catalogue doesn't say."""
+    """SPDX; None where the catalogue doesn't state it."""
     tags: tuple[str, ...]
     description: str
     architecture: str
@@ -94,7 +91,7 @@ class Model:
     resources: tuple[Resource, ...]
 
     def matches(self, word: str) -> bool:
-        """Whether ``word`` stands anywhere in what is said of it, in any case."""
+        """Whether ``word`` occurs in any of the strings, ignoring case."""
         texts = (self.id, self.name, *self.authors, self.licence or "", *self.tags)
         texts += (self.architecture, self.description, f"{self.scale}x", f"x{self.scale}")
         return any(word.lower() in text.lower() for text in texts)
@@ -102,21 +99,21 @@ class Model:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All networks by ID, and what is wrong with the entries that are none."""
+    """All networks by ID, and the faults of invalid entries."""
 
-    models: Mapping[str, Model]
+    models: Mapping[str, CatalogueModel]
     faults: Mapping[str, str]
 
-    def search(self, words: Sequence[str]) -> tuple[Model, ...]:
+    def search(self, words: Sequence[str]) -> tuple[CatalogueModel, ...]:
         """The networks that every one of ``words`` matches, by name."""
         models = sorted(self.models.values(), key=lambda model: model.id.lower())
         return tuple(model for model in models if all(map(model.matches, words)))
 
-    def find(self, name: str) -> Model:
+    def find(self, name: str) -> CatalogueModel:
         """The network that ``name`` means (:func:`~subpixel.zoo.gallery.names.match_id`).
 
-        Raises :class:`UsageError` where there is none or several, and :class:`GalleryError` for
-        one whose entry can't be understood.
+        Raises :class:`UsageError` where there is none or several, and :class:`GalleryError` for an
+        invalid entry.
         """
         if name in self.faults:
             raise GalleryError(f"the catalogue's entry {name} can't be used: {self.faults[name]}")
@@ -128,18 +125,18 @@ class Catalogue:
 
 
 def parse_catalogue(data: bytes) -> Catalogue:
-    """Read the API's answer; raises :class:`GalleryError` where it is no catalogue at all."""
+    """Parse the API's answer; raises :class:`GalleryError` where it is no catalogue."""
     try:
         content = json.loads(data)
-    except (ValueError, RecursionError) as error:  # cut short, no JSON, nested a thousand deep
+    except (ValueError, RecursionError) as error:  # truncated, not JSON, nested too deeply
         raise GalleryError(f"the catalogue is no JSON, or cut short: {one_line(error)}") from error
     if not isinstance(content, dict):
         raise GalleryError(f"the catalogue is a JSON {type(content).__name__}, not an object by ID")
-    models: dict[str, Model] = {}
+    models: dict[str, CatalogueModel] = {}
     faults: dict[str, str] = {}
     for key, entry in content.items():
         try:
-            models[key] = _model(key, entry)
+            models[key] = _parse_model(key, entry)
         except (TypeError, ValueError) as error:
             faults[_printable(key)] = str(error)
     if faults and not models:
@@ -148,11 +145,11 @@ def parse_catalogue(data: bytes) -> Catalogue:
     return Catalogue(models, faults)
 
 
-def choose_resource(model: Model, number: int | None = None) -> Resource:
+def choose_resource(model: CatalogueModel, number: int | None = None) -> Resource:
     """The file ``number`` of ``model``, from 1, or the preferred one that has a plain link.
 
-    Raises :class:`UsageError` for a number that isn't there, and :class:`GalleryError` for a file
-    that can't be used, or not without a person.
+    Raises :class:`UsageError` for a number that doesn't exist, and :class:`GalleryError` for a file
+    that can't be used, or only downloaded by a person.
     """
     if number is not None:
         if not 1 <= number <= len(model.resources):
@@ -169,17 +166,17 @@ def choose_resource(model: Model, number: int | None = None) -> Resource:
 
 
 def _preference(resource: Resource) -> tuple[bool, int]:
-    return not resource.plain_urls, TYPES.index(resource.type)
+    return not resource.plain_urls, WEIGHT_TYPES.index(resource.type)
 
 
 def _why_unusable(resources: Sequence[Resource]) -> str:
-    if any(resource.type in TYPES for resource in resources):
+    if any(resource.type in WEIGHT_TYPES for resource in resources):
         return "can't be verified: the catalogue doesn't state the sha256 of its file"
     types = ", ".join(sorted({resource.type for resource in resources})) or "none"
-    return f"has no file that can be used, of {', '.join(TYPES)}; it has {types}"
+    return f"has no file that can be used, of {', '.join(WEIGHT_TYPES)}; it has {types}"
 
 
-def _by_hand(model: Model, resource: Resource) -> str:
+def _by_hand(model: CatalogueModel, resource: Resource) -> str:
     pages = " or ".join(resource.pages)
     if not pages:
         return f"the catalogue names no URL for {model.id}"
@@ -192,75 +189,77 @@ def _by_hand(model: Model, resource: Resource) -> str:
 def _wants_a_person(url: str) -> bool:
     try:
         host = (urlsplit(url).hostname or "").lower().rstrip(".")
-    except ValueError:  # a bad IPv6 address, for example; it is refused when it is opened
+    except ValueError:  # an invalid IPv6 address, for example; opening it raises an error
         return False
     return any(host == name or host.endswith(f".{name}") for name in BY_HAND)
 
 
-def _model(key: str, entry: object) -> Model:
+def _parse_model(key: str, entry: object) -> CatalogueModel:
     if not is_valid_id(key):
         raise ValueError("its ID is not of letters, digits and . _ + - alone, or too long")
-    values = _object(entry, "the entry")
-    return Model(
+    values = _expect_object(entry, "the entry")
+    return CatalogueModel(
         id=key,
-        name=_text(values, "name"),
-        authors=_authors(values.get("author")),
-        licence=None if values.get("license") is None else _text(values, "license"),
-        tags=tuple(_texts(values.get("tags", []), "tags")),
-        description=_text(values, "description", default=""),
-        architecture=_text(values, "architecture"),
-        scale=_number(values, "scale", 1, MAX_SCALE),
-        input_channels=_number(values, "inputChannels", 1, 64),
-        output_channels=_number(values, "outputChannels", 1, 64),
-        resources=tuple(_resource(r) for r in _list(values.get("resources"), "resources")),
+        name=_expect_text(values, "name"),
+        authors=_parse_authors(values.get("author")),
+        licence=None if values.get("license") is None else _expect_text(values, "license"),
+        tags=tuple(_expect_texts(values.get("tags", []), "tags")),
+        description=_expect_text(values, "description", default=""),
+        architecture=_expect_text(values, "architecture"),
+        scale=_expect_number(values, "scale", 1, MAX_SCALE),
+        input_channels=_expect_number(values, "inputChannels", 1, 64),
+        output_channels=_expect_number(values, "outputChannels", 1, 64),
+        resources=tuple(
+            _parse_resource(r) for r in _expect_list(values.get("resources"), "resources")
+        ),
     )
 
 
-def _resource(entry: object) -> Resource:
-    values = _object(entry, "a resource")
+def _parse_resource(entry: object) -> Resource:
+    values = _expect_object(entry, "a resource")
     sha256 = values.get("sha256")
     if sha256 is not None:
-        sha256 = _text(values, "sha256").lower()
-        if _SHA256.fullmatch(sha256) is None:
+        sha256 = _expect_text(values, "sha256").lower()
+        if not is_sha256(sha256):
             raise ValueError("a resource's sha256 is not 64 hexadecimal digits")
-    size = None if values.get("size") is None else _number(values, "size", 1, MAX_WEIGHTS)
-    urls = _list(values.get("urls"), "urls")
+    size = None if values.get("size") is None else _expect_number(values, "size", 1, MAX_WEIGHTS)
+    urls = _expect_list(values.get("urls"), "urls")
     if not all(isinstance(url, str) and url.isascii() and url.isprintable() for url in urls):
         raise ValueError("a resource's urls are not all printable ASCII")
-    return Resource(_text(values, "type"), size, sha256, tuple(urls))
+    return Resource(_expect_text(values, "type"), size, sha256, tuple(urls))
 
 
-def _authors(value: object) -> tuple[str, ...]:
-    return tuple(_texts([value] if isinstance(value, str) else value or [], "author"))
+def _parse_authors(value: object) -> tuple[str, ...]:
+    return tuple(_expect_texts([value] if isinstance(value, str) else value or [], "author"))
 
 
-def _object(value: object, what: str) -> dict[str, Any]:
+def _expect_object(value: object, what: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise TypeError(f"{what} is no JSON object")
     return value
 
 
-def _list(value: object, what: str) -> list[Any]:
+def _expect_list(value: object, what: str) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError(f"{what} is no JSON array")
     return value
 
 
-def _texts(value: object, what: str) -> list[str]:
-    texts = _list(value, what)
+def _expect_texts(value: object, what: str) -> list[str]:
+    texts = _expect_list(value, what)
     if not all(isinstance(text, str) for text in texts):
         raise TypeError(f"{what} is not of texts alone")
     return [_printable(text) for text in texts]
 
 
-def _text(values: Mapping[str, Any], key: str, default: str | None = None) -> str:
+def _expect_text(values: Mapping[str, Any], key: str, default: str | None = None) -> str:
     value = values.get(key, default)
     if not isinstance(value, str):
         raise TypeError(f"{key} is {type(value).__name__}, not text")
     return _printable(value)
 
 
-def _number(values: Mapping[str, Any], key: str, minimum: int, maximum: int) -> int:
+def _expect_number(values: Mapping[str, Any], key: str, minimum: int, maximum: int) -> int:
     value = values.get(key)
     if type(value) is not int or not minimum <= value <= maximum:  # True is an int, too
         raise ValueError(f"{key} is {one_line(ValueError(value), 40)}, not {minimum} to {maximum}")
@@ -268,5 +267,5 @@ def _number(values: Mapping[str, Any], key: str, minimum: int, maximum: int) -> 
 
 
 def _printable(text: str) -> str:
-    """On one line, without control characters: a terminal must not take orders from it."""
+    """``text`` on one line, without control characters, which a terminal might execute."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

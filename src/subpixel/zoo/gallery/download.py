@@ -1,4 +1,4 @@
-"""A file from one of its URLs, verified; what was received before it broke off is not lost."""
+"""Verified downloads from one of several URLs, resumed after interruptions."""
 
 import json
 import re
@@ -11,43 +11,43 @@ from typing import BinaryIO
 from subpixel.errors import GalleryError, SubpixelError
 from subpixel.system.atomic import write_bytes
 from subpixel.zoo.gallery.catalogue import MAX_WEIGHTS
-from subpixel.zoo.gallery.store import sha256_of
+from subpixel.zoo.gallery.store import file_sha256
 from subpixel.zoo.gallery.transport import open_url, read_chunks
 
 MAX_TRIES = 4
-"""How many times one URL is asked, as long as each time brings something."""
+"""The maximum number of requests to one URL, as long as each receives something."""
 
-Report = Callable[[str, int, int], None]
-"""Gets what is being done, how many bytes of it, and their total (0: unknown)."""
+ReportBytes = Callable[[str, int, int], None]
+"""Is called with the current activity, the bytes so far, and their total (0: unknown)."""
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 @dataclass(frozen=True)
-class Expected:
-    """What a file must be."""
+class ExpectedFile:
+    """The required sha256 and size of a file."""
 
     sha256: str
     size: int | None = None
 
     @property
     def limit(self) -> int:
-        """How many bytes are read at most."""
+        """The maximum number of bytes to read."""
         return MAX_WEIGHTS if self.size is None else self.size
 
 
 def download(
     urls: Sequence[str],
-    expected: Expected,
+    expected: ExpectedFile,
     target: Path,
-    report: Report = lambda what, done, total: None,
+    report: ReportBytes = lambda what, done, total: None,
 ) -> str:
-    """Write what the first working of ``urls`` gives as ``target``, and return that URL.
+    """Download ``target`` from the first of ``urls`` that works, and return that URL.
 
-    The file is what ``expected`` says, or ``target`` is left as it was. What is received is kept
-    beside it, as ``<target>.partial``, and continued by the next call where the server shows that
-    it still has the same file. Raises :class:`GalleryError` with what each URL came to, and
-    :class:`SubpixelError` where it can't be written.
+    The file matches ``expected``, or ``target`` is unchanged. Partial data is kept beside it, as
+    ``<target>.partial``, and the next call resumes where the server confirms that it still has the
+    same file. Raises :class:`GalleryError` with the fault of each URL, and :class:`SubpixelError`
+    where it can't be written.
     """
     faults = []
     for url in urls:
@@ -61,12 +61,12 @@ def download(
     raise GalleryError("no URL gives the file; " + "; ".join(faults))
 
 
-def expect_same(file: Path, expected: Expected) -> None:
+def expect_same(file: Path, expected: ExpectedFile) -> None:
     """Raise :class:`GalleryError` for a file of another size or sha256."""
     size = file.stat().st_size
     if expected.size not in (None, size):
         raise GalleryError(f"it has {size} bytes; the catalogue says {expected.size}{_STALE}")
-    digest = sha256_of(file)
+    digest = file_sha256(file)
     if digest != expected.sha256:
         raise GalleryError(
             f"its sha256 is {digest[:16]}…; the catalogue says {expected.sha256[:16]}…{_STALE}"
@@ -78,12 +78,12 @@ _STALE = ": the file has changed since it was listed, or was damaged, so it was 
 
 @dataclass(frozen=True)
 class _Download:
-    """One URL's part."""
+    """The download from one URL."""
 
     url: str
-    expected: Expected
+    expected: ExpectedFile
     target: Path
-    report: Report
+    report: ReportBytes
 
     @property
     def partial(self) -> Path:
@@ -91,7 +91,7 @@ class _Download:
 
     @property
     def note(self) -> Path:
-        """Where it stands which URL and which version of its file the partial one is of."""
+        """The file that records the URL and the version of the partial file."""
         return self.target.with_name(f"{self.target.name}.partial.json")
 
     def run(self) -> None:
@@ -100,17 +100,17 @@ class _Download:
             before = self._length()
             start, fault = self._receive()
             if fault is not None and self._length() == before:
-                break  # nothing new: this URL is dead for now
+                break  # nothing new: give up this URL
             if fault is None:
                 fault = self._accept()
                 if fault is None:
                     return
                 if start == 0:
-                    break  # all of it is from this very answer
+                    break  # the whole file is from this response
         raise GalleryError(fault or "nothing was received")
 
     def _accept(self) -> str | None:
-        """Move the whole file to its place; else the fault, and the file is discarded."""
+        """Move the complete file to ``target``; or discard it and return the fault."""
         try:
             expect_same(self.partial, self.expected)
         except GalleryError as error:
@@ -121,12 +121,13 @@ class _Download:
         return None
 
     def _receive(self) -> tuple[int, str | None]:
-        """Get what is missing; where the answer began, and None when it ends where it should, else
-        why it didn't. Raises :class:`GalleryError` where asking again is of no use."""
+        """Receive what is missing; return the offset of the response, and its fault or None.
+
+        Raises :class:`GalleryError` where another request is of no use."""
         validator = self._validator()
         offset = self._length() if validator and self._length() <= self.expected.limit else 0
         if offset and offset == self.expected.size:
-            return offset, None  # all there; an earlier run ended before it was verified
+            return offset, None  # complete; an earlier run ended before it was verified
         ranged = {"Range": f"bytes={offset}-", "If-Range": validator or ""}
         with open_url(self.url, ranged if offset else {}) as response:
             if offset and response.status == 416:
@@ -158,26 +159,27 @@ class _Download:
     def _shortfall(self, response: HTTPResponse) -> str | None:
         length, missing = self._length(), response.length or 0
         if missing or length < (self.expected.size or 0):
-            return f"it breaks off after {length} bytes of {self.expected.size or length + missing}"
+            return (
+                f"it ends early, after {length} bytes of {self.expected.size or length + missing}"
+            )
         return None
 
     def _expect_length(self, response: HTTPResponse, start: int) -> None:
-        """Refuse at once what says itself that it isn't the file."""
+        """Reject a response whose headers show that it isn't the file."""
         if response.headers.get_content_type() == "text/html":
             raise GalleryError("it is a web page, not the file; try it in a browser")
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise GalleryError("it is sent compressed, which was not asked for")
+            raise GalleryError("it is sent compressed, which was not requested")
         length, size = response.length, self.expected.size
         too_long = length is not None and start + length > self.expected.limit
         if too_long or (length is not None and size is not None and start + length != size):
             total, allowed = start + (length or 0), "at most " * (size is None)
             raise GalleryError(
-                f"it says that it has {total} bytes; allowed are {allowed}{self.expected.limit}"
-                f"{_STALE}"
+                f"its length is {total} bytes; it must be {allowed}{self.expected.limit}{_STALE}"
             )
 
     def _writable(self, response: HTTPResponse, start: int) -> BinaryIO:
-        """The partial file, cut to ``start`` bytes, with a note of what it is part of."""
+        """The partial file, truncated to ``start`` bytes, with its URL and version recorded."""
         note = {"url": self.url, "validator": _strong_validator(response)}
         write_bytes(self.note, json.dumps(note).encode(), overwrite=True)
         stream = self.partial.open("r+b" if start else "wb")
@@ -189,7 +191,7 @@ class _Download:
         return self.partial.stat().st_size if self.partial.is_file() else 0
 
     def _validator(self) -> str | None:
-        """What names the version of the file that this URL's partial one is of, if anything."""
+        """The recorded version of this URL's partial file, if there is one."""
         try:
             note = json.loads(self.note.read_bytes())
             validator = note["validator"] if note["url"] == self.url else None
@@ -203,19 +205,19 @@ class _Download:
 
 
 def _start(response: HTTPResponse, offset: int) -> int:
-    """Where the body begins: a server may ignore the range, or have another file by now."""
+    """The offset of the body: a server may ignore the range, or have another file by now."""
     if response.status == 200:
         return 0
     if response.status != 206:
         raise GalleryError(f"the server answers {response.status} {response.reason}"[:200])
     match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
     if match is None or int(match[1]) != offset or offset == 0:
-        raise GalleryError("the server sends another part than was asked for")
+        raise GalleryError("the server sends another part than was requested")
     return offset
 
 
 def _strong_validator(response: HTTPResponse) -> str | None:
-    """An ETag that stands for the very bytes, or the date of the last change."""
+    """A strong ETag, or the date of the last modification."""
     tag: str | None = response.headers.get("ETag")
     if tag and not tag.startswith("W/"):
         return tag

@@ -1,4 +1,4 @@
-"""Which licences let anybody do anything that keeps their text, and which must be agreed to."""
+"""The licences that are permissive; all others must be accepted by the user."""
 
 from collections.abc import Collection
 
@@ -24,22 +24,22 @@ PERMISSIVE = frozenset(
         "Zlib",
     }
 )
-"""SPDX identifiers; everything else, expressions of several included, is asked about."""
+"""SPDX identifiers; everything else, including expressions, must be accepted."""
 
-UNKNOWN = "unknown"
-"""What a licence that the catalogue doesn't state is called."""
+UNKNOWN_LICENCE = "unknown"
+"""The name of a licence that the catalogue doesn't state."""
 
 _PERMISSIVE = frozenset(licence.lower() for licence in PERMISSIVE)
 
 
 def is_permissive(licence: str | None) -> bool:
-    """Whether ``licence`` is on the list; SPDX identifiers don't differ by case."""
+    """Whether ``licence`` is on the list, ignoring case."""
     return licence is not None and licence.lower() in _PERMISSIVE
 
 
 def expect_accepted(licence: str | None, accepted: Collection[str], whose: str) -> None:
     """Raise :class:`UsageError` for a licence that is neither permissive nor in ``accepted``."""
-    name = licence or UNKNOWN
+    name = licence or UNKNOWN_LICENCE
     if is_permissive(name) or name.lower() in {text.lower() for text in accepted}:
         return
     is_spdx = licence is not None and all(c.isalnum() or c in ".-+" for c in licence)

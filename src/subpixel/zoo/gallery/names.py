@@ -1,4 +1,4 @@
-"""Names of networks in a gallery: they come from outside and end up in the names of files."""
+"""Names of networks in a gallery: untrusted strings that become file names."""
 
 import difflib
 import re
@@ -8,8 +8,9 @@ from subpixel.errors import UsageError
 
 _ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,98}[A-Za-z0-9_+])?")
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _FILE_SUFFIXES = (".onnx", ".ort", ".pth", ".pt", ".ckpt", ".safetensors")
-"""A name that ends so would be taken for a file on the command line."""
+"""A name with such a suffix would be a file on the command line."""
 
 MAX_SHOWN = 8
 
@@ -27,11 +28,16 @@ def is_valid_id(text: str) -> bool:
     )
 
 
-def match_id(name: str, ids: Collection[str]) -> str:
-    """The one of ``ids`` that ``name`` means: equal to it, or else equal in lower case, or else the
-    only one that begins with it, or else the only one that holds it.
+def is_sha256(text: str) -> bool:
+    """Whether ``text`` is 64 hexadecimal digits in lower case."""
+    return _DIGEST.fullmatch(text) is not None
 
-    Raises :class:`UsageError` where several do, and where none does, with suggestions.
+
+def match_id(name: str, ids: Collection[str]) -> str:
+    """The one of ``ids`` that ``name`` refers to: equal to it, or equal ignoring case, or the only
+    one that begins with it, or the only one that contains it.
+
+    Raises :class:`UsageError` for none, with suggestions, and for several.
     """
     for fits in _STAGES:
         hits = sorted(candidate for candidate in ids if name and fits(candidate, name))
@@ -45,7 +51,7 @@ def match_id(name: str, ids: Collection[str]) -> str:
 
 
 def close_ids(name: str, ids: Collection[str]) -> list[str]:
-    """Those of ``ids`` that a mistyped ``name`` may mean, the closest first."""
+    """The ``ids`` most similar to a mistyped ``name``, the closest first."""
     by_lower = {candidate.lower(): candidate for candidate in sorted(ids)}
     close = difflib.get_close_matches(name.lower()[:100], list(by_lower), n=MAX_SHOWN)
     return [by_lower[candidate] for candidate in close]

@@ -1,7 +1,7 @@
-"""The gallery's networks in the user's cache: an ONNX file each, and what is known of it.
+"""The gallery's networks in the user's cache: an ONNX file each, and its description.
 
-A network is there when ``<id>.json`` is: it names its file's sha256, by which the file is called,
-so that a network is replaced in one step.
+A network exists when ``<id>.json`` does, which states the sha256 in the file's name, so a network
+is replaced atomically.
 """
 
 import hashlib
@@ -17,24 +17,22 @@ from typing import Any
 from subpixel.errors import NetworkError, SubpixelError, UsageError, one_line
 from subpixel.system.atomic import write_bytes
 from subpixel.system.cache import cache_folder
-from subpixel.zoo.gallery.names import close_ids, is_valid_id
+from subpixel.zoo.gallery.names import close_ids, is_sha256, is_valid_id
 
-FORMAT = 1
-"""Of the JSON: raised when it says something else than before."""
+ENTRY_FORMAT = 1
+"""The version of the JSON format."""
 
-SHORT = 16
-"""Hexadecimal digits of a sha256 that go into a file's name."""
+DIGEST_LENGTH = 16
+"""The number of hexadecimal digits of a sha256 in a file's name."""
 
 _SUFFIX = r"\.(?:onnx|pth|safetensors)(?:\.partial|\.partial\.json|\.source)?"
-"""What the names of a network's files end in, after the digits: no other network's do, whatever it
-is called."""
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+"""The ends of the names of a network's files, after the digits; no other network's ID matches
+them."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A network that is here, and where it is from."""
+    """A network in the cache, and its source."""
 
     id: str
     name: str
@@ -42,7 +40,7 @@ class Entry:
     licence: str
     """SPDX, or ``unknown``."""
     accepted: tuple[str, ...]
-    """The licences that the user agreed to by name."""
+    """The licences that the user accepted by name."""
     tags: tuple[str, ...]
     description: str
     architecture: str
@@ -50,7 +48,7 @@ class Entry:
     catalogue: str
     """The gallery's URL."""
     source: str
-    """The URL of the weights, or the file that was handed over."""
+    """The URL of the weights, or the local file."""
     weights_type: str
     weights_sha256: str
     sha256: str
@@ -60,47 +58,47 @@ class Entry:
     date: str
     """When it was made, ISO 8601."""
     report: Mapping[str, Any]
-    """How it was made and proven."""
+    """How it was exported and verified."""
 
     @property
     def path(self) -> Path:
-        """The ONNX file, as it is; :func:`verified_file` checks it."""
-        return _networks() / f"{self.id.lower()}-{self.sha256[:SHORT]}.onnx"
+        """The ONNX file, not verified; see :func:`verify_entry`."""
+        return _networks() / f"{self.id.lower()}-{self.sha256[:DIGEST_LENGTH]}.onnx"
 
 
 def entries() -> tuple[tuple[Entry, ...], tuple[str, ...]]:
-    """All networks that are here, by name, and a line on each that is damaged."""
+    """All networks in the cache, by name, and a line on each damaged one."""
     networks: list[Entry] = []
     faults: list[str] = []
     for file in sorted(_networks().glob("*.json")):
         try:
-            networks.append(_read(file))
+            networks.append(_read_entry(file))
         except NetworkError as error:
             faults.append(str(error))
     return tuple(networks), tuple(faults)
 
 
-def find(name: str) -> Entry | None:
-    """The network called ``name``, in upper or lower case; None where there is none.
+def find_entry(name: str) -> Entry | None:
+    """The network called ``name``, ignoring case; None where there is none.
 
     Raises :class:`NetworkError` for one that is damaged.
     """
-    if not is_valid_id(name) or not (file := _json(name)).is_file():
+    if not is_valid_id(name) or not (file := _entry_file(name)).is_file():
         return None
-    return _read(file)
+    return _read_entry(file)
 
 
 def suggestions(name: str) -> list[str]:
-    """Names of networks here that ``name`` may mean: those that hold it, then similar ones."""
+    """Names of networks in the cache that contain ``name``, else similar ones."""
     ids = [entry.id for entry in entries()[0]]
     parts = [i for i in ids if name.lower() in i.lower()]
     return parts or close_ids(name, ids)
 
 
-def verified_file(entry: Entry) -> Path:
-    """The network's ONNX file; :class:`NetworkError` where it isn't what was put there."""
+def verify_entry(entry: Entry) -> Path:
+    """The network's ONNX file; raises :class:`NetworkError` where it was changed."""
     try:
-        digest = sha256_of(entry.path)
+        digest = file_sha256(entry.path)
     except OSError as error:
         raise NetworkError(f"{entry.path} can't be read: {error.strerror}; {_AGAIN}") from error
     if digest != entry.sha256:
@@ -111,8 +109,8 @@ def verified_file(entry: Entry) -> Path:
     return entry.path
 
 
-def sha256_of(file: Path) -> str:
-    """64 hexadecimal digits, of the file's bytes."""
+def file_sha256(file: Path) -> str:
+    """The sha256 of the file's bytes, 64 hexadecimal digits."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -120,30 +118,30 @@ def sha256_of(file: Path) -> str:
 _AGAIN = "get it again: subpixel models get NAME --overwrite"
 
 
-def put(entry: Entry, file: Path) -> None:
+def put_network(entry: Entry, file: Path) -> None:
     """Move the ONNX ``file``, from :func:`workshop`, into the cache as ``entry``'s.
 
-    An older one of that name is there until the new one is. Raises :class:`SubpixelError` where
-    the cache can't be written.
+    An older network of that name stays available until the new one is. Raises
+    :class:`SubpixelError` where the cache can't be written.
     """
     try:
         file.replace(entry.path)
     except OSError as error:
         raise SubpixelError(f"{entry.path} can't be written: {error.strerror}") from error
-    text = json.dumps({"format": FORMAT, **asdict(entry)}, indent=1)
-    write_bytes(_json(entry.id), text.encode(), overwrite=True)
+    text = json.dumps({"format": ENTRY_FORMAT, **asdict(entry)}, indent=1)
+    write_bytes(_entry_file(entry.id), text.encode(), overwrite=True)
     _remove_files(_networks(), entry.id, keep=entry.path)
 
 
-def remove(name: str) -> None:
-    """Remove the network called ``name``, damaged or not, and what was downloaded for it.
+def remove_network(name: str) -> None:
+    """Remove the network called ``name``, damaged or not, and its downloads.
 
-    Raises :class:`UsageError` where there is nothing of it.
+    Raises :class:`UsageError` where there are no such files.
     """
     if not is_valid_id(name):
         raise UsageError(f"{name!r} can't be the name of a network")
-    count = int(_json(name).is_file())
-    _json(name).unlink(missing_ok=True)  # first: a network is there as long as this is
+    count = int(_entry_file(name).is_file())
+    _entry_file(name).unlink(missing_ok=True)  # first: the network exists as long as this file does
     count += _remove_files(_networks(), name) + remove_downloads(name)
     if count == 0:
         near = suggestions(name)
@@ -152,25 +150,25 @@ def remove(name: str) -> None:
 
 
 def download_path(id: str, sha256: str, suffix: str) -> Path:  # noqa: A002 - the field's name
-    """Where weights are downloaded to; the folder is made."""
-    return _make_folder(_downloads()) / f"{id.lower()}-{sha256[:SHORT]}.{suffix}"
+    """The path for downloaded weights; the folder is created."""
+    return _make_folder(_downloads()) / f"{id.lower()}-{sha256[:DIGEST_LENGTH]}.{suffix}"
 
 
 def remove_downloads(id: str) -> int:  # noqa: A002
-    """Remove what was downloaded for a network, whole or not; how many files there were."""
+    """Remove the downloads of a network, complete or not; return the number of files."""
     return _remove_files(_downloads(), id)
 
 
 @contextmanager
 def workshop() -> Iterator[Path]:
-    """A folder to make a network in, on the same file system; it is gone afterwards."""
+    """A temporary folder for building a network, on the cache's file system."""
     folder = _make_folder(_networks())
     with TemporaryDirectory(dir=folder, prefix=".", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
 
 def gallery_folder() -> Path:
-    """Where all of it is; it need not exist."""
+    """The folder of the gallery's cache, which need not exist."""
     return cache_folder() / "gallery"
 
 
@@ -182,7 +180,7 @@ def _downloads() -> Path:
     return gallery_folder() / "downloads"
 
 
-def _json(name: str) -> Path:
+def _entry_file(name: str) -> Path:
     return _networks() / f"{name.lower()}.json"
 
 
@@ -195,32 +193,32 @@ def _make_folder(folder: Path) -> Path:
 
 
 def _remove_files(folder: Path, name: str, keep: Path | None = None) -> int:
-    """Remove the files called ``<name>-<digits>.…`` from ``folder``; how many there were."""
-    own = re.compile(rf"{re.escape(name.lower())}-[0-9a-f]{{{SHORT}}}{_SUFFIX}")
+    """Remove the files called ``<name>-<digits>.…`` from ``folder``; return their number."""
+    own = re.compile(rf"{re.escape(name.lower())}-[0-9a-f]{{{DIGEST_LENGTH}}}{_SUFFIX}")
     files = [f for f in folder.glob("*") if own.fullmatch(f.name) and f != keep]
     for file in files:
         file.unlink(missing_ok=True)
     return len(files)
 
 
-def _read(file: Path) -> Entry:
+def _read_entry(file: Path) -> Entry:
     try:
         values = json.loads(file.read_bytes())
-        if values.pop("format") != FORMAT:
+        if values.pop("format") != ENTRY_FORMAT:
             raise ValueError("it is of another version of subpixel")
-        entry = _entry(values)
-        if _json(entry.id) != file:
+        entry = _parse_entry(values)
+        if _entry_file(entry.id) != file:
             raise ValueError(f"it is of {entry.id}")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise NetworkError(f"{file} is damaged ({one_line(error)}); {_AGAIN}") from error
     return entry
 
 
-def _entry(values: Mapping[str, Any]) -> Entry:
+def _parse_entry(values: Mapping[str, Any]) -> Entry:
     facts = {field.name: values[field.name] for field in fields(Entry)}
     lists = {key: tuple(map(str, facts[key])) for key in ("authors", "accepted", "tags")}
     entry = Entry(**{**facts, **lists})
-    if not (is_valid_id(entry.id) and _SHA256.fullmatch(entry.sha256)):
+    if not (is_valid_id(entry.id) and is_sha256(entry.sha256)):
         raise ValueError("its ID or its sha256 is none")
     if type(entry.scale) is not int or type(entry.size) is not int:
         raise TypeError("its scale or its size is no number")

@@ -1,4 +1,4 @@
-"""HTTP, carefully: https alone, few redirects, no file and no FTP, no waiting for ever."""
+"""HTTP with restrictions: https only, few redirects, no file or FTP URLs, timeouts."""
 
 import ipaddress
 import time
@@ -13,13 +13,13 @@ from subpixel.errors import GalleryError, one_line
 USER_AGENT = f"subpixel/{__version__}"
 
 TIMEOUT = 30.0
-"""Seconds without a byte after which a server is given up."""
+"""Seconds without data after which a request fails."""
 
 MIN_RATE = 1000.0
-"""Bytes per second below which a server is given up, once :data:`PATIENCE` is over."""
+"""Bytes per second below which a request fails after :data:`PATIENCE`."""
 
 PATIENCE = 60.0
-"""Seconds for which an answer may be as slow as it likes."""
+"""Seconds for which :data:`MIN_RATE` is not enforced."""
 
 MAX_REDIRECTS = 5
 
@@ -28,29 +28,31 @@ _CHUNK = 1 << 18
 
 
 def open_url(url: str, headers: Mapping[str, str] | None = None) -> HTTPResponse:
-    """GET ``url``; the answer of whatever status but a redirect, its body unread, to be closed.
+    """GET ``url``; return the response, of any status except redirects, its body unread, to be
+    closed.
 
-    https alone; http from loopback, and past all proxies. Other proxies are the environment's.
-    Redirects are followed by these rules, at most :data:`MAX_REDIRECTS` of them, and from https to
-    https alone. Raises :class:`GalleryError` for what these rules forbid, and where nobody answers.
+    https only, except http from loopback, which bypasses proxies. Other proxies are those of the
+    environment. Redirects are followed by the same rules, at most :data:`MAX_REDIRECTS` of them,
+    and from https only to https. Raises :class:`GalleryError` for what these rules forbid, and
+    where there is no response.
     """
     visited: list[str] = []
     while True:
         expect_allowed(url)
         visited.append(url)
-        response = _ask(url, {"User-Agent": USER_AGENT, **(headers or {})})
+        response = _send_request(url, {"User-Agent": USER_AGENT, **(headers or {})})
         location = response.headers.get("Location")
         if response.status not in _REDIRECTS or location is None:
             return response
         response.close()
-        url = _next(visited, location)
+        url = _resolve_redirect(visited, location)
 
 
 def read_chunks(response: HTTPResponse) -> Iterator[bytes]:
-    """The body as it comes, until it ends or breaks off.
+    """The body in chunks, until it ends.
 
-    Raises :class:`GalleryError` where the connection breaks audibly, or is slower than
-    :data:`MIN_RATE`. A body that ends too soon can end silently: whoever reads it counts.
+    Raises :class:`GalleryError` where the connection fails, or is slower than :data:`MIN_RATE`. A
+    truncated body may end without an error: the caller must check its length.
     """
     began, received = time.monotonic(), 0
     while True:
@@ -87,7 +89,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _next(visited: list[str], location: str) -> str:
+def _resolve_redirect(visited: list[str], location: str) -> str:
     try:
         url = urljoin(visited[-1], location)
         secure = not visited[-1].lower().startswith("https:") or urlsplit(url).scheme == "https"
@@ -102,7 +104,7 @@ def _next(visited: list[str], location: str) -> str:
     return url
 
 
-def _ask(url: str, headers: Mapping[str, str]) -> HTTPResponse:
+def _send_request(url: str, headers: Mapping[str, str]) -> HTTPResponse:
     try:
         request = urllib.request.Request(url, headers=dict(headers))
         response: HTTPResponse = _opener(url).open(request, timeout=TIMEOUT)
@@ -112,8 +114,8 @@ def _ask(url: str, headers: Mapping[str, str]) -> HTTPResponse:
 
 
 def _opener(url: str) -> urllib.request.OpenerDirector:
-    """For http, https and proxies alone: urllib's default one opens files and FTP, and reads the
-    body of a redirect to its end, though it may have none."""
+    """An opener for http, https and proxies only: urllib's default also opens files and FTP, and
+    reads the body of a redirect to its end, though it may have none."""
     opener = urllib.request.OpenerDirector()
     own = _is_loopback(urlsplit(url).hostname or "")
     opener.add_handler(urllib.request.ProxyHandler({} if own else None))

@@ -6,9 +6,9 @@ import torch
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
+from exports import export_module
 from subpixel.graph.flow import flow
 from subpixel.nets.architectures.plain import PlainNet
-from subpixel.nets.export.export import export_module
 from subpixel.parity.bisect.alignment.align import Alignment, align
 from subpixel.spec import Exporter, ModelSpec
 

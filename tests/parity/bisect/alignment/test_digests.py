@@ -29,8 +29,10 @@ def test_neither_names_nor_order_enter(name: str) -> None:
 
 def before_and_after(graph: Flow, node: int) -> tuple[set[int], set[int]]:
     """The nodes that lead to one, and those that it leads to, itself in both."""
-    before = set(graph.needed([graph.nodes[node].output[0]]))
-    after = {i for i in range(len(graph.nodes)) if node in graph.needed([graph.nodes[i].output[0]])}
+    before = set(graph.nodes_for([graph.nodes[node].output[0]]))
+    after = {
+        i for i in range(len(graph.nodes)) if node in graph.nodes_for([graph.nodes[i].output[0]])
+    }
     return before, after
 
 

@@ -8,11 +8,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import quantiser
-from graphs import Graph, run
+from graphs import Graph, run, store_in_bfloat16
 from subpixel.graph.flow import flow
 from subpixel.graph.int8.quantize import to_int8
 from subpixel.graph.metadata import with_spec
-from subpixel.graph.passes.bfloat16 import to_bf16
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.graph.precision import graph_precision
 from subpixel.parity.bisect.alignment.align import align
@@ -38,7 +37,7 @@ def quantised(model: onnx.ModelProto) -> onnx.ModelProto:
 
 NARROWED: dict[Precision, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
     "fp16": to_fp16,
-    "bf16": to_bf16,
+    "bf16": store_in_bfloat16,
     "int8": quantised,
 }
 OFF: dict[Precision, float] = {"fp16": 2e-3, "bf16": 2e-2, "int8": 5e-2}

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, NodeProto, TensorProto, helper, numpy_helper
 
-from subpixel.graph.flow import Array, Flow, flow
+from subpixel.graph.flow import AnyArray, Flow, flow
 from subpixel.parity.bisect.alignment.align import Alignment
 from subpixel.parity.bisect.alignment.qoperator import without_qoperators
 from subpixel.spec import Precision
@@ -167,7 +167,7 @@ def _dequantise_parameter(node: NodeProto, parameters: Mapping[str, TensorProto]
     return numpy_helper.from_array((centred * scale).astype(np.float32), node.output[0])
 
 
-def _lay_along(part: Array, axis: int, rank: int) -> Array:
+def _lay_along(part: AnyArray, axis: int, rank: int) -> AnyArray:
     """A vector laid along ``axis`` of a tensor of that rank; a single number as it is."""
     if part.size == 1:
         return part.reshape(())

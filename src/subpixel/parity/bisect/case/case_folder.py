@@ -14,7 +14,7 @@ import onnx
 
 from subpixel.errors import SubpixelError
 from subpixel.graph.execute import CPU
-from subpixel.graph.flow import Values
+from subpixel.graph.flow import TensorValues
 from subpixel.parity.bisect.blame import Blame
 from subpixel.parity.bisect.case.excerpt import Excerpt, distance
 from subpixel.system.targets import expect_free
@@ -125,7 +125,7 @@ def _write_files(folder: Path, blame: Blame, excerpt: Excerpt) -> None:
     (folder / TEXT).write_text("\n".join(_report(blame, excerpt)) + "\n", "utf-8")
 
 
-def _save_values(folder: Path, kind: str, values: Values) -> dict[str, str]:
+def _save_values(folder: Path, kind: str, values: TensorValues) -> dict[str, str]:
     """Write each value, and give the file of each name."""
     files = {name: f"{kind}_{i}.npy" for i, name in enumerate(values)}
     for name, file in files.items():

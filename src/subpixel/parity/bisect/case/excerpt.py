@@ -8,7 +8,7 @@ from onnx import helper
 
 from subpixel.errors import NetworkError
 from subpixel.graph.execute import runtime_engine
-from subpixel.graph.flow import Array, Flow, Values
+from subpixel.graph.flow import AnyArray, Flow, TensorValues
 from subpixel.system.session_options import Optimisation
 
 
@@ -17,9 +17,9 @@ class Excerpt:
     """A small model and what it does under ONNX Runtime."""
 
     model: onnx.ModelProto
-    inputs: Values
-    expected: Values
-    found: Values
+    inputs: TensorValues
+    expected: TensorValues
+    found: TensorValues
     """What it makes instead; empty where it fails."""
     failure: str | None
     """How it fails, where it does."""
@@ -36,7 +36,7 @@ class Excerpt:
 
 
 def excerpt(
-    flow: Flow, given: Values, expected: Values, provider: str, level: Optimisation
+    flow: Flow, given: TensorValues, expected: TensorValues, provider: str, level: Optimisation
 ) -> Excerpt | None:
     """The part of ``flow`` between ``given`` and ``expected``; None where nothing lies between."""
     made = {name: array for name, array in expected.items() if name not in given}
@@ -48,7 +48,11 @@ def excerpt(
 
 
 def whole(
-    model: onnx.ModelProto, picture: Array, expected: Array, provider: str, level: Optimisation
+    model: onnx.ModelProto,
+    picture: AnyArray,
+    expected: AnyArray,
+    provider: str,
+    level: Optimisation,
 ) -> Excerpt:
     """The network as it is."""
     (name,) = (output.name for output in model.graph.output)
@@ -57,7 +61,7 @@ def whole(
     return _run_excerpt(model, {source: picture}, {name: expected}, provider, level)
 
 
-def distance(found: Array, expected: Array) -> float:
+def distance(found: AnyArray, expected: AnyArray) -> float:
     """The largest difference; infinite where shapes differ or a value is NaN."""
     if found.shape != expected.shape:
         return float("inf")
@@ -68,7 +72,11 @@ def distance(found: Array, expected: Array) -> float:
 
 
 def _run_excerpt(
-    model: onnx.ModelProto, inputs: Values, expected: Values, provider: str, level: Optimisation
+    model: onnx.ModelProto,
+    inputs: TensorValues,
+    expected: TensorValues,
+    provider: str,
+    level: Optimisation,
 ) -> Excerpt:
     try:
         found, failure = runtime_engine(provider, level)(model, inputs), None
@@ -78,7 +86,7 @@ def _run_excerpt(
     return Excerpt(typed, inputs, expected, found, failure, provider, level)
 
 
-def _declare_outputs(model: onnx.ModelProto, values: Values) -> onnx.ModelProto:
+def _declare_outputs(model: onnx.ModelProto, values: TensorValues) -> onnx.ModelProto:
     """A copy whose outputs are declared with type and rank, as ONNX's checker asks for."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
