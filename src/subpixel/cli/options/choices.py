@@ -89,7 +89,7 @@ EXTRA_ARCHITECTURES = click.option(
 FILE = click.Path(path_type=Path)
 
 
-class Size(click.ParamType[int]):
+class Size(click.ParamType):  # type: ignore[type-arg]
     """A number of bytes with a unit: 1G and 1GB are 10⁹, 1GiB is 2³⁰."""
 
     name = "size"
