@@ -9,17 +9,25 @@ import click
 from subpixel.spec import Precision
 from subpixel.zoo.manifest import DEFAULT, DENOISE
 
+
+def _default_model(_context: click.Context, _option: click.Parameter, value: str | None) -> str:
+    """Not `default=`: where a flag shares an option's name, click before 8.3 makes that False."""
+    return DEFAULT if value is None else value
+
+
 MODEL = click.option(
     "--model",
-    default=DEFAULT,
-    show_default=True,
+    callback=_default_model,
     metavar="NAME|FILE",
-    help="A bundled network or one of the gallery (see `subpixel models`), or an ONNX file.",
+    help="A bundled network or one of the gallery (see `subpixel models`), or an ONNX file. "
+    f"[default: {DEFAULT}]",
 )
 DENOISING = click.option(
     "--denoise",
     "model",
     flag_value=DENOISE,
+    default=None,
+    callback=_default_model,
     help=f"Clean JPEG damage, too: the network trained on JPEGs (--model {DENOISE}).",
 )
 SCALE = click.option(
