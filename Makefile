@@ -8,7 +8,20 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # A worker on each core; one thread in each, as two would wait for one another.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
-.PHONY: demo test test-all lint format clean
+# The numeric tests as if on these; tests/platforms/masks.py has the names and what they lack.
+PROCESSORS ?= avx512 avx2 sse41
+
+# Neither end of what pyproject.toml admits heeds constraints.txt; nor is PyTorch installed.
+BASE_TESTS := -m pytest --base-install -m "not slow" --numprocesses auto --dist loadfile
+define test-versions
+	$(PYTHON) -m venv --clear .venv-$(1)
+	.venv-$(1)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv-$(1)/bin/uv pip install --quiet --python .venv-$(1)/bin/python $(2) --editable '.[test-base]'
+	.venv-$(1)/bin/uv pip freeze --python .venv-$(1)/bin/python
+	OMP_NUM_THREADS=1 .venv-$(1)/bin/python $(BASE_TESTS) $(TESTS)
+endef
+
+.PHONY: demo test test-all test-lowest test-newest test-processors lint format clean
 
 demo: $(VENV)/base
 	@$(BIN)/python scripts/demo.py
@@ -18,6 +31,15 @@ test: $(VENV)/all lint
 
 test-all: $(VENV)/all lint
 	$(PYTEST)
+
+test-lowest:
+	$(call test-versions,lowest,--resolution lowest-direct)
+
+test-newest:
+	$(call test-versions,newest,--upgrade)
+
+test-processors: $(VENV)/all
+	$(BIN)/python tests/platforms/run_under_masks.py $(PROCESSORS)
 
 lint: $(VENV)/all
 	$(BIN)/ruff check .
@@ -30,7 +52,7 @@ format: $(VENV)/all
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .demo build dist
+	rm -rf $(VENV) .venv-lowest .venv-newest .demo build dist
 
 $(VENV)/base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

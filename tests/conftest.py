@@ -1,6 +1,8 @@
 """Fixtures that several rooms' tests share."""
 
+import sys
 from collections.abc import Iterator
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,34 @@ from hypothesis import settings
 # Machines are shared and throttled: no test may fail for being slow.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+EXTRA_PACKAGES = {
+    *("cloudpickle", "onnx_ir", "onnxscript", "safetensors", "spandrel"),
+    *("spandrel_extra_arches", "torch", "torchmetrics", "torchvision"),
+}
+"""What an install without extras lacks and tests of training, export and verification need."""
+
+
+class _Skips(MetaPathFinder):
+    """Skips the test file or the test that imports one of `EXTRA_PACKAGES`."""
+
+    def find_spec(self, fullname: str, _path: object, _target: object = None) -> None:
+        if fullname.partition(".")[0] in EXTRA_PACKAGES:
+            pytest.skip(f"--base-install: needs {fullname}", allow_module_level=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--base-install",
+        action="store_true",
+        help="skip what needs PyTorch, as an install without extras does (make test-lowest)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--base-install"):
+        sys.meta_path.insert(0, _Skips())
+
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -9,17 +9,25 @@ import click
 from subpixel.spec import Precision
 from subpixel.zoo.manifest import DEFAULT_NETWORK, DENOISE
 
+
+def _default_model(_context: click.Context, _option: click.Parameter, value: str | None) -> str:
+    """Not `default=`: where a flag shares an option's name, click before 8.3 makes that False."""
+    return DEFAULT_NETWORK if value is None else value
+
+
 MODEL = click.option(
     "--model",
-    default=DEFAULT_NETWORK,
-    show_default=True,
+    callback=_default_model,
     metavar="NAME|FILE",
-    help="A bundled network or one of the gallery (see `subpixel models`), or an ONNX file.",
+    help="A bundled network or one of the gallery (see `subpixel models`), or an ONNX file. "
+    f"[default: {DEFAULT_NETWORK}]",
 )
 DENOISING = click.option(
     "--denoise",
     "model",
     flag_value=DENOISE,
+    default=None,
+    callback=_default_model,
     help=f"Clean JPEG damage, too: the network trained on JPEGs (--model {DENOISE}).",
 )
 SCALE = click.option(
@@ -89,7 +97,7 @@ EXTRA_ARCHITECTURES = click.option(
 FILE = click.Path(path_type=Path)
 
 
-class Size(click.ParamType[int]):
+class Size(click.ParamType):  # type: ignore[type-arg]
     """A number of bytes with a unit: 1G and 1GB are 10⁹, 1GiB is 2³⁰."""
 
     name = "size"

@@ -27,7 +27,7 @@ def refuse_nan(
     return value
 
 
-class PixelSize(click.ParamType[tuple[int, int]]):
+class PixelSize(click.ParamType):  # type: ignore[type-arg]
     """Height and width in pixels: 123x457."""
 
     name = "heightxwidth"

@@ -18,7 +18,7 @@ from subpixel.errors import UsageError
 T = TypeVar("T")
 
 
-class Parsed(click.ParamType[T], Generic[T]):
+class Parsed(click.ParamType, Generic[T]):  # type: ignore[type-arg]
     """What a parser makes of a text, or its message."""
 
     def __init__(self, name: str, parse: Callable[[str], T]) -> None:
