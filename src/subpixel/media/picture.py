@@ -202,10 +202,10 @@ class Picture:
         """The first frame as ``(H, W, 3)`` RGB, without alpha, grey repeated, rounded to 8 bits."""
         frame = self.frames[0]
         colour = frame[..., :1].repeat(3, axis=-1) if self.is_grey else frame[..., :3]
-        return rounded(colour, np.dtype(np.uint8))
+        return convert_samples(colour, np.dtype(np.uint8))
 
 
-def rounded(samples: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+def convert_samples(samples: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Samples of one dtype's full range in another's: clipped, and rounded to the nearest value.
 
     The same array comes back when it has that dtype already.
