@@ -148,7 +148,8 @@ def _palette_loss(form: Format, look: Look) -> Loss | None:
 def _frames_loss(header: Header, form: Format) -> Loss | None:
     if header.count == 1 or form.capacity.animation != "none":
         return None
-    return Loss("frames", f"{form.name} holds one of the {header.count}; the first is kept")
+    number = "many" if header.count is None else header.count
+    return Loss("frames", f"{form.name} holds one of the {number}; the first is kept")
 
 
 def _timing_loss(header: Header, form: Format) -> Loss | None:

@@ -24,7 +24,7 @@ from subpixel.media.libvips import (
     get_number,
     is_out_of_memory,
 )
-from subpixel.media.picture import Frames, Header, Loss, Metadata, Picture, Rows
+from subpixel.media.picture import Header, Loss, Metadata, Picture, Rows, read_source
 
 DEFAULT_MAX_PIXELS = 500_000_000
 """Width × height × frames. Twice the largest camera sensors (250 megapixels), 1.5 GB as 8-bit RGB;
@@ -76,8 +76,8 @@ class PictureFile:
                 return
 
     def _decode_from(self, start: int, fail_on: Strictness) -> Iterator[Rows]:
-        count, height, _, channels = self.header.shape
-        reader = self.form.reader
+        _, height, _, channels = self.header.shape
+        reader, count = self.form.reader, self.header.expect_count(self.form.name)
         image, _ = _convert_to_rgb(reader.load(self._contents, fail_on)[0])
         for rows in _fetch_rows(image, start, count * height, height):
             yield reader.true_samples(rows[..., :channels], self.header.bit_depth)
@@ -108,14 +108,7 @@ def read_picture(file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> P
     Frames come as ``(N, H, W, C)``. Raises what :func:`open_picture` and
     :meth:`PictureFile.chunks` raise.
     """
-    source = open_picture(file, max_pixels=max_pixels)
-    header, at = source.header, 0
-    frames: Frames = np.empty(header.shape, header.dtype)
-    below = frames.reshape(-1, *header.shape[2:])
-    for rows in source.chunks():
-        below[at : at + len(rows)] = rows
-        at += len(rows)
-    return Picture(frames, header.metadata, header.bit_depth, header.losses)
+    return read_source(open_picture(file, max_pixels=max_pixels))
 
 
 @contextmanager

@@ -57,8 +57,9 @@ class PictureWriter:
     name in one step; when it ends with any exception, nothing is left behind.
 
     Raises :class:`PictureError` for an unknown suffix, an existing file without ``overwrite``, a
-    picture too large for the format, a folder that can't be written or a full disk, and
-    :class:`LossError` under ``strict``, at the latest when the last row was seen.
+    picture too large for the format, frames of an unknown number in a format that holds several, a
+    folder that can't be written or a full disk, and :class:`LossError` under ``strict``, at the
+    latest when the last row was seen.
     """
 
     def __init__(
@@ -184,7 +185,8 @@ def _close_quietly(stream: BinaryIO) -> None:
 class Encoder:
     """Rows in, the bytes of a picture file out; libvips works in a thread of its own.
 
-    Raises :class:`PictureError` for an unknown suffix or a picture too large for the format.
+    Raises :class:`PictureError` for an unknown suffix, a picture too large for the format, or
+    frames of an unknown number in a format that holds several.
     """
 
     def __init__(
@@ -195,8 +197,8 @@ class Encoder:
         self._file = file
         self._task = EncodeTask(header, form, options, opaque is True)
         self._look = Look(header, form, opaque=opaque is not False)
-        self._missing = header.count * header.height
-        self._wanted = form.capacity.count_frames(header) * header.height
+        self._rows = 0
+        self._wanted = form.count_frames(header) * header.height
         self._tiff = GrowingTiff(self._task.file_header)
         self._end: Future[None] = Future()
 
@@ -205,7 +207,7 @@ class Encoder:
         """About how many bytes libvips holds while it encodes; measured with libvips 8.18."""
         header = self._task.file_header
         row = header.width * header.channels * header.dtype.itemsize
-        rows = min(header.count * header.height, WRITE_CACHE_ROWS)
+        rows = min(self._task.form.count_frames(header) * header.height, WRITE_CACHE_ROWS)
         return row * rows + header.width * header.height * self._task.form.writer.pixel_bytes
 
     @property
@@ -231,7 +233,7 @@ class Encoder:
         self._look.at(rows)
         wanted = rows[: self._wanted]
         self._wanted -= len(wanted)
-        self._missing -= len(rows)
+        self._rows += len(rows)
         try:
             if len(wanted):
                 self._tiff.put(self._task.convert(wanted))
@@ -241,8 +243,9 @@ class Encoder:
 
     def finish(self) -> None:
         """Wait for the last byte."""
-        if self._missing:
-            raise ValueError(f"{self._missing} rows of the picture did not come")
+        missing = self._task.header.missing_rows(self._rows)
+        if missing:
+            raise ValueError(f"{missing} rows of the picture did not come")
         self._tiff.end()
         self._end.result()
 

@@ -61,14 +61,12 @@ class Capacity:
     moves_exif: bool = False
     """Whether EXIF's fields get new places, so that offsets inside a maker note may break."""
 
-    def count_frames(self, header: Header) -> int:
-        """How many of the picture's frames the format takes."""
-        return 1 if self.animation == "none" else header.count
-
 
 def count_sample_bytes(header: Header) -> int:
-    """Bytes of all samples, in 8 bits or 16."""
-    return math.prod(header.shape) * (1 if header.bit_depth == 8 else 2)
+    """Bytes of all samples, in 8 bits or 16; raises :class:`PictureError` where frames have no
+    known number."""
+    frame = math.prod(header.shape[1:]) * (1 if header.bit_depth == 8 else 2)
+    return header.expect_count("a size in bytes") * frame
 
 
 @dataclass(frozen=True)
@@ -179,6 +177,11 @@ class Format:
     reader: FormatReader
     writer: FormatWriter
 
+    def count_frames(self, header: Header) -> int:
+        """How many of the picture's frames the format takes. One that takes several has to know
+        how many come: raises :class:`PictureError` where that isn't known."""
+        return 1 if self.capacity.animation == "none" else header.expect_count(self.name)
+
 
 @dataclass(frozen=True)
 class EncodeTask:
@@ -204,7 +207,7 @@ class EncodeTask:
     @property
     def file_header(self) -> Header:
         """The header of the samples as the format takes them."""
-        header, count = self.header, self.form.capacity.count_frames(self.header)
+        header, count = self.header, self.form.count_frames(self.header)
         dtype = np.dtype(np.uint8 if self.depth == 8 else np.uint16)
         shape = (count, header.height, header.width, header.channels - self.drops_alpha)
         return replace(header, shape=shape, dtype=dtype)

@@ -36,7 +36,8 @@ class GrowingTiff:
     """
 
     def __init__(self, header: Header) -> None:
-        rows, row = header.count * header.height, header.width * header.channels
+        rows = header.expect_count("an encoder") * header.height
+        row = header.width * header.channels
         self._head = _build_head(header, rows, row * header.dtype.itemsize)
         self._size = len(self._head) + rows * row * header.dtype.itemsize
         self._at = 0
