@@ -108,7 +108,7 @@ class Upscaler:
         """
         self._expect_depth(picture.header)
         larger = picture.header.enlarged(self.spec.scale)
-        frames = np.empty(larger.shape, larger.dtype)
+        frames = np.empty((len(picture.frames), *larger.shape[1:]), larger.dtype)
         rows = [rows_of(frame) for frame in frames]
         surveys = _surveys(picture)
         for _ in self._bands(picture, surveys, self.plan(picture.header), rows, report):
@@ -181,7 +181,8 @@ class Upscaler:
     ) -> Iterator[Samples]:
         """The larger picture from top to bottom, frame after frame; into ``room`` where given."""
         header, chunks = source.header, iter(source.chunks())
-        for i in range(header.count):
+        count = header.expect_count("upscaling")
+        for i in range(count):
             frame = _frame(chunks, header.height)
             opaque = bool(surveys) and surveys[i].opaque
             if surveys and not opaque:
@@ -193,7 +194,7 @@ class Upscaler:
                 plan,
                 self.spec.scale,
                 workers=self._network.workers,
-                report=_part(report, i, header.count),
+                report=_part(report, i, count),
             )
 
     def _tiles(self, *, opaque: bool) -> Upscale:
@@ -266,7 +267,8 @@ def _surveys(source: Source) -> tuple[alpha.Survey, ...]:
     header, chunks = source.header, source.chunks()
     if not header.has_alpha:
         return ()
-    surveys = tuple(alpha.Survey(header.height, header.width) for _ in range(header.count))
+    count = header.expect_count("upscaling")
+    surveys = tuple(alpha.Survey(header.height, header.width) for _ in range(count))
     for survey in surveys:
         for band in regrouped(_frame(chunks, header.height), alpha.BLOCK):
             survey.at(band)

@@ -225,10 +225,10 @@ def _tuning(
     if found is None:
         return None
     try:
-        shapes = [open_picture(file, max_pixels=max_pixels).header.shape for file in inputs]
+        headers = [open_picture(file, max_pixels=max_pixels).header for file in inputs]
     except SubpixelError:  # a folder: work enough; else it is said when its turn comes
         return found
-    return found.for_work(sum(n * height * width for n, height, width, _ in shapes) / 1e6)
+    return found.for_work(sum(h.expect_count("tuning") * h.height * h.width for h in headers) / 1e6)
 
 
 def _attempt(
