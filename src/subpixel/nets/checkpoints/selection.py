@@ -250,8 +250,8 @@ def _why_only_others(content: Mapping[object, object], sets: list[Selection]) ->
     if all(re.search("optim|scheduler", name, re.IGNORECASE) for name in names):
         return _why_none(content)
     return (
-        f"holds {', '.join(names[:4])}, by the name no network for pictures; to use it anyway, name "
-        f"it: --weights {names[0]}"
+        f"holds {', '.join(names[:4])}, by the name no network for pictures; to use it anyway, "
+        f"name it: --weights {names[0]}"
     )
 
 
