@@ -108,8 +108,8 @@ def _expect_channels(channels: int, dims: tuple[int | None, ...], layout: Tensor
     if channels not in (1, 3):
         raise NetworkError(
             f"its input {_format_shape(dims)} has {channels} channels in {layout.upper()}; "
-            "subpixel runs 1 (luma) or 3 (RGB). Four may be RGBA, CMYK or a sensor's: export it for "
-            "the colours only, alpha is upscaled separately; or name the --layout"
+            "subpixel runs 1 (luma) or 3 (RGB). Four may be RGBA, CMYK or a sensor's: export it "
+            "for the colours only, alpha is upscaled separately; or name the --layout"
         )
 
 
