@@ -172,10 +172,8 @@ def copy_matching_weights(source: nn.Module, target: nn.Module) -> None:
 
     Raises :class:`CheckpointError` where there are none.
     """
-    wanted = target.state_dict()
-    shared = {
-        k: v for k, v in source.state_dict().items() if k in wanted and v.shape == wanted[k].shape
-    }
+    own = target.state_dict()
+    shared = {k: v for k, v in source.state_dict().items() if k in own and v.shape == own[k].shape}
     if not shared:
         raise CheckpointError(
             f"a {type(source).__name__} has no layer in common with a "
