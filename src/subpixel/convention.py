@@ -97,8 +97,8 @@ def _parse_numbers(text: str, whole: str) -> tuple[float, ...]:
         return tuple(float(number) for number in text.split(","))
     except ValueError as error:
         raise UsageError(
-            f"the range is {whole!r}; mean/std= is followed by one or three numbers, a slash, and as "
-            "many again"
+            f"the range is {whole!r}; mean/std= is followed by one or three numbers, a slash, and "
+            "as many again"
         ) from error
 
 
@@ -107,8 +107,8 @@ def _validate_range(candidate: ValueRange) -> ValueRange:
     finite = np.isfinite((*candidate.mean, *candidate.std)).all()
     if not fits or not finite or not all(candidate.std):
         raise UsageError(
-            f"the range is {candidate.name!r}; mean and std must be one or three finite numbers each, "
-            "and std not 0"
+            f"the range is {candidate.name!r}; mean and std must be one or three finite "
+            "numbers each, and std not 0"
         )
     return candidate
 

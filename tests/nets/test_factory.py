@@ -136,7 +136,7 @@ def test_facts_that_are_given_are_taken() -> None:
         ("mine.net:nothing", "returned NoneType; a factory returns a torch.nn.Module, or one"),
         ("mine.net:weights", "returned Nearest, dict; a factory returns"),
         ("mine.net:classifier", r"no super-resolution network: it turns the shape \(1, 3, 49, 51"),
-        ("mine.net:bytes_range", "right for values in 0..255 .* not in 0..1"),
+        ("mine.net:bytes_range", "works for values in 0..255 .* not in 0..1"),
     ],
 )
 def test_one_line_says_what_is_wrong(reference: str, message: str) -> None:

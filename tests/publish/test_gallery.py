@@ -210,7 +210,7 @@ def test_a_wrong_hash_is_refused_before_anything_is_read(
 def test_a_cut_download_is_resumed_by_the_next_order(gallery: Gallery) -> None:
     wish = order(gallery, ONNX, "onnx")
     gallery.serve("/net", cut(ONNX, 100))
-    with pytest.raises(GalleryError, match="breaks off after 100 bytes"):
+    with pytest.raises(GalleryError, match="ends early, after 100 bytes"):
         obtain(wish)
     gallery.serve("/net", whole(ONNX))
     assert obtain(wish).weights_sha256 == hashlib.sha256(ONNX).hexdigest()

@@ -188,7 +188,8 @@ def test_the_first_run_may_be_in_several_threads_at_once() -> None:
     code = (
         "import sys, threading; import numpy as np; from pathlib import Path\n"
         "from subpixel.runtime.openvino import OpenVinoSession\n"
-        f"session = OpenVinoSession(Path({str(find_bundled('fast', 2).path)!r}), threads=1, runs=4)\n"
+        f"file = {str(find_bundled('fast', 2).path)!r}\n"
+        "session = OpenVinoSession(Path(file), threads=1, runs=4)\n"
         "barrier, pixels = threading.Barrier(4), np.zeros((1, 3, 16, 16), np.float32)\n"
         "sys.setswitchinterval(1e-6)\n"
         "run = lambda: (barrier.wait(), session(pixels))\n"

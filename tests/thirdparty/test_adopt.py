@@ -254,7 +254,7 @@ def test_inputs_and_outputs_that_are_not_there(name: str) -> None:
         (
             one_channel(),
             Convention(input_range=IMAGENET_RANGE),
-            "numbers for 3 channels; it takes 1",
+            "numbers for 3 channels; it has 1",
         ),
         (uint8(bundled("fast-x2")), replace(RGB, input_range=UNIT_RANGE), "input is uint8"),
         (uint8(bundled("fast-x2")), replace(RGB, output_range=SIGNED_RANGE), "output is uint8"),

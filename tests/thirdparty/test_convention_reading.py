@@ -95,6 +95,6 @@ class Untrained:
 
 def test_a_module_is_refused_only_where_it_is_clearly_for_another_range() -> None:
     spec = ModelSpec("any", 2, "rgb", "rgb")
-    with pytest.raises(NetworkError, match=r"right for values in 0\.\.255 "):
+    with pytest.raises(NetworkError, match=r"works for values in 0\.\.255 "):
         expect_unit_range(Rounding(), spec)
     expect_unit_range(Untrained(), spec)

@@ -287,8 +287,8 @@ def _check_depth_to_space(model: onnx.ModelProto, _: ModelSpec) -> Finding:
         return Finding(
             name,
             False,
-            f"{_list_names(wrong)} interleaves several channels in mode DCR; PyTorch's pixel shuffle "
-            "is CRD: export at opset 11 or later",
+            f"{_list_names(wrong)} interleaves several channels in mode DCR; PyTorch's pixel "
+            "shuffle is CRD: export at opset 11 or later",
         )
     return Finding(name, True, "interleaves channels as PyTorch does")
 

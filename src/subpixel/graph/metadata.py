@@ -87,8 +87,9 @@ def _parse(file: Path) -> onnx.ModelProto:
         size = file.stat().st_size
         if size > MAX_MESSAGE_BYTES:
             raise NetworkError(
-                f"{file}: is {size / 1e9:.1f} GB; an ONNX file holds at most {MAX_MESSAGE_BYTES / 1e9:.1f} "
-                "GB, protobuf's limit: save it with its parameters in a file beside it"
+                f"{file}: is {size / 1e9:.1f} GB; an ONNX file holds at most "
+                f"{MAX_MESSAGE_BYTES / 1e9:.1f} GB, protobuf's limit: save it with its parameters "
+                "in a file beside it"
             )
         content = file.read_bytes()
         if is_ort(content):

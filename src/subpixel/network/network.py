@@ -170,8 +170,8 @@ def _unknown(name: str) -> str:
     near = store.suggestions(name)
     hint = f"; did you mean {', '.join(near)}?" if near else ""
     return (
-        f"model {name!r} is neither a bundled network ({', '.join(manifest.network_names())}) nor one that "
-        f"subpixel models get has fetched, nor an existing .onnx file{hint}"
+        f"model {name!r} is neither a bundled network ({', '.join(manifest.network_names())}) nor "
+        f"one that subpixel models get has fetched, nor an existing .onnx file{hint}"
     )
 
 

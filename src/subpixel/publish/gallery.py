@@ -60,7 +60,9 @@ class _Product:
 
 
 def obtain(
-    order: GalleryOrder, file: Path | None = None, report: ReportBytes = lambda what, done, total: None
+    order: GalleryOrder,
+    file: Path | None = None,
+    report: ReportBytes = lambda what, done, total: None,
 ) -> Entry:
     """Put the network that ``order`` names into the cache, and return what it says there.
 
@@ -91,7 +93,9 @@ def obtain(
     return entry
 
 
-def _fetch_weights(order: GalleryOrder, weights: Path, file: Path | None, report: ReportBytes) -> str:
+def _fetch_weights(
+    order: GalleryOrder, weights: Path, file: Path | None, report: ReportBytes
+) -> str:
     """Put the file at ``weights``, verified; where it is from."""
     note = weights.with_name(f"{weights.name}.source")
     if file is not None:

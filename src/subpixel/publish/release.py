@@ -165,7 +165,7 @@ def release(
     and on which sizes it works; without it, channels, scale and size multiple are found out by
     running it. Sizes that it turns out to refuse are padded for it.
 
-    The ways to export it (:func:`~subpixel.nets.export.attempt.list_attempts`) are tried in their order,
+    The ways to export it (:func:`~subpixel.nets.export.attempt.list_attempts`) are tried in order,
     each for at most ``time_limit`` seconds in a process of its own (``isolated`` False: in this
     one, without a limit). The first file that passes every check and equals PyTorch on the whole
     grid is published, in one move; where that holds for single pictures alone, the file is fixed to
@@ -351,7 +351,11 @@ def _finish_export(exported: ExportResult, wish: _Wish) -> tuple[onnx.ModelProto
 
 
 def _judge_candidate(
-    truth: _Truth, exported: ExportResult, model: onnx.ModelProto, spec: ModelSpec, report: OnProgress
+    truth: _Truth,
+    exported: ExportResult,
+    model: onnx.ModelProto,
+    spec: ModelSpec,
+    report: OnProgress,
 ) -> _Candidate:
     """Check ``model``, then compare the very bytes that will be published with PyTorch."""
     data, check = model.SerializeToString(), check_model(model, spec)

@@ -102,7 +102,8 @@ class OpenVinoSession:
                 if "bad_alloc" in str(error):
                     raise MemoryError(f"OpenVINO was refused memory for {pixels.shape}") from error
                 raise NetworkError(
-                    f"the network failed on an input of shape {pixels.shape}: {_without_source_lines(error)}"
+                    f"the network failed on an input of shape {pixels.shape}: "
+                    f"{_without_source_lines(error)}"
                 ) from error
             # the request's own memory, which its next run overwrites
             return np.array(request.get_output_tensor().data)
@@ -192,8 +193,8 @@ def _expect_arithmetic(network: "openvino.CompiledModel", arithmetic: Arithmetic
     actual = network.get_property("INFERENCE_PRECISION_HINT").to_string()
     if actual != HINTS[arithmetic]:
         raise ProviderError(
-            f"openvino: this processor has no {arithmetic}, and OpenVINO would compute in {actual}; "
-            f"leave {arithmetic} out"
+            f"openvino: this processor has no {arithmetic}, and OpenVINO would compute in {actual}"
+            f"; leave {arithmetic} out"
         )
 
 

@@ -144,8 +144,9 @@ def remark_on(form: Form, reading: Reading, raw: RawNetwork) -> str:
         if form.channels == 3
         else "luma"
     )
+    layouts = form.input_layout.upper(), form.output_layout.upper()
     parts = [
-        f"{_format_pair(*types)} {_format_pair(form.input_layout.upper(), form.output_layout.upper())}",
+        f"{_format_pair(*types)} {_format_pair(*layouts)}",
         channels,
         f"values in {_format_pair(*map(str, reading.ranges))}",
         f"x{form.scale}",

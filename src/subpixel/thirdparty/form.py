@@ -107,9 +107,9 @@ def _channel_axis(layout: TensorLayout) -> int:
 def _expect_channels(channels: int, dims: tuple[int | None, ...], layout: TensorLayout) -> None:
     if channels not in (1, 3):
         raise NetworkError(
-            f"its input {_format_shape(dims)} has {channels} channels in {layout.upper()}; subpixel runs "
-            "1 (luma) or 3 (RGB). Four may be RGBA, CMYK or a sensor's: export it for the colours "
-            "only, alpha is upscaled separately; or name the --layout"
+            f"its input {_format_shape(dims)} has {channels} channels in {layout.upper()}; "
+            "subpixel runs 1 (luma) or 3 (RGB). Four may be RGBA, CMYK or a sensor's: export it "
+            "for the colours only, alpha is upscaled separately; or name the --layout"
         )
 
 
@@ -187,7 +187,8 @@ def _choose_output(
     if len(fitting) > 1:
         candidates = ", ".join(f"{name} {results[0][name][1]}" for name in fitting)
         raise NetworkError(
-            f"for a picture of {sizes[0]} it has several outputs: {candidates}; choose one: --output-name NAME"
+            f"for a picture of {sizes[0]} it has several outputs: {candidates}; choose "
+            "one: --output-name NAME"
         )
     if not names:
         raise NetworkError("none of its outputs is a picture at every size")
@@ -214,7 +215,8 @@ def _find_factor(sizes: list[HeightWidth], results: list[HeightWidth]) -> tuple[
     factor = factors.pop()
     if factors or factor <= 0:
         raise NetworkError(
-            f"it turns pictures of {sizes[0]} into {results[0]}, by no factor that holds at every size"
+            f"it turns pictures of {sizes[0]} into {results[0]}, by no factor that holds at "
+            "every size"
         )
     if factor.denominator != 1:
         raise NetworkError(
@@ -234,7 +236,8 @@ def _missing_border(
     height, width = missing.pop()
     if missing or min(height, width) < 0:
         raise NetworkError(
-            f"it turns pictures of {sizes[0]} into {results[0]}, which is not {scale} times as large"
+            f"it turns pictures of {sizes[0]} into {results[0]}, which is not {scale} times "
+            "as large"
         )
     return height, width
 

@@ -99,7 +99,7 @@ def train(
 
 
 def move_to(device: str, *modules: nn.Module) -> None:
-    """Move ``modules`` to ``device``, their weights in the order that convolutions run fastest in."""
+    """Move ``modules`` to ``device``, in the memory format in which convolutions are fastest."""
     for module in modules:
         module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -172,14 +172,13 @@ def copy_matching_weights(source: nn.Module, target: nn.Module) -> None:
 
     Raises :class:`CheckpointError` where there are none.
     """
-    wanted = target.state_dict()
-    shared = {
-        k: v for k, v in source.state_dict().items() if k in wanted and v.shape == wanted[k].shape
-    }
+    own = target.state_dict()
+    shared = {k: v for k, v in source.state_dict().items() if k in own and v.shape == own[k].shape}
     if not shared:
         raise CheckpointError(
-            f"a {type(source).__name__} has no layer in common with a {type(target).__name__} of this "
-            "size; a warm start is a checkpoint of the same network, of any scale"
+            f"a {type(source).__name__} has no layer in common with a "
+            f"{type(target).__name__} of this size; a warm start is a checkpoint of the same "
+            "network, of any scale"
         )
     target.load_state_dict(shared, strict=False)
 

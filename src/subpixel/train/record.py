@@ -106,10 +106,12 @@ def model_card(
 included; halo {spec.halo} px.
 
 Trained for {steps:,} steps on {pictures} pictures of the folder `{data.name}`, whose low \
-resolution was made by bicubic reduction; {_describe_damage(jpeg)}.{_describe_teacher(teacher)} Name the \
-pictures' authors and licences here, and the weights' own licence.
+resolution was made by bicubic reduction; {_describe_damage(jpeg)}.\
+{_describe_teacher(teacher)} Name the pictures' authors and licences here, and the \
+weights' own licence.
 
-On the {len(evaluation.scores)} pictures that were held out, {_describe_storage(jpeg)}8-bit RGB in and out:
+On the {len(evaluation.scores)} pictures that were held out, \
+{_describe_storage(jpeg)}8-bit RGB in and out:
 
 | | PSNR, dB | SSIM | PSNR of RGB, dB | SSIM of RGB |
 |---|---|---|---|---|

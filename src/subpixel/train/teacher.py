@@ -28,9 +28,9 @@ def _expect_fit(teacher: Checkpoint, crop: int) -> None:
     if teacher.spec.interface != "luma":
         raise CheckpointError("takes RGB; a teacher takes luma, as the networks that we train do")
     spec = with_working_sizes(teacher.module, teacher.spec)
-    multiple, least = spec.size_multiple, spec.size_minimum
-    if working_size(crop, crop, multiple, least, spec.square) != (crop, crop):
+    multiple, minimum = spec.size_multiple, spec.size_minimum
+    if working_size(crop, crop, multiple, minimum, spec.square) != (crop, crop):
         raise CheckpointError(
-            f"takes sides of at least {least} that are multiples of {multiple}; a teacher for this "
-            f"preset takes its crops of {crop}×{crop}"
+            f"takes sides of at least {minimum} that are multiples of {multiple}; a teacher for "
+            f"this preset takes its crops of {crop}×{crop}"
         )

@@ -58,7 +58,7 @@ def test_a_third_party_file_gives_the_picture_of_the_network_inside(
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        ([], 1, "say it: --channel-order rgb"),
+        ([], 1, "state it: --channel-order rgb"),
         (["--input-range", "0..256"], 2, "it is one of 0..1, 0..255, -1..1, mean/std"),
         (["--set-input", "sigma"], 2, "NAME=VALUE"),
         ([*BGR, "--set-input", "sigma=1"], 2, "there is no input 'sigma'"),

@@ -35,7 +35,7 @@ def test_the_tutorials_network() -> None:
 
 
 def test_a_bare_luma_network_is_refused() -> None:
-    with pytest.raises(NetworkError, match="no luma network on RGB pictures"):
+    with pytest.raises(NetworkError, match="no luma network that subpixel has wrapped"):
         read_luma_chain(traced(PlainNet(2), 18, torch.rand(1, 1, 8, 9)))
 
 

@@ -56,7 +56,9 @@ def test_the_network_is_the_same() -> None:
     np.testing.assert_array_equal(run(model, PICTURE), expected)
 
 
-@pytest.mark.parametrize(("dims", "message"), [((1 << 20, 1 << 20), "values"), ((2,), "itself")])
+@pytest.mark.parametrize(
+    ("dims", "message"), [((1 << 20, 1 << 20), "values"), ((2,), "inconsistent")]
+)
 def test_what_contradicts_itself_is_refused(dims: tuple[int, ...], message: str) -> None:
     sparse = sparse_tensor(np.array([0, 0, 0, 5], np.float32), "weights")
     sparse.dims[:] = dims

@@ -79,7 +79,10 @@ def test_the_scale_of_fsrcnn_is_measured(tmp_path: Path, scale: int) -> None:
 
 def test_a_scale_that_can_not_be_measured(tmp_path: Path) -> None:
     net = published.seeded(published.fsrcnn_yjn870(3, 1))
-    with pytest.raises(CheckpointError, match=r"looks like FSRCNN, but its scale .*; say the sc"):
+    with pytest.raises(
+        CheckpointError,
+        match=r"shapes don't reveal its scale.*; name the sc",
+    ):
         load_checkpoint(untrained(saved(tmp_path, net)))
 
 
@@ -153,5 +156,7 @@ def test_a_missing_layer_is_named_as_the_file_would(tmp_path: Path) -> None:
 
 def test_a_network_of_two_channels(tmp_path: Path) -> None:
     net = published.Espcn(2, 2, ("first_part", "last_part"))
-    with pytest.raises(CheckpointError, match=r"takes 2 channels; subpixel runs 1 \(luma\) and 3"):
+    with pytest.raises(
+        CheckpointError, match=r"has 2 input channels; subpixel runs 1 \(luma\) and 3"
+    ):
         load_checkpoint(untrained(saved(tmp_path, net)))

@@ -155,9 +155,7 @@ class Stubborn(nn.Module):
 
 
 def test_a_graph_that_keeps_its_opset_is_refused() -> None:
-    with pytest.raises(
-        ExportError, match=r"could not convert this network to opset 15, its file is"
-    ):
+    with pytest.raises(ExportError, match=r"could not convert this network to opset 15, its"):
         export_module(Averager(), SPEC, exporter="dynamo", opset=15)
     assert export_module(Averager(), SPEC, exporter="trace", opset=15).opset == 15
 

@@ -61,7 +61,7 @@ def test_offline_nobody_is_asked(gallery: Gallery) -> None:
         (status(404), "the server answers 404"),
         (status(304), "the server answers 304"),
         (whole(DATA[:-5]), "no JSON, or cut short"),
-        (lying(DATA, len(DATA) + 9), "breaks off after"),
+        (lying(DATA, len(DATA) + 9), "ends early, after"),
         (whole(b"<html>"), "no JSON"),
         (whole(b"[]"), "JSON list"),
         (whole(b"\xff\xff"), "no text"),

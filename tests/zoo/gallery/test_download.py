@@ -86,7 +86,7 @@ def test_a_length_that_is_not_the_catalogues_is_refused_unread(
     gallery: Gallery, tmp_path: Path, length: int
 ) -> None:
     gallery.serve("/a", lying(DATA, length))
-    assert f"it says that it has {length} bytes; allowed are {len(DATA)}" in refused(
+    assert f"its length is {length} bytes; it must be {len(DATA)}" in refused(
         gallery, tmp_path / "net"
     )
     assert not list(tmp_path.iterdir())
@@ -101,7 +101,7 @@ def test_a_length_of_8_gb_is_refused_where_the_catalogue_names_none(
 
 def test_a_length_of_2_gb_that_does_not_come(gallery: Gallery, tmp_path: Path) -> None:
     gallery.serve("/a", lying(DATA, 2 << 30))
-    assert f"breaks off after {len(DATA)} bytes of {2 << 30}" in refused(
+    assert f"ends early, after {len(DATA)} bytes of {2 << 30}" in refused(
         gallery, tmp_path / "net", UNSIZED
     )
 
@@ -148,7 +148,7 @@ def test_a_download_that_breaks_off_is_continued_by_itself(
 def test_and_by_the_next_call(gallery: Gallery, tmp_path: Path) -> None:
     target = tmp_path / "net"
     gallery.serve("/a", cut(DATA, 70_000))
-    assert f"it breaks off after 70000 bytes of {len(DATA)}" in refused(gallery, target)
+    assert f"it ends early, after 70000 bytes of {len(DATA)}" in refused(gallery, target)
     assert (tmp_path / "net.partial").stat().st_size == 70_000
     assert gallery.ranges("/a") == [None, "bytes=70000-"], "the second brought nothing"
     download([gallery.serve("/a", whole(DATA))], EXPECTED, target)
@@ -222,7 +222,7 @@ def test_another_part_than_was_asked_for_is_refused(
     gallery.serve("/a", cut(DATA, 70_000))
     refused(gallery, tmp_path / "net")
     gallery.serve("/a", status(206, {"Content-Range": range_}, DATA[70_000:]))
-    assert "sends another part than was asked for" in refused(gallery, tmp_path / "net")
+    assert "sends another part than was requested" in refused(gallery, tmp_path / "net")
 
 
 def test_a_part_that_nobody_asked_for_is_refused(gallery: Gallery, tmp_path: Path) -> None:

@@ -51,7 +51,8 @@ def _picture_of(inputs: Mapping[str, onnx.ValueInfoProto]) -> onnx.ValueInfoProt
         )
     descriptions = ", ".join(_describe(end) for end in inputs.values())
     raise NetworkError(
-        f"it takes {len(inputs)} inputs: {descriptions}; set all but the picture to a value: {OPTION}"
+        f"it takes {len(inputs)} inputs: {descriptions}; set all but the picture to a value: "
+        f"{OPTION}"
     )
 
 

@@ -65,8 +65,8 @@ def wrap_model(model: Model, wrapping: Wrapping) -> Model:
     :class:`~subpixel.errors.NetworkError` where the graph can't be brought to opset 13.
     """
     ordinary = with_float32(at_opset(model, ADOPT_OPSET, "adopting it"))
-    given, result = (layout == "nhwc" for layout in wrapping.layouts)
-    ordinary = with_nchw(ordinary, input_nhwc=given, output_nhwc=result)
+    input_nhwc, output_nhwc = (layout == "nhwc" for layout in wrapping.layouts)
+    ordinary = with_nchw(ordinary, input_nhwc=input_nhwc, output_nhwc=output_nhwc)
     ordinary = with_unit_range(ordinary, *wrapping.ranges)
     ordinary = with_rgb(ordinary, *wrapping.orders)
     if wrapping.border:

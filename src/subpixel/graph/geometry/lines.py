@@ -117,8 +117,7 @@ class Line:
 
     @property
     def halo(self) -> int:
-        """The largest distance between an input sample that is needed and the one that a sample lies
-        in."""
+        """The largest distance of a needed input sample from the one that the sample lies in."""
         if self.scale.denominator != 1 or self.excess:
             raise NotLocalError(f"the output's {self.axis} is no whole multiple of the input's")
         places = [o // int(self.scale) for o in range(self.period)]

@@ -333,7 +333,7 @@ def _scales(operation: Operation) -> list[int]:
         if operation.word("keep_aspect_ratio_policy", "stretch") != "stretch":
             raise NotLocalError("fits the picture into a frame")
         pairs = zip(_size_entries(sizes), axes, strict=True)
-        factors = [(wanted / axis_length(axes_of_picture[axis])).whole() for wanted, axis in pairs]
+        factors = [(length / axis_length(axes_of_picture[axis])).whole() for length, axis in pairs]
     else:
         factors = operation.setting("scales", 1 if operation.opset < 11 else 2) or []
     if any(Fraction(scale).denominator != 1 or scale < 1 for scale in factors):

@@ -135,8 +135,8 @@ def regroup_axes(axes: tuple[Axis, ...], sizes: tuple[AxisLength, ...]) -> tuple
 def _take_matching(
     before: list[Axis], after: list[AxisLength], target: list[AxisLength]
 ) -> list[Axis]:
-    """Move axes from ``before`` into a group, and from ``after`` into ``target``, until the products
-    of their lengths are equal."""
+    """Move axes from ``before`` to a group, and from ``after`` to ``target``, until the products of
+    their lengths are equal."""
     group: list[Axis] = []
     product, target_product = ONE, target[0]
     while product != target_product:

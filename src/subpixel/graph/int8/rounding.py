@@ -2,9 +2,10 @@
 
 Rounded independently, each of a filter's hundreds of weights adds its own error. Here, after a
 weight is rounded, those not yet rounded are updated so that they cancel most of its effect on the
-filter's outputs for the calibration pictures: E. Frantar et al., "GPTQ: Accurate Post-training Quantization for
-Generative Pre-trained Transformers" (arXiv 2210.17323), descended from B. Hassibi and D. Stork,
-"Second order derivatives for network pruning: Optimal Brain Surgeon" (NIPS 1992).
+filter's outputs for the calibration pictures: E. Frantar et al., "GPTQ: Accurate
+Post-training Quantization for Generative Pre-trained Transformers" (arXiv 2210.17323), descended
+from B. Hassibi and D. Stork, "Second order derivatives for network pruning: Optimal Brain
+Surgeon" (NIPS 1992).
 """
 
 import math
@@ -94,7 +95,7 @@ def round_layer(
     moments: Moments,
     arrange: Callable[[FilterWeights], FilterWeights] = lambda weights: weights,
 ) -> Kernel:
-    """A layer's weights, rounded to the finest steps with which no pair of products exceeds 16 bits.
+    """A layer's weights rounded to the finest steps with which no pair of products exceeds 16 bits.
 
     ``arrange`` gives the weights as they are laid out in the graph, whose pairs count; where it
     repeats filters, its first axis is (repetitions, filters). The bias absorbs the change of the
@@ -120,15 +121,15 @@ def round_weights(
 ) -> WholeWeights:
     """The weights in whole steps, one step for each filter.
 
-    ``covariance`` is that of the input patches, ``(K, K)``. The expected squared error of a filter's
-    output is minimised greedily: weight by weight, in their order.
+    ``covariance`` is that of the input patches, ``(K, K)``. The expected squared error of a
+    filter's output is minimised greedily: weight by weight, in their order.
     """
     exact = weights.reshape(len(weights), -1).copy()
     damping = DAMPING * max(float(covariance.diagonal().mean()), 1e-12)
     inverse = np.linalg.inv(covariance + damping * np.eye(len(covariance)))
-    # Row i of the upper Cholesky factor of the inverse is, up to a factor, how the optimal values of
-    # the weights after i depend on the error of weight i once the weights before it are fixed. One
-    # factorisation replaces updating the inverse after every weight (section 3.3 of the paper).
+    # Row i of the upper Cholesky factor of the inverse is, up to a factor, how the optimal values
+    # of the weights after i depend on the error of weight i once the weights before it are fixed.
+    # One factorisation replaces updating the inverse after every weight (section 3.3 there).
     updates = np.linalg.cholesky(inverse).T
     whole = np.empty_like(exact)
     for i, row in enumerate(updates):

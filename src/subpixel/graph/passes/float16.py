@@ -60,8 +60,8 @@ def find_overflow(model: onnx.ModelProto, pictures: Iterable[NDArray[np.float32]
             value = values[name]
             if value.dtype == np.float16 and not np.isfinite(value).all():
                 return (
-                    f"the value {name} leaves float16's range of ±{MAX_FLOAT16:g}; keep this network "
-                    "in fp32"
+                    f"the value {name} leaves float16's range of ±{MAX_FLOAT16:g}; keep this "
+                    "network in fp32"
                 )
     return None
 

@@ -76,7 +76,7 @@ class KeyLayout:
     """Weights → the names of the layers, in the module's order."""
 
 
-def layout_of(*layers: str) -> KeyLayout:
+def make_layout(*layers: str) -> KeyLayout:
     """The layout of a repository that always has these layers, whatever the weights."""
     return KeyLayout(frozenset(f"{layer}.weight" for layer in layers), lambda weights: layers)
 

@@ -9,7 +9,7 @@ from subpixel.nets.architectures.architecture import (
     colour_of_channels,
     fill_module,
     find_layers,
-    layout_of,
+    make_layout,
     sub_pixel_scale,
 )
 from subpixel.nets.architectures.variants import OUTPUT_SETTING, RANGE_SETTING, activation_setting
@@ -39,9 +39,9 @@ class ESPCN(nn.Module):
 
 
 ESPCN_LAYOUTS = (
-    layout_of("feature_maps.0", "feature_maps.2", "sub_pixel.0"),  # Lornatang/ESPCN-PyTorch
-    layout_of("first_part.0", "first_part.2", "last_part.0"),  # yjn870/ESPCN-pytorch
-    layout_of("wide", "narrow", "sub_pixels"),  # this module's own
+    make_layout("feature_maps.0", "feature_maps.2", "sub_pixel.0"),  # Lornatang/ESPCN-PyTorch
+    make_layout("first_part.0", "first_part.2", "last_part.0"),  # yjn870/ESPCN-pytorch
+    make_layout("wide", "narrow", "sub_pixels"),  # this module's own
 )
 
 

@@ -15,7 +15,7 @@ from subpixel.nets.architectures.architecture import (
     colour_of_channels,
     fill_module,
     find_layers,
-    layout_of,
+    make_layout,
     sub_pixel_scale,
 )
 from subpixel.nets.checkpoints.state_dict import Weights
@@ -45,7 +45,7 @@ def _fold_layer(layer: nn.Module) -> nn.Module:
 _BLOCKS = [f"block_{block}.c{i}_r.eval_conv" for block in range(1, 7) for i in (1, 2, 3)]
 _LAYERS = ("conv_1.eval_conv", *_BLOCKS, "conv_cat", "conv_2.eval_conv", "upsampler.0")
 
-SPAN_LAYOUTS = (layout_of(*_LAYERS),)
+SPAN_LAYOUTS = (make_layout(*_LAYERS),)
 
 
 def _load_span(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it

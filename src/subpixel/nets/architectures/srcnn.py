@@ -9,7 +9,7 @@ from subpixel.nets.architectures.architecture import (
     colour_of_channels,
     fill_module,
     find_layers,
-    layout_of,
+    make_layout,
 )
 from subpixel.nets.architectures.variants import RANGE_SETTING, RESIDUAL_SETTING, activation_setting
 from subpixel.nets.checkpoints.state_dict import Weights
@@ -46,9 +46,9 @@ class SRCNN(nn.Module):
 
 
 SRCNN_LAYOUTS = (
-    layout_of("conv1", "conv2", "conv3"),  # yjn870/SRCNN-pytorch
-    layout_of("features.0", "map.0", "reconstruction"),  # Lornatang/SRCNN-PyTorch
-    layout_of("layers.0", "layers.1", "layers.2"),  # this module's own
+    make_layout("conv1", "conv2", "conv3"),  # yjn870/SRCNN-pytorch
+    make_layout("features.0", "map.0", "reconstruction"),  # Lornatang/SRCNN-PyTorch
+    make_layout("layers.0", "layers.1", "layers.2"),  # this module's own
 )
 
 

@@ -9,7 +9,7 @@ from subpixel.nets.architectures.architecture import (
     Checkpoint,
     fill_module,
     find_layers,
-    layout_of,
+    make_layout,
     sub_pixel_scale,
 )
 from subpixel.nets.architectures.variants import OUTPUT_SETTING, RANGE_SETTING, activation_setting
@@ -51,7 +51,7 @@ class SuperResolutionNet(nn.Module):
 
 
 REFERENCE_LAYERS = ("conv1", "conv2", "conv3", "conv4")
-REFERENCE_LAYOUT = layout_of(*REFERENCE_LAYERS)
+REFERENCE_LAYOUT = make_layout(*REFERENCE_LAYERS)
 
 
 def _load_reference(weights: Weights, scale: int | None) -> Checkpoint:  # noqa: ARG001 - the file says it

@@ -70,11 +70,11 @@ def make_trials(
     return [_make_trial(crop, kind, spec.scale) for kind in kinds for crop in crops]
 
 
-def _picture_side(spec: ModelSpec, wanted: int) -> int:
+def _picture_side(spec: ModelSpec, minimum: int) -> int:
     if spec.fixed_size:
         return spec.fixed_size[0]
     multiple = spec.size_multiple
-    return -(-max(wanted, spec.size_minimum) // multiple) * multiple
+    return -(-max(minimum, spec.size_minimum) // multiple) * multiple
 
 
 def _crop_photograph(place: tuple[float, float], side: int, spec: ModelSpec) -> Pixels:
@@ -124,10 +124,10 @@ def _as_batch(picture: Pixels) -> Pixels:
     return np.ascontiguousarray(picture.transpose(2, 0, 1)[None])
 
 
-def _inner_psnr(result: NDArray[np.float32], wanted: Pixels, scale: int) -> float:
+def _inner_psnr(result: NDArray[np.float32], expected: Pixels, scale: int) -> float:
     edge = SHAVE * scale
     inside = slice(edge, -edge)
-    difference = (np.clip(result, 0, 1) - wanted)[..., inside, inside]
+    difference = (np.clip(result, 0, 1) - expected)[..., inside, inside]
     error = float(np.square(difference, dtype=np.float64).mean())
     return -10 * math.log10(max(error, 1e-12))
 

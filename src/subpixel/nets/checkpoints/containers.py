@@ -90,8 +90,8 @@ def read_container(suffix: str, data: bytes) -> Container:
     if data.startswith(PICKLE) or suffix in CHECKPOINT_SUFFIXES:
         return Container(_unpickle(data))
     raise CheckpointError(
-        f"ends in {suffix or 'no suffix'!r}; a checkpoint ends in {', '.join(CHECKPOINT_SUFFIXES)}, or "
-        "has the content of one of these"
+        f"ends in {suffix or 'no suffix'!r}; a checkpoint ends in "
+        f"{', '.join(CHECKPOINT_SUFFIXES)}, or has the content of one of these"
     )
 
 

@@ -64,8 +64,8 @@ class Selection:
         return f"{f'weights {self.key}'.rstrip()}{kind}{rest}" if kind or rest else ""
 
 
-def select_weights(content: object, wanted: str | None = None) -> Selection:
-    """The set of weights named ``wanted``, else an averaged one, else the network's own.
+def select_weights(content: object, key: str | None = None) -> Selection:
+    """The set of weights named ``key``, else an averaged one, else the network's own.
 
     Raises :class:`CheckpointError` for content without weights, for averages that can't be assigned
     to layers, and where several sets are equally likely.
@@ -75,8 +75,8 @@ def select_weights(content: object, wanted: str | None = None) -> Selection:
     sets = [one for one in _sets(content) if not _is_negligible(one)] or [*_sets(content)]
     if not sets:
         raise CheckpointError(_why_none(content))
-    if wanted is not None:
-        return _among(_select_named(sets, wanted), sets)
+    if key is not None:
+        return _among(_select_named(sets, key), sets)
     candidates = [one for one in sets if not _of_another(one)]
     if not candidates:
         raise CheckpointError(_why_only_others(content, sets))
@@ -213,24 +213,22 @@ def _of_another(one: Selection) -> bool:
     return any(OTHER_NETWORKS.fullmatch(part.lower()) for part in one.key.split("."))
 
 
-def _select_named(sets: list[Selection], wanted: str) -> Selection:
-    exact = [one for one in sets if (one.key or ".") == wanted]
-    matches = (
-        exact or [one for one in sets if wanted in one.key.split(".")] or _select_part(sets, wanted)
-    )
+def _select_named(sets: list[Selection], key: str) -> Selection:
+    exact = [one for one in sets if (one.key or ".") == key]
+    matches = exact or [one for one in sets if key in one.key.split(".")] or _select_part(sets, key)
     if len(matches) == 1:
         return matches[0]
     names = ", ".join(one.key or "." for one in matches or sets)
     what = "several sets of weights" if matches else "no weights"
-    raise CheckpointError(f"holds {what} under {wanted!r}; it has {names}")
+    raise CheckpointError(f"holds {what} under {key!r}; it has {names}")
 
 
-def _select_part(sets: list[Selection], wanted: str) -> list[Selection]:
-    """The weights whose keys begin with ``wanted`` and a dot."""
+def _select_part(sets: list[Selection], key: str) -> list[Selection]:
+    """The weights whose keys begin with ``key`` and a dot."""
     return [
-        Selection(wanted, group, averaged=AVERAGED.fullmatch(wanted.lower()) is not None)
+        Selection(key, group, averaged=AVERAGED.fullmatch(key.lower()) is not None)
         for one in sets
-        if (group := _group_by_first_part(one.weights).get(wanted))
+        if (group := _group_by_first_part(one.weights).get(key))
     ]
 
 
@@ -250,8 +248,8 @@ def _why_only_others(content: Mapping[object, object], sets: list[Selection]) ->
     if all(re.search("optim|scheduler", name, re.IGNORECASE) for name in names):
         return _why_none(content)
     return (
-        f"holds {', '.join(names[:4])}, by the name no network for pictures; to use it anyway, name "
-        f"it: --weights {names[0]}"
+        f"holds {', '.join(names[:4])}, by the name no network for pictures; to use it anyway, "
+        f"name it: --weights {names[0]}"
     )
 
 

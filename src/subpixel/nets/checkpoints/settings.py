@@ -50,7 +50,8 @@ AS_GOOD = -1.0
 training."""
 
 TRAINED_OTHERWISE = -6.0
-"""The same for networks that were not trained for PSNR (GANs), where ``FAR_BEHIND`` lies behind them."""
+"""The same for networks that were not trained for PSNR (GANs), if all others are FAR_BEHIND dB
+behind."""
 
 PLAUSIBLE = -0.5
 """dB relative to bicubic interpolation above which a network with common key names is what it seems

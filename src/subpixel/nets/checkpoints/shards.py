@@ -21,7 +21,7 @@ INDEX_SUFFIX = ".json"
 SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}(\.\w+)")
 
 
-def read_shards(file: Path, index: bytes, wanted: str | None = None) -> tuple[Contents, bytes]:
+def read_shards(file: Path, index: bytes, wanted_key: str | None = None) -> tuple[Contents, bytes]:
     """The weights that an index lists, read from the files beside it, and all bytes read.
 
     Raises :class:`CheckpointError` for an index of another form, for a file that is missing or not
@@ -35,7 +35,7 @@ def read_shards(file: Path, index: bytes, wanted: str | None = None) -> tuple[Co
         raise CheckpointError(f"{places[absent[0]]} lacks {absent[0]}, which the index has there")
     weights = {key: parts[name][key] for key, name in places.items()}
     everything = b"".join([index, *data.values()])
-    return contents_of(weights, len(everything), "unknown", wanted), everything
+    return contents_of(weights, len(everything), "unknown", wanted_key), everything
 
 
 def _weight_map(index: bytes) -> Mapping[str, str]:

@@ -38,26 +38,26 @@ class Contents:
     """The selected set of weights, and the precision in which they are stored."""
 
 
-def read_contents(suffix: str, data: bytes, wanted: str | None = None) -> Contents:
+def read_contents(suffix: str, data: bytes, key: str | None = None) -> Contents:
     """Read the weights from a file's bytes; ``suffix`` is that of the file's name.
 
-    Of several sets of weights ``wanted`` names one; else averaged ones take precedence over the
+    Of several sets of weights ``key`` names one; else averaged ones take precedence over the
     network's own. Floating-point weights become float32. Raises :class:`CheckpointError` for data
     that is damaged, of another kind, without a dictionary of tensors, would run code when
     unpickled, contains NaN or infinity, or claims more than it holds.
     """
     container = read_container(suffix, data)
     licence = _read_licence(container.header or container.content)
-    return contents_of(container.content, len(data), licence, wanted)
+    return contents_of(container.content, len(data), licence, key)
 
 
-def contents_of(content: object, size: int, licence: str, wanted: str | None) -> Contents:
+def contents_of(content: object, size: int, licence: str, key: str | None) -> Contents:
     """The same from the content of files of ``size`` bytes together."""
-    chosen = select_weights(content, wanted)
+    chosen = select_weights(content, key)
     weights = clean_keys(chosen.weights)
     _expect_sound(weights, size)
     notes = tuple(note for note in (str(chosen), _note_precision(weights)) if note)
-    return Contents({key: _as_float32(value) for key, value in weights.items()}, licence, notes)
+    return Contents({name: _as_float32(w) for name, w in weights.items()}, licence, notes)
 
 
 def _read_licence(header: object) -> str:
