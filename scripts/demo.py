@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PHOTO = REPOSITORY / "src" / "subpixel" / "parity" / "photo.jpg"
+PHOTO = REPOSITORY / "src" / "subpixel" / "media" / "photo.jpg"
 FOLDER = REPOSITORY / ".demo"
 
 

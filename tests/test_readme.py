@@ -29,7 +29,7 @@ def _timed(block: str) -> object:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that the README's commands speak of."""
     folder = tmp_path_factory.mktemp("reader")
-    photo = REPOSITORY / "src" / "subpixel" / "parity" / "photo.jpg"
+    photo = REPOSITORY / "src" / "subpixel" / "media" / "photo.jpg"
     shutil.copy(photo, folder / "photo.jpg")
     shutil.copy(REPOSITORY / "weights" / "fast-x3.safetensors", folder / "network.safetensors")
     theirs = onnx.load(find("balanced", 2).path)
