@@ -6,6 +6,7 @@ from typing import get_args
 
 import click
 
+from subpixel.cli.options.completion import complete_network
 from subpixel.spec import Precision
 from subpixel.zoo.manifest import DEFAULT, DENOISE
 
@@ -15,6 +16,7 @@ MODEL = click.option(
     show_default=True,
     metavar="NAME|FILE",
     help="A bundled network or one of the gallery (see `subpixel models`), or an ONNX file.",
+    shell_complete=complete_network,
 )
 DENOISING = click.option(
     "--denoise",
