@@ -31,7 +31,7 @@ format: $(VENV)/all
 
 # The documentation site, in site/. A warning, a broken link or an outside resource is an error.
 docs: $(VENV)/docs
-	$(BIN)/zensical build --clean --strict
+	PYTHONPATH=scripts $(BIN)/zensical build --clean --strict
 	$(BIN)/python scripts/check_site.py site
 
 man: $(VENV)/base

@@ -32,7 +32,7 @@ def man_page() -> str:
         ".SH DESCRIPTION",
         *_paragraphs(verbs.help or ""),
     ]
-    for context in _commands(root):
+    for context in find_commands(root):
         lines += _section(context)
     lines += [".SH EXIT STATUS"]
     for code, meaning in EXIT_CODES:
@@ -40,7 +40,7 @@ def man_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _commands(parent: click.Context) -> Iterator[click.Context]:
+def find_commands(parent: click.Context) -> Iterator[click.Context]:
     """A context for each command below ``parent``, groups before what is in them."""
     group = parent.command
     if not isinstance(group, click.Group):
@@ -50,7 +50,7 @@ def _commands(parent: click.Context) -> Iterator[click.Context]:
         assert command is not None
         context = click.Context(command, info_name=name, parent=parent)
         yield context
-        yield from _commands(context)
+        yield from find_commands(context)
 
 
 def _section(context: click.Context) -> list[str]:
