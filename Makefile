@@ -21,7 +21,7 @@ define test-versions
 	OMP_NUM_THREADS=1 .venv-$(1)/bin/python $(BASE_TESTS) $(TESTS)
 endef
 
-.PHONY: demo test test-all test-lowest test-newest test-processors lint format clean
+.PHONY: demo test test-all test-lowest test-newest test-processors lint format docs man dist clean
 
 demo: $(VENV)/base
 	@$(BIN)/python scripts/demo.py
@@ -51,8 +51,24 @@ format: $(VENV)/all
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
+# The documentation site, in site/. A warning, a broken link or an outside resource is an error.
+docs: $(VENV)/docs
+	PYTHONPATH=scripts $(BIN)/zensical build --clean --strict
+	$(BIN)/python scripts/check_site.py site
+
+man: $(VENV)/base
+	@mkdir -p build
+	$(BIN)/python scripts/man_page.py > build/subpixel.1
+
+# The source distribution and the wheel, in dist/.
+dist: $(VENV)/dist
+	rm -rf dist
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m build
+	$(BIN)/twine check --strict dist/*
+	$(BIN)/python scripts/check_dist.py dist
+
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest .demo build dist
+	rm -rf $(VENV) .venv-lowest .venv-newest .demo build dist site
 
 $(VENV)/base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -61,4 +77,12 @@ $(VENV)/base: pyproject.toml constraints.txt
 
 $(VENV)/all: $(VENV)/base
 	$(PIP) --editable '.[lint]'
+	@touch $@
+
+$(VENV)/docs: $(VENV)/base
+	$(PIP) --editable '.[docs]'
+	@touch $@
+
+$(VENV)/dist: $(VENV)/base
+	$(PIP) --editable '.[dist]'
 	@touch $@

@@ -39,7 +39,8 @@ picture counts; *s*: seconds for all attempts and proofs.
 AGAIN = """\
 ## Run it again
 
-```
+<!-- not run: takes hours -->
+```sh
 pip install '.[extra-architectures]'
 python benchmarks/architectures.py           # hours on two cores; stop and go on as you like
 python benchmarks/architectures.py --only SwinIR --again

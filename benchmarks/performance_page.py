@@ -34,7 +34,8 @@ is slower for a while is slower for all. ×{scale} throughout. Each row has a pr
 at most {memory:.1f} GiB of address space, and a share of time; where that was not enough its cell
 says so. Times depend on the machine; run it on yours:
 
-```
+<!-- not run: needs benchmark data -->
+```sh
 python benchmarks/performance.py --data FOLDER
 ```
 

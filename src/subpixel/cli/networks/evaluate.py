@@ -19,6 +19,7 @@ from subpixel.cli.options.choices import (
     THREADS,
     WEIGHTS,
 )
+from subpixel.cli.options.completion import complete_network
 from subpixel.cli.output import print_json, print_table, progress
 from subpixel.errors import UsageError
 from subpixel.imaging.metrics import Perceive, Quality
@@ -44,6 +45,7 @@ PROGRAMS = (".ts", ".torchscript")
     show_default=True,
     metavar="NAME|FILE",
     help="A bundled network, an ONNX file, or a PyTorch checkpoint.",
+    shell_complete=complete_network,
 )
 @click.option(
     "--data", type=FILE, required=True, help="Ground truth, or GT/ with x2/ x3/ x4/ beside."

@@ -6,6 +6,7 @@ from typing import get_args
 
 import click
 
+from subpixel.cli.options.completion import complete_network
 from subpixel.spec import Precision
 from subpixel.zoo.manifest import DEFAULT_NETWORK, DENOISE
 
@@ -21,6 +22,7 @@ MODEL = click.option(
     metavar="NAME|FILE",
     help="A bundled network or one of the gallery (see `subpixel models`), or an ONNX file. "
     f"[default: {DEFAULT_NETWORK}]",
+    shell_complete=complete_network,
 )
 DENOISING = click.option(
     "--denoise",

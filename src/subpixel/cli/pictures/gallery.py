@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from subpixel.cli.options.choices import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, TIME_LIMIT
+from subpixel.cli.options.completion import complete_gallery_network
 from subpixel.cli.output import print_json, print_table, progress
 from subpixel.errors import GalleryError, SubpixelError
 from subpixel.zoo.gallery import store
@@ -123,7 +124,7 @@ def get(
 
 
 @click.command(no_args_is_help=True)
-@click.argument("name")
+@click.argument("name", shell_complete=complete_gallery_network)
 def remove(name: str) -> None:
     """Remove a network that was got from the gallery, by its whole name."""
     store.remove_network(name)

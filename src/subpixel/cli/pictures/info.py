@@ -5,6 +5,7 @@ from dataclasses import asdict
 import click
 
 from subpixel.cli.options.choices import JSON, SCALE
+from subpixel.cli.options.completion import complete_network
 from subpixel.cli.output import print_json, print_table
 from subpixel.graph.geometry.cost import multiply_adds_per_pixel, parameters
 from subpixel.graph.geometry.propagate import onnx_opset
@@ -13,7 +14,7 @@ from subpixel.network.network import describe, locate
 
 
 @click.command(no_args_is_help=True)
-@click.argument("model", metavar="NAME|FILE")
+@click.argument("model", metavar="NAME|FILE", shell_complete=complete_network)
 @SCALE
 @JSON
 def command(model: str, scale: int | None, as_json: bool) -> None:
