@@ -253,7 +253,7 @@ class Encoder:
 def _expect_sides(header: Header, form: Format) -> None:
     limit = form.capacity.max_side
     if limit is not None and max(header.width, header.height) > limit:
-        others = list_names(tuple(f for f in FORMATS if f.capacity.max_side is None))
+        others = list_names(f for f in FORMATS if f.capacity.max_side is None)
         raise PictureError(
             f"{header.width} x {header.height} pixels are too large for {form.name}, "
             f"which holds up to {limit:,} along a side; use {others}"
