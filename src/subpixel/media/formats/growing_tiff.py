@@ -128,9 +128,9 @@ def _build_head(header: Header, rows: int, row_bytes: int) -> bytes:
     if header.has_alpha:
         fields.append((_EXTRA, _SHORT, [_STRAIGHT_ALPHA]))
     end = DIRECTORY_AT + len(_build_directory(fields))
-    shifted = [(t, k, [n + end for n in v] if t == _OFFSETS else v) for t, k, v in fields]
+    places = [(t, k, [n + end for n in v] if t == _OFFSETS else v) for t, k, v in fields]
     order, name = ("<", b"II") if sys.byteorder == "little" else (">", b"MM")
-    return name + struct.pack(order + "HHHQ", 43, 8, 0, DIRECTORY_AT) + _build_directory(shifted)
+    return name + struct.pack(order + "HHHQ", 43, 8, 0, DIRECTORY_AT) + _build_directory(places)
 
 
 DIRECTORY_AT = 16
