@@ -24,7 +24,7 @@ Strictness = Literal["error", "warning"]
 """What stops libvips while it decodes."""
 
 DEFAULT_DELAY_MS = 100
-"""For an animation whose source has no timing: what browsers give a GIF without one."""
+"""For an animation whose source has no timing: what browsers give one without."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,12 @@ class FileTarget:
         self.error: OSError | None = None
         self._splice: Callable[[bytes], bytes | None] | None = None
         self._head = b""
-        self._closed = False
+        self._stopping = False
         self._custom = pyvips.TargetCustom()
 
     def stop(self) -> None:
         """Take no more."""
-        self._closed = True
+        self._stopping = True
 
     def for_libvips(
         self, splice: Callable[[bytes], bytes | None] | None = None
@@ -127,7 +127,7 @@ class FileTarget:
             raise
 
     def _write(self, data: memoryview) -> int:
-        if self._closed:
+        if self._stopping:
             return -1
         try:
             self._put(data)
@@ -186,14 +186,14 @@ def read_metadata(image: VipsImage) -> Metadata:
     Not the colour profile, which the conversion to RGB may change.
     """
     block = (get_blob(image, "exif-data") or b"").removeprefix(exif.EXIF_PREFIX) or None
-    timed = image.get_n_pages() > 1 and image.get_typeof("delay")
+    has_timing = image.get_n_pages() > 1 and image.get_typeof("delay")
     return Metadata(
         exif=block,
         xmp=get_blob(image, "xmp-data"),
         orientation=exif.orientation_in(block),
         resolution=exif.resolution_in(block),
-        delays_ms=tuple(image.get("delay")) if timed else (),
-        loop=get_number(image, "loop", 0) if timed else 0,
+        delays_ms=tuple(image.get("delay")) if has_timing else (),
+        loop=get_number(image, "loop", 0) if has_timing else 0,
     )
 
 

@@ -20,7 +20,7 @@ Frames = NDArray[Any]
 Rows = NDArray[Any]
 """``(h, W, C)``: some rows of a picture, of its dtype."""
 
-Shape = tuple[int | None, int, int, int]
+PictureShape = tuple[int | None, int, int, int]
 """Frames, height, width, channels; None frames: their number isn't known before the last."""
 
 FULL_SCALE: dict[np.dtype[Any], float] = {
@@ -51,7 +51,7 @@ class Metadata:
     icc: bytes | None = None
     """ICC profile of the pixels as they are held."""
     exif: bytes | None = None
-    """TIFF-structured EXIF block, with or without its ``Exif\\0\\0`` prefix as libvips holds it."""
+    """EXIF block, with or without its ``Exif\\0\\0`` prefix as libvips holds it."""
     xmp: bytes | None = None
     iptc: bytes | None = None
     orientation: int = 1
@@ -59,7 +59,7 @@ class Metadata:
     resolution: tuple[float, float] | None = None
     """Horizontal and vertical pixels per millimetre."""
     text: tuple[tuple[str, str], ...] = ()
-    """Text chunks (PNG ``tEXt``, ``zTXt``, ``iTXt``) as key and value, in file order."""
+    """Texts as key and value, in file order."""
     delays_ms: tuple[int, ...] = ()
     """How long each frame of an animation stands, in milliseconds; empty for a still."""
     loop: int = 0
@@ -75,7 +75,7 @@ class Header:
     :class:`Picture`. Raises :class:`PictureError` for what a picture can't be.
     """
 
-    shape: Shape
+    shape: PictureShape
     dtype: np.dtype[Any]
     metadata: Metadata = field(default_factory=Metadata)
     bit_depth: int = 8
@@ -177,7 +177,7 @@ class Picture:
     frames: Frames
     metadata: Metadata = field(default_factory=Metadata)
     bit_depth: int = 8
-    """Significant bits per sample in the file: 8 or 16, 10 or 12 for some AVIF, 32 for float32."""
+    """Significant bits per sample in the file: 8 to 16, and 32 for float32."""
     losses: tuple[Loss, ...] = ()
     """What reading could not keep: CMYK turned into RGB, further pages left out."""
 
@@ -240,13 +240,13 @@ def read_frames(source: Source) -> Iterator[Rows]:
         number, top = divmod(done, header.height)
         if top == 0:
             frame = np.empty(header.shape[1:], header.dtype)
-        _expect_room(len(rows), 0 if number == header.count else header.height - top)
+        _expect_room_for(len(rows), 0 if number == header.count else header.height - top)
         frame[top : top + len(rows)] = rows
         done += len(rows)
         if done % header.height == 0:
             yield frame
     if done or header.count is not None:
-        _expect_whole(header, done)
+        _expect_end(header, done)
 
 
 def read_source(source: Source) -> Picture:
@@ -260,14 +260,14 @@ def read_source(source: Source) -> Picture:
     frames: Frames = np.empty((count, *header.shape[1:]), header.dtype)
     below = frames.reshape(-1, *header.shape[2:])
     for rows in source.chunks():
-        _expect_room(len(rows), len(below) - done)
+        _expect_room_for(len(rows), len(below) - done)
         below[done : done + len(rows)] = rows
         done += len(rows)
-    _expect_whole(header, done)
+    _expect_end(header, done)
     return Picture(frames, header.metadata, header.bit_depth, header.losses)
 
 
-def _expect_room(rows: int, room: int) -> None:
+def _expect_room_for(rows: int, room: int) -> None:
     if rows > room:
         raise PictureError(
             f"{rows} rows came where {room} were left; a source gives the rows of one frame at a "
@@ -275,7 +275,7 @@ def _expect_room(rows: int, room: int) -> None:
         )
 
 
-def _expect_whole(header: Header, rows: int) -> None:
+def _expect_end(header: Header, rows: int) -> None:
     missing = header.missing_rows(rows)
     if missing:
         raise PictureError(f"{missing} rows are missing: the source ended early; read it anew")

@@ -198,7 +198,7 @@ class Encoder:
         self._task = EncodeTask(header, form, options, opaque is True)
         self._look = Look(header, form, opaque=opaque is not False)
         self._rows = 0
-        self._wanted = form.count_frames(header) * header.height
+        self._rows_left = form.count_frames(header) * header.height
         self._tiff = GrowingTiff(self._task.file_header)
         self._end: Future[None] = Future()
 
@@ -231,12 +231,12 @@ class Encoder:
     def write(self, rows: Rows) -> None:
         """The next rows, ``(h, W, C)``, all of one frame."""
         self._look.at(rows)
-        wanted = rows[: self._wanted]
-        self._wanted -= len(wanted)
+        part = rows[: self._rows_left]
+        self._rows_left -= len(part)
         self._rows += len(rows)
         try:
-            if len(wanted):
-                self._tiff.put(self._task.convert(wanted))
+            if len(part):
+                self._tiff.put(self._task.convert(part))
         except ReaderGoneError:
             self._end.result()
             raise
@@ -253,7 +253,7 @@ class Encoder:
 def _expect_sides(header: Header, form: Format) -> None:
     limit = form.capacity.max_side
     if limit is not None and max(header.width, header.height) > limit:
-        others = list_names(tuple(f for f in FORMATS if f.capacity.max_side is None))
+        others = list_names(f for f in FORMATS if f.capacity.max_side is None)
         raise PictureError(
             f"{header.width} x {header.height} pixels are too large for {form.name}, "
             f"which holds up to {limit:,} along a side; use {others}"

@@ -156,7 +156,8 @@ class FormatWriter:
     """How files of a format are written; libvips encodes."""
 
     save: Callable[[VipsImage, "EncodeTask", FileTarget], None]
-    """Encode all frames, which lie below each other, with the task's metadata, into the target."""
+    """Encode the image, whose frames lie below each other, into the target, with the task's
+    metadata. Raises :class:`pyvips.Error` or :class:`ValueError` where that can't be done."""
     drops_opaque_alpha: bool = False
     """Whether alpha that is opaque all over is left out, as encoding would alter it."""
     pixel_bytes: int = 0
@@ -224,7 +225,8 @@ class EncodeTask:
     def exif_block(
         self, orientation: int, resolution: tuple[float, float] | None = None
     ) -> bytes | None:
-        """The picture's EXIF with the new size; what else it is to state is given."""
+        """The picture's EXIF with its new size, stating an orientation (1 … 8) and a resolution
+        (pixels per millimetre; None: as it is)."""
         return exif.adjust_block(
             self.header.metadata.exif,
             width=self.header.width,

@@ -43,13 +43,13 @@ class GrowingTiff:
         self._at = 0
         self._blocks: deque[memoryview] = deque()
         self._changed = Condition()
-        self._ended = self._left = False
+        self._complete = self._abandoned = False
 
     def put(self, rows: Rows) -> None:
         """Hand over rows, ``(h, W, C)`` contiguous; raises :class:`ReaderGoneError`."""
         with self._changed:
-            self._changed.wait_for(lambda: self._left or len(self._blocks) < IN_HAND)
-            if self._left:
+            self._changed.wait_for(lambda: self._abandoned or len(self._blocks) < IN_HAND)
+            if self._abandoned:
                 raise ReaderGoneError
             self._blocks.append(rows.data.cast("B"))
             self._changed.notify_all()
@@ -57,13 +57,13 @@ class GrowingTiff:
     def end(self) -> None:
         """No more rows come, be it that all have come or that their maker gave up."""
         with self._changed:
-            self._ended = True
+            self._complete = True
             self._changed.notify_all()
 
     def leave(self) -> None:
         """The reader will read no more."""
         with self._changed:
-            self._left = True
+            self._abandoned = True
             self._blocks.clear()
             self._changed.notify_all()
 
@@ -75,7 +75,7 @@ class GrowingTiff:
 
     def _next(self, size: int) -> bytes | memoryview:
         with self._changed:
-            self._changed.wait_for(lambda: self._blocks or self._ended or self._left)
+            self._changed.wait_for(lambda: self._blocks or self._complete or self._abandoned)
             if not self._blocks:
                 return b""
             block = self._blocks.popleft()
@@ -128,9 +128,9 @@ def _build_head(header: Header, rows: int, row_bytes: int) -> bytes:
     if header.has_alpha:
         fields.append((_EXTRA, _SHORT, [_STRAIGHT_ALPHA]))
     end = DIRECTORY_AT + len(_build_directory(fields))
-    shifted = [(t, k, [n + end for n in v] if t == _OFFSETS else v) for t, k, v in fields]
+    places = [(t, k, [n + end for n in v] if t == _OFFSETS else v) for t, k, v in fields]
     order, name = ("<", b"II") if sys.byteorder == "little" else (">", b"MM")
-    return name + struct.pack(order + "HHHQ", 43, 8, 0, DIRECTORY_AT) + _build_directory(shifted)
+    return name + struct.pack(order + "HHHQ", 43, 8, 0, DIRECTORY_AT) + _build_directory(places)
 
 
 DIRECTORY_AT = 16

@@ -1,5 +1,6 @@
 """The list of formats, the one place where each is met, and how a file's format is told."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from subpixel.errors import PictureError
@@ -32,7 +33,7 @@ def sniff(head: bytes) -> Format | None:
     return next((form for form in FORMATS if form.recognize(head)), None)
 
 
-def list_names(forms: tuple[Format, ...] = FORMATS) -> str:
-    """The formats' names for people: ``"A, B or C"``."""
-    names = [form.name for form in forms]
+def list_names(forms: Iterable[Format] | None = None) -> str:
+    """The names of formats (None: all) for people: ``"A, B or C"``."""
+    names = [form.name for form in (FORMATS if forms is None else forms)]
     return " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

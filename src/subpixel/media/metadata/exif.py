@@ -125,17 +125,17 @@ def adjust_block(
         return block
     block = _remove_thumbnail(block, layout)
     block = _patch_numbers(block, layout.order, width, height, orientation)
-    added = _fields_to_add(block, layout, orientation, resolution)
-    if exif is None and not added:
+    extra = _fields_to_add(block, layout, orientation, resolution)
+    if exif is None and not extra:
         return None
-    return add_fields(block, added) if added else block
+    return add_fields(block, extra) if extra else block
 
 
 def orientation_in(exif: bytes | None) -> int:
     """The block's orientation, 1 … 8; 1 when it states none or nonsense."""
     block = (exif or b"").removeprefix(EXIF_PREFIX)
-    stated = _number_in(block, fields_of(block), ORIENTATION)
-    return stated if stated is not None and 1 <= stated <= 8 else 1
+    number = _number_in(block, fields_of(block), ORIENTATION)
+    return number if number is not None and 1 <= number <= 8 else 1
 
 
 def resolution_in(block: Block | None) -> tuple[float, float] | None:
@@ -387,17 +387,17 @@ def _fields_to_add(
     block: bytes, layout: TiffLayout, orientation: int, resolution: tuple[float, float] | None
 ) -> list[Field]:
     """Fields that ``block`` must get in its first directory to say what it has to."""
-    added = []
+    fields = []
     if orientation != orientation_in(block):
-        added.append(_short_field(ORIENTATION, orientation, layout.order))
+        fields.append(_short_field(ORIENTATION, orientation, layout.order))
     if resolution is not None and not _is_same_resolution(resolution, resolution_in(block)):
         across, down = (Fraction(r * 25.4).limit_denominator(10_000) for r in resolution)
-        added += [
+        fields += [
             _rational_field(X_RESOLUTION, across, layout.order),
             _rational_field(Y_RESOLUTION, down, layout.order),
             _short_field(RESOLUTION_UNIT, _INCH, layout.order),
         ]
-    return added
+    return fields
 
 
 def _is_same_resolution(a: tuple[float, float], b: tuple[float, float] | None) -> bool:
