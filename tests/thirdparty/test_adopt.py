@@ -110,7 +110,7 @@ FORMS = {
     # It cuts off where we would round: up to one code value.
     "uint8 nchw": Form(uint8, remark="uint8 NCHW", atol=1 / 255, clipped=True),
     "uint8 nhwc": Form(chain(uint8, nhwc), remark="uint8 NHWC", atol=1 / 255, clipped=True),
-    "rgba": Form(rgba, RGB, "4 channels .* export it for the colours alone"),
+    "rgba": Form(rgba, RGB, "4 channels .* export it for the colours only"),
     "more outputs": Form(with_more_outputs),
     "several pictures": Form(with_several_pictures, RGB, "--output-name NAME"),
     "several pictures, said": Form(with_several_pictures, replace(RGB, output="output")),
