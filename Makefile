@@ -11,8 +11,10 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist l
 # The numeric tests as if on these; tests/platforms/masks.py has the names and what they lack.
 PROCESSORS ?= avx512 avx2 sse41
 
-# Neither end of what pyproject.toml admits heeds constraints.txt; nor is PyTorch installed.
-BASE_TESTS := -m pytest --base-install -m "not slow" --numprocesses auto --dist loadfile
+# The lowest and the newest versions that pyproject.toml admits, whatever constraints.txt says,
+# without PyTorch; the blocks of the documents need it, in processes of their own.
+BASE_TESTS := -m pytest --base-install --ignore tests/test_readme.py --ignore tests/docs \
+	-m "not slow" --numprocesses auto --dist loadfile
 define test-versions
 	$(PYTHON) -m venv --clear .venv-$(1)
 	.venv-$(1)/bin/python -m pip install --quiet --disable-pip-version-check uv

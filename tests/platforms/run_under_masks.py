@@ -37,15 +37,14 @@ def run_tests(name: str, folder: Path) -> int:
     environment = os.environ | masks.variables(name) | {"OMP_NUM_THREADS": "1"}
     if not reason:
         environment |= masks.cpuid_variables(name, folder)
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "not slow", *_workers()]
+    # pytest's faulthandler would take the signal with which older_x86.c answers
+    options = ["-p", "no:faulthandler", "-q", "-m", "not slow"]
+    options += ["--numprocesses", "auto", "--dist", "loadfile"]
+    command = [sys.executable, "-m", "pytest", *options]
     print(f"{name}: {' '.join(command)} {' '.join(NUMERIC)}", flush=True)
     folders = [str(TESTS / each) for each in NUMERIC]
     done = subprocess.run([*command, *folders], env=environment, cwd=TESTS.parent, check=False)
     return done.returncode
-
-
-def _workers() -> list[str]:
-    return ["--numprocesses", "auto", "--dist", "loadfile"]
 
 
 def main() -> int:

@@ -6,11 +6,15 @@ import pytest
 from onnx.reference import ReferenceEvaluator
 
 from networks import classifier, sub_pixel_network
+from rounding import dot_bound, graph_bound
 from subpixel.errors import NetworkError, ProviderError, UsageError
 from subpixel.runtime import session
 from subpixel.runtime.devices import DEVICES
 from subpixel.runtime.opening import available_devices, open_session
 from subpixel.runtime.session import BROKEN_VERSIONS, Session
+
+CODES = dot_bound(3, 255)
+"""Code values divided by 255, and times 255."""
 
 
 def test_a_session_computes_what_onnx_reference_evaluator_computes() -> None:
@@ -20,7 +24,7 @@ def test_a_session_computes_what_onnx_reference_evaluator_computes() -> None:
     (expected,) = ReferenceEvaluator(model).run(None, {"x": pixels})
     result = Session(model.SerializeToString())(pixels)
     assert result.dtype == np.float32
-    np.testing.assert_allclose(result, expected, atol=1e-5)
+    np.testing.assert_allclose(result, expected, rtol=0, atol=graph_bound(model, pixels))
     assert np.array_equal(pixels, before)
 
 
@@ -133,7 +137,7 @@ def test_a_file_of_8_bit_pictures_is_both_kinds_of_op() -> None:
     assert np.array_equal(session.codes(codes), larger)
     pixels = session(codes.transpose(0, 3, 1, 2) / np.float32(255))
     assert pixels.dtype == np.float32
-    np.testing.assert_allclose(pixels * 255, larger.transpose(0, 3, 1, 2), atol=1e-4)
+    np.testing.assert_allclose(pixels * 255, larger.transpose(0, 3, 1, 2), rtol=0, atol=CODES)
 
 
 def test_pixels_are_rounded_half_up_to_8_bits() -> None:
@@ -141,7 +145,7 @@ def test_pixels_are_rounded_half_up_to_8_bits() -> None:
     values = np.array([-0.5, 0.49, 0.5, 100.51, 254.6, 300], np.float32)
     pixels = np.broadcast_to(values / 255, (1, 3, 1, 6)).astype(np.float32)
     found = session(pixels)[0, 0, 0, ::2] * 255
-    np.testing.assert_allclose(found, [0, 0, 1, 101, 255, 255], atol=1e-4)
+    np.testing.assert_allclose(found, [0, 0, 1, 101, 255, 255], rtol=0, atol=CODES)
 
 
 def test_8_bits_in_and_floats_out_are_no_super_resolution_network() -> None:

@@ -38,6 +38,7 @@ from disguises import (
     with_several_pictures,
     ycbcr,
 )
+from rounding import dot_bound, likely_bound
 from subpixel.convention import (
     BYTE_RANGE,
     IMAGENET_RANGE,
@@ -75,7 +76,7 @@ class Form:
     asks: str | None = None
     """What its refusal says, told no more than ``told``; None: it is taken."""
     atol: float = 1e-5
-    """1e-5: rounding of float32, in values whose largest is 255 / 255."""
+    """Thrice what rounding moves fast-x2 by (`rounding.likely_bound`): pixels are rounded, too."""
     clipped: bool = False
     own: bool = False
     """Whether what the disguise makes is a network of its own, in our form."""
@@ -143,6 +144,11 @@ def picture(height: int = 23, width: int = 31, batch: int = 2) -> np.ndarray:
     return values.astype(np.float32) / np.float32(255)
 
 
+def _rounding(model: Model, pixels: np.ndarray) -> float:
+    """Of the network, and of pixels that are brought to another range and back."""
+    return likely_bound(model, pixels) + dot_bound(4, 1)
+
+
 def oracle(form: Form, pixels: np.ndarray) -> np.ndarray:
     """The network itself; where the disguise is a network of its own, that."""
     base = bundled("fast-x2")
@@ -199,7 +205,9 @@ def test_a_network_of_valid_convolutions_is_the_same_up_to_its_edges() -> None:
     assert adopted.spec.scale == 2
     pixels = picture(12, 9)
     padded = np.pad(pixels, ((0, 0), (0, 0), (4, 4), (4, 4)), mode="edge")
-    np.testing.assert_allclose(run(adopted.model, pixels), run(theirs, padded), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        run(adopted.model, pixels), run(theirs, padded), rtol=0, atol=_rounding(theirs, padded)
+    )
     assert adopted.spec.halo == 4
 
 
@@ -235,7 +243,7 @@ def test_a_noise_level_is_the_one_that_was_set() -> None:
     theirs = with_noise_level([1])(bundled("fast-x2"))
     adopted = adopt_model(theirs, "theirs", replace(RGB, inputs=(("sigma", 0.01),)))
     expected = run(theirs, picture(), sigma=np.float32([0.01]))
-    np.testing.assert_allclose(run(adopted.model, picture()), expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(run(adopted.model, picture()), expected, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["sigmas", "y"])
@@ -272,7 +280,8 @@ def test_old_opsets(opset: int) -> None:
     adopted = adopt_model(nhwc(codes(base)), "theirs", Convention(input_range=BYTE_RANGE))
     assert adopted.model.opset_import[0].version == 13
     pixels = picture()[:, :1]
-    np.testing.assert_allclose(run(adopted.model, pixels), run(base, pixels), rtol=0, atol=1e-6)
+    within = _rounding(base, pixels)
+    np.testing.assert_allclose(run(adopted.model, pixels), run(base, pixels), rtol=0, atol=within)
 
 
 def test_a_border_and_a_size_multiple_together() -> None:
@@ -282,7 +291,8 @@ def test_a_border_and_a_size_multiple_together() -> None:
     pixels = picture(16, 12)
     padded = np.pad(pixels, ((0, 0), (0, 0), (4, 4), (4, 4)), mode="edge")
     expected = run(theirs, padded)[:, :, 2:-2, 2:-2]  # 4 - 3 = 1 pixel more than needed, twice
-    np.testing.assert_allclose(run(adopted.model, pixels), expected, rtol=0, atol=1e-6)
+    within = _rounding(theirs, padded)
+    np.testing.assert_allclose(run(adopted.model, pixels), expected, rtol=0, atol=within)
 
 
 def test_an_ordinary_graph_stays_as_it_is() -> None:

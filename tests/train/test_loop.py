@@ -189,8 +189,8 @@ def test_a_smaller_network_begins_a_larger_one(
     assert torch.equal(net.first.weight[:4], small.first.weight)
     assert torch.equal(net.middle[0].weight[:4, :4], small.middle[0].weight)
     if scale == 2:
-        low = torch.from_numpy(pairs[1][0].low)[None, None]
-        torch.testing.assert_close(net(low), small(low), rtol=0, atol=1e-6)
+        low = torch.from_numpy(pairs[1][0].low)[None, None].double()
+        torch.testing.assert_close(net.double()(low), small.double()(low), rtol=0, atol=1e-9)
     else:
         assert torch.equal(net.last.weight, untaught)
 

@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn import functional
 
 from graphs import Graph, run, traced
+from rounding import graph_bound
 from subpixel.graph.geometry.receptive import Reach, find_reach, halo, size_multiple
 from subpixel.graph.passes.wrap import rgb_from_luma
 from subpixel.nets.architectures.plain import PlainNet
@@ -176,7 +177,7 @@ def assert_tile_equals_whole(model: onnx.ModelProto, begin: int, length: int) ->
     tile = run(model, picture[..., left:right])
     whole = run(model, picture)[..., begin * found.scale : end * found.scale]
     part = tile[..., (begin - left) * found.scale : (end - left) * found.scale]
-    np.testing.assert_allclose(part, whole, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(part, whole, rtol=0, atol=graph_bound(model, picture))
 
 
 def gradient_halo(module: nn.Module, scale: int, side: int) -> int:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from rounding import dot_bound
 from subpixel.errors import NetworkError
 from subpixel.graph.passes.pad import with_padding
 from subpixel.nets.export.attempt import Attempt
@@ -63,13 +64,11 @@ def test_any_size_goes(padded: tuple[Padded, Session], height: int, width: int, 
 
 
 def _rounding(padded: Padded) -> float:
-    """How far two orders of summation may lie apart: each errs by at most n * u * sum(|w * x|), of
-    n terms, the unit roundoff u of float32 and pixels x of at most 1 (Higham, Accuracy and
-    Stability of Numerical Algorithms, section 3.1)."""
+    """One convolution of pixels of at most 1."""
     conv = padded.net.conv
     terms = conv.weight[0].numel() + 1
     magnitude = (conv.weight.abs().sum((1, 2, 3)) + conv.bias.abs()).max().item()
-    return 2 * terms * 2.0**-24 * magnitude
+    return dot_bound(terms, magnitude)
 
 
 @given(

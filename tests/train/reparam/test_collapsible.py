@@ -28,13 +28,13 @@ def test_it_computes_what_its_convolutions_do_one_after_the_other(
     inputs: int, outputs: int, kernel: int, seed: int
 ) -> None:
     torch.manual_seed(seed)
-    layer = trained(CollapsibleConv2d(inputs, outputs, kernel, expansion=32))
-    features, padding = torch.rand(2, inputs, 9, 7), kernel // 2
+    layer = trained(CollapsibleConv2d(inputs, outputs, kernel, expansion=32)).double()
+    features, padding = torch.rand(2, inputs, 9, 7, dtype=torch.float64), kernel // 2
     wide = functional.conv2d(features, layer.expand, padding=padding)
     beside = functional.conv2d(wide, layer.squeeze[..., None, None])
     expected = functional.conv2d(features, layer.weight, layer.bias, padding=padding) + beside
-    torch.testing.assert_close(layer(features), expected, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(layer.plain()(features), expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(layer(features), expected, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(layer.plain()(features), expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(

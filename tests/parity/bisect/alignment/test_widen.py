@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import quantiser
 from graphs import Graph, run, store_in_bfloat16
+from rounding import graph_bound
 from subpixel.graph.flow import flow
 from subpixel.graph.int8.quantize import to_int8
 from subpixel.graph.metadata import with_spec
@@ -40,6 +41,7 @@ NARROWED: dict[Precision, Callable[[onnx.ModelProto], onnx.ModelProto]] = {
     "bf16": store_in_bfloat16,
     "int8": quantised,
 }
+ROUNDING = graph_bound(network(), PICTURE)
 OFF: dict[Precision, float] = {"fp16": 2e-3, "bf16": 2e-2, "int8": 5e-2}
 
 
@@ -60,7 +62,9 @@ def test_a_widened_network_computes_in_float32(precision: Precision) -> None:
 def test_unrounded_parameters_make_it_whole(precision: Precision) -> None:
     wide = flow(widen_types(NARROWED[precision](network())))
     whole = with_parameters_of(align(wide, flow(network())), precision)
-    np.testing.assert_allclose(run(whole.model, PICTURE), run(network(), PICTURE), atol=1e-6)
+    np.testing.assert_allclose(
+        run(whole.model, PICTURE), run(network(), PICTURE), rtol=0, atol=ROUNDING
+    )
 
 
 def test_what_rounding_does_not_explain_stays() -> None:
@@ -99,7 +103,7 @@ def test_operators_on_integers_become_ordinary_ones() -> None:
     expected = run(network(), PICTURE)
     assert 0 < np.abs(run(wide, PICTURE) - expected).max() < OFF["int8"]
     whole = with_parameters_of(align(flow(wide), flow(network())), "int8")
-    np.testing.assert_allclose(run(whole.model, PICTURE), expected, atol=1e-6)
+    np.testing.assert_allclose(run(whole.model, PICTURE), expected, rtol=0, atol=ROUNDING)
 
 
 def test_parameters_that_are_cast() -> None:
