@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from networks import sub_pixel_network
 from subpixel.errors import NetworkError
 from subpixel.imaging.metrics import psnr
-from subpixel.network.tuning import Setting
+from subpixel.network.settings import RunSettings
 from subpixel.spec import ModelSpec
 from subpixel.tune.trials import Trials, page_of, race_picture
 from subpixel.upscaling.flat import flat_blocks
@@ -20,7 +20,7 @@ from subpixel.upscaling.upscaler import Upscaler
 from subpixel.zoo.manifest import find
 
 FAST, INT8 = find("fast", 2).path, find("fast-int8", 2).path
-PLAIN = Setting("cpu", "fp32", tile=96)
+PLAIN = RunSettings("cpu", "fp32", tile=96).resolve()
 PHOTO = np.random.default_rng(0).integers(0, 256, (150, 220, 3), dtype=np.uint8)
 PICTURE = np.random.default_rng(1).integers(0, 256, (200, 330, 3), dtype=np.uint8)
 
@@ -59,7 +59,7 @@ def test_the_race_is_on_as_large_a_picture_as_goes_quickly(
 
 
 def test_a_setting_is_held_to_the_fp32_file() -> None:
-    run = trials(INT8)(Setting("cpu", "int8", tile=96))
+    run = trials(INT8)(RunSettings("cpu", "int8", tile=96).resolve())
     exact, reduced = Upscaler(FAST, device="cpu"), Upscaler(INT8, device="cpu")
     assert run.facts.psnr == pytest.approx(psnr(reduced(PHOTO), exact(PHOTO)))
     assert run.run() > 0

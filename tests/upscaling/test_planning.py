@@ -64,21 +64,21 @@ def test_the_network_is_counted_only_where_it_matters() -> None:
         raise AssertionError("nobody should ask")
 
     planner, asked = Planner(SPEC, 2), needs(header(300, 200))
-    assert planner.fitted(asked, 10**11, counted) == planner.plan(asked.header)
+    assert planner.fit(asked, 10**11, counted) == planner.plan(asked.header)
 
 
 def test_less_memory_first_means_no_batches_then_smaller_tiles() -> None:
     planner, asked = Planner(SPEC, 2, tile=256, batch=4), needs(header(4000, 2000))
-    plans = [planner.fitted(asked, most, lambda: 400.0) for most in (2 * 10**9, 3 * 10**8)]
+    plans = [planner.fit(asked, most, lambda: 400.0) for most in (2 * 10**9, 3 * 10**8)]
     assert [plan.batch for plan in plans] == [4, 1]
     areas = [np.prod(plan.tile) for plan in plans]
     assert areas[1] <= areas[0]
     with pytest.raises(MemoryLimitError):
-        planner.fitted(asked, 10**8, lambda: 400.0)
+        planner.fit(asked, 10**8, lambda: 400.0)
 
 
 def test_every_attempt_halves_the_tiles() -> None:
     planner, asked = Planner(SPEC, 2, tile=256), needs(header(4000, 2000))
-    plans = [planner.fitted(asked, 10**11, lambda: 400.0, attempt) for attempt in range(3)]
+    plans = [planner.fit(asked, 10**11, lambda: 400.0, attempt) for attempt in range(3)]
     areas = [np.prod(plan.tile) for plan in plans]
     assert areas[0] > areas[1] > areas[2]

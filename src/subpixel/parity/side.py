@@ -21,7 +21,7 @@ from subpixel.nets.layers.luma import RgbFromLuma
 from subpixel.nets.padding import runs_any_size
 from subpixel.nets.torch_op import ExactOp, TorchOp
 from subpixel.nets.torchscript import is_torchscript, load_torchscript
-from subpixel.network.network import probe
+from subpixel.network.probe import probe
 from subpixel.parity.cases import Grid, grid
 from subpixel.parity.compare import Exact, Tolerance, tolerance_for
 from subpixel.runtime.op import NetOp

@@ -17,8 +17,8 @@ from subpixel.parity.side import (
     grid_of,
     open_sides,
 )
-from subpixel.runtime.devices import known
-from subpixel.runtime.opening import chosen, open_session
+from subpixel.runtime.devices import find_device
+from subpixel.runtime.opening import open_session, resolve_device
 
 
 def verify(
@@ -88,5 +88,5 @@ def _judged(candidate: Side, device: str, threads: int | None) -> Judged:
     assert candidate.model is not None, "the candidate is an ONNX file"
     data = candidate.model.SerializeToString()
     opened = partial(open_session, data, device=device, threads=threads, optimisation="none")
-    chooses = known(chosen(device)).runtime == "onnxruntime"
+    chooses = find_device(resolve_device(device)).runtime == "onnxruntime"
     return Judged(candidate.op, candidate.spec, candidate.model, opened if chooses else None)

@@ -50,7 +50,7 @@ AUTOMATIC = ("cuda", "cpu")
 """What ``auto`` tries, in this order. The others must be asked for by name."""
 
 
-def known(device: str) -> Device:
+def find_device(device: str) -> Device:
     """The device of that name; :class:`UsageError` says which there are."""
     if device not in DEVICES:
         raise UsageError(f"device is {device!r}; it is one of auto, {', '.join(DEVICES)}")

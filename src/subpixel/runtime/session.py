@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
 from subpixel.runtime.bound import BoundRuns
-from subpixel.runtime.devices import DEVICES, known
+from subpixel.runtime.devices import DEVICES, find_device
 from subpixel.runtime.op import Codes, Pixels
 from subpixel.runtime.pixels import through_codes
 from subpixel.runtime.provider_options import CAPTURED, MEMORY, provider_options
@@ -149,7 +149,7 @@ def _open_on(
 
 
 def _provider(device: str) -> str:
-    provider = known(device).provider
+    provider = find_device(device).provider
     if onnxruntime.__version__ in WRONG_VERSIONS:
         raise ProviderError(
             f"ONNX Runtime {onnxruntime.__version__} can compute NaN (onnxruntime#29788); install "

@@ -97,7 +97,7 @@ def _evaluated(
     trained_on, held_out = split(order.data)
     jpeg = HELD_OUT_JPEG if order.denoise else None
     pictures = Benchmark(held_out, order.scale, jpeg=jpeg)
-    found = evaluate(Upscaler(order.out, device="cpu"), pictures)
+    found = evaluate(Upscaler(order.out, device="cpu", tuning=False), pictures)
     steps = order.preset.steps + order.preset.finetune
     card = model_card(released, order.data, len(trained_on), steps, found, jpeg, teacher)
     write_bytes(record.card, card.encode(), overwrite=True)

@@ -29,7 +29,7 @@ def bleed(samples: Samples) -> Samples:
     for top in range(0, len(samples), BLOCK):
         survey.at(samples[top : top + BLOCK])
     bands = (samples[top : top + BLOCK] for top in range(0, len(samples), BLOCK))
-    return np.concatenate(list(survey.bled(bands)))
+    return np.concatenate(list(survey.bleed(bands)))
 
 
 BLOCK = 64
@@ -37,12 +37,12 @@ BLOCK = 64
 
 
 class Survey:
-    """What must be known of a whole picture before its first row can be bled: little.
+    """What must be known of a whole picture before its first row can be bleed: little.
 
     Pull-push halves the picture again and again, in squares that are aligned and do not overlap.
     So a band of :data:`BLOCK` rows can be pulled up to one row of the coarse picture by itself,
     and pushed down again by itself: all bands go through :meth:`at` once, in order, and then
-    once more through :meth:`bled`. Only the last band may have fewer rows.
+    once more through :meth:`bleed`. Only the last band may have fewer rows.
     """
 
     def __init__(self, height: int, width: int) -> None:
@@ -55,14 +55,14 @@ class Survey:
         """Take in the next rows."""
         full = FULL_SCALE[band.dtype]
         self.opaque = self.opaque and bool((band[..., -1] >= full).all())
-        self._coarse.append(_pulled(_layer(band), self._levels)[-1])
+        self._coarse.append(_pull(_layer(band), self._levels)[-1])
 
-    def bled(self, bands: Iterable[Samples]) -> Iterator[Samples]:
+    def bleed(self, bands: Iterable[Samples]) -> Iterator[Samples]:
         """The same rows again, and what becomes of them."""
         colour, weight = (np.concatenate(planes) for planes in zip(*self._coarse, strict=True))
-        behind = _filled((colour, weight))
+        behind = _fill((colour, weight))
         for band, row in zip(bands, self._coarse_rows(behind), strict=True):
-            yield _repainted(band, _pushed(_pulled(_layer(band), self._levels)[:-1], row))
+            yield _repaint(band, _push(_pull(_layer(band), self._levels)[:-1], row))
 
     def _coarse_rows(self, behind: Pixels) -> Iterator[Pixels]:
         top = 0
@@ -81,25 +81,25 @@ def _layer(samples: Samples) -> _Layer:
     return pixels[..., :-1] * alpha, alpha
 
 
-def _repainted(samples: Samples, colour: Pixels) -> Samples:
+def _repaint(samples: Samples, colour: Pixels) -> Samples:
     colour = colour * np.float32(FULL_SCALE[samples.dtype])
     result = samples.copy()
     result[..., :-1] = colour if samples.dtype == np.float32 else np.rint(colour)
     return result
 
 
-def _pulled(finest: _Layer, levels: int) -> list[_Layer]:
+def _pull(finest: _Layer, levels: int) -> list[_Layer]:
     """The layer and so many above it, each of half the height and width."""
     layers = [finest]
     for _ in range(levels):
         colour, weight = layers[-1]
-        total = _halved(weight)
+        total = _halve(weight)
         share = np.divide(np.minimum(total, 1), total, out=total * 0, where=total > 0)
-        layers.append((_halved(colour) * share, total * share))
+        layers.append((_halve(colour) * share, total * share))
     return layers
 
 
-def _pushed(layers: Sequence[_Layer], behind: Pixels) -> Pixels:
+def _push(layers: Sequence[_Layer], behind: Pixels) -> Pixels:
     """The colour of the first layer where it is opaque, and through it what lies behind them."""
     for colour, weight in reversed(layers):
         height, width = weight.shape[:2]
@@ -107,14 +107,14 @@ def _pushed(layers: Sequence[_Layer], behind: Pixels) -> Pixels:
     return behind
 
 
-def _filled(layer: _Layer) -> Pixels:
+def _fill(layer: _Layer) -> Pixels:
     """Colour for every pixel of a whole picture."""
     levels = (max(layer[1].shape[:2]) - 1).bit_length()
-    *layers, (colour, weight) = _pulled(layer, levels)
-    return _pushed(layers, np.divide(colour, weight, out=colour * 0, where=weight > 0))
+    *layers, (colour, weight) = _pull(layer, levels)
+    return _push(layers, np.divide(colour, weight, out=colour * 0, where=weight > 0))
 
 
-def _halved(pixels: Pixels) -> Pixels:
+def _halve(pixels: Pixels) -> Pixels:
     """Sums over squares of two by two; zeros beyond an odd edge."""
     height, width = pixels.shape[:2]
     even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)))

@@ -120,7 +120,7 @@ class PastFlat:
         """What goes through the network and what past it; None: all goes through it."""
         flat = flat_blocks(tile, self.span, self.halo)
         busy = list(rectangles(~flat, tile.shape))
-        cost = sum(_area(_grown(place, self.halo, tile.shape)) for place in busy)
+        cost = sum(_area(_grow(place, self.halo, tile.shape)) for place in busy)
         pixels = tile.shape[0] * tile.shape[1]
         if cost >= pixels:
             self.tally.add(0, pixels)
@@ -138,10 +138,10 @@ class PastFlat:
     ) -> None:
         for places, enlarge in ((busy, self._through), (even, self._interpolate)):
             for place in places:
-                seen = _grown(place, self.halo, tile.shape)
+                seen = _grow(place, self.halo, tile.shape)
                 piece = enlarge(tile[seen.rows, seen.columns])
                 inner = place.within(seen)
-                result[place.scaled(self.scale)] = piece[inner.scaled(self.scale)]
+                result[place.enlarge(self.scale)] = piece[inner.enlarge(self.scale)]
 
     def _through(self, samples: Samples) -> Samples:
         (larger,) = self.upscale(samples[None])
@@ -169,7 +169,7 @@ class Rectangle:
     def columns(self) -> slice:
         return slice(self.left, self.right)
 
-    def scaled(self, scale: int) -> tuple[slice, slice]:
+    def enlarge(self, scale: int) -> tuple[slice, slice]:
         """Its place in a picture ``scale`` times larger."""
         rows, columns = self.rows, self.columns
         return (
@@ -230,7 +230,7 @@ def _run(values: Mask) -> int:
     return len(values) if values.all() else int(values.argmin())
 
 
-def _grown(place: Rectangle, halo: int, shape: Sequence[int]) -> Rectangle:
+def _grow(place: Rectangle, halo: int, shape: Sequence[int]) -> Rectangle:
     return Rectangle(
         max(place.top - halo, 0),
         min(place.bottom + halo, shape[0]),

@@ -35,7 +35,7 @@ SLACK = 64 << 20
 """For what nobody counts: threads, the allocator's gaps, Python."""
 
 
-def allowed(asked: int | None, held: int) -> int:
+def memory_limit(asked: int | None, held: int) -> int:
     """Bytes that the process may hold in all: so many as are asked for, or its share of what is
     free beside the ``held``; and no more than its address space has room for."""
     room = held + max(0, _address_space())
@@ -148,9 +148,9 @@ def expect_fit(needs: Needs, plan: TilePlan, most: int) -> TilePlan:
     total = needs.total(plan)
     if total > most:
         raise MemoryLimitError(
-            f"{needs.header.width} x {needs.header.height} pixels need at least {said(total)} of "
-            f"memory, and {said(most)} are allowed; raise --max-memory, or write a format that "
-            "needs less (PNG, TIFF)"
+            f"{needs.header.width} x {needs.header.height} pixels need at least "
+            f"{format_bytes(total)} of memory, and {format_bytes(most)} are allowed; raise "
+            "--max-memory, or write a format that needs less (PNG, TIFF)"
         )
     return plan
 
@@ -159,7 +159,7 @@ Cut = Callable[[tuple[int, int] | None], TilePlan]
 """Tiles of at most such a height and width; None: the whole picture."""
 
 
-def fitted(
+def fit_tiles(
     needs: Needs, cut: Cut, tile: tuple[int, int], least: int, halo: int, most: int
 ) -> TilePlan:
     """Tiles with which the picture takes no more than ``most`` bytes, and the least is computed.
@@ -197,7 +197,7 @@ def _sides(most: int, least: int) -> list[int]:
     return sides
 
 
-def said(size: int) -> str:
+def format_bytes(size: int) -> str:
     """A number of bytes for people, rounded up: ``"1.2G"``, as ``--max-memory`` takes it."""
     for unit, name in ((10**9, "G"), (10**6, "M")):
         if size >= unit:

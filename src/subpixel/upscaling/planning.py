@@ -7,8 +7,8 @@ from subpixel.errors import UsageError
 from subpixel.media.picture import Header
 from subpixel.spec import ModelSpec
 from subpixel.upscaling import alpha
-from subpixel.upscaling.memory import UNKNOWN, Cut, Needs, expect_fit, fitted
-from subpixel.upscaling.tiling import TilePlan, least_tile, plan_tiles, shared_out
+from subpixel.upscaling.memory import UNKNOWN, Cut, Needs, expect_fit, fit_tiles
+from subpixel.upscaling.tiling import TilePlan, min_tile_side, plan_tiles, share_out
 
 DEFAULT_TILE = 512
 """Side of a tile in input pixels, halo included: activations stay near the processor's caches."""
@@ -58,7 +58,7 @@ class Planner:
     @property
     def least(self) -> int:
         """The least side of a tile."""
-        return least_tile(self.overlap_of_any, self.spec.size_multiple, self.spec.size_minimum)
+        return min_tile_side(self.overlap_of_any, self.spec.size_multiple, self.spec.size_minimum)
 
     @property
     def rigid(self) -> bool:
@@ -67,9 +67,9 @@ class Planner:
 
     def plan(self, header: Header) -> TilePlan:
         """Where memory is no concern."""
-        return replace(self._shared_out(header), batch=self.batch)
+        return replace(self._share_out(header), batch=self.batch)
 
-    def fitted(
+    def fit(
         self, needs: Needs, most: int, counted: Callable[[], float | None], attempt: int = 0
     ) -> TilePlan:
         """The plan with which the process holds at most ``most`` bytes.
@@ -90,16 +90,16 @@ class Planner:
         if self.rigid or self.spec.halo is None:
             return expect_fit(needs, replace(plan, batch=1), most)
         height, width = (max(self.least, side >> attempt) for side in plan.tile)
-        return fitted(
+        return fit_tiles(
             needs, self._cut(header), (height, width), self.least, self._halo(header), most
         )
 
-    def _shared_out(self, header: Header) -> TilePlan:
+    def _share_out(self, header: Header) -> TilePlan:
         cut, tile = self._cut(header), self._tile_size(header)
         if tile is None or self.rigid:
             return cut(tile)
         stretch = 1 if self.tile else STRETCH
-        return shared_out(cut, tile, self._halo(header), self.workers, stretch)
+        return share_out(cut, tile, self._halo(header), self.workers, stretch)
 
     def _cut(self, header: Header) -> Cut:
         spec = self.spec

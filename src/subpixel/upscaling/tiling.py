@@ -107,7 +107,7 @@ def plan_tiles(
     return TilePlan(height, width, padded_height, padded_width, rows, columns, padding)
 
 
-def shared_out(
+def share_out(
     cut: Callable[[tuple[int, int]], TilePlan],
     tile: tuple[int, int],
     halo: int,
@@ -179,7 +179,7 @@ def _least(padded: int, tile: int, halo: int, multiple: int, minimum: int) -> in
     size = tile // multiple * multiple
     if padded <= size or _step(size, halo, multiple) < 1:
         return tile
-    least = max(-(-padded // count(size)), least_tile(halo, multiple, minimum))
+    least = max(-(-padded // count(size)), min_tile_side(halo, multiple, minimum))
     first = -(-least // multiple) * multiple
     return next(s for s in range(first, size + 1, multiple) if count(s) <= count(size))
 
@@ -200,7 +200,7 @@ def _axis(
     if step < 1:
         raise UsageError(
             f"a tile of {tile} pixels can't hold this network's halo of {halo} on each side "
-            f"(sizes in multiples of {multiple}); use at least {least_tile(halo, multiple)}"
+            f"(sizes in multiples of {multiple}); use at least {min_tile_side(halo, multiple)}"
         )
     starts = [*range(0, padded - size, step), padded - size]
     cuts = [0, *(min(start + halo, length) for start in starts[1:]), length]
@@ -212,12 +212,12 @@ def _axis(
     return tuple(spans), padded
 
 
-def least_tile(halo: int, multiple: int, minimum: int = 1) -> int:
+def min_tile_side(halo: int, multiple: int, minimum: int = 1) -> int:
     """The smallest tile, in input pixels, that keeps anything between its halos."""
     return -(-max(2 * halo + multiple, minimum) // multiple) * multiple
 
 
-def shown(start: int, stop: int, length: int, padding: Padding) -> NDArray[np.intp]:
+def source_rows(start: int, stop: int, length: int, padding: Padding) -> NDArray[np.intp]:
     """Which of ``length`` rows each row of ``[start, stop)`` of the padded picture shows; -1: none,
     it is black."""
     rows, last = np.arange(start, stop), length - 1

@@ -94,12 +94,12 @@ def command(
     else:
         if weights or settings:
             raise UsageError(f"{model} is no checkpoint; --weights and --setting are for those")
-        upscaler = Upscaler(model, scale=scale, device=device, threads=threads)
-    chosen = benchmark(data, upscaler.spec.scale, jpeg)
+        upscaler = Upscaler(model, scale=scale, device=device, threads=threads, tuning=False)
+    bench = benchmark(data, upscaler.spec.scale, jpeg)
     perceive = _perceptual() if perceptual else None
     keep = _writer(pictures, overwrite) if pictures else lambda result: None
     with progress() as show:
-        result = evaluate(upscaler, chosen, partial(show, ""), keep, perceive)
+        result = evaluate(upscaler, bench, partial(show, ""), keep, perceive)
     if as_json:
         print_json({"network": result.network, "bicubic": result.bicubic, "scores": result.scores})
     else:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from subpixel.spec import Precision
 
 if TYPE_CHECKING:
     from subpixel.measure.environment import Environment
-    from subpixel.parity.matrix.matrix import Cell, MatrixReport, Outcome, Score, TaskScore
+    from subpixel.parity.matrix.matrix import Cell, MatrixReport, Outcome, TaskScore
     from subpixel.parity.side import Reference
 
 CELLS = (
@@ -43,6 +44,7 @@ def matrix_report(
 ) -> "MatrixReport":
     """:func:`~subpixel.parity.matrix.matrix.verify_matrix` with progress, its task PSNR on
     ``bench``."""
+    from subpixel.measure.task_psnr import file_task_psnr
     from subpixel.parity.matrix.matrix import FLOOR_DB, verify_matrix
 
     expect_pictures(bench, calibration)
@@ -55,21 +57,10 @@ def matrix_report(
             threads=threads,
             floor_db=FLOOR_DB if floor_db is None else floor_db,
             calibration=calibration,
-            score=None if bench is None else _score_on(bench),
+            score=None if bench is None else partial(file_task_psnr, bench=bench),
             extra_architectures=extra_architectures,
             report=show,
         )
-
-
-def _score_on(bench: Path) -> "Score":
-    from subpixel.measure.evaluate import benchmark, evaluate
-    from subpixel.upscaling.upscaler import Upscaler
-
-    def score(file: Path, device: str) -> float:
-        upscaler = Upscaler(file, device=device)
-        return evaluate(upscaler, benchmark(bench, upscaler.spec.scale)).network.psnr
-
-    return score
 
 
 def show_matrix(report: "MatrixReport", html: Path | None, as_json: bool) -> int:

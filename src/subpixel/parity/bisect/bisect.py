@@ -14,8 +14,8 @@ from subpixel.parity.bisect.inquiry import Inquiry
 from subpixel.parity.compare import Report, Tolerance
 from subpixel.parity.own_cases import Size, own_cases
 from subpixel.parity.side import Reference, as_reference, default_tolerance, open_sides
-from subpixel.runtime.devices import known
-from subpixel.runtime.opening import chosen
+from subpixel.runtime.devices import find_device
+from subpixel.runtime.opening import resolve_device
 
 
 def bisect(
@@ -54,8 +54,8 @@ def bisect(
     :class:`~subpixel.errors.SubpixelError` when ``out`` exists and may not be overwritten.
     """
     bad, against, out = Path(bad), as_reference(against), Path(out) if out else None
-    device = chosen(device)
-    if known(device).runtime != "onnxruntime":
+    device = resolve_device(device)
+    if find_device(device).runtime != "onnxruntime":
         raise UsageError(
             f"device is {device!r}; bisect takes graphs apart on a device of ONNX Runtime: cpu, or "
             "see subpixel doctor"

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subpixel.upscaling.window import Window, regrouped
+from subpixel.upscaling.rows.window import Window, regroup
 
 heights = st.lists(st.integers(1, 9), min_size=1, max_size=12)
 
@@ -49,6 +49,6 @@ def test_rows_that_are_over_are_let_go() -> None:
 @given(heights, st.integers(1, 12))
 def test_regrouped_rows_are_the_same_rows(parts: list[int], rows: int) -> None:
     samples = np.arange(sum(parts)).reshape(-1, 1, 1)
-    groups = list(regrouped(cut(samples, parts), rows))
+    groups = list(regroup(cut(samples, parts), rows))
     assert np.array_equal(np.concatenate(groups), samples)
     assert all(len(group) == rows for group in groups[:-1])

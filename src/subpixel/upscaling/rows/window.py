@@ -38,10 +38,10 @@ class Window:
             if top < stop:
                 parts.append(chunk[max(start - top, 0) : stop - top])
             top += len(chunk)
-        return _joined(parts)
+        return _join(parts)
 
 
-def regrouped(chunks: Iterable[Samples], rows: int) -> Iterator[Samples]:
+def regroup(chunks: Iterable[Samples], rows: int) -> Iterator[Samples]:
     """The same rows, so many at a time; fewer only at the end."""
     held: list[Samples] = []
     missing = rows
@@ -51,11 +51,11 @@ def regrouped(chunks: Iterable[Samples], rows: int) -> Iterator[Samples]:
             held.append(piece)
             missing = missing - len(piece) if missing > len(piece) else rows
             if missing == rows:
-                yield _joined(held)
+                yield _join(held)
                 held = []
     if held:
-        yield _joined(held)
+        yield _join(held)
 
 
-def _joined(parts: Sequence[Samples]) -> Samples:
+def _join(parts: Sequence[Samples]) -> Samples:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
