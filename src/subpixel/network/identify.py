@@ -12,6 +12,7 @@ from pathlib import Path
 from subpixel.convention import UNSETTLED, Convention
 from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.ort_format import HEAD, is_ort
+from subpixel.network.file_metadata import read_file_metadata
 from subpixel.runtime.opening import Opened, open_session
 from subpixel.spec import ModelSpec, spec_from_metadata
 
@@ -61,6 +62,15 @@ def identify(file: Path, open_file: OpenFile, convention: Convention) -> Identit
         if str(error).startswith(str(file)):
             raise
         raise type(error)(f"{file}: {error}") from error
+
+
+def read_declared_spec(file: Path) -> ModelSpec | None:
+    """The facts that an ONNX file states, without opening it as a network; None where it states
+    none, or is of another form.
+
+    Raises :class:`~subpixel.errors.SpecError` when they are there but unreadable.
+    """
+    return spec_from_metadata(read_file_metadata(file))
 
 
 def is_ort_file(file: Path) -> bool:

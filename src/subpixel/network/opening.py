@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from subpixel.convention import UNSETTLED, Convention
-from subpixel.errors import ProviderError, UsageError
+from subpixel.errors import ProviderError, SpecError, UsageError
 from subpixel.imaging.resample import BICUBIC_HALO
-from subpixel.network.identify import identify, is_ort_file
+from subpixel.network.identify import OpenFile, identify, is_ort_file, read_declared_spec
 from subpixel.network.locate import locate
 from subpixel.network.network import Network
 from subpixel.network.settings import DEFAULT_SETTINGS, RunSettings
@@ -78,6 +78,15 @@ class _Opener:
         local = spec.halo is not None and spec.halo <= MAX_HALO
         return (self.settings.threads or cores()) if self.side_by_side and local else 1
 
+    def guess(self, file: Path) -> OpenFile:
+        """How ``file`` is likely to be opened for good: as the facts that it states ask for."""
+        try:
+            spec = read_declared_spec(file)
+        except SpecError:  # raised again, with the file's name, when it is identified
+            spec = None
+        shared = self.side_by_side if spec is None else self.workers(spec) > 1
+        return self.open_shared if shared else self.open_alone
+
     def open_shared(self, source: Path | bytes) -> Opened:
         """A session for so many runs at a time as there are threads, each on one of them."""
         return self._open(source, threads=1, runs=self.settings.threads or cores())
@@ -98,17 +107,17 @@ class _Opener:
 
 
 def _open(file: Path, opener: _Opener, convention: Convention) -> Network:
-    open_file = opener.open_shared if opener.side_by_side else opener.open_alone
-    identity = identify(file, open_file, convention)
+    first = opener.guess(file)
+    identity = identify(file, first, convention)
     session, spec, source = identity.session, identity.spec, identity.source
     workers = opener.workers(spec)
+    open_file = opener.open_alone if workers == 1 else opener.open_shared
     if spec.interface == "luma":
-        open_again = opener.open_alone if workers == 1 else opener.open_shared
-        session = open_again(_wrap_luma(source, spec.scale))
+        session = open_file(_wrap_luma(source, spec.scale))
         halo = None if spec.halo is None else max(spec.halo, BICUBIC_HALO)
         spec = replace(spec, interface="rgb", halo=halo)
-    elif opener.side_by_side and workers == 1:
-        session = opener.open_alone(source)
+    elif first != open_file:
+        session = open_file(source)
     codes = session.codes if session.takes_codes else None
     graph = None if is_ort_file(file) else source
     return Network(session, spec, session.provider, workers, graph, codes, identity.remark)

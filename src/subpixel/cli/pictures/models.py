@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import click
 
+from subpixel.cli.messages import SuggestingGroup
 from subpixel.cli.options.choices import JSON
 from subpixel.cli.output import print_json, print_table
 from subpixel.cli.pictures.gallery import get, remove, search
@@ -15,7 +16,7 @@ COLUMNS = ("name", "scale", "kB", "multiply-adds/px", "Y-PSNR, dB (bicubic)", "l
 GALLERY_COLUMNS = ("name", "scale", "kB", "architecture", "authors", "licence", "proven", "path")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=SuggestingGroup, invoke_without_command=True)
 @JSON
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
