@@ -1,6 +1,6 @@
 """One network in one setting: how pictures are cut for it, and how their rows pass through it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -15,7 +15,7 @@ from subpixel.upscaling import alpha, memory
 from subpixel.upscaling.bands import Report, Rows, Upscale, Workers, run_bands
 from subpixel.upscaling.flat import PastFlat, Tally, measure_flatness
 from subpixel.upscaling.planning import Planner
-from subpixel.upscaling.rows.window import Window, regroup
+from subpixel.upscaling.rows.window import Window, regroup, split_frames
 from subpixel.upscaling.samples import upscale_codes, upscale_samples
 from subpixel.upscaling.tiling import TilePlan
 from subpixel.zoo import manifest
@@ -68,27 +68,31 @@ class Pipeline:
     def run(
         self,
         source: Source,
-        surveys: Sequence[alpha.Survey],
         plan: TilePlan,
-        room: Sequence[Rows] | None,
-        report: Report,
+        *,
+        surveys: Sequence[alpha.Survey] = (),
+        room: Sequence[Rows] | None = None,
+        report: Report = lambda done, total: None,
     ) -> Iterator[Samples]:
-        """The larger picture from top to bottom, frame after frame; into ``room`` if there is
-        one."""
-        header, chunks = source.header, iter(source.chunks())
-        for i in range(header.count):
-            frame = take_frame(chunks, header.height)
-            opaque = bool(surveys) and surveys[i].opaque
-            if surveys and not opaque:
-                frame = surveys[i].bleed(regroup(frame, alpha.BLOCK))
+        """The larger picture from top to bottom, frame after frame, as long as frames come.
+
+        A frame is read when the one before has come out whole. ``surveys`` are of each frame's
+        transparency; where there are none, a frame with alpha is held as a whole and surveyed in
+        its turn. ``room`` has the rows of each frame's result; None: they are new.
+        """
+        header = source.header
+        larger = header.enlarged(self.spec.scale)
+        for number, chunks in enumerate(split_frames(source.chunks(), header.height)):
+            survey = surveys[number] if surveys else None
+            frame, opaque = _prepare_frame(header, chunks, survey)
             yield from run_bands(
                 self._past_flat(self._tiles(opaque=opaque)),
                 Window(frame),
-                partial(_new_rows, header.enlarged(self.spec.scale)) if room is None else room[i],
+                partial(_new_rows, larger) if room is None else room[number],
                 plan,
                 self.spec.scale,
                 workers=self._workers,
-                report=_report_frame(report, i, header.count),
+                report=_report_frame(report, number, header.count),
             )
 
     def expect_depth(self, header: Header) -> None:
@@ -137,18 +141,42 @@ class Pipeline:
         return self.network.op(np.repeat(pixels, batch, axis=0))[: len(pixels)]
 
 
-def take_frame(chunks: Iterator[Samples], height: int) -> Iterator[Samples]:
-    """As many of the chunks as make a frame."""
-    while height:
-        rows = next(chunks)
-        height -= len(rows)
-        yield rows
+def survey_frames(source: Source) -> tuple[alpha.Survey, ...]:
+    """Each frame's transparency, seen once from top to bottom; none where there is none."""
+    header = source.header
+    if not header.has_alpha:
+        return ()
+    frames = split_frames(source.chunks(), header.height)
+    return tuple(_survey(header, regroup(frame, alpha.BLOCK)) for frame in frames)
+
+
+def _prepare_frame(
+    header: Header, chunks: Iterator[Samples], survey: alpha.Survey | None
+) -> tuple[Iterator[Samples], bool]:
+    """A frame's rows with the colour that transparent pixels hide replaced, and whether its alpha
+    is full. Without a ``survey`` the frame is held as a whole for one."""
+    if not header.has_alpha:
+        return chunks, False
+    bands: Iterable[Samples] = regroup(chunks, alpha.BLOCK)
+    if survey is None:
+        bands = list(bands)
+        survey = _survey(header, bands)
+    return (iter(bands) if survey.opaque else survey.bleed(bands)), survey.opaque
+
+
+def _survey(header: Header, bands: Iterable[Samples]) -> alpha.Survey:
+    survey = alpha.Survey(header.height, header.width)
+    for band in bands:
+        survey.at(band)
+    return survey
 
 
 def _new_rows(header: Header, start: int, stop: int) -> Samples:
     return np.empty((stop - start, header.width, header.channels), header.dtype)
 
 
-def _report_frame(report: Report, frame: int, frames: int) -> Report:
-    """The report of one frame among several, as a report of all."""
-    return lambda done, total: report(frame * total + done, frames * total)
+def _report_frame(report: Report, frame: int, frames: int | None) -> Report:
+    """The report of one frame among several, as a report of all; of so many as came so far, where
+    their number isn't known."""
+    count = frame + 1 if frames is None else frames
+    return lambda done, total: report(frame * total + done, count * total)

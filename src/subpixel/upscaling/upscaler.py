@@ -1,7 +1,7 @@
 """Pictures in, larger pictures out."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,12 +19,12 @@ from subpixel.network.opening import open_network
 from subpixel.network.settings import MAX_FLAT_DIFFERENCE, RunSettings
 from subpixel.network.tuning import TunedSettings, Tuning
 from subpixel.network.tuning_cache import load_tuning
+from subpixel.runtime.op import Samples
 from subpixel.spec import ModelSpec, Precision
-from subpixel.upscaling import alpha
 from subpixel.upscaling.bands import Report, rows_of
 from subpixel.upscaling.flat import Tally
-from subpixel.upscaling.pipeline import Pipeline, take_frame
-from subpixel.upscaling.rows.window import regroup
+from subpixel.upscaling.pipeline import Pipeline, survey_frames
+from subpixel.upscaling.rows.stage import Stage, chain_headers, run_stages, stages_memory
 from subpixel.upscaling.tiling import TilePlan
 from subpixel.zoo import manifest
 
@@ -145,7 +145,8 @@ class Upscaler:
         frames = np.empty(larger.shape, larger.dtype)
         rows = [rows_of(frame) for frame in frames]
         plan = pipeline.plan(picture.header)
-        for _ in pipeline.run(picture, _survey(picture), plan, rows, report):
+        surveys = survey_frames(picture)
+        for _ in pipeline.run(picture, plan, surveys=surveys, room=rows, report=report):
             pass
         return replace(picture, frames=frames)
 
@@ -158,12 +159,15 @@ class Upscaler:
         strict: bool = False,
         overwrite: bool = False,
         max_memory: int | None = None,
+        stages: Sequence[Stage] = (),
         report: Report = lambda done, total: None,
     ) -> tuple[Loss, ...]:
         """Upscale ``source``, a picture or the path of one, into ``file`` in bands: neither is ever
         in memory as a whole.
 
-        Decoding, the network and encoding go on at the same time. ``max_memory`` is what the
+        Decoding, the network and encoding go on at the same time. Rows pass ``stages`` between the
+        network and the file, such as a
+        :class:`~subpixel.upscaling.rows.resampler.Resampler`. ``max_memory`` is what the
         process may hold, in bytes (None: half of what is free); it settles the size of the tiles.
         Where memory is refused nevertheless, the picture is started anew with tiles of half the
         side, a few times. Returns and raises what
@@ -176,23 +180,50 @@ class Upscaler:
         source = open_picture(Path(source)) if isinstance(source, str | Path) else source
         pipeline = self._pipeline_for(source.header)
         options = options or EncodeOptions()
-        surveys = _survey(source)
+        surveys = survey_frames(source)
         opaque = all(survey.opaque for survey in surveys) if surveys else None
-        header = source.header.enlarged(pipeline.spec.scale)
+        larger = source.header.enlarged(pipeline.spec.scale)
+        header = chain_headers(stages, larger)[-1]
         for attempt in range(ATTEMPTS):
             writer = PictureWriter(
                 header, Path(file), options, opaque=opaque, strict=strict, overwrite=overwrite
             )
-            codecs = writer.memory + source.memory
+            codecs = writer.memory + source.memory + stages_memory(stages, larger)
             plan = pipeline.fit(source.header, codecs, max_memory, attempt)
             with _memory_refused(), writer:
-                for band in pipeline.run(source, surveys, plan, None, report):
-                    writer.write(band)
+                bands = pipeline.run(source, plan, surveys=surveys, report=report)
+                for rows in run_stages(stages, larger, bands):
+                    writer.write(rows)
                 return writer.losses
         raise MemoryLimitError(
             f"memory was refused {ATTEMPTS} times, in ever smaller tiles; close other programs, "
             "or lower --max-memory"
         )
+
+    def rows(
+        self,
+        source: Source,
+        *,
+        max_memory: int | None = None,
+        stages: Sequence[Stage] = (),
+        report: Report = lambda done, total: None,
+    ) -> Iterator[Samples]:
+        """The rows of ``source``, larger, as they become ready: ``(h, W, C)`` of its dtype, from
+        top to bottom, frame after frame, no two frames in one chunk.
+
+        Frames may be without end: each is read, from its first use on, when the one before has
+        come out. ``max_memory`` and ``stages`` are as for :meth:`file`; memory is counted for one
+        frame, which is held as a whole only where it has alpha. Raises
+        :class:`~subpixel.errors.UsageError` as :meth:`picture` does, and
+        :class:`~subpixel.errors.MemoryLimitError`.
+        """
+        header = source.header
+        pipeline = self._pipeline_for(header)
+        larger = header.enlarged(pipeline.spec.scale)
+        frame = header.height * header.width * header.channels * header.dtype.itemsize
+        around = stages_memory(stages, larger) + (frame if header.has_alpha else 0)
+        plan = pipeline.fit(header, source.memory + around, max_memory, attempt=0)
+        return run_stages(stages, larger, pipeline.run(source, plan, report=report))
 
     def _pipeline_for(self, header: Header) -> Pipeline:
         pipeline = self._pipeline(deep=_is_deep(header))
@@ -264,15 +295,3 @@ def _memory_refused() -> Iterator[None]:
     except RuntimeError as error:
         if "start new thread" not in str(error):
             raise
-
-
-def _survey(source: Source) -> tuple[alpha.Survey, ...]:
-    """Each frame's transparency, seen once from top to bottom; none where there is none."""
-    header, chunks = source.header, source.chunks()
-    if not header.has_alpha:
-        return ()
-    surveys = tuple(alpha.Survey(header.height, header.width) for _ in range(header.count))
-    for survey in surveys:
-        for band in regroup(take_frame(chunks, header.height), alpha.BLOCK):
-            survey.at(band)
-    return surveys

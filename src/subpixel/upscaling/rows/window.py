@@ -41,6 +41,26 @@ class Window:
         return _join(parts)
 
 
+def split_frames(chunks: Iterable[Samples], height: int) -> Iterator[Iterator[Samples]]:
+    """Chunks, no two frames in one, as one iterator for each frame of ``height`` rows, until they
+    end. What is left of a frame is passed over when the next is asked for."""
+    chunks = iter(chunks)
+    for first in chunks:
+        frame = _take_rows(first, chunks, height)
+        yield frame
+        for _ in frame:
+            pass
+
+
+def _take_rows(first: Samples, chunks: Iterator[Samples], height: int) -> Iterator[Samples]:
+    yield first
+    height -= len(first)
+    while height > 0:
+        rows = next(chunks)
+        height -= len(rows)
+        yield rows
+
+
 def regroup(chunks: Iterable[Samples], rows: int) -> Iterator[Samples]:
     """The same rows, so many at a time; fewer only at the end."""
     held: list[Samples] = []
