@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from subpixel.errors import NetworkError, ProviderError
 from subpixel.measure.floor import Floor
 from subpixel.network.settings import RunSettings
-from subpixel.tune.race import MARGIN, ROUNDS, Search, SearchSpace, TrialFacts, search_settings
+from subpixel.tune.race import (
+    MIN_GAIN,
+    RACE_ROUNDS,
+    Search,
+    SearchSpace,
+    TrialFacts,
+    search_settings,
+)
 
 DEFAULT = RunSettings("cpu", "fp32").resolve()
 INT8, OPENVINO, BF16 = (
@@ -120,7 +127,7 @@ def test_the_fastest_that_was_raced_above_the_floor_wins(
     assert all(t.facts and t.facts.psnr >= 45 for t in found.ranked)
     fastest = min(found.ranked, key=lambda tried: bench.time(tried.setting))
     gain = bench.time(DEFAULT) / bench.time(fastest.setting)
-    assert found.best.setting == (fastest.setting if gain >= MARGIN else DEFAULT)
+    assert found.best.setting == (fastest.setting if gain >= MIN_GAIN else DEFAULT)
     below = [way for way, db in psnr.items() if not db >= 45]
     assert {tried.setting for tried in found.refused} == set(below)
     assert {tried.setting for tried in found.ranked} >= {w for w in WAYS if w not in below}
@@ -248,7 +255,7 @@ def test_it_ends_in_time(seconds: float) -> None:
 def test_with_nothing_to_race_the_default_is_measured() -> None:
     bench = Bench({DEFAULT: 2.0})
     found = search_settings(SearchSpace(DEFAULT, (), (None,), (None,)), bench, clock=bench.clock)
-    assert (found.best.setting, found.best.rounds, found.seconds) == (DEFAULT, ROUNDS, 2.0)
+    assert (found.best.setting, found.best.rounds, found.seconds) == (DEFAULT, RACE_ROUNDS, 2.0)
 
 
 def test_a_default_that_cant_be_opened_is_an_error() -> None:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from networks import BoxBlur
 from subpixel import Upscaler
-from subpixel.upscaling.alpha import BLOCK, Survey, bleed
+from subpixel.upscaling.alpha import SURVEY_ROWS, Survey, bleed
 from subpixel.upscaling.samples import upscale_samples
 
 seeds = st.integers(0, 2**32 - 1)
@@ -123,6 +123,6 @@ def test_a_survey_knows_opaque_from_nearly() -> None:
     for alpha in (255, 254):
         samples[-1, -1, -1] = alpha
         survey = Survey(130, 3)
-        for top in range(0, 130, BLOCK):
-            survey.at(samples[top : top + BLOCK])
+        for top in range(0, 130, SURVEY_ROWS):
+            survey.at(samples[top : top + SURVEY_ROWS])
         assert survey.opaque == (alpha == 255)

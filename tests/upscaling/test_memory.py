@@ -24,7 +24,7 @@ def needs(width: int, height: int, channels: int = 3, scale: int = 3, workers: i
     return Needs(header, scale, workers, per_pixel=400, resident=10**8, codecs=10**7)
 
 
-def cutting(header: Header) -> memory.Cut:
+def cutting(header: Header) -> memory.CutTiles:
     cut = partial(plan_tiles, header.height, header.width, halo=HALO)
     return lambda tile: cut(tile=tile)
 

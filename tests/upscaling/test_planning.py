@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from subpixel.errors import MemoryLimitError, UsageError
 from subpixel.media.picture import Header
 from subpixel.spec import ModelSpec
-from subpixel.upscaling.memory import UNKNOWN, Needs
+from subpixel.upscaling.memory import UNKNOWN_FOOTPRINT, Needs
 from subpixel.upscaling.planning import DEFAULT_TILE, NON_LOCAL_OVERLAP, Planner
 
 SPEC = ModelSpec("test", 2, "rgb", "rgb", halo=5)
@@ -21,7 +21,7 @@ def header(width: int, height: int, channels: int = 3) -> Header:
 
 
 def needs(picture: Header) -> Needs:
-    return Needs(picture, 2, workers=2, per_pixel=UNKNOWN, resident=10**8, codecs=10**6)
+    return Needs(picture, 2, workers=2, per_pixel=UNKNOWN_FOOTPRINT, resident=10**8, codecs=10**6)
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 4), st.integers(1, 8))

@@ -109,12 +109,12 @@ def run(arguments: list[str]) -> int:
         click.echo("subpixel: interrupted; nothing half-written was left behind", err=True)
         return INTERRUPTED
     except ModuleNotFoundError as error:
-        return _failed(explained(error))
+        return _report_failure(explained(error))
     except (SubpixelError, OSError) as error:
-        return _failed(error)
+        return _report_failure(error)
 
 
-def _failed(error: Exception) -> int:
+def _report_failure(error: Exception) -> int:
     if not isinstance(error, (SubpixelError, OSError)):
         raise error
     click.echo(f"subpixel: {error}", err=True)

@@ -23,14 +23,14 @@ def read_file_metadata(file: Path) -> Mapping[str, str]:
     left to those that read it whole."""
     try:
         with file.open("rb") as stream:
-            entries = [dict(_fields(io.BytesIO(e))) for e in _metadata(stream)]
+            entries = [dict(_fields(io.BytesIO(e))) for e in _metadata_entries(stream)]
         pairs = [(entry[1].decode(), entry[2].decode()) for entry in entries]
     except (OSError, ValueError, KeyError):
         return {}
     return dict(pairs) if len(dict(pairs)) == len(pairs) else {}
 
 
-def _metadata(stream: BinaryIO) -> Iterator[bytes]:
+def _metadata_entries(stream: BinaryIO) -> Iterator[bytes]:
     for number, content in _fields(stream, only=METADATA_PROPS):
         if number == METADATA_PROPS:
             yield content

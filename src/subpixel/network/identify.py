@@ -87,7 +87,7 @@ def _identify(file: Path, open_file: OpenFile, convention: Convention) -> Identi
         return Identity(session, spec, file, declared=True)
     if is_ort_file(file):
         return _identify_ort(file, session, refusal, convention)
-    return _adopt(file, open_file, session, refusal, convention)
+    return _identify_third_party(file, open_file, session, refusal, convention)
 
 
 def _try_open(file: Path, open_file: OpenFile) -> tuple[Opened | None, NetworkError | None]:
@@ -122,7 +122,7 @@ def _identify_ort(
     )
 
 
-def _adopt(
+def _identify_third_party(
     file: Path,
     open_file: OpenFile,
     session: Opened | None,

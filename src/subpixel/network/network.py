@@ -25,7 +25,7 @@ class Network:
     """What was decided about a third-party file, in one line."""
 
 
-def bytes_per_pixel(network: Network) -> float | None:
+def network_bytes_per_pixel(network: Network) -> float | None:
     """What the network holds per pixel of a tile, as its graph or a run of it says; else None."""
     if network.source is None:
         return None

@@ -47,7 +47,7 @@ def open_network(
     precision.
     """
     file, settings = locate(model, scale), settings.resolve()
-    network = _open(file, _Opener(settings), convention)
+    network = _open_file(file, _Opener(settings), convention)
     if scale is not None and network.spec.scale != scale:
         raise UsageError(
             f"{model} enlarges by {network.spec.scale}, not by {scale}; leave out the scale"
@@ -89,13 +89,13 @@ class _Opener:
 
     def open_shared(self, source: Path | bytes) -> Opened:
         """A session for so many runs at a time as there are threads, each on one of them."""
-        return self._open(source, threads=1, runs=self.settings.threads or cores())
+        return self._open_session(source, threads=1, runs=self.settings.threads or cores())
 
     def open_alone(self, source: Path | bytes) -> Opened:
         """A session for one run at a time, on all threads."""
-        return self._open(source, threads=self.settings.threads)
+        return self._open_session(source, threads=self.settings.threads)
 
-    def _open(self, source: Path | bytes, *, threads: int | None, runs: int = 1) -> Opened:
+    def _open_session(self, source: Path | bytes, *, threads: int | None, runs: int = 1) -> Opened:
         return open_session(
             source,
             device=self.settings.device,
@@ -106,7 +106,7 @@ class _Opener:
         )
 
 
-def _open(file: Path, opener: _Opener, convention: Convention) -> Network:
+def _open_file(file: Path, opener: _Opener, convention: Convention) -> Network:
     first = opener.guess(file)
     identity = identify(file, first, convention)
     session, spec, source = identity.session, identity.spec, identity.source

@@ -35,7 +35,7 @@ def probe(session: Probeable, name: str) -> ModelSpec:
             size_multiple=multiple,
             padding="edge" if fixed else "reflect",
             fixed_size=fixed,
-            fixed_batch=_fixed_batch(session, planes, scale, sizes[0]),
+            fixed_batch=_find_batch(session, planes, scale, sizes[0]),
         )
         expect_unit_range(session, spec)
         return spec
@@ -74,7 +74,7 @@ def _scale_at(session: Probeable, shape: tuple[int, int, int, int]) -> int:
     return scale
 
 
-def _fixed_batch(session: Probeable, planes: int, scale: int, size: tuple[int, int]) -> int | None:
+def _find_batch(session: Probeable, planes: int, scale: int, size: tuple[int, int]) -> int | None:
     declared = session.input_shape[0]
     if isinstance(declared, int):
         return declared

@@ -22,19 +22,19 @@ from subpixel.measure.floor import Floor
 from subpixel.network.flatness import Flatness
 from subpixel.network.settings import RunSettings
 
-ROUNDS = 3
+RACE_ROUNDS = 3
 """Rounds between two halvings."""
 
 FINALISTS = 2
 """So many are not halved any more; they run the last rounds."""
 
-MARGIN = 1.03
+MIN_GAIN = 1.03
 """Less than this many times as fast is not told from noise."""
 
 DUELS = 7
 """Rounds in which a setting runs beside itself with adaptive: on photographs the two are near."""
 
-Report = Callable[[str, int, int], None]
+SearchReport = Callable[[str, int, int], None]
 """Gets what is being done, how much is done, and the total."""
 
 
@@ -56,7 +56,7 @@ class TrialFacts:
     """What passes for flat, where the setting is adaptive."""
 
 
-class Trial(Protocol):
+class RacingTrial(Protocol):
     """One way to run the network, open."""
 
     @property
@@ -106,7 +106,7 @@ class Search:
     """Every setting that was tried."""
 
     ranked: tuple[TrialResult, ...]
-    """Those that keep the floor, the best first. None that is less than :data:`MARGIN` times as
+    """Those that keep the floor, the best first. None that is less than :data:`MIN_GAIN` times as
     fast as the default comes before it; with adaptive it is what is gained on a page that counts,
     where a photograph costs nothing."""
     refused: tuple[TrialResult, ...]
@@ -121,12 +121,12 @@ class Search:
 
 def search_settings(
     space: SearchSpace,
-    open_trial: Callable[[RunSettings], Trial],
+    open_trial: Callable[[RunSettings], RacingTrial],
     *,
     floor: Floor = Floor(),
     seconds: float = 120.0,
     clock: Callable[[], float] = time.monotonic,
-    report: Report = lambda what, done, total: None,
+    report: SearchReport = lambda what, done, total: None,
 ) -> Search:
     """Race the settings of ``space`` and rank them.
 
@@ -141,7 +141,7 @@ def search_settings(
 class _Entrant:
     setting: RunSettings
     facts: TrialFacts
-    trial: Trial
+    trial: RacingTrial
     ratios: list[float] = field(default_factory=list)
     on_page: float | None = None
 
@@ -156,11 +156,11 @@ class _Entrant:
 class _Race:
     def __init__(
         self,
-        open_trial: Callable[[RunSettings], Trial],
+        open_trial: Callable[[RunSettings], RacingTrial],
         floor: Floor,
         seconds: float,
         clock: Callable[[], float],
-        report: Report,
+        report: SearchReport,
     ) -> None:
         self._open_trial, self._floor, self._clock, self._report = open_trial, floor, clock, report
         self._seconds, self._start = seconds, clock()
@@ -217,7 +217,7 @@ class _Race:
         return [*alive, *out]
 
     def _rounds(self, alive: Sequence[_Entrant]) -> None:
-        for number in range(ROUNDS):
+        for number in range(RACE_ROUNDS):
             if number and self._late():
                 return
             self._say(f"racing {len(alive)} settings")
@@ -246,7 +246,7 @@ class _Race:
             pages.append(plain.trial.run_page() / adaptive.trial.run_page())
         page, photo = statistics.median(pages), adaptive.ratio / plain.ratio
         adaptive.on_page = page
-        if page >= MARGIN and photo * MARGIN >= 1:
+        if page >= MIN_GAIN and photo * MIN_GAIN >= 1:
             return True
         reason = f"{page:.2f} times as fast as without on a page, {photo:.2f} on a photograph"
         self._refused.append(TrialResult(adaptive.setting, adaptive.facts, reason=reason))
@@ -262,8 +262,8 @@ class _Race:
     def _order(self, entrants: Sequence[_Entrant]) -> list[_Entrant]:
         """The winner of the last race, and the others by their ratios; and the default."""
         order = [*entrants[:1], *sorted(entrants[1:], key=lambda entrant: -entrant.ratio)]
-        faster = [entrant for entrant in order if entrant.ratio >= MARGIN]
-        slower = [entrant for entrant in order if entrant.ratio < MARGIN]
+        faster = [entrant for entrant in order if entrant.ratio >= MIN_GAIN]
+        slower = [entrant for entrant in order if entrant.ratio < MIN_GAIN]
         return [*faster, self._default, *slower]
 
 

@@ -22,18 +22,18 @@ from subpixel.upscaling.upscaler import Upscaler
 Rgb = NDArray[np.uint8]
 """``(H, W, 3)``."""
 
-SIDES = (2048, 1024, 768, 512, 256)
+PICTURE_SIDES = (2048, 1024, 768, 512, 256)
 """Of the picture that the race is run on."""
 
-LONGEST = 0.4
+MAX_SECONDS = 0.4
 """Seconds that one run of the default should take at most."""
 
-PAPER = 245
+PAPER_CODE = 245
 """Code value of the paper on a page."""
 
 
 @dataclass(frozen=True)
-class Run:
+class SettingTrial:
     """A setting's upscaler and the pictures that it enlarges; a trial."""
 
     facts: TrialFacts
@@ -57,21 +57,23 @@ class Run:
 
 def race_picture(photo: Rgb, default: Upscaler) -> Rgb:
     """``photo``, mirrored as often as it takes to be as large as ``default`` can do in
-    :data:`LONGEST`: small pictures would hide what tiles and threads do."""
-    least = _mirror(photo, SIDES[-1])
+    :data:`MAX_SECONDS`: small pictures would hide what tiles and threads do."""
+    least = _mirror(photo, PICTURE_SIDES[-1])
     default(least)  # a first run is slow
     started = time.perf_counter()
     default(least)
     seconds = time.perf_counter() - started
-    fitting = (side for side in SIDES if seconds * (side / SIDES[-1]) ** 2 <= LONGEST)
-    return _mirror(photo, next(fitting, SIDES[-1]))
+    fitting = (
+        side for side in PICTURE_SIDES if seconds * (side / PICTURE_SIDES[-1]) ** 2 <= MAX_SECONDS
+    )
+    return _mirror(photo, next(fitting, PICTURE_SIDES[-1]))
 
 
 def page_of(photo: Rgb) -> Rgb:
     """A page with ``photo``'s middle on a quarter of it. The paper is even in the left half, as on
     a screenshot, and has a grain of one code value in the right half, as in a clean scan."""
     height, width = photo.shape[:2]
-    page = np.full_like(photo, PAPER)
+    page = np.full_like(photo, PAPER_CODE)
     grain = np.random.default_rng(0).integers(0, 2, (height, width, 1), dtype=np.uint8)
     page[:, width // 2 :] += grain[:, width // 2 :]
     middle = tuple(slice(side // 4, side // 4 + side // 2) for side in (height, width))
@@ -92,7 +94,7 @@ def _make_upscaler(setting: RunSettings, network: Network) -> Upscaler:
 
 
 @dataclass(eq=False)
-class Trials:
+class SettingTrials:
     """Opens settings of one network.
 
     ``file_of`` gives the network's file for a setting, made where need be. ``exact`` is the fp32
@@ -110,7 +112,7 @@ class Trials:
     _opening: dict[str, float] = field(default_factory=dict)
     _qualities: dict[RunSettings, tuple[float, float | None]] = field(default_factory=dict)
 
-    def __call__(self, setting: RunSettings) -> Run:
+    def __call__(self, setting: RunSettings) -> SettingTrial:
         """Raises what ``file_of``, :func:`~subpixel.network.opening.open_network` and
         :class:`~subpixel.upscaling.upscaler.Upscaler` raise, and :class:`NetworkError` where
         nothing passes for flat."""
@@ -121,7 +123,7 @@ class Trials:
         psnr_db, loss = self._quality(setting, upscaler)
         opening, beside = self._opening[setting.device], self._beside(upscaler)
         facts = TrialFacts(file, opening, psnr_db, loss, beside, upscaler.flatness)
-        return Run(facts, upscaler, self.picture, self._page)
+        return SettingTrial(facts, upscaler, self.picture, self._page)
 
     def _beside(self, upscaler: Upscaler) -> int:
         return len(upscaler.plan(to_picture(self.picture).header).columns)

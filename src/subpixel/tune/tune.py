@@ -15,9 +15,9 @@ from subpixel.network.tuning import TunedSettings, Tuning
 from subpixel.network.tuning_cache import hash_file, store_tuning, tuning_key
 from subpixel.runtime.opening import available_devices, resolve_device
 from subpixel.tune.files import NetworkFiles
-from subpixel.tune.race import Report, Search, TrialResult, search_settings
+from subpixel.tune.race import Search, SearchReport, TrialResult, search_settings
 from subpixel.tune.space import make_space
-from subpixel.tune.trials import Trials, race_picture
+from subpixel.tune.trials import SettingTrials, race_picture
 from subpixel.upscaling.upscaler import Upscaler
 
 
@@ -37,7 +37,7 @@ def tune(
     floor: Floor = Floor(),
     bench: Path | None = None,
     seconds: float = 120.0,
-    report: Report = lambda what, done, total: None,
+    report: SearchReport = lambda what, done, total: None,
 ) -> TuneReport:
     """Race every setting of a network on ``devices`` (none: all that there are), and store the
     result in the user's cache, where :class:`~subpixel.upscaling.upscaler.Upscaler` looks for it.
@@ -58,7 +58,7 @@ def tune(
     picture = race_picture(photograph(), default)
 
     score = None if bench is None else partial(task_psnr, bench=bench)
-    trials = Trials(files.find, exact, photograph(), picture, score)
+    trials = SettingTrials(files.find, exact, photograph(), picture, score)
     space = make_space(files.spec, names)
     search = search_settings(space, trials, floor=floor, seconds=seconds, report=report)
     megapixels = picture.shape[0] * picture.shape[1] / 1e6

@@ -26,13 +26,13 @@ def bleed(samples: Samples) -> Samples:
     SIGGRAPH 1996, section 3.4). Alpha is left as it is.
     """
     survey = Survey(*samples.shape[:2])
-    for top in range(0, len(samples), BLOCK):
-        survey.at(samples[top : top + BLOCK])
-    bands = (samples[top : top + BLOCK] for top in range(0, len(samples), BLOCK))
+    for top in range(0, len(samples), SURVEY_ROWS):
+        survey.at(samples[top : top + SURVEY_ROWS])
+    bands = (samples[top : top + SURVEY_ROWS] for top in range(0, len(samples), SURVEY_ROWS))
     return np.concatenate(list(survey.bleed(bands)))
 
 
-BLOCK = 64
+SURVEY_ROWS = 64
 """Side of the squares of pixels between which :class:`Survey` remembers but one colour each."""
 
 
@@ -40,13 +40,13 @@ class Survey:
     """What must be known of a whole picture before its first row can be bleed: little.
 
     Pull-push halves the picture again and again, in squares that are aligned and do not overlap.
-    So a band of :data:`BLOCK` rows can be pulled up to one row of the coarse picture by itself,
-    and pushed down again by itself: all bands go through :meth:`at` once, in order, and then
-    once more through :meth:`bleed`. Only the last band may have fewer rows.
+    So a band of :data:`SURVEY_ROWS` rows can be pulled up to one row of the coarse picture by
+    itself, and pushed down again by itself: all bands go through :meth:`at` once, in order, and
+    then once more through :meth:`bleed`. Only the last band may have fewer rows.
     """
 
     def __init__(self, height: int, width: int) -> None:
-        self._levels = min(BLOCK.bit_length() - 1, (max(height, width) - 1).bit_length())
+        self._levels = min(SURVEY_ROWS.bit_length() - 1, (max(height, width) - 1).bit_length())
         self._coarse: list[_Layer] = []
         self.opaque = True
         """Whether no pixel so far lets anything through."""
@@ -55,14 +55,14 @@ class Survey:
         """Take in the next rows."""
         full = FULL_SCALE[band.dtype]
         self.opaque = self.opaque and bool((band[..., -1] >= full).all())
-        self._coarse.append(_pull(_layer(band), self._levels)[-1])
+        self._coarse.append(_pull(_weigh_colour(band), self._levels)[-1])
 
     def bleed(self, bands: Iterable[Samples]) -> Iterator[Samples]:
         """The same rows again, and what becomes of them."""
         colour, weight = (np.concatenate(planes) for planes in zip(*self._coarse, strict=True))
-        behind = _fill((colour, weight))
+        behind = _fill_colour((colour, weight))
         for band, row in zip(bands, self._coarse_rows(behind), strict=True):
-            yield _repaint(band, _push(_pull(_layer(band), self._levels)[:-1], row))
+            yield _repaint(band, _push(_pull(_weigh_colour(band), self._levels)[:-1], row))
 
     def _coarse_rows(self, behind: Pixels) -> Iterator[Pixels]:
         top = 0
@@ -75,7 +75,7 @@ _Layer = tuple[Pixels, Pixels]
 """Colour times alpha, ``(h, w, C - 1)``, and alpha, ``(h, w, 1)``."""
 
 
-def _layer(samples: Samples) -> _Layer:
+def _weigh_colour(samples: Samples) -> _Layer:
     pixels = samples.astype(np.float32) / np.float32(FULL_SCALE[samples.dtype])
     alpha = pixels[..., -1:]
     return pixels[..., :-1] * alpha, alpha
@@ -107,7 +107,7 @@ def _push(layers: Sequence[_Layer], behind: Pixels) -> Pixels:
     return behind
 
 
-def _fill(layer: _Layer) -> Pixels:
+def _fill_colour(layer: _Layer) -> Pixels:
     """Colour for every pixel of a whole picture."""
     levels = (max(layer[1].shape[:2]) - 1).bit_length()
     *layers, (colour, weight) = _pull(layer, levels)
@@ -123,7 +123,7 @@ def _halve(pixels: Pixels) -> Pixels:
     return np.asarray(upper + lower)
 
 
-def settle(coverage: Samples, alpha: Samples) -> Samples:
+def limit_alpha(coverage: Samples, alpha: Samples) -> Samples:
     """Enlarged alpha kept within what ``alpha``, ``(N, 1, H, W)`` of the same dtype, has around
     each pixel.
 

@@ -21,11 +21,11 @@ Upscale = Callable[[Samples], Samples]
 """Tiles of one size, ``(N, h, w, C)`` → ``(N, h * scale, w * scale, C)``, same dtype; threads may
 share it."""
 
-Rows = Callable[[int, int], Samples]
+RowReader = Callable[[int, int], Samples]
 """Rows ``[start, stop)`` of a picture, ``(stop - start, W, C)``. They are asked for from top to
 bottom, some of them again: never any above the first of the call before."""
 
-Report = Callable[[int, int], None]
+RunReport = Callable[[int, int], None]
 """Gets the runs done and their total: a run is a tile, or a batch of them."""
 
 AHEAD = 2
@@ -58,13 +58,13 @@ class _Band:
 
 def run_bands(
     upscale: Upscale,
-    rows: Rows,
-    room: Rows,
+    rows: RowReader,
+    room: RowReader,
     plan: TilePlan,
     scale: int,
     *,
     workers: Workers,
-    report: Report = lambda done, total: None,
+    report: RunReport = lambda done, total: None,
 ) -> Iterator[Samples]:
     """Yield the picture of ``rows``, ``scale`` times larger, band by band from top to bottom.
 
@@ -81,7 +81,7 @@ def run_bands(
         seen, band = _read_padded(rows, span, plan), room(*_scale_span(span, scale))
         under_way.append(_Band(band, []))
         for columns in plan.groups:
-            put = partial(_put, upscale, seen, band, span, scale, columns)
+            put = partial(_put_tiles, upscale, seen, band, span, scale, columns)
             under_way[-1].runs.append(workers.submit(put))
 
     def finish() -> Samples:
@@ -117,7 +117,7 @@ def run_tiles(
     plan: TilePlan,
     *,
     workers: Workers,
-    report: Report = lambda done, total: None,
+    report: RunReport = lambda done, total: None,
 ) -> None:
     """:func:`run_bands` in memory: ``samples``, ``(H, W, C)``, into ``result``, ``(H * scale,
     W * scale, C)``, of one dtype."""
@@ -127,7 +127,7 @@ def run_tiles(
         pass
 
 
-def rows_of(samples: Samples) -> Rows:
+def rows_of(samples: Samples) -> RowReader:
     """The rows of a picture that lies in memory: views of it."""
     return lambda start, stop: samples[start:stop]
 
@@ -136,7 +136,7 @@ def _scale_span(span: Span, scale: int) -> tuple[int, int]:
     return span.keep_start * scale, span.keep_stop * scale
 
 
-def _put(
+def _put_tiles(
     upscale: Upscale,
     seen: Samples,
     band: Samples,
@@ -154,7 +154,7 @@ def _put(
         ]
 
 
-def _read_padded(rows: Rows, span: Span, plan: TilePlan) -> Samples:
+def _read_padded(rows: RowReader, span: Span, plan: TilePlan) -> Samples:
     """What the network sees of a band: whole rows of the padded picture."""
     below = source_rows(span.start, span.stop, plan.height, plan.padding)
     right = source_rows(0, plan.padded_width, plan.width, plan.padding)

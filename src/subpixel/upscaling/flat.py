@@ -20,13 +20,13 @@ from subpixel.network.flatness import Flatness
 from subpixel.runtime.op import Samples
 from subpixel.upscaling.bands import Upscale
 
-BLOCK = 64
+FLAT_BLOCK = 64
 """Side of a block, in input pixels."""
 
 SPANS = (16, 12, 8, 6, 4, 3, 2, 1, 0)
 """Code values of 8 bits that a flat block may span, from the widest that is tried."""
 
-CODES = 255
+WHITE = 255
 
 Mask = NDArray[np.bool_]
 
@@ -38,7 +38,7 @@ def measure_flatness(upscale: Upscale, scale: int, halo: int, most: float) -> Fl
     of that span. None where not even even blocks stay so near.
     """
     for span in SPANS:
-        blocks = [block[None].astype(np.float32) / CODES for block in probes(span, halo)]
+        blocks = [block[None].astype(np.float32) / WHITE for block in probes(span, halo)]
         bound = max(_difference(upscale, block, scale, halo) for block in blocks)
         if bound <= most:
             return Flatness(span, bound)
@@ -47,7 +47,7 @@ def measure_flatness(upscale: Upscale, scale: int, halo: int, most: float) -> Fl
 
 def probes(span: int, halo: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
     """Blocks with their halo, ``(H, W, 3)``, whose every channel spans ``span`` code values."""
-    side = BLOCK // 4 + 2 * halo
+    side = FLAT_BLOCK // 4 + 2 * halo
     down, across = np.mgrid[:side, :side]
     random = np.random.default_rng(seed)
     shapes: Sequence[NDArray[Any]] = (
@@ -57,7 +57,7 @@ def probes(span: int, halo: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
         across > side // 2,
         across / max(side - 1, 1),
     )
-    for base, shape in product(range(0, CODES + 1 - span, 32), shapes):
+    for base, shape in product(range(0, WHITE + 1 - span, 32), shapes):
         grey = base + np.rint(span * shape)
         yield np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
 
@@ -65,7 +65,7 @@ def probes(span: int, halo: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
 def _difference(upscale: Upscale, block: Samples, scale: int, halo: int) -> float:
     inner = slice(halo * scale, -halo * scale if halo else None)
     found, expected = upscale(block)[0], interpolated(block[0], scale)
-    return float(np.abs(found - expected)[inner, inner].max()) * CODES
+    return float(np.abs(found - expected)[inner, inner].max()) * WHITE
 
 
 class Tally:
@@ -190,7 +190,7 @@ class Rectangle:
 def flat_blocks(tile: Samples, span: int, halo: int) -> Mask:
     """Which blocks of ``(h, w, C)`` span, with ``halo`` pixels around them, no more than ``span``
     code values of 8 bits in any channel: one value for each block, those at the edge smaller."""
-    most = span * FULL_SCALE[tile.dtype] / CODES
+    most = span * FULL_SCALE[tile.dtype] / WHITE
     lowest, highest = (_extreme(tile, halo, extreme) for extreme in (np.minimum, np.maximum))
     spread = highest.astype(np.float64) - lowest
     return np.asarray((spread <= most * (1 + 1e-6)).all(axis=2))
@@ -200,8 +200,8 @@ def _extreme(tile: Samples, halo: int, extreme: np.ufunc) -> Samples:
     for axis in (0, 1):
         length = tile.shape[axis]
         ranges = [
-            slice(max(start - halo, 0), min(start + BLOCK + halo, length))
-            for start in range(0, length, BLOCK)
+            slice(max(start - halo, 0), min(start + FLAT_BLOCK + halo, length))
+            for start in range(0, length, FLAT_BLOCK)
         ]
         moved = tile.swapaxes(0, axis)
         tile = np.stack([extreme.reduce(moved[r], axis=0) for r in ranges]).swapaxes(0, axis)
@@ -214,18 +214,18 @@ def rectangles(mask: Mask, shape: Sequence[int]) -> Iterator[Rectangle]:
     left = mask.copy()
     while left.any():
         row, column = np.argwhere(left)[0]
-        width = _run(left[row, column:])
-        height = _run(np.all(left[row:, column : column + width], axis=1))
+        width = _count_leading(left[row, column:])
+        height = _count_leading(np.all(left[row:, column : column + width], axis=1))
         left[row : row + height, column : column + width] = False
         yield Rectangle(
-            row * BLOCK,
-            min((row + height) * BLOCK, shape[0]),
-            column * BLOCK,
-            min((column + width) * BLOCK, shape[1]),
+            row * FLAT_BLOCK,
+            min((row + height) * FLAT_BLOCK, shape[0]),
+            column * FLAT_BLOCK,
+            min((column + width) * FLAT_BLOCK, shape[1]),
         )
 
 
-def _run(values: Mask) -> int:
+def _count_leading(values: Mask) -> int:
     """How many are true before the first that isn't."""
     return len(values) if values.all() else int(values.argmin())
 

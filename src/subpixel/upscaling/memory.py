@@ -10,18 +10,18 @@ import psutil
 
 from subpixel.errors import MemoryLimitError
 from subpixel.media.picture import Header
-from subpixel.upscaling.alpha import BLOCK
+from subpixel.upscaling.alpha import SURVEY_ROWS
 from subpixel.upscaling.bands import AHEAD
 from subpixel.upscaling.tiling import TilePlan
 
-SHARE = 0.5
+FREE_SHARE = 0.5
 """Of the memory that is free, what a picture may take when nothing else is said."""
 
 ARENA = 2.2
 """What ONNX Runtime's arena grows to, over what the graph needs: measured 1.7 to 2.0 with the
 bundled networks in tiles of 512², and of 96 x 512."""
 
-UNKNOWN = 64_000.0
+UNKNOWN_FOOTPRINT = 64_000.0
 """Bytes per pixel of a tile for a network whose graph can't be followed: a window network's."""
 
 WIDEST = 4
@@ -39,7 +39,7 @@ def memory_limit(asked: int | None, held: int) -> int:
     """Bytes that the process may hold in all: so many as are asked for, or its share of what is
     free beside the ``held``; and no more than its address space has room for."""
     room = held + max(0, _address_space())
-    return min(room, held + int(SHARE * free_memory()) if asked is None else asked)
+    return min(room, held + int(FREE_SHARE * free_memory()) if asked is None else asked)
 
 
 def free_memory() -> int:
@@ -140,7 +140,7 @@ class Needs:
     def _bleeding(self) -> int:
         """A band of float32 and what it is pulled up to and pushed down from."""
         across = self.header.width * self.header.channels
-        return 6 * 4 * BLOCK * across if self.header.has_alpha else 0
+        return 6 * 4 * SURVEY_ROWS * across if self.header.has_alpha else 0
 
 
 def expect_fit(needs: Needs, plan: TilePlan, most: int) -> TilePlan:
@@ -155,12 +155,12 @@ def expect_fit(needs: Needs, plan: TilePlan, most: int) -> TilePlan:
     return plan
 
 
-Cut = Callable[[tuple[int, int] | None], TilePlan]
+CutTiles = Callable[[tuple[int, int] | None], TilePlan]
 """Tiles of at most such a height and width; None: the whole picture."""
 
 
 def fit_tiles(
-    needs: Needs, cut: Cut, tile: tuple[int, int], least: int, halo: int, most: int
+    needs: Needs, cut: CutTiles, tile: tuple[int, int], least: int, halo: int, most: int
 ) -> TilePlan:
     """Tiles with which the picture takes no more than ``most`` bytes, and the least is computed.
 
@@ -169,11 +169,11 @@ def fit_tiles(
     and wide. Raises :class:`MemoryLimitError` when even the smallest are too large.
     """
     smallest = expect_fit(needs, cut((least, least)), most)
-    plans = map(cut, _sizes(tile, least, halo))
+    plans = map(cut, _tile_sizes(tile, least, halo))
     return next((plan for plan in plans if needs.total(plan) <= most), smallest)
 
 
-def _sizes(tile: tuple[int, int], least: int, halo: int) -> list[tuple[int, int]]:
+def _tile_sizes(tile: tuple[int, int], least: int, halo: int) -> list[tuple[int, int]]:
     """``tile``, then others, from those that compute the least in vain to the smallest."""
     height, width = tile
     sizes = [

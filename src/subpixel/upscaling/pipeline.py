@@ -8,14 +8,14 @@ import numpy as np
 from subpixel.errors import UsageError
 from subpixel.media.picture import Header, Source
 from subpixel.network.flatness import Flatness
-from subpixel.network.network import Network, bytes_per_pixel
+from subpixel.network.network import Network, network_bytes_per_pixel
 from subpixel.runtime.op import Pixels, Samples
 from subpixel.spec import ModelSpec
 from subpixel.upscaling import alpha, memory
-from subpixel.upscaling.bands import Report, Rows, Upscale, Workers, run_bands
+from subpixel.upscaling.bands import RowReader, RunReport, Upscale, Workers, run_bands
 from subpixel.upscaling.flat import PastFlat, Tally, measure_flatness
 from subpixel.upscaling.planning import Planner
-from subpixel.upscaling.rows.window import Window, regroup, split_frames
+from subpixel.upscaling.rows.window import RowWindow, regroup, split_frames
 from subpixel.upscaling.samples import upscale_codes, upscale_samples
 from subpixel.upscaling.tiling import TilePlan
 from subpixel.zoo import manifest
@@ -61,9 +61,12 @@ class Pipeline:
     def fit(self, header: Header, codecs: int, max_memory: int | None, attempt: int) -> TilePlan:
         """The plan with which the process holds no more than it may, ``codecs`` bytes included."""
         scale, workers = self.spec.scale, self._workers.count
-        needs = memory.Needs(header, scale, workers, memory.UNKNOWN, self._resident, codecs)
+        needs = memory.Needs(
+            header, scale, workers, memory.UNKNOWN_FOOTPRINT, self._resident, codecs
+        )
         most = memory.memory_limit(max_memory, self._resident)
-        return self._planner.fit(needs, most, partial(bytes_per_pixel, self.network), attempt)
+        footprint = partial(network_bytes_per_pixel, self.network)
+        return self._planner.fit(needs, most, footprint, attempt)
 
     def run(
         self,
@@ -71,8 +74,8 @@ class Pipeline:
         plan: TilePlan,
         *,
         surveys: Sequence[alpha.Survey] = (),
-        room: Sequence[Rows] | None = None,
-        report: Report = lambda done, total: None,
+        room: Sequence[RowReader] | None = None,
+        report: RunReport = lambda done, total: None,
     ) -> Iterator[Samples]:
         """The larger picture from top to bottom, frame after frame, as long as frames come.
 
@@ -87,7 +90,7 @@ class Pipeline:
             frame, opaque = _prepare_frame(header, chunks, survey)
             yield from run_bands(
                 self._past_flat(self._tiles(opaque=opaque)),
-                Window(frame),
+                RowWindow(frame),
                 partial(_new_rows, larger) if room is None else room[number],
                 plan,
                 self.spec.scale,
@@ -147,7 +150,7 @@ def survey_frames(source: Source) -> tuple[alpha.Survey, ...]:
     if not header.has_alpha:
         return ()
     frames = split_frames(source.chunks(), header.height)
-    return tuple(_survey(header, regroup(frame, alpha.BLOCK)) for frame in frames)
+    return tuple(_survey(header, regroup(frame, alpha.SURVEY_ROWS)) for frame in frames)
 
 
 def _prepare_frame(
@@ -157,7 +160,7 @@ def _prepare_frame(
     is full. Without a ``survey`` the frame is held as a whole for one."""
     if not header.has_alpha:
         return chunks, False
-    bands: Iterable[Samples] = regroup(chunks, alpha.BLOCK)
+    bands: Iterable[Samples] = regroup(chunks, alpha.SURVEY_ROWS)
     if survey is None:
         bands = list(bands)
         survey = _survey(header, bands)
@@ -175,7 +178,7 @@ def _new_rows(header: Header, start: int, stop: int) -> Samples:
     return np.empty((stop - start, header.width, header.channels), header.dtype)
 
 
-def _report_frame(report: Report, frame: int, frames: int | None) -> Report:
+def _report_frame(report: RunReport, frame: int, frames: int | None) -> RunReport:
     """The report of one frame among several, as a report of all; of so many as came so far, where
     their number isn't known."""
     count = frame + 1 if frames is None else frames

@@ -7,7 +7,13 @@ from subpixel.errors import UsageError
 from subpixel.media.picture import Header
 from subpixel.spec import ModelSpec
 from subpixel.upscaling import alpha
-from subpixel.upscaling.memory import UNKNOWN, Cut, Needs, expect_fit, fit_tiles
+from subpixel.upscaling.memory import (
+    UNKNOWN_FOOTPRINT,
+    CutTiles,
+    Needs,
+    expect_fit,
+    fit_tiles,
+)
 from subpixel.upscaling.tiling import TilePlan, min_tile_side, plan_tiles, share_out
 
 DEFAULT_TILE = 512
@@ -74,17 +80,17 @@ class Planner:
     ) -> TilePlan:
         """The plan with which the process holds at most ``most`` bytes.
 
-        ``needs`` may say ``UNKNOWN`` of the network: ``counted`` is asked where that is too much.
-        At each ``attempt`` the tiles have half the side. A plan that is no longer :meth:`plan`'s
-        takes the tiles one by one. Raises :class:`~subpixel.errors.MemoryLimitError` when even
-        the smallest take too much.
+        ``needs`` may say ``UNKNOWN_FOOTPRINT`` of the network: ``counted`` is asked where that is
+        too much. At each ``attempt`` the tiles have half the side. A plan that is no longer
+        :meth:`plan`'s takes the tiles one by one. Raises
+        :class:`~subpixel.errors.MemoryLimitError` when even the smallest take too much.
         """
         header = needs.header
         plan = self.plan(header)
         if attempt == 0 and needs.total(plan) <= most:
             return plan
         per_pixel = counted()
-        needs = replace(needs, per_pixel=UNKNOWN if per_pixel is None else per_pixel)
+        needs = replace(needs, per_pixel=UNKNOWN_FOOTPRINT if per_pixel is None else per_pixel)
         if attempt == 0 and needs.total(plan) <= most:
             return plan
         if self.rigid or self.spec.halo is None:
@@ -101,7 +107,7 @@ class Planner:
         stretch = 1 if self.tile else STRETCH
         return share_out(cut, tile, self._halo(header), self.workers, stretch)
 
-    def _cut(self, header: Header) -> Cut:
+    def _cut(self, header: Header) -> CutTiles:
         spec = self.spec
 
         def cut(tile: tuple[int, int] | None) -> TilePlan:

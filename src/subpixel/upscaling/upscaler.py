@@ -21,10 +21,10 @@ from subpixel.network.tuning import TunedSettings, Tuning
 from subpixel.network.tuning_cache import load_tuning
 from subpixel.runtime.op import Samples
 from subpixel.spec import ModelSpec, Precision
-from subpixel.upscaling.bands import Report, rows_of
+from subpixel.upscaling.bands import RunReport, rows_of
 from subpixel.upscaling.flat import Tally
 from subpixel.upscaling.pipeline import Pipeline, survey_frames
-from subpixel.upscaling.rows.stage import Stage, chain_headers, run_stages, stages_memory
+from subpixel.upscaling.rows.stage import RowStage, chain_headers, run_stages, stages_memory
 from subpixel.upscaling.tiling import TilePlan
 from subpixel.zoo import manifest
 
@@ -134,7 +134,7 @@ class Upscaler:
 
         return like(image, self.picture(to_picture(image)))
 
-    def picture(self, picture: Picture, report: Report = lambda done, total: None) -> Picture:
+    def picture(self, picture: Picture, report: RunReport = lambda done, total: None) -> Picture:
         """Upscale a picture's every frame; its metadata stays as it is.
 
         Raises :class:`~subpixel.errors.UsageError` for more than 8 bits and a network that
@@ -159,8 +159,8 @@ class Upscaler:
         strict: bool = False,
         overwrite: bool = False,
         max_memory: int | None = None,
-        stages: Sequence[Stage] = (),
-        report: Report = lambda done, total: None,
+        stages: Sequence[RowStage] = (),
+        report: RunReport = lambda done, total: None,
     ) -> tuple[Loss, ...]:
         """Upscale ``source``, a picture or the path of one, into ``file`` in bands: neither is ever
         in memory as a whole.
@@ -205,8 +205,8 @@ class Upscaler:
         source: Source,
         *,
         max_memory: int | None = None,
-        stages: Sequence[Stage] = (),
-        report: Report = lambda done, total: None,
+        stages: Sequence[RowStage] = (),
+        report: RunReport = lambda done, total: None,
     ) -> Iterator[Samples]:
         """The rows of ``source``, larger, as they become ready: ``(h, W, C)`` of its dtype, from
         top to bottom, frame after frame, no two frames in one chunk.

@@ -8,7 +8,7 @@ import click
 from subpixel.cli.options.choices import (
     DEVICE,
     FILE,
-    FLOOR_DB,
+    FLOOR_OPTION,
     JSON,
     MODEL,
     OVERWRITE,
@@ -32,7 +32,7 @@ from subpixel.spec import Precision
 @click.option(
     "--bench", type=FILE, help="A benchmark set, as for `evaluate`. [default: our photograph]"
 )
-@FLOOR_DB
+@FLOOR_OPTION
 @TASK_LOSS
 @DEVICE
 @OVERWRITE

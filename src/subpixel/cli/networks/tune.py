@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from subpixel.cli.options.choices import DENOISING, FILE, FLOOR_DB, JSON, MODEL, SCALE, TASK_LOSS
+from subpixel.cli.options.choices import (
+    DENOISING,
+    FILE,
+    FLOOR_OPTION,
+    JSON,
+    MODEL,
+    SCALE,
+    TASK_LOSS,
+)
 from subpixel.cli.output import expect_pictures, print_json, print_table, progress
 
 if TYPE_CHECKING:
     from subpixel.tune.race import Search, TrialResult
 
-COLUMNS = (
+SETTING_COLUMNS = (
     "device",
     "precision",
     "tile",
@@ -37,7 +45,7 @@ COLUMNS = (
     metavar="NAME",
     help="One to try, or several. [default: all that `doctor` finds]",
 )
-@FLOOR_DB
+@FLOOR_OPTION
 @click.option("--bench", type=FILE, help="A benchmark set, as for `evaluate`, to keep the PSNR on.")
 @TASK_LOSS
 @click.option(
@@ -80,9 +88,9 @@ def command(
             report=show,
         )
     if as_json:
-        print_json({"kept": report.file, "floor_db": floor_db, **_json(report.search)})
+        print_json({"kept": report.file, "floor_db": floor_db, **_search_json(report.search)})
     else:
-        _print(report.search)
+        _print_search(report.search)
         if report.search.best.setting.adaptive:
             click.echo(
                 "adaptive is on: flat parts are interpolated, as far as that was measured to be "
@@ -91,7 +99,7 @@ def command(
         click.echo(f"kept in {report.file}; upscale uses it (--no-tuning: the default)")
 
 
-def _json(search: "Search") -> dict[str, Any]:
+def _search_json(search: "Search") -> dict[str, Any]:
     """As JSON values; an infinite PSNR is the text ``"inf"``."""
     values = asdict(search)
     for result in (*values["ranked"], *values["refused"]):
@@ -100,12 +108,12 @@ def _json(search: "Search") -> dict[str, Any]:
     return values
 
 
-def _print(search: "Search") -> None:
-    rows = [_cells(result) for result in (*search.ranked, *search.refused)]
-    print_table("Settings, the best first", COLUMNS, rows)
+def _print_search(search: "Search") -> None:
+    rows = [_setting_cells(result) for result in (*search.ranked, *search.refused)]
+    print_table("Settings, the best first", SETTING_COLUMNS, rows)
 
 
-def _cells(result: "TrialResult") -> tuple[str, ...]:
+def _setting_cells(result: "TrialResult") -> tuple[str, ...]:
     setting, facts = result.setting, result.facts
     device = f"{setting.device}, CUDA graphs" if setting.cuda_graphs else setting.device
     return (
@@ -117,11 +125,11 @@ def _cells(result: "TrialResult") -> tuple[str, ...]:
         "" if result.ratio is None else f"{result.ratio:.2f} ({result.rounds} rounds)",
         "" if facts is None else "equal" if math.isinf(facts.psnr) else f"{facts.psnr:.1f}",
         "" if facts is None or facts.task_loss is None else f"{facts.task_loss:.3f}",
-        _note(result),
+        _explain_result(result),
     )
 
 
-def _note(result: "TrialResult") -> str:
+def _explain_result(result: "TrialResult") -> str:
     """Why a setting is out, or what is gained by adaptive."""
     note = result.reason or ""
     if result.on_page is not None:

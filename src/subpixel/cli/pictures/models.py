@@ -12,7 +12,15 @@ from subpixel.cli.pictures.gallery import get, remove, search
 from subpixel.zoo.gallery.store import Entry, entries
 from subpixel.zoo.manifest import Bundled, bundled
 
-COLUMNS = ("name", "scale", "kB", "multiply-adds/px", "Y-PSNR, dB (bicubic)", "licence", "path")
+BUNDLED_COLUMNS = (
+    "name",
+    "scale",
+    "kB",
+    "multiply-adds/px",
+    "Y-PSNR, dB (bicubic)",
+    "licence",
+    "path",
+)
 GALLERY_COLUMNS = ("name", "scale", "kB", "architecture", "authors", "licence", "proven", "path")
 
 
@@ -30,9 +38,9 @@ def command(context: click.Context, as_json: bool) -> None:
     for fault in faults:
         click.echo(f"subpixel: {fault}", err=True)
     if as_json:
-        print_json([*map(_facts, bundled()), *map(_gallery_facts, others)])
+        print_json([*map(_bundled_facts, bundled()), *map(_gallery_facts, others)])
         return
-    print_table("Bundled networks", COLUMNS, [_cells(row) for row in bundled()])
+    print_table("Bundled networks", BUNDLED_COLUMNS, [_bundled_cells(row) for row in bundled()])
     if others:
         print_table("From the gallery", GALLERY_COLUMNS, [_gallery_cells(e) for e in others])
 
@@ -42,8 +50,8 @@ command.add_command(get)
 command.add_command(remove)
 
 
-def _facts(row: Bundled) -> dict[str, object]:
-    return {**asdict(row), "path": row.path, "bytes": _size(row), "from": "bundled"}
+def _bundled_facts(row: Bundled) -> dict[str, object]:
+    return {**asdict(row), "path": row.path, "bytes": _file_size(row), "from": "bundled"}
 
 
 def _gallery_facts(entry: Entry) -> dict[str, object]:
@@ -72,11 +80,11 @@ def _gallery_cells(entry: Entry) -> tuple[str, ...]:
     )
 
 
-def _cells(row: Bundled) -> tuple[str, ...]:
+def _bundled_cells(row: Bundled) -> tuple[str, ...]:
     return (
         row.name,
         f"x{row.scale}",
-        f"{_size(row) / 1000:.0f}",
+        f"{_file_size(row) / 1000:.0f}",
         f"{row.multiply_adds:,}",
         _quality(row.psnr, row.bicubic_psnr),
         row.licence,
@@ -88,5 +96,5 @@ def _quality(psnr: Mapping[str, float], bicubic: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.2f} ({bicubic[name]:.2f})" for name, value in psnr.items())
 
 
-def _size(row: Bundled) -> int:
+def _file_size(row: Bundled) -> int:
     return row.path.stat().st_size

@@ -21,7 +21,7 @@ from subpixel.cli.options.choices import (
 from subpixel.cli.options.convention import (
     CHANNEL_ORDER,
     INPUT_RANGE,
-    LAYOUT,
+    LAYOUT_OPTION,
     OUTPUT_ORDER,
     OUTPUT_RANGE,
     PICTURE_OUTPUT,
@@ -80,7 +80,7 @@ class Interpolation:
 @OUTPUT_RANGE
 @CHANNEL_ORDER
 @OUTPUT_ORDER
-@LAYOUT
+@LAYOUT_OPTION
 @SET_INPUT
 @PICTURE_OUTPUT
 @DENOISING

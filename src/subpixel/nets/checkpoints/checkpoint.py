@@ -26,6 +26,9 @@ class CheckpointFile:
     """Which of several sets of weights, by its key; None: averaged ones first."""
     choice: Choice = AS_SHOWN
     """The settings that the weights don't tell, as far as they are known."""
+    extra_architectures: bool = False
+    """Whether it may be of a network of spandrel_extra_arches, some of whose licences forbid
+    commercial use."""
 
     @property
     def suffix(self) -> str:
@@ -63,7 +66,7 @@ def load_checkpoint(
     if not isinstance(file, CheckpointFile):
         file = CheckpointFile(Path(file))
     try:
-        return _checkpoint(file, extra_architectures, scale)
+        return _checkpoint(file, extra_architectures or file.extra_architectures, scale)
     except CheckpointError as error:
         raise CheckpointError(f"{file.path}: {error}") from error
 

@@ -11,7 +11,7 @@ from subpixel.errors import UsageError
 from subpixel.imaging.resample import resize_taps
 from subpixel.media.picture import FULL_SCALE, Header
 from subpixel.runtime.op import Samples
-from subpixel.upscaling.rows.window import Window, split_frames
+from subpixel.upscaling.rows.window import RowWindow, split_frames
 
 GROUP = 16
 """Rows that are resampled at a time."""
@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Resampler:
-    """A :class:`~subpixel.upscaling.rows.stage.Stage` to a ``height`` and ``width`` in pixels.
+    """A :class:`~subpixel.upscaling.rows.stage.RowStage` to a ``height`` and ``width`` in pixels.
 
     The same interpolation as :func:`subpixel.imaging.resample.imresize`, in float32 and rounded to
     samples once, at the end. Colour is weighted by its alpha, so none that is hidden shows. The
@@ -46,21 +46,24 @@ class Resampler:
     def memory(self, header: Header) -> int:
         """The rows of the target's width that an output row is made of, and a group before and
         after."""
-        taps = _axis(header.height, self.height).taps.shape[1]
+        taps = _make_resampling(header.height, self.height).taps.shape[1]
         row = 4 * header.channels * max(self.width, header.width)
         return int((taps + 6 * GROUP * (1 + header.height / self.height)) * row)
 
     def run(self, header: Header, chunks: Iterable[Samples]) -> Iterator[Samples]:
         """Rows of the target's width, :data:`GROUP` at a time."""
-        down, across = _axis(header.height, self.height), _axis(header.width, self.width)
+        down, across = (
+            _make_resampling(header.height, self.height),
+            _make_resampling(header.width, self.width),
+        )
         for frame in split_frames(chunks, header.height):
             yield from self._resample(header, frame, down, across)
 
     def _resample(
-        self, header: Header, frame: Iterator[Samples], down: "_Axis", across: "_Axis"
+        self, header: Header, frame: Iterator[Samples], down: "_Resampling", across: "_Resampling"
     ) -> Iterator[Samples]:
-        pieces = (piece for chunk in frame for piece in _cut(chunk))
-        window = Window(across.apply(_to_floats(piece, header), axis=1) for piece in pieces)
+        pieces = (piece for chunk in frame for piece in _cut_chunk(chunk))
+        window = RowWindow(across.apply(_to_floats(piece, header), axis=1) for piece in pieces)
         for top in range(0, self.height, GROUP):
             part = down.part(top, min(top + GROUP, self.height))
             rows = window(part.start, part.stop)
@@ -68,7 +71,7 @@ class Resampler:
 
 
 @dataclass(frozen=True, eq=False)
-class _Axis:
+class _Resampling:
     """How samples along an axis are made: of those at ``taps``, counted from ``start``, times
     ``weights``, both ``(outputs, taps of each)``."""
 
@@ -77,11 +80,11 @@ class _Axis:
     taps: NDArray[np.int_]
     weights: Floats
 
-    def part(self, start: int, stop: int) -> "_Axis":
+    def part(self, start: int, stop: int) -> "_Resampling":
         """Outputs ``[start, stop)``, and the inputs that they are made of."""
         taps = self.taps[start:stop]
         first, last = int(taps.min()), int(taps.max())
-        return _Axis(first, last + 1, taps - first, self.weights[start:stop])
+        return _Resampling(first, last + 1, taps - first, self.weights[start:stop])
 
     def apply(self, samples: Floats, axis: int) -> Floats:
         """Tap by tap: one order of additions, whatever the shape."""
@@ -93,12 +96,12 @@ class _Axis:
         return np.asarray(total)
 
 
-def _axis(size: int, target: int) -> _Axis:
+def _make_resampling(size: int, target: int) -> _Resampling:
     taps, weights = resize_taps(size, Fraction(target, size))
-    return _Axis(0, size, np.clip(taps, 0, size - 1), weights.astype(np.float32))
+    return _Resampling(0, size, np.clip(taps, 0, size - 1), weights.astype(np.float32))
 
 
-def _cut(chunk: Samples) -> Iterator[Samples]:
+def _cut_chunk(chunk: Samples) -> Iterator[Samples]:
     return (chunk[top : top + GROUP] for top in range(0, len(chunk), GROUP))
 
 

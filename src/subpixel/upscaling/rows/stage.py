@@ -7,7 +7,7 @@ from subpixel.media.picture import Header
 from subpixel.runtime.op import Samples
 
 
-class Stage(Protocol):
+class RowStage(Protocol):
     """One step that pictures pass by rows: another size, other colours, a film's encoder.
 
     A stage holds no picture between calls, so threads may share it.
@@ -33,7 +33,7 @@ class Stage(Protocol):
         ...
 
 
-def chain_headers(stages: Sequence[Stage], header: Header) -> tuple[Header, ...]:
+def chain_headers(stages: Sequence[RowStage], header: Header) -> tuple[Header, ...]:
     """What comes into each stage, and last what comes out of them all."""
     headers = [header]
     for stage in stages:
@@ -41,14 +41,14 @@ def chain_headers(stages: Sequence[Stage], header: Header) -> tuple[Header, ...]
     return tuple(headers)
 
 
-def stages_memory(stages: Sequence[Stage], header: Header) -> int:
+def stages_memory(stages: Sequence[RowStage], header: Header) -> int:
     """About how many bytes a picture like this takes on its way through all stages."""
     headers = chain_headers(stages, header)
     return sum(stage.memory(each) for stage, each in zip(stages, headers, strict=False))
 
 
 def run_stages(
-    stages: Sequence[Stage], header: Header, chunks: Iterable[Samples]
+    stages: Sequence[RowStage], header: Header, chunks: Iterable[Samples]
 ) -> Iterator[Samples]:
     """The rows through all stages, the first of them first."""
     for stage, before in zip(stages, chain_headers(stages, header), strict=False):

@@ -8,7 +8,7 @@ import numpy as np
 from subpixel.runtime.op import Samples
 
 
-class Window:
+class RowWindow:
     """Rows by number, out of chunks that come in order: :data:`subpixel.upscaling.bands.Rows`.
 
     Only those are held that may be asked for again. Rows of one chunk are a view of it.
