@@ -13,9 +13,9 @@ from PIL import Image, IptcImagePlugin
 
 from samples import IPTC, PHOTOSHOP, SRGB, XMP, exif_block, grey_profile, smooth
 from subpixel.errors import LossError
-from subpixel.media.formats import FORMATS
+from subpixel.media.formats.registry import FORMATS
 from subpixel.media.image_file import EncodeOptions, losses_in, read_picture, write_picture
-from subpixel.media.picture import Metadata, Picture, rounded
+from subpixel.media.picture import Metadata, Picture, convert_samples
 
 LOSSLESS = EncodeOptions(lossless=True)
 SUFFIXES = [form.suffixes[0] for form in FORMATS]
@@ -276,7 +276,7 @@ def test_strict_writes_what_loses_nothing(tmp_path: Path) -> None:
 def test_opaque_alpha_is_no_loss(tmp_path: Path, suffix: str, channels: int, dtype: type) -> None:
     opaque = smooth(channels)
     opaque[..., -1] = 255
-    samples = rounded(opaque, np.dtype(dtype))
+    samples = convert_samples(opaque, np.dtype(dtype))
     picture = Picture(samples, bit_depth=samples.dtype.itemsize * 8)
     file = tmp_path / f"picture{suffix}"
     assert "alpha" not in {loss.what for loss in write_picture(picture, file)}

@@ -8,7 +8,8 @@ import pytest
 
 from samples import PHOTOSHOP, SRGB, XMP, exif_block, smooth
 from subpixel.errors import LossError, PictureError
-from subpixel.media.formats import FORMATS, format_of, losses_in, refuse_losses, sniff
+from subpixel.media.formats.registry import FORMATS, format_of, sniff
+from subpixel.media.losses import losses_in, refuse_losses
 from subpixel.media.picture import Loss, Metadata, Picture
 
 PLAIN = Picture(smooth(3))

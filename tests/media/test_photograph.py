@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subpixel.media.photograph import mirrored, photograph
+from subpixel.media.photograph import mirror_positions, photograph
 
 
 def test_it_is_read_once_and_can_not_be_changed() -> None:
@@ -20,4 +20,4 @@ def test_positions_are_those_of_symmetric_padding(start: int, count: int, size: 
     """NumPy's own, around the side as often as it takes."""
     around = abs(start) + count
     padded = np.pad(np.arange(size), around, mode="symmetric")
-    assert np.array_equal(mirrored(start, count, size), padded[around + start :][:count])
+    assert np.array_equal(mirror_positions(start, count, size), padded[around + start :][:count])

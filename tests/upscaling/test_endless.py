@@ -23,21 +23,13 @@ from subpixel.upscaling.upscaler import Upscaler
 SPEC = ModelSpec("blur", scale=2, colour="rgb", interface="rgb", halo=2)
 
 
-class EndlessHeader(Header):
-    """Of frames whose number isn't known."""
-
-    @property
-    def count(self) -> None:  # type: ignore[override]
-        return None
-
-
 class Camera:
     """Frames of noise without end, in chunks of ``rows``; counts those that were begun."""
 
     memory = 0
 
     def __init__(self, height: int = 50, width: int = 40, channels: int = 3, rows: int = 7) -> None:
-        self.header = EndlessHeader((1, height, width, channels), np.dtype(np.uint8))
+        self.header = Header((None, height, width, channels), np.dtype(np.uint8))
         self.begun = 0
         self._rows = rows
 

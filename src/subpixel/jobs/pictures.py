@@ -60,8 +60,8 @@ class PictureFiles:
         picture = self._open.get(file) or open_picture(file, max_pixels=self._max_pixels)
         if len(self._open) < MAX_OPEN:
             self._open[file] = picture
-        count, height, width, _ = picture.header.shape
-        return count * height * width / 1e6
+        header = picture.header
+        return header.expect_count("tuning") * header.height * header.width / 1e6
 
     def take(self, file: Path) -> PictureFile:
         """The file, open; raises what :func:`~subpixel.media.reading.open_picture` raises."""

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
 from subpixel.media.metadata import exif
-from subpixel.media.picture import FULL_SCALE, Loss, Metadata, Picture, rounded
+from subpixel.media.picture import FULL_SCALE, Loss, Metadata, Picture, convert_samples
 
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-T = TypeVar("T")
+ImageLike = TypeVar("ImageLike")
 
 ALLOWED = (
     "give a numpy array of shape (H, W) or (H, W, 1 to 4) and dtype uint8, uint16 or float32 "
@@ -42,14 +42,14 @@ def to_picture(image: object) -> Picture:
     Raises :class:`UsageError` for anything else, and for float samples that are no numbers.
     """
     if isinstance(image, np.ndarray):
-        return _from_array(image)
+        return _picture_from_array(image)
     pillow = _as_pillow(image)
     if pillow is None:
         raise UsageError(f"got {type(image).__name__}; {ALLOWED}")
-    return _from_pillow(pillow)
+    return _picture_from_pillow(pillow)
 
 
-def like(image: T, picture: Picture) -> T:
+def like(image: ImageLike, picture: Picture) -> ImageLike:
     """The first frame of ``picture`` as the same kind of thing as ``image``.
 
     An array has as many dimensions as ``image`` and the picture's dtype. A Pillow image has the
@@ -58,14 +58,14 @@ def like(image: T, picture: Picture) -> T:
     """
     frame = picture.frames[0]
     if isinstance(image, np.ndarray):
-        return cast(T, frame[..., 0] if image.ndim == 2 else frame)
+        return cast(ImageLike, frame[..., 0] if image.ndim == 2 else frame)
     pillow = _as_pillow(image)
     if pillow is None:
         raise UsageError(f"got {type(image).__name__}; {ALLOWED}")
-    return cast(T, _to_pillow(pillow, picture))
+    return cast(ImageLike, _to_pillow(pillow, picture))
 
 
-def _from_array(array: NDArray[Any]) -> Picture:
+def _picture_from_array(array: NDArray[Any]) -> Picture:
     channels = array.shape[2:] or (1,)
     fits = array.ndim in (2, 3) and array.size and 1 <= channels[0] <= 4
     if not fits or array.dtype not in FULL_SCALE:
@@ -81,17 +81,17 @@ def _as_pillow(image: object) -> "PillowImage | None":
     return image if module is not None and isinstance(image, module.Image) else None
 
 
-def _from_pillow(image: "PillowImage") -> Picture:
-    meta = _metadata(image)
+def _picture_from_pillow(image: "PillowImage") -> Picture:
+    meta = _read_pillow_metadata(image)
     if image.mode in _SIXTEEN_BITS:
         samples = np.asarray(image).astype(np.uint16)
-        return replace(_from_array(samples), metadata=meta)
+        return replace(_picture_from_array(samples), metadata=meta)
     if image.mode == "CMYK":
-        return _from_cmyk(image, meta)
-    return replace(_from_array(np.asarray(_unfolded(image))), metadata=meta)
+        return _picture_from_cmyk(image, meta)
+    return replace(_picture_from_array(np.asarray(_unfold(image))), metadata=meta)
 
 
-def _unfolded(image: "PillowImage") -> "PillowImage":
+def _unfold(image: "PillowImage") -> "PillowImage":
     """The same picture in one of the modes that are samples as they are."""
     if image.mode == "P":
         return image.convert("RGBA" if image.has_transparency_data else "RGB")
@@ -106,10 +106,12 @@ def _unfolded(image: "PillowImage") -> "PillowImage":
     )
 
 
-def _from_cmyk(image: "PillowImage", meta: Metadata) -> Picture:
+def _picture_from_cmyk(image: "PillowImage", meta: Metadata) -> Picture:
     if meta.icc is None:
         loss = Loss("colour", "CMYK without a profile turned into RGB by inverting its inks")
-        return replace(_from_array(np.asarray(image.convert("RGB"))), metadata=meta, losses=(loss,))
+        return replace(
+            _picture_from_array(np.asarray(image.convert("RGB"))), metadata=meta, losses=(loss,)
+        )
     from PIL import ImageCms
 
     own = ImageCms.ImageCmsProfile(io.BytesIO(meta.icc))
@@ -119,20 +121,20 @@ def _from_cmyk(image: "PillowImage", meta: Metadata) -> Picture:
     loss = Loss("colour", "CMYK turned into sRGB through its own profile")
     samples = np.asarray(turn.apply(image))
     meta = replace(meta, icc=srgb.tobytes())
-    return replace(_from_array(samples), metadata=meta, losses=(loss,))
+    return replace(_picture_from_array(samples), metadata=meta, losses=(loss,))
 
 
-def _metadata(image: "PillowImage") -> Metadata:
+def _read_pillow_metadata(image: "PillowImage") -> Metadata:
     block = image.info.get("exif") or image.getexif().tobytes() or None
     across, down = image.info.get("dpi", (0, 0))
-    stated = (float(across) / _MM_PER_INCH, float(down) / _MM_PER_INCH)
+    resolution = (float(across) / _MM_PER_INCH, float(down) / _MM_PER_INCH)
     xmp = image.info.get("xmp")
     return Metadata(
         icc=image.info.get("icc_profile") or None,
         exif=block,
         xmp=xmp.encode() if isinstance(xmp, str) else xmp,
         orientation=exif.orientation_in(block),
-        resolution=stated if min(stated) > 0 else None,
+        resolution=resolution if min(resolution) > 0 else None,
     )
 
 
@@ -140,18 +142,18 @@ def _to_pillow(image: "PillowImage", picture: Picture) -> "PillowImage":
     module = sys.modules["PIL.Image"]
     frame = picture.frames[0]
     if image.mode in _SIXTEEN_BITS:
-        made = module.fromarray(rounded(frame[..., 0], np.dtype(np.uint16)))
+        new = module.fromarray(convert_samples(frame[..., 0], np.dtype(np.uint16)))
     else:
         flat = frame[..., 0] if frame.shape[-1] == 1 else frame
-        made = module.fromarray(rounded(np.ascontiguousarray(flat), np.dtype(np.uint8)))
-    made.info = _info(image, picture)
-    return cast("PillowImage", made)
+        new = module.fromarray(convert_samples(np.ascontiguousarray(flat), np.dtype(np.uint8)))
+    new.info = _info(image, picture)
+    return cast("PillowImage", new)
 
 
 def _info(image: "PillowImage", picture: Picture) -> dict[str | tuple[int, int], Any]:
     """What Pillow writes into a file when it is asked to, true for the new picture."""
     meta = picture.metadata
-    block = exif.adjusted(
+    block = exif.adjust_block(
         meta.exif, width=picture.width, height=picture.height, orientation=meta.orientation
     )
     info: dict[str | tuple[int, int], Any] = {
@@ -160,5 +162,5 @@ def _info(image: "PillowImage", picture: Picture) -> dict[str | tuple[int, int],
     if meta.icc is not None:
         info["icc_profile"] = meta.icc
     if block is not None:
-        info["exif"] = exif.PREFIX + block
+        info["exif"] = exif.EXIF_PREFIX + block
     return info

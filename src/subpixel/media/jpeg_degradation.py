@@ -10,6 +10,6 @@ def through_jpeg(rgb: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
     Below 90 the colour is stored at half the height and width, as libvips and most cameras do.
     """
-    stored = pyvips.Image.new_from_array(rgb).jpegsave_buffer(Q=quality)
-    decoded: NDArray[np.uint8] = pyvips.Image.jpegload_buffer(stored).numpy()
-    return decoded
+    data = pyvips.Image.new_from_array(rgb).jpegsave_buffer(Q=quality)
+    pixels: NDArray[np.uint8] = pyvips.Image.jpegload_buffer(data).numpy()
+    return pixels

@@ -1,37 +1,228 @@
-"""What reading and writing share of libvips."""
+"""libvips as reading, writing and the formats use it: files, fields of images, errors."""
 
-from typing import Any
+import io
+import mmap
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
 
 import pyvips
 
-Image = Any
+from subpixel.errors import PictureError
+from subpixel.media.metadata import exif
+from subpixel.media.picture import Loss, Metadata
+
+VipsImage = Any
 """A :class:`pyvips.Image`; its operations are made at run time, so it has no useful type."""
 
+VipsLoad = tuple[VipsImage, tuple[Loss, ...]]
+"""All frames below each other, nothing decoded yet; and what of the file is left out."""
 
-def number(image: Image, name: str, default: int) -> int:
+Strictness = Literal["error", "warning"]
+"""What stops libvips while it decodes."""
+
+DEFAULT_DELAY_MS = 100
+"""For an animation whose source has no timing: what browsers give one without."""
+
+
+@dataclass(frozen=True)
+class FileContents:
+    """A file's bytes: left on disk, or in memory where they can be read but once (a pipe)."""
+
+    file: Path
+    head: bytes
+    """The first 16 bytes."""
+    stamp: tuple[int, ...]
+    """What changes when the file does."""
+    data: bytes | None
+
+    @staticmethod
+    def of(file: Path) -> "FileContents":
+        """Raises :class:`PictureError` for a file that can't be opened, or is empty."""
+        try:
+            with file.open("rb") as stream:
+                stamp = _stamp_of(stream)
+                data = None if stamp else stream.read()
+                head = stream.read(16) if data is None else data[:16]
+        except OSError as error:
+            raise PictureError(f"{file} can't be read: {error.strerror or error}") from error
+        if not head:
+            raise PictureError(f"{file} can't be read: it is empty (0 bytes)")
+        return FileContents(file, head, stamp, data)
+
+    def stream(self) -> BinaryIO:
+        """The file, open for reading."""
+        return self.file.open("rb") if self.data is None else io.BytesIO(self.data)
+
+    def map(self) -> exif.Block:
+        """All of it, read from disk where it is looked at; raises :class:`MemoryError`."""
+        if self.data is not None:
+            return self.data
+        try:
+            with self.stream() as stream:
+                return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise MemoryError(f"no room to map {self.file}: {error.strerror}") from error
+
+    def source(self) -> pyvips.Source:
+        """For libvips, which reads a file as it goes along."""
+        if self.data is None:
+            return pyvips.Source.new_from_file(os.fsencode(self.file))
+        return pyvips.Source.new_from_memory(self.data)
+
+    def expect_unchanged(self) -> None:
+        """Raises :class:`PictureError` when the file is not what it was when it was opened."""
+        if self.data is not None:
+            return
+        try:
+            with self.stream() as stream:
+                stamp = _stamp_of(stream)
+        except OSError as error:
+            raise PictureError(f"{self.file} can't be read: {error.strerror}") from error
+        if stamp != self.stamp:
+            raise PictureError(f"{self.file} has changed while it was read; start anew")
+
+
+def _stamp_of(stream: BinaryIO) -> tuple[int, ...]:
+    """What changes when a file does; empty for what is no file of a size."""
+    if not stream.seekable():
+        return ()
+    status = os.fstat(stream.fileno())
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+class FileTarget:
+    """A stream that libvips writes to, its beginning with what libvips leaves out."""
+
+    def __init__(self, stream: BinaryIO, file: Path) -> None:
+        self.stream, self.file = stream, file
+        self.error: OSError | None = None
+        self._splice: Callable[[bytes], bytes | None] | None = None
+        self._head = b""
+        self._stopping = False
+        self._custom = pyvips.TargetCustom()
+
+    def stop(self) -> None:
+        """Take no more."""
+        self._stopping = True
+
+    def for_libvips(
+        self, splice: Callable[[bytes], bytes | None] | None = None
+    ) -> pyvips.TargetCustom:
+        """``splice`` makes of the first bytes what is written; None while it needs more."""
+        self._splice = splice
+        self._custom.on_write(self._write)
+        self._custom.on_read(self.stream.read)
+        self._custom.on_seek(self.stream.seek)
+        return self._custom
+
+    def take(self, data: bytes) -> None:
+        """A whole file."""
+        try:
+            self.stream.write(data)
+        except OSError as error:
+            self.error = error
+            raise
+
+    def _write(self, data: memoryview) -> int:
+        if self._stopping:
+            return -1
+        try:
+            self._put(data)
+        except OSError as error:
+            self.error = error
+            return -1
+        return len(data)
+
+    def _put(self, data: memoryview) -> None:
+        if self._splice is None:
+            self.stream.write(data)
+            return
+        self._head += data
+        whole = self._splice(self._head)
+        if whole is not None:
+            self._splice = None
+            self.stream.write(whole)
+
+
+def load_first_page(loader: str, contents: FileContents, fail_on: Strictness) -> VipsImage:
+    """Open a file with libvips' operation ``loader``, from top to bottom: its first page."""
+    load = getattr(pyvips.Image, loader)
+    return load(contents.source(), fail_on=fail_on, access="sequential")
+
+
+def load_page(loader: str, contents: FileContents, fail_on: Strictness, page: int) -> VipsImage:
+    """The same: page number ``page``, counted from 0."""
+    load = getattr(pyvips.Image, loader)
+    return load(contents.source(), page=page, fail_on=fail_on, access="sequential")
+
+
+def load_all_pages(loader: str, contents: FileContents, fail_on: Strictness) -> VipsImage:
+    """The same: all pages below each other, which are of one size."""
+    load = getattr(pyvips.Image, loader)
+    return load(contents.source(), n=-1, fail_on=fail_on, access="sequential")
+
+
+def get_number(image: VipsImage, name: str, default: int) -> int:
     """A whole number among an image's fields."""
     return int(image.get(name)) if image.get_typeof(name) else default
 
 
-def blob(image: Image, name: str) -> bytes | None:
+def get_blob(image: VipsImage, name: str) -> bytes | None:
     """Bytes among an image's fields."""
     return bytes(image.get(name)) if image.get_typeof(name) else None
 
 
-def set_blob(image: Image, name: str, value: bytes | None) -> None:
+def set_blob(image: VipsImage, name: str, value: bytes | None) -> None:
     """Set bytes as an image's field."""
     image.set_type(pyvips.GValue.blob_type, name, value)
 
 
-def out_of_memory(error: Exception) -> bool:
-    """Whether libvips, or a codec under it, was refused memory."""
-    said = str(error).lower()
-    return any(
-        words in said for words in ("out of memory", "memory allocation", "insufficient mem")
+def read_metadata(image: VipsImage) -> Metadata:
+    """EXIF, XMP and timing as libvips has them, and what EXIF says of resolution, orientation.
+
+    Not the colour profile, which the conversion to RGB may change.
+    """
+    block = (get_blob(image, "exif-data") or b"").removeprefix(exif.EXIF_PREFIX) or None
+    has_timing = image.get_n_pages() > 1 and image.get_typeof("delay")
+    return Metadata(
+        exif=block,
+        xmp=get_blob(image, "xmp-data"),
+        orientation=exif.orientation_in(block),
+        resolution=exif.resolution_in(block),
+        delays_ms=tuple(image.get("delay")) if has_timing else (),
+        loop=get_number(image, "loop", 0) if has_timing else 0,
     )
 
 
-def reason(error: Exception) -> str:
+def set_timing(image: VipsImage, metadata: Metadata) -> None:
+    """Set the delays of an image of several frames, and how often they play."""
+    pages = image.height // image.get_page_height()
+    if pages > 1:
+        delays = list(metadata.delays_ms[:pages])
+        delays += [DEFAULT_DELAY_MS] * (pages - len(delays))
+        image.set_type(pyvips.GValue.array_int_type, "delay", delays)
+        image.set_type(pyvips.GValue.gint_type, "loop", metadata.loop)
+
+
+def select_metadata(image: VipsImage, metadata: Metadata, block: bytes | None) -> str:
+    """Set the XMP, and say what libvips is to write; its EXIF only holds the place of ours."""
+    if metadata.xmp is not None:
+        set_blob(image, "xmp-data", metadata.xmp)
+    return "icc:xmp:exif" if block is not None else "icc:xmp"
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether libvips, or a codec under it, was refused memory."""
+    message = str(error).lower()
+    return any(
+        words in message for words in ("out of memory", "memory allocation", "insufficient mem")
+    )
+
+
+def explain_error(error: Exception) -> str:
     """The first telling line of libvips' log, which lists every step that failed in turn."""
     if not isinstance(error, pyvips.Error):
         return str(error)

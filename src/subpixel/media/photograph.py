@@ -18,7 +18,7 @@ def photograph() -> NDArray[np.uint8]:
     return rgb
 
 
-def mirrored(start: int, count: int, size: int) -> NDArray[np.int_]:
+def mirror_positions(start: int, count: int, size: int) -> NDArray[np.int_]:
     """Positions ``start`` to ``start + count`` along a side of ``size``, mirrored at its ends as
     often as needed."""
     turns = np.arange(start, start + count) % (2 * size)

@@ -20,6 +20,9 @@ Frames = NDArray[Any]
 Rows = NDArray[Any]
 """``(h, W, C)``: some rows of a picture, of its dtype."""
 
+PictureShape = tuple[int | None, int, int, int]
+"""Frames, height, width, channels; None frames: their number isn't known before the last."""
+
 FULL_SCALE: dict[np.dtype[Any], float] = {
     np.dtype(np.uint8): 255.0,
     np.dtype(np.uint16): 65535.0,
@@ -48,7 +51,7 @@ class Metadata:
     icc: bytes | None = None
     """ICC profile of the pixels as they are held."""
     exif: bytes | None = None
-    """TIFF-structured EXIF block, with or without its ``Exif\\0\\0`` prefix as libvips holds it."""
+    """EXIF block, with or without its ``Exif\\0\\0`` prefix as libvips holds it."""
     xmp: bytes | None = None
     iptc: bytes | None = None
     orientation: int = 1
@@ -56,7 +59,7 @@ class Metadata:
     resolution: tuple[float, float] | None = None
     """Horizontal and vertical pixels per millimetre."""
     text: tuple[tuple[str, str], ...] = ()
-    """Text chunks (PNG ``tEXt``, ``zTXt``, ``iTXt``) as key and value, in file order."""
+    """Texts as key and value, in file order."""
     delays_ms: tuple[int, ...] = ()
     """How long each frame of an animation stands, in milliseconds; empty for a still."""
     loop: int = 0
@@ -67,11 +70,12 @@ class Metadata:
 class Header:
     """All that a picture says but its pixels.
 
-    ``shape`` is ``(N, H, W, C)``: frames, height, width, one to four channels. The fields mean
-    what they mean in :class:`Picture`. Raises :class:`PictureError` for what a picture can't be.
+    ``shape`` is ``(N, H, W, C)``: frames, height, width, one to four channels; N is None where
+    frames come as they come (a film, a camera). The fields mean what they mean in
+    :class:`Picture`. Raises :class:`PictureError` for what a picture can't be.
     """
 
-    shape: tuple[int, int, int, int]
+    shape: PictureShape
     dtype: np.dtype[Any]
     metadata: Metadata = field(default_factory=Metadata)
     bit_depth: int = 8
@@ -89,9 +93,26 @@ class Header:
             )
 
     @property
-    def count(self) -> int:
-        """How many frames."""
-        return int(self.shape[0])
+    def count(self) -> int | None:
+        """How many frames; None where that isn't known before the last has come."""
+        return None if self.shape[0] is None else int(self.shape[0])
+
+    def expect_count(self, taker: str) -> int:
+        """How many frames, for what can't do without; raises :class:`PictureError` naming it where
+        that isn't known."""
+        if self.count is None:
+            raise PictureError(
+                f"{taker} needs the number of frames before the first one, and it isn't known "
+                "here; take the frames one at a time"
+            )
+        return self.count
+
+    def missing_rows(self, rows: int) -> int:
+        """How many rows must follow the first ``rows`` for the picture, or else its frame, to be
+        whole."""
+        if self.count is not None:
+            return self.count * self.height - rows
+        return -rows % self.height if rows else self.height
 
     @property
     def height(self) -> int:
@@ -125,11 +146,11 @@ class Header:
 
 
 class Source(Protocol):
-    """Where pixels come from: a picture in memory, or a file that is open."""
+    """Where pixels come from: a picture in memory, a file that is open, frames without end."""
 
     @property
     def header(self) -> Header:
-        """What is coming."""
+        """What is coming; the number of frames may be unknown."""
         ...
 
     @property
@@ -138,8 +159,9 @@ class Source(Protocol):
         ...
 
     def chunks(self) -> Iterator[Rows]:
-        """All rows from top to bottom, frame after frame, no two frames in one chunk; each time
-        from the start."""
+        """All rows from top to bottom, frame after frame, no two frames in one chunk: ``(h, W, C)``
+        of the header's dtype. Each time from the start, where the number of frames is known; else
+        maybe but once, and from the frame that comes next."""
         ...
 
 
@@ -155,7 +177,7 @@ class Picture:
     frames: Frames
     metadata: Metadata = field(default_factory=Metadata)
     bit_depth: int = 8
-    """Significant bits per sample in the file: 8 or 16, 10 or 12 for some AVIF, 32 for float32."""
+    """Significant bits per sample in the file: 8 to 16, and 32 for float32."""
     losses: tuple[Loss, ...] = ()
     """What reading could not keep: CMYK turned into RGB, further pages left out."""
 
@@ -202,10 +224,64 @@ class Picture:
         """The first frame as ``(H, W, 3)`` RGB, without alpha, grey repeated, rounded to 8 bits."""
         frame = self.frames[0]
         colour = frame[..., :1].repeat(3, axis=-1) if self.is_grey else frame[..., :3]
-        return rounded(colour, np.dtype(np.uint8))
+        return convert_samples(colour, np.dtype(np.uint8))
 
 
-def rounded(samples: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+def read_frames(source: Source) -> Iterator[Rows]:
+    """Each frame of ``source`` as an array of its own, ``(H, W, C)``, as soon as it is whole.
+
+    No more than one is held here, so the frames may be without end. Raises what the source
+    raises, and :class:`PictureError` for rows of two frames in one chunk, and for an end within a
+    frame or before the last one.
+    """
+    header, done = source.header, 0
+    frame = np.empty(0, header.dtype)
+    for rows in source.chunks():
+        number, top = divmod(done, header.height)
+        if top == 0:
+            frame = np.empty(header.shape[1:], header.dtype)
+        _expect_room_for(len(rows), 0 if number == header.count else header.height - top)
+        frame[top : top + len(rows)] = rows
+        done += len(rows)
+        if done % header.height == 0:
+            yield frame
+    if done or header.count is not None:
+        _expect_end(header, done)
+
+
+def read_source(source: Source) -> Picture:
+    """All of ``source`` in memory.
+
+    Raises what :func:`read_frames` raises, and :class:`PictureError` where the number of frames
+    isn't known: there might be no end to them.
+    """
+    header, done = source.header, 0
+    count = header.expect_count("a picture in memory")
+    frames: Frames = np.empty((count, *header.shape[1:]), header.dtype)
+    below = frames.reshape(-1, *header.shape[2:])
+    for rows in source.chunks():
+        _expect_room_for(len(rows), len(below) - done)
+        below[done : done + len(rows)] = rows
+        done += len(rows)
+    _expect_end(header, done)
+    return Picture(frames, header.metadata, header.bit_depth, header.losses)
+
+
+def _expect_room_for(rows: int, room: int) -> None:
+    if rows > room:
+        raise PictureError(
+            f"{rows} rows came where {room} were left; a source gives the rows of one frame at a "
+            "time, and of no more frames than its header says"
+        )
+
+
+def _expect_end(header: Header, rows: int) -> None:
+    missing = header.missing_rows(rows)
+    if missing:
+        raise PictureError(f"{missing} rows are missing: the source ended early; read it anew")
+
+
+def convert_samples(samples: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     """Samples of one dtype's full range in another's: clipped, and rounded to the nearest value.
 
     The same array comes back when it has that dtype already.

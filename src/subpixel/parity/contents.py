@@ -8,7 +8,7 @@ import numpy as np
 
 from subpixel.imaging.colour import luma
 from subpixel.media.image_file import read_picture
-from subpixel.media.photograph import mirrored, photograph
+from subpixel.media.photograph import mirror_positions, photograph
 from subpixel.runtime.op import Pixels
 from subpixel.runtime.pixels import to_pixels
 
@@ -126,7 +126,7 @@ def _part(shape: Shape, start: tuple[int, int]) -> Pixels:
     channels, *wanted = shape
     rgb = photograph()
     rows, columns = (
-        mirrored((side - length) // 2 + first, length, side)
+        mirror_positions((side - length) // 2 + first, length, side)
         for side, length, first in zip(rgb.shape[:2], wanted, start, strict=True)
     )
     crop = rgb[np.ix_(rows, columns)].astype(np.float32) / np.float32(255)

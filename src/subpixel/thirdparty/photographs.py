@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from subpixel.imaging.colour import luma
 from subpixel.imaging.resample import imresize
-from subpixel.media.photograph import mirrored, photograph
+from subpixel.media.photograph import mirror_positions, photograph
 
 PARTS = ((60, 120), (150, 60))
 """Upper left corners, in pixels of the photograph: a face, and fur."""
@@ -71,7 +71,7 @@ def _part(corner: tuple[int, int], height: int, width: int) -> NDArray[np.uint8]
     """Mirrored at the photograph's edges as often as needed."""
     photo = photograph()
     rows, columns = (
-        mirrored(start, length, size)
+        mirror_positions(start, length, size)
         for start, length, size in zip(corner, (height, width), photo.shape[:2], strict=True)
     )
     return photo[np.ix_(rows, columns)]

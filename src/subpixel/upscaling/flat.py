@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.imaging.resample import interpolated
-from subpixel.media.picture import FULL_SCALE, rounded
+from subpixel.media.picture import FULL_SCALE, convert_samples
 from subpixel.network.flatness import Flatness
 from subpixel.runtime.op import Samples
 from subpixel.upscaling.bands import Upscale
@@ -148,8 +148,8 @@ class PastFlat:
         return np.asarray(larger)
 
     def _interpolate(self, samples: Samples) -> Samples:
-        unit = rounded(samples, np.dtype(np.float32))
-        return rounded(interpolated(unit, self.scale).clip(0, 1), samples.dtype)
+        unit = convert_samples(samples, np.dtype(np.float32))
+        return convert_samples(interpolated(unit, self.scale).clip(0, 1), samples.dtype)
 
 
 @dataclass(frozen=True)

@@ -145,9 +145,10 @@ class Pipeline:
 
 
 def survey_frames(source: Source) -> tuple[alpha.Survey, ...]:
-    """Each frame's transparency, seen once from top to bottom; none where there is none."""
+    """Each frame's transparency, seen once from top to bottom; none where there is none, or where
+    the frames can be had but once."""
     header = source.header
-    if not header.has_alpha:
+    if not header.has_alpha or header.count is None:
         return ()
     frames = split_frames(source.chunks(), header.height)
     return tuple(_survey(header, regroup(frame, alpha.SURVEY_ROWS)) for frame in frames)

@@ -142,7 +142,7 @@ class Upscaler:
         """
         pipeline = self._pipeline_for(picture.header)
         larger = picture.header.enlarged(pipeline.spec.scale)
-        frames = np.empty(larger.shape, larger.dtype)
+        frames = np.empty((len(picture.frames), *larger.shape[1:]), larger.dtype)
         rows = [rows_of(frame) for frame in frames]
         plan = pipeline.plan(picture.header)
         surveys = survey_frames(picture)
@@ -184,7 +184,9 @@ class Upscaler:
         opaque = all(survey.opaque for survey in surveys) if surveys else None
         larger = source.header.enlarged(pipeline.spec.scale)
         header = chain_headers(stages, larger)[-1]
-        for attempt in range(ATTEMPTS):
+        # Frames that come as they come can't be had again.
+        attempts = 1 if source.header.count is None else ATTEMPTS
+        for attempt in range(attempts):
             writer = PictureWriter(
                 header, Path(file), options, opaque=opaque, strict=strict, overwrite=overwrite
             )
@@ -196,7 +198,7 @@ class Upscaler:
                     writer.write(rows)
                 return writer.losses
         raise MemoryLimitError(
-            f"memory was refused {ATTEMPTS} times, in ever smaller tiles; close other programs, "
+            f"memory was refused {attempts} times, in ever smaller tiles; close other programs, "
             "or lower --max-memory"
         )
 

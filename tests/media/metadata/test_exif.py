@@ -32,7 +32,7 @@ def pillow_fields(block: bytes) -> dict[tuple[int, int], object]:
 @pytest.mark.parametrize("wanted", range(1, 9))
 def test_only_what_must_change_changes(order: str, orientation: int | None, wanted: int) -> None:
     block = exif_block(order, orientation)
-    new = exif.adjusted(block, width=70_000, height=300, orientation=wanted)
+    new = exif.adjust_block(block, width=70_000, height=300, orientation=wanted)
     assert new is not None
     before, after = pillow_fields(block), pillow_fields(new)
     before = {key: value for key, value in before.items() if key[0] != 1}
@@ -48,7 +48,9 @@ def test_only_what_must_change_changes(order: str, orientation: int | None, want
 def test_what_stays_does_not_move(order: str) -> None:
     """A maker note's own offsets count from the block's start."""
     block = exif_block(order, None)
-    new = exif.adjusted(block, width=9, height=9, orientation=6, resolution=(300 / 25.4, 72 / 25.4))
+    new = exif.adjust_block(
+        block, width=9, height=9, orientation=6, resolution=(300 / 25.4, 72 / 25.4)
+    )
     assert new is not None
     assert new.index(b"Maker\0") == block.index(b"Maker\0")
 
@@ -58,22 +60,22 @@ def test_resolution_is_set_or_added(order: str) -> None:
     block = exif_block(order)
     assert exif.resolution_in(block) is None
     stated = (300 / 25.4, 72.5 / 25.4)
-    new = exif.adjusted(block, width=1, height=1, orientation=6, resolution=stated)
+    new = exif.adjust_block(block, width=1, height=1, orientation=6, resolution=stated)
     assert exif.resolution_in(new) == pytest.approx(stated)
-    again = exif.adjusted(new, width=1, height=1, orientation=6, resolution=stated)
+    again = exif.adjust_block(new, width=1, height=1, orientation=6, resolution=stated)
     assert again == new
 
 
 def test_a_block_is_only_made_when_it_has_something_to_say() -> None:
-    assert exif.adjusted(None, width=9, height=9, orientation=1) is None
-    made = exif.adjusted(None, width=9, height=9, orientation=8)
+    assert exif.adjust_block(None, width=9, height=9, orientation=1) is None
+    made = exif.adjust_block(None, width=9, height=9, orientation=8)
     assert made is not None
     assert pillow_fields(made) == {(0, 0x0112): 8}
 
 
 def test_a_thumbnail_before_other_data_is_blanked() -> None:
     block = exif_block() + b"data that a maker note points to"
-    new = exif.adjusted(block, width=9, height=9, orientation=6)
+    new = exif.adjust_block(block, width=9, height=9, orientation=6)
     assert new is not None
     assert THUMBNAIL not in new
     assert new[block.index(THUMBNAIL) + len(THUMBNAIL) :] == b"data that a maker note points to"
@@ -86,9 +88,9 @@ def test_into_a_tiff_and_back(order: str, target: str) -> None:
     stream = io.BytesIO()
     tifffile.imwrite(stream, smooth(3)[0], byteorder=target, photometric="rgb")
     block = exif_block(order)
-    exif.into_tiff(stream, exif.descriptive(block, target))
+    exif.insert_fields(stream, exif.descriptive_fields(block, target))
     file = stream.getvalue()
-    back = exif.from_tiff(file)
+    back = exif.extract_block(file)
     assert back is not None
     before = {k: v for k, v in pillow_fields(block).items() if k[0] != 1}
     del before[0, 0x0112], before[0, 0xFDE8]  # the file's own, and private
@@ -103,17 +105,17 @@ def test_exif_of_a_bigtiff() -> None:
     stream = io.BytesIO()
     tags = [(0x010F, 2, 0, "Acme", True)]
     tifffile.imwrite(stream, smooth(3)[0], bigtiff=True, photometric="rgb", extratags=tags)
-    back = exif.from_tiff(stream.getvalue())
+    back = exif.extract_block(stream.getvalue())
     assert back is not None
     assert pillow_fields(back)[0, 0x010F] == "Acme"
 
 
 @given(block=st.binary(max_size=200))
 def test_any_bytes_come_through(block: bytes) -> None:
-    assert exif.adjusted(block, width=9, height=9, orientation=1) is not None
+    assert exif.adjust_block(block, width=9, height=9, orientation=1) is not None
     exif.orientation_in(block)
     exif.resolution_in(block)
-    exif.from_tiff(block)
+    exif.extract_block(block)
 
 
 @given(
@@ -125,8 +127,8 @@ def test_any_bytes_come_through(block: bytes) -> None:
 def test_damaged_blocks_come_through(order: str, at: int, junk: bytes, orientation: int) -> None:
     block = exif_block(order)
     damaged = block[:at] + junk + block[at + len(junk) :]
-    exif.adjusted(damaged, width=9, height=9, orientation=orientation, resolution=(3.0, 3.0))
-    exif.from_tiff(damaged)
+    exif.adjust_block(damaged, width=9, height=9, orientation=orientation, resolution=(3.0, 3.0))
+    exif.extract_block(damaged)
     exif.has_maker_note(damaged)
 
 
@@ -151,7 +153,7 @@ def test_fields_keep_their_values(
 ) -> None:
     fields = [(tag, kind, len(value), value) for tag, (kind, value) in entries.items()]
     block = b"II*\0" + struct.pack("<I", 8) + directory(fields, 8, "<")
-    new = exif.adjusted(
+    new = exif.adjust_block(
         block,
         width=size[0],
         height=size[1],

@@ -16,12 +16,12 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import BinaryIO, Literal
 
-Order = Literal["<", ">"]
+ByteOrder = Literal["<", ">"]
 
 Block = bytes | mmap.mmap
 """An EXIF block, or a TIFF file of any size: mapped, only its directories are read from disk."""
 
-PREFIX = b"Exif\0\0"
+EXIF_PREFIX = b"Exif\0\0"
 """What stands before the block in a JPEG segment; libvips keeps it."""
 
 IMAGE_WIDTH, IMAGE_LENGTH = 0x0100, 0x0101
@@ -67,10 +67,10 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Layout:
+class TiffLayout:
     """How a block writes its directories: classic TIFF, or BigTIFF with 64-bit offsets."""
 
-    order: Order
+    order: ByteOrder
     count: str
     entry: str
     offset: str
@@ -81,16 +81,16 @@ class Layout:
         return struct.calcsize("=" + self.offset)
 
 
-def layout_of(block: Block) -> Layout | None:
+def layout_of(block: Block) -> TiffLayout | None:
     """The layout that the block's first bytes announce; None when they are no TIFF header."""
-    orders: dict[bytes, Order] = {b"II": "<", b"MM": ">"}
+    orders: dict[bytes, ByteOrder] = {b"II": "<", b"MM": ">"}
     order = orders.get(bytes(block[:2]))
     if order is None or len(block) < 8:
         return None
     (version,) = struct.unpack_from(order + "H", block, 2)
     if version == 42:
-        return Layout(order, "H", "HHI", "I")
-    return Layout(order, "Q", "HHQ", "Q") if version == 43 else None
+        return TiffLayout(order, "H", "HHI", "I")
+    return TiffLayout(order, "Q", "HHQ", "Q") if version == 43 else None
 
 
 def fields_of(block: Block) -> tuple[Field, ...]:
@@ -101,10 +101,10 @@ def fields_of(block: Block) -> tuple[Field, ...]:
     layout = layout_of(block)
     if layout is None:
         return ()
-    return _directory(block, layout, _first_offset(block, layout), depth=2)[0]
+    return _read_directory(block, layout, _first_offset(block, layout), depth=2)[0]
 
 
-def adjusted(
+def adjust_block(
     exif: bytes | None,
     *,
     width: int,
@@ -119,23 +119,23 @@ def adjusted(
     added. None when there was no block and none is needed; a block that can't be understood
     comes back as it is.
     """
-    block = (exif or _EMPTY).removeprefix(PREFIX)
+    block = (exif or _EMPTY_BLOCK).removeprefix(EXIF_PREFIX)
     layout = layout_of(block)
     if layout is None or layout.count != "H":
         return block
-    block = _without_thumbnail(block, layout)
-    block = _with_numbers(block, layout.order, width, height, orientation)
-    added = _missing(block, layout, orientation, resolution)
-    if exif is None and not added:
+    block = _remove_thumbnail(block, layout)
+    block = _patch_numbers(block, layout.order, width, height, orientation)
+    extra = _fields_to_add(block, layout, orientation, resolution)
+    if exif is None and not extra:
         return None
-    return with_fields(block, added) if added else block
+    return add_fields(block, extra) if extra else block
 
 
 def orientation_in(exif: bytes | None) -> int:
     """The block's orientation, 1 … 8; 1 when it states none or nonsense."""
-    block = (exif or b"").removeprefix(PREFIX)
-    stated = _number(block, fields_of(block), ORIENTATION)
-    return stated if stated is not None and 1 <= stated <= 8 else 1
+    block = (exif or b"").removeprefix(EXIF_PREFIX)
+    number = _number_in(block, fields_of(block), ORIENTATION)
+    return number if number is not None and 1 <= number <= 8 else 1
 
 
 def resolution_in(block: Block | None) -> tuple[float, float] | None:
@@ -144,11 +144,11 @@ def resolution_in(block: Block | None) -> tuple[float, float] | None:
     None when it states none, or one without a unit (an aspect ratio).
     """
     block = b"" if block is None else block
-    block = block.removeprefix(PREFIX) if isinstance(block, bytes) else block
+    block = block.removeprefix(EXIF_PREFIX) if isinstance(block, bytes) else block
     fields = fields_of(block)
-    unit = _MM_PER_UNIT.get(_number(block, fields, RESOLUTION_UNIT) or _INCH)
-    across = _fraction(block, fields, X_RESOLUTION)
-    down = _fraction(block, fields, Y_RESOLUTION)
+    unit = _MM_PER_UNIT.get(_number_in(block, fields, RESOLUTION_UNIT) or _INCH)
+    across = _fraction_in(block, fields, X_RESOLUTION)
+    down = _fraction_in(block, fields, Y_RESOLUTION)
     if unit is None or not across or not down:
         return None
     return float(across / unit), float(down / unit)
@@ -156,77 +156,79 @@ def resolution_in(block: Block | None) -> tuple[float, float] | None:
 
 def has_maker_note(exif: bytes | None) -> bool:
     """Whether the block holds a maker note, whose inner offsets a move may break."""
-    fields = fields_of((exif or b"").removeprefix(PREFIX))
+    fields = fields_of((exif or b"").removeprefix(EXIF_PREFIX))
     return any(f.tag == MAKER_NOTE for field in fields for f in field.children)
 
 
-def from_tiff(file: Block) -> bytes | None:
+def extract_block(file: Block) -> bytes | None:
     """The EXIF of a TIFF file's first page as a block of its own; None when it has none."""
     layout = layout_of(file)
-    chosen = _descriptive(file)
-    if layout is None or not chosen:
+    fields = _choose_descriptive(file)
+    if layout is None or not fields:
         return None
     header = layout.order.encode().translate(bytes.maketrans(b"<>", b"IM")) * 2
     header += struct.pack(layout.order + "HI", 42, 8)
-    return header + _lay_out(chosen, 8, layout.order)
+    return header + _lay_out(fields, 8, layout.order)
 
 
-def into_tiff(file: BinaryIO, fields: Iterable[Field]) -> None:
+def insert_fields(file: BinaryIO, fields: Iterable[Field]) -> None:
     """Give a classic TIFF file, open for reading and writing, ``fields`` in its first directory.
 
     In place: the file grows at its end, and its header points there. Each field comes in place
     of its namesake.
     """
-    added = _addition(file, fields)
-    if added is not None:
-        pointer, appended = added
+    addition = _build_addition(file, fields)
+    if addition is not None:
+        pointer, tail = addition
         file.seek(0, io.SEEK_END)
-        file.write(appended)
+        file.write(tail)
         file.seek(_POINTER_AT)
         file.write(pointer)
 
 
-def order_of(file: BinaryIO) -> Order:
+def order_of(file: BinaryIO) -> ByteOrder:
     """The byte order that a TIFF file, open for reading, announces."""
     file.seek(0)
     return "<" if file.read(2) == b"II" else ">"
 
 
-def descriptive(exif: bytes, order: Order) -> list[Field]:
+def descriptive_fields(exif: bytes, order: ByteOrder) -> list[Field]:
     """The block's fields that describe the photograph, in the byte order of another."""
-    block = exif.removeprefix(PREFIX)
+    block = exif.removeprefix(EXIF_PREFIX)
     source = layout_of(block)
-    return [_in_order(f, source.order, order) for f in _descriptive(block)] if source else []
+    if source is None:
+        return []
+    return [_convert_order(f, source.order, order) for f in _choose_descriptive(block)]
 
 
-def no_resolution(order: Order) -> Field:
+def no_resolution(order: ByteOrder) -> Field:
     """States no resolution, only that pixels are square."""
-    return _short(RESOLUTION_UNIT, _NO_UNIT, order)
+    return _short_field(RESOLUTION_UNIT, _NO_UNIT, order)
 
 
-def uninterpreted(tag: int, value: bytes) -> Field:
+def raw_field(tag: int, value: bytes) -> Field:
     """Any bytes as a field."""
     return Field(tag, UNDEFINED, len(value), value)
 
 
-def with_fields(block: bytes, fields: Iterable[Field]) -> bytes:
+def add_fields(block: bytes, fields: Iterable[Field]) -> bytes:
     """A classic block whose first directory has ``fields`` too, each in place of its namesake.
 
     The new directory goes to the end; old values stay where they are.
     """
-    added = _addition(io.BytesIO(block), fields)
-    if added is None:
+    addition = _build_addition(io.BytesIO(block), fields)
+    if addition is None:
         return block
-    pointer, appended = added
+    pointer, tail = addition
     rest = memoryview(block)[_POINTER_AT + 4 :]
-    return b"".join((block[:_POINTER_AT], pointer, rest, appended))
+    return b"".join((block[:_POINTER_AT], pointer, rest, tail))
 
 
 _POINTER_AT = 4
 """Where a classic header says which directory is the first."""
 
 
-def _addition(file: BinaryIO, fields: Iterable[Field]) -> tuple[bytes, bytes] | None:
+def _build_addition(file: BinaryIO, fields: Iterable[Field]) -> tuple[bytes, bytes] | None:
     """A new pointer to the first directory, and what goes to the end; None for no classic block."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
@@ -235,20 +237,20 @@ def _addition(file: BinaryIO, fields: Iterable[Field]) -> tuple[bytes, bytes] | 
     if layout is None or layout.count != "H":
         return None
     new = {f.tag: f for f in fields}
-    entries, following = _entries(file, _first_offset(head, layout), layout.order)
+    entries, following = _read_entries(file, _first_offset(head, layout), layout.order)
     padding = bytes(size % 2)
     at = size + len(padding)
     count = len(entries.keys() | new.keys())
     tail = bytearray()
     for field in new.values():
-        entries[field.tag] = _entry(field, tail, at + 2 + 12 * count + 4, layout.order)
+        entries[field.tag] = _build_entry(field, tail, at + 2 + 12 * count + 4, layout.order)
     directory = struct.pack(layout.order + "H", count)
     directory += b"".join(entries[tag] for tag in sorted(entries))
     directory += struct.pack(layout.order + "I", following)
     return struct.pack(layout.order + "I", at), b"".join((padding, directory, tail))
 
 
-def _entries(file: BinaryIO, offset: int, order: Order) -> tuple[dict[int, bytes], int]:
+def _read_entries(file: BinaryIO, offset: int, order: ByteOrder) -> tuple[dict[int, bytes], int]:
     """A classic directory's entries by tag, as they stand, and where the next one is."""
     file.seek(offset)
     count = int.from_bytes(file.read(2), "little" if order == "<" else "big")
@@ -260,25 +262,25 @@ def _entries(file: BinaryIO, offset: int, order: Order) -> tuple[dict[int, bytes
     return entries, int(struct.unpack_from(order + "I", data, 12 * count)[0])
 
 
-_EMPTY = b"II*\0" + struct.pack("<IHI", 8, 0, 0)
+_EMPTY_BLOCK = b"II*\0" + struct.pack("<IHI", 8, 0, 0)
 
 
-def _descriptive(block: Block) -> tuple[Field, ...]:
+def _choose_descriptive(block: Block) -> tuple[Field, ...]:
     """The fields to carry over; none when they add up to more than the block, as in an attack."""
-    chosen = tuple(f for f in fields_of(block) if f.tag in DESCRIPTIVE)
-    total = sum(len(f.value) + sum(len(c.value) for c in f.children) for f in chosen)
-    return chosen if total <= len(block) else ()
+    fields = tuple(f for f in fields_of(block) if f.tag in DESCRIPTIVE)
+    total = sum(len(f.value) + sum(len(c.value) for c in f.children) for f in fields)
+    return fields if total <= len(block) else ()
 
 
-def _first_offset(block: Block, layout: Layout) -> int:
+def _first_offset(block: Block, layout: TiffLayout) -> int:
     at = 4 if layout.count == "H" else 8
     if len(block) < at + layout.inline:
         return len(block)
     return int(struct.unpack_from(layout.order + layout.offset, block, at)[0])
 
 
-def _directory(
-    block: Block, layout: Layout, offset: int, depth: int
+def _read_directory(
+    block: Block, layout: TiffLayout, offset: int, depth: int
 ) -> tuple[tuple[Field, ...], int]:
     """The fields of the directory at ``offset`` that can be read, and the next one's offset."""
     size = struct.calcsize("=" + layout.entry) + layout.inline
@@ -289,12 +291,12 @@ def _directory(
     end = start + size * count
     if end + layout.inline > len(block):
         return (), 0
-    entries = (_field(block, layout, at, depth) for at in range(start, end, size))
+    entries = (_read_field(block, layout, at, depth) for at in range(start, end, size))
     (following,) = struct.unpack_from(layout.order + layout.offset, block, end)
     return tuple(f for f in entries if f is not None), int(following)
 
 
-def _field(block: Block, layout: Layout, at: int, depth: int) -> Field | None:
+def _read_field(block: Block, layout: TiffLayout, at: int, depth: int) -> Field | None:
     tag, kind, count = struct.unpack_from(layout.order + layout.entry, block, at)
     inline = at + struct.calcsize("=" + layout.entry)
     length = _SIZES.get(kind, 1) * count
@@ -307,18 +309,18 @@ def _field(block: Block, layout: Layout, at: int, depth: int) -> Field | None:
     if tag not in DIRECTORIES or not depth:
         return Field(tag, kind, count, value, at)
     (where,) = struct.unpack_from(layout.order + layout.offset, block, inline)
-    return Field(tag, kind, count, value, at, _directory(block, layout, where, depth - 1)[0])
+    return Field(tag, kind, count, value, at, _read_directory(block, layout, where, depth - 1)[0])
 
 
-def _lay_out(fields: Sequence[Field], at: int, order: Order) -> bytes:
+def _lay_out(fields: Sequence[Field], at: int, order: ByteOrder) -> bytes:
     """A directory of ``fields``, with all it points to, as it stands at offset ``at``."""
     tail = bytearray()
     start = at + 2 + 12 * len(fields) + 4
-    entries = [_entry(f, tail, start, order) for f in sorted(fields, key=lambda f: f.tag)]
+    entries = [_build_entry(f, tail, start, order) for f in sorted(fields, key=lambda f: f.tag)]
     return b"".join((struct.pack(order + "H", len(fields)), *entries, bytes(4), tail))
 
 
-def _entry(field: Field, tail: bytearray, start: int, order: Order) -> bytes:
+def _build_entry(field: Field, tail: bytearray, start: int, order: ByteOrder) -> bytes:
     """Twelve bytes of directory; a value that doesn't fit goes into ``tail``, at ``start`` on."""
     kind, count, value = field.kind, field.count, field.value
     if field.tag in DIRECTORIES:
@@ -332,8 +334,8 @@ def _entry(field: Field, tail: bytearray, start: int, order: Order) -> bytes:
     return struct.pack(order + "HHI", field.tag, kind, count) + bytes(value).ljust(4, b"\0")
 
 
-def _in_order(field: Field, source: Order, target: Order) -> Field:
-    children = tuple(_in_order(f, source, target) for f in field.children)
+def _convert_order(field: Field, source: ByteOrder, target: ByteOrder) -> Field:
+    children = tuple(_convert_order(f, source, target) for f in field.children)
     word = _WORDS.get(field.kind)
     if source == target or word is None:
         return replace(field, children=children)
@@ -342,73 +344,75 @@ def _in_order(field: Field, source: Order, target: Order) -> Field:
     return replace(field, value=struct.pack(f"{target}{words}{word}", *numbers), children=children)
 
 
-def _without_thumbnail(block: bytes, layout: Layout) -> bytes:
+def _remove_thumbnail(block: bytes, layout: TiffLayout) -> bytes:
     """Unlink the second directory; cut its JPEG off, or blank it where something follows."""
     first = _first_offset(block, layout)
-    fields, following = _directory(block, layout, first, depth=0)
+    fields, following = _read_directory(block, layout, first, depth=0)
     if not fields or not following:
         return block
-    thumbnail = _directory(block, layout, following, depth=0)[0]
-    start = _number(block, thumbnail, THUMBNAIL_OFFSET) or len(block)
-    length = _number(block, thumbnail, THUMBNAIL_LENGTH) or 0
+    thumbnail = _read_directory(block, layout, following, depth=0)[0]
+    start = _number_in(block, thumbnail, THUMBNAIL_OFFSET) or len(block)
+    length = _number_in(block, thumbnail, THUMBNAIL_LENGTH) or 0
     (count,) = struct.unpack_from(layout.order + "H", block, first)
-    unlinked = bytearray(block)
-    struct.pack_into(layout.order + "I", unlinked, first + 2 + 12 * count, 0)
+    copy = bytearray(block)
+    struct.pack_into(layout.order + "I", copy, first + 2 + 12 * count, 0)
     if block[start : start + 2] == b"\xff\xd8":
         rest = block[start + length :]
-        unlinked[start:] = bytes(length) + rest if rest else b""
-    return bytes(unlinked)
+        copy[start:] = bytes(length) + rest if rest else b""
+    return bytes(copy)
 
 
-def _with_numbers(block: bytes, order: Order, width: int, height: int, orientation: int) -> bytes:
+def _patch_numbers(
+    block: bytes, order: ByteOrder, width: int, height: int, orientation: int
+) -> bytes:
     numbers = {PIXEL_X: width, PIXEL_Y: height, IMAGE_WIDTH: width, IMAGE_LENGTH: height}
     numbers[ORIENTATION] = orientation
     first = fields_of(block)
     photo = tuple(f for d in first if d.tag == EXIF_DIRECTORY for f in d.children)
-    patched = bytearray(block)
+    copy = bytearray(block)
     for field in first + photo:
         if field.tag in numbers:
-            _set_number(patched, field, order, numbers[field.tag])
-    return bytes(patched)
+            _set_number(copy, field, order, numbers[field.tag])
+    return bytes(copy)
 
 
-def _set_number(block: bytearray, field: Field, order: Order, number: int) -> None:
+def _set_number(block: bytearray, field: Field, order: ByteOrder, number: int) -> None:
     kind = SHORT if field.kind == SHORT and number < 1 << 16 else LONG
     value = struct.pack(order + ("H" if kind == SHORT else "I"), number).ljust(4, b"\0")
     struct.pack_into(order + "HHI", block, field.at, field.tag, kind, 1)
     block[field.at + 8 : field.at + 12] = value
 
 
-def _missing(
-    block: bytes, layout: Layout, orientation: int, resolution: tuple[float, float] | None
+def _fields_to_add(
+    block: bytes, layout: TiffLayout, orientation: int, resolution: tuple[float, float] | None
 ) -> list[Field]:
     """Fields that ``block`` must get in its first directory to say what it has to."""
-    added = []
+    fields = []
     if orientation != orientation_in(block):
-        added.append(_short(ORIENTATION, orientation, layout.order))
-    if resolution is not None and not _same(resolution, resolution_in(block)):
+        fields.append(_short_field(ORIENTATION, orientation, layout.order))
+    if resolution is not None and not _is_same_resolution(resolution, resolution_in(block)):
         across, down = (Fraction(r * 25.4).limit_denominator(10_000) for r in resolution)
-        added += [
-            _rational(X_RESOLUTION, across, layout.order),
-            _rational(Y_RESOLUTION, down, layout.order),
-            _short(RESOLUTION_UNIT, _INCH, layout.order),
+        fields += [
+            _rational_field(X_RESOLUTION, across, layout.order),
+            _rational_field(Y_RESOLUTION, down, layout.order),
+            _short_field(RESOLUTION_UNIT, _INCH, layout.order),
         ]
-    return added
+    return fields
 
 
-def _same(a: tuple[float, float], b: tuple[float, float] | None) -> bool:
+def _is_same_resolution(a: tuple[float, float], b: tuple[float, float] | None) -> bool:
     return b is not None and all(abs(x - y) <= 1e-6 * x for x, y in zip(a, b, strict=True))
 
 
-def _short(tag: int, number: int, order: Order) -> Field:
+def _short_field(tag: int, number: int, order: ByteOrder) -> Field:
     return Field(tag, SHORT, 1, struct.pack(order + "H", number))
 
 
-def _rational(tag: int, number: Fraction, order: Order) -> Field:
+def _rational_field(tag: int, number: Fraction, order: ByteOrder) -> Field:
     return Field(tag, RATIONAL, 1, struct.pack(order + "II", number.numerator, number.denominator))
 
 
-def _number(block: Block, fields: Iterable[Field], tag: int) -> int | None:
+def _number_in(block: Block, fields: Iterable[Field], tag: int) -> int | None:
     order = "<" if bytes(block[:2]) == b"II" else ">"
     for field in fields:
         if field.tag == tag and field.kind in (SHORT, LONG) and field.value:
@@ -417,7 +421,7 @@ def _number(block: Block, fields: Iterable[Field], tag: int) -> int | None:
     return None
 
 
-def _fraction(block: Block, fields: Iterable[Field], tag: int) -> Fraction | None:
+def _fraction_in(block: Block, fields: Iterable[Field], tag: int) -> Fraction | None:
     order = "<" if bytes(block[:2]) == b"II" else ">"
     for field in fields:
         if field.tag == tag and field.kind == RATIONAL and len(field.value) >= 8:
@@ -431,6 +435,6 @@ def value_in(file: Block, tag: int) -> bytes | None:
     return next((bytes(f.value) for f in fields_of(file) if f.tag == tag), None)
 
 
-def photometric_of_tiff(file: Block) -> int | None:
+def photometric_in(file: Block) -> int | None:
     """The colour space of a TIFF file's samples, as its PhotometricInterpretation says it."""
-    return _number(file, fields_of(file), PHOTOMETRIC)
+    return _number_in(file, fields_of(file), PHOTOMETRIC)

@@ -17,7 +17,7 @@ from torch import nn
 from subpixel.imaging.colour import luma
 from subpixel.imaging.resample import imresize, interpolated
 from subpixel.media.jpeg_degradation import through_jpeg
-from subpixel.media.photograph import mirrored, photograph
+from subpixel.media.photograph import mirror_positions, photograph
 from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec
 
@@ -79,7 +79,7 @@ def _crop(place: tuple[float, float], side: int, spec: ModelSpec) -> Pixels:
     planes = photo if spec.interface == "rgb" else luma(photo)[..., None]
     length = side * spec.scale
     rows, columns = (
-        mirrored(round(share * max(full - length, 0)), length, full)
+        mirror_positions(round(share * max(full - length, 0)), length, full)
         for share, full in zip(place, planes.shape[:2], strict=True)
     )
     crop: Pixels = planes[np.ix_(rows, columns)].astype(np.float32)

@@ -11,6 +11,9 @@ import sys
 from collections import deque
 from threading import Condition
 
+import pyvips
+
+from subpixel.media.libvips import VipsImage
 from subpixel.media.picture import Header, Rows
 
 STRIP_BYTES = 1 << 18
@@ -33,19 +36,20 @@ class GrowingTiff:
     """
 
     def __init__(self, header: Header) -> None:
-        rows, row = header.count * header.height, header.width * header.channels
-        self._head = _head(header, rows, row * header.dtype.itemsize)
+        rows = header.expect_count("an encoder") * header.height
+        row = header.width * header.channels
+        self._head = _build_head(header, rows, row * header.dtype.itemsize)
         self._size = len(self._head) + rows * row * header.dtype.itemsize
         self._at = 0
         self._blocks: deque[memoryview] = deque()
         self._changed = Condition()
-        self._ended = self._left = False
+        self._complete = self._abandoned = False
 
     def put(self, rows: Rows) -> None:
         """Hand over rows, ``(h, W, C)`` contiguous; raises :class:`ReaderGoneError`."""
         with self._changed:
-            self._changed.wait_for(lambda: self._left or len(self._blocks) < IN_HAND)
-            if self._left:
+            self._changed.wait_for(lambda: self._abandoned or len(self._blocks) < IN_HAND)
+            if self._abandoned:
                 raise ReaderGoneError
             self._blocks.append(rows.data.cast("B"))
             self._changed.notify_all()
@@ -53,13 +57,13 @@ class GrowingTiff:
     def end(self) -> None:
         """No more rows come, be it that all have come or that their maker gave up."""
         with self._changed:
-            self._ended = True
+            self._complete = True
             self._changed.notify_all()
 
     def leave(self) -> None:
         """The reader will read no more."""
         with self._changed:
-            self._left = True
+            self._abandoned = True
             self._blocks.clear()
             self._changed.notify_all()
 
@@ -71,7 +75,7 @@ class GrowingTiff:
 
     def _next(self, size: int) -> bytes | memoryview:
         with self._changed:
-            self._changed.wait_for(lambda: self._blocks or self._ended or self._left)
+            self._changed.wait_for(lambda: self._blocks or self._complete or self._abandoned)
             if not self._blocks:
                 return b""
             block = self._blocks.popleft()
@@ -86,6 +90,18 @@ class GrowingTiff:
         self._at = start + offset
         return self._at
 
+    def connect(self) -> pyvips.SourceCustom:
+        """The file for libvips; it must live as long as the image that is read from it."""
+        source = pyvips.SourceCustom()
+        source.on_read(self.read)
+        source.on_seek(self.seek)
+        return source
+
+
+def load_growing_tiff(source: pyvips.SourceCustom) -> VipsImage:
+    """Its frames below each other as an image that is read from top to bottom."""
+    return pyvips.Image.tiffload_source(source, access="sequential", fail_on="error")
+
 
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _OFFSETS, _SAMPLES, _ROWS, _BYTE_COUNTS, _EXTRA = 273, 277, 278, 279, 338
@@ -94,7 +110,7 @@ _KINDS = {_SHORT: 3, _LONG: 4, _LONG8: 16}
 _NONE, _GREY, _RGB, _STRAIGHT_ALPHA = 1, 1, 2, 2
 
 
-def _head(header: Header, rows: int, row_bytes: int) -> bytes:
+def _build_head(header: Header, rows: int, row_bytes: int) -> bytes:
     """The file's header and its one directory, in this machine's byte order."""
     per_strip = max(1, min(rows, STRIP_BYTES // row_bytes))
     counts = [min(per_strip, rows - top) * row_bytes for top in range(0, rows, per_strip)]
@@ -111,19 +127,19 @@ def _head(header: Header, rows: int, row_bytes: int) -> bytes:
     ]
     if header.has_alpha:
         fields.append((_EXTRA, _SHORT, [_STRAIGHT_ALPHA]))
-    end = _DIRECTORY_AT + len(_directory(fields))
+    end = DIRECTORY_AT + len(_build_directory(fields))
     shifted = [(t, k, [n + end for n in v] if t == _OFFSETS else v) for t, k, v in fields]
     order, name = ("<", b"II") if sys.byteorder == "little" else (">", b"MM")
-    return name + struct.pack(order + "HHHQ", 43, 8, 0, _DIRECTORY_AT) + _directory(shifted)
+    return name + struct.pack(order + "HHHQ", 43, 8, 0, DIRECTORY_AT) + _build_directory(shifted)
 
 
-_DIRECTORY_AT = 16
+DIRECTORY_AT = 16
 
 
-def _directory(fields: list[tuple[int, str, list[int]]]) -> bytes:
+def _build_directory(fields: list[tuple[int, str, list[int]]]) -> bytes:
     tail = b""
     entries = struct.pack("=Q", len(fields))
-    tail_at = _DIRECTORY_AT + 8 + 20 * len(fields) + 8
+    tail_at = DIRECTORY_AT + 8 + 20 * len(fields) + 8
     for tag, kind, numbers in fields:
         value = struct.pack(f"={len(numbers)}{kind}", *numbers)
         place = value if len(value) <= 8 else struct.pack("=Q", tail_at + len(tail))

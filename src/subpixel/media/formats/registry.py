@@ -1,0 +1,39 @@
+"""The list of formats, the one place where each is met, and how a file's format is told."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from subpixel.errors import PictureError
+from subpixel.media.formats.avif import AVIF
+from subpixel.media.formats.format import Format
+from subpixel.media.formats.gif import GIF
+from subpixel.media.formats.jpeg import JPEG
+from subpixel.media.formats.png import PNG
+from subpixel.media.formats.tiff import TIFF
+from subpixel.media.formats.webp import WEBP
+
+FORMATS: tuple[Format, ...] = (JPEG, PNG, WEBP, TIFF, AVIF, GIF)
+
+PICTURE_SUFFIXES = frozenset(suffix for form in FORMATS for suffix in form.suffixes)
+"""The suffixes of files that can be read and written, in lower case."""
+
+
+def format_of(file: Path) -> Format:
+    """The format that a file's suffix names; raises :class:`PictureError` for an unknown one."""
+    for form in FORMATS:
+        if file.suffix.lower() in form.suffixes:
+            return form
+    allowed = ", ".join(suffix for form in FORMATS for suffix in form.suffixes)
+    got = f"the suffix {file.suffix!r}" if file.suffix else "no suffix"
+    raise PictureError(f"{file}: {got} names no picture format; use one of {allowed}")
+
+
+def sniff(head: bytes) -> Format | None:
+    """The format that a file's first bytes announce; 16 of them are enough."""
+    return next((form for form in FORMATS if form.recognize(head)), None)
+
+
+def list_names(forms: Iterable[Format] | None = None) -> str:
+    """The names of formats (None: all) for people: ``"A, B or C"``."""
+    names = [form.name for form in (FORMATS if forms is None else forms)]
+    return " or ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)

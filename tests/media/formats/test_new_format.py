@@ -1,0 +1,104 @@
+"""A format that this file adds: one object, and its name in the list.
+
+It is libvips' own: 64 bytes of header, then the samples as they are.
+"""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pyvips
+
+from samples import SRGB, XMP, exif_block, smooth
+from subpixel.errors import LossError, PictureError
+from subpixel.media.formats import registry
+from subpixel.media.formats.format import Capacity, Format, FormatReader, FormatWriter
+from subpixel.media.image_file import losses_in, open_picture, read_picture, write_picture
+from subpixel.media.libvips import load_first_page
+from subpixel.media.picture import Metadata, Picture
+
+HEADER_BYTES = 64
+
+
+def header_of(image: pyvips.Image) -> bytes:
+    """As libvips writes it on a machine of little-endian numbers."""
+    numbers = (
+        *(image.width, image.height, image.bands, 0),
+        {"uchar": 0, "ushort": 2}[image.format],
+        0,
+        {"b-w": 1, "srgb": 22, "rgb16": 25, "grey16": 26}[image.interpretation],
+    )
+    return (b"\xb6\xa6\xf2\x08" + struct.pack("<7i", *numbers)).ljust(HEADER_BYTES, b"\0")
+
+
+RAW = Format(
+    name="VIPS",
+    suffixes=(".v", ".vips"),
+    recognize=lambda head: head[:4] in (b"\xb6\xa6\xf2\x08", b"\x08\xf2\xa6\xb6"),
+    capacity=Capacity(
+        depth=16,
+        alpha="none",
+        grey=True,
+        animation="none",
+        icc=False,
+        exif=False,
+        xmp=False,
+        resolution=False,
+        max_side=100,
+    ),
+    reader=FormatReader(
+        load=lambda contents, fail_on: (load_first_page("vipsload_source", contents, fail_on), ())
+    ),
+    writer=FormatWriter(
+        save=lambda image, task, target: image.rawsave_target(
+            target.for_libvips(lambda head: header_of(image) + head)
+        )
+    ),
+)
+
+
+@pytest.fixture(autouse=True)
+def register(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "FORMATS", (*registry.FORMATS, RAW))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_it_is_written_and_read(tmp_path: Path, channels: int, dtype: type) -> None:
+    picture = Picture(smooth(channels, dtype), bit_depth=np.dtype(dtype).itemsize * 8)
+    assert write_picture(picture, tmp_path / "a.v") == ()
+    assert np.array_equal(read_picture(tmp_path / "a.v").frames, picture.frames)
+    samples = (tmp_path / "a.v").read_bytes()[HEADER_BYTES:][: picture.frames.nbytes]
+    assert samples == picture.frames.tobytes()
+
+
+def test_another_programs_file_is_known_by_its_content(tmp_path: Path) -> None:
+    pyvips.Image.new_from_array(smooth(3)[0]).vipssave(str(tmp_path / "a.v"))
+    (tmp_path / "a.v").rename(tmp_path / "a.jpg")
+    opened = open_picture(tmp_path / "a.jpg")
+    assert opened.form is RAW
+    assert np.array_equal(next(opened.chunks()), smooth(3)[0])
+
+
+def test_its_losses_follow_from_its_capacity(tmp_path: Path) -> None:
+    meta = Metadata(icc=SRGB, exif=exif_block(), xmp=XMP, resolution=(3, 3), text=(("Title", "a"),))
+    picture = Picture(np.concatenate([smooth(4)] * 2), meta)
+    expected = ["alpha", "frames", "icc", "exif", "xmp", "text", "resolution"]
+    assert [loss.what for loss in losses_in(picture, ".vips")] == expected
+    with pytest.raises(LossError, match="VIPS holds no transparency"):
+        write_picture(picture, tmp_path / "a.v", strict=True)
+
+
+def test_its_limits_and_name_are_in_the_messages(tmp_path: Path) -> None:
+    wide = Picture(np.zeros((1, 2, 101, 3), np.uint8))
+    with pytest.raises(PictureError, match="too large for VIPS, which holds up to 100"):
+        write_picture(wide, tmp_path / "a.v")
+    (tmp_path / "a").write_bytes(b"\xb6\xa6\xf2\x08 and no more")
+    with pytest.raises(PictureError, match="can't be read as VIPS"):
+        read_picture(tmp_path / "a")
+    (tmp_path / "a").write_bytes(b"nothing")
+    with pytest.raises(PictureError, match=r"it holds no JPEG, .*, GIF or VIPS picture"):
+        read_picture(tmp_path / "a")
+    with pytest.raises(PictureError, match=r"use one of \.jpg, .*\.v, \.vips"):
+        write_picture(wide, tmp_path / "a.bmp")
