@@ -143,7 +143,7 @@ class SettingTrials:
         result = upscaler(self.photo)  # also where the quality is known: a first run is slow
         if key not in self._qualities:
             lost = None if self.score is None else self._exact_score - self.score(upscaler)
-            least = min(psnr(result, self._expected), self._further(setting, upscaler))
+            least = min(psnr(result, self._exact_result), self._further(setting, upscaler))
             self._qualities[key] = least, lost
         return self._qualities[key]
 
@@ -165,7 +165,7 @@ class SettingTrials:
         return page_of(self.picture)
 
     @cached_property
-    def _expected(self) -> Rgb:
+    def _exact_result(self) -> Rgb:
         return self.exact(self.photo)
 
     @cached_property

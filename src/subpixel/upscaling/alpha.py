@@ -18,26 +18,16 @@ REACH = 1
 """Input pixels on each side that bound what alpha can be between them."""
 
 
-def bleed(samples: Samples) -> Samples:
-    """Straight colour and alpha, ``(H, W, C)`` → the same, without any colour that is hidden.
-
-    Every pixel keeps its colour as far as it is opaque; the rest comes from its neighbourhood,
-    the nearer and the more opaque the more (pull-push: S. Gortler et al., "The Lumigraph",
-    SIGGRAPH 1996, section 3.4). Alpha is left as it is.
-    """
-    survey = Survey(*samples.shape[:2])
-    for top in range(0, len(samples), SURVEY_ROWS):
-        survey.at(samples[top : top + SURVEY_ROWS])
-    bands = (samples[top : top + SURVEY_ROWS] for top in range(0, len(samples), SURVEY_ROWS))
-    return np.concatenate(list(survey.bleed(bands)))
-
-
 SURVEY_ROWS = 64
 """Side of the squares of pixels between which :class:`Survey` remembers but one colour each."""
 
 
 class Survey:
-    """What must be known of a whole picture before its first row can be bleed: little.
+    """What must be known of a whole picture before its first row can be repainted: little.
+
+    Every pixel keeps its colour as far as it is opaque; the rest comes from its neighbourhood,
+    the nearer and the more opaque the more (pull-push: S. Gortler et al., "The Lumigraph",
+    SIGGRAPH 1996, section 3.4). Alpha is left as it is.
 
     Pull-push halves the picture again and again, in squares that are aligned and do not overlap.
     So a band of :data:`SURVEY_ROWS` rows can be pulled up to one row of the coarse picture by

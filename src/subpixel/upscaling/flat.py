@@ -26,7 +26,7 @@ FLAT_BLOCK = 64
 SPANS = (16, 12, 8, 6, 4, 3, 2, 1, 0)
 """Code values of 8 bits that a flat block may span, from the widest that is tried."""
 
-WHITE = 255
+MAX_CODE = 255
 
 Mask = NDArray[np.bool_]
 
@@ -38,7 +38,7 @@ def measure_flatness(upscale: Upscale, scale: int, halo: int, most: float) -> Fl
     of that span. None where not even even blocks stay so near.
     """
     for span in SPANS:
-        blocks = [block[None].astype(np.float32) / WHITE for block in probes(span, halo)]
+        blocks = [block[None].astype(np.float32) / MAX_CODE for block in probes(span, halo)]
         bound = max(_difference(upscale, block, scale, halo) for block in blocks)
         if bound <= most:
             return Flatness(span, bound)
@@ -57,7 +57,7 @@ def probes(span: int, halo: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
         across > side // 2,
         across / max(side - 1, 1),
     )
-    for base, shape in product(range(0, WHITE + 1 - span, 32), shapes):
+    for base, shape in product(range(0, MAX_CODE + 1 - span, 32), shapes):
         grey = base + np.rint(span * shape)
         yield np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
 
@@ -65,7 +65,7 @@ def probes(span: int, halo: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
 def _difference(upscale: Upscale, block: Samples, scale: int, halo: int) -> float:
     inner = slice(halo * scale, -halo * scale if halo else None)
     found, expected = upscale(block)[0], interpolated(block[0], scale)
-    return float(np.abs(found - expected)[inner, inner].max()) * WHITE
+    return float(np.abs(found - expected)[inner, inner].max()) * MAX_CODE
 
 
 class Tally:
@@ -190,7 +190,7 @@ class Rectangle:
 def flat_blocks(tile: Samples, span: int, halo: int) -> Mask:
     """Which blocks of ``(h, w, C)`` span, with ``halo`` pixels around them, no more than ``span``
     code values of 8 bits in any channel: one value for each block, those at the edge smaller."""
-    most = span * FULL_SCALE[tile.dtype] / WHITE
+    most = span * FULL_SCALE[tile.dtype] / MAX_CODE
     lowest, highest = (_extreme(tile, halo, extreme) for extreme in (np.minimum, np.maximum))
     spread = highest.astype(np.float64) - lowest
     return np.asarray((spread <= most * (1 + 1e-6)).all(axis=2))

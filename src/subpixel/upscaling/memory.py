@@ -183,10 +183,10 @@ def _tile_sizes(tile: tuple[int, int], least: int, halo: int) -> list[tuple[int,
         if high * wide <= height * width
     ]
 
-    def computed(size: tuple[int, int]) -> float:
+    def area_ratio(size: tuple[int, int]) -> float:
         return math.prod(side / max(side - 2 * halo, 1) for side in size)
 
-    return [tile, *sorted(sizes, key=computed)]
+    return [tile, *sorted(sizes, key=area_ratio)]
 
 
 def _sides(most: int, least: int) -> list[int]:

@@ -13,7 +13,7 @@ def upscale_samples(op: NetOp, samples: Samples, *, opaque: bool) -> Samples:
 
     Grey goes in as three equal channels and comes out as their luma. Alpha, the last of two or
     four channels, goes through the network by itself; the colour under it should have gone
-    through :func:`subpixel.upscaling.alpha.bleed`. With ``opaque`` alpha is known to be full, and
+    through :func:`subpixel.upscaling.alpha.Survey`. With ``opaque`` alpha is known to be full, and
     stays full.
     """
     pixels = to_pixels(samples)

@@ -110,7 +110,7 @@ def command(
             report=report_progress,
         )
     if as_json:
-        print_json({**_release_facts(report), "notes": loaded.notes})
+        print_json({**_release_json(report), "notes": loaded.notes})
     else:
         _print_release(report, loaded.notes)
     return 0 if report else 1
@@ -129,7 +129,7 @@ def _load_module(
     raise UsageError("name a CHECKPOINT, or a --module by itself; a module knows its own scale")
 
 
-def _release_facts(report: "ReleaseReport") -> dict[str, object]:
+def _release_json(report: "ReleaseReport") -> dict[str, object]:
     return {
         "passed": bool(report),
         "summary": report.summary(),

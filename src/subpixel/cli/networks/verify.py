@@ -165,7 +165,7 @@ def command(
             seed=seed,
             report=show,
         )
-    _show(report, as_json)
+    _show_parity(report, as_json)
     return 0 if report else 1
 
 
@@ -179,7 +179,7 @@ def _expect_options(context: click.Context, matrix: bool, devices: tuple[str, ..
         raise click.UsageError("several --device need --matrix")
 
 
-def _show(report: "ParityReport", as_json: bool) -> None:
+def _show_parity(report: "ParityReport", as_json: bool) -> None:
     if as_json:
         print_json(report.to_json())
         return

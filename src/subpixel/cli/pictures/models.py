@@ -38,9 +38,9 @@ def command(context: click.Context, as_json: bool) -> None:
     for fault in faults:
         click.echo(f"subpixel: {fault}", err=True)
     if as_json:
-        print_json([*map(_bundled_facts, bundled()), *map(_gallery_facts, others)])
+        print_json([*map(_network_facts, bundled()), *map(_gallery_facts, others)])
         return
-    print_table("Bundled networks", BUNDLED_COLUMNS, [_bundled_cells(row) for row in bundled()])
+    print_table("Bundled networks", BUNDLED_COLUMNS, [_network_cells(row) for row in bundled()])
     if others:
         print_table("From the gallery", GALLERY_COLUMNS, [_gallery_cells(e) for e in others])
 
@@ -50,7 +50,7 @@ command.add_command(get)
 command.add_command(remove)
 
 
-def _bundled_facts(row: Bundled) -> dict[str, object]:
+def _network_facts(row: Bundled) -> dict[str, object]:
     return {**asdict(row), "path": row.path, "bytes": _file_size(row), "from": "bundled"}
 
 
@@ -80,7 +80,7 @@ def _gallery_cells(entry: Entry) -> tuple[str, ...]:
     )
 
 
-def _bundled_cells(row: Bundled) -> tuple[str, ...]:
+def _network_cells(row: Bundled) -> tuple[str, ...]:
     return (
         row.name,
         f"x{row.scale}",
