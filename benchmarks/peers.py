@@ -56,7 +56,7 @@ def as_it_is(rgb: Rgb) -> Rgb:
 def _subpixel(setting: Setting, file: Callable[[Files], Any]) -> Engine:
     from subpixel.upscaling.upscaler import Upscaler
 
-    return Engine(Upscaler(file(setting.files), device=setting.device), as_it_is)
+    return Engine(Upscaler(file(setting.files), device=setting.device, tuning=False), as_it_is)
 
 
 def _bundled(setting: Setting, name: str) -> Engine:
@@ -66,11 +66,9 @@ def _bundled(setting: Setting, name: str) -> Engine:
 def _tuned(setting: Setting, model: str) -> Engine:
     """In the setting that ``subpixel tune`` found (networks.py)."""
     os.environ["XDG_CACHE_HOME"] = str(setting.files.tuned)
-    from subpixel.network.tuning import remembered
-    from subpixel.upscaling.tuned import TunedUpscaler
+    from subpixel.upscaling.upscaler import Upscaler
 
-    model = model or str(setting.files.rgb)
-    return Engine(TunedUpscaler(model, tuning=remembered(model)), as_it_is)
+    return Engine(Upscaler(model or str(setting.files.rgb)), as_it_is)
 
 
 def _onnxruntime(setting: Setting, file: Callable[[Files], Any]) -> Engine:

@@ -126,7 +126,7 @@ def int8(exact: Entry, photos: Path) -> Path:
 def measured(file: Path, data: Path) -> Entry:
     spec = read_spec(onnx.load(file))
     assert spec is not None
-    upscaler = Upscaler(file, device="cpu")
+    upscaler = Upscaler(file, device="cpu", tuning=False)
     found = {name: evaluate(upscaler, benchmark(data / name, spec.scale)) for name in BENCHMARKS}
     return Entry(file, spec, found)
 

@@ -26,7 +26,7 @@ _HOMES = {
     "Upscaler": "upscaling.upscaler",
     "export": "publish.release:release",
     "read_picture": "media.image_file",
-    "upscale": "upscaling.upscaler",
+    "upscale": "upscaling.recent",
     "verify": "parity.verify",
     "write_picture": "media.image_file",
 }
@@ -59,7 +59,8 @@ if TYPE_CHECKING:
     from subpixel.publish.release import ReleaseReport
     from subpixel.publish.release import release as export
     from subpixel.spec import ModelSpec
-    from subpixel.upscaling.upscaler import Upscaler, upscale
+    from subpixel.upscaling.recent import upscale
+    from subpixel.upscaling.upscaler import Upscaler
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - what a module holds

@@ -46,7 +46,49 @@ def test_help_names_what_the_code_has(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_an_unknown_verb_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["enlarge"]) == 2
-    assert "No such command" in capsys.readouterr().err
+    assert "no such command" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("upscal", "no such command 'upscal'; did you mean upscale? (see subpixel --help)"),
+        ("enlarge", "no such command 'enlarge'; did you mean upscale? (see subpixel --help)"),
+        ("abacus", "no such command 'abacus' (see subpixel --help)"),
+        (
+            "models serch x",
+            "no such command 'serch'; did you mean search? (see subpixel models --help)",
+        ),
+        (
+            "upscale a.png --tiel 3",
+            "no such option --tiel; did you mean --tile? (see subpixel upscale --help)",
+        ),
+        ("export a.pth", "missing option '-o' / '--output' (see subpixel export --help)"),
+        (
+            "upscale a.png --tile -1",
+            "invalid value for '--tile': -1 is not in the range x>=0 (see subpixel upscale --help)",
+        ),
+        ("verify a.onnx --bench x", "--bench needs --matrix (see subpixel verify --help)"),
+        ("upscale a.png --tile", "option '--tile' requires an argument"),
+    ],
+)
+def test_a_wrong_command_line_is_answered_in_one_line(
+    line: str, answer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(line.split()) == 2
+    assert capsys.readouterr() == ("", f"subpixel: {answer}\n")
+
+
+def test_a_mistyped_network_gets_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["info", "balancd"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("subpixel: model 'balancd' is neither a bundled network (")
+    assert error.endswith("; did you mean balanced, balanced-int8?\n")
+
+
+def test_a_command_without_arguments_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    run(["upscale"])
+    assert "".join(capsys.readouterr()).startswith("Usage: subpixel upscale")
 
 
 def test_export_then_verify(

@@ -7,7 +7,9 @@ import pytest
 from networks import classifier, sub_pixel_network
 from rounding import dot_bound, graph_bound
 from subpixel.errors import NetworkError, UsageError
-from subpixel.network.network import describe, open_network
+from subpixel.network.identify import describe
+from subpixel.network.opening import open_network
+from subpixel.network.settings import RunSettings
 from subpixel.spec import ModelSpec
 
 PIXELS = np.random.default_rng(0).random((1, 3, 9, 7), np.float32)
@@ -24,7 +26,7 @@ def _saved(model: onnx.ModelProto, folder: Path) -> Path:
 def test_a_third_party_network_is_found_out_by_running_it(
     tmp_path: Path, channels: int, scale: int
 ) -> None:
-    network = open_network(_saved(sub_pixel_network(channels, scale), tmp_path), device="cpu")
+    network = open_network(_saved(sub_pixel_network(channels, scale), tmp_path), RunSettings("cpu"))
     spec = network.spec
     assert (spec.scale, spec.interface, spec.size_multiple) == (scale, "rgb", 1)
     assert spec.colour == ("luma" if channels == 1 else "rgb")

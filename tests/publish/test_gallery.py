@@ -25,7 +25,9 @@ from subpixel.errors import (
 )
 from subpixel.graph.metadata import load_model, read_spec
 from subpixel.nets.architectures.plain import PlainNet
-from subpixel.network.network import describe, open_network
+from subpixel.network.identify import describe
+from subpixel.network.opening import open_network
+from subpixel.network.settings import RunSettings
 from subpixel.publish import gallery as orders
 from subpixel.publish.gallery import GalleryOrder, obtain
 from subpixel.runtime.op import NetOp
@@ -101,7 +103,7 @@ def test_weights_become_a_network_that_is_proven(gallery: Gallery, cache: Path) 
     assert declared
     assert (spec.name, spec.licence, spec.scale) == ("2x-net", "MIT", 2)
     assert spec.origin == f"A network by a, b (sha256 {entry.weights_sha256[:8]})"
-    assert_computes_as(net(), open_network("2x-net", device="cpu").op)
+    assert_computes_as(net(), open_network("2x-net", RunSettings("cpu")).op)
 
 
 def assert_reported(entry: store.Entry | None) -> None:
@@ -128,7 +130,7 @@ def test_a_third_party_onnx_file_is_adopted(gallery: Gallery, cache: Path) -> No
     assert spec is not None
     assert (spec.name, spec.scale) == ("2x-net", 2)
     assert entry.report["proven"] is False
-    assert open_network("2x-net", device="cpu").spec.scale == 2
+    assert open_network("2x-net", RunSettings("cpu")).spec.scale == 2
     assert files(cache) == [entry.path.name, "2x-net.json"]
 
 

@@ -19,7 +19,8 @@ from rounding import dot_bound, graph_bound
 from subpixel.errors import NetworkError, ProviderError, UsageError
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.imaging.metrics import psnr
-from subpixel.network.network import open_network
+from subpixel.network.opening import open_network
+from subpixel.network.settings import RunSettings
 from subpixel.runtime import openvino
 from subpixel.runtime.openvino import TELEMETRY, OpenVinoSession, is_installed
 from subpixel.runtime.session import Session
@@ -167,9 +168,9 @@ def test_tiles_on_openvino_are_the_picture_of_onnx_runtime(name: str, least: flo
 
 @needs_openvino
 def test_a_network_opens_on_openvino_with_its_facts() -> None:
-    network = open_network("fast", scale=2, device="openvino", threads=3)
+    network = open_network("fast", RunSettings("openvino", threads=3), scale=2)
     assert (network.provider, network.workers) == ("OpenVINO", 3)
-    assert network.spec == open_network("fast", scale=2, device="cpu").spec
+    assert network.spec == open_network("fast", RunSettings("cpu"), scale=2).spec
 
 
 @needs_openvino

@@ -12,21 +12,21 @@ from onnx import TensorProto, helper, numpy_helper
 from networks import sub_pixel_network
 from subpixel.errors import NetworkError
 from subpixel.imaging.metrics import psnr
-from subpixel.network.tuning import Setting
+from subpixel.network.settings import RunSettings
 from subpixel.spec import ModelSpec
-from subpixel.tune.trials import Trials, page_of, race_picture
+from subpixel.tune.trials import SettingTrials, page_of, race_picture
 from subpixel.upscaling.flat import flat_blocks
 from subpixel.upscaling.upscaler import Upscaler
 from subpixel.zoo.manifest import find_bundled
 
 FAST, INT8 = find_bundled("fast", 2).path, find_bundled("fast-int8", 2).path
-PLAIN = Setting("cpu", "fp32", tile=96)
+PLAIN = RunSettings("cpu", "fp32", tile=96).resolve()
 PHOTO = np.random.default_rng(0).integers(0, 256, (150, 220, 3), dtype=np.uint8)
 PICTURE = np.random.default_rng(1).integers(0, 256, (200, 330, 3), dtype=np.uint8)
 
 
-def trials(file: Path = FAST) -> Trials:
-    return Trials(lambda setting: file, Upscaler(FAST, device="cpu"), PHOTO, PICTURE)
+def trials(file: Path = FAST) -> SettingTrials:
+    return SettingTrials(lambda setting: file, Upscaler(FAST, device="cpu"), PHOTO, PICTURE)
 
 
 def test_a_page_has_all_kinds_of_paper_and_the_photograph() -> None:
@@ -59,7 +59,7 @@ def test_the_race_is_on_as_large_a_picture_as_goes_quickly(
 
 
 def test_a_setting_is_held_to_the_fp32_file() -> None:
-    run = trials(INT8)(Setting("cpu", "int8", tile=96))
+    run = trials(INT8)(RunSettings("cpu", "int8", tile=96).resolve())
     exact, reduced = Upscaler(FAST, device="cpu"), Upscaler(INT8, device="cpu")
     assert run.facts.psnr == pytest.approx(psnr(reduced(PHOTO), exact(PHOTO)))
     assert run.run() > 0
@@ -101,7 +101,7 @@ def test_a_network_that_is_wrong_for_batches_is_found_out(tmp_path: Path) -> Non
     file = tmp_path / "first.onnx"
     onnx.save(_first_of_a_batch(), file)
     exact = Upscaler(file, device="cpu")
-    found = Trials(lambda setting: file, exact, PHOTO, PICTURE)
+    found = SettingTrials(lambda setting: file, exact, PHOTO, PICTURE)
     assert found(PLAIN).facts.psnr == math.inf
     assert found(replace(PLAIN, batch=2)).facts.psnr < 30
 
@@ -115,6 +115,6 @@ def test_where_nothing_passes_for_flat_adaptive_is_refused(tmp_path: Path) -> No
     onnx.helper.set_model_props(model, ModelSpec("brighter", 2, "rgb", "rgb", halo=1).to_metadata())
     file = tmp_path / "brighter.onnx"
     onnx.save(model, file)
-    found = Trials(lambda setting: file, Upscaler(file, device="cpu"), PHOTO, PICTURE)
+    found = SettingTrials(lambda setting: file, Upscaler(file, device="cpu"), PHOTO, PICTURE)
     with pytest.raises(NetworkError, match="would differ too much"):
         found(replace(PLAIN, adaptive=True))

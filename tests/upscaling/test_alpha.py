@@ -5,10 +5,19 @@ from hypothesis import strategies as st
 
 from networks import BoxBlur
 from subpixel import Upscaler
-from subpixel.upscaling.alpha import BLOCK, Survey, bleed
+from subpixel.upscaling.alpha import SURVEY_ROWS, Survey
 from subpixel.upscaling.samples import upscale_samples
 
 seeds = st.integers(0, 2**32 - 1)
+
+
+def bleed(samples: np.ndarray) -> np.ndarray:
+    """A whole picture, ``(H, W, C)``, without any colour that is hidden."""
+    survey = Survey(*samples.shape[:2])
+    bands = [samples[top : top + SURVEY_ROWS] for top in range(0, len(samples), SURVEY_ROWS)]
+    for band in bands:
+        survey.at(band)
+    return np.concatenate(list(survey.bleed(bands)))
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 255), seeds)
@@ -123,6 +132,6 @@ def test_a_survey_knows_opaque_from_nearly() -> None:
     for alpha in (255, 254):
         samples[-1, -1, -1] = alpha
         survey = Survey(130, 3)
-        for top in range(0, 130, BLOCK):
-            survey.at(samples[top : top + BLOCK])
+        for top in range(0, 130, SURVEY_ROWS):
+            survey.at(samples[top : top + SURVEY_ROWS])
         assert survey.opaque == (alpha == 255)

@@ -14,7 +14,7 @@ from networks import BoxBlur, NearestNeighbour
 from subpixel.errors import NetworkError
 from subpixel.runtime.op import NetOp, Samples
 from subpixel.spec import Padding
-from subpixel.upscaling.bands import run_bands, run_tiles
+from subpixel.upscaling.bands import Workers, run_bands, run_tiles
 from subpixel.upscaling.tiling import TilePlan, plan_tiles
 
 
@@ -24,7 +24,7 @@ def _run(op: NetOp, samples: Samples, plan: TilePlan, scale: int, workers: int =
 
     height, width, channels = samples.shape
     result = np.empty((height * scale, width * scale, channels), samples.dtype)
-    run_tiles(upscale, samples, result, plan, workers=workers)
+    run_tiles(upscale, samples, result, plan, workers=Workers(workers))
     return result
 
 
@@ -92,7 +92,8 @@ def test_progress_counts_every_run(batch: int) -> None:
         sizes.append(len(tiles))
         return tiles
 
-    run_tiles(upscale, samples, samples.copy(), plan, report=lambda *now: seen.append(now))
+    workers, report = Workers(1), lambda *now: seen.append(now)
+    run_tiles(upscale, samples, samples.copy(), plan, workers=workers, report=report)
     assert seen == [(done, len(sizes)) for done in range(1, len(sizes) + 1)]
     assert sizes == {1: [1] * 9, 2: [1, 2] * 3, 3: [3] * 3}[batch]
 
@@ -126,7 +127,7 @@ def _bands(plan: TilePlan, samples: Samples, workers: int) -> Iterator[Samples]:
         return np.empty((stop - start, plan.width, 1), samples.dtype)
 
     rows = OnceFromTheTop(samples)
-    return run_bands(lambda tile: tile, rows, room, plan, 1, workers=workers)
+    return run_bands(lambda tile: tile, rows, room, plan, 1, workers=Workers(workers))
 
 
 @given(cuts(), st.integers(1, 3))
@@ -146,7 +147,7 @@ def test_a_picture_is_never_read_far_ahead_of_what_is_written() -> None:
 
     room = np.empty_like(np.zeros((1000, 10, 1)))
     written = 0
-    bands = run_bands(lambda t: t, rows, lambda a, b: room[a:b], plan, 1, workers=workers)
+    bands = run_bands(lambda t: t, rows, lambda a, b: room[a:b], plan, 1, workers=Workers(workers))
     for band in bands:
         written += len(band)
         assert read - written <= 10 * 2 * workers
@@ -178,7 +179,7 @@ def test_a_tile_that_fails_ends_it_before_anything_below_comes_out(
                     lambda a, b, room=room: room[a:b],
                     plan,
                     1,
-                    workers=workers,
+                    workers=Workers(workers),
                 )
             )
         done = np.concatenate([samples[:0], *came])

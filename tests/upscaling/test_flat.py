@@ -9,7 +9,7 @@ from subpixel import Upscaler
 from subpixel.imaging.resample import interpolate
 from subpixel.runtime.op import Samples
 from subpixel.upscaling.flat import (
-    BLOCK,
+    FLAT_BLOCK,
     PastFlat,
     Tally,
     flat_blocks,
@@ -18,7 +18,7 @@ from subpixel.upscaling.flat import (
 )
 
 SCALE, HALO = 2, 3
-sides = st.integers(1, 3 * BLOCK)
+sides = st.integers(1, 3 * FLAT_BLOCK)
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -34,17 +34,17 @@ def some_flat(height: int, width: int, seed: int) -> Samples:
     random = np.random.default_rng(seed)
     picture = random.integers(0, 256, (height, width, 3), dtype=np.uint8)
     top, left = random.integers(0, height), random.integers(0, width)
-    picture[top : top + 2 * BLOCK, left : left + 2 * BLOCK] = random.integers(0, 256, 3)
+    picture[top : top + 2 * FLAT_BLOCK, left : left + 2 * FLAT_BLOCK] = random.integers(0, 256, 3)
     return picture
 
 
 @given(arrays.arrays(np.bool_, st.tuples(st.integers(1, 6), st.integers(1, 6))))
 def test_rectangles_hold_every_true_block_once(mask: np.ndarray) -> None:
-    shape = mask.shape[0] * BLOCK - 5, mask.shape[1] * BLOCK - 9
+    shape = mask.shape[0] * FLAT_BLOCK - 5, mask.shape[1] * FLAT_BLOCK - 9
     count = np.zeros(shape, int)
     for place in rectangles(mask, shape):
         count[place.rows, place.columns] += 1
-    expected = mask.repeat(BLOCK, 0).repeat(BLOCK, 1)[: shape[0], : shape[1]]
+    expected = mask.repeat(FLAT_BLOCK, 0).repeat(FLAT_BLOCK, 1)[: shape[0], : shape[1]]
     assert np.array_equal(count, expected)
 
 
@@ -53,8 +53,8 @@ def test_a_block_is_flat_with_its_halo(height: int, width: int, seed: int, span:
     picture = some_flat(height, width, seed)
     found = flat_blocks(picture, span, HALO)
     for row, column in np.ndindex(found.shape):
-        rows = slice(max(row * BLOCK - HALO, 0), (row + 1) * BLOCK + HALO)
-        columns = slice(max(column * BLOCK - HALO, 0), (column + 1) * BLOCK + HALO)
+        rows = slice(max(row * FLAT_BLOCK - HALO, 0), (row + 1) * FLAT_BLOCK + HALO)
+        columns = slice(max(column * FLAT_BLOCK - HALO, 0), (column + 1) * FLAT_BLOCK + HALO)
         seen = picture[rows, columns].astype(int)
         assert found[row, column] == (np.ptp(seen, axis=(0, 1)) <= span).all()
 
@@ -65,7 +65,11 @@ def test_beside_flat_parts_all_is_as_without(height: int, width: int, seed: int)
     picture = some_flat(height, width, seed)[None]
     past = PastFlat(blurred, SCALE, HALO, 0, Tally())
     (result,), (expected,) = past(picture), blurred(picture)
-    flat = flat_blocks(picture[0], 0, HALO).repeat(BLOCK, 0).repeat(BLOCK, 1)[:height, :width]
+    flat = (
+        flat_blocks(picture[0], 0, HALO)
+        .repeat(FLAT_BLOCK, 0)
+        .repeat(FLAT_BLOCK, 1)[:height, :width]
+    )
     if past.tally.share == 0:
         flat[:] = False
     skipped = flat.repeat(SCALE, 0).repeat(SCALE, 1)
@@ -75,7 +79,7 @@ def test_beside_flat_parts_all_is_as_without(height: int, width: int, seed: int)
 
 
 @settings(max_examples=30)
-@given(st.integers(2, 3 * BLOCK), sides, st.lists(seeds, min_size=1, max_size=4))
+@given(st.integers(2, 3 * FLAT_BLOCK), sides, st.lists(seeds, min_size=1, max_size=4))
 def test_a_batch_comes_out_as_its_tiles_do(height: int, width: int, drawn: list[int]) -> None:
     """Those without a flat part beside those with one; the network gets the former at once."""
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -97,7 +101,7 @@ def test_a_batch_comes_out_as_its_tiles_do(height: int, width: int, drawn: list[
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 def test_every_depth_goes(dtype: type) -> None:
     full = 1 if dtype is np.float32 else np.iinfo(dtype).max
-    picture = np.full((1, 2 * BLOCK, 2 * BLOCK, 3), full / 2).astype(dtype)
+    picture = np.full((1, 2 * FLAT_BLOCK, 2 * FLAT_BLOCK, 3), full / 2).astype(dtype)
     past = PastFlat(blurred, SCALE, HALO, 1, Tally())
     assert (past(picture) == picture[0, 0, 0]).all()
     assert past.tally.share == 1.0
@@ -124,8 +128,8 @@ def test_a_bundled_network_stays_within_what_was_measured() -> None:
     flatness = measure_flatness(network, 3, 7, most=1.5)
     assert flatness is not None
     past = PastFlat(network, 3, 7, flatness.span, Tally())
-    slope = np.linspace(100, 100 + flatness.span, 3 * BLOCK).astype(np.uint8)
-    picture = np.broadcast_to(slope[:, None, None], (1, 3 * BLOCK, 3 * BLOCK, 3))
+    slope = np.linspace(100, 100 + flatness.span, 3 * FLAT_BLOCK).astype(np.uint8)
+    picture = np.broadcast_to(slope[:, None, None], (1, 3 * FLAT_BLOCK, 3 * FLAT_BLOCK, 3))
     found, expected = past(picture).astype(int), network(picture).astype(int)
     inner = slice(21, -21)
     assert past.tally.share == 1.0

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from subpixel.errors import MemoryLimitError
 from subpixel.media.picture import Header
 from subpixel.upscaling import memory
-from subpixel.upscaling.memory import Needs, fitted, said
+from subpixel.upscaling.memory import Needs, fit_tiles, format_bytes
 from subpixel.upscaling.tiling import TilePlan, plan_tiles
 
 HALO, LEAST = 7, 15
@@ -24,13 +24,13 @@ def needs(width: int, height: int, channels: int = 3, scale: int = 3, workers: i
     return Needs(header, scale, workers, per_pixel=400, resident=10**8, codecs=10**7)
 
 
-def cutting(header: Header) -> memory.Cut:
+def cutting(header: Header) -> memory.CutTiles:
     cut = partial(plan_tiles, header.height, header.width, halo=HALO)
     return lambda tile: cut(tile=tile)
 
 
 def plan(asked: Needs, most: int) -> TilePlan:
-    return fitted(asked, cutting(asked.header), (512, 512), LEAST, HALO, most)
+    return fit_tiles(asked, cutting(asked.header), (512, 512), LEAST, HALO, most)
 
 
 @settings(max_examples=40)
@@ -92,7 +92,7 @@ def test_what_would_do_is_said_and_does() -> None:
     [(999, "999 bytes"), (10**6, "1M"), (1_000_001, "1.1M"), (1_234_567_890, "1.3G")],
 )
 def test_sizes_for_people_are_rounded_up(size: int, words: str) -> None:
-    assert said(size) == words
+    assert format_bytes(size) == words
 
 
 def _cgroup(folder: Path, **files: str) -> None:
@@ -126,9 +126,9 @@ def test_there_is_some_memory() -> None:
 def test_what_is_asked_for_or_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_memory", lambda: 1000)
     monkeypatch.setattr(memory, "_address_space", lambda: 10**9)
-    assert memory.allowed(None, held=70) == 70 + 500
-    assert memory.allowed(5000, held=70) == 5000
+    assert memory.memory_limit(None, held=70) == 70 + 500
+    assert memory.memory_limit(5000, held=70) == 5000
     monkeypatch.setattr(memory, "_address_space", lambda: 400)
-    assert memory.allowed(5000, held=70) == 470
+    assert memory.memory_limit(5000, held=70) == 470
     monkeypatch.setattr(memory, "_address_space", lambda: -1)
-    assert memory.allowed(None, held=70) == 70
+    assert memory.memory_limit(None, held=70) == 70

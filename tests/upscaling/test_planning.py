@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from subpixel.errors import MemoryLimitError, UsageError
 from subpixel.media.picture import Header
 from subpixel.spec import ModelSpec
-from subpixel.upscaling.memory import UNKNOWN, Needs
+from subpixel.upscaling.memory import UNKNOWN_FOOTPRINT, Needs
 from subpixel.upscaling.planning import DEFAULT_TILE, NON_LOCAL_OVERLAP, Planner
 
 SPEC = ModelSpec("test", 2, "rgb", "rgb", halo=5)
@@ -21,7 +21,7 @@ def header(width: int, height: int, channels: int = 3) -> Header:
 
 
 def needs(picture: Header) -> Needs:
-    return Needs(picture, 2, workers=2, per_pixel=UNKNOWN, resident=10**8, codecs=10**6)
+    return Needs(picture, 2, workers=2, per_pixel=UNKNOWN_FOOTPRINT, resident=10**8, codecs=10**6)
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 4), st.integers(1, 8))
@@ -64,21 +64,21 @@ def test_the_network_is_counted_only_where_it_matters() -> None:
         raise AssertionError("nobody should ask")
 
     planner, asked = Planner(SPEC, 2), needs(header(300, 200))
-    assert planner.fitted(asked, 10**11, counted) == planner.plan(asked.header)
+    assert planner.fit(asked, 10**11, counted) == planner.plan(asked.header)
 
 
 def test_less_memory_first_means_no_batches_then_smaller_tiles() -> None:
     planner, asked = Planner(SPEC, 2, tile=256, batch=4), needs(header(4000, 2000))
-    plans = [planner.fitted(asked, most, lambda: 400.0) for most in (2 * 10**9, 3 * 10**8)]
+    plans = [planner.fit(asked, most, lambda: 400.0) for most in (2 * 10**9, 3 * 10**8)]
     assert [plan.batch for plan in plans] == [4, 1]
     areas = [np.prod(plan.tile) for plan in plans]
     assert areas[1] <= areas[0]
     with pytest.raises(MemoryLimitError):
-        planner.fitted(asked, 10**8, lambda: 400.0)
+        planner.fit(asked, 10**8, lambda: 400.0)
 
 
 def test_every_attempt_halves_the_tiles() -> None:
     planner, asked = Planner(SPEC, 2, tile=256), needs(header(4000, 2000))
-    plans = [planner.fitted(asked, 10**11, lambda: 400.0, attempt) for attempt in range(3)]
+    plans = [planner.fit(asked, 10**11, lambda: 400.0, attempt) for attempt in range(3)]
     areas = [np.prod(plan.tile) for plan in plans]
     assert areas[0] > areas[1] > areas[2]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subpixel.errors import UsageError
-from subpixel.upscaling.tiling import Span, TilePlan, plan_tiles, shared_out
+from subpixel.upscaling.tiling import Span, TilePlan, plan_tiles, share_out
 
 sides = st.integers(1, 80)
 
@@ -96,7 +96,7 @@ def test_sharing_out_never_takes_longer(
     tile = (2 * halo + 1 + extra,) * 2
     plain = cut(tile)
     for stretch in (1, 2):
-        shared = shared_out(cut, tile, halo, workers, stretch)
+        shared = share_out(cut, tile, halo, workers, stretch)
         assert _rounds(shared, workers) * _area(shared) <= _rounds(plain, workers) * _area(plain)
         assert _area(shared) <= stretch * tile[0] ** 2
         assert max(_sides(shared)) <= stretch**2 * tile[0]
@@ -124,5 +124,5 @@ def _rounds(plan: TilePlan, workers: int) -> int:
 @pytest.mark.parametrize("side", [512, 1024, 1500])
 def test_workers_share_a_picture_nearly_evenly(side: int, workers: int) -> None:
     """Of what each would compute if nothing were computed twice, at most a quarter more."""
-    plan = shared_out(partial(_cut, side, side, 7), (512, 512), 7, workers, stretch=2)
+    plan = share_out(partial(_cut, side, side, 7), (512, 512), 7, workers, stretch=2)
     assert _rounds(plan, workers) * _area(plan) < 1.25 * side**2 / workers

@@ -15,6 +15,7 @@ from importlib import import_module
 import click
 
 from subpixel import __version__
+from subpixel.cli.messages import HELP_INSTEAD, SuggestingGroup, explain_click_error
 from subpixel.errors import SubpixelError, UsageError
 from subpixel.system.extras import explain_missing
 
@@ -40,7 +41,7 @@ VERBS = {  # the room of each, and what it is for
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
 
-class Verbs(click.Group):
+class Verbs(SuggestingGroup):
     """Finds the verb ``x`` in the module ``subpixel.cli.ROOM.x``."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -52,6 +53,11 @@ class Verbs(click.Group):
         with _interruptible():
             command: click.Command = import_module(f"subpixel.cli.{VERBS[name][0]}.{name}").command
         return command
+
+    def suggest(self, name: str) -> list[str]:
+        """Commands of a similar name, or else those whose purpose has that word."""
+        words = {verb: purpose.lower().split() for verb, (_, purpose) in VERBS.items()}
+        return super().suggest(name) or [v for v in VERBS if name.lower() in words[v]]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -93,19 +99,22 @@ def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code: 0, 1 (failure), 2 (usage) or 130 (Ctrl-C)."""
     try:
         return verbs.main(arguments, prog_name="subpixel", standalone_mode=False) or 0
-    except click.ClickException as error:
+    except HELP_INSTEAD as error:
         error.show()
+        return error.exit_code
+    except click.ClickException as error:
+        click.echo(f"subpixel: {explain_click_error(error)}", err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("subpixel: interrupted; nothing half-written was left behind", err=True)
         return INTERRUPTED
     except ModuleNotFoundError as error:
-        return _failed(explain_missing(error))
+        return _report_failure(explain_missing(error))
     except (SubpixelError, OSError) as error:
-        return _failed(error)
+        return _report_failure(error)
 
 
-def _failed(error: Exception) -> int:
+def _report_failure(error: Exception) -> int:
     if not isinstance(error, (SubpixelError, OSError)):
         raise error
     click.echo(f"subpixel: {error}", err=True)

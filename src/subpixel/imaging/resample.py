@@ -107,6 +107,16 @@ def _round_to(dtype: np.dtype[Any], values: FloatArray) -> NDArray[Any]:
 
 
 def _imresize_matrix(size: int, scale: Fraction) -> FloatArray:
+    taps, weights = resize_taps(size, scale)
+    return _scatter(weights, taps, size)
+
+
+def resize_taps(size: int, scale: Fraction) -> tuple[NDArray[np.int_], FloatArray]:
+    """How :func:`imresize` makes the samples of an axis: which of the ``size`` input samples each
+    is made of, and with which weights, both of shape ``(ceil(size * scale), taps)``.
+
+    Taps beyond an end stand for the sample at that end. The weights of a sample sum to one.
+    """
     out = math.ceil(size * scale)
     shrink = min(float(scale), 1.0)
     reach = 2.0 / shrink
@@ -114,7 +124,7 @@ def _imresize_matrix(size: int, scale: Fraction) -> FloatArray:
     taps = np.floor(centres - reach).astype(int)[:, None] + np.arange(math.ceil(2 * reach) + 2)
     weights = cubic((centres[:, None] - taps) * shrink)
     weights /= weights.sum(axis=1, keepdims=True)
-    return _scatter(weights, taps, size)
+    return taps, weights
 
 
 def _scatter(weights: FloatArray, taps: NDArray[np.int_], size: int) -> FloatArray:

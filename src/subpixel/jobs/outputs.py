@@ -28,7 +28,9 @@ def plan_jobs(
     pictures, when two pictures would be written to one file, and when an input would be
     overwritten, be it through a link.
     """
-    sources = list(dict.fromkeys(pair for item in inputs for pair in _expand(item, suffixes)))
+    sources = list(
+        dict.fromkeys(pair for item in inputs for pair in _list_pictures(item, suffixes))
+    )
     if out is None:  # a second run must not enlarge what the first one wrote
         sources = [pair for pair in sources if not pair[0].stem.endswith(mark)]
     if not sources:
@@ -55,7 +57,7 @@ def _single(sources: Sequence[tuple[Path, Path]], out: Path, suffixes: frozenset
     return Job(sources[0][0], out)
 
 
-def _expand(item: Path, suffixes: frozenset[str]) -> Iterable[tuple[Path, Path]]:
+def _list_pictures(item: Path, suffixes: frozenset[str]) -> Iterable[tuple[Path, Path]]:
     """Each picture of ``item``, with its place below the output folder."""
     if not item.is_dir():
         return [(item, Path(item.name))]

@@ -1,4 +1,4 @@
-"""What counts as a flat part of a picture, for one network."""
+"""What counts as a flat area of a picture, for one network."""
 
 from dataclasses import dataclass
 

@@ -11,8 +11,8 @@ from subpixel.parity.cases import Case
 from subpixel.parity.compare import ParityReport, Tolerance, compare, tolerance_for
 from subpixel.runtime.op import NetOp, Pixels, Samples
 from subpixel.spec import ModelSpec
-from subpixel.upscaling.bands import run_tiles
-from subpixel.upscaling.tiling import least_tile, plan_tiles
+from subpixel.upscaling.bands import Workers, run_tiles
+from subpixel.upscaling.tiling import min_tile_side, plan_tiles
 
 TILE_TOLERANCE = Tolerance(rtol=None, max_codes=1)
 TILED_FP32 = Tolerance(rtol=0.0, atol=1e-6)
@@ -50,7 +50,7 @@ class Tiled:
             square=spec.square,
         )
         result = np.empty((height * spec.scale, width * spec.scale, channels), np.float32)
-        run_tiles(self._upscale, samples, result, plan)
+        run_tiles(self._upscale, samples, result, plan, workers=Workers(1))
         planes: Pixels = result.transpose(2, 0, 1)
         return planes
 
@@ -80,7 +80,7 @@ def tiles_equal_whole(
         return f"the file takes {spec.fixed_size[0]} × {spec.fixed_size[1]} pixels alone"
     if spec.fixed_batch not in (None, 1):
         return f"the file takes a batch of {spec.fixed_batch} alone"
-    least = least_tile(spec.halo, spec.size_multiple, spec.size_minimum)
+    least = min_tile_side(spec.halo, spec.size_multiple, spec.size_minimum)
     tile = least + EXTRA * spec.size_multiple
     side = tile + EXTRA * spec.size_multiple
     if spec.square and side > SQUARE:

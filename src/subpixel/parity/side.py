@@ -21,7 +21,8 @@ from subpixel.nets.layers.luma import RgbFromLuma
 from subpixel.nets.padding import runs_any_size
 from subpixel.nets.torch_op import ExactOp, TorchOp
 from subpixel.nets.torchscript import is_torchscript, load_torchscript
-from subpixel.network.network import probe
+from subpixel.network.probe import probe
+from subpixel.network.settings import RunSettings
 from subpixel.parity.cases import Grid, grid
 from subpixel.parity.compare import Exact, Tolerance, tolerance_for
 from subpixel.runtime.op import NetOp
@@ -30,14 +31,21 @@ from subpixel.spec import Colour, ModelSpec
 
 ONNX_SUFFIX = ".onnx"
 
+ON_CPU = RunSettings(device="cpu")
+
 Reference = Path | CheckpointFile | Checkpoint
 """What a file is compared with: another ONNX file, a TorchScript archive, or a checkpoint, its
 file or as loaded (:func:`~subpixel.nets.factory.load_factory`)."""
 
 
-def as_reference(reference: str | Reference) -> Reference:
-    """A path as a path, whatever it was."""
-    return Path(reference) if isinstance(reference, str) else reference
+def as_reference(reference: str | Reference, *, extra_architectures: bool = False) -> Reference:
+    """A path as a path, whatever it was; with ``extra_architectures`` a checkpoint's file may be of
+    such a network (:class:`~subpixel.nets.checkpoints.checkpoint.CheckpointFile`)."""
+    reference = Path(reference) if isinstance(reference, str) else reference
+    if not extra_architectures or isinstance(reference, Checkpoint):
+        return reference
+    file = CheckpointFile(reference) if isinstance(reference, Path) else reference
+    return replace(file, extra_architectures=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,25 +84,22 @@ def default_tolerance(*sides: Side) -> Tolerance:
 def open_sides(
     model: Path,
     against: Reference,
-    *,
-    device: str = "cpu",
-    threads: int | None = None,
-    extra_architectures: bool = False,
+    settings: RunSettings = ON_CPU,
 ) -> tuple[Side, Side]:
-    """An ONNX file on ``device`` and its reference, as :func:`open_side` takes it, on the CPU.
+    """An ONNX file in ``settings`` and its reference, as :func:`open_side` takes it, on the CPU.
 
     Where one takes RGB and the other luma, the luma side is put on RGB pictures. A file that
     doesn't carry our facts is taken to be what its reference is; a reference is probed. Raises
     :class:`~subpixel.errors.NetworkError` for a file that can't be used at all.
     """
-    opened = partial(open_side, against, threads=threads, extra_architectures=extra_architectures)
+    opened = partial(open_side, against, settings=replace(settings, device="cpu"))
     reference = opened()
-    candidate = _open_onnx(model, device, threads, like=reference.spec)
+    candidate = _open_onnx(model, settings, like=reference.spec)
     if reference.spec.scale == 1 != candidate.spec.scale:  # weights that fit any scale
         opened = partial(opened, scale=candidate.spec.scale)
         reference = opened()
     if candidate.spec.interface != reference.spec.interface:
-        return _on_rgb(candidate, device, threads), opened(rgb=True)
+        return _on_rgb(candidate, settings), opened(rgb=True)
     return candidate, reference
 
 
@@ -102,34 +107,32 @@ def open_side(
     file: Reference,
     *,
     rgb: bool = False,
-    device: str = "cpu",
-    threads: int | None = None,
+    settings: RunSettings = ON_CPU,
     scale: int | None = None,
-    extra_architectures: bool = False,
 ) -> Side:
-    """Open an ONNX file on ``device``, or a checkpoint (a file, or loaded) or a TorchScript archive
-    under PyTorch on the CPU.
+    """Open an ONNX file in ``settings``, or a checkpoint (a file, or loaded) or a TorchScript
+    archive under PyTorch on the CPU.
 
     ``rgb`` puts a luma network on RGB pictures; otherwise the file is taken as it is. An ONNX
-    file that doesn't carry our facts is probed. ``scale`` and ``extra_architectures`` are for
-    checkpoints (:func:`~subpixel.nets.checkpoints.checkpoint.load_checkpoint`). Raises
+    file that doesn't carry our facts is probed. ``scale`` is for checkpoints
+    (:func:`~subpixel.nets.checkpoints.checkpoint.load_checkpoint`). Raises
     :class:`~subpixel.errors.NetworkError` for a file that can't be used.
     """
     if isinstance(file, Checkpoint):
         return _of_checkpoint(file, file.spec.origin or file.spec.name, rgb=rgb)
     path = file.path if isinstance(file, CheckpointFile) else file
     if path.suffix.lower() == ONNX_SUFFIX:
-        side = _open_onnx(path, device, threads)
-        return _on_rgb(side, device, threads) if rgb else side
+        side = _open_onnx(path, settings)
+        return _on_rgb(side, settings) if rgb else side
     if is_torchscript(path):
         return _of_checkpoint(load_torchscript(path), path.name, rgb=rgb)
-    loaded = load_checkpoint(file, scale=scale, extra_architectures=extra_architectures)
+    loaded = load_checkpoint(file, scale=scale)
     return _of_checkpoint(loaded, "; ".join([path.name, *loaded.notes]), rgb=rgb)
 
 
-def _open_onnx(file: Path, device: str, threads: int | None, like: ModelSpec | None = None) -> Side:
+def _open_onnx(file: Path, settings: RunSettings, like: ModelSpec | None = None) -> Side:
     model = load_model(file)
-    session = open_session(model_bytes(model, file), device=device, threads=threads)
+    session = _open_session(model_bytes(model, file), settings)
     spec = read_spec(model)
     if spec is None:
         spec = _alike(like, session, file.stem) if like else probe(session, file.stem)
@@ -141,6 +144,10 @@ def _open_onnx(file: Path, device: str, threads: int | None, like: ModelSpec | N
     cost = estimate_cost(model, local=spec.halo is not None)
     numbers = size_constants(model)
     return Side(session, spec, name, session.provider, cost, model, numbers=numbers)
+
+
+def _open_session(data: bytes, settings: RunSettings) -> Opened:
+    return open_session(data, device=settings.device, threads=settings.threads)
 
 
 def _alike(reference: ModelSpec, session: Opened, name: str) -> ModelSpec:
@@ -156,14 +163,14 @@ def _alike(reference: ModelSpec, session: Opened, name: str) -> ModelSpec:
     )
 
 
-def _on_rgb(side: Side, device: str, threads: int | None) -> Side:
+def _on_rgb(side: Side, settings: RunSettings) -> Side:
     """A luma network's file as one for RGB pictures; one for RGB as it is."""
     if side.spec.interface == "rgb" or side.model is None:
         return side
     model = rgb_from_luma(side.model, side.spec.scale)
     reach = None if side.spec.halo is None else max(side.spec.halo, BICUBIC_HALO)
     spec = replace(side.spec, interface="rgb", halo=reach)
-    session = open_session(model.SerializeToString(), device=device, threads=threads)
+    session = _open_session(model.SerializeToString(), settings)
     return replace(side, op=session, spec=spec, model=with_spec(model, spec))
 
 

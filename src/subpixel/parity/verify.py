@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from subpixel.network.settings import RunSettings
 from subpixel.parity.compare import OnProgress, ParityReport, Tolerance, compare
 from subpixel.parity.facts import Judged, prove_facts
 from subpixel.parity.own_cases import own_cases
@@ -19,7 +20,7 @@ from subpixel.parity.side import (
 )
 from subpixel.parity.telling_sizes import Size
 from subpixel.runtime.devices import find_device
-from subpixel.runtime.opening import chosen, open_session
+from subpixel.runtime.opening import open_session
 
 
 def verify(
@@ -57,12 +58,11 @@ def verify(
     Raises :class:`~subpixel.errors.NetworkError` for a file that can't be used at all; one that
     runs but differs is a report that is false.
     """
+    settings = RunSettings(device, threads=threads).resolve()
     candidate, reference = open_sides(
         Path(model),
-        as_reference(against),
-        device=device,
-        threads=threads,
-        extra_architectures=extra_architectures,
+        as_reference(against, extra_architectures=extra_architectures),
+        settings,
     )
     own = own_cases(pictures, sizes, candidate.spec, reference.spec)
     drawn = grid_of(candidate, reference, seed=secrets.randbits(32) if seed is None else seed)
@@ -80,14 +80,20 @@ def verify(
         report=report,
     )
     report("facts", len(drawn.cases), len(drawn.cases))
-    judged = _subject_of(candidate, device, threads)
+    judged = _subject_of(candidate, settings)
     facts = prove_facts(judged, reference.op, drawn.cases, tolerance)
     return replace(found, facts=facts, left_out=drawn.left_out, seed=drawn.seed)
 
 
-def _subject_of(candidate: Side, device: str, threads: int | None) -> Judged:
+def _subject_of(candidate: Side, settings: RunSettings) -> Judged:
     assert candidate.model is not None, "the candidate is an ONNX file"
     data = candidate.model.SerializeToString()
-    opened = partial(open_session, data, device=device, threads=threads, optimisation="none")
-    chooses = find_device(chosen(device)).runtime == "onnxruntime"
+    opened = partial(
+        open_session,
+        data,
+        device=settings.device,
+        threads=settings.threads,
+        optimisation="none",
+    )
+    chooses = find_device(settings.device).runtime == "onnxruntime"
     return Judged(candidate.op, candidate.spec, candidate.model, opened if chooses else None)

@@ -14,7 +14,7 @@ from subpixel.graph.metadata import load_model
 from subpixel.graph.passes.float16 import find_overflow
 from subpixel.graph.precision import graph_precision
 from subpixel.measure.floor import Floor
-from subpixel.network.network import describe
+from subpixel.network.identify import describe
 from subpixel.parity.calibration import calibration_pictures, grid_pictures
 from subpixel.parity.cases import grid
 from subpixel.parity.compare import CODES, ParityReport, Tolerance, compare

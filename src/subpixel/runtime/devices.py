@@ -51,7 +51,7 @@ AUTOMATIC = ("cuda", "cpu")
 
 
 def find_device(device: str) -> Device:
-    """The device called ``device``; raises :class:`UsageError` where there is none."""
+    """The device of that name; :class:`UsageError` says which there are."""
     if device not in DEVICES:
         raise UsageError(f"device is {device!r}; it is one of auto, {', '.join(DEVICES)}")
     return DEVICES[device]

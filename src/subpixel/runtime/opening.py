@@ -44,21 +44,26 @@ class Opened(NetOp, Protocol):
 def available_devices() -> tuple[str, ...]:
     """The devices that the installed ONNX Runtime has a provider for, and OpenVINO's if it is
     installed."""
-    return tuple(name for name in DEVICES if _is_there(name))
+    return tuple(name for name in DEVICES if _is_available(name))
 
 
-def _is_there(name: str) -> bool:
+def _is_available(name: str) -> bool:
     device = DEVICES[name]
     return (
         openvino.is_installed() if device.runtime == "openvino" else device.provider in providers()
     )
 
 
-def chosen(device: str) -> str:
-    """The name of the device that ``device`` stands for: ``"auto"`` is the first to be had."""
-    if device != "auto":
-        return device
-    return next(name for name in AUTOMATIC if _is_there(name))
+def resolve_device(device: str) -> str:
+    """The name of the device that ``device`` stands for: ``"auto"`` is the first that is available.
+
+    Raises :class:`~subpixel.errors.UsageError` for a name that isn't one of
+    :data:`~subpixel.runtime.devices.DEVICES`.
+    """
+    if device == "auto":
+        return next(name for name in AUTOMATIC if _is_available(name))
+    find_device(device)
+    return device
 
 
 def open_session(
@@ -84,7 +89,7 @@ def open_session(
     :class:`~subpixel.runtime.openvino.OpenVinoSession` raise, and :class:`ProviderError` where
     the device leaves no choice of arithmetic.
     """
-    device = chosen(device)
+    device = resolve_device(device)
     if find_device(device).runtime == "openvino":
         return OpenVinoSession(model, threads=threads, runs=runs, arithmetic=arithmetic)
     if arithmetic != "fp32":

@@ -103,7 +103,7 @@ def _evaluate_release(
     trained_on, held_out = split_pictures(order.data)
     jpeg = HELD_OUT_JPEG if order.denoise else None
     pictures = Benchmark(held_out, order.scale, jpeg=jpeg)
-    evaluation = evaluate(Upscaler(order.out, device="cpu"), pictures)
+    evaluation = evaluate(Upscaler(order.out, device="cpu", tuning=False), pictures)
     steps = order.preset.steps + order.preset.finetune
     card = model_card(released, order.data, len(trained_on), steps, evaluation, jpeg, teacher)
     write_bytes(record.card, card.encode(), overwrite=True)

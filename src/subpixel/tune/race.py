@@ -20,26 +20,26 @@ from typing import Protocol
 from subpixel.errors import SubpixelError, one_line
 from subpixel.measure.floor import Floor
 from subpixel.network.flatness import Flatness
-from subpixel.network.tuning import Setting
+from subpixel.network.settings import RunSettings
 
-ROUNDS = 3
+RACE_ROUNDS = 3
 """Rounds between two halvings."""
 
 FINALISTS = 2
 """So many are not halved any more; they run the last rounds."""
 
-MARGIN = 1.03
+MIN_GAIN = 1.03
 """Less than this many times as fast is not told from noise."""
 
 DUELS = 7
 """Rounds in which a setting runs beside itself with adaptive: on photographs the two are near."""
 
-Report = Callable[[str, int, int], None]
+SearchReport = Callable[[str, int, int], None]
 """Gets what is being done, how much is done, and the total."""
 
 
 @dataclass(frozen=True)
-class Facts:
+class TrialFacts:
     """What is known of a setting before any race."""
 
     file: Path
@@ -56,11 +56,11 @@ class Facts:
     """What passes for flat, where the setting is adaptive."""
 
 
-class Trial(Protocol):
+class RacingTrial(Protocol):
     """One way to run the network, open."""
 
     @property
-    def facts(self) -> Facts: ...
+    def facts(self) -> TrialFacts: ...
 
     def run(self) -> float:
         """Enlarge the photograph once; the seconds that took."""
@@ -72,13 +72,13 @@ class Trial(Protocol):
 
 
 @dataclass(frozen=True)
-class Space:
+class SearchSpace:
     """What is tried: every one of ``ways``, of the best every tile, of the best then every batch
     that the photograph has the tiles for, and every number of threads; and, where the network
     allows it, the best of all with ``adaptive``."""
 
-    default: Setting
-    ways: Sequence[Setting]
+    default: RunSettings
+    ways: Sequence[RunSettings]
     tiles: Sequence[int | None]
     threads: Sequence[int | None]
     batches: Sequence[int] = (1,)
@@ -86,11 +86,11 @@ class Space:
 
 
 @dataclass(frozen=True)
-class Tried:
+class TrialResult:
     """One setting and what became of it."""
 
-    setting: Setting
-    facts: Facts | None = None
+    setting: RunSettings
+    facts: TrialFacts | None = None
     """None where it could not be opened."""
     ratio: float | None = None
     """How many times as fast as the default: the median of the rounds. None where it is out."""
@@ -105,43 +105,43 @@ class Tried:
 class Search:
     """Every setting that was tried."""
 
-    ranked: tuple[Tried, ...]
-    """Those that keep the floor, the best first. None that is less than :data:`MARGIN` times as
+    ranked: tuple[TrialResult, ...]
+    """Those that keep the floor, the best first. None that is less than :data:`MIN_GAIN` times as
     fast as the default comes before it; with adaptive it is what is gained on a page that counts,
     where a photograph costs nothing."""
-    refused: tuple[Tried, ...]
+    refused: tuple[TrialResult, ...]
     """Those that can't be had, or do not keep the floor."""
     seconds: float
     """That the default takes for the picture: the median."""
 
     @property
-    def best(self) -> Tried:
+    def best(self) -> TrialResult:
         return self.ranked[0]
 
 
-def search(
-    space: Space,
-    opened: Callable[[Setting], Trial],
+def search_settings(
+    space: SearchSpace,
+    open_trial: Callable[[RunSettings], RacingTrial],
     *,
     floor: Floor = Floor(),
     seconds: float = 120.0,
     clock: Callable[[], float] = time.monotonic,
-    report: Report = lambda what, done, total: None,
+    report: SearchReport = lambda what, done, total: None,
 ) -> Search:
     """Race the settings of ``space`` and rank them.
 
-    ``opened`` opens one; what it raises of :class:`~subpixel.errors.SubpixelError` puts that
+    ``open_trial`` opens one; what it raises of :class:`~subpixel.errors.SubpixelError` puts that
     setting out, with its reason, and so does ``floor``. Where the default itself can't be opened,
     that is raised. After so many ``seconds`` no further round begins, except a race's first.
     """
-    return _Race(opened, floor, seconds, clock, report).of(space)
+    return _Race(open_trial, floor, seconds, clock, report).of(space)
 
 
 @dataclass(eq=False)
 class _Entrant:
-    setting: Setting
-    facts: Facts
-    trial: Trial
+    setting: RunSettings
+    facts: TrialFacts
+    trial: RacingTrial
     ratios: list[float] = field(default_factory=list)
     on_page: float | None = None
 
@@ -149,62 +149,62 @@ class _Entrant:
     def ratio(self) -> float:
         return statistics.median(self.ratios)
 
-    def tried(self) -> Tried:
-        return Tried(self.setting, self.facts, self.ratio, len(self.ratios), self.on_page)
+    def result(self) -> TrialResult:
+        return TrialResult(self.setting, self.facts, self.ratio, len(self.ratios), self.on_page)
 
 
 class _Race:
     def __init__(
         self,
-        opened: Callable[[Setting], Trial],
+        open_trial: Callable[[RunSettings], RacingTrial],
         floor: Floor,
         seconds: float,
         clock: Callable[[], float],
-        report: Report,
+        report: SearchReport,
     ) -> None:
-        self._opened, self._floor, self._clock, self._report = opened, floor, clock, report
+        self._open_trial, self._floor, self._clock, self._report = open_trial, floor, clock, report
         self._seconds, self._start = seconds, clock()
-        self._refused: list[Tried] = []
+        self._refused: list[TrialResult] = []
         self._times: list[float] = []
 
-    def of(self, space: Space) -> Search:
-        trial = self._opened(space.default)
+    def of(self, space: SearchSpace) -> Search:
+        trial = self._open_trial(space.default)
         self._default = _Entrant(space.default, trial.facts, trial)
         ways = [setting for setting in space.ways if setting != space.default]
-        raced = self._raced(self._entered(ways))
-        if not raced:
+        entrants = self._race(self._enter(ways))
+        if not entrants:
             self._rounds([])
         for variants in (_of_tiles, _of_batches, _of_threads):
-            seeds = _seeds([*raced, self._default])
+            seeds = _seeds([*entrants, self._default])
             field = [entrant for entrant in seeds if entrant is not self._default]
             settings = [s for seed in seeds for s in variants(seed, space)]
             if settings and not self._late():
-                last = self._raced([*field, *self._entered(settings)])
-                raced = [*last, *(entrant for entrant in raced if entrant not in last)]
-        order = self._ordered(raced)
+                last = self._race([*field, *self._enter(settings)])
+                entrants = [*last, *(entrant for entrant in entrants if entrant not in last)]
+        order = self._order(entrants)
         if space.adaptive and not self._late():
             order = [*self._adaptive(order[0]), *order]
-        ranked = tuple(entrant.tried() for entrant in order)
+        ranked = tuple(entrant.result() for entrant in order)
         return Search(ranked, tuple(self._refused), statistics.median(self._times))
 
-    def _entered(self, settings: Sequence[Setting]) -> list[_Entrant]:
+    def _enter(self, settings: Sequence[RunSettings]) -> list[_Entrant]:
         return [entrant for entrant in map(self._entrant, settings) if entrant]
 
-    def _entrant(self, setting: Setting) -> _Entrant | None:
+    def _entrant(self, setting: RunSettings) -> _Entrant | None:
         """The setting in the race, or its reason among the refused."""
-        self._say(f"opening {setting.name}")
+        self._say(f"opening {setting.label}")
         try:
-            trial = self._opened(setting)
+            trial = self._open_trial(setting)
         except SubpixelError as error:
-            self._refused.append(Tried(setting, reason=one_line(error)))
+            self._refused.append(TrialResult(setting, reason=one_line(error)))
             return None
         reason = self._floor.shortfall(trial.facts.psnr, trial.facts.task_loss)
         if reason:
-            self._refused.append(Tried(setting, trial.facts, reason=reason))
+            self._refused.append(TrialResult(setting, trial.facts, reason=reason))
             return None
         return _Entrant(setting, trial.facts, trial)
 
-    def _raced(self, field: Sequence[_Entrant]) -> list[_Entrant]:
+    def _race(self, field: Sequence[_Entrant]) -> list[_Entrant]:
         """All of them: those that stayed in longest first, equals by their ratios."""
         alive, out = list(field), list[_Entrant]()
         while alive:
@@ -212,12 +212,12 @@ class _Race:
             alive.sort(key=lambda entrant: -entrant.ratio)
             if len(alive) <= FINALISTS or self._late():
                 break
-            kept = max(FINALISTS, (len(alive) + 1) // 2)
-            out, alive = [*alive[kept:], *out], alive[:kept]
+            staying = max(FINALISTS, (len(alive) + 1) // 2)
+            out, alive = [*alive[staying:], *out], alive[:staying]
         return [*alive, *out]
 
     def _rounds(self, alive: Sequence[_Entrant]) -> None:
-        for number in range(ROUNDS):
+        for number in range(RACE_ROUNDS):
             if number and self._late():
                 return
             self._say(f"racing {len(alive)} settings")
@@ -232,8 +232,8 @@ class _Race:
 
     def _adaptive(self, plain: _Entrant) -> list[_Entrant]:
         """``plain`` with flat parts interpolated, if that pays."""
-        entered = self._entered([replace(plain.setting, adaptive=True)])
-        return [entrant for entrant in entered if self._pays(entrant, plain)]
+        entrants = self._enter([replace(plain.setting, adaptive=True)])
+        return [entrant for entrant in entrants if self._pays(entrant, plain)]
 
     def _pays(self, adaptive: _Entrant, plain: _Entrant) -> bool:
         """Whether a page gains by it, and a photograph, in which nothing is flat, loses nothing."""
@@ -241,15 +241,15 @@ class _Race:
         for number in range(DUELS):
             if number and self._late():
                 break
-            self._say(f"racing {adaptive.setting.name}")
+            self._say(f"racing {adaptive.setting.label}")
             adaptive.ratios.append(plain.ratio * plain.trial.run() / adaptive.trial.run())
             pages.append(plain.trial.run_page() / adaptive.trial.run_page())
         page, photo = statistics.median(pages), adaptive.ratio / plain.ratio
         adaptive.on_page = page
-        if page >= MARGIN and photo * MARGIN >= 1:
+        if page >= MIN_GAIN and photo * MIN_GAIN >= 1:
             return True
         reason = f"{page:.2f} times as fast as without on a page, {photo:.2f} on a photograph"
-        self._refused.append(Tried(adaptive.setting, adaptive.facts, reason=reason))
+        self._refused.append(TrialResult(adaptive.setting, adaptive.facts, reason=reason))
         return False
 
     def _late(self) -> bool:
@@ -259,11 +259,11 @@ class _Race:
         done = min(self._clock() - self._start, self._seconds)
         self._report(what, round(done), round(self._seconds))
 
-    def _ordered(self, entrants: Sequence[_Entrant]) -> list[_Entrant]:
+    def _order(self, entrants: Sequence[_Entrant]) -> list[_Entrant]:
         """The winner of the last race, and the others by their ratios; and the default."""
         order = [*entrants[:1], *sorted(entrants[1:], key=lambda entrant: -entrant.ratio)]
-        faster = [entrant for entrant in order if entrant.ratio >= MARGIN]
-        slower = [entrant for entrant in order if entrant.ratio < MARGIN]
+        faster = [entrant for entrant in order if entrant.ratio >= MIN_GAIN]
+        slower = [entrant for entrant in order if entrant.ratio < MIN_GAIN]
         return [*faster, self._default, *slower]
 
 
@@ -274,16 +274,16 @@ def _seeds(entrants: Sequence[_Entrant]) -> list[_Entrant]:
     return list(dict.fromkeys([ranked[0], *exact[:1]]))
 
 
-def _of_tiles(seed: _Entrant, space: Space) -> list[Setting]:
+def _of_tiles(seed: _Entrant, space: SearchSpace) -> list[RunSettings]:
     setting = seed.setting
     return [replace(setting, tile=tile) for tile in space.tiles if tile != setting.tile]
 
 
-def _of_batches(seed: _Entrant, space: Space) -> list[Setting]:
+def _of_batches(seed: _Entrant, space: SearchSpace) -> list[RunSettings]:
     batches = [n for n in space.batches if n != seed.setting.batch and n <= seed.facts.beside]
     return [replace(seed.setting, batch=n) for n in batches]
 
 
-def _of_threads(seed: _Entrant, space: Space) -> list[Setting]:
+def _of_threads(seed: _Entrant, space: SearchSpace) -> list[RunSettings]:
     setting = seed.setting
     return [replace(setting, threads=n) for n in space.threads if n != setting.threads]

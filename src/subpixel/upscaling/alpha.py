@@ -18,35 +18,25 @@ REACH = 1
 """Input pixels on each side that bound what alpha can be between them."""
 
 
-def bleed(samples: Samples) -> Samples:
-    """Straight colour and alpha, ``(H, W, C)`` → the same, without any colour that is hidden.
-
-    Every pixel keeps its colour as far as it is opaque; the rest comes from its neighbourhood,
-    the nearer and the more opaque the more (pull-push: S. Gortler et al., "The Lumigraph",
-    SIGGRAPH 1996, section 3.4). Alpha is left as it is.
-    """
-    survey = Survey(*samples.shape[:2])
-    for top in range(0, len(samples), BLOCK):
-        survey.at(samples[top : top + BLOCK])
-    bands = (samples[top : top + BLOCK] for top in range(0, len(samples), BLOCK))
-    return np.concatenate(list(survey.bled(bands)))
-
-
-BLOCK = 64
+SURVEY_ROWS = 64
 """Side of the squares of pixels between which :class:`Survey` remembers but one colour each."""
 
 
 class Survey:
-    """What must be known of a whole picture before its first row can be bled: little.
+    """What must be known of a whole picture before its first row can be repainted: little.
+
+    Every pixel keeps its colour as far as it is opaque; the rest comes from its neighbourhood,
+    the nearer and the more opaque the more (pull-push: S. Gortler et al., "The Lumigraph",
+    SIGGRAPH 1996, section 3.4). Alpha is left as it is.
 
     Pull-push halves the picture again and again, in squares that are aligned and do not overlap.
-    So a band of :data:`BLOCK` rows can be pulled up to one row of the coarse picture by itself,
-    and pushed down again by itself: all bands go through :meth:`at` once, in order, and then
-    once more through :meth:`bled`. Only the last band may have fewer rows.
+    So a band of :data:`SURVEY_ROWS` rows can be pulled up to one row of the coarse picture by
+    itself, and pushed down again by itself: all bands go through :meth:`at` once, in order, and
+    then once more through :meth:`bleed`. Only the last band may have fewer rows.
     """
 
     def __init__(self, height: int, width: int) -> None:
-        self._levels = min(BLOCK.bit_length() - 1, (max(height, width) - 1).bit_length())
+        self._levels = min(SURVEY_ROWS.bit_length() - 1, (max(height, width) - 1).bit_length())
         self._coarse: list[_Layer] = []
         self.opaque = True
         """Whether no pixel so far lets anything through."""
@@ -55,14 +45,14 @@ class Survey:
         """Take in the next rows."""
         full = FULL_SCALE[band.dtype]
         self.opaque = self.opaque and bool((band[..., -1] >= full).all())
-        self._coarse.append(_pulled(_layer(band), self._levels)[-1])
+        self._coarse.append(_pull(_weigh_colour(band), self._levels)[-1])
 
-    def bled(self, bands: Iterable[Samples]) -> Iterator[Samples]:
+    def bleed(self, bands: Iterable[Samples]) -> Iterator[Samples]:
         """The same rows again, and what becomes of them."""
         colour, weight = (np.concatenate(planes) for planes in zip(*self._coarse, strict=True))
-        behind = _filled((colour, weight))
+        behind = _fill_colour((colour, weight))
         for band, row in zip(bands, self._coarse_rows(behind), strict=True):
-            yield _repainted(band, _pushed(_pulled(_layer(band), self._levels)[:-1], row))
+            yield _repaint(band, _push(_pull(_weigh_colour(band), self._levels)[:-1], row))
 
     def _coarse_rows(self, behind: Pixels) -> Iterator[Pixels]:
         top = 0
@@ -75,31 +65,31 @@ _Layer = tuple[Pixels, Pixels]
 """Colour times alpha, ``(h, w, C - 1)``, and alpha, ``(h, w, 1)``."""
 
 
-def _layer(samples: Samples) -> _Layer:
+def _weigh_colour(samples: Samples) -> _Layer:
     pixels = samples.astype(np.float32) / np.float32(FULL_SCALE[samples.dtype])
     alpha = pixels[..., -1:]
     return pixels[..., :-1] * alpha, alpha
 
 
-def _repainted(samples: Samples, colour: Pixels) -> Samples:
+def _repaint(samples: Samples, colour: Pixels) -> Samples:
     colour = colour * np.float32(FULL_SCALE[samples.dtype])
     result = samples.copy()
     result[..., :-1] = colour if samples.dtype == np.float32 else np.rint(colour)
     return result
 
 
-def _pulled(finest: _Layer, levels: int) -> list[_Layer]:
+def _pull(finest: _Layer, levels: int) -> list[_Layer]:
     """The layer and so many above it, each of half the height and width."""
     layers = [finest]
     for _ in range(levels):
         colour, weight = layers[-1]
-        total = _halved(weight)
+        total = _halve(weight)
         share = np.divide(np.minimum(total, 1), total, out=total * 0, where=total > 0)
-        layers.append((_halved(colour) * share, total * share))
+        layers.append((_halve(colour) * share, total * share))
     return layers
 
 
-def _pushed(layers: Sequence[_Layer], behind: Pixels) -> Pixels:
+def _push(layers: Sequence[_Layer], behind: Pixels) -> Pixels:
     """The colour of the first layer where it is opaque, and through it what lies behind them."""
     for colour, weight in reversed(layers):
         height, width = weight.shape[:2]
@@ -107,14 +97,14 @@ def _pushed(layers: Sequence[_Layer], behind: Pixels) -> Pixels:
     return behind
 
 
-def _filled(layer: _Layer) -> Pixels:
+def _fill_colour(layer: _Layer) -> Pixels:
     """Colour for every pixel of a whole picture."""
     levels = (max(layer[1].shape[:2]) - 1).bit_length()
-    *layers, (colour, weight) = _pulled(layer, levels)
-    return _pushed(layers, np.divide(colour, weight, out=colour * 0, where=weight > 0))
+    *layers, (colour, weight) = _pull(layer, levels)
+    return _push(layers, np.divide(colour, weight, out=colour * 0, where=weight > 0))
 
 
-def _halved(pixels: Pixels) -> Pixels:
+def _halve(pixels: Pixels) -> Pixels:
     """Sums over squares of two by two; zeros beyond an odd edge."""
     height, width = pixels.shape[:2]
     even = np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)))
@@ -123,7 +113,7 @@ def _halved(pixels: Pixels) -> Pixels:
     return np.asarray(upper + lower)
 
 
-def settle(coverage: Samples, alpha: Samples) -> Samples:
+def limit_alpha(coverage: Samples, alpha: Samples) -> Samples:
     """Enlarged alpha kept within what ``alpha``, ``(N, 1, H, W)`` of the same dtype, has around
     each pixel.
 

@@ -6,7 +6,7 @@ in bands: the way is the same.
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,21 +15,37 @@ from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError
 from subpixel.runtime.op import Samples
-from subpixel.upscaling.tiling import Span, TilePlan, shown
+from subpixel.upscaling.tiling import Span, TilePlan, source_rows
 
 Upscale = Callable[[Samples], Samples]
 """Tiles of one size, ``(N, h, w, C)`` → ``(N, h * scale, w * scale, C)``, same dtype; threads may
 share it."""
 
-Rows = Callable[[int, int], Samples]
+RowReader = Callable[[int, int], Samples]
 """Rows ``[start, stop)`` of a picture, ``(stop - start, W, C)``. They are asked for from top to
 bottom, some of them again: never any above the first of the call before."""
 
-Report = Callable[[int, int], None]
+RunReport = Callable[[int, int], None]
 """Gets the runs done and their total: a run is a tile, or a batch of them."""
 
 AHEAD = 2
 """Runs for each worker that are under way or waiting, while bands are being written."""
+
+
+class Workers:
+    """Threads that tiles run on, so many at a time, whichever picture or frame they belong to.
+
+    Several callers may share them. The threads start when they are first needed, and end when
+    nobody holds this object any more.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="tile")
+
+    def submit(self, run: Callable[[], None]) -> Future[None]:
+        """Have ``run`` called by one of the threads, after what was submitted before."""
+        return self._pool.submit(run)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,53 +53,61 @@ class _Band:
     """Output rows on their way: where they are put, and the runs that fill them."""
 
     samples: Samples
-    runs: Sequence[Future[None]]
+    runs: list[Future[None]]
 
 
 def run_bands(
     upscale: Upscale,
-    rows: Rows,
-    room: Rows,
+    rows: RowReader,
+    room: RowReader,
     plan: TilePlan,
     scale: int,
     *,
-    workers: int = 1,
-    report: Report = lambda done, total: None,
+    workers: Workers,
+    report: RunReport = lambda done, total: None,
 ) -> Iterator[Samples]:
     """Yield the picture of ``rows``, ``scale`` times larger, band by band from top to bottom.
 
     ``room`` gives the array that a band, output rows ``[start, stop)``, is put into and yielded
-    as. So many ``workers`` are at work on tiles while the bands before are used; no more than
+    as. The ``workers`` are at work on tiles while the bands before are used; no more than
     :data:`AHEAD` runs for each, or one band, wait meanwhile. What a run raises is raised here,
     before anything below it is yielded; so is :class:`NetworkError` for a result of a wrong shape.
+    Once this generator is closed, or has raised, no run of it is under way any more.
     """
-    total, done, most = len(plan.rows) * len(plan.groups), 0, AHEAD * workers
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="tile")
+    total, done, most = len(plan.rows) * len(plan.groups), 0, AHEAD * workers.count
     under_way: deque[_Band] = deque()
 
-    def begun(span: Span) -> _Band:
-        seen, band = _padded(rows, span, plan), room(*_scaled(span, scale))
-        put = partial(_put, upscale, seen, band, span, scale)
-        return _Band(band, [pool.submit(put, columns) for columns in plan.groups])
+    def begin(span: Span) -> None:
+        seen, band = _read_padded(rows, span, plan), room(*_scale_span(span, scale))
+        under_way.append(_Band(band, []))
+        for columns in plan.groups:
+            put = partial(_put_tiles, upscale, seen, band, span, scale, columns)
+            under_way[-1].runs.append(workers.submit(put))
 
-    def finished() -> Samples:
+    def finish() -> Samples:
         nonlocal done
-        band = under_way.popleft()
+        band = under_way[0]
         for run in band.runs:
             run.result()
             done += 1
             report(done, total)
+        under_way.popleft()
         return band.samples
 
     try:
         for span in plan.rows:
             while len(under_way) > 1 and len(under_way) * len(plan.groups) >= most:
-                yield finished()
-            under_way.append(begun(span))
+                yield finish()
+            begin(span)
         while under_way:
-            yield finished()
+            yield finish()
     finally:
-        pool.shutdown(cancel_futures=True)
+        _cancel([run for band in under_way for run in band.runs])
+
+
+def _cancel(runs: Sequence[Future[None]]) -> None:
+    """Without the runs that have not begun; those that have are waited for."""
+    wait([run for run in runs if not run.cancel()])
 
 
 def run_tiles(
@@ -92,8 +116,8 @@ def run_tiles(
     result: Samples,
     plan: TilePlan,
     *,
-    workers: int = 1,
-    report: Report = lambda done, total: None,
+    workers: Workers,
+    report: RunReport = lambda done, total: None,
 ) -> None:
     """:func:`run_bands` in memory: ``samples``, ``(H, W, C)``, into ``result``, ``(H * scale,
     W * scale, C)``, of one dtype."""
@@ -103,16 +127,16 @@ def run_tiles(
         pass
 
 
-def rows_of(samples: Samples) -> Rows:
+def rows_of(samples: Samples) -> RowReader:
     """The rows of a picture that lies in memory: views of it."""
     return lambda start, stop: samples[start:stop]
 
 
-def _scaled(span: Span, scale: int) -> tuple[int, int]:
+def _scale_span(span: Span, scale: int) -> tuple[int, int]:
     return span.keep_start * scale, span.keep_stop * scale
 
 
-def _put(
+def _put_tiles(
     upscale: Upscale,
     seen: Samples,
     band: Samples,
@@ -125,24 +149,24 @@ def _put(
     pieces = upscale(tiles)
     _expect_shape(pieces, tiles, scale)
     for span, piece in zip(columns, pieces, strict=True):
-        band[:, _kept(span, scale, 0)] = piece[
-            _kept(rows, scale, rows.start), _kept(span, scale, span.start)
+        band[:, _output_slice(span, scale, 0)] = piece[
+            _output_slice(rows, scale, rows.start), _output_slice(span, scale, span.start)
         ]
 
 
-def _padded(rows: Rows, span: Span, plan: TilePlan) -> Samples:
+def _read_padded(rows: RowReader, span: Span, plan: TilePlan) -> Samples:
     """What the network sees of a band: whole rows of the padded picture."""
-    below = shown(span.start, span.stop, plan.height, plan.padding)
-    right = shown(0, plan.padded_width, plan.width, plan.padding)
+    below = source_rows(span.start, span.stop, plan.height, plan.padding)
+    right = source_rows(0, plan.padded_width, plan.width, plan.padding)
     if span.stop <= plan.height:
         seen = rows(span.start, span.stop)
     else:
         first = int(below[below >= 0].min())
-        seen = _taken(rows(first, plan.height), below - first, below >= 0, 0)
-    return seen if plan.padded_width == plan.width else _taken(seen, right, right >= 0, 1)
+        seen = _take(rows(first, plan.height), below - first, below >= 0, 0)
+    return seen if plan.padded_width == plan.width else _take(seen, right, right >= 0, 1)
 
 
-def _taken(
+def _take(
     samples: Samples, indices: NDArray[np.intp], there: NDArray[np.bool_], axis: int
 ) -> Samples:
     """The rows or columns of ``indices``; black where there is none."""
@@ -151,7 +175,7 @@ def _taken(
     return taken
 
 
-def _kept(span: Span, scale: int, origin: int) -> slice:
+def _output_slice(span: Span, scale: int, origin: int) -> slice:
     """The kept output pixels, counted from the output of input pixel ``origin``."""
     return slice((span.keep_start - origin) * scale, (span.keep_stop - origin) * scale)
 

@@ -20,13 +20,13 @@ from subpixel.network.flatness import Flatness
 from subpixel.runtime.op import Samples
 from subpixel.upscaling.bands import Upscale
 
-BLOCK = 64
+FLAT_BLOCK = 64
 """Side of a block, in input pixels."""
 
 SPANS = (16, 12, 8, 6, 4, 3, 2, 1, 0)
 """Code values of 8 bits that a flat block may span, from the widest that is tried."""
 
-CODES = 255
+MAX_CODE = 255
 
 Mask = NDArray[np.bool_]
 
@@ -38,7 +38,7 @@ def measure_flatness(upscale: Upscale, scale: int, halo: int, most: float) -> Fl
     of that span. None where not even even blocks stay so near.
     """
     for span in SPANS:
-        blocks = [block[None].astype(np.float32) / CODES for block in probes(span, halo)]
+        blocks = [block[None].astype(np.float32) / MAX_CODE for block in probes(span, halo)]
         bound = max(_difference(upscale, block, scale, halo) for block in blocks)
         if bound <= most:
             return Flatness(span, bound)
@@ -47,7 +47,7 @@ def measure_flatness(upscale: Upscale, scale: int, halo: int, most: float) -> Fl
 
 def probes(span: int, halo: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
     """Blocks with their halo, ``(H, W, 3)``, whose every channel spans ``span`` code values."""
-    side = BLOCK // 4 + 2 * halo
+    side = FLAT_BLOCK // 4 + 2 * halo
     down, across = np.mgrid[:side, :side]
     random = np.random.default_rng(seed)
     shapes: Sequence[NDArray[Any]] = (
@@ -57,7 +57,7 @@ def probes(span: int, halo: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
         across > side // 2,
         across / max(side - 1, 1),
     )
-    for base, shape in product(range(0, CODES + 1 - span, 32), shapes):
+    for base, shape in product(range(0, MAX_CODE + 1 - span, 32), shapes):
         grey = base + np.rint(span * shape)
         yield np.repeat(grey[..., None], 3, axis=2).astype(np.uint8)
 
@@ -65,7 +65,7 @@ def probes(span: int, halo: int, seed: int = 0) -> Iterator[NDArray[np.uint8]]:
 def _difference(upscale: Upscale, block: Samples, scale: int, halo: int) -> float:
     inner = slice(halo * scale, -halo * scale if halo else None)
     found, expected = upscale(block)[0], interpolate(block[0], scale)
-    return float(np.abs(found - expected)[inner, inner].max()) * CODES
+    return float(np.abs(found - expected)[inner, inner].max()) * MAX_CODE
 
 
 class Tally:
@@ -120,7 +120,7 @@ class PastFlat:
         """What goes through the network and what past it; None: all goes through it."""
         flat = flat_blocks(tile, self.span, self.halo)
         busy = list(rectangles(~flat, tile.shape))
-        cost = sum(_area(_grown(place, self.halo, tile.shape)) for place in busy)
+        cost = sum(_area(_grow(place, self.halo, tile.shape)) for place in busy)
         pixels = tile.shape[0] * tile.shape[1]
         if cost >= pixels:
             self.tally.add(0, pixels)
@@ -138,10 +138,10 @@ class PastFlat:
     ) -> None:
         for places, enlarge in ((busy, self._through), (even, self._interpolate)):
             for place in places:
-                seen = _grown(place, self.halo, tile.shape)
+                seen = _grow(place, self.halo, tile.shape)
                 piece = enlarge(tile[seen.rows, seen.columns])
                 inner = place.within(seen)
-                result[place.scaled(self.scale)] = piece[inner.scaled(self.scale)]
+                result[place.enlarge(self.scale)] = piece[inner.enlarge(self.scale)]
 
     def _through(self, samples: Samples) -> Samples:
         (larger,) = self.upscale(samples[None])
@@ -169,7 +169,7 @@ class Rectangle:
     def columns(self) -> slice:
         return slice(self.left, self.right)
 
-    def scaled(self, scale: int) -> tuple[slice, slice]:
+    def enlarge(self, scale: int) -> tuple[slice, slice]:
         """Its place in a picture ``scale`` times larger."""
         rows, columns = self.rows, self.columns
         return (
@@ -190,7 +190,7 @@ class Rectangle:
 def flat_blocks(tile: Samples, span: int, halo: int) -> Mask:
     """Which blocks of ``(h, w, C)`` span, with ``halo`` pixels around them, no more than ``span``
     code values of 8 bits in any channel: one value for each block, those at the edge smaller."""
-    most = span * FULL_SCALE[tile.dtype] / CODES
+    most = span * FULL_SCALE[tile.dtype] / MAX_CODE
     lowest, highest = (_extreme(tile, halo, extreme) for extreme in (np.minimum, np.maximum))
     spread = highest.astype(np.float64) - lowest
     return np.asarray((spread <= most * (1 + 1e-6)).all(axis=2))
@@ -200,8 +200,8 @@ def _extreme(tile: Samples, halo: int, extreme: np.ufunc) -> Samples:
     for axis in (0, 1):
         length = tile.shape[axis]
         ranges = [
-            slice(max(start - halo, 0), min(start + BLOCK + halo, length))
-            for start in range(0, length, BLOCK)
+            slice(max(start - halo, 0), min(start + FLAT_BLOCK + halo, length))
+            for start in range(0, length, FLAT_BLOCK)
         ]
         moved = tile.swapaxes(0, axis)
         tile = np.stack([extreme.reduce(moved[r], axis=0) for r in ranges]).swapaxes(0, axis)
@@ -214,23 +214,23 @@ def rectangles(mask: Mask, shape: Sequence[int]) -> Iterator[Rectangle]:
     left = mask.copy()
     while left.any():
         row, column = np.argwhere(left)[0]
-        width = _run(left[row, column:])
-        height = _run(np.all(left[row:, column : column + width], axis=1))
+        width = _count_leading(left[row, column:])
+        height = _count_leading(np.all(left[row:, column : column + width], axis=1))
         left[row : row + height, column : column + width] = False
         yield Rectangle(
-            row * BLOCK,
-            min((row + height) * BLOCK, shape[0]),
-            column * BLOCK,
-            min((column + width) * BLOCK, shape[1]),
+            row * FLAT_BLOCK,
+            min((row + height) * FLAT_BLOCK, shape[0]),
+            column * FLAT_BLOCK,
+            min((column + width) * FLAT_BLOCK, shape[1]),
         )
 
 
-def _run(values: Mask) -> int:
+def _count_leading(values: Mask) -> int:
     """How many are true before the first that isn't."""
     return len(values) if values.all() else int(values.argmin())
 
 
-def _grown(place: Rectangle, halo: int, shape: Sequence[int]) -> Rectangle:
+def _grow(place: Rectangle, halo: int, shape: Sequence[int]) -> Rectangle:
     return Rectangle(
         max(place.top - halo, 0),
         min(place.bottom + halo, shape[0]),

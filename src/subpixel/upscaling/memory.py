@@ -10,18 +10,18 @@ import psutil
 
 from subpixel.errors import MemoryLimitError
 from subpixel.media.picture import Header
-from subpixel.upscaling.alpha import BLOCK
+from subpixel.upscaling.alpha import SURVEY_ROWS
 from subpixel.upscaling.bands import AHEAD
 from subpixel.upscaling.tiling import TilePlan
 
-SHARE = 0.5
+FREE_SHARE = 0.5
 """Of the memory that is free, what a picture may take when nothing else is said."""
 
 ARENA = 2.2
 """What ONNX Runtime's arena grows to, over what the graph needs: measured 1.7 to 2.0 with the
 bundled networks in tiles of 512², and of 96 x 512."""
 
-UNKNOWN = 64_000.0
+UNKNOWN_FOOTPRINT = 64_000.0
 """Bytes per pixel of a tile for a network whose graph can't be followed: a window network's."""
 
 WIDEST = 4
@@ -35,11 +35,11 @@ SLACK = 64 << 20
 """For what nobody counts: threads, the allocator's gaps, Python."""
 
 
-def allowed(asked: int | None, held: int) -> int:
+def memory_limit(asked: int | None, held: int) -> int:
     """Bytes that the process may hold in all: so many as are asked for, or its share of what is
     free beside the ``held``; and no more than its address space has room for."""
     room = held + max(0, _address_space())
-    return min(room, held + int(SHARE * free_memory()) if asked is None else asked)
+    return min(room, held + int(FREE_SHARE * free_memory()) if asked is None else asked)
 
 
 def free_memory() -> int:
@@ -140,7 +140,7 @@ class Needs:
     def _bleeding(self) -> int:
         """A band of float32 and what it is pulled up to and pushed down from."""
         across = self.header.width * self.header.channels
-        return 6 * 4 * BLOCK * across if self.header.has_alpha else 0
+        return 6 * 4 * SURVEY_ROWS * across if self.header.has_alpha else 0
 
 
 def expect_fit(needs: Needs, plan: TilePlan, most: int) -> TilePlan:
@@ -148,19 +148,19 @@ def expect_fit(needs: Needs, plan: TilePlan, most: int) -> TilePlan:
     total = needs.total(plan)
     if total > most:
         raise MemoryLimitError(
-            f"{needs.header.width} x {needs.header.height} pixels need at least {said(total)} of "
-            f"memory, and {said(most)} are allowed; raise --max-memory, or write a format that "
-            "needs less (PNG, TIFF)"
+            f"{needs.header.width} x {needs.header.height} pixels need at least "
+            f"{format_bytes(total)} of memory, and {format_bytes(most)} are allowed; raise "
+            "--max-memory, or write a format that needs less (PNG, TIFF)"
         )
     return plan
 
 
-Cut = Callable[[tuple[int, int] | None], TilePlan]
+CutTiles = Callable[[tuple[int, int] | None], TilePlan]
 """Tiles of at most such a height and width; None: the whole picture."""
 
 
-def fitted(
-    needs: Needs, cut: Cut, tile: tuple[int, int], least: int, halo: int, most: int
+def fit_tiles(
+    needs: Needs, cut: CutTiles, tile: tuple[int, int], least: int, halo: int, most: int
 ) -> TilePlan:
     """Tiles with which the picture takes no more than ``most`` bytes, and the least is computed.
 
@@ -169,11 +169,11 @@ def fitted(
     and wide. Raises :class:`MemoryLimitError` when even the smallest are too large.
     """
     smallest = expect_fit(needs, cut((least, least)), most)
-    plans = map(cut, _sizes(tile, least, halo))
+    plans = map(cut, _tile_sizes(tile, least, halo))
     return next((plan for plan in plans if needs.total(plan) <= most), smallest)
 
 
-def _sizes(tile: tuple[int, int], least: int, halo: int) -> list[tuple[int, int]]:
+def _tile_sizes(tile: tuple[int, int], least: int, halo: int) -> list[tuple[int, int]]:
     """``tile``, then others, from those that compute the least in vain to the smallest."""
     height, width = tile
     sizes = [
@@ -183,10 +183,10 @@ def _sizes(tile: tuple[int, int], least: int, halo: int) -> list[tuple[int, int]
         if high * wide <= height * width
     ]
 
-    def computed(size: tuple[int, int]) -> float:
+    def area_ratio(size: tuple[int, int]) -> float:
         return math.prod(side / max(side - 2 * halo, 1) for side in size)
 
-    return [tile, *sorted(sizes, key=computed)]
+    return [tile, *sorted(sizes, key=area_ratio)]
 
 
 def _sides(most: int, least: int) -> list[int]:
@@ -197,7 +197,7 @@ def _sides(most: int, least: int) -> list[int]:
     return sides
 
 
-def said(size: int) -> str:
+def format_bytes(size: int) -> str:
     """A number of bytes for people, rounded up: ``"1.2G"``, as ``--max-memory`` takes it."""
     for unit, name in ((10**9, "G"), (10**6, "M")):
         if size >= unit:

@@ -7,8 +7,14 @@ from subpixel.errors import UsageError
 from subpixel.media.picture import Header
 from subpixel.spec import ModelSpec
 from subpixel.upscaling import alpha
-from subpixel.upscaling.memory import UNKNOWN, Cut, Needs, expect_fit, fitted
-from subpixel.upscaling.tiling import TilePlan, least_tile, plan_tiles, shared_out
+from subpixel.upscaling.memory import (
+    UNKNOWN_FOOTPRINT,
+    CutTiles,
+    Needs,
+    expect_fit,
+    fit_tiles,
+)
+from subpixel.upscaling.tiling import TilePlan, min_tile_side, plan_tiles, share_out
 
 DEFAULT_TILE = 512
 """Side of a tile in input pixels, halo included: activations stay near the processor's caches."""
@@ -58,7 +64,7 @@ class Planner:
     @property
     def least(self) -> int:
         """The least side of a tile."""
-        return least_tile(self.overlap_of_any, self.spec.size_multiple, self.spec.size_minimum)
+        return min_tile_side(self.overlap_of_any, self.spec.size_multiple, self.spec.size_minimum)
 
     @property
     def rigid(self) -> bool:
@@ -67,41 +73,41 @@ class Planner:
 
     def plan(self, header: Header) -> TilePlan:
         """Where memory is no concern."""
-        return replace(self._shared_out(header), batch=self.batch)
+        return replace(self._share_out(header), batch=self.batch)
 
-    def fitted(
+    def fit(
         self, needs: Needs, most: int, counted: Callable[[], float | None], attempt: int = 0
     ) -> TilePlan:
         """The plan with which the process holds at most ``most`` bytes.
 
-        ``needs`` may say ``UNKNOWN`` of the network: ``counted`` is asked where that is too much.
-        At each ``attempt`` the tiles have half the side. A plan that is no longer :meth:`plan`'s
-        takes the tiles one by one. Raises :class:`~subpixel.errors.MemoryLimitError` when even
-        the smallest take too much.
+        ``needs`` may say ``UNKNOWN_FOOTPRINT`` of the network: ``counted`` is asked where that is
+        too much. At each ``attempt`` the tiles have half the side. A plan that is no longer
+        :meth:`plan`'s takes the tiles one by one. Raises
+        :class:`~subpixel.errors.MemoryLimitError` when even the smallest take too much.
         """
         header = needs.header
         plan = self.plan(header)
         if attempt == 0 and needs.total(plan) <= most:
             return plan
         per_pixel = counted()
-        needs = replace(needs, per_pixel=UNKNOWN if per_pixel is None else per_pixel)
+        needs = replace(needs, per_pixel=UNKNOWN_FOOTPRINT if per_pixel is None else per_pixel)
         if attempt == 0 and needs.total(plan) <= most:
             return plan
         if self.rigid or self.spec.halo is None:
             return expect_fit(needs, replace(plan, batch=1), most)
         height, width = (max(self.least, side >> attempt) for side in plan.tile)
-        return fitted(
+        return fit_tiles(
             needs, self._cut(header), (height, width), self.least, self._halo(header), most
         )
 
-    def _shared_out(self, header: Header) -> TilePlan:
+    def _share_out(self, header: Header) -> TilePlan:
         cut, tile = self._cut(header), self._tile_size(header)
         if tile is None or self.rigid:
             return cut(tile)
         stretch = 1 if self.tile else STRETCH
-        return shared_out(cut, tile, self._halo(header), self.workers, stretch)
+        return share_out(cut, tile, self._halo(header), self.workers, stretch)
 
-    def _cut(self, header: Header) -> Cut:
+    def _cut(self, header: Header) -> CutTiles:
         spec = self.spec
 
         def cut(tile: tuple[int, int] | None) -> TilePlan:

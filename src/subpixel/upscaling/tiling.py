@@ -100,14 +100,14 @@ def plan_tiles(
     padded = working_size(height, width, multiple, minimum, square)
     if tile and not fixed and not square:
         sizes = zip(padded, tile, strict=True)
-        tile_height, tile_width = (_least(p, t, halo, multiple, minimum) for p, t in sizes)
+        tile_height, tile_width = (_min_size(p, t, halo, multiple, minimum) for p, t in sizes)
         tile = tile_height, tile_width
-    rows, padded_height = _axis(height, padded[0], tile and tile[0], halo, multiple, fixed)
-    columns, padded_width = _axis(width, padded[1], tile and tile[1], halo, multiple, fixed)
+    rows, padded_height = _cut_axis(height, padded[0], tile and tile[0], halo, multiple, fixed)
+    columns, padded_width = _cut_axis(width, padded[1], tile and tile[1], halo, multiple, fixed)
     return TilePlan(height, width, padded_height, padded_width, rows, columns, padding)
 
 
-def shared_out(
+def share_out(
     cut: Callable[[tuple[int, int]], TilePlan],
     tile: tuple[int, int],
     halo: int,
@@ -125,7 +125,7 @@ def shared_out(
         return plan
     fair = _fair_tile(plan, tile, halo, workers, stretch)
     plans = [plan, cut(fair)] if fair else [plan]
-    return min(plans, key=lambda plan: _work(plan, workers))
+    return min(plans, key=lambda plan: _largest_share(plan, workers))
 
 
 MANY = 8
@@ -155,7 +155,7 @@ def _lengths(side: int, most: int, halo: int) -> list[tuple[int, int]]:
     return [(n, min(side, -(-side // n) + 2 * halo)) for n in parts]
 
 
-def _work(plan: TilePlan, workers: int) -> int:
+def _largest_share(plan: TilePlan, workers: int) -> int:
     """Input pixels that the worker with most tiles computes."""
     height, width = plan.tile
     rounds = -(-len(plan.rows) * len(plan.columns) // workers)
@@ -170,37 +170,37 @@ def working_size(
     return (max(sides), max(sides)) if square else (sides[0], sides[1])
 
 
-def _least(padded: int, tile: int, halo: int, multiple: int, minimum: int) -> int:
+def _min_size(padded: int, tile: int, halo: int, multiple: int, minimum: int) -> int:
     """The least size with which no more tiles are needed than with ``tile``."""
 
     def count(size: int) -> int:
-        return 1 + -(-(padded - size) // _step(size, halo, multiple))
+        return 1 + -(-(padded - size) // _tile_step(size, halo, multiple))
 
     size = tile // multiple * multiple
-    if padded <= size or _step(size, halo, multiple) < 1:
+    if padded <= size or _tile_step(size, halo, multiple) < 1:
         return tile
-    least = max(-(-padded // count(size)), least_tile(halo, multiple, minimum))
+    least = max(-(-padded // count(size)), min_tile_side(halo, multiple, minimum))
     first = -(-least // multiple) * multiple
     return next(s for s in range(first, size + 1, multiple) if count(s) <= count(size))
 
 
-def _step(size: int, halo: int, multiple: int) -> int:
+def _tile_step(size: int, halo: int, multiple: int) -> int:
     """From the start of one tile to the start of the next."""
     return (size - 2 * halo) // multiple * multiple
 
 
-def _axis(
+def _cut_axis(
     length: int, padded: int, tile: int | None, halo: int, multiple: int, fixed: bool
 ) -> tuple[tuple[Span, ...], int]:
     size = padded if tile is None else tile // multiple * multiple
     if padded <= size:
         padded = size if fixed else padded
         return (Span(0, padded, 0, length),), padded
-    step = _step(size, halo, multiple)
+    step = _tile_step(size, halo, multiple)
     if step < 1:
         raise UsageError(
             f"a tile of {tile} pixels can't hold this network's halo of {halo} on each side "
-            f"(sizes in multiples of {multiple}); use at least {least_tile(halo, multiple)}"
+            f"(sizes in multiples of {multiple}); use at least {min_tile_side(halo, multiple)}"
         )
     starts = [*range(0, padded - size, step), padded - size]
     cuts = [0, *(min(start + halo, length) for start in starts[1:]), length]
@@ -212,12 +212,12 @@ def _axis(
     return tuple(spans), padded
 
 
-def least_tile(halo: int, multiple: int, minimum: int = 1) -> int:
+def min_tile_side(halo: int, multiple: int, minimum: int = 1) -> int:
     """The smallest tile, in input pixels, that keeps anything between its halos."""
     return -(-max(2 * halo + multiple, minimum) // multiple) * multiple
 
 
-def shown(start: int, stop: int, length: int, padding: Padding) -> NDArray[np.intp]:
+def source_rows(start: int, stop: int, length: int, padding: Padding) -> NDArray[np.intp]:
     """Which of ``length`` rows each row of ``[start, stop)`` of the padded picture shows; -1: none,
     it is black."""
     rows, last = np.arange(start, stop), length - 1

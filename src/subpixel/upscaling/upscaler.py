@@ -1,27 +1,31 @@
 """Pictures in, larger pictures out."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from subpixel.errors import MemoryLimitError, UsageError
+from subpixel.convention import UNKNOWN_CONVENTION, Convention
+from subpixel.errors import MemoryLimitError
 from subpixel.media.picture import Header, Loss, Picture, Source
 from subpixel.network.flatness import Flatness
-from subpixel.network.network import Network, bytes_per_pixel, open_network
-from subpixel.runtime.op import Pixels, Samples
-from subpixel.spec import ModelSpec
-from subpixel.upscaling import alpha, memory
-from subpixel.upscaling.bands import Report, Rows, Upscale, rows_of, run_bands
-from subpixel.upscaling.flat import PastFlat, Tally, measure_flatness
-from subpixel.upscaling.planning import Planner
-from subpixel.upscaling.samples import upscale_codes, upscale_samples
+from subpixel.network.locate import locate, locate_precision
+from subpixel.network.network import Network
+from subpixel.network.opening import open_network
+from subpixel.network.settings import MAX_FLAT_DIFFERENCE, RunSettings
+from subpixel.network.tuning import TunedSettings, Tuning
+from subpixel.network.tuning_cache import load_tuning
+from subpixel.runtime.op import Samples
+from subpixel.spec import ModelSpec, Precision
+from subpixel.upscaling.bands import RunReport, rows_of
+from subpixel.upscaling.flat import Tally
+from subpixel.upscaling.pipeline import Pipeline, survey_frames
+from subpixel.upscaling.rows.stage import RowStage, chain_headers, run_stages, stages_memory
 from subpixel.upscaling.tiling import TilePlan
-from subpixel.upscaling.window import Window, regrouped
 from subpixel.zoo import manifest
 
 if TYPE_CHECKING:
@@ -35,19 +39,28 @@ Image = TypeVar("Image")
 
 
 class Upscaler:
-    """A network opened once, for any number of pictures.
+    """A network opened once, for any number of arrays, Pillow images, pictures and files.
 
     ``model`` is a bundled network's name, an ONNX file's path, or a network that is open already;
     ``scale`` chooses among a bundled network's scales (default 3). ``device`` is ``"auto"`` or a
-    name of :data:`subpixel.runtime.devices.DEVICES`. ``tile`` is the side of a tile in input
-    pixels, halo included (None: 512; 0: the whole picture at once). ``threads`` None means one
-    per physical core. ``batch`` is how many tiles that lie beside one another go through the
-    network at once, where there is memory for so many. ``adaptive`` lets flat parts of a picture be
-    interpolated instead, as far as that is measured to be within so many code values of 8 bits from
-    the network, or was: a :class:`~subpixel.network.flatness.Flatness`.
+    name of :data:`subpixel.runtime.devices.DEVICES`. ``precision`` is what the network computes
+    in (None: what its file says). ``tile`` is the side of a tile in input pixels, halo included
+    (None: 512; 0: the whole picture at once). ``threads`` None means one per physical core.
+    ``batch`` is how many tiles that lie beside one another go through the network at once, where
+    there is memory for so many (None: 1). ``adaptive`` lets flat areas of a picture be interpolated
+    instead, as far as that is measured to be within so many code values of 8 bits from the network
+    (True: 1), or was: a :class:`~subpixel.network.flatness.Flatness`; None and False: it does not.
 
-    Raises what :func:`~subpixel.network.network.open_network` raises, and :class:`UsageError` for a
-    tile, a batch or an ``adaptive`` that the network can't be run with.
+    What is left open is as ``subpixel tune`` found it fastest for this network on this machine, if
+    it was run: one setting for 8-bit pictures and one, in fp32, for others. ``tuning`` False
+    turns that off; a :class:`~subpixel.network.tuning.Tuning` takes the place of what was found.
+    ``convention`` is what is known of a third-party file.
+
+    Several threads may call one upscaler at a time; they share its threads.
+
+    Raises what :func:`~subpixel.network.opening.open_network` raises, and
+    :class:`~subpixel.errors.UsageError` for a tile, a batch or an ``adaptive`` that the network
+    can't be run with.
 
     >>> from subpixel import Upscaler
     >>> larger = Upscaler(scale=2)(array)  # doctest: +SKIP
@@ -59,191 +72,223 @@ class Upscaler:
         *,
         scale: int | None = None,
         device: str = "auto",
+        precision: Precision | None = None,
         tile: int | None = None,
         threads: int | None = None,
-        batch: int = 1,
-        adaptive: float | Flatness | None = None,
+        batch: int | None = None,
+        adaptive: bool | float | Flatness | None = None,
+        tuning: bool | Tuning = True,
+        convention: Convention = UNKNOWN_CONVENTION,
     ) -> None:
-        if not isinstance(model, Network):
-            model = open_network(
-                model, scale=scale, device=device, threads=threads, side_by_side=tile != 0
-            )
-        self._network = model
-        self._planner = Planner(model.spec, model.workers, tile, batch)
-        self._resident = memory.resident()
-        self.flatness = None if adaptive is None else self._measured(adaptive)
-        """What goes past the network under ``adaptive``; None: nothing does."""
+        switch = None if adaptive is None else adaptive is not False
+        self._request = RunSettings(device, precision, tile, threads, batch, switch)
+        self._adaptive = None if isinstance(adaptive, bool) else adaptive
+        self._model, self._scale, self._convention = model, scale, convention
+        self._tuning = _find_tuning(model, scale, tuning)
+        self._lock = threading.Lock()
+        self._networks: dict[tuple[Path, RunSettings], Network] = {}
+        self._pipelines: dict[TunedSettings | None, Pipeline] = {}
         self.tally = Tally()
-        """How much went past it so far."""
+        """How much was interpolated so far."""
+        self._pipeline(deep=False)  # what is wrong is raised now
 
     @property
     def spec(self) -> ModelSpec:
-        """The network's facts."""
-        return self._network.spec
+        """The facts of the network that 8-bit pictures go through."""
+        return self._pipeline(deep=False).spec
 
     @property
     def provider(self) -> str:
         """What really runs it: ONNX Runtime's name of the execution provider, or OpenVINO."""
-        return self._network.provider
+        return self._pipeline(deep=False).network.provider
 
     @property
     def remark(self) -> str | None:
         """What was decided about a third-party file, in one line; None for others."""
-        return self._network.remark
+        return self._pipeline(deep=False).network.remark
+
+    @property
+    def flatness(self) -> Flatness | None:
+        """What is interpolated of 8-bit pictures; None: nothing is."""
+        return self._pipeline(deep=False).flatness
+
+    def settings(self, header: Header) -> RunSettings:
+        """How a picture like this is computed."""
+        deep = _is_deep(header)
+        settings = self._settings(self._choose(deep))
+        precision = settings.precision or self._pipeline(deep=deep).spec.precision
+        return replace(settings, precision=precision)
+
+    def plan(self, header: Header) -> TilePlan:
+        """How a picture of this size is cut into tiles where memory is no concern."""
+        return self._pipeline_for(header).plan(header)
 
     def __call__(self, image: Image) -> Image:
         """Upscale an array or a Pillow image and return the same kind of thing.
 
         Arrays are ``(H, W)`` or ``(H, W, C)`` with one to four channels (grey, grey and alpha,
-        RGB, RGBA), uint8, uint16 or float32 in 0 … 1. Raises :class:`UsageError` for others.
+        RGB, RGBA), uint8, uint16 or float32 in 0 … 1. Raises
+        :class:`~subpixel.errors.UsageError` for others.
         """
         from subpixel.media.arrays import like, to_picture
 
         return like(image, self.picture(to_picture(image)))
 
-    def picture(self, picture: Picture, report: Report = lambda done, total: None) -> Picture:
+    def picture(self, picture: Picture, report: RunReport = lambda done, total: None) -> Picture:
         """Upscale a picture's every frame; its metadata stays as it is.
 
-        Raises :class:`UsageError` for more than 8 bits and a network that computes with 8.
+        Raises :class:`~subpixel.errors.UsageError` for more than 8 bits and a network that
+        computes with 8.
         """
-        self._expect_depth(picture.header)
-        larger = picture.header.enlarged(self.spec.scale)
+        pipeline = self._pipeline_for(picture.header)
+        larger = picture.header.enlarged(pipeline.spec.scale)
         frames = np.empty((len(picture.frames), *larger.shape[1:]), larger.dtype)
         rows = [rows_of(frame) for frame in frames]
-        surveys = _surveys(picture)
-        for _ in self._bands(picture, surveys, self.plan(picture.header), rows, report):
+        plan = pipeline.plan(picture.header)
+        surveys = survey_frames(picture)
+        for _ in pipeline.run(picture, plan, surveys=surveys, room=rows, report=report):
             pass
         return replace(picture, frames=frames)
 
     def file(
         self,
-        source: Source,
-        file: Path,
+        source: Source | str | Path,
+        file: str | Path,
         options: "EncodeOptions | None" = None,
         *,
         strict: bool = False,
         overwrite: bool = False,
         max_memory: int | None = None,
-        report: Report = lambda done, total: None,
+        stages: Sequence[RowStage] = (),
+        report: RunReport = lambda done, total: None,
     ) -> tuple[Loss, ...]:
-        """Upscale ``source`` into ``file`` in bands: neither is ever in memory as a whole.
+        """Upscale ``source``, a picture or the path of one, into ``file`` in bands: neither is ever
+        in memory as a whole.
 
-        Decoding, the network and encoding go on at the same time. ``max_memory`` is what the
+        Decoding, the network and encoding go on at the same time. Rows pass ``stages`` between the
+        network and the file, such as a
+        :class:`~subpixel.upscaling.rows.resampler.Resampler`. ``max_memory`` is what the
         process may hold, in bytes (None: half of what is free); it settles the size of the tiles.
         Where memory is refused nevertheless, the picture is started anew with tiles of half the
         side, a few times. Returns and raises what
         :class:`~subpixel.media.writing.PictureWriter` does, and :class:`MemoryLimitError` when
-        the smallest tiles take more than is allowed or to be had; :class:`UsageError` as
-        :meth:`picture` does.
+        the smallest tiles take more than is allowed or available;
+        :class:`~subpixel.errors.UsageError` as :meth:`picture` does.
         """
-        self._expect_depth(source.header)
-        from subpixel.media.writing import EncodeOptions, PictureWriter
+        from subpixel.media.image_file import EncodeOptions, PictureWriter, open_picture
 
+        source = open_picture(Path(source)) if isinstance(source, str | Path) else source
+        pipeline = self._pipeline_for(source.header)
         options = options or EncodeOptions()
-        surveys = _surveys(source)
+        surveys = survey_frames(source)
         opaque = all(survey.opaque for survey in surveys) if surveys else None
-        header = source.header.enlarged(self.spec.scale)
-        for attempt in range(ATTEMPTS):
+        larger = source.header.enlarged(pipeline.spec.scale)
+        header = chain_headers(stages, larger)[-1]
+        # Frames that come as they come can't be had again.
+        attempts = 1 if source.header.count is None else ATTEMPTS
+        for attempt in range(attempts):
             writer = PictureWriter(
-                header, file, options, opaque=opaque, strict=strict, overwrite=overwrite
+                header, Path(file), options, opaque=opaque, strict=strict, overwrite=overwrite
             )
-            codecs = writer.memory + source.memory
-            plan = self._fitted(source.header, codecs, max_memory, attempt)
-            with _refused(), writer:
-                for band in self._bands(source, surveys, plan, None, report):
-                    writer.write(band)
+            codecs = writer.memory + source.memory + stages_memory(stages, larger)
+            plan = pipeline.fit(source.header, codecs, max_memory, attempt)
+            with _memory_refused(), writer:
+                bands = pipeline.run(source, plan, surveys=surveys, report=report)
+                for rows in run_stages(stages, larger, bands):
+                    writer.write(rows)
                 return writer.losses
         raise MemoryLimitError(
-            f"memory was refused {ATTEMPTS} times, in ever smaller tiles; close other programs, "
+            f"memory was refused {attempts} times, in ever smaller tiles; close other programs, "
             "or lower --max-memory"
         )
 
-    def plan(self, header: Header) -> TilePlan:
-        """How a picture of this size is cut into tiles where memory is no concern."""
-        return self._planner.plan(header)
-
-    def _fitted(
-        self, header: Header, codecs: int, max_memory: int | None, attempt: int
-    ) -> TilePlan:
-        """The plan with which the process holds no more than it may."""
-        scale, workers = self.spec.scale, self._network.workers
-        needs = memory.Needs(header, scale, workers, memory.UNKNOWN, self._resident, codecs)
-        most = memory.allowed(max_memory, self._resident)
-        return self._planner.fitted(needs, most, partial(bytes_per_pixel, self._network), attempt)
-
-    def _bands(
+    def rows(
         self,
         source: Source,
-        surveys: Sequence[alpha.Survey],
-        plan: TilePlan,
-        room: Sequence[Rows] | None,
-        report: Report,
+        *,
+        max_memory: int | None = None,
+        stages: Sequence[RowStage] = (),
+        report: RunReport = lambda done, total: None,
     ) -> Iterator[Samples]:
-        """The larger picture from top to bottom, frame after frame; into ``room`` where given."""
-        header, chunks = source.header, iter(source.chunks())
-        count = header.expect_count("upscaling")
-        for i in range(count):
-            frame = _frame(chunks, header.height)
-            opaque = bool(surveys) and surveys[i].opaque
-            if surveys and not opaque:
-                frame = surveys[i].bled(regrouped(frame, alpha.BLOCK))
-            yield from run_bands(
-                self._past_flat(self._tiles(opaque=opaque)),
-                Window(frame),
-                partial(_new_rows, header.enlarged(self.spec.scale)) if room is None else room[i],
-                plan,
-                self.spec.scale,
-                workers=self._network.workers,
-                report=_part(report, i, count),
+        """The rows of ``source``, larger, as they become ready: ``(h, W, C)`` of its dtype, from
+        top to bottom, frame after frame, no two frames in one chunk.
+
+        Frames may be without end: each is read, from its first use on, when the one before has
+        come out. ``max_memory`` and ``stages`` are as for :meth:`file`; memory is counted for one
+        frame, which is held as a whole only where it has alpha. Raises
+        :class:`~subpixel.errors.UsageError` as :meth:`picture` does, and
+        :class:`~subpixel.errors.MemoryLimitError`.
+        """
+        header = source.header
+        pipeline = self._pipeline_for(header)
+        larger = header.enlarged(pipeline.spec.scale)
+        frame = header.height * header.width * header.channels * header.dtype.itemsize
+        around = stages_memory(stages, larger) + (frame if header.has_alpha else 0)
+        plan = pipeline.fit(header, source.memory + around, max_memory, attempt=0)
+        return run_stages(stages, larger, pipeline.run(source, plan, report=report))
+
+    def _pipeline_for(self, header: Header) -> Pipeline:
+        pipeline = self._pipeline(deep=_is_deep(header))
+        pipeline.expect_depth(header)
+        return pipeline
+
+    def _pipeline(self, *, deep: bool) -> Pipeline:
+        """The one for 8-bit pictures, or for ``deep`` ones of more bits; made at its first use."""
+        row = self._choose(deep)
+        with self._lock:
+            if row not in self._pipelines:
+                self._pipelines[row] = self._make_pipeline(row)
+            return self._pipelines[row]
+
+    def _choose(self, deep: bool) -> TunedSettings | None:
+        return self._tuning.choose(self._request, deep=deep) if self._tuning else None
+
+    def _settings(self, row: TunedSettings | None) -> RunSettings:
+        return row.setting if row else self._request.resolve()
+
+    def _make_pipeline(self, row: TunedSettings | None) -> Pipeline:
+        settings = self._settings(row)
+        tuned = row.flatness if row else None
+        adaptive = self._adaptive if self._adaptive is not None else tuned or MAX_FLAT_DIFFERENCE
+        return Pipeline(
+            self._open(row, settings),
+            tile=settings.tile,
+            batch=1 if settings.batch is None else settings.batch,
+            adaptive=adaptive if settings.adaptive else None,
+            tally=self.tally,
+        )
+
+    def _open(self, row: TunedSettings | None, settings: RunSettings) -> Network:
+        """The network, opened once for all settings that can share it."""
+        if isinstance(self._model, Network):
+            return self._model
+        file = row.file if row else locate_precision(self._model, self._scale, settings.precision)
+        key = file, settings.session
+        if key not in self._networks:
+            # A file that `subpixel tune` made of a third-party file is an ordinary one.
+            ordinary = row is not None and file != locate(self._model, self._scale)
+            convention = UNKNOWN_CONVENTION if ordinary else self._convention
+            self._networks[key] = open_network(
+                file, settings, scale=self._scale, convention=convention
             )
+        return self._networks[key]
 
-    def _tiles(self, *, opaque: bool) -> Upscale:
-        if self._network.codes is not None:
-            return partial(upscale_codes, self._network.codes, opaque=opaque)
-        return partial(upscale_samples, self._op, opaque=opaque)
 
-    def _expect_depth(self, header: Header) -> None:
-        if self.spec.samples == "uint8" and header.dtype != np.uint8:
-            exact = self.spec.name.removesuffix(manifest.INT8)
-            instead = f"model {exact}" if exact != self.spec.name else "its float32 file"
-            raise UsageError(
-                f"{self.spec.name} computes with 8-bit pictures, and this one is {header.dtype}; "
-                f"use {instead}, or convert the picture to 8 bits"
-            )
+def _find_tuning(
+    model: str | Path | Network, scale: int | None, tuning: bool | Tuning
+) -> Tuning | None:
+    if isinstance(tuning, Tuning):
+        return tuning
+    return load_tuning(model, scale=scale) if tuning and not isinstance(model, Network) else None
 
-    def _measured(self, adaptive: float | Flatness) -> Flatness | None:
-        """What passes for flat; raises :class:`UsageError` for a network of certain sizes."""
-        spec = self.spec
-        if (
-            spec.halo is None
-            or self._planner.rigid
-            or max(spec.size_multiple, spec.size_minimum) > 1
-        ):
-            raise UsageError(
-                f"adaptive leaves parts of a picture out, and {spec.name} works on certain sizes, "
-                "or on whole pictures alone; leave adaptive out"
-            )
-        if isinstance(adaptive, Flatness):
-            return adaptive
-        upscale = partial(upscale_samples, self._op, opaque=False)
-        return measure_flatness(upscale, spec.scale, spec.halo, adaptive)
 
-    def _past_flat(self, upscale: Upscale) -> Upscale:
-        if self.flatness is None:
-            return upscale
-        halo, span = self._planner.overlap_of_any, self.flatness.span
-        return PastFlat(upscale, self.spec.scale, halo, span, self.tally)
-
-    def _op(self, pixels: Pixels) -> Pixels:
-        """The network's op; one of fixed batch size gets its batch filled up with copies."""
-        batch = self.spec.fixed_batch
-        if batch is None or batch == len(pixels):
-            return self._network.op(pixels)
-        return self._network.op(np.repeat(pixels, batch, axis=0))[: len(pixels)]
+def _is_deep(header: Header) -> bool:
+    """Whether a picture's samples have more than 8 bits."""
+    return header.dtype != np.uint8
 
 
 @contextmanager
-def _refused() -> Iterator[None]:
+def _memory_refused() -> Iterator[None]:
     """Goes on where memory was refused, be it for a thread's stack."""
     try:
         yield
@@ -252,51 +297,3 @@ def _refused() -> Iterator[None]:
     except RuntimeError as error:
         if "start new thread" not in str(error):
             raise
-
-
-def _frame(chunks: Iterator[Samples], height: int) -> Iterator[Samples]:
-    """As many of the chunks as make a frame."""
-    while height:
-        rows = next(chunks)
-        height -= len(rows)
-        yield rows
-
-
-def _surveys(source: Source) -> tuple[alpha.Survey, ...]:
-    """Each frame's transparency, seen once from top to bottom; none where there is none."""
-    header, chunks = source.header, source.chunks()
-    if not header.has_alpha:
-        return ()
-    count = header.expect_count("upscaling")
-    surveys = tuple(alpha.Survey(header.height, header.width) for _ in range(count))
-    for survey in surveys:
-        for band in regrouped(_frame(chunks, header.height), alpha.BLOCK):
-            survey.at(band)
-    return surveys
-
-
-def _new_rows(header: Header, start: int, stop: int) -> Samples:
-    return np.empty((stop - start, header.width, header.channels), header.dtype)
-
-
-def _part(report: Report, frame: int, frames: int) -> Report:
-    """The report of one frame among several, as a report of all."""
-    return lambda done, total: report(frame * total + done, frames * total)
-
-
-def upscale(
-    image: Image,
-    *,
-    model: str | Path = manifest.DEFAULT_NETWORK,
-    scale: int | None = None,
-    device: str = "auto",
-    tile: int | None = None,
-    threads: int | None = None,
-) -> Image:
-    """Upscale one array or Pillow image; for several, make an :class:`Upscaler` once.
-
-    Takes and returns what :meth:`Upscaler.__call__` does, and the arguments of
-    :class:`Upscaler`.
-    """
-    upscaler = Upscaler(model, scale=scale, device=device, tile=tile, threads=threads)
-    return upscaler(image)

@@ -10,7 +10,7 @@ from PIL import Image
 
 import disguises
 from subpixel.cli.main import run
-from subpixel.network.network import describe
+from subpixel.network.identify import describe
 
 BGR = ["--channel-order", "bgr"]
 

@@ -11,11 +11,13 @@ from PIL import Image
 
 from subpixel.cli.main import run
 from subpixel.network.flatness import Flatness
-from subpixel.network.tuning import Row, Setting, Tuning, key_of, remember, sha256_of
+from subpixel.network.settings import RunSettings
+from subpixel.network.tuning import TunedSettings, Tuning
+from subpixel.network.tuning_cache import hash_file, store_tuning, tuning_key
 from subpixel.zoo.manifest import find_bundled
 
 FAST, INT8 = find_bundled("fast", 2).path, find_bundled("fast-int8", 2).path
-QUICK = Setting("cpu", "int8", tile=64, threads=2)
+QUICK = RunSettings("cpu", "int8", tile=64, threads=2).resolve()
 
 
 @pytest.fixture
@@ -28,11 +30,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def kept(cache: Path) -> Path:
     """The file of a tuning by hand: int8 first, which takes as long to open."""
 
-    def row(setting: Setting, file: Path, seconds: float) -> Row:
-        return Row(setting, file, sha256_of(file), 1 / seconds, seconds, 0.1, 50.0)
+    def row(setting: RunSettings, file: Path, seconds: float) -> TunedSettings:
+        return TunedSettings(setting, file, hash_file(file), 1 / seconds, seconds, 0.1, 50.0)
 
-    default = row(Setting("cpu", "fp32"), FAST, 1.0)
-    file = remember(Tuning(45.0, default, (row(QUICK, INT8, 0.5), default)), key_of(FAST))
+    default = row(RunSettings("cpu", "fp32").resolve(), FAST, 1.0)
+    file = store_tuning(Tuning(45.0, default, (row(QUICK, INT8, 0.5), default)), tuning_key(FAST))
     assert file.is_relative_to(cache)
     return file
 
@@ -70,11 +72,11 @@ def test_upscale_uses_what_was_found_and_says_so(
 @pytest.fixture
 def kept_adaptive(cache: Path) -> Path:
     """A tuning by hand that begins with adaptive."""
-    sha256 = sha256_of(FAST)
-    default = Row(Setting("cpu", "fp32"), FAST, sha256, 1.0, 1.0, 0.1, 50.0)
-    setting = Setting("cpu", "fp32", tile=96, batch=2, adaptive=True)
+    sha256 = hash_file(FAST)
+    default = TunedSettings(RunSettings("cpu", "fp32").resolve(), FAST, sha256, 1.0, 1.0, 0.1, 50.0)
+    setting = RunSettings("cpu", "fp32", tile=96, batch=2, adaptive=True).resolve()
     flat = replace(default, setting=setting, ratio=1.5, flatness=Flatness(2, 0.75))
-    file = remember(Tuning(45.0, default, (flat, default)), key_of(FAST))
+    file = store_tuning(Tuning(45.0, default, (flat, default)), tuning_key(FAST))
     assert file.is_relative_to(cache)
     return file
 

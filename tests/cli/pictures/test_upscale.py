@@ -266,7 +266,7 @@ def test_too_little_memory_is_said(
     def refuse(*_: object, **__: object) -> None:
         raise MemoryError("Unable to allocate 12 GiB")
 
-    monkeypatch.setattr("subpixel.upscaling.upscaler.upscale_samples", refuse)
+    monkeypatch.setattr("subpixel.upscaling.pipeline.upscale_samples", refuse)
     assert run(["upscale", str(photo)]) == 1
     assert "memory was refused 4 times" in capsys.readouterr().err
     assert _files(photo.parent) == {"photo.png"}

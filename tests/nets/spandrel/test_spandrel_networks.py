@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ import torch
 from torch import Tensor
 
 from subpixel.errors import CheckpointError
+from subpixel.nets.checkpoints.checkpoint import load_checkpoint
 from subpixel.nets.spandrel.module import import_spandrel
 from subpixel.nets.spandrel.networks import StableSort
 from subpixel.spec import ModelSpec
-from untrained import load_untrained
+from untrained import load_untrained, untrained
 
 # Other people's networks: what PyTorch calls deprecated or beside the point is theirs to change.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -210,6 +212,8 @@ def test_extra_architectures_are_loaded_on_request_alone(tmp_path: Path) -> None
     assert "--extra-architectures" in str(caught.value)
     loaded = load_untrained(tmp_path / "net.pth", extra_architectures=True)
     assert loaded.spec.architecture == "Restormer"
+    file = replace(untrained(tmp_path / "net.pth"), extra_architectures=True)
+    assert load_checkpoint(file).spec.architecture == "Restormer", "as the file says it"
 
 
 ELSEWHERE = """

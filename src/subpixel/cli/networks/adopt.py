@@ -8,7 +8,7 @@ from subpixel.cli.options.choices import FILE, JSON, OVERWRITE
 from subpixel.cli.options.convention import (
     CHANNEL_ORDER,
     INPUT_RANGE,
-    LAYOUT,
+    LAYOUT_OPTION,
     OUTPUT_ORDER,
     OUTPUT_RANGE,
     PICTURE_OUTPUT,
@@ -28,7 +28,7 @@ from subpixel.system.targets import expect_free
 @OUTPUT_RANGE
 @CHANNEL_ORDER
 @OUTPUT_ORDER
-@LAYOUT
+@LAYOUT_OPTION
 @SET_INPUT
 @PICTURE_OUTPUT
 @OVERWRITE

@@ -19,7 +19,7 @@ from subpixel.cli.options.comparison import (
     MIN_PSNR,
     MODULE,
     PICTURES,
-    SIZES,
+    SIZES_OPTION,
     load_reference,
     make_tolerance,
 )
@@ -28,7 +28,7 @@ from subpixel.cli.output import print_json, print_table, progress
 if TYPE_CHECKING:
     from subpixel.parity.bisect.blame import Blame
 
-COLUMNS = ("nodes", "up to", "max abs", "code values")
+GROWTH_COLUMNS = ("nodes", "up to", "max abs", "code values")
 
 
 @click.command(no_args_is_help=True)
@@ -40,7 +40,7 @@ COLUMNS = ("nodes", "up to", "max abs", "code values")
 @click.option("-o", "--output", type=FILE, help="A folder to write the case in.")
 @click.option("--device", default="cpu", show_default=True, metavar="NAME", help="Where BAD runs.")
 @PICTURES
-@SIZES
+@SIZES_OPTION
 @MIN_PSNR
 @MAX_CODES
 @EXTRA_ARCHITECTURES
@@ -73,7 +73,7 @@ def command(
     """
     from subpixel.parity.bisect.bisect import bisect
 
-    reference = load_reference(against, module, weights, settings)
+    reference = load_reference(against, module, weights, settings, extra_architectures)
     with progress() as report:
         blame = bisect(
             bad,
@@ -83,18 +83,17 @@ def command(
             sizes=sizes,
             device=device,
             tolerance=make_tolerance(min_psnr, max_codes),
-            extra_architectures=extra_architectures,
             overwrite=overwrite,
             report=report,
         )
     if as_json:
         print_json(blame.to_json())
     else:
-        _print(blame)
+        _print_blame(blame)
     return 0 if blame else 1
 
 
-def _print(blame: "Blame") -> None:
+def _print_blame(blame: "Blame") -> None:
     click.echo(blame.summary())
     if blame.result:
         click.echo(f"picture   {blame.result.case.name}: {blame.result.reason}")
@@ -114,6 +113,6 @@ def _print(blame: "Blame") -> None:
             )
             for row in blame.growth
         ]
-        print_table("The difference over the depth", COLUMNS, rows)
+        print_table("The difference over the depth", GROWTH_COLUMNS, rows)
     if blame.folder:
         click.echo(f"wrote     {blame.folder}")

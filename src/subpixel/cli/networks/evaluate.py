@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from subpixel.cli.options.checkpoints import named_checkpoint
+from subpixel.cli.options.checkpoints import make_checkpoint_file
 from subpixel.cli.options.choices import (
     DEVICE,
     EXTRA_ARCHITECTURES,
@@ -32,7 +32,7 @@ from subpixel.zoo.manifest import DEFAULT_NETWORK
 if TYPE_CHECKING:
     from subpixel.nets.checkpoints.checkpoint import CheckpointFile
 
-COLUMNS = ("PSNR", "SSIM", "PSNR, RGB", "SSIM, RGB")
+QUALITY_COLUMNS = ("PSNR", "SSIM", "PSNR, RGB", "SSIM, RGB")
 PERCEPTUAL = ("LPIPS", "DISTS")
 CHECKPOINTS = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".safetensors", ".npz", ".json")
 PROGRAMS = (".ts", ".torchscript")
@@ -91,21 +91,23 @@ def command(
     has none. Bicubic enlargement stands beside the network.
     """
     if Path(model).suffix.lower() in (*CHECKPOINTS, *PROGRAMS):
-        named = named_checkpoint(Path(model), weights, settings)
-        upscaler = _by_pytorch(named, scale, extra_architectures)
+        checkpoint = make_checkpoint_file(Path(model), weights, settings, extra_architectures)
+        upscaler = _open_checkpoint(checkpoint, scale)
     else:
         if weights or settings:
             raise UsageError(f"{model} is no checkpoint; --weights and --setting are for those")
-        upscaler = Upscaler(model, scale=scale, device=device, threads=threads)
-    chosen = benchmark(data, upscaler.spec.scale, jpeg)
+        upscaler = Upscaler(model, scale=scale, device=device, threads=threads, tuning=False)
+    bench = benchmark(data, upscaler.spec.scale, jpeg)
     perceive = _perceptual() if perceptual else None
     keep = _writer(pictures, overwrite) if pictures else lambda result: None
     with progress() as show:
-        result = evaluate(upscaler, chosen, partial(show, ""), keep, perceive)
+        result = evaluate(upscaler, bench, partial(show, ""), keep, perceive)
     if as_json:
         print_json({"network": result.network, "bicubic": result.bicubic, "scores": result.scores})
     else:
-        _print(result, f"{upscaler.spec.name} x{result.scale} on {data.name}{_after(jpeg)}")
+        _print_evaluation(
+            result, f"{upscaler.spec.name} x{result.scale} on {data.name}{_after(jpeg)}"
+        )
 
 
 def _after(jpeg: int | None) -> str:
@@ -119,13 +121,12 @@ def _perceptual() -> Perceive:
     return load_perceptual(lambda line: click.echo(f"subpixel: {line}", err=True))
 
 
-def _by_pytorch(
-    checkpoint: "Path | CheckpointFile", scale: int | None, extra_architectures: bool
-) -> Upscaler:
+def _open_checkpoint(checkpoint: "Path | CheckpointFile", scale: int | None) -> Upscaler:
+    """Under PyTorch."""
     from subpixel.network.network import Network
     from subpixel.parity.side import open_side
 
-    side = open_side(checkpoint, rgb=True, scale=scale, extra_architectures=extra_architectures)
+    side = open_side(checkpoint, rgb=True, scale=scale)
     return Upscaler(Network(side.op, side.spec, side.provider))
 
 
@@ -142,15 +143,17 @@ def _writer(folder: Path, overwrite: bool) -> Callable[[Result], None]:
     return keep
 
 
-def _print(result: Evaluation, title: str) -> None:
-    rows = [(s.picture, *_cells(s.network), *_cells(s.bicubic)) for s in result.scores]
-    mean = ("mean", *_cells(result.network), *_cells(result.bicubic))
-    columns = COLUMNS if result.network.lpips is None else (*COLUMNS, *PERCEPTUAL)
+def _print_evaluation(result: Evaluation, title: str) -> None:
+    rows = [
+        (s.picture, *_quality_cells(s.network), *_quality_cells(s.bicubic)) for s in result.scores
+    ]
+    mean = ("mean", *_quality_cells(result.network), *_quality_cells(result.bicubic))
+    columns = QUALITY_COLUMNS if result.network.lpips is None else (*QUALITY_COLUMNS, *PERCEPTUAL)
     header = ("picture", *columns, f"bicubic: {columns[0]}", *columns[1:])
     print_table(f"{title}, PSNR in dB", header, [*rows, mean])
 
 
-def _cells(quality: Quality) -> tuple[str, ...]:
+def _quality_cells(quality: Quality) -> tuple[str, ...]:
     distances = [d for d in (quality.lpips, quality.dists) if d is not None]
     return (
         f"{quality.psnr:.2f}",

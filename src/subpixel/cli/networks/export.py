@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from subpixel.cli.options.checkpoints import named_checkpoint
+from subpixel.cli.options.checkpoints import make_checkpoint_file
 from subpixel.cli.options.choices import (
     EXTRA_ARCHITECTURES,
     FILE,
@@ -14,7 +14,7 @@ from subpixel.cli.options.choices import (
     OVERWRITE,
     SEED,
     SETTINGS,
-    TIME_LIMIT,
+    TIME_LIMIT_OPTION,
     WEIGHTS,
 )
 from subpixel.cli.output import print_json, print_proof, progress
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 )
 @click.option("--opset", type=int, default=18, show_default=True)
 @click.option("--precision", type=click.Choice(("fp32", "fp16")), default="fp32", show_default=True)
-@TIME_LIMIT
+@TIME_LIMIT_OPTION
 @SEED
 @click.option("--keep-failed", is_flag=True, help="Keep a file that fails as OUTPUT.failed.onnx.")
 @OVERWRITE
@@ -85,10 +85,14 @@ def command(
     """
     from subpixel.publish.release import release
 
-    file = named_checkpoint(checkpoint, weights, settings) if checkpoint else None
+    file = (
+        make_checkpoint_file(checkpoint, weights, settings, extra_architectures)
+        if checkpoint
+        else None
+    )
     if file is None and (weights or settings):
         raise UsageError("--weights and --setting are for checkpoints; a module says it itself")
-    loaded = _loaded(file, module, scale, extra_architectures)
+    loaded = _load_module(file, module, scale)
     make_folder(output.parent)
     with progress() as report_progress:
         report = release(
@@ -106,29 +110,26 @@ def command(
             report=report_progress,
         )
     if as_json:
-        print_json({**_facts(report), "notes": loaded.notes})
+        print_json({**_release_json(report), "notes": loaded.notes})
     else:
-        _print(report, loaded.notes)
+        _print_release(report, loaded.notes)
     return 0 if report else 1
 
 
-def _loaded(
-    checkpoint: "Path | CheckpointFile | None",
-    module: str | None,
-    scale: int | None,
-    extra_architectures: bool,
+def _load_module(
+    checkpoint: "Path | CheckpointFile | None", module: str | None, scale: int | None
 ) -> "Checkpoint":
     from subpixel.nets.checkpoints.checkpoint import load_checkpoint
     from subpixel.nets.factory import load_factory
 
     if checkpoint is not None and module is None:
-        return load_checkpoint(checkpoint, scale=scale, extra_architectures=extra_architectures)
+        return load_checkpoint(checkpoint, scale=scale)
     if module is not None and checkpoint is None and scale is None:
         return load_factory(module)
     raise UsageError("name a CHECKPOINT, or a --module by itself; a module knows its own scale")
 
 
-def _facts(report: "ReleaseReport") -> dict[str, object]:
+def _release_json(report: "ReleaseReport") -> dict[str, object]:
     return {
         "passed": bool(report),
         "summary": report.summary(),
@@ -146,7 +147,7 @@ def _facts(report: "ReleaseReport") -> dict[str, object]:
     }
 
 
-def _print(report: "ReleaseReport", notes: Sequence[str]) -> None:
+def _print_release(report: "ReleaseReport", notes: Sequence[str]) -> None:
     spec, findings = report.spec, report.check.findings
     failed = [finding for finding in findings if not finding.ok]
     click.echo(f"network   {report.summary()}")
@@ -155,7 +156,9 @@ def _print(report: "ReleaseReport", notes: Sequence[str]) -> None:
     for tried in report.tried:
         if tried.reason is not None:
             click.echo(f"rejected  {tried.attempt}: {tried.reason}")
-    click.echo(f"exported  by {report.tried[-1].attempt}, opset {report.opset}; {_sizes(spec)}")
+    click.echo(
+        f"exported  by {report.tried[-1].attempt}, opset {report.opset}; {_describe_sizes(spec)}"
+    )
     click.echo(f"checked   {len(findings) - len(failed)} of {len(findings)} checks passed")
     for finding in failed:
         click.echo(f"          {finding.check}: {finding.message}")
@@ -164,7 +167,7 @@ def _print(report: "ReleaseReport", notes: Sequence[str]) -> None:
     click.echo(f"wrote     {report.path or report.kept or 'nothing: it failed'}")
 
 
-def _sizes(spec: ModelSpec) -> str:
+def _describe_sizes(spec: ModelSpec) -> str:
     """Which pictures the file takes, and how far it looks."""
     most = spec.size_maximum and f"any size up to {spec.size_maximum}×{spec.size_maximum}"
     size = "{}×{} alone".format(*spec.fixed_size) if spec.fixed_size else most or "any size"

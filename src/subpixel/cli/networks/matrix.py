@@ -1,4 +1,4 @@
-"""``subpixel verify --matrix``: what it runs and how it is shown."""
+"""How the result of ``subpixel verify --matrix`` is shown."""
 
 import math
 from collections.abc import Sequence
@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from subpixel.cli.output import expect_pictures, print_json, print_table, progress
-from subpixel.spec import Precision
+from subpixel.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from subpixel.measure.environment import Environment
-    from subpixel.parity.matrix.matrix import Cell, CellOutcome, MatrixReport, TaskPsnrOf, TaskScore
-    from subpixel.parity.side import Reference
+    from subpixel.parity.matrix.matrix import Cell, CellOutcome, MatrixReport, TaskScore
 
-CELLS = (
+CELL_COLUMNS = (
     "device",
     "precision",
     "optimisation",
@@ -25,51 +23,8 @@ CELLS = (
     "least dB",
     "verdict",
 )
-PROPERTIES = ("property", "device", "precision", "largest difference", "verdict")
-SCORES = ("device", "precision", "Y-PSNR, dB", "loss, dB")
-
-
-def matrix_report(
-    model: Path,
-    against: "Reference",
-    *,
-    devices: Sequence[str] | None,
-    precisions: Sequence[Precision] | None,
-    threads: int | None,
-    floor_db: float | None,
-    bench: Path | None,
-    calibration: Path | None,
-    extra_architectures: bool,
-) -> "MatrixReport":
-    """:func:`~subpixel.parity.matrix.matrix.verify_matrix` with progress, its task PSNR on
-    ``bench``."""
-    from subpixel.parity.matrix.matrix import DEFAULT_FLOOR_DB, verify_matrix
-
-    expect_pictures(bench, calibration)
-    with progress() as show:
-        return verify_matrix(
-            model,
-            against,
-            devices=devices,
-            precisions=precisions,
-            threads=threads,
-            floor_db=DEFAULT_FLOOR_DB if floor_db is None else floor_db,
-            calibration=calibration,
-            score=None if bench is None else _score_on(bench),
-            extra_architectures=extra_architectures,
-            report=show,
-        )
-
-
-def _score_on(bench: Path) -> "TaskPsnrOf":
-    from subpixel.measure.evaluate import benchmark, evaluate
-    from subpixel.upscaling.upscaler import Upscaler
-
-    def score(file: Path, device: str) -> float:
-        upscaler = Upscaler(file, device=device)
-        return evaluate(upscaler, benchmark(bench, upscaler.spec.scale)).network.psnr
-
-    return score
+PROPERTY_COLUMNS = ("property", "device", "precision", "largest difference", "verdict")
+SCORE_COLUMNS = ("device", "precision", "Y-PSNR, dB", "loss, dB")
 
 
 def show_matrix(report: "MatrixReport", html: Path | None, as_json: bool) -> int:
@@ -83,7 +38,7 @@ def show_matrix(report: "MatrixReport", html: Path | None, as_json: bool) -> int
     if as_json:
         print_json({**report.to_json(), "environment": environment})
     else:
-        _print(report)
+        _print_matrix(report)
     return 0 if report else 1
 
 
@@ -92,10 +47,10 @@ def _write_page(report: "MatrixReport", environment: "Environment", file: Path) 
     from subpixel.system.atomic import write_bytes
 
     # It was free, or to be replaced, before the work began.
-    write_bytes(file, matrix_page(report, _facts(environment)).encode(), overwrite=True)
+    write_bytes(file, matrix_page(report, _environment_facts(environment)).encode(), overwrite=True)
 
 
-def _facts(environment: "Environment") -> dict[str, str]:
+def _environment_facts(environment: "Environment") -> dict[str, str]:
     packages = [f"{name} {v}" for name, v in environment.packages.items() if v is not None]
     devices = [state.device for state in environment.devices if state.works]
     return {
@@ -107,39 +62,42 @@ def _facts(environment: "Environment") -> dict[str, str]:
     }
 
 
-def _print(report: "MatrixReport") -> None:
+def _print_matrix(report: "MatrixReport") -> None:
     outcomes = [*(r.outcome for r in report.cells), *(r.outcome for r in report.properties)]
     notes = list(dict.fromkeys(outcome.reason for outcome in outcomes if outcome.reason))
     cells = [
-        (*_way(r.cell), *_numbers(r.outcome), _verdict(r.outcome, notes)) for r in report.cells
+        (*_way_cells(r.cell), *_outcome_cells(r.outcome), _verdict(r.outcome, notes))
+        for r in report.cells
     ]
-    print_table(f"{report.candidate} against {report.reference}", CELLS, cells)
+    print_table(f"{report.candidate} against {report.reference}", CELL_COLUMNS, cells)
     properties = [
-        (r.name, *_way(r.cell)[:2], _exact(r.outcome), _verdict(r.outcome, notes))
+        (r.name, *_way_cells(r.cell)[:2], _property_cell(r.outcome), _verdict(r.outcome, notes))
         for r in report.properties
     ]
-    print_table("true to itself", PROPERTIES, properties)
+    print_table("true to itself", PROPERTY_COLUMNS, properties)
     if report.scores:
-        print_table("on the benchmark set", SCORES, [_score_row(score) for score in report.scores])
+        print_table(
+            "on the benchmark set", SCORE_COLUMNS, [_score_row(score) for score in report.scores]
+        )
     for number, note in enumerate(notes, start=1):
         click.echo(f"({number})  {note}")
     click.echo(f"floor: {report.floor_db:g} dB between reduced precision and fp32, in every case")
     click.echo(report.summary())
 
 
-def _way(cell: "Cell") -> tuple[str, str, str, str]:
+def _way_cells(cell: "Cell") -> tuple[str, str, str, str]:
     threads = "per core" if cell.threads is None else str(cell.threads)
     return cell.device, cell.precision, cell.optimisation, threads
 
 
-def _numbers(outcome: "CellOutcome") -> tuple[str, str, str]:
+def _outcome_cells(outcome: "CellOutcome") -> tuple[str, str, str]:
     if outcome.least_psnr is None:
         return str(outcome.cases or ""), "", ""
     psnr = "equal" if math.isinf(outcome.least_psnr) else f"{outcome.least_psnr:.1f}"
     return str(outcome.cases), f"max {outcome.max_codes}", psnr
 
 
-def _exact(outcome: "CellOutcome") -> str:
+def _property_cell(outcome: "CellOutcome") -> str:
     if outcome.max_abs is None:
         return ""
     return f"{outcome.max_abs:.1e}" if outcome.max_abs else "none"

@@ -1,6 +1,6 @@
 """``subpixel quantize``."""
 
-from importlib import resources
+from functools import partial
 from pathlib import Path
 
 import click
@@ -8,7 +8,7 @@ import click
 from subpixel.cli.options.choices import (
     DEVICE,
     FILE,
-    FLOOR_DB,
+    FLOOR_OPTION,
     JSON,
     MODEL,
     OVERWRITE,
@@ -30,7 +30,7 @@ from subpixel.spec import Precision
 @click.option(
     "--bench", type=FILE, help="A benchmark set, as for `evaluate`. [default: our photograph]"
 )
-@FLOOR_DB
+@FLOOR_OPTION
 @TASK_LOSS
 @DEVICE
 @OVERWRITE
@@ -53,26 +53,17 @@ def command(
     The new file is measured against the old, and on a benchmark set; where it loses more than
     the floor allows nothing is written, and the exit code is 1.
     """
-    from subpixel.measure.evaluate import Benchmark, benchmark, evaluate
     from subpixel.measure.floor import Floor
-    from subpixel.network.network import locate
+    from subpixel.measure.task_psnr import file_task_psnr
+    from subpixel.network.locate import locate
     from subpixel.publish.quantize import reduce_precision
-    from subpixel.upscaling.upscaler import Upscaler
 
     expect_pictures(bench, calibration)
-
-    def score(file: Path) -> float:
-        upscaler = Upscaler(file, device=device)
-        with resources.as_file(resources.files("subpixel.media") / "photo.jpg") as photo:
-            size = upscaler.spec.scale
-            pictures = Benchmark([photo], size) if bench is None else benchmark(bench, size)
-            return evaluate(upscaler, pictures).network.psnr
-
     report = reduce_precision(
         locate(model, scale),
         output,
         precision,
-        score,
+        partial(file_task_psnr, device=device, bench=bench),
         floor=Floor(floor_db, task_loss),
         calibration=calibration,
         device=device,

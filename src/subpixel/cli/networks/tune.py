@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from subpixel.cli.options.choices import DENOISING, FILE, FLOOR_DB, JSON, MODEL, SCALE, TASK_LOSS
+from subpixel.cli.options.choices import (
+    DENOISING,
+    FILE,
+    FLOOR_OPTION,
+    JSON,
+    MODEL,
+    SCALE,
+    TASK_LOSS,
+)
 from subpixel.cli.output import expect_pictures, print_json, print_table, progress
 
 if TYPE_CHECKING:
-    from subpixel.tune.race import Search, Tried
+    from subpixel.tune.race import Search, TrialResult
 
-COLUMNS = (
+SETTING_COLUMNS = (
     "device",
     "precision",
     "tile",
@@ -37,7 +45,7 @@ COLUMNS = (
     metavar="NAME",
     help="One to try, or several. [default: all that `doctor` finds]",
 )
-@FLOOR_DB
+@FLOOR_OPTION
 @click.option("--bench", type=FILE, help="A benchmark set, as for `evaluate`, to keep the PSNR on.")
 @TASK_LOSS
 @click.option(
@@ -66,11 +74,11 @@ def command(
     this machine; pictures of more than 8 bits stay in fp32.
     """
     from subpixel.measure.floor import Floor
-    from subpixel.tune.racing import raced
+    from subpixel.tune.tune import tune
 
     expect_pictures(bench)
     with progress() as show:
-        search, file = raced(
+        report = tune(
             model,
             scale,
             devices=devices,
@@ -80,50 +88,50 @@ def command(
             report=show,
         )
     if as_json:
-        print_json({"kept": file, "floor_db": floor_db, **_json(search)})
+        print_json({"kept": report.file, "floor_db": floor_db, **_search_json(report.search)})
     else:
-        _print(search)
-        if search.best.setting.adaptive:
+        _print_search(report.search)
+        if report.search.best.setting.adaptive:
             click.echo(
                 "adaptive is on: flat parts are interpolated, as far as that was measured to be "
                 "within one 8-bit code value of the network (upscale --no-adaptive: off)"
             )
-        click.echo(f"kept in {file}; upscale uses it (--no-tuning: the default)")
+        click.echo(f"kept in {report.file}; upscale uses it (--no-tuning: the default)")
 
 
-def _json(search: "Search") -> dict[str, Any]:
+def _search_json(search: "Search") -> dict[str, Any]:
     """As JSON values; an infinite PSNR is the text ``"inf"``."""
-    found = asdict(search)
-    for tried in (*found["ranked"], *found["refused"]):
-        if tried["facts"] and tried["facts"]["psnr"] == math.inf:
-            tried["facts"]["psnr"] = "inf"
-    return found
+    values = asdict(search)
+    for result in (*values["ranked"], *values["refused"]):
+        if result["facts"] and result["facts"]["psnr"] == math.inf:
+            result["facts"]["psnr"] = "inf"
+    return values
 
 
-def _print(search: "Search") -> None:
-    rows = [_cells(tried) for tried in (*search.ranked, *search.refused)]
-    print_table("Settings, the best first", COLUMNS, rows)
+def _print_search(search: "Search") -> None:
+    rows = [_setting_cells(result) for result in (*search.ranked, *search.refused)]
+    print_table("Settings, the best first", SETTING_COLUMNS, rows)
 
 
-def _cells(tried: "Tried") -> tuple[str, ...]:
-    setting, facts = tried.setting, tried.facts
-    device = f"{setting.device}, CUDA graphs" if setting.captured else setting.device
+def _setting_cells(result: "TrialResult") -> tuple[str, ...]:
+    setting, facts = result.setting, result.facts
+    device = f"{setting.device}, CUDA graphs" if setting.cuda_graphs else setting.device
     return (
         device,
         setting.precision or "",
         "default" if setting.tile is None else str(setting.tile),
         str(setting.batch),
         "default" if setting.threads is None else str(setting.threads),
-        "" if tried.ratio is None else f"{tried.ratio:.2f} ({tried.rounds} rounds)",
+        "" if result.ratio is None else f"{result.ratio:.2f} ({result.rounds} rounds)",
         "" if facts is None else "equal" if math.isinf(facts.psnr) else f"{facts.psnr:.1f}",
         "" if facts is None or facts.task_loss is None else f"{facts.task_loss:.3f}",
-        _note(tried),
+        _explain_result(result),
     )
 
 
-def _note(tried: "Tried") -> str:
+def _explain_result(result: "TrialResult") -> str:
     """Why a setting is out, or what is gained by adaptive."""
-    note = tried.reason or ""
-    if tried.on_page is not None:
-        note = f"{tried.on_page:.2f} times as fast as without on a page"
-    return f"adaptive: {note}" if tried.setting.adaptive else note
+    note = result.reason or ""
+    if result.on_page is not None:
+        note = f"{result.on_page:.2f} times as fast as without on a page"
+    return f"adaptive: {note}" if result.setting.adaptive else note

@@ -1,12 +1,13 @@
 """``subpixel verify``."""
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
 
-from subpixel.cli.networks.matrix import matrix_report, show_matrix
+from subpixel.cli.networks.matrix import show_matrix
 from subpixel.cli.options.choices import (
     EXTRA_ARCHITECTURES,
     FILE,
@@ -23,19 +24,18 @@ from subpixel.cli.options.comparison import (
     MIN_PSNR,
     MODULE,
     PICTURES,
-    SIZES,
+    SIZES_OPTION,
     load_reference,
     make_tolerance,
 )
-from subpixel.cli.output import print_json, print_proof, print_table, progress
+from subpixel.cli.output import expect_pictures, print_json, print_proof, print_table, progress
 from subpixel.spec import Precision
 from subpixel.system.targets import expect_free
 
 if TYPE_CHECKING:
-    from subpixel.parity.compare import CaseResult, Tolerance
-    from subpixel.parity.side import Reference
+    from subpixel.parity.compare import CaseResult, ParityReport
 
-COLUMNS = ("content", "shape", "max abs", "max rel", "code values", "PSNR, dB", "verdict")
+CASE_COLUMNS = ("content", "shape", "max abs", "max rel", "code values", "PSNR, dB", "verdict")
 ONLY_MATRIX = ("floor_db", "precisions", "bench", "calibration", "html")
 ONLY_PLAIN = ("module", "pictures", "sizes", "min_psnr", "max_codes", "rtol", "atol", "seed")
 
@@ -45,7 +45,7 @@ ONLY_PLAIN = ("module", "pictures", "sizes", "min_psnr", "max_codes", "rtol", "a
 @AGAINST
 @MODULE
 @PICTURES
-@SIZES
+@SIZES_OPTION
 @MIN_PSNR
 @MAX_CODES
 @click.option(
@@ -130,9 +130,31 @@ def command(
     reason: neither passed nor failed.
     """
     _expect_options(context, matrix, devices)
-    reference = load_reference(against, module, weights, settings)
-    if not matrix:
-        return _verify(
+    reference = load_reference(against, module, weights, settings, extra_architectures)
+    if matrix:
+        from subpixel.measure.task_psnr import file_task_psnr
+        from subpixel.parity.matrix.matrix import DEFAULT_FLOOR_DB, verify_matrix
+
+        expect_pictures(bench, calibration)
+        if html:
+            expect_free(html, overwrite=overwrite)
+        with progress() as show:
+            result = verify_matrix(
+                model,
+                reference,
+                devices=devices or None,
+                precisions=precisions or None,
+                threads=threads,
+                floor_db=DEFAULT_FLOOR_DB if floor_db is None else floor_db,
+                calibration=calibration,
+                score=None if bench is None else partial(file_task_psnr, bench=bench),
+                report=show,
+            )
+        return show_matrix(result, html, as_json)
+    from subpixel.parity.verify import verify
+
+    with progress() as show:
+        report = verify(
             model,
             reference,
             pictures=pictures,
@@ -140,24 +162,11 @@ def command(
             tolerance=make_tolerance(min_psnr, max_codes, rtol, atol),
             device=devices[0] if devices else "cpu",
             threads=threads,
-            extra_architectures=extra_architectures,
             seed=seed,
-            as_json=as_json,
+            report=show,
         )
-    if html:
-        expect_free(html, overwrite=overwrite)
-    report = matrix_report(
-        model,
-        reference,
-        devices=devices or None,
-        precisions=precisions or None,
-        threads=threads,
-        floor_db=floor_db,
-        bench=bench,
-        calibration=calibration,
-        extra_architectures=extra_architectures,
-    )
-    return show_matrix(report, html, as_json)
+    _show_parity(report, as_json)
+    return 0 if report else 1
 
 
 def _expect_options(context: click.Context, matrix: bool, devices: tuple[str, ...]) -> None:
@@ -170,44 +179,16 @@ def _expect_options(context: click.Context, matrix: bool, devices: tuple[str, ..
         raise click.UsageError("several --device need --matrix")
 
 
-def _verify(
-    model: Path,
-    against: "Reference",
-    *,
-    pictures: tuple[Path, ...],
-    sizes: tuple[tuple[int, int], ...],
-    tolerance: "Tolerance | None",
-    device: str,
-    threads: int | None,
-    extra_architectures: bool,
-    seed: int | None,
-    as_json: bool,
-) -> int:
-    from subpixel.parity.verify import verify
-
-    with progress() as show:
-        report = verify(
-            model,
-            against,
-            pictures=pictures,
-            sizes=sizes,
-            tolerance=tolerance,
-            device=device,
-            threads=threads,
-            extra_architectures=extra_architectures,
-            seed=seed,
-            report=show,
-        )
+def _show_parity(report: "ParityReport", as_json: bool) -> None:
     if as_json:
         print_json(report.to_json())
-    else:
-        title = f"{report.candidate} on {report.provider} against {report.reference}"
-        print_table(title, COLUMNS, [_cells(result) for result in report.results])
-        print_proof(report)
-    return 0 if report else 1
+        return
+    title = f"{report.candidate} on {report.provider} against {report.reference}"
+    print_table(title, CASE_COLUMNS, [_case_cells(result) for result in report.results])
+    print_proof(report)
 
 
-def _cells(result: "CaseResult") -> tuple[str, ...]:
+def _case_cells(result: "CaseResult") -> tuple[str, ...]:
     case = result.case
     shape = f"{case.batch} x {case.height} x {case.width}"
     if result.max_abs is None or result.max_rel is None or result.psnr is None:

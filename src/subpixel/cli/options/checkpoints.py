@@ -9,17 +9,22 @@ if TYPE_CHECKING:
     from subpixel.nets.checkpoints.checkpoint import CheckpointFile
 
 
-def named_checkpoint(
-    file: Path, weights: str | None, settings: tuple[str, ...]
+def make_checkpoint_file(
+    file: Path,
+    weights: str | None,
+    settings: tuple[str, ...],
+    extra_architectures: bool = False,
 ) -> "Path | CheckpointFile":
-    """``file`` with what ``--weights`` and ``--setting`` say; the path alone where they don't.
+    """``file`` with what ``--weights``, ``--setting`` and ``--extra-architectures`` say; the path
+    alone where they don't.
 
     Raises :class:`UsageError` for an ONNX file with either, and for a setting of another form.
     """
-    if weights is None and not settings:
+    is_onnx = file.suffix.lower() == ".onnx"
+    if weights is None and not settings and (is_onnx or not extra_architectures):
         return file
-    if file.suffix.lower() == ".onnx":
+    if is_onnx:
         raise UsageError(f"{file} is an ONNX file; --weights and --setting are for checkpoints")
     from subpixel.nets.checkpoints.checkpoint import CheckpointFile, parse_choice
 
-    return CheckpointFile(file, weights, parse_choice(settings))
+    return CheckpointFile(file, weights, parse_choice(settings), extra_architectures)

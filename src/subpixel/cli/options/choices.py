@@ -50,7 +50,7 @@ PRECISION = click.option(
     type=click.Choice(get_args(Precision)),
     help="Compute in it; int8 is a file of its own. [default: what the file says]",
 )
-FLOOR_DB = click.option(
+FLOOR_OPTION = click.option(
     "--floor-db",
     type=click.FloatRange(min=0),
     default=45.0,
@@ -64,7 +64,7 @@ TASK_LOSS = click.option(
     show_default=True,
     help="By how many dB the PSNR on the benchmark set may fall.",
 )
-TIME_LIMIT = click.option(
+TIME_LIMIT_OPTION = click.option(
     "--time-limit",
     type=click.FloatRange(min=1),
     default=900,
@@ -99,7 +99,7 @@ EXTRA_ARCHITECTURES = click.option(
 FILE = click.Path(path_type=Path)
 
 
-class Size(click.ParamType):  # type: ignore[type-arg]
+class ByteSize(click.ParamType):  # type: ignore[type-arg]
     """A number of bytes with a unit: 1G and 1GB are 10⁹, 1GiB is 2³⁰."""
 
     name = "size"
@@ -118,4 +118,4 @@ class Size(click.ParamType):  # type: ignore[type-arg]
 
 _SIZE = re.compile(r"(?P<number>\d+\.?\d*|\.\d+)\s*(?P<unit>[kmgt])?(?P<binary>i)?b?")
 
-SIZE = Size()
+SIZE = ByteSize()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from subpixel.cli.options.checkpoints import named_checkpoint
+from subpixel.cli.options.checkpoints import make_checkpoint_file
 from subpixel.cli.options.choices import FILE
 from subpixel.errors import UsageError
 
@@ -61,7 +61,7 @@ PICTURES = click.option(
     multiple=True,
     help="A picture of your own to compare on; may be repeated.",
 )
-SIZES = click.option(
+SIZES_OPTION = click.option(
     "--size",
     "sizes",
     type=PixelSize(),
@@ -85,14 +85,18 @@ MAX_CODES = click.option(
 
 
 def load_reference(
-    against: Path | None, module: str | None, weights: str | None, settings: tuple[str, ...]
+    against: Path | None,
+    module: str | None,
+    weights: str | None,
+    settings: tuple[str, ...],
+    extra_architectures: bool = False,
 ) -> "Reference":
     """The file, with what ``--weights`` and ``--setting`` say of it, or what the factory returns.
 
     Raises :class:`UsageError` unless one of the two is named, and for settings of a module.
     """
     if against is not None and module is None:
-        return named_checkpoint(against, weights, settings)
+        return make_checkpoint_file(against, weights, settings, extra_architectures)
     if weights or settings:
         raise UsageError("--weights and --setting are for checkpoints; a module says it itself")
     if module is None or against is not None:

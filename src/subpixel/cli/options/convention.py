@@ -15,36 +15,41 @@ from subpixel.convention import (
 )
 from subpixel.errors import UsageError
 
-T = TypeVar("T")
+Value = TypeVar("Value")
 
 
-class Parsed(click.ParamType, Generic[T]):  # type: ignore[type-arg]
+class Parsed(click.ParamType, Generic[Value]):  # type: ignore[type-arg]
     """What a parser makes of a text, or its message."""
 
-    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
+    def __init__(self, name: str, parse: Callable[[str], Value]) -> None:
         self.name = name
         self._parse = parse
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> T:  # noqa: ANN401 - click's signature
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - click's signature
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Value:
         try:
             return self._parse(value)
         except UsageError as error:
             self.fail(str(error), param, ctx)
 
 
-RANGE = Parsed("range", parse_range)
+RANGE_TYPE = Parsed("range", parse_range)
 
 INPUT_RANGE = click.option(
     "--input-range",
-    type=RANGE,
-    metavar="RANGE",
+    type=RANGE_TYPE,
+    metavar="RANGE_TYPE",
     help="Third-party file: the values it takes, 0..1, 0..255, -1..1, mean/std (ImageNet's), or "
     "mean/std=M,M,M/S,S,S for pixels in 0..1. [default: found out by running it]",
 )
 OUTPUT_RANGE = click.option(
     "--output-range",
-    type=RANGE,
-    metavar="RANGE",
+    type=RANGE_TYPE,
+    metavar="RANGE_TYPE",
     help="Third-party file: the values it gives. [default: found out, else --input-range]",
 )
 CHANNEL_ORDER = click.option(
@@ -58,7 +63,7 @@ OUTPUT_ORDER = click.option(
     type=click.Choice(get_args(ChannelOrder)),
     help="Third-party file: order of the result's channels. [default: found out]",
 )
-LAYOUT = click.option(
+LAYOUT_OPTION = click.option(
     "--layout",
     type=click.Choice(get_args(TensorLayout)),
     help="Third-party file: order of axes. [default: found out by running it]",

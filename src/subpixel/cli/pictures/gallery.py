@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from subpixel.cli.options.choices import EXTRA_ARCHITECTURES, FILE, JSON, OVERWRITE, TIME_LIMIT
+from subpixel.cli.options.choices import (
+    EXTRA_ARCHITECTURES,
+    FILE,
+    JSON,
+    OVERWRITE,
+    TIME_LIMIT_OPTION,
+)
 from subpixel.cli.options.completion import complete_gallery_network
 from subpixel.cli.output import print_json, print_table, progress
 from subpixel.errors import GalleryError, SubpixelError
@@ -16,7 +22,7 @@ from subpixel.zoo.gallery.answers import DEFAULT_GALLERY, Answer, ask_catalogue
 from subpixel.zoo.gallery.catalogue import CatalogueModel, Resource, choose_resource
 from subpixel.zoo.gallery.licences import UNKNOWN_LICENCE, is_permissive
 
-COLUMNS = ("name", "scale", "architecture", "licence", "authors", "file", "how", "here")
+MODEL_COLUMNS = ("name", "scale", "architecture", "licence", "authors", "file", "how", "here")
 FILE_COLUMNS = ("number", "type", "bytes", "sha256", "URLs")
 
 
@@ -43,14 +49,16 @@ def search(words: tuple[str, ...], gallery: str, offline: bool, as_json: bool) -
 
     Name, authors, tags, architecture, licence, description and scale (x4) are searched.
     """
-    answer = _ask(gallery, offline)
+    answer = _ask_gallery(gallery, offline)
     models = answer.catalogue.search(words)
     if as_json:
-        print_json([_facts(model) for model in models])
+        print_json([_model_facts(model) for model in models])
     elif models:
         here = {entry.id for entry in store.entries()[0]}
         title = f"Networks that match {' '.join(words)}"
-        print_table(title, COLUMNS, [_cells(model, model.id in here) for model in models])
+        print_table(
+            title, MODEL_COLUMNS, [_model_cells(model, model.id in here) for model in models]
+        )
     else:
         near = ", ".join(answer.catalogue.suggestions(" ".join(words)))
         hint = f"; similar names: {near}" if near else ""
@@ -82,7 +90,7 @@ def search(words: tuple[str, ...], gallery: str, offline: bool, as_json: bool) -
     help="Take this file, which you have downloaded yourself; it must be the catalogue's.",
 )
 @EXTRA_ARCHITECTURES
-@TIME_LIMIT
+@TIME_LIMIT_OPTION
 @OVERWRITE
 @_gallery
 @JSON
@@ -106,7 +114,7 @@ def get(
     """
     from subpixel.publish.gallery import GalleryOrder, obtain
 
-    answer = _ask(gallery, offline)
+    answer = _ask_gallery(gallery, offline)
     model = answer.catalogue.find(name)
     if list_files:
         _print_files(model, as_json)
@@ -131,7 +139,7 @@ def remove(name: str) -> None:
     click.echo(f"removed   {name}")
 
 
-def _ask(gallery: str, offline: bool) -> Answer:
+def _ask_gallery(gallery: str, offline: bool) -> Answer:
     answer = ask_catalogue(gallery, offline=offline)
     if answer.offline is not None:
         click.echo(
@@ -172,7 +180,7 @@ def _of_file(model: CatalogueModel, file: Path) -> Resource:
 
 def _print_files(model: CatalogueModel, as_json: bool) -> None:
     if as_json:
-        print_json(_facts(model)["resources"])
+        print_json(_model_facts(model)["resources"])
         return
     rows = [_file_cells(i, r) for i, r in enumerate(model.resources, 1)]
     print_table(f"Files of {model.id}", FILE_COLUMNS, rows)
@@ -189,8 +197,10 @@ def _print_choice(model: CatalogueModel, resource: Resource) -> None:
     others = len(model.resources) - 1
     size = "of unknown size" if resource.size is None else f"{resource.size:,} bytes"
     more = f", one of {others + 1} (--list-files)" if others else ""
-    click.echo(f"network   {model.id}, {model.architecture} x{model.scale}, by {_authors(model)}")
-    click.echo(f"licence   {_licence(model)}")
+    click.echo(
+        f"network   {model.id}, {model.architecture} x{model.scale}, by {_join_authors(model)}"
+    )
+    click.echo(f"licence   {_describe_licence(model)}")
     click.echo(f"file      {resource.type}, {size}{more}")
 
 
@@ -210,28 +220,28 @@ def _print_entry(entry: store.Entry, as_json: bool, state: str) -> None:
     click.echo(f"{entry.id} {state}: subpixel upscale photo.jpg --model {entry.id}")
 
 
-def _authors(model: CatalogueModel) -> str:
+def _join_authors(model: CatalogueModel) -> str:
     return ", ".join(model.authors) or "an unknown author"
 
 
-def _licence(model: CatalogueModel) -> str:
+def _describe_licence(model: CatalogueModel) -> str:
     name = model.licence or UNKNOWN_LICENCE
     return f"{name} ({'permissive' if is_permissive(model.licence) else 'to be agreed to'})"
 
 
-def _facts(model: CatalogueModel) -> dict[str, Any]:
+def _model_facts(model: CatalogueModel) -> dict[str, Any]:
     return {**asdict(model), "permissive": is_permissive(model.licence)}
 
 
-def _cells(model: CatalogueModel, is_here: bool) -> tuple[str, ...]:
+def _model_cells(model: CatalogueModel, is_here: bool) -> tuple[str, ...]:
     usable = [r for r in model.resources if r.is_usable]
     plain = any(resource.plain_urls for resource in usable)
     return (
         model.id,
         f"x{model.scale}",
         model.architecture,
-        _licence(model),
-        _authors(model),
+        _describe_licence(model),
+        _join_authors(model),
         ", ".join(f"{r.type} {_megabytes(r)}" for r in usable) or "none that can be used",
         "get" if plain else "by hand" if usable else "—",
         "yes" if is_here else "",

@@ -10,7 +10,8 @@ from subpixel.cli.output import print_json, print_table
 from subpixel.graph.geometry.cost import multiply_adds_per_pixel, parameters
 from subpixel.graph.geometry.propagate import onnx_opset
 from subpixel.graph.metadata import load_model
-from subpixel.network.network import describe, locate
+from subpixel.network.identify import describe
+from subpixel.network.locate import locate
 
 
 @click.command(no_args_is_help=True)

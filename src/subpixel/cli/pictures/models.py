@@ -5,17 +5,26 @@ from dataclasses import asdict
 
 import click
 
+from subpixel.cli.messages import SuggestingGroup
 from subpixel.cli.options.choices import JSON
 from subpixel.cli.output import print_json, print_table
 from subpixel.cli.pictures.gallery import get, remove, search
 from subpixel.zoo.gallery.store import Entry, entries
 from subpixel.zoo.manifest import BundledNetwork, read_manifest
 
-COLUMNS = ("name", "scale", "kB", "multiply-adds/px", "Y-PSNR, dB (bicubic)", "licence", "path")
+BUNDLED_COLUMNS = (
+    "name",
+    "scale",
+    "kB",
+    "multiply-adds/px",
+    "Y-PSNR, dB (bicubic)",
+    "licence",
+    "path",
+)
 GALLERY_COLUMNS = ("name", "scale", "kB", "architecture", "authors", "licence", "proven", "path")
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=SuggestingGroup, invoke_without_command=True)
 @JSON
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
@@ -29,9 +38,11 @@ def command(context: click.Context, as_json: bool) -> None:
     for fault in faults:
         click.echo(f"subpixel: {fault}", err=True)
     if as_json:
-        print_json([*map(_facts, read_manifest()), *map(_gallery_facts, others)])
+        print_json([*map(_network_facts, read_manifest()), *map(_gallery_facts, others)])
         return
-    print_table("Bundled networks", COLUMNS, [_cells(row) for row in read_manifest()])
+    print_table(
+        "BundledNetwork networks", BUNDLED_COLUMNS, [_network_cells(row) for row in read_manifest()]
+    )
     if others:
         print_table("From the gallery", GALLERY_COLUMNS, [_gallery_cells(e) for e in others])
 
@@ -41,8 +52,8 @@ command.add_command(get)
 command.add_command(remove)
 
 
-def _facts(row: BundledNetwork) -> dict[str, object]:
-    return {**asdict(row), "path": row.path, "bytes": _size(row), "from": "bundled"}
+def _network_facts(row: BundledNetwork) -> dict[str, object]:
+    return {**asdict(row), "path": row.path, "bytes": _file_size(row), "from": "read_manifest"}
 
 
 def _gallery_facts(entry: Entry) -> dict[str, object]:
@@ -71,11 +82,11 @@ def _gallery_cells(entry: Entry) -> tuple[str, ...]:
     )
 
 
-def _cells(row: BundledNetwork) -> tuple[str, ...]:
+def _network_cells(row: BundledNetwork) -> tuple[str, ...]:
     return (
         row.name,
         f"x{row.scale}",
-        f"{_size(row) / 1000:.0f}",
+        f"{_file_size(row) / 1000:.0f}",
         f"{row.multiply_adds:,}",
         _quality(row.psnr, row.bicubic_psnr),
         row.licence,
@@ -87,5 +98,5 @@ def _quality(psnr: Mapping[str, float], bicubic: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.2f} ({bicubic[name]:.2f})" for name, value in psnr.items())
 
 
-def _size(row: BundledNetwork) -> int:
+def _file_size(row: BundledNetwork) -> int:
     return row.path.stat().st_size

@@ -1,7 +1,6 @@
 """``subpixel upscale``."""
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from subpixel.cli.options.choices import (
 from subpixel.cli.options.convention import (
     CHANNEL_ORDER,
     INPUT_RANGE,
-    LAYOUT,
+    LAYOUT_OPTION,
     OUTPUT_ORDER,
     OUTPUT_RANGE,
     PICTURE_OUTPUT,
@@ -31,38 +30,23 @@ from subpixel.cli.options.convention import (
 )
 from subpixel.cli.output import print_json, progress
 from subpixel.convention import ChannelOrder, TensorLayout, ValueRange
-from subpixel.errors import SubpixelError
-from subpixel.jobs.outputs import Job, plan_jobs
-from subpixel.media.image_file import (
-    DEFAULT_MAX_PIXELS,
-    PICTURE_SUFFIXES,
-    EncodeOptions,
-    open_picture,
+from subpixel.jobs.outputs import plan_jobs
+from subpixel.jobs.pictures import (
+    JobOptions,
+    JobResult,
+    PictureFiles,
+    limit_tuning,
+    upscale_files,
 )
+from subpixel.media.image_file import DEFAULT_MAX_PIXELS, PICTURE_SUFFIXES, EncodeOptions
 from subpixel.network.flatness import Flatness
-from subpixel.network.tuning import Setting, Tuning, Wish, remembered
+from subpixel.network.tuning_cache import load_tuning
 from subpixel.spec import Precision
-from subpixel.system.targets import expect_free, make_folder
-from subpixel.upscaling.tuned import TunedUpscaler, is_deep
+from subpixel.upscaling.upscaler import Upscaler
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of one picture."""
-
-    input: Path
-    output: Path | None = None
-    width: int | None = None
-    height: int | None = None
-    seconds: float | None = None
-    losses: tuple[str, ...] = ()
-    setting: Setting | None = None
-    """How it was computed."""
-    error: str | None = None
-
-
-@dataclass(frozen=True)
-class Skipped:
+class Interpolation:
     """What adaptive came to."""
 
     flatness: Flatness | None
@@ -82,17 +66,6 @@ class Skipped:
         )
 
 
-@dataclass(frozen=True)
-class Orders:
-    """What the command line asked for, beside the network and the files."""
-
-    encode: EncodeOptions
-    strict: bool
-    overwrite: bool
-    max_pixels: int
-    max_memory: int | None
-
-
 @click.command(no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
 @click.option(
@@ -107,7 +80,7 @@ class Orders:
 @OUTPUT_RANGE
 @CHANNEL_ORDER
 @OUTPUT_ORDER
-@LAYOUT
+@LAYOUT_OPTION
 @SET_INPUT
 @PICTURE_OUTPUT
 @DENOISING
@@ -184,96 +157,56 @@ def command(
     reported and the others go on; the exit code is then 1. Where `subpixel tune` was run for this
     network, its setting is used; what is named here goes before it.
     """
-    tuning = None if no_tuning else _tuning(model, scale, inputs, max_pixels)
-    wish = Wish(None if device == "auto" else device, precision, tile, threads, adaptive)
-    convention = make_convention(
-        input_range, output_range, input_order, output_order, layout, inputs_set, output_name
+    files = PictureFiles(max_pixels)
+    tuning = None if no_tuning else load_tuning(model, scale=scale, warn=_warn)
+    upscaler = Upscaler(
+        model,
+        scale=scale,
+        device=device,
+        precision=precision,
+        tile=tile,
+        threads=threads,
+        adaptive=adaptive,
+        tuning=limit_tuning(tuning, inputs, files) if tuning else False,
+        convention=make_convention(
+            input_range, output_range, input_order, output_order, layout, inputs_set, output_name
+        ),
     )
-    upscaler = TunedUpscaler(model, scale=scale, wish=wish, tuning=tuning, convention=convention)
     if upscaler.remark:
-        click.echo(f"subpixel: {model}: taken as {upscaler.remark}", err=True)
+        _warn(f"{model}: taken as {upscaler.remark}")
     jobs = plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_x{upscaler.spec.scale}")
     encode = EncodeOptions(quality=quality, lossless=lossless, png_compression=compression)
-    orders = Orders(encode, strict, overwrite, max_pixels, max_memory)
+    options = JobOptions(encode, strict, overwrite, max_memory)
+    results = []
     with progress() as show:
-        outcomes = [_attempt(upscaler, job, orders, show) for job in jobs]
-    skipped = _skipped(upscaler, outcomes, adaptive)
+        for result in upscale_files(upscaler, jobs, files, options, show):
+            _warn_of(result)
+            results.append(result)
+    interpolation = _summarize(upscaler, results, adaptive)
     if as_json:
-        facts = {"model": upscaler.spec, "provider": upscaler.provider, "adaptive": skipped}
-        print_json({**facts, "files": outcomes})
-    elif skipped:
-        click.echo(f"subpixel: {skipped}", err=True)
-    return 1 if any(outcome.error for outcome in outcomes) else 0
+        facts = {"model": upscaler.spec, "provider": upscaler.provider, "adaptive": interpolation}
+        print_json({**facts, "files": results})
+    elif interpolation:
+        _warn(str(interpolation))
+    return 1 if any(result.error for result in results) else 0
 
 
-def _skipped(
-    upscaler: TunedUpscaler, outcomes: Sequence[Outcome], adaptive: bool | None
-) -> Skipped | None:
+def _warn(line: str) -> None:
+    click.echo(f"subpixel: {line}", err=True)
+
+
+def _warn_of(result: JobResult) -> None:
+    """What went wrong with a picture, or what was lost."""
+    if result.error:
+        _warn(result.error)
+    for loss in result.losses:
+        _warn(f"{result.output}: lost {loss}")
+
+
+def _summarize(
+    upscaler: Upscaler, results: Sequence[JobResult], adaptive: bool | None
+) -> Interpolation | None:
     """None where no picture was computed adaptively; ``adaptive`` is what was asked for."""
-    if not any(outcome.setting and outcome.setting.adaptive for outcome in outcomes):
+    if not any(result.setting and result.setting.adaptive for result in results):
         return None
-    return Skipped(upscaler.flatness, upscaler.tally.share, tuned=adaptive is None)
-
-
-def _tuning(
-    model: str, scale: int | None, inputs: Sequence[Path], max_pixels: int
-) -> Tuning | None:
-    """What was found on this machine, as far as it pays for these pictures."""
-    found = remembered(
-        model, scale=scale, complain=lambda line: click.echo(f"subpixel: {line}", err=True)
-    )
-    if found is None:
-        return None
-    try:
-        headers = [open_picture(file, max_pixels=max_pixels).header for file in inputs]
-    except SubpixelError:  # a folder: work enough; else it is said when its turn comes
-        return found
-    return found.for_work(sum(h.expect_count("tuning") * h.height * h.width for h in headers) / 1e6)
-
-
-def _attempt(
-    upscaler: TunedUpscaler, job: Job, orders: Orders, show: Callable[[str, int, int], None]
-) -> Outcome:
-    try:
-        outcome = _upscale(upscaler, job, orders, show)
-    except SubpixelError as error:
-        return _failed(job, str(error))
-    except MemoryError as error:
-        return _failed(job, f"{job.source}: not enough memory: {error}")
-    for loss in outcome.losses:
-        click.echo(f"subpixel: {job.target}: lost {loss}", err=True)
-    return outcome
-
-
-def _failed(job: Job, reason: str) -> Outcome:
-    click.echo(f"subpixel: {reason}", err=True)
-    return Outcome(job.source, error=reason)
-
-
-def _upscale(
-    upscaler: TunedUpscaler, job: Job, orders: Orders, show: Callable[[str, int, int], None]
-) -> Outcome:
-    started = time.perf_counter()
-    expect_free(job.target, overwrite=orders.overwrite)
-    source = open_picture(job.source, max_pixels=orders.max_pixels)
-    make_folder(job.target.parent)
-    deep = is_deep(source.header)
-    losses = upscaler.upscaler(deep=deep).file(
-        source,
-        job.target,
-        orders.encode,
-        strict=orders.strict,
-        overwrite=orders.overwrite,
-        max_memory=orders.max_memory,
-        report=lambda done, total: show(job.source.name, done, total),
-    )
-    larger = source.header.enlarged(upscaler.spec.scale)
-    return Outcome(
-        job.source,
-        job.target,
-        larger.width,
-        larger.height,
-        round(time.perf_counter() - started, 3),
-        tuple(map(str, losses)),
-        upscaler.setting(deep=deep),
-    )
+    return Interpolation(upscaler.flatness, upscaler.tally.share, tuned=adaptive is None)

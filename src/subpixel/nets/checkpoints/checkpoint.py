@@ -25,7 +25,10 @@ class CheckpointFile:
     weights: str | None = None
     """The key of one of several sets of weights; None: averaged ones take precedence."""
     choice: Choice = AS_SHOWN
-    """The settings that the weights don't reveal, as far as they are known."""
+    """The settings that the weights don't tell, as far as they are known."""
+    extra_architectures: bool = False
+    """Whether it may be of a network of spandrel_extra_arches, some of whose licences forbid
+    commercial use."""
 
     @property
     def suffix(self) -> str:
@@ -65,7 +68,7 @@ def load_checkpoint(
     if not isinstance(file, CheckpointFile):
         file = CheckpointFile(Path(file))
     try:
-        return _read_checkpoint(file, extra_architectures, scale)
+        return _read_checkpoint(file, extra_architectures or file.extra_architectures, scale)
     except CheckpointError as error:
         raise CheckpointError(f"{file.path}: {error}") from error
 

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from subpixel.errors import UsageError
+from subpixel.network.settings import RunSettings
 from subpixel.parity.bisect.blame import Blame
 from subpixel.parity.bisect.case.case_folder import expect_free_for_case, write_case
 from subpixel.parity.bisect.failing import smallest_failure
@@ -16,7 +17,7 @@ from subpixel.parity.own_cases import own_cases
 from subpixel.parity.side import Reference, as_reference, default_tolerance, open_sides
 from subpixel.parity.telling_sizes import Size
 from subpixel.runtime.devices import find_device
-from subpixel.runtime.opening import chosen
+from subpixel.runtime.opening import resolve_device
 
 
 def bisect(
@@ -54,8 +55,9 @@ def bisect(
     the reference itself fails wherever the two differ, and
     :class:`~subpixel.errors.SubpixelError` when ``out`` exists and may not be overwritten.
     """
-    bad, against, out = Path(bad), as_reference(against), Path(out) if out else None
-    device = chosen(device)
+    bad, out = Path(bad), Path(out) if out else None
+    against = as_reference(against, extra_architectures=extra_architectures)
+    device = resolve_device(device)
     if find_device(device).runtime != "onnxruntime":
         raise UsageError(
             f"device is {device!r}; bisect takes graphs apart on a device of ONNX Runtime: cpu, or "
@@ -63,15 +65,13 @@ def bisect(
         )
     if out:
         expect_free_for_case(out, overwrite=overwrite)  # said now, not after the work
-    network, reference = open_sides(
-        bad, against, device=device, extra_architectures=extra_architectures
-    )
+    network, reference = open_sides(bad, against, RunSettings(device))
     tolerance = tolerance or default_tolerance(network, reference)
     own = own_cases(pictures, sizes, network.spec, reference.spec)
     failure = smallest_failure(network, reference, tolerance, report, own)
     if failure is None:
         return Blame(network.name, reference.name, equal=True)
-    fresh = partial(fresh_exports, against, extra_architectures=extra_architectures)
+    fresh = partial(fresh_exports, against)
     blame, excerpt = Inquiry(
         network, reference, fresh, failure, tolerance, device, report
     ).verdict()

@@ -26,8 +26,6 @@ def fresh_exports(
     like: onnx.ModelProto,
     wanted: ModelSpec,
     report: OnProgress,
-    *,
-    extra_architectures: bool = False,
 ) -> Iterator[onnx.ModelProto]:
     """Exports of a checkpoint, a file or loaded, first those by the exporter and opset that
     ``like`` shows.
@@ -38,7 +36,7 @@ def fresh_exports(
     """
     if _is_program(checkpoint):
         return
-    loaded = _load_reference(checkpoint, wanted.scale, extra_architectures)
+    loaded = _load_reference(checkpoint, wanted.scale)
     spec = with_working_sizes(loaded.module, loaded.spec)
     opset = _opset_like(like)
     for way in _order_ways(like, find_exporters(opset), [*list_attempts(spec, None, opset)]):
@@ -57,12 +55,12 @@ def _is_program(checkpoint: Reference) -> bool:
     return is_torchscript(checkpoint.path if isinstance(checkpoint, CheckpointFile) else checkpoint)
 
 
-def _load_reference(checkpoint: Reference, scale: int, extra_architectures: bool) -> Checkpoint:
+def _load_reference(checkpoint: Reference, scale: int) -> Checkpoint:
     if isinstance(checkpoint, Checkpoint):
         return checkpoint
-    loaded = load_checkpoint(checkpoint, extra_architectures=extra_architectures)
+    loaded = load_checkpoint(checkpoint)
     if loaded.spec.scale == 1 != scale:  # weights that fit any scale
-        loaded = load_checkpoint(checkpoint, extra_architectures=extra_architectures, scale=scale)
+        loaded = load_checkpoint(checkpoint, scale=scale)
     return loaded
 
 

@@ -210,7 +210,8 @@ def verify_matrix(
     """
     devices, precisions = devices or available_devices(), precisions or PRECISIONS
     _expect_names(devices, precisions)
-    sides = open_sides(Path(model), as_reference(against), extra_architectures=extra_architectures)
+    against = as_reference(against, extra_architectures=extra_architectures)
+    sides = open_sides(Path(model), against)
     cells = _all_cells(devices, precisions, threads, sides[0].spec.precision)
     with tempfile.TemporaryDirectory(prefix="subpixel-") as folder:
         bench = _bench(*sides, cells, threads, floor_db, calibration, Path(folder))

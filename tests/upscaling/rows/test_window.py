@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subpixel.upscaling.window import Window, regrouped
+from subpixel.upscaling.rows.window import RowWindow, regroup
 
 heights = st.lists(st.integers(1, 9), min_size=1, max_size=12)
 
@@ -16,7 +16,7 @@ def cut(samples: np.ndarray, parts: list[int]) -> Iterator[np.ndarray]:
 @given(heights, st.data())
 def test_any_rows_that_go_down(parts: list[int], data: st.DataObject) -> None:
     samples = np.arange(2 * sum(parts)).reshape(-1, 2, 1)
-    window, start = Window(cut(samples, parts)), 0
+    window, start = RowWindow(cut(samples, parts)), 0
     while start < len(samples):
         stop = data.draw(st.integers(start + 1, len(samples)))
         assert np.array_equal(window(start, stop), samples[start:stop])
@@ -40,7 +40,7 @@ def test_rows_that_are_over_are_let_go() -> None:
             alive += 1
             yield Chunk((4, 2, 1))
 
-    window = Window(chunks())
+    window = RowWindow(chunks())
     for top in range(0, 396, 2):
         window(top, top + 6)
         assert alive <= 4
@@ -49,6 +49,6 @@ def test_rows_that_are_over_are_let_go() -> None:
 @given(heights, st.integers(1, 12))
 def test_regrouped_rows_are_the_same_rows(parts: list[int], rows: int) -> None:
     samples = np.arange(sum(parts)).reshape(-1, 1, 1)
-    groups = list(regrouped(cut(samples, parts), rows))
+    groups = list(regroup(cut(samples, parts), rows))
     assert np.array_equal(np.concatenate(groups), samples)
     assert all(len(group) == rows for group in groups[:-1])

@@ -11,14 +11,21 @@ from hypothesis import strategies as st
 
 from subpixel.errors import NetworkError, ProviderError
 from subpixel.measure.floor import Floor
-from subpixel.network.tuning import Setting
-from subpixel.tune.race import MARGIN, ROUNDS, Facts, Search, Space, search
+from subpixel.network.settings import RunSettings
+from subpixel.tune.race import (
+    MIN_GAIN,
+    RACE_ROUNDS,
+    Search,
+    SearchSpace,
+    TrialFacts,
+    search_settings,
+)
 
-DEFAULT = Setting("cpu", "fp32")
+DEFAULT = RunSettings("cpu", "fp32").resolve()
 INT8, OPENVINO, BF16 = (
-    Setting("cpu", "int8"),
-    Setting("openvino", "fp32"),
-    Setting("openvino", "bf16"),
+    RunSettings("cpu", "int8").resolve(),
+    RunSettings("openvino", "fp32").resolve(),
+    RunSettings("openvino", "bf16").resolve(),
 )
 WAYS = (DEFAULT, INT8, OPENVINO, BF16)
 FLOOR = Floor()
@@ -28,7 +35,7 @@ FLOOR = Floor()
 class FakeTrial:
     """Takes ``seconds`` of a clock of its own, times whatever else slows the machine down."""
 
-    facts: Facts
+    facts: TrialFacts
     seconds: float
     clock: "Clock"
     on_page: float = 1.0
@@ -60,29 +67,29 @@ class Bench:
     ``adaptive`` is what it multiplies them by, on a photograph and on a page, and its dB.
     """
 
-    seconds: Mapping[Setting, float]
-    psnr: Mapping[Setting, float] = field(default_factory=dict)
-    loss: Mapping[Setting, float] = field(default_factory=dict)
+    seconds: Mapping[RunSettings, float]
+    psnr: Mapping[RunSettings, float] = field(default_factory=dict)
+    loss: Mapping[RunSettings, float] = field(default_factory=dict)
     adaptive: tuple[float, float, float] = (1.0, 1.0, math.inf)
     beside: int = 9
     clock: Clock = field(default_factory=Clock)
 
-    def time(self, setting: Setting) -> float:
+    def time(self, setting: RunSettings) -> float:
         tiles = (1 + (setting.tile or 0) / 1000) * (1 + (setting.batch - 1) / 10)
         return self.seconds[_way(setting)] / tiles / (setting.threads or 1)
 
-    def __call__(self, setting: Setting) -> FakeTrial:
+    def __call__(self, setting: RunSettings) -> FakeTrial:
         way = _way(setting)
         if way not in self.seconds:
             raise ProviderError(f"there is no {way.device}")
-        facts = Facts(Path("x"), 0.1, self.psnr.get(way, math.inf), self.loss.get(way))
+        facts = TrialFacts(Path("x"), 0.1, self.psnr.get(way, math.inf), self.loss.get(way))
         photo, page, psnr = self.adaptive if setting.adaptive else (1.0, 1.0, math.inf)
         facts = replace(facts, psnr=min(facts.psnr, psnr), beside=self.beside)
         return FakeTrial(facts, self.time(setting) * photo, self.clock, page / photo)
 
 
-def _way(setting: Setting) -> Setting:
-    return Setting(setting.device, setting.precision)
+def _way(setting: RunSettings) -> RunSettings:
+    return RunSettings(setting.device, setting.precision).resolve()
 
 
 def raced(
@@ -95,8 +102,8 @@ def raced(
     floor: Floor = FLOOR,
     seconds: float = 1e9,
 ) -> Search:
-    space = Space(DEFAULT, WAYS, tiles, threads, batches, adaptive)
-    return search(space, bench, floor=floor, seconds=seconds, clock=bench.clock)
+    space = SearchSpace(DEFAULT, WAYS, tiles, threads, batches, adaptive)
+    return search_settings(space, bench, floor=floor, seconds=seconds, clock=bench.clock)
 
 
 TIMES = st.floats(0.01, 10)
@@ -110,8 +117,8 @@ QUALITY = st.floats(20, 80) | st.just(math.inf) | st.just(math.nan)
     st.floats(0, 100),
 )
 def test_the_fastest_that_was_raced_above_the_floor_wins(
-    times: Mapping[Setting, float],
-    psnr: Mapping[Setting, float],
+    times: Mapping[RunSettings, float],
+    psnr: Mapping[RunSettings, float],
     tiles: list[int],
     limit: float,
 ) -> None:
@@ -120,7 +127,7 @@ def test_the_fastest_that_was_raced_above_the_floor_wins(
     assert all(t.facts and t.facts.psnr >= 45 for t in found.ranked)
     fastest = min(found.ranked, key=lambda tried: bench.time(tried.setting))
     gain = bench.time(DEFAULT) / bench.time(fastest.setting)
-    assert found.best.setting == (fastest.setting if gain >= MARGIN else DEFAULT)
+    assert found.best.setting == (fastest.setting if gain >= MIN_GAIN else DEFAULT)
     below = [way for way, db in psnr.items() if not db >= 45]
     assert {tried.setting for tried in found.refused} == set(below)
     assert {tried.setting for tried in found.ranked} >= {w for w in WAYS if w not in below}
@@ -135,13 +142,13 @@ def test_ratios_do_not_move_with_the_machine() -> None:
             return super().run()
 
     bench = Bench({DEFAULT: 1.0, INT8: 0.5, OPENVINO: 2.0, BF16: 0.8})
-    space = Space(DEFAULT, WAYS, (None,), (None,))
+    space = SearchSpace(DEFAULT, WAYS, (None,), (None,))
 
-    def opened(setting: Setting) -> Throttled:
+    def opened(setting: RunSettings) -> Throttled:
         trial = bench(setting)
         return Throttled(trial.facts, trial.seconds, trial.clock)
 
-    found = search(space, opened, clock=bench.clock, seconds=1e9)
+    found = search_settings(space, opened, clock=bench.clock, seconds=1e9)
     assert [(t.setting, t.ratio) for t in found.ranked] == [
         (INT8, pytest.approx(2.0)),
         (BF16, pytest.approx(1.25)),
@@ -160,12 +167,12 @@ def test_a_lucky_round_does_not_win() -> None:
 
     bench = Bench({DEFAULT: 1.0, INT8: 0.5, OPENVINO: 2.0})
 
-    def opened(setting: Setting) -> FakeTrial:
+    def opened(setting: RunSettings) -> FakeTrial:
         trial = bench(setting)
         return Once(trial.facts, trial.seconds, trial.clock) if setting == OPENVINO else trial
 
-    space = Space(DEFAULT, WAYS, (None,), (None,))
-    assert search(space, opened, clock=bench.clock, seconds=1e9).best.setting == INT8
+    space = SearchSpace(DEFAULT, WAYS, (None,), (None,))
+    assert search_settings(space, opened, clock=bench.clock, seconds=1e9).best.setting == INT8
 
 
 def test_what_is_out_says_why() -> None:
@@ -247,13 +254,13 @@ def test_it_ends_in_time(seconds: float) -> None:
 
 def test_with_nothing_to_race_the_default_is_measured() -> None:
     bench = Bench({DEFAULT: 2.0})
-    found = search(Space(DEFAULT, (), (None,), (None,)), bench, clock=bench.clock)
-    assert (found.best.setting, found.best.rounds, found.seconds) == (DEFAULT, ROUNDS, 2.0)
+    found = search_settings(SearchSpace(DEFAULT, (), (None,), (None,)), bench, clock=bench.clock)
+    assert (found.best.setting, found.best.rounds, found.seconds) == (DEFAULT, RACE_ROUNDS, 2.0)
 
 
 def test_a_default_that_cant_be_opened_is_an_error() -> None:
-    def opened(setting: Setting) -> FakeTrial:
-        raise NetworkError(f"no {setting.name}")
+    def opened(setting: RunSettings) -> FakeTrial:
+        raise NetworkError(f"no {setting.label}")
 
     with pytest.raises(NetworkError, match="no cpu, fp32"):
-        search(Space(DEFAULT, WAYS, (None,), (None,)), opened)
+        search_settings(SearchSpace(DEFAULT, WAYS, (None,), (None,)), opened)

@@ -8,7 +8,7 @@ import numpy as np
 from subpixel.runtime.op import Samples
 
 
-class Window:
+class RowWindow:
     """Rows by number, out of chunks that come in order: :data:`subpixel.upscaling.bands.Rows`.
 
     Only those are held that may be asked for again. Rows of one chunk are a view of it.
@@ -38,10 +38,30 @@ class Window:
             if top < stop:
                 parts.append(chunk[max(start - top, 0) : stop - top])
             top += len(chunk)
-        return _joined(parts)
+        return _join(parts)
 
 
-def regrouped(chunks: Iterable[Samples], rows: int) -> Iterator[Samples]:
+def split_frames(chunks: Iterable[Samples], height: int) -> Iterator[Iterator[Samples]]:
+    """Chunks, no two frames in one, as one iterator for each frame of ``height`` rows, until they
+    end. What is left of a frame is passed over when the next is asked for."""
+    chunks = iter(chunks)
+    for first in chunks:
+        frame = _take_rows(first, chunks, height)
+        yield frame
+        for _ in frame:
+            pass
+
+
+def _take_rows(first: Samples, chunks: Iterator[Samples], height: int) -> Iterator[Samples]:
+    yield first
+    height -= len(first)
+    while height > 0:
+        rows = next(chunks)
+        height -= len(rows)
+        yield rows
+
+
+def regroup(chunks: Iterable[Samples], rows: int) -> Iterator[Samples]:
     """The same rows, so many at a time; fewer only at the end."""
     held: list[Samples] = []
     missing = rows
@@ -51,11 +71,11 @@ def regrouped(chunks: Iterable[Samples], rows: int) -> Iterator[Samples]:
             held.append(piece)
             missing = missing - len(piece) if missing > len(piece) else rows
             if missing == rows:
-                yield _joined(held)
+                yield _join(held)
                 held = []
     if held:
-        yield _joined(held)
+        yield _join(held)
 
 
-def _joined(parts: Sequence[Samples]) -> Samples:
+def _join(parts: Sequence[Samples]) -> Samples:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)

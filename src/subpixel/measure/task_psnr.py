@@ -1,0 +1,25 @@
+"""The one number that decides whether a network that was made smaller is as good at its task."""
+
+from importlib import resources
+from pathlib import Path
+
+from subpixel.measure.evaluate import Benchmark, benchmark, evaluate
+from subpixel.upscaling.upscaler import Upscaler
+
+
+def task_psnr(upscaler: Upscaler, bench: Path | None = None) -> float:
+    """The mean PSNR in dB on the benchmark set in the folder ``bench``, by the literature's
+    protocol; None: on the bundled photograph.
+
+    Raises :class:`~subpixel.errors.UsageError` where the folder holds no pictures.
+    """
+    scale = upscaler.spec.scale
+    if bench is not None:
+        return evaluate(upscaler, benchmark(bench, scale)).network.psnr
+    with resources.as_file(resources.files("subpixel.media") / "photo.jpg") as photo:
+        return evaluate(upscaler, Benchmark([photo], scale)).network.psnr
+
+
+def file_task_psnr(file: Path, device: str = "auto", *, bench: Path | None = None) -> float:
+    """:func:`task_psnr` of a network's file, run in its default setting on ``device``."""
+    return task_psnr(Upscaler(file, device=device, tuning=False), bench)

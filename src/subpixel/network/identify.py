@@ -1,0 +1,143 @@
+"""A network file is opened and identified: by the facts that it states, or by running it.
+
+A file that subpixel exported, as the bundled networks and those of the gallery are, states what
+it is. A third-party file is adopted (:mod:`subpixel.thirdparty`): it is run at a few sizes and on
+photographs, and what it does otherwise than our networks is wrapped into its graph.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from subpixel.convention import UNKNOWN_CONVENTION, Convention
+from subpixel.errors import NetworkError, UsageError
+from subpixel.graph.ort_format import HEAD, is_ort
+from subpixel.network.file_metadata import read_file_metadata
+from subpixel.runtime.opening import Opened, open_session
+from subpixel.spec import ModelSpec, spec_from_metadata
+
+OpenFile = Callable[[Path | bytes], Opened]
+"""Opens a network, a file or its content, as a session."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A network file that is open, and what it is."""
+
+    session: Opened
+    spec: ModelSpec
+    source: Path | bytes
+    """What the session was opened from: the file, or what it was adopted as."""
+    declared: bool
+    """Whether the file itself states its facts."""
+    remark: str | None = None
+    """What was decided about a third-party file, in one line."""
+
+
+def describe(file: Path) -> tuple[ModelSpec, bool]:
+    """A file's facts as they stand, and whether the file itself states them (else: probed).
+
+    Raises :class:`NetworkError` for a third-party file that isn't as ours are.
+    """
+    identity = identify(file, open_session, UNKNOWN_CONVENTION)
+    if identity.source != file:
+        raise NetworkError(
+            f"{file}: it is {identity.remark}; make it an ordinary file first: subpixel adopt"
+        )
+    return identity.spec, identity.declared
+
+
+def identify(file: Path, open_file: OpenFile, convention: Convention) -> Identity:
+    """Open a network file and say what it is: by its own facts, or by running it.
+
+    ``convention`` is what is known of a third-party file. Raises :class:`NetworkError` for a file
+    that is no super-resolution network, and :class:`UsageError` for a ``convention`` of a file
+    that states its facts; messages begin with the file's name.
+    """
+    if not file.is_file():
+        raise NetworkError(f"{file}: there is no such file")
+    try:
+        return _identify(file, open_file, convention)
+    except (NetworkError, UsageError) as error:
+        if str(error).startswith(str(file)):
+            raise
+        raise type(error)(f"{file}: {error}") from error
+
+
+def read_declared_spec(file: Path) -> ModelSpec | None:
+    """The facts that an ONNX file states, without opening it as a network; None where it states
+    none, or is of another form.
+
+    Raises :class:`~subpixel.errors.SpecError` when they are there but unreadable.
+    """
+    return spec_from_metadata(read_file_metadata(file))
+
+
+def is_ort_file(file: Path) -> bool:
+    """Whether a file is of ONNX Runtime's own format."""
+    with file.open("rb") as stream:
+        return is_ort(stream.read(HEAD))
+
+
+def _identify(file: Path, open_file: OpenFile, convention: Convention) -> Identity:
+    session, refusal = _try_open(file, open_file)
+    spec = spec_from_metadata(session.metadata) if session else None
+    if session and spec:
+        _expect_unsettled(convention)
+        return Identity(session, spec, file, declared=True)
+    if is_ort_file(file):
+        return _identify_ort(file, session, refusal, convention)
+    return _identify_third_party(file, open_file, session, refusal, convention)
+
+
+def _try_open(file: Path, open_file: OpenFile) -> tuple[Opened | None, NetworkError | None]:
+    """A session, or why it can't be had: many third-party files need another one to run."""
+    try:
+        return open_file(file), None
+    except NetworkError as error:
+        return None, error
+
+
+def _expect_unsettled(convention: Convention) -> None:
+    if convention != UNKNOWN_CONVENTION:
+        raise UsageError(
+            "this file states its own facts; --input-range, --channel-order, --layout and "
+            "--set-input are for third-party files"
+        )
+
+
+def _identify_ort(
+    file: Path, session: Opened | None, refusal: NetworkError | None, convention: Convention
+) -> Identity:
+    from subpixel.thirdparty.op import probe_ordinary
+
+    if session is None or session.takes_codes:
+        raise refusal or NetworkError(
+            "it takes uint8, and a file of ONNX Runtime's own format can't be rewritten; adopt the "
+            "ONNX file that it was made from (subpixel adopt)"
+        )
+    spec = probe_ordinary(session, file.stem, convention)
+    return Identity(
+        session, spec, file, declared=False, remark="float NCHW, values in 0..1, as it is"
+    )
+
+
+def _identify_third_party(
+    file: Path,
+    open_file: OpenFile,
+    session: Opened | None,
+    refusal: NetworkError | None,
+    convention: Convention,
+) -> Identity:
+    # Importing onnx takes a third of a second: only third-party files need it.
+    from subpixel.graph.metadata import load_model, read_spec
+    from subpixel.thirdparty.adopt import adopt_model
+
+    model = load_model(file)
+    if refusal is not None and read_spec(model) is not None:  # a file of ours
+        raise refusal
+    adopted = adopt_model(model, file.stem, convention)
+    if session is not None and adopted.unchanged:
+        return Identity(session, adopted.spec, file, declared=False, remark=adopted.remark)
+    source = adopted.model.SerializeToString()
+    return Identity(open_file(source), adopted.spec, source, declared=False, remark=adopted.remark)

@@ -1,0 +1,59 @@
+"""A network's name becomes a file, verified."""
+
+from pathlib import Path
+
+from subpixel.errors import UsageError
+from subpixel.spec import Precision
+from subpixel.zoo import manifest
+from subpixel.zoo.gallery import store
+from subpixel.zoo.gallery.names import close_ids
+
+DEFAULT_SCALE = 3
+"""Of a bundled network, where none is named."""
+
+NETWORK_SUFFIXES = (".onnx", ".ort")
+
+
+def locate(model: str | Path, scale: int | None) -> Path:
+    """The ONNX file itself, or the file of a bundled network or of one of the gallery, verified.
+
+    A bundled network takes precedence over one of the gallery that has its name. Raises
+    :class:`UsageError` where there is neither, and :class:`~subpixel.errors.NetworkError` for a
+    damaged one.
+    """
+    file, name = Path(model), str(model)
+    if file.suffix.lower() in NETWORK_SUFFIXES or file.is_file():
+        return file
+    if name in manifest.network_names():
+        row = manifest.find_bundled(name, DEFAULT_SCALE if scale is None else scale)
+        return manifest.verify_bundled(row)
+    entry = store.find_entry(name)
+    if entry is None:
+        raise UsageError(_describe_unknown(name))
+    return store.verify_entry(entry)
+
+
+def locate_precision(model: str | Path, scale: int | None, precision: Precision | None) -> Path:
+    """The file to open for ``precision``: a bundled network has one of its own for int8.
+
+    Raises what :func:`locate` raises, and :class:`UsageError` where there is none.
+    """
+    file = locate(model, scale)
+    if precision != "int8" or str(model).endswith(manifest.INT8):
+        return file
+    if file == Path(model) or str(model) not in manifest.network_names():
+        raise UsageError(
+            f"{model} may be of any precision; make an int8 file of it with subpixel quantize and "
+            "name that, or run subpixel tune"
+        )
+    return locate(f"{model}{manifest.INT8}", scale)
+
+
+def _describe_unknown(name: str) -> str:
+    near = [*close_ids(name, manifest.network_names()), *store.suggestions(name)]
+    hint = f"; did you mean {', '.join(near)}?" if near else ""
+    names = ", ".join(manifest.network_names())
+    return (
+        f"model {name!r} is neither a bundled network ({names}) nor one that subpixel models get "
+        f"has fetched, nor an existing .onnx file{hint}"
+    )

@@ -1,0 +1,117 @@
+"""Upscaling in a single call, with the networks of the last few calls kept open."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from subpixel.network.locate import locate
+from subpixel.network.tuning_cache import tuning_folder
+from subpixel.upscaling.upscaler import Image, Upscaler
+from subpixel.zoo import manifest
+
+CAPACITY = 4
+"""How many upscalers stay open for further calls."""
+
+
+@dataclass(frozen=True)
+class UpscalerRequest:
+    """The arguments of :class:`~subpixel.upscaling.upscaler.Upscaler` that :func:`upscale` has."""
+
+    model: str | Path
+    scale: int | None = None
+    device: str = "auto"
+    tile: int | None = None
+    threads: int | None = None
+    tuning: bool = True
+
+    def open(self) -> Upscaler:
+        """Raises what :class:`~subpixel.upscaling.upscaler.Upscaler` raises."""
+        return Upscaler(
+            self.model,
+            scale=self.scale,
+            device=self.device,
+            tile=self.tile,
+            threads=self.threads,
+            tuning=self.tuning,
+        )
+
+
+@dataclass(frozen=True)
+class _FileState:
+    """A file or folder as the file system shows it; zeros where there is none."""
+
+    path: Path
+    modified_ns: int
+    size: int
+
+
+@dataclass(frozen=True)
+class _Entry:
+    upscaler: Upscaler
+    states: tuple[_FileState, ...]
+    """Of the network's file and of the folder of tunings, when it was opened."""
+
+    def is_current(self) -> bool:
+        return all(_look_up(state.path) == state for state in self.states)
+
+
+class RecentUpscalers:
+    """The last few upscalers that were asked for, open; threads may share it.
+
+    One is opened anew where its network's file, or what ``subpixel tune`` found, has changed.
+    """
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity, self._lock = capacity, threading.Lock()
+        self._entries: OrderedDict[tuple[Path, UpscalerRequest], _Entry] = OrderedDict()
+
+    def get(self, request: UpscalerRequest) -> Upscaler:
+        """The open upscaler of this request, or one that is opened now; raises what
+        :class:`~subpixel.upscaling.upscaler.Upscaler` raises."""
+        key = Path(request.model).absolute(), request  # a name may be a file in another folder
+        with self._lock:
+            entry = self._entries.pop(key, None)
+            if entry is None or not entry.is_current():
+                entry = _open_entry(request)
+            self._entries[key] = entry
+            while len(self._entries) > self._capacity:
+                self._entries.popitem(last=False)
+            return entry.upscaler
+
+
+_RECENT = RecentUpscalers()
+
+
+def upscale(
+    image: Image,
+    *,
+    model: str | Path = manifest.DEFAULT_NETWORK,
+    scale: int | None = None,
+    device: str = "auto",
+    tile: int | None = None,
+    threads: int | None = None,
+    tuning: bool = True,
+) -> Image:
+    """Upscale one array or Pillow image.
+
+    Takes and returns what :class:`~subpixel.upscaling.upscaler.Upscaler` does when it is called,
+    and has its arguments. The networks of the last few calls stay open, so a further call with the
+    same arguments costs no more than that of an :class:`~subpixel.upscaling.upscaler.Upscaler`.
+    """
+    request = UpscalerRequest(model, scale, device, tile, threads, tuning)
+    return _RECENT.get(request)(image)
+
+
+def _open_entry(request: UpscalerRequest) -> _Entry:
+    paths = locate(request.model, request.scale).absolute(), tuning_folder()
+    states = tuple(map(_look_up, paths))  # before the network is read: a change meanwhile counts
+    return _Entry(request.open(), states)
+
+
+def _look_up(path: Path) -> _FileState:
+    try:
+        status = path.stat()
+    except OSError:
+        return _FileState(path, 0, 0)
+    return _FileState(path, status.st_mtime_ns, status.st_size)

@@ -1,0 +1,1 @@
+"""Rows on their way from a network to a file."""
