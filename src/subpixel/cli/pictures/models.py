@@ -41,7 +41,7 @@ def command(context: click.Context, as_json: bool) -> None:
         print_json([*map(_network_facts, read_manifest()), *map(_gallery_facts, others)])
         return
     print_table(
-        "BundledNetwork networks", BUNDLED_COLUMNS, [_network_cells(row) for row in read_manifest()]
+        "Bundled networks", BUNDLED_COLUMNS, [_network_cells(row) for row in read_manifest()]
     )
     if others:
         print_table("From the gallery", GALLERY_COLUMNS, [_gallery_cells(e) for e in others])
