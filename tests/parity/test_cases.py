@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.parity.cases import BUDGET, LONG, STANDARD_SIZES, Case, Content, Grid, grid, pixels
-from subpixel.parity.telling_sizes import LARGEST_TILE, MAX_SIDE
+from subpixel.parity.telling_sizes import LARGEST_TILE, LONG_SIDE
 from subpixel.spec import ModelSpec
 
 CONTENTS = get_args(Content)
@@ -46,7 +46,7 @@ def test_random_sizes_reach_the_largest_tile_and_a_seed_draws_the_same_again(see
     assert drawn.seed == seed
     sides = [(case.height, case.width) for case in drawn.cases]
     assert any(min(size) >= LARGEST_TILE - 32 for size in sides)
-    assert max(height for height, _ in sides) == max(width for _, width in sides) == MAX_SIDE
+    assert max(height for height, _ in sides) == max(width for _, width in sides) == LONG_SIDE
 
 
 def test_another_seed_draws_other_sizes() -> None:
@@ -89,8 +89,8 @@ def test_a_square_network_is_not_shown_huge_squares() -> None:
     spec = ModelSpec("square", 1, "rgb", "rgb", size_multiple=128, square=True)
     drawn = grid(spec)
     assert all(case.height == case.width for case in drawn.cases)
-    assert max(case.height for case in drawn.left_out) == MAX_SIDE
-    assert max(case.height for case in drawn.cases) < MAX_SIDE
+    assert max(case.height for case in drawn.left_out) == LONG_SIDE
+    assert max(case.height for case in drawn.cases) < LONG_SIDE
 
 
 def test_a_dear_network_is_spared_the_dearest_cases() -> None:
@@ -99,7 +99,7 @@ def test_a_dear_network_is_spared_the_dearest_cases() -> None:
     assert [case for case in whole.cases if case in spared.cases] == list(spared.cases)
     assert set(spared.left_out) == set(whole.cases) - set(spared.cases)
     assert all(Case(1, 51, 67, c) in spared.cases for c in CONTENTS if c != "random")
-    assert Case(1, 8, MAX_SIDE, "noise") in spared.cases
+    assert Case(1, 8, LONG_SIDE, "noise") in spared.cases
     assert grid(RGB, cost=59e3, seed=1) == whole
 
 

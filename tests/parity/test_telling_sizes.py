@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.parity.telling_sizes import (
-    MAX_SIDE,
+    LONG_SIDE,
     MAX_SIZES,
     Size,
     lengths_of_two_roundings,
@@ -119,7 +119,7 @@ def test_quotients_that_float32_rounds_otherwise_than_exactly_are_drawn(factor: 
 def test_there_is_an_end_of_them(lengths: frozenset[int]) -> None:
     sizes = telling_sizes(SizeNumbers(lengths))
     assert len(sizes) == len(set(sizes)) <= MAX_SIZES
-    assert all(1 <= side <= MAX_SIDE + 1 for size in sizes for side in size)
+    assert all(1 <= side <= LONG_SIDE + 1 for size in sizes for side in size)
 
 
 @given(st.integers(0, 1 << 40))

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+Rgb8 = NDArray[np.uint8]
+"""RGB of 8 bits: ``(H, W, 3)``."""
+
 LUMA_WEIGHTS = (0.299, 0.587, 0.114)
 """Y of R, G and B; they sum to one, so a grey pixel is its own luma."""
 

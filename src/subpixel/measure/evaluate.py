@@ -5,16 +5,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from subpixel.errors import UsageError
+from subpixel.imaging.colour import Rgb8
 from subpixel.imaging.metrics import Perceive, Quality, mean_quality, quality
 from subpixel.imaging.resample import enlarge, imresize
 from subpixel.media.image_file import PICTURE_SUFFIXES, read_picture
 from subpixel.media.jpeg_degradation import through_jpeg
-
-Rgb = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,7 @@ class Result:
     """A picture that was made on the way, ``(H, W, 3)`` uint8, of the truth's size."""
 
     picture: str
-    upscaled: Rgb
+    upscaled: Rgb8
 
 
 def benchmark(data: Path, scale: int, jpeg: int | None = None) -> Benchmark:
@@ -74,7 +70,7 @@ def benchmark(data: Path, scale: int, jpeg: int | None = None) -> Benchmark:
 
 
 def evaluate(
-    upscale: Callable[[Rgb], Rgb],
+    upscale: Callable[[Rgb8], Rgb8],
     pictures: Benchmark,
     report: Callable[[int, int], None] = lambda done, total: None,
     keep: Callable[[Result], None] = lambda result: None,
@@ -105,7 +101,7 @@ def _pictures(folder: Path) -> list[Path]:
     return files
 
 
-def _low_and_truth(file: Path, pictures: Benchmark) -> tuple[Rgb, Rgb]:
+def _low_and_truth(file: Path, pictures: Benchmark) -> tuple[Rgb8, Rgb8]:
     truth = read_picture(file).rgb8()
     height, width = (side // pictures.scale * pictures.scale for side in truth.shape[:2])
     truth = truth[:height, :width]
@@ -113,8 +109,8 @@ def _low_and_truth(file: Path, pictures: Benchmark) -> tuple[Rgb, Rgb]:
     return truth, low if pictures.jpeg is None else through_jpeg(low, pictures.jpeg)
 
 
-def _low(truth: Rgb, file: Path | None, scale: int) -> Rgb:
+def _low(truth: Rgb8, file: Path | None, scale: int) -> Rgb8:
     if file and file.is_file():
         return read_picture(file).rgb8()
-    low: Rgb = imresize(truth, Fraction(1, scale))
+    low: Rgb8 = imresize(truth, Fraction(1, scale))
     return low

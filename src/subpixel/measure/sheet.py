@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
-from subpixel.imaging.colour import luma
+from subpixel.imaging.colour import Rgb8, luma
 from subpixel.imaging.resample import enlarge, imresize
-
-Rgb = NDArray[np.uint8]
 
 PANEL = 480
 """Width of each of the two columns, in pixels."""
@@ -32,7 +30,7 @@ class Spot:
     side: int
 
 
-def sheet(before: Rgb, after: Rgb, spot: Spot | None = None) -> Rgb:
+def sheet(before: Rgb8, after: Rgb8, spot: Spot | None = None) -> Rgb8:
     """Both ``(H, W, 3)`` pictures, the smaller enlarged bicubically to the larger's size.
 
     Left ``before``, right ``after``; above the whole pictures, with a frame around the spot
@@ -46,7 +44,7 @@ def sheet(before: Rgb, after: Rgb, spot: Spot | None = None) -> Rgb:
     return np.concatenate([columns[0], gap, columns[1]], axis=1)
 
 
-def liveliest_spot(picture: Rgb) -> Spot:
+def liveliest_spot(picture: Rgb8) -> Spot:
     """The square with most luma gradient energy among those on a half-overlapping grid."""
     height, width = picture.shape[:2]
     side = min(SPOT, height, width)
@@ -66,7 +64,7 @@ def liveliest_spot(picture: Rgb) -> Spot:
     return Spot(top, left, side)
 
 
-def _inside(spot: Spot, picture: Rgb) -> Spot:
+def _inside(spot: Spot, picture: Rgb8) -> Spot:
     height, width = picture.shape[:2]
     if spot.side < 1 or min(spot.top, spot.left) < 0:
         raise UsageError(
@@ -80,20 +78,20 @@ def _inside(spot: Spot, picture: Rgb) -> Spot:
     return spot
 
 
-def _gradient(picture: Rgb) -> NDArray[np.float64]:
+def _gradient(picture: Rgb8) -> NDArray[np.float64]:
     grey = np.asarray(luma(picture), dtype=np.float64)
     down = np.abs(np.diff(grey, axis=0, append=grey[-1:]))
     along = np.abs(np.diff(grey, axis=1, append=grey[:, -1:]))
     return np.asarray(down**2 + along**2)
 
 
-def _same_size(before: Rgb, after: Rgb) -> tuple[Rgb, Rgb]:
+def _same_size(before: Rgb8, after: Rgb8) -> tuple[Rgb8, Rgb8]:
     if before.shape[0] > after.shape[0]:
         return before, _enlarge_to(after, before)
     return _enlarge_to(before, after), after
 
 
-def _enlarge_to(small: Rgb, large: Rgb) -> Rgb:
+def _enlarge_to(small: Rgb8, large: Rgb8) -> Rgb8:
     (rows, rest_rows), (columns, rest_columns) = (
         divmod(large.shape[axis], small.shape[axis]) for axis in (0, 1)
     )
@@ -105,14 +103,14 @@ def _enlarge_to(small: Rgb, large: Rgb) -> Rgb:
     return small if rows == columns == 1 else enlarge(small, rows, columns)
 
 
-def _column(picture: Rgb, spot: Spot) -> Rgb:
+def _column(picture: Rgb8, spot: Spot) -> Rgb8:
     magnified = _fit(picture[spot.top :, spot.left :][: spot.side, : spot.side], PANEL)
     whole = _fit(_frame_spot(picture, spot), PANEL)
     gap = np.full((GAP, PANEL, 3), PAPER_LEVEL, np.uint8)
     return np.concatenate([whole, gap, magnified], axis=0)
 
 
-def _fit(picture: Rgb, width: int) -> Rgb:
+def _fit(picture: Rgb8, width: int) -> Rgb8:
     """Bring to ``width``: down by ``imresize``, up by repeating pixels, so that pixels are seen."""
     if picture.shape[1] >= width:
         reduced: NDArray[Any] = imresize(picture, Fraction(width, picture.shape[1]))
@@ -125,7 +123,7 @@ def _fit(picture: Rgb, width: int) -> Rgb:
     return np.asarray(picture[np.ix_(rows, columns)])
 
 
-def _frame_spot(picture: Rgb, spot: Spot) -> Rgb:
+def _frame_spot(picture: Rgb8, spot: Spot) -> Rgb8:
     """A copy with a frame around the spot, as thick as it takes to be seen on the sheet."""
     thick = math.ceil(2 * picture.shape[1] / PANEL)
     framed = picture.copy()

@@ -29,7 +29,7 @@ def locate(model: str | Path, scale: int | None) -> Path:
         return manifest.verify_bundled(row)
     entry = store.find_entry(name)
     if entry is None:
-        raise UsageError(_describe_unknown(name))
+        raise UsageError(_unknown_name_message(name))
     return store.verify_entry(entry)
 
 
@@ -49,7 +49,7 @@ def locate_precision(model: str | Path, scale: int | None, precision: Precision 
     return locate(f"{model}{manifest.INT8}", scale)
 
 
-def _describe_unknown(name: str) -> str:
+def _unknown_name_message(name: str) -> str:
     near = [*close_ids(name, manifest.network_names()), *store.suggestions(name)]
     hint = f"; did you mean {', '.join(near)}?" if near else ""
     names = ", ".join(manifest.network_names())

@@ -23,7 +23,7 @@ def probe(session: Probeable, name: str) -> ModelSpec:
     for planes, multiple in _candidates(session, fixed is not None):
         sizes = [fixed] if fixed else odd_multiples(multiple)
         try:
-            scale = _measure_scale(session, count, planes, sizes)
+            scale = _probe_scale(session, count, planes, sizes)
         except NetworkError as error:
             failures.append(str(error))
             continue
@@ -57,9 +57,7 @@ def _colour(planes: int) -> Colour:
     raise NetworkError(f"its input has {planes} channels; subpixel runs 1 (luma) or 3 (RGB)")
 
 
-def _measure_scale(
-    session: Probeable, batch: int, planes: int, sizes: list[tuple[int, int]]
-) -> int:
+def _probe_scale(session: Probeable, batch: int, planes: int, sizes: list[tuple[int, int]]) -> int:
     scales = {_scale_at(session, (batch, planes, *size)) for size in sizes}
     if len(scales) != 1:
         raise NetworkError(f"its scale changes with the picture's size: {sorted(scales)}")

@@ -13,7 +13,7 @@ import numpy as np
 from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.parity.contents import LEVELS, Content, draw, read_pixels
 from subpixel.parity.telling_sizes import (
-    MAX_SIDE,
+    LONG_SIDE,
     THIN,
     random_sizes,
     telling_batches,
@@ -185,8 +185,8 @@ def _drawn_cases(numbers: SizeNumbers, seed: int) -> Iterable[tuple[Tier, Case]]
     for level in range(LEVELS):
         yield Tier.CONTENTS, Case(1, *TONED, "random", first + level)
     yield Tier.LARGE, Case(1, *random_sizes(random)[-1], "noise")
-    yield Tier.LARGE, Case(1, THIN // 2, MAX_SIDE, "noise")
-    yield Tier.LARGE, Case(1, MAX_SIDE, THIN // 2, "noise")
+    yield Tier.LARGE, Case(1, THIN // 2, LONG_SIDE, "noise")
+    yield Tier.LARGE, Case(1, LONG_SIDE, THIN // 2, "noise")
 
 
 def fit(case: Case, spec: ModelSpec) -> Case:

@@ -18,7 +18,7 @@ THIN = 16
 LARGEST_TILE = 512
 """Side of the largest tile that a picture is cut into."""
 
-MAX_SIDE = 4096
+LONG_SIDE = 4096
 
 MAX_SWEPT = 16
 """Up to here every remainder of a division is looked at; above, those at its ends and middle, and
@@ -148,7 +148,7 @@ def _at_small(number: int) -> Iterator[Size]:
 
 
 def _around_threshold(number: int) -> Iterator[Size]:
-    if number <= MAX_SIDE:
+    if number <= LONG_SIDE:
         for length in (number - 1, number, number + 1):
             yield THIN, length
             yield length, THIN

@@ -82,7 +82,7 @@ def obtain(
         for package in TORCH_PACKAGES:
             expect_installed(package)
     weights = store.download_path(order.model.id, order.expected.sha256, suffix=order.resource.type)
-    source = _fetch_weights(order, weights, file, report)
+    source = _download_weights(order, weights, file, report)
     with store.workshop() as folder:
         out = folder / "network.onnx"
         make = _adopt if order.resource.type == ONNX else _export
@@ -93,7 +93,7 @@ def obtain(
     return entry
 
 
-def _fetch_weights(
+def _download_weights(
     order: GalleryOrder, weights: Path, file: Path | None, report: ReportBytes
 ) -> str:
     """Put the file at ``weights``, verified; where it is from."""

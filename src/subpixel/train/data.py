@@ -12,14 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
-from subpixel.imaging.colour import luma
+from subpixel.imaging.colour import Rgb8, luma
 from subpixel.imaging.resample import imresize
 from subpixel.media.image_file import PICTURE_SUFFIXES, read_picture
 from subpixel.media.jpeg_degradation import through_jpeg
 
 Luma = NDArray[np.float32]
-Rgb8 = NDArray[np.uint8]
-
 SHRINKS = (Fraction(1), Fraction(3, 4), Fraction(1, 2))
 """Each photograph is also used at these sizes: smaller copies have finer detail per pixel."""
 

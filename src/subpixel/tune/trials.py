@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError
+from subpixel.imaging.colour import Rgb8
 from subpixel.imaging.metrics import psnr
 from subpixel.media.arrays import to_picture
 from subpixel.network.network import Network
@@ -18,9 +18,6 @@ from subpixel.network.opening import open_network
 from subpixel.network.settings import MAX_FLAT_DIFFERENCE, RunSettings
 from subpixel.tune.race import TrialFacts
 from subpixel.upscaling.upscaler import Upscaler
-
-Rgb = NDArray[np.uint8]
-"""``(H, W, 3)``."""
 
 PICTURE_SIDES = (2048, 1024, 768, 512, 256)
 """Of the picture that the race is run on."""
@@ -38,8 +35,8 @@ class SettingTrial:
 
     facts: TrialFacts
     upscaler: Upscaler
-    photo: Rgb
-    page: Rgb
+    photo: Rgb8
+    page: Rgb8
 
     def run(self) -> float:
         """Enlarge the photograph once; the seconds that took."""
@@ -49,13 +46,13 @@ class SettingTrial:
         """The same with the page."""
         return self._seconds(self.page)
 
-    def _seconds(self, picture: Rgb) -> float:
+    def _seconds(self, picture: Rgb8) -> float:
         started = time.perf_counter()
         self.upscaler(picture)
         return time.perf_counter() - started
 
 
-def race_picture(photo: Rgb, default: Upscaler) -> Rgb:
+def race_picture(photo: Rgb8, default: Upscaler) -> Rgb8:
     """``photo``, mirrored as often as it takes to be as large as ``default`` can do in
     :data:`MAX_SECONDS`: small pictures would hide what tiles and threads do."""
     least = _mirror(photo, PICTURE_SIDES[-1])
@@ -69,7 +66,7 @@ def race_picture(photo: Rgb, default: Upscaler) -> Rgb:
     return _mirror(photo, next(fitting, PICTURE_SIDES[-1]))
 
 
-def page_of(photo: Rgb) -> Rgb:
+def page_of(photo: Rgb8) -> Rgb8:
     """A page with ``photo``'s middle on a quarter of it. The paper is even in the left half, as on
     a screenshot, and has a grain of one code value in the right half, as in a clean scan."""
     height, width = photo.shape[:2]
@@ -81,7 +78,7 @@ def page_of(photo: Rgb) -> Rgb:
     return page
 
 
-def _mirror(photo: Rgb, side: int) -> Rgb:
+def _mirror(photo: Rgb8, side: int) -> Rgb8:
     missing = [max(side - length, 0) for length in photo.shape[:2]]
     tall = np.pad(photo, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")
     return tall[:side, :side]
@@ -105,8 +102,8 @@ class SettingTrials:
 
     file_of: Callable[[RunSettings], Path]
     exact: Upscaler
-    photo: Rgb
-    picture: Rgb
+    photo: Rgb8
+    picture: Rgb8
     score: Callable[[Upscaler], float] | None = None
     _networks: dict[RunSettings, Network] = field(default_factory=dict)
     _opening: dict[str, float] = field(default_factory=dict)
@@ -161,11 +158,11 @@ class SettingTrials:
         return math.inf
 
     @cached_property
-    def _page(self) -> Rgb:
+    def _page(self) -> Rgb8:
         return page_of(self.picture)
 
     @cached_property
-    def _exact_result(self) -> Rgb:
+    def _exact_result(self) -> Rgb8:
         return self.exact(self.photo)
 
     @cached_property

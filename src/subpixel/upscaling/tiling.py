@@ -102,8 +102,8 @@ def plan_tiles(
         sizes = zip(padded, tile, strict=True)
         tile_height, tile_width = (_min_size(p, t, halo, multiple, minimum) for p, t in sizes)
         tile = tile_height, tile_width
-    rows, padded_height = _cut_axis(height, padded[0], tile and tile[0], halo, multiple, fixed)
-    columns, padded_width = _cut_axis(width, padded[1], tile and tile[1], halo, multiple, fixed)
+    rows, padded_height = _plan_axis(height, padded[0], tile and tile[0], halo, multiple, fixed)
+    columns, padded_width = _plan_axis(width, padded[1], tile and tile[1], halo, multiple, fixed)
     return TilePlan(height, width, padded_height, padded_width, rows, columns, padding)
 
 
@@ -189,7 +189,7 @@ def _tile_step(size: int, halo: int, multiple: int) -> int:
     return (size - 2 * halo) // multiple * multiple
 
 
-def _cut_axis(
+def _plan_axis(
     length: int, padded: int, tile: int | None, halo: int, multiple: int, fixed: bool
 ) -> tuple[tuple[Span, ...], int]:
     size = padded if tile is None else tile // multiple * multiple

@@ -53,7 +53,7 @@ command.add_command(remove)
 
 
 def _network_facts(row: BundledNetwork) -> dict[str, object]:
-    return {**asdict(row), "path": row.path, "bytes": _file_size(row), "from": "read_manifest"}
+    return {**asdict(row), "path": row.path, "bytes": _file_size(row), "from": "bundled"}
 
 
 def _gallery_facts(entry: Entry) -> dict[str, object]:

@@ -36,7 +36,7 @@ def fresh_exports(
     """
     if _is_program(checkpoint):
         return
-    loaded = _load_reference(checkpoint, wanted.scale)
+    loaded = _load_at_scale(checkpoint, wanted.scale)
     spec = with_working_sizes(loaded.module, loaded.spec)
     opset = _opset_like(like)
     for way in _order_ways(like, find_exporters(opset), [*list_attempts(spec, None, opset)]):
@@ -55,7 +55,7 @@ def _is_program(checkpoint: Reference) -> bool:
     return is_torchscript(checkpoint.path if isinstance(checkpoint, CheckpointFile) else checkpoint)
 
 
-def _load_reference(checkpoint: Reference, scale: int) -> Checkpoint:
+def _load_at_scale(checkpoint: Reference, scale: int) -> Checkpoint:
     if isinstance(checkpoint, Checkpoint):
         return checkpoint
     loaded = load_checkpoint(checkpoint)

@@ -50,7 +50,7 @@ def first_wrong_module(
     for path, found, expected in _module_results(flow, engine, op, pixels, values):
         if found is None or found.shape != expected.shape:
             return ModuleFault(path, values[path], expected, tuple(passed))
-        if not _is_negligible(found, expected):
+        if not _is_rounding(found, expected):
             picture = partial(with_activation, op, pixels, path, np.asarray(found, np.float32))
             if not right(picture):
                 return ModuleFault(path, values[path], expected, tuple(passed))
@@ -58,7 +58,7 @@ def first_wrong_module(
     return None
 
 
-def _is_negligible(found: AnyArray, expected: AnyArray) -> bool:
+def _is_rounding(found: AnyArray, expected: AnyArray) -> bool:
     most = np.abs(found - expected).max(initial=0.0)
     return bool(most <= NEGLIGIBLE * np.abs(expected).max(initial=0.0))
 

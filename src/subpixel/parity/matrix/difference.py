@@ -4,12 +4,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from subpixel.imaging.colour import Rgb8
 from subpixel.parity.cases import Case
 from subpixel.runtime.op import Pixels
-
-Rgb = NDArray[np.uint8]
 
 WINDOW_SIDE = 192
 """Largest side of the spot that is shown, in output pixels."""
@@ -23,9 +21,9 @@ class Difference:
     top: int
     left: int
     """Where the spot begins in the output, in pixels."""
-    reference: Rgb
-    candidate: Rgb
-    amplified: Rgb
+    reference: Rgb8
+    candidate: Rgb8
+    amplified: Rgb8
     """Candidate minus reference, times ``amplification``, on mid-grey."""
     amplification: float
     """A power of two."""
@@ -66,6 +64,6 @@ def _window_around(position: int, length: int) -> slice:
     return slice(start, min(start + WINDOW_SIDE, length))
 
 
-def _to_picture(planes: Pixels) -> Rgb:
+def _to_picture(planes: Pixels) -> Rgb8:
     codes = np.rint(np.clip(planes, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
     return np.repeat(codes, 3, axis=2) if codes.shape[2] == 1 else codes
