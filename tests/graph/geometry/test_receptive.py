@@ -236,6 +236,10 @@ class Unshuffled(nn.Module):
         return functional.pixel_shuffle(low, 4)
 
 
+@pytest.mark.skipif(
+    "fbgemm" not in torch.backends.quantized.supported_engines,
+    reason="PyTorch transposes by FBGEMM, which needs AVX2",
+)
 @pytest.mark.parametrize("opset", [10, 11, 13, 18])
 def test_pixel_unshuffle_and_channels_last(opset: int) -> None:
     # Opset 10 halves the picture's size by arithmetic on its shape.
