@@ -17,6 +17,7 @@ from subpixel.graph.geometry.propagate import ONNX_DOMAINS, onnx_opset, picture_
 from subpixel.graph.metadata import read_spec
 from subpixel.graph.passes.wrap import FLOAT_KINDS, RGB_PREFIX
 from subpixel.spec import ModelSpec
+from subpixel.system.session_options import make_session_options
 
 AxisValue = TypeVar("AxisValue")
 
@@ -190,9 +191,7 @@ def _check_runtime(model: onnx.ModelProto, _: ModelSpec) -> Finding:
     """The installed ONNX Runtime loads the file, restricted to the opsets that it officially
     supports."""
     name = "onnx runtime"
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options = make_session_options("none")
     options.add_session_config_entry("session.allow_released_opsets_only", "1")
     version = f"ONNX Runtime {onnxruntime.__version__}"
     try:

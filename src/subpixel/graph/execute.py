@@ -12,7 +12,7 @@ from onnx import numpy_helper
 
 from subpixel.errors import NetworkError, one_line
 from subpixel.graph.flow import Flow, TensorValues
-from subpixel.system.session_options import LEVELS, Optimisation
+from subpixel.system.session_options import Optimisation, make_session_options
 
 CPU = "CPUExecutionProvider"
 
@@ -90,8 +90,6 @@ def optimise_graph(model: onnx.ModelProto, provider: str, level: Optimisation) -
 
 
 def _engine_options(level: Optimisation) -> onnxruntime.SessionOptions:
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = LEVELS[level]
-    options.log_severity_level = 4  # errors are raised, not logged
+    options = make_session_options(level)
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options

@@ -17,6 +17,10 @@ SSIM_WINDOW = 11
 """Side of the window in which structural similarity is measured, in pixels."""
 
 
+MAX_PSNR = 120.0
+"""In dB: what equal pictures are given where figures are subtracted."""
+
+
 def psnr(a: NDArray[Any], b: NDArray[Any], peak: float = 255.0) -> float:
     """Peak signal-to-noise ratio in dB of two arrays of one shape; infinite when they are equal."""
     _expect_one_size(a, b)

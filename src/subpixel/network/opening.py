@@ -3,12 +3,11 @@
 A luma network becomes an RGB network inside its graph (:mod:`subpixel.graph.passes.wrap`).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import ProviderError, SpecError, UsageError
-from subpixel.imaging.resample import BICUBIC_HALO
 from subpixel.network.identify import OpenFile, identify, is_ort_file, read_declared_spec
 from subpixel.network.locate import locate
 from subpixel.network.network import Network
@@ -113,9 +112,8 @@ def _open_file(file: Path, opener: _Opener, convention: Convention) -> Network:
     workers = opener.workers(spec)
     open_file = opener.open_alone if workers == 1 else opener.open_shared
     if spec.interface == "luma":
-        session = open_file(_wrap_luma(source, spec.scale))
-        halo = None if spec.halo is None else max(spec.halo, BICUBIC_HALO)
-        spec = replace(spec, interface="rgb", halo=halo)
+        wrapped, spec = _wrap_luma(source, spec)
+        session = open_file(wrapped)
     elif first != open_file:
         session = open_file(source)
     codes = session.codes if session.takes_codes else None
@@ -123,11 +121,13 @@ def _open_file(file: Path, opener: _Opener, convention: Convention) -> Network:
     return Network(session, spec, session.provider, workers, graph, codes, identity.remark)
 
 
-def _wrap_luma(source: Path | bytes, scale: int) -> bytes:
+def _wrap_luma(source: Path | bytes, spec: ModelSpec) -> tuple[bytes, ModelSpec]:
+    """A luma network's file as one for RGB, and its facts."""
     from subpixel.graph.metadata import load_model
-    from subpixel.graph.passes.wrap import rgb_from_luma
+    from subpixel.graph.passes.wrap import rgb_from_luma, spec_on_rgb
 
-    return bytes(rgb_from_luma(load_model(source), scale).SerializeToString())
+    model = rgb_from_luma(load_model(source), spec.scale)
+    return bytes(model.SerializeToString()), spec_on_rgb(spec)
 
 
 def _expect_precision(spec: ModelSpec, settings: RunSettings, file: Path) -> None:

@@ -12,9 +12,8 @@ from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.geometry.size_constants import size_constants
 from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.graph.metadata import load_model, model_bytes, read_spec, with_spec
-from subpixel.graph.passes.wrap import rgb_from_luma
+from subpixel.graph.passes.wrap import rgb_from_luma, spec_on_rgb
 from subpixel.graph.precision import graph_precision
-from subpixel.imaging.resample import BICUBIC_HALO
 from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
 from subpixel.nets.export.code_numbers import code_numbers
 from subpixel.nets.layers.luma import RgbFromLuma
@@ -168,8 +167,7 @@ def _on_rgb(side: Side, settings: RunSettings) -> Side:
     if side.spec.interface == "rgb" or side.model is None:
         return side
     model = rgb_from_luma(side.model, side.spec.scale)
-    reach = None if side.spec.halo is None else max(side.spec.halo, BICUBIC_HALO)
-    spec = replace(side.spec, interface="rgb", halo=reach)
+    spec = spec_on_rgb(side.spec)
     session = _open_session(model.SerializeToString(), settings)
     return replace(side, op=session, spec=spec, model=with_spec(model, spec))
 

@@ -17,8 +17,7 @@ from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.passes.fixed_batch import with_fixed_batch
 from subpixel.graph.passes.float16 import to_fp16
-from subpixel.graph.passes.wrap import rgb_from_luma
-from subpixel.imaging.resample import BICUBIC_HALO
+from subpixel.graph.passes.wrap import rgb_from_luma, spec_on_rgb
 from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
 from subpixel.nets.export.apart import EXPORT_TIME_LIMIT, export_apart
 from subpixel.nets.export.attempt import MIN_FIXED_SIDE, Attempt, list_attempts
@@ -342,9 +341,7 @@ def _finish_export(exported: ExportResult, wish: _Wish) -> tuple[onnx.ModelProto
     """The export with the interface and the precision that are wanted."""
     model, spec = exported.model, exported.spec
     if wish.interface == "rgb" and spec.interface == "luma":
-        model = rgb_from_luma(model, spec.scale)
-        halo = None if spec.halo is None else max(spec.halo, BICUBIC_HALO)
-        spec = replace(spec, interface="rgb", halo=halo)
+        model, spec = rgb_from_luma(model, spec.scale), spec_on_rgb(spec)
     if wish.precision == "fp16":
         model, spec = to_fp16(model), replace(spec, precision="fp16")
     return with_spec(model, spec), spec

@@ -15,7 +15,7 @@ from subpixel.runtime.op import Codes, Pixels
 from subpixel.runtime.pixels import through_codes
 from subpixel.runtime.provider_options import CUDA_GRAPHS, GRAPH_MEMORY, provider_options
 from subpixel.system.cache import cache_folder
-from subpixel.system.session_options import LEVELS, Optimisation
+from subpixel.system.session_options import Optimisation, make_session_options
 
 UINT8_TENSOR = "tensor(uint8)"
 DTYPES: Mapping[str, type[np.generic]] = {
@@ -122,10 +122,8 @@ def _is_out_of_memory(error: Exception) -> bool:
 def _session_options(threads: int | None, optimisation: Optimisation) -> onnxruntime.SessionOptions:
     if threads is not None and threads < 1:
         raise UsageError(f"threads is {threads}; it must be at least 1")
-    options = onnxruntime.SessionOptions()
+    options = make_session_options(optimisation)
     options.intra_op_num_threads = threads or 0
-    options.graph_optimization_level = LEVELS[optimisation]
-    options.log_severity_level = 4  # errors are raised, not logged
     return options
 
 

@@ -1,9 +1,9 @@
-"""How far ONNX Runtime may rewrite a graph before it runs it."""
+"""How ONNX Runtime opens a network, and how far it may rewrite its graph before."""
 
 from collections.abc import Mapping
 from typing import Literal
 
-from onnxruntime import GraphOptimizationLevel
+from onnxruntime import GraphOptimizationLevel, SessionOptions
 
 Optimisation = Literal["none", "basic", "extended", "all"]
 """ONNX Runtime's own default is all."""
@@ -15,3 +15,11 @@ LEVELS: Mapping[Optimisation, GraphOptimizationLevel] = {
     "all": GraphOptimizationLevel.ORT_ENABLE_ALL,
 }
 """The levels by ONNX Runtime's names for them."""
+
+
+def make_session_options(optimisation: Optimisation = "all") -> SessionOptions:
+    """ONNX Runtime's options, this level of graph optimisation; errors are raised, not logged."""
+    options = SessionOptions()
+    options.graph_optimization_level = LEVELS[optimisation]
+    options.log_severity_level = 4
+    return options

@@ -24,6 +24,7 @@ from subpixel.convention import (
 from subpixel.errors import NetworkError
 from subpixel.graph.adopt.border import Border
 from subpixel.graph.adopt.channel_order import CHROMA_CENTRE, FROM_YCBCR, TO_YCBCR
+from subpixel.imaging.metrics import MAX_PSNR, psnr_of
 from subpixel.thirdparty.form import Form, Raw, read_output
 from subpixel.thirdparty.photographs import Photographs, make_photographs
 
@@ -170,8 +171,7 @@ def unit_psnr(a: Planes, b: Planes) -> float:
     """The PSNR in dB of pictures in 0 … 1, clipped to that; -inf where ``a`` is not finite."""
     if not np.isfinite(a).all():
         return -np.inf
-    error = float(np.mean((np.clip(a, 0, 1) - np.clip(b, 0, 1)) ** 2))
-    return -10 * math.log10(max(error, 1e-12))
+    return min(psnr_of(np.clip(a, 0, 1) - np.clip(b, 0, 1), peak=1.0), MAX_PSNR)
 
 
 def _fit_contrast(pictures: Planes, expected: Planes) -> Planes:

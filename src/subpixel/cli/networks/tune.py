@@ -17,6 +17,7 @@ from subpixel.cli.options.choices import (
     TASK_LOSS,
 )
 from subpixel.cli.output import expect_pictures, print_json, print_table, progress
+from subpixel.imaging.metrics import json_psnr
 
 if TYPE_CHECKING:
     from subpixel.tune.race import Search, TrialResult
@@ -103,8 +104,8 @@ def _search_json(search: "Search") -> dict[str, Any]:
     """As JSON values; an infinite PSNR is the text ``"inf"``."""
     values = asdict(search)
     for result in (*values["ranked"], *values["refused"]):
-        if result["facts"] and result["facts"]["psnr"] == math.inf:
-            result["facts"]["psnr"] = "inf"
+        if result["facts"]:
+            result["facts"]["psnr"] = json_psnr(result["facts"]["psnr"])
     return values
 
 

@@ -14,6 +14,7 @@ from subpixel.errors import NetworkError, one_line
 from subpixel.graph.adopt.frame import picture_input
 from subpixel.graph.adopt.layout import TO_NHWC
 from subpixel.graph.adopt.sample_type import SAMPLE_TYPES
+from subpixel.system.session_options import make_session_options
 
 RawValues = NDArray[np.float64]
 """A network's own input or output values, NCHW."""
@@ -78,11 +79,9 @@ class RawNetwork:
 
 
 def _start_session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # errors are raised, not logged
     try:
         return onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            model.SerializeToString(), make_session_options(), providers=["CPUExecutionProvider"]
         )
     except Exception as error:  # ONNX Runtime's exceptions share no base of their own
         raise NetworkError(f"ONNX Runtime can't load it: {one_line(error)}") from error

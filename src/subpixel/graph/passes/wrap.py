@@ -1,6 +1,7 @@
 """Colour inside the graph: a luma network becomes an RGB network."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -19,7 +20,8 @@ from onnx.helper import make_attribute
 from subpixel.errors import NetworkError
 from subpixel.graph.geometry.propagate import onnx_opset, picture_inputs
 from subpixel.imaging.colour import CHROMA_TO_RGB, LUMA_WEIGHTS, RGB_TO_CHROMA
-from subpixel.imaging.resample import phase_weights
+from subpixel.imaging.resample import BICUBIC_HALO, phase_weights
+from subpixel.spec import ModelSpec
 
 RGB_PREFIX = "subpixel/"
 """The prefix of every name that is added here, except ``input`` and ``output``."""
@@ -27,6 +29,13 @@ INNER = "luma/"
 """The prefix of every name of the luma network."""
 
 FLOAT_KINDS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE)
+
+
+def spec_on_rgb(spec: ModelSpec) -> ModelSpec:
+    """The facts of a luma network's graph once :func:`rgb_from_luma` has wrapped it: its chroma
+    reaches as far as bicubic interpolation does."""
+    halo = None if spec.halo is None else max(spec.halo, BICUBIC_HALO)
+    return replace(spec, interface="rgb", halo=halo)
 
 
 def rgb_from_luma(model: onnx.ModelProto, scale: int) -> onnx.ModelProto:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from subpixel.imaging.colour import luma
+from subpixel.imaging.metrics import MAX_PSNR, psnr_of
 from subpixel.imaging.resample import imresize, interpolate
 from subpixel.media.jpeg_degradation import through_jpeg
 from subpixel.media.photograph import mirror_positions, photograph
@@ -128,8 +129,7 @@ def _inner_psnr(result: NDArray[np.float32], expected: Pixels, scale: int) -> fl
     edge = SHAVE * scale
     inside = slice(edge, -edge)
     difference = (np.clip(result, 0, 1) - expected)[..., inside, inside]
-    error = float(np.square(difference, dtype=np.float64).mean())
-    return -10 * math.log10(max(error, 1e-12))
+    return min(psnr_of(difference, peak=1.0), MAX_PSNR)
 
 
 def run_trial(module: nn.Module, trial: PhotoTrial) -> Pixels | None:
