@@ -161,7 +161,9 @@ def test_a_bare_pickle_is_not_run_either(tmp_path: Path) -> None:
 
 
 def test_a_whole_pickled_module_is_refused(tmp_path: Path, net: PlainNet) -> None:
-    with pytest.raises(CheckpointError, match=r"wants to run subpixel\.nets\.architectures\.plain\.PlainNet"):
+    with pytest.raises(
+        CheckpointError, match=r"wants to run subpixel\.nets\.architectures\.plain\.PlainNet"
+    ):
         load_untrained(saved(tmp_path, net))
 
 
