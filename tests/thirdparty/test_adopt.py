@@ -122,7 +122,7 @@ FORMS = {
     "noise map": Form(with_noise_level(["n", 1, "h", "w"]), SET),
     "scale 1.5": Form(resized(0.75), RGB, "enlarges by 1.5; .* whole number"),
     "scale 1": Form(resized(0.5), RGB, own=True, remark="x1"),
-    "low light": Form(brighter, RGB, "networks that change brightness .* --input-range"),
+    "low light": Form(brighter, RGB, "networks that change brightness.* --input-range"),
     "low light, half said": Form(
         brighter, replace(RGB, input_range=UNIT_RANGE, output_range=UNIT_RANGE), "--output-order"
     ),

@@ -96,7 +96,7 @@ def test_a_length_of_8_gb_is_refused_where_the_catalogue_names_none(
     gallery: Gallery, tmp_path: Path
 ) -> None:
     gallery.serve("/a", lying(b"", 8 << 30))
-    assert "allowed are at most 4294967296" in refused(gallery, tmp_path / "net", UNSIZED)
+    assert "it must be at most 4294967296" in refused(gallery, tmp_path / "net", UNSIZED)
 
 
 def test_a_length_of_2_gb_that_does_not_come(gallery: Gallery, tmp_path: Path) -> None:
