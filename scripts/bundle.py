@@ -5,8 +5,8 @@
 The first folder holds the benchmark sets Set5, Set14 (GT/, x2/, x3/, x4/) and BSD100 (GT/), the
 second the photographs that the networks were trained on. Every network is exported, checked, proven
 equal to PyTorch, and measured as its users will run it: the ONNX file, 8-bit RGB in and out. Beside
-it comes NAME-int8, calibrated on the photographs, where no set loses more than 0.1 dB by it. What
---only leaves out stays as it is.
+a chain of convolutions on luma comes NAME-int8, calibrated on the photographs, where no set loses
+more than 0.1 dB by it. What --only leaves out stays as it is.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from safetensors import safe_open
 
 from subpixel.graph.geometry.cost import multiply_adds_per_pixel, parameters
 from subpixel.graph.int8.integer import to_integer
+from subpixel.graph.int8.luma_chain import is_luma_chain
 from subpixel.graph.metadata import read_spec, with_spec
 from subpixel.measure.evaluate import Evaluation, benchmark, evaluate
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
@@ -89,8 +90,11 @@ def kept_rows(checkpoint: str) -> Mapping[str, str]:
 
 
 def bundle(checkpoint: Path, file: Path, data: Path, photos: Path) -> Mapping[str, str]:
-    """Put the int8 twin of a network's ``file`` beside it; their rows of the manifest, by file."""
+    """Put the int8 twin of a network's ``file`` beside it, where it can have one; their rows of the
+    manifest, by file."""
     exact = measured(file, data)
+    if not is_luma_chain(onnx.load(file)):  # no others compute in integers from end to end
+        return {exact.file.name: row(exact, checkpoint, exact.file)}
     rounded = measured(int8(exact, photos), data)
     entries = [exact, rounded] if holds(rounded, exact) else [exact]
     return {entry.file.name: row(entry, checkpoint, exact.file) for entry in entries}

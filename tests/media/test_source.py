@@ -150,7 +150,7 @@ def test_what_is_left_of_a_picture() -> None:
     film, pair = Header((None, 10, 5, 3), U8), Header((2, 10, 5, 3), U8)
     assert [film.missing_rows(rows) for rows in (0, 1, 10, 13)] == [10, 9, 0, 7]
     assert [pair.missing_rows(rows) for rows in (0, 1, 10, 20)] == [20, 19, 10, 0]
-    assert film.enlarged(3).shape == (None, 30, 15, 3)
+    assert film.enlarge(3).shape == (None, 30, 15, 3)
     assert (film.count, pair.count, pair.expect_count("anyone")) == (None, 2, 2)
 
 

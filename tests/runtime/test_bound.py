@@ -6,7 +6,7 @@ import pytest
 
 from networks import sub_pixel_network
 from subpixel.errors import UsageError
-from subpixel.runtime import provider_options
+from subpixel.runtime import devices
 from subpixel.runtime.bound import SHAPES, BoundRun
 from subpixel.runtime.session import Session
 
@@ -28,8 +28,8 @@ def test_a_bound_run_computes_what_a_plain_one_does() -> None:
 
 def test_shapes_are_captured_up_to_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     for table, entry in (
-        (provider_options.CUDA_GRAPHS, {}),
-        (provider_options.GRAPH_MEMORY, "cpu"),
+        (devices.CUDA_GRAPHS, {}),
+        (devices.GRAPH_MEMORY, "cpu"),
     ):
         monkeypatch.setitem(table, "cpu", entry)
     session, plain = Session(DATA, captured=True), Session(DATA)

@@ -119,7 +119,7 @@ def _upscale_file(
         max_memory=options.max_memory,
         report=lambda done, total: report(job.source.name, done, total),
     )
-    larger = source.header.enlarged(upscaler.spec.scale)
+    larger = source.header.enlarge(upscaler.spec.scale)
     return JobResult(
         job.source,
         job.target,

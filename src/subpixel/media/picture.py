@@ -139,7 +139,7 @@ class Header:
         """The sample value of white: 255, 65535 or 1.0."""
         return FULL_SCALE[self.dtype]
 
-    def enlarged(self, scale: int) -> "Header":
+    def enlarge(self, scale: int) -> "Header":
         """The header of the same picture, ``scale`` times as high and wide."""
         count, height, width, channels = self.shape
         return replace(self, shape=(count, height * scale, width * scale, channels))

@@ -14,7 +14,7 @@ from torch import nn
 from subpixel.errors import CheckpointError, NetworkError, one_line
 from subpixel.nets.architectures.architecture import Checkpoint
 from subpixel.nets.torch_op import TorchOp
-from subpixel.nets.wrapped import unwrap_module
+from subpixel.nets.unwrap import unwrap_module
 from subpixel.network.probe import probe
 from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec

@@ -15,9 +15,8 @@ from pathlib import Path
 from subpixel.errors import SubpixelError, one_line
 from subpixel.network.locate import locate
 from subpixel.network.tuning import Tuning, parse_tuning
-from subpixel.runtime.devices import DEVICES
+from subpixel.runtime.devices import DEVICES, provider_options
 from subpixel.runtime.opening import available_devices
-from subpixel.runtime.provider_options import provider_options
 from subpixel.system.atomic import write_bytes
 from subpixel.system.cache import cache_folder
 from subpixel.system.processors import cores, graphics_names, processor_name

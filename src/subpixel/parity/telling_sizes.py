@@ -62,7 +62,7 @@ def telling_sizes(numbers: SizeNumbers) -> list[Size]:
         *(size for n in periods for size in _at_small(n)),
         *(size for period in swept for size in _remainders(period)),
         *(size for n in sorted(numbers.lengths) if n > MAX_PERIOD for size in _around_threshold(n)),
-        *(size for period in swept for size in _named_remainders(period, periods)),
+        *(size for period in swept for size in _remainders_by_name(period, periods)),
     ]
     return list(dict.fromkeys(sizes))[:MAX_SIZES]
 
@@ -125,7 +125,7 @@ def _remainders(period: int) -> Iterator[Size]:
         yield _leaving(rest, period)
 
 
-def _named_remainders(period: int, numbers: Sequence[int]) -> Iterator[Size]:
+def _remainders_by_name(period: int, numbers: Sequence[int]) -> Iterator[Size]:
     """Sides that leave the remainders around ``numbers``, where not every one is looked at."""
     if period > MAX_SWEPT:
         rests = {n + more for n in numbers for more in (-1, 0, 1)}

@@ -45,7 +45,7 @@ class GalleryOrder:
     """Seconds that one way of exporting may take."""
 
     @property
-    def expected(self) -> ExpectedFile:
+    def checksum(self) -> ExpectedFile:
         if self.resource.sha256 is None:
             raise GalleryError(f"the catalogue doesn't state the sha256 of {self.model.id}'s file")
         return ExpectedFile(self.resource.sha256, self.resource.size)
@@ -81,7 +81,7 @@ def obtain(
     if order.resource.type != ONNX:
         for package in TORCH_PACKAGES:
             expect_installed(package)
-    weights = store.download_path(order.model.id, order.expected.sha256, suffix=order.resource.type)
+    weights = store.download_path(order.model.id, order.checksum.sha256, suffix=order.resource.type)
     source = _download_weights(order, weights, file, report)
     with store.workshop() as folder:
         out = folder / "network.onnx"
@@ -99,12 +99,12 @@ def _download_weights(
     """Put the file at ``weights``, verified; where it is from."""
     note = weights.with_name(f"{weights.name}.source")
     if file is not None:
-        _copy(file, weights, order.expected)
+        _copy(file, weights, order.checksum)
         source = file.name
-    elif _is_complete(weights, order.expected) and note.is_file():
+    elif _is_complete(weights, order.checksum) and note.is_file():
         return note.read_text()
     else:
-        source = download(order.resource.plain_urls, order.expected, weights, report)
+        source = download(order.resource.plain_urls, order.checksum, weights, report)
     write_bytes(note, source.encode(), overwrite=True)
     return source
 
@@ -219,7 +219,7 @@ def _licence_line(order: GalleryOrder) -> str:
 
 def _origin(order: GalleryOrder) -> str:
     authors = ", ".join(order.model.authors) or "unknown author"
-    return f"{order.model.name} by {authors} (sha256 {order.expected.sha256[:8]})"
+    return f"{order.model.name} by {authors} (sha256 {order.checksum.sha256[:8]})"
 
 
 def _store_entry(order: GalleryOrder, source: str, product: _Product, out: Path) -> Entry:
@@ -237,7 +237,7 @@ def _store_entry(order: GalleryOrder, source: str, product: _Product, out: Path)
         catalogue=order.catalogue,
         source=source,
         weights_type=order.resource.type,
-        weights_sha256=order.expected.sha256,
+        weights_sha256=order.checksum.sha256,
         sha256=store.file_sha256(out),
         size=out.stat().st_size,
         date=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -28,7 +28,7 @@ from subpixel.nets.factory import probe_module
 from subpixel.nets.layers.luma import RgbFromLuma
 from subpixel.nets.padding import AnySize, with_working_sizes
 from subpixel.nets.torch_op import ExactOp, Module, TorchOp
-from subpixel.nets.wrapped import unwrap_copy
+from subpixel.nets.unwrap import unwrap_copy
 from subpixel.parity.cases import Grid, grid
 from subpixel.parity.compare import OnProgress, ParityReport, compare, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts

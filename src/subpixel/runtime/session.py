@@ -10,10 +10,15 @@ from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
 from subpixel.runtime.bound import BoundRuns
-from subpixel.runtime.devices import DEVICES, find_device
+from subpixel.runtime.devices import (
+    CUDA_GRAPHS,
+    DEVICES,
+    GRAPH_MEMORY,
+    find_device,
+    provider_options,
+)
 from subpixel.runtime.op import Codes, Pixels
 from subpixel.runtime.pixels import through_codes
-from subpixel.runtime.provider_options import CUDA_GRAPHS, GRAPH_MEMORY, provider_options
 from subpixel.system.cache import cache_folder
 from subpixel.system.session_options import Optimisation, make_session_options
 

@@ -4,8 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from subpixel.network.settings import RunSettings
-from subpixel.runtime.devices import DEVICES, find_device
-from subpixel.runtime.provider_options import CUDA_GRAPHS
+from subpixel.runtime.devices import CUDA_GRAPHS, DEVICES, find_device
 from subpixel.spec import ModelSpec, Precision
 from subpixel.system.processors import cores
 from subpixel.tune.race import SearchSpace

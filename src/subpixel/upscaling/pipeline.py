@@ -84,7 +84,7 @@ class Pipeline:
         its turn. ``room`` has the rows of each frame's result; None: they are new.
         """
         header = source.header
-        larger = header.enlarged(self.spec.scale)
+        larger = header.enlarge(self.spec.scale)
         for number, chunks in enumerate(split_frames(source.chunks(), header.height)):
             survey = surveys[number] if surveys else None
             frame, opaque = _prepare_frame(header, chunks, survey)

@@ -141,7 +141,7 @@ class Upscaler:
         computes with 8.
         """
         pipeline = self._pipeline_for(picture.header)
-        larger = picture.header.enlarged(pipeline.spec.scale)
+        larger = picture.header.enlarge(pipeline.spec.scale)
         frames = np.empty((len(picture.frames), *larger.shape[1:]), larger.dtype)
         rows = [rows_of(frame) for frame in frames]
         plan = pipeline.plan(picture.header)
@@ -182,7 +182,7 @@ class Upscaler:
         options = options or EncodeOptions()
         surveys = survey_frames(source)
         opaque = all(survey.opaque for survey in surveys) if surveys else None
-        larger = source.header.enlarged(pipeline.spec.scale)
+        larger = source.header.enlarge(pipeline.spec.scale)
         header = chain_headers(stages, larger)[-1]
         # Frames that come as they come can't be had again.
         attempts = 1 if source.header.count is None else ATTEMPTS
@@ -221,7 +221,7 @@ class Upscaler:
         """
         header = source.header
         pipeline = self._pipeline_for(header)
-        larger = header.enlarged(pipeline.spec.scale)
+        larger = header.enlarge(pipeline.spec.scale)
         frame = header.height * header.width * header.channels * header.dtype.itemsize
         around = stages_memory(stages, larger) + (frame if header.has_alpha else 0)
         plan = pipeline.fit(header, source.memory + around, max_memory, attempt=0)

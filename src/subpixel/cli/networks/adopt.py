@@ -52,7 +52,7 @@ def command(
     photographs don't tell is asked for. The new file states its facts, and was run: it gives what
     FILE gives.
     """
-    from subpixel.thirdparty.adopted_file import adopt_file
+    from subpixel.thirdparty.adopt_file import adopt_file
 
     if output.suffix.lower() != ".onnx":
         raise UsageError(f"{output}: an ONNX file's name ends in .onnx")

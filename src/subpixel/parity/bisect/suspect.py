@@ -49,7 +49,7 @@ def suspect(alignment: Alignment, before: GraphCut, after: GraphCut) -> Suspect:
     bad = alignment.left
     end = min(after.nodes, len(bad.nodes))
     inside = sorted({*_size_nodes(bad, before, after), *range(before.nodes, end)})
-    missing = _unpaired_reference_nodes(alignment, before, after)
+    missing = _lonely_reference_nodes(alignment, before, after)
     differing = [i for i in inside if i not in alignment.nodes or i in alignment.differing]
     shown = [i for i in inside if not bad.shown.isdisjoint(bad.nodes[i].output)]
     on_picture = _likeliest(alignment, [i for i in differing if i in shown], missing)
@@ -89,7 +89,7 @@ def _size_nodes(bad: Flow, before: GraphCut, after: GraphCut) -> list[int]:
     return [i for i in needed if bad.shown.isdisjoint(bad.nodes[i].output)]
 
 
-def _unpaired_reference_nodes(
+def _lonely_reference_nodes(
     alignment: Alignment, before: GraphCut, after: GraphCut
 ) -> list[NodeProto]:
     """Nodes of the reference in this place, on the picture, that have no partner."""

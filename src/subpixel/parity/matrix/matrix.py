@@ -25,8 +25,8 @@ from subpixel.parity.compare import (
     tolerance_for,
 )
 from subpixel.parity.matrix.difference import Difference, difference
+from subpixel.parity.matrix.memo import MemoOp
 from subpixel.parity.matrix.precisions import Variant, variant
-from subpixel.parity.matrix.remembered import Remembered
 from subpixel.parity.properties import batch_equals_single, same_twice, tiles_equal_whole
 from subpixel.parity.side import Reference, Side, as_reference, open_sides
 from subpixel.runtime.devices import DEVICES
@@ -298,8 +298,8 @@ def _bench(
     return _Bench(
         names=(reference.name, candidate.name),
         spec=spec,
-        reference=Remembered(reference.op, folder / "reference"),
-        own=Remembered(candidate.op, folder / "own"),
+        reference=MemoOp(reference.op, folder / "reference"),
+        own=MemoOp(candidate.op, folder / "own"),
         variants={p: variant(model, spec.precision, p, pictures, folder) for p in wanted},
         exact=reference.spec.precision == spec.precision == "fp32",
         truth=reference.exact,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from subpixel.errors import NetworkError
-from subpixel.parity.matrix.remembered import Remembered
+from subpixel.parity.matrix.memo import MemoOp
 from subpixel.runtime.op import Pixels
 
 
@@ -15,7 +15,7 @@ def test_each_input_runs_once(tmp_path: Path) -> None:
         seen.append(pixels)
         return pixels * np.float32(2)
 
-    remembered = Remembered(op, tmp_path / "made when needed")
+    remembered = MemoOp(op, tmp_path / "made when needed")
     pictures = [
         np.zeros((1, 1, 2, 3), np.float32),
         np.zeros((1, 1, 3, 2), np.float32),  # the same bytes in another shape
@@ -32,7 +32,7 @@ def test_failures_are_not_remembered(tmp_path: Path) -> None:
     def op(_: Pixels, /) -> Pixels:
         raise NetworkError("no")
 
-    remembered = Remembered(op, tmp_path)
+    remembered = MemoOp(op, tmp_path)
     for _ in range(2):
         with pytest.raises(NetworkError):
             remembered(np.zeros((1, 1, 1, 1), np.float32))

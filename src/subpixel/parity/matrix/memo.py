@@ -10,7 +10,7 @@ from subpixel.runtime.op import NetOp, Pixels
 
 
 @dataclass(frozen=True, eq=False)
-class Remembered:
+class MemoOp:
     """``op``, its results kept in ``folder``: what is in memory stays one result large.
 
     A result takes four bytes per value on disk. An input on which ``op`` raises is run again.

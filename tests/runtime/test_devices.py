@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from subpixel.runtime.devices import DEVICES
-from subpixel.runtime.provider_options import CUDA_GRAPHS, provider_options
+from subpixel.runtime.devices import CUDA_GRAPHS, DEVICES, provider_options
 
 CACHE = Path("cache")
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from subpixel.nets.factory import probe_module
-from subpixel.nets.wrapped import unwrap_copy
+from subpixel.nets.unwrap import unwrap_copy
 
 
 class Nearest(nn.Module):
