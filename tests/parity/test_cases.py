@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.parity.cases import BUDGET, LONG, STANDARD_SIZES, Case, Content, Grid, grid, pixels
-from subpixel.parity.telling_sizes import LARGEST_TILE, LONG_SIDE
+from subpixel.parity.discriminating_sizes import LARGEST_TILE, LONG_SIDE
 from subpixel.spec import ModelSpec
 
 CONTENTS = get_args(Content)

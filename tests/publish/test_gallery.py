@@ -33,8 +33,8 @@ from subpixel.publish.gallery import GalleryOrder, obtain
 from subpixel.runtime.op import NetOp
 from subpixel.runtime.session import Session
 from subpixel.zoo.gallery import store
-from subpixel.zoo.gallery.answers import ask_catalogue
 from subpixel.zoo.gallery.catalogue import choose_resource
+from subpixel.zoo.gallery.catalogue_cache import ask_catalogue
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from onnx import TensorProto
 
 from subpixel.errors import NetworkError, SubpixelError, UsageError
 from subpixel.graph.metadata import load_model, read_spec
-from subpixel.measure.floor import Floor
+from subpixel.measure.quality_floor import Floor
 from subpixel.publish.quantize import reduce_precision
 from subpixel.spec import Precision
 from subpixel.zoo.manifest import find_bundled

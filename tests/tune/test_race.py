@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subpixel.errors import NetworkError, ProviderError
-from subpixel.measure.floor import Floor
+from subpixel.measure.quality_floor import Floor
 from subpixel.network.settings import RunSettings
 from subpixel.tune.race import (
     MIN_GAIN,

@@ -12,12 +12,12 @@ import numpy as np
 
 from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.parity.contents import LEVELS, Content, draw, read_pixels
-from subpixel.parity.telling_sizes import (
+from subpixel.parity.discriminating_sizes import (
     LONG_SIDE,
     THIN,
+    discriminating_batches,
+    discriminating_sizes,
     random_sizes,
-    telling_batches,
-    telling_sizes,
 )
 from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec
@@ -116,8 +116,8 @@ def grid(
 
     Every content at a few fixed sizes, noise and a photograph there in batches of 3, too; the
     sizes at which code that computes with ``numbers`` may change its course
-    (:func:`~subpixel.parity.telling_sizes.telling_sizes`); random sizes and contents, of ``seed``,
-    up to the largest tile; a side of 4,096.
+    (:func:`~subpixel.parity.discriminating_sizes.discriminating_sizes`); random sizes and contents,
+    of ``seed``, up to the largest tile; a side of 4,096.
 
     A fixed size or batch takes the place of the grid's; where a network does not pad by itself,
     sizes are brought to those it works on. ``cost`` is what the dearest of the networks spends
@@ -173,10 +173,10 @@ def _tier(case: Case) -> Tier:
 
 
 def _drawn_cases(numbers: SizeNumbers, seed: int) -> Iterable[tuple[Tier, Case]]:
-    for size in telling_sizes(numbers):
+    for size in discriminating_sizes(numbers):
         yield Tier.TELLING, Case(1, *size, "noise")
     random = np.random.default_rng(seed)
-    for batch in (*telling_batches(numbers), int(random.integers(4, 10))):
+    for batch in (*discriminating_batches(numbers), int(random.integers(4, 10))):
         yield Tier.TELLING, Case(batch, *STANDARD_SIZES[1], "noise")
     for size in random_sizes(random):
         case = Case(int(random.integers(1, 3)), *size, "random", int(random.integers(1 << 32)))

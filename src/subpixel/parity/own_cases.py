@@ -6,7 +6,7 @@ from pathlib import Path
 from subpixel.errors import UsageError
 from subpixel.media.image_file import open_picture
 from subpixel.parity.cases import WORTH, Case
-from subpixel.parity.telling_sizes import Size
+from subpixel.parity.discriminating_sizes import Size
 from subpixel.spec import ModelSpec
 from subpixel.upscaling.tiling import working_size
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from subpixel.network.settings import RunSettings
 from subpixel.parity.compare import OnProgress, ParityReport, Tolerance, compare
+from subpixel.parity.discriminating_sizes import Size
 from subpixel.parity.facts import Judged, prove_facts
 from subpixel.parity.own_cases import own_cases
 from subpixel.parity.side import (
@@ -18,7 +19,6 @@ from subpixel.parity.side import (
     grid_of,
     open_sides,
 )
-from subpixel.parity.telling_sizes import Size
 from subpixel.runtime.devices import find_device
 from subpixel.runtime.opening import open_session
 

@@ -13,7 +13,7 @@ from subpixel.graph.geometry.cost import estimate_cost
 from subpixel.graph.metadata import load_model
 from subpixel.graph.passes.float16 import find_overflow
 from subpixel.graph.precision import graph_precision
-from subpixel.measure.floor import Floor
+from subpixel.measure.quality_floor import Floor
 from subpixel.network.identify import describe
 from subpixel.parity.calibration import calibration_pictures, grid_pictures
 from subpixel.parity.cases import grid

@@ -19,8 +19,8 @@ from subpixel.graph.passes.fixed_batch import with_fixed_batch
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.graph.passes.wrap import rgb_from_luma, spec_on_rgb
 from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
-from subpixel.nets.export.apart import EXPORT_TIME_LIMIT, export_apart
 from subpixel.nets.export.attempt import MIN_FIXED_SIDE, Attempt, list_attempts
+from subpixel.nets.export.child_process import EXPORT_TIME_LIMIT, export_apart
 from subpixel.nets.export.code_numbers import code_numbers
 from subpixel.nets.export.export import ExportResult, export_attempt
 from subpixel.nets.export.exporters import DEFAULT_OPSET

@@ -9,7 +9,6 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError, ProviderError, UsageError, one_line
-from subpixel.runtime.bound import BoundRuns
 from subpixel.runtime.devices import (
     CUDA_GRAPHS,
     DEVICES,
@@ -17,6 +16,7 @@ from subpixel.runtime.devices import (
     find_device,
     provider_options,
 )
+from subpixel.runtime.io_binding import BoundRuns
 from subpixel.runtime.op import Codes, Pixels
 from subpixel.runtime.pixels import through_codes
 from subpixel.system.cache import cache_folder
@@ -49,7 +49,7 @@ class Session:
     :data:`~subpixel.runtime.devices.DEVICES`; ``threads`` None is ONNX Runtime's default, one per
     physical core; ``optimisation`` is how far ONNX Runtime may rewrite the graph. Several threads
     may call one session at once. ``captured`` runs each of up to
-    :data:`~subpixel.runtime.bound.SHAPES` shapes as one CUDA graph.
+    :data:`~subpixel.runtime.io_binding.SHAPES` shapes as one CUDA graph.
 
     Raises :class:`ProviderError` when the device is not available, and :class:`NetworkError` when
     the file is not a network that maps one 4-D tensor, of floats or of uint8, to another.

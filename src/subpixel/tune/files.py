@@ -5,7 +5,7 @@ from pathlib import Path
 
 from subpixel import __version__
 from subpixel.errors import NetworkError, UsageError
-from subpixel.measure.floor import Floor
+from subpixel.measure.quality_floor import Floor
 from subpixel.network.locate import locate_precision
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning_cache import HASH_DIGITS, hash_file

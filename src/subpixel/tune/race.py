@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from subpixel.errors import SubpixelError, one_line
-from subpixel.measure.floor import Floor
+from subpixel.measure.quality_floor import Floor
 from subpixel.network.flatness import Flatness
 from subpixel.network.settings import RunSettings
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from subpixel.measure.floor import Floor
+from subpixel.measure.quality_floor import Floor
 from subpixel.measure.task_psnr import task_psnr
 from subpixel.media.photograph import photograph
 from subpixel.network.identify import describe

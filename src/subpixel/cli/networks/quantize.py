@@ -53,7 +53,7 @@ def command(
     The new file is measured against the old, and on a benchmark set; where it loses more than
     the floor allows nothing is written, and the exit code is 1.
     """
-    from subpixel.measure.floor import Floor
+    from subpixel.measure.quality_floor import Floor
     from subpixel.measure.task_psnr import file_task_psnr
     from subpixel.network.locate import locate
     from subpixel.publish.quantize import reduce_precision

@@ -74,7 +74,7 @@ def command(
     on a photograph. What is found is kept in the user's cache, for this network, these versions and
     this machine; pictures of more than 8 bits stay in fp32.
     """
-    from subpixel.measure.floor import Floor
+    from subpixel.measure.quality_floor import Floor
     from subpixel.tune.tune import tune
 
     expect_pictures(bench)

@@ -18,8 +18,8 @@ from subpixel.cli.options.completion import complete_gallery_network
 from subpixel.cli.output import print_json, print_table, progress
 from subpixel.errors import GalleryError, SubpixelError
 from subpixel.zoo.gallery import store
-from subpixel.zoo.gallery.answers import DEFAULT_GALLERY, Answer, ask_catalogue
 from subpixel.zoo.gallery.catalogue import CatalogueModel, Resource, choose_resource
+from subpixel.zoo.gallery.catalogue_cache import DEFAULT_GALLERY, Answer, ask_catalogue
 from subpixel.zoo.gallery.licences import UNKNOWN_LICENCE, is_permissive
 
 MODEL_COLUMNS = ("name", "scale", "architecture", "licence", "authors", "file", "how", "here")

@@ -13,9 +13,9 @@ from subpixel.parity.bisect.failing import smallest_failure
 from subpixel.parity.bisect.fresh import fresh_exports
 from subpixel.parity.bisect.inquiry import Inquiry
 from subpixel.parity.compare import OnProgress, Tolerance
+from subpixel.parity.discriminating_sizes import Size
 from subpixel.parity.own_cases import own_cases
 from subpixel.parity.side import Reference, as_reference, default_tolerance, open_sides
-from subpixel.parity.telling_sizes import Size
 from subpixel.runtime.devices import find_device
 from subpixel.runtime.opening import resolve_device
 

@@ -8,8 +8,8 @@ from subpixel.errors import ExportError
 from subpixel.graph.geometry.propagate import onnx_opset
 from subpixel.graph.passes.wrap import INNER, rgb_from_luma
 from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
-from subpixel.nets.export.apart import export_apart
 from subpixel.nets.export.attempt import Attempt, list_attempts
+from subpixel.nets.export.child_process import export_apart
 from subpixel.nets.export.exporters import DEFAULT_OPSET, find_exporters
 from subpixel.nets.padding import with_working_sizes
 from subpixel.nets.torchscript import is_torchscript

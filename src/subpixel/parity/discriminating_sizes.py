@@ -47,7 +47,7 @@ MAX_DENOMINATOR = 1000
 """Of the fraction that a factor written as a decimal stands for."""
 
 
-def telling_sizes(numbers: SizeNumbers) -> list[Size]:
+def discriminating_sizes(numbers: SizeNumbers) -> list[Size]:
     """The sizes at which code that uses ``numbers`` changes its course, if it does.
 
     Lengths on either side of every threshold, alone and together; every remainder of a division,
@@ -67,7 +67,7 @@ def telling_sizes(numbers: SizeNumbers) -> list[Size]:
     return list(dict.fromkeys(sizes))[:MAX_SIZES]
 
 
-def telling_batches(numbers: SizeNumbers) -> list[int]:
+def discriminating_batches(numbers: SizeNumbers) -> list[int]:
     """Numbers of pictures at which code that uses ``numbers`` changes its course, if it does."""
     counts = (n + more for n in numbers.lengths if n <= MAX_BATCH for more in (0, 1))
     return sorted(set(counts))

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subpixel.graph.geometry.size_numbers import SizeNumbers
-from subpixel.parity.telling_sizes import (
+from subpixel.parity.discriminating_sizes import (
     LONG_SIDE,
     MAX_SIZES,
     Size,
+    discriminating_sizes,
     lengths_of_two_roundings,
     random_sizes,
-    telling_sizes,
 )
 
 Branch = Callable[[int, int, int], bool]
@@ -33,7 +33,7 @@ BRANCHES: dict[str, Branch] = {
 
 
 def drawn(*lengths: int, factors: tuple[float, ...] = ()) -> list[Size]:
-    return telling_sizes(SizeNumbers(frozenset(lengths), frozenset(factors)))
+    return discriminating_sizes(SizeNumbers(frozenset(lengths), frozenset(factors)))
 
 
 @pytest.mark.parametrize("branch", BRANCHES.values(), ids=list(BRANCHES))
@@ -117,7 +117,7 @@ def test_quotients_that_float32_rounds_otherwise_than_exactly_are_drawn(factor: 
 
 @given(st.frozensets(st.integers(2, 8192), max_size=200))
 def test_there_is_an_end_of_them(lengths: frozenset[int]) -> None:
-    sizes = telling_sizes(SizeNumbers(lengths))
+    sizes = discriminating_sizes(SizeNumbers(lengths))
     assert len(sizes) == len(set(sizes)) <= MAX_SIZES
     assert all(1 <= side <= LONG_SIDE + 1 for size in sizes for side in size)
 

@@ -7,7 +7,7 @@ import pytest
 from networks import sub_pixel_network
 from subpixel.errors import UsageError
 from subpixel.runtime import devices
-from subpixel.runtime.bound import SHAPES, BoundRun
+from subpixel.runtime.io_binding import SHAPES, BoundRun
 from subpixel.runtime.session import Session
 
 DATA = sub_pixel_network(3, 2).SerializeToString()

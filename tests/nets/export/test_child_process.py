@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from subpixel.errors import ExportError
-from subpixel.nets.export.apart import export_apart
 from subpixel.nets.export.attempt import Attempt
+from subpixel.nets.export.child_process import export_apart
 from subpixel.nets.export.export import export_attempt
 from subpixel.spec import ModelSpec
 

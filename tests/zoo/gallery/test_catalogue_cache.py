@@ -5,8 +5,8 @@ import pytest
 
 from loopback import API, Gallery, endless, listed, lying, redirect, status, whole
 from subpixel.errors import GalleryError
-from subpixel.zoo.gallery import answers, store
-from subpixel.zoo.gallery.answers import DEFAULT_GALLERY, ask_catalogue
+from subpixel.zoo.gallery import catalogue_cache, store
+from subpixel.zoo.gallery.catalogue_cache import DEFAULT_GALLERY, ask_catalogue
 
 MODELS = {"2x-net": listed(["https://host/net.pth"], b"weights")}
 DATA = json.dumps(MODELS).encode()
@@ -14,7 +14,7 @@ DATA = json.dumps(MODELS).encode()
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (answers, store):
+    for module in (catalogue_cache, store):
         monkeypatch.setattr(module, "gallery_folder", lambda: tmp_path)
 
 
@@ -73,7 +73,7 @@ def test_offline_nobody_is_asked(gallery: Gallery) -> None:
 def test_what_is_no_catalogue_is_refused_or_the_last_one_used_and_said_so(
     gallery: Gallery, route: object, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(answers, "MAX_CATALOGUE_BYTES", 1 << 20)
+    monkeypatch.setattr(catalogue_cache, "MAX_CATALOGUE_BYTES", 1 << 20)
     gallery.serve(API, route)  # type: ignore[arg-type]
     with pytest.raises(GalleryError, match=f"{reason}.*no catalogue in the cache either"):
         ask_catalogue(gallery.url)

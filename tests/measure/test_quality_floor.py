@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from subpixel.measure.floor import Floor
+from subpixel.measure.quality_floor import Floor
 
 FLOOR = Floor(45, 0.1)
 
