@@ -20,7 +20,7 @@ from subpixel.nets.padding import Padded
 from subpixel.nets.torch_op import TorchOp
 from subpixel.runtime.session import Session
 from subpixel.spec import ModelSpec, Padding
-from subpixel.upscaling.bands import run_tiles
+from subpixel.upscaling.bands import Workers, run_tiles
 from subpixel.upscaling.tiling import plan_tiles
 
 
@@ -82,7 +82,8 @@ def test_tiles_are_padded_as_the_file_pads(height: int, width: int, padding: Pad
     samples = np.arange(height * width, dtype=np.float32).reshape(height, width, 1)
     plan = plan_tiles(height, width, tile=None, halo=0, multiple=4, minimum=12, padding=padding)
     seen: list[np.ndarray] = []
-    run_tiles(lambda tiles: seen.append(tiles) or tiles, samples, samples.copy(), plan)
+    echo = lambda tiles: seen.append(tiles) or tiles  # noqa: E731
+    run_tiles(echo, samples, samples.copy(), plan, workers=Workers(1))
     Padded(net, spec)(torch.from_numpy(samples.transpose(2, 0, 1)[None]))
     assert np.array_equal(seen[0].transpose(0, 3, 1, 2), net.seen.numpy())
 
