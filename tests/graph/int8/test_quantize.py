@@ -143,7 +143,9 @@ def test_it_leaves_no_trace(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     handlers = list(logging.getLogger().handlers)
-    to_int8(small(), noise())
+    network = small()
+    capfd.readouterr()  # on older processors PyTorch says here that it has no NNPACK
+    to_int8(network, noise())
     assert list(tmp_path.iterdir()) == []
     assert capfd.readouterr() == ("", "")
     assert logging.getLogger().handlers == handlers
