@@ -22,12 +22,12 @@ from subpixel.network.tuning import TunedSettings, Tuning
 from subpixel.network.tuning_cache import (
     TUNING_PACKAGES,
     TuningKey,
-    hash_file,
     load_tuning,
     store_tuning,
     tuning_key,
 )
 from subpixel.spec import Precision
+from subpixel.system.hashing import hash_file
 from subpixel.zoo.manifest import find_bundled
 
 FAST, INT8 = find_bundled("fast", 2).path, find_bundled("fast-int8", 2).path

@@ -12,14 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from subpixel.errors import SubpixelError, one_line
+from subpixel.errors import one_line
 from subpixel.network.locate import locate
 from subpixel.network.tuning import Tuning, parse_tuning
 from subpixel.runtime.devices import DEVICES, provider_options
 from subpixel.runtime.opening import available_devices
 from subpixel.system.atomic import write_bytes
 from subpixel.system.cache import cache_folder
+from subpixel.system.hashing import hash_file
 from subpixel.system.processors import cores, graphics_names, processor_name
+from subpixel.system.targets import make_folder
 from subpixel.system.versions import package_version
 from subpixel.zoo import manifest
 
@@ -77,10 +79,7 @@ def store_tuning(tuning: Tuning, key: TuningKey) -> Path:
     Raises :class:`~subpixel.errors.SubpixelError` where the cache can't be written.
     """
     file = _tuning_file(key)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SubpixelError(f"{file.parent} can't be made: {error.strerror}") from error
+    make_folder(file.parent)
     text = json.dumps(asdict(tuning), default=str)
     content = {"key": asdict(key), "sha256": _hash_text(text), "tuning": json.loads(text)}
     write_bytes(file, json.dumps(content, indent=1).encode(), overwrite=True)
@@ -119,11 +118,6 @@ def load_tuning(
 def tuning_folder() -> Path:
     """The folder of all tunings, which need not exist."""
     return cache_folder() / "tuning"
-
-
-def hash_file(file: Path) -> str:
-    """sha256 of the file's bytes, hexadecimal."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _has_tuning(network: Path) -> bool:

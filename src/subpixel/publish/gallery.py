@@ -13,6 +13,7 @@ from subpixel.graph.metadata import load_model, read_spec
 from subpixel.spec import ModelSpec
 from subpixel.system.atomic import atomic_path, write_bytes
 from subpixel.system.extras import expect_installed
+from subpixel.system.hashing import hash_file
 from subpixel.thirdparty.adopt import adopt_model
 from subpixel.zoo.gallery import store
 from subpixel.zoo.gallery.catalogue import CatalogueModel, Resource
@@ -238,7 +239,7 @@ def _store_entry(order: GalleryOrder, source: str, product: _Product, out: Path)
         source=source,
         weights_type=order.resource.type,
         weights_sha256=order.checksum.sha256,
-        sha256=store.file_sha256(out),
+        sha256=hash_file(out),
         size=out.stat().st_size,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         report=product.report,

@@ -34,9 +34,13 @@ def expect_onnx_target(target: Path, *, overwrite: bool) -> None:
     expect_free(target, overwrite=overwrite)
 
 
-def make_folder(folder: Path) -> None:
-    """Create a folder and its parents; raises :class:`SubpixelError` where that fails."""
+def make_folder(folder: Path) -> Path:
+    """Make ``folder`` with its parents and return it.
+
+    Raises :class:`SubpixelError` where it can't be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SubpixelError(f"{folder}: the folder can't be made: {error.strerror}") from error
+    return folder

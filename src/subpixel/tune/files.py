@@ -8,11 +8,12 @@ from subpixel.errors import NetworkError, UsageError
 from subpixel.measure.quality_floor import Floor
 from subpixel.network.locate import locate_precision
 from subpixel.network.settings import RunSettings
-from subpixel.network.tuning_cache import HASH_DIGITS, hash_file
+from subpixel.network.tuning_cache import HASH_DIGITS
 from subpixel.publish.quantize import reduce_precision
 from subpixel.runtime.devices import find_device
 from subpixel.spec import ModelSpec, Precision
 from subpixel.system.cache import cache_folder
+from subpixel.system.hashing import hash_file
 from subpixel.system.targets import make_folder
 
 

@@ -12,8 +12,9 @@ from subpixel.network.identify import describe
 from subpixel.network.locate import locate
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import TunedSettings, Tuning
-from subpixel.network.tuning_cache import hash_file, store_tuning, tuning_key
+from subpixel.network.tuning_cache import store_tuning, tuning_key
 from subpixel.runtime.opening import available_devices, resolve_device
+from subpixel.system.hashing import hash_file
 from subpixel.tune.files import NetworkFiles
 from subpixel.tune.race import Search, SearchReport, TrialResult, search_settings
 from subpixel.tune.space import make_space

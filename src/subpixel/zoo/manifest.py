@@ -69,9 +69,9 @@ def find_bundled(name: str, scale: int) -> BundledNetwork:
 
 def verify_bundled(row: BundledNetwork) -> Path:
     """The network's file, checked against the manifest's sha256."""
-    import hashlib
+    from subpixel.system.hashing import hash_file  # hashlib: not for every --help
 
-    digest = hashlib.sha256(row.path.read_bytes()).hexdigest()
+    digest = hash_file(row.path)
     if digest != row.sha256:
         raise NetworkError(
             f"{row.path} is damaged: its sha256 is {digest[:16]}…, the manifest says "

@@ -17,6 +17,7 @@ from subpixel.cli.options.choices import (
 from subpixel.cli.options.completion import complete_gallery_network
 from subpixel.cli.output import print_json, print_table, progress
 from subpixel.errors import GalleryError, SubpixelError
+from subpixel.system.hashing import hash_file
 from subpixel.zoo.gallery import store
 from subpixel.zoo.gallery.catalogue import CatalogueModel, Resource, choose_resource
 from subpixel.zoo.gallery.catalogue_cache import DEFAULT_GALLERY, Answer, ask_catalogue
@@ -167,7 +168,7 @@ def _of_file(model: CatalogueModel, file: Path) -> Resource:
     """The resource that ``file`` is, by its sha256."""
     if not file.is_file():
         raise GalleryError(f"{file}: there is no such file")
-    digest = store.file_sha256(file)
+    digest = hash_file(file)
     for resource in model.resources:
         if resource.sha256 == digest and resource.is_usable:
             return resource

@@ -9,7 +9,7 @@ from subpixel.runtime.op import Samples
 
 
 class RowWindow:
-    """Rows by number, out of chunks that come in order: :data:`subpixel.upscaling.bands.Rows`.
+    """Rows by number, out of chunks that come in order: :data:`subpixel.upscaling.bands.RowReader`.
 
     Only those are held that may be asked for again. Rows of one chunk are a view of it.
     """

@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from subpixel.errors import GalleryError, SubpixelError
+from subpixel.errors import GalleryError
 from subpixel.system.atomic import write_bytes
+from subpixel.system.targets import make_folder
 from subpixel.zoo.gallery.catalogue import MAX_CATALOGUE_BYTES, Catalogue, parse_catalogue
 from subpixel.zoo.gallery.store import gallery_folder
 from subpixel.zoo.gallery.transport import open_url, read_chunks
@@ -104,10 +105,7 @@ def _cache_file(url: str) -> Path:
 
 
 def _write_record(file: Path, record: _Record) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SubpixelError(f"{file.parent} can't be made: {error.strerror}") from error
+    make_folder(file.parent)
     write_bytes(file, json.dumps(asdict(record)).encode(), overwrite=True)
 
 

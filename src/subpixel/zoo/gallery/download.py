@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from subpixel.errors import GalleryError, SubpixelError
 from subpixel.system.atomic import write_bytes
+from subpixel.system.hashing import hash_file
 from subpixel.zoo.gallery.catalogue import MAX_WEIGHTS
-from subpixel.zoo.gallery.store import file_sha256
 from subpixel.zoo.gallery.transport import open_url, read_chunks
 
 MAX_TRIES = 4
@@ -66,7 +66,7 @@ def expect_same(file: Path, expected: ExpectedFile) -> None:
     size = file.stat().st_size
     if expected.size not in (None, size):
         raise GalleryError(f"it has {size} bytes; the catalogue says {expected.size}{_STALE}")
-    digest = file_sha256(file)
+    digest = hash_file(file)
     if digest != expected.sha256:
         raise GalleryError(
             f"its sha256 is {digest[:16]}…; the catalogue says {expected.sha256[:16]}…{_STALE}"

@@ -4,7 +4,6 @@ A network exists when ``<id>.json`` does, which states the sha256 in the file's 
 is replaced atomically.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -17,6 +16,8 @@ from typing import Any
 from subpixel.errors import NetworkError, SubpixelError, UsageError, one_line
 from subpixel.system.atomic import write_bytes
 from subpixel.system.cache import cache_folder
+from subpixel.system.hashing import hash_file
+from subpixel.system.targets import make_folder
 from subpixel.zoo.gallery.names import close_ids, is_sha256, is_valid_id
 
 ENTRY_FORMAT = 1
@@ -98,7 +99,7 @@ def suggestions(name: str) -> list[str]:
 def verify_entry(entry: Entry) -> Path:
     """The network's ONNX file; raises :class:`NetworkError` where it was changed."""
     try:
-        digest = file_sha256(entry.path)
+        digest = hash_file(entry.path)
     except OSError as error:
         raise NetworkError(f"{entry.path} can't be read: {error.strerror}; {_AGAIN}") from error
     if digest != entry.sha256:
@@ -107,12 +108,6 @@ def verify_entry(entry: Entry) -> Path:
             f"{entry.sha256[:16]}…; {_AGAIN}"
         )
     return entry.path
-
-
-def file_sha256(file: Path) -> str:
-    """The sha256 of the file's bytes, 64 hexadecimal digits."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 _AGAIN = "get it again: subpixel models get NAME --overwrite"
@@ -151,7 +146,7 @@ def remove_network(name: str) -> None:
 
 def download_path(id: str, sha256: str, suffix: str) -> Path:  # noqa: A002 - the field's name
     """The path for downloaded weights; the folder is created."""
-    return _make_folder(_downloads()) / f"{id.lower()}-{sha256[:DIGEST_LENGTH]}.{suffix}"
+    return make_folder(_downloads()) / f"{id.lower()}-{sha256[:DIGEST_LENGTH]}.{suffix}"
 
 
 def remove_downloads(id: str) -> int:  # noqa: A002
@@ -162,7 +157,7 @@ def remove_downloads(id: str) -> int:  # noqa: A002
 @contextmanager
 def workshop() -> Iterator[Path]:
     """A temporary folder for building a network, on the cache's file system."""
-    folder = _make_folder(_networks())
+    folder = make_folder(_networks())
     with TemporaryDirectory(dir=folder, prefix=".", ignore_cleanup_errors=True) as name:
         yield Path(name)
 
@@ -182,14 +177,6 @@ def _downloads() -> Path:
 
 def _entry_file(name: str) -> Path:
     return _networks() / f"{name.lower()}.json"
-
-
-def _make_folder(folder: Path) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SubpixelError(f"{folder} can't be made: {error.strerror}") from error
-    return folder
 
 
 def _remove_files(folder: Path, name: str, keep: Path | None = None) -> int:
