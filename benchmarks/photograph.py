@@ -1,12 +1,11 @@
 """The picture that is enlarged: subpixel's own photograph, repeated to any size."""
 
-from importlib import resources
-
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
 from subpixel.imaging.colour import luma
+from subpixel.media.photograph import photograph_file
 
 Rgb = NDArray[np.uint8]
 Luma = NDArray[np.float32]
@@ -14,7 +13,7 @@ Luma = NDArray[np.float32]
 
 def photograph(side: int) -> Rgb:
     """``(side, side, 3)``."""
-    with resources.as_file(resources.files("subpixel.media") / "photo.jpg") as file:
+    with photograph_file() as file:
         image = pyvips.Image.new_from_file(str(file))
     across, down = -(-side // image.width), -(-side // image.height)
     tiled: Rgb = image.replicate(across, down).crop(0, 0, side, side).numpy()

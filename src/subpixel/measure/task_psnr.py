@@ -1,9 +1,9 @@
 """The one number that decides whether a network that was made smaller is as good at its task."""
 
-from importlib import resources
 from pathlib import Path
 
 from subpixel.measure.evaluate import Benchmark, benchmark, evaluate
+from subpixel.media.photograph import photograph_file
 from subpixel.upscaling.upscaler import Upscaler
 
 
@@ -16,7 +16,7 @@ def task_psnr(upscaler: Upscaler, bench: Path | None = None) -> float:
     scale = upscaler.spec.scale
     if bench is not None:
         return evaluate(upscaler, benchmark(bench, scale)).network.psnr
-    with resources.as_file(resources.files("subpixel.media") / "photo.jpg") as photo:
+    with photograph_file() as photo:
         return evaluate(upscaler, Benchmark([photo], scale)).network.psnr
 
 

@@ -7,6 +7,7 @@ from typing import get_args
 import click
 
 from subpixel.cli.options.completion import complete_network
+from subpixel.measure.quality_floor import Floor
 from subpixel.spec import Precision
 from subpixel.zoo.manifest import DEFAULT_NETWORK, DENOISE
 
@@ -53,14 +54,14 @@ PRECISION = click.option(
 FLOOR_OPTION = click.option(
     "--floor-db",
     type=click.FloatRange(min=0),
-    default=45.0,
+    default=Floor.psnr,
     show_default=True,
     help="Least PSNR to the pictures of the fp32 file, on photographs.",
 )
 TASK_LOSS = click.option(
     "--task-loss",
     type=click.FloatRange(min=0),
-    default=0.1,
+    default=Floor.task_loss,
     show_default=True,
     help="By how many dB the PSNR on the benchmark set may fall.",
 )
