@@ -18,8 +18,8 @@ import pyvips
 
 from subpixel.errors import PictureError
 from subpixel.media.formats.format import EncodeOptions, EncodeTask, Format
-from subpixel.media.formats.growing_tiff import GrowingTiff, ReaderGoneError, load_growing_tiff
 from subpixel.media.formats.registry import FORMATS, format_of, list_names
+from subpixel.media.formats.tiff.growing_tiff import GrowingTiff, ReaderGoneError, load_growing_tiff
 from subpixel.media.libvips import (
     FileTarget,
     VipsImage,
