@@ -10,7 +10,7 @@ from samples import PHOTOSHOP, SRGB, XMP, exif_block, smooth
 from subpixel.errors import LossError, PictureError
 from subpixel.media.formats.registry import FORMATS, format_of, sniff
 from subpixel.media.losses import losses_in, refuse_losses
-from subpixel.media.picture import Loss, Metadata, Picture
+from subpixel.media.picture import GainMap, Loss, Metadata, Picture
 
 PLAIN = Picture(smooth(3))
 TABLE = Path(__file__).parents[2] / "docs" / "formats.md"
@@ -44,6 +44,8 @@ def test_the_documented_table(form) -> None:  # noqa: ANN001
     for what, value in BLOCKS.items():
         picture = replace(PLAIN, metadata=replace(Metadata(), **{what: value}))
         assert (what in lost(picture, suffix)) == (says[what] in ("no", "comments")), what
+    bright = replace(PLAIN, metadata=Metadata(gain_map=GainMap(b"", 1, 1)))
+    assert ("gain map" in lost(bright, suffix)) == (says["gain map"] == "no")
     comment = replace(PLAIN, metadata=Metadata(text=(("Comment", "a comment"),)))
     assert ("text" in lost(comment, suffix)) == (says["text"] == "no")
     deep = {bits: Picture(smooth(3, np.uint16), bit_depth=bits) for bits in (10, 12, 16)} | {

@@ -174,6 +174,7 @@ def _metadata_losses(header: Header, form: Format) -> tuple[Loss | None, ...]:
         _block_loss("iptc", meta.iptc, holds.iptc and room, form),
         _text_loss(header, form),
         _resolution_loss(header, form),
+        _gain_map_loss(header, form),
     )
 
 
@@ -222,3 +223,9 @@ def _resolution_loss(header: Header, form: Format) -> Loss | None:
     if header.metadata.resolution is None or form.capacity.resolution:
         return None
     return Loss("resolution", f"{form.name} has no place for it")
+
+
+def _gain_map_loss(header: Header, form: Format) -> Loss | None:
+    if header.metadata.gain_map is None or form.capacity.gain_map:
+        return None
+    return Loss("gain map", f"{form.name} has no place for it; high dynamic range is lost")

@@ -45,6 +45,27 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class GainMap:
+    """How much brighter than its samples each part of a picture is on a display with high dynamic
+    range (ISO 21496-1, and what phones wrote before it)."""
+
+    data: bytes = field(repr=False)
+    """A picture file of its own, which also says how the map is to be applied."""
+    width: int
+    """Of the picture that it was made for, in pixels; the map itself is usually smaller."""
+    height: int
+    region: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    """Left, top, right, bottom of what the picture shows of the map, 0 … 1."""
+
+    def crop(self, left: float, top: float, right: float, bottom: float) -> "GainMap":
+        """The map of a part of the picture, whose edges are fractions (0 … 1) of its sides."""
+        x, y, right_edge, bottom_edge = self.region
+        wide, high = right_edge - x, bottom_edge - y
+        region = (x + left * wide, y + top * high, x + right * wide, y + bottom * high)
+        return replace(self, region=region)
+
+
+@dataclass(frozen=True)
 class Metadata:
     """What a picture file says beside its pixels. ``None`` and empty mean: it says nothing."""
 
@@ -64,6 +85,7 @@ class Metadata:
     """How long each frame of an animation stands, in milliseconds; empty for a still."""
     loop: int = 0
     """How often an animation plays; 0 is for ever."""
+    gain_map: GainMap | None = None
 
 
 @dataclass(frozen=True)

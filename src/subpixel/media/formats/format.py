@@ -50,6 +50,7 @@ class Capacity:
     text: Literal["no", "comments", "yes"] = "no"
     """Whether text is held by any key, or as the key :data:`COMMENT` alone."""
     resolution: bool = True
+    gain_map: bool = False
     delay_unit: DelayUnit = DelayUnit(1, "milliseconds")
     colours: int | None = None
     """Colours of a frame that are kept exactly (None: all), one of them for transparent pixels."""

@@ -4,7 +4,6 @@ Sources: ITU-T T.81 and T.871 (JPEG, JFIF).
 """
 
 import struct
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -15,6 +14,19 @@ from subpixel.media.formats.format import (
     Format,
     FormatReader,
     FormatWriter,
+)
+from subpixel.media.formats.jpeg.segments import (
+    MAX_SEGMENT,
+    XMP_LABEL,
+    build_segment,
+    walk_segments,
+)
+from subpixel.media.formats.jpeg.ultra_hdr import (
+    announce_map,
+    append_map,
+    build_announcement,
+    enlarge_map,
+    take_gain_map,
 )
 from subpixel.media.libvips import (
     FileContents,
@@ -29,13 +41,8 @@ from subpixel.media.libvips import (
 from subpixel.media.metadata import exif
 from subpixel.media.picture import Loss, Metadata
 
-MAX_SEGMENT = 65_533
-"""Most bytes that one segment holds."""
-
 JFIF_END = 20
 """Where a JFIF header ends that holds no thumbnail."""
-
-_XMP_LABEL = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
@@ -52,7 +59,7 @@ def _describe_jpeg(contents: FileContents, image: VipsImage) -> tuple[Metadata, 
         iptc=get_blob(image, "iptc-data"),
         text=_find_comments(head),
     )
-    return meta, _find_jpeg_losses(head)
+    return take_gain_map(meta, contents, head, image)
 
 
 def _read_head(file: BinaryIO) -> bytes:
@@ -69,7 +76,7 @@ def _read_head(file: BinaryIO) -> bytes:
 
 def _find_resolution(head: bytes) -> tuple[float, float] | None:
     """Pixels per millimetre of the JFIF header; None when it states none."""
-    for marker, data in _segments(head):
+    for marker, _, data in walk_segments(head):
         if marker == 0xE0 and data[:5] == b"JFIF\0" and len(data) >= 12:
             unit, across, down = struct.unpack_from(">BHH", data, 7)
             per_mm = {1: 25.4, 2: 10.0}.get(unit)
@@ -80,7 +87,9 @@ def _find_resolution(head: bytes) -> tuple[float, float] | None:
 def _find_comments(head: bytes) -> tuple[tuple[str, str], ...]:
     """Comments as text chunks; T.81 names no encoding: UTF-8, or else Latin-1."""
     return tuple(
-        (COMMENT, _decode_comment(data)) for marker, data in _segments(head) if marker == 0xFE
+        (COMMENT, _decode_comment(data))
+        for marker, _, data in walk_segments(head)
+        if marker == 0xFE
     )
 
 
@@ -92,52 +101,46 @@ def _decode_comment(data: bytes) -> str:
         return data.decode("latin-1")
 
 
-def _find_jpeg_losses(head: bytes) -> tuple[Loss, ...]:
-    """What the file holds beside its picture and can't be kept."""
-    if any(m == 0xE2 and data[:4] == b"MPF\0" for m, data in _segments(head)):
-        return (Loss("further pictures", "a gain map or preview is left out (MPF)"),)
-    return ()
-
-
-def _segments(head: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and data of each segment before the first scan."""
-    at = 2
-    while at + 4 <= len(head) and head[at] == 0xFF:
-        marker, length = struct.unpack_from(">xBH", head, at)
-        if marker == 0xDA or length < 2:
-            return
-        yield marker, head[at + 4 : at + 2 + length]
-        at += 2 + length
-
-
 def _save_jpeg(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     quality, meta = task.options.quality or 95, task.header.metadata
     chroma, block = "off" if quality >= 90 else "on", task.exif_block(meta.orientation)
 
+    gain_map = None if meta.gain_map is None else enlarge_map(task.header, quality)
+    announcement = b"" if gain_map is None else build_announcement(gain_map)
+    if gain_map is not None:
+        meta = replace(meta, xmp=announce_map(meta.xmp, gain_map))
+
     def splice(head: bytes) -> bytes | None:
-        return _splice_segments(head, meta, block) if len(head) >= JFIF_END else None
+        if len(head) < JFIF_END:
+            return None
+        return _splice_segments(head, meta, block, announcement)
 
     image.jpegsave_target(target.for_libvips(splice), keep="icc", Q=quality, subsample_mode=chroma)
+    if gain_map is not None:
+        append_map(target.stream, gain_map)
 
 
-def _splice_segments(file: bytes, meta: Metadata, block: bytes | None) -> bytes:
-    """libvips' JPEG with a JFIF header of the metadata's resolution, EXIF, XMP, IPTC, comments.
+def _splice_segments(
+    file: bytes, meta: Metadata, block: bytes | None, announcement: bytes
+) -> bytes:
+    """libvips' JPEG with a JFIF header of the metadata's resolution, EXIF, XMP, IPTC, comments,
+    and the announcement of a gain map.
 
     Its first :data:`JFIF_END` bytes will do.
     """
-    segments = _build_segment(0xE0, _build_jfif(meta.resolution))
+    segments = build_segment(0xE0, _build_jfif(meta.resolution))
     comments = ((0xFE, b"", text.encode()) for key, text in meta.text if key == COMMENT)
     for marker, label, data in (
         (0xE1, exif.EXIF_PREFIX, block),
-        (0xE1, _XMP_LABEL, meta.xmp),
+        (0xE1, XMP_LABEL, meta.xmp),
         (0xED, b"", meta.iptc),
         *comments,
     ):
         if data is not None and len(label) + len(data) <= MAX_SEGMENT:
-            segments += _build_segment(marker, label + data)
+            segments += build_segment(marker, label + data)
     has_jfif = file[2:4] == b"\xff\xe0" and file[6:11] == b"JFIF\0"
     start = 4 + int.from_bytes(file[4:6]) if has_jfif else 2
-    return b"".join((b"\xff\xd8", segments, memoryview(file)[start:]))
+    return b"".join((b"\xff\xd8", segments, announcement, memoryview(file)[start:]))
 
 
 def _build_jfif(resolution: tuple[float, float] | None) -> bytes:
@@ -145,10 +148,6 @@ def _build_jfif(resolution: tuple[float, float] | None) -> bytes:
         return b"JFIF\0" + struct.pack(">HBHHBB", 0x0102, 0, 1, 1, 0, 0)
     across, down = (min(max(round(r * 25.4), 1), 65_535) for r in resolution)
     return b"JFIF\0" + struct.pack(">HBHHBB", 0x0102, 1, across, down, 0, 0)
-
-
-def _build_segment(marker: int, data: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
 
 
 JPEG = Format(
@@ -162,6 +161,7 @@ JPEG = Format(
         animation="none",
         iptc=True,
         text="comments",
+        gain_map=True,
         max_side=65_500,
         max_block=MAX_SEGMENT,
     ),

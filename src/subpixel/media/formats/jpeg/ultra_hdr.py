@@ -1,0 +1,264 @@
+"""Ultra HDR: a JPEG with a gain map, which is a JPEG of its own behind it.
+
+The first file says where the map lies in MPF (CIPA DC-007) and, written before 2025, in XMP
+too (Google's Ultra HDR image format); the map's own segments say how it is applied: in XMP
+(``hdrgm``), as ISO 21496-1, or as Apple does. These are carried over as they are, and the map's
+pixels grow with the picture.
+"""
+
+import io
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+import pyvips
+
+from subpixel.media.formats.jpeg.segments import (
+    APP0,
+    APP1,
+    APP2,
+    APP14,
+    APP15,
+    COM,
+    XMP_LABEL,
+    build_segment,
+    walk_segments,
+)
+from subpixel.media.libvips import FileContents, VipsImage, explain_error
+from subpixel.media.metadata import exif
+from subpixel.media.picture import GainMap, Header, Loss, Metadata
+
+MPF_LABEL = b"MPF\0"
+ISO_LABEL = b"urn:iso:std:iso:ts:21496:-1\0"
+
+_HDRGM = b"http://ns.adobe.com/hdr-gain-map/1.0/"
+_APPLE = b"urn:com:apple:photo:2020:aux:hdrgainmap"
+_ISO_VERSIONS = bytes(4)
+"""Least version of a reader, and the writer's: 0 both, in 16 bits."""
+_MP_ENTRY = 0xB002
+_PRIMARY = 0x030000
+
+
+@dataclass(frozen=True)
+class FurtherPicture:
+    """A picture behind the first one, as MPF lists it."""
+
+    start: int
+    end: int
+    is_gain_map: bool
+
+
+def list_further_pictures(file: exif.Block, head: bytes) -> tuple[FurtherPicture, ...]:
+    """What MPF lists behind the picture whose segments are ``head``; only JPEGs that are there."""
+    places = (
+        place
+        for marker, at, data in walk_segments(head)
+        if marker == APP2 and data.startswith(MPF_LABEL)
+        for place in _parse_mpf(data[len(MPF_LABEL) :], at + len(MPF_LABEL))
+    )
+    return tuple(
+        FurtherPicture(start, end, _is_gain_map(file[start:end]))
+        for start, end in places
+        if end <= len(file) and file[start : start + 2] == b"\xff\xd8"
+    )
+
+
+def _parse_mpf(block: bytes, at: int) -> Iterator[tuple[int, int]]:
+    """Start and end of each picture but the first; ``at`` is where the block stands."""
+    layout = exif.layout_of(block)
+    for field in exif.fields_of(block):
+        if field.tag == _MP_ENTRY and layout is not None:
+            for entry in range(16, len(field.value) - 15, 16):
+                size, offset = struct.unpack_from(layout.order + "II", field.value, entry + 4)
+                if size and offset:
+                    yield at + offset, at + offset + size
+
+
+def _is_gain_map(jpeg: bytes) -> bool:
+    return any(
+        (marker == APP2 and data.startswith(ISO_LABEL))
+        or (marker == APP1 and data.startswith(XMP_LABEL) and (_HDRGM in data or _APPLE in data))
+        for marker, _, data in walk_segments(jpeg)
+    )
+
+
+def take_gain_map(
+    meta: Metadata, contents: FileContents, head: bytes, image: VipsImage
+) -> tuple[Metadata, tuple[Loss, ...]]:
+    """``meta`` with the file's gain map, its XMP no more announcing one; and what is left out.
+
+    ``head`` is all segments of the picture, ``image`` the picture. A map that can't be decoded, or
+    is larger than the picture, is left out.
+    """
+    if MPF_LABEL not in head:
+        return meta, ()
+    losses: list[Loss] = []
+    file = contents.map()
+    for picture in list_further_pictures(file, head):
+        jpeg = bytes(file[picture.start : picture.end])
+        if not picture.is_gain_map or meta.gain_map is not None:
+            losses.append(_leave_picture_out(jpeg))
+            continue
+        reason = _find_fault(jpeg, image)
+        if reason is None:
+            meta = replace(meta, gain_map=GainMap(jpeg, image.width, image.height))
+        else:
+            losses.append(Loss("gain map", f"{reason}; left out"))
+        meta = replace(meta, xmp=meta.xmp and withdraw_map(meta.xmp))
+    return meta, tuple(losses)
+
+
+def _leave_picture_out(jpeg: bytes) -> Loss:
+    why = f"a preview or another picture of {len(jpeg):,} bytes is left out (MPF)"
+    return Loss("further pictures", why)
+
+
+def _find_fault(jpeg: bytes, picture: VipsImage) -> str | None:
+    """Why a map is of no use; it is decoded to see."""
+    try:
+        image = pyvips.Image.jpegload_buffer(jpeg, access="sequential", fail_on="error")
+        if image.width > picture.width or image.height > picture.height or image.bands > 3:
+            return f"it has {image.width} x {image.height} pixels in {image.bands} channels"
+        image.avg()
+    except pyvips.Error as error:
+        return f"it is damaged ({explain_error(error)})"
+    return None
+
+
+def enlarge_map(header: Header, quality: int) -> bytes:
+    """The gain map of a picture of ``header``, grown with it by bicubic interpolation, as a JPEG
+    whose segments say what they said."""
+    gain_map = header.metadata.gain_map
+    assert gain_map is not None
+    image = pyvips.Image.jpegload_buffer(gain_map.data, access="sequential", fail_on="error")
+    left, top, right, bottom = gain_map.region
+    across = header.width / (gain_map.width * (right - left))
+    down = header.height / (gain_map.height * (bottom - top))
+    size = (
+        _scale_side(image.width, header.width, gain_map.width),
+        _scale_side(image.height, header.height, gain_map.height),
+    )
+    whole = image.resize(across, vscale=down, kernel="cubic")
+    file = _cut(whole, left, top, size).jpegsave_buffer(
+        Q=quality, keep="none", subsample_mode="off"
+    )
+    return _copy_segments(gain_map.data, file)
+
+
+def _scale_side(side: int, picture: int, source: int) -> int:
+    """A side of the map that is to the new picture's as the old map's to the old picture's."""
+    return max(1, round(picture * side / source))
+
+
+def _cut(whole: VipsImage, left: float, top: float, size: tuple[int, int]) -> VipsImage:
+    width, height = min(size[0], whole.width), min(size[1], whole.height)
+    x = min(round(left * whole.width), whole.width - width)
+    y = min(round(top * whole.height), whole.height - height)
+    return whole.crop(x, y, width, height)
+
+
+def _copy_segments(source: bytes, target: bytes) -> bytes:
+    """``target`` with the application segments and comments of ``source``, but for those that say
+    how its samples are stored."""
+    copies = b"".join(
+        build_segment(marker, data)
+        for marker, _, data in walk_segments(source)
+        if (APP1 <= marker <= APP15 and marker != APP14) or marker == COM
+    )
+    start = 2
+    if target[2:4] == bytes((0xFF, APP0)):
+        start = 4 + int.from_bytes(target[4:6])
+    return target[:start] + copies + target[start:]
+
+
+def build_announcement(gain_map: bytes) -> bytes:
+    """The segments of a first file that announce this map; where it lies is not in them yet."""
+    iso = any(data.startswith(ISO_LABEL) for _, _, data in walk_segments(gain_map))
+    version = build_segment(APP2, ISO_LABEL + _ISO_VERSIONS) if iso else b""
+    return version + build_segment(APP2, _build_mpf(0, 0, 0))
+
+
+def append_map(stream: BinaryIO, gain_map: bytes) -> None:
+    """Put the map behind the whole first file in ``stream``, and its place into that one's MPF."""
+    size = stream.seek(0, io.SEEK_END)
+    stream.write(gain_map)
+    stream.seek(0)
+    at = _find_mpf(stream)
+    stream.seek(at)
+    stream.write(_build_mpf(size, len(gain_map), size - at - len(MPF_LABEL)))
+    stream.seek(0, io.SEEK_END)
+
+
+def _find_mpf(stream: BinaryIO) -> int:
+    """Where the data of the segment of MPF begins."""
+    at = 2
+    while True:
+        stream.seek(at)
+        head = stream.read(8)
+        if len(head) < 8 or head[0] != 0xFF:
+            raise ValueError("no place for the gain map's address")
+        if head[1] == APP2 and head[4:] == MPF_LABEL:
+            return at + 4
+        at += 2 + int.from_bytes(head[2:4])
+
+
+def _build_mpf(size: int, map_size: int, offset: int) -> bytes:
+    """The list of two pictures; ``offset`` counts from behind the label."""
+    version = struct.pack(">HHI4s", 0xB000, exif.UNDEFINED, 4, b"0100")
+    number = struct.pack(">HHII", 0xB001, exif.LONG, 1, 2)
+    entries = struct.pack(">HHII", _MP_ENTRY, exif.UNDEFINED, 32, 50)
+    head = struct.pack(">2sHIH", b"MM", 42, 8, 3) + version + number + entries + bytes(4)
+    pictures = struct.pack(">IIIHH", _PRIMARY, size, 0, 0, 0)
+    pictures += struct.pack(">IIIHH", 0, map_size, offset, 0, 0)
+    return MPF_LABEL + head + pictures
+
+
+_DIRECTORY = re.compile(rb"<([\w-]+):Directory\b[^>]*>.*?</\1:Directory>", re.DOTALL)
+_ITEM = re.compile(rb"<([\w-]+):li\b.*?</\1:li>", re.DOTALL)
+_IS_MAP = re.compile(rb"Semantic\s*(?:=\s*[\"']|>)\s*GainMap\b")
+_VERSION = re.compile(
+    rb"\s+hdrgm:Version\s*=\s*([\"']).*?\1|<hdrgm:Version>.*?</hdrgm:Version>", re.DOTALL
+)
+_END = re.compile(rb"</[\w-]+:RDF>")
+
+_PACKET = (
+    b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
+    b'<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF>'
+    b'</x:xmpmeta><?xpacket end="w"?>'
+)
+
+_ANNOUNCEMENT = (
+    '<rdf:Description xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" rdf:about=""'
+    ' xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/"'
+    ' xmlns:Container="http://ns.google.com/photos/1.0/container/"'
+    ' xmlns:Item="http://ns.google.com/photos/1.0/container/item/" hdrgm:Version="1.0">'
+    "<Container:Directory><rdf:Seq>"
+    '<rdf:li rdf:parseType="Resource">'
+    '<Container:Item Item:Semantic="Primary" Item:Mime="image/jpeg"/></rdf:li>'
+    '<rdf:li rdf:parseType="Resource">'
+    '<Container:Item Item:Semantic="GainMap" Item:Mime="image/jpeg" Item:Length="{}"/></rdf:li>'
+    "</rdf:Seq></Container:Directory></rdf:Description>"
+)
+
+
+def withdraw_map(xmp: bytes) -> bytes:
+    """XMP that announces no gain map."""
+    return _VERSION.sub(b"", _DIRECTORY.sub(_drop_item, xmp))
+
+
+def _drop_item(directory: re.Match[bytes]) -> bytes:
+    """Google's directory of a file's pictures without the map; none where one picture is left."""
+    rest = _ITEM.sub(lambda item: b"" if _IS_MAP.search(item[0]) else item[0], directory[0])
+    return rest if len(_ITEM.findall(rest)) > 1 else b""
+
+
+def announce_map(xmp: bytes | None, gain_map: bytes) -> bytes | None:
+    """XMP that announces this map, where the map itself is described in XMP."""
+    if not any(XMP_LABEL in data and _HDRGM in data for _, _, data in walk_segments(gain_map)):
+        return xmp
+    packet = _DIRECTORY.sub(b"", xmp or _PACKET)
+    announcement = _ANNOUNCEMENT.format(len(gain_map)).encode()
+    return _END.sub(lambda end: announcement + end[0], packet, count=1)
