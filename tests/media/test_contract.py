@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 
@@ -18,10 +19,17 @@ from subpixel.media.image_file import EncodeOptions, losses_in, read_picture, wr
 from subpixel.media.picture import Metadata, Picture, convert_samples
 
 LOSSLESS = EncodeOptions(lossless=True)
-SUFFIXES = [form.suffixes[0] for form in FORMATS]
-RGB_ONLY = (".webp", ".avif", ".gif")
-UPRIGHT = (".avif", ".gif")
-DEPTHS = {".jpg": 8, ".png": 16, ".webp": 8, ".tif": 16, ".avif": 12, ".gif": 8}
+if find_spec("pillow_heif"):
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+SUFFIXES = [
+    form.suffixes[0] for form in FORMATS if form.package is None or find_spec(form.package)
+]
+RGB_ONLY = (".webp", ".avif", ".gif", ".heic")
+UPRIGHT = (".avif", ".gif", ".heic")
+DEPTHS = {".jpg": 8, ".png": 16, ".webp": 8, ".tif": 16, ".avif": 12, ".gif": 8, ".heic": 10}
 TURNS = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -165,6 +173,7 @@ CARRIED = {
     ".tif": {"icc", "exif", "xmp", "iptc", "orientation", "resolution"},
     ".avif": {"icc", "exif", "xmp", "orientation", "resolution"},
     ".gif": {"orientation"},
+    ".heic": {"icc", "exif", "xmp", "orientation", "resolution"},
 }
 
 
@@ -238,7 +247,7 @@ def test_exif_values_seen_by_pillow(tmp_path: Path, suffix: str) -> None:
     before = {key: value for key, value in before.items() if key[0] != 1}
     if suffix == ".tif":  # the file's own fields; private ones of EXIF's first directory stay out
         before.pop((0, 0xFDE8))
-    if suffix == ".avif":  # Pillow hides an orientation of 1, which irot stands for
+    if suffix in (".avif", ".heic"):  # Pillow hides an orientation of 1, which irot stands for
         before.pop((0, 0x0112))
         after.pop((0, 0x0112), None)
     assert before.items() <= after.items()

@@ -23,6 +23,9 @@ VipsLoad = tuple[VipsImage, tuple[Loss, ...]]
 Strictness = Literal["error", "warning"]
 """What stops libvips while it decodes."""
 
+HEAD_BYTES = 64
+"""As many of a file's first bytes as it takes to tell its format."""
+
 DEFAULT_DELAY_MS = 100
 """For an animation whose source has no timing: what browsers give one without."""
 
@@ -33,7 +36,7 @@ class FileContents:
 
     file: Path
     head: bytes
-    """The first 16 bytes."""
+    """The first :data:`HEAD_BYTES` bytes."""
     stamp: tuple[int, ...]
     """What changes when the file does."""
     data: bytes | None
@@ -45,7 +48,7 @@ class FileContents:
             with file.open("rb") as stream:
                 stamp = _stamp_of(stream)
                 data = None if stamp else stream.read()
-                head = stream.read(16) if data is None else data[:16]
+                head = stream.read(HEAD_BYTES) if data is None else data[:HEAD_BYTES]
         except OSError as error:
             raise PictureError(f"{file} can't be read: {error.strerror or error}") from error
         if not head:
@@ -163,6 +166,23 @@ def load_all_pages(loader: str, contents: FileContents, fail_on: Strictness) -> 
     """The same: all pages below each other, which are of one size."""
     load = getattr(pyvips.Image, loader)
     return load(contents.source(), n=-1, fail_on=fail_on, access="sequential")
+
+
+def build_header(
+    shape: tuple[int, int, int, int], bits: int, icc: bytes | None = None
+) -> VipsImage:
+    """Frames ``(N, H, W, C)`` of which nothing but their form and profile is known: no pixels are
+    held. ``bits`` are those of a sample that mean something, 8 to 16."""
+    count, height, width, channels = shape
+    image = pyvips.Image.black(width, count * height, bands=channels)
+    kind, colours = ("uchar", ("b-w", "srgb")) if bits == 8 else ("ushort", ("grey16", "rgb16"))
+    image = image.cast(kind).copy(interpretation=colours[channels > 2])
+    image.set_type(pyvips.GValue.gint_type, "page-height", height)
+    image.set_type(pyvips.GValue.gint_type, "n-pages", count)
+    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", bits)
+    if icc is not None:
+        set_blob(image, "icc-profile-data", icc)
+    return image
 
 
 def get_number(image: VipsImage, name: str, default: int) -> int:

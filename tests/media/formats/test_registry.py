@@ -118,6 +118,6 @@ def test_first_bytes_announce_one_format(head: bytes, name: str) -> None:
 
 
 def test_lists_for_people() -> None:
-    assert list_names() == "JPEG, PNG, WebP, TIFF, AVIF or GIF"
+    assert list_names() == "JPEG, PNG, WebP, TIFF, AVIF, HEIC or GIF"
     assert list_names(FORMATS[:2]) == "JPEG or PNG"
     assert list_names(FORMATS[:1]) == "JPEG"

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from subpixel.media.formats.boxes.brands import HEVC_BRANDS, list_brands
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.libvips import (
     FileContents,
@@ -24,6 +25,13 @@ from subpixel.media.picture import Loss, Metadata, Rows
 
 AVIF_MAX_DEPTH = 12
 """Most bits per sample."""
+
+
+def is_avif(head: bytes) -> bool:
+    """Whether a file's first bytes announce AVIF, or pictures in boxes of no known codec."""
+    brands = list_brands(head)
+    generic = brands[:1] in ([b"mif1"], [b"msf1"]) and HEVC_BRANDS.isdisjoint(brands)
+    return brands[:1] in ([b"avif"], [b"avis"]) or generic
 
 
 def _load_avif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
@@ -54,7 +62,7 @@ def _scale_up(rows: Rows, depth: int) -> Rows:
 
 
 def _save_avif(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
-    options, block = task.options, _build_upright_exif(task)
+    options, block = task.options, task.upright_exif_block()
     data = image.heifsave_buffer(
         keep=select_metadata(image, task.header.metadata, block),
         compression="av1",
@@ -65,14 +73,6 @@ def _save_avif(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
         effort=1 if options.effort is None else options.effort,
     )
     target.take(data if block is None else _point_to_exif(data, block))
-
-
-def _build_upright_exif(task: EncodeTask) -> bytes | None:
-    """The block of the picture as it is written, which is upright."""
-    meta, (count, height, width, channels) = task.header.metadata, task.header.shape
-    upright = (count, width, height, channels) if meta.orientation >= 5 else task.header.shape
-    task = replace(task, header=replace(task.header, shape=upright))
-    return task.exif_block(1, meta.resolution)
 
 
 def _point_to_exif(file: bytes, block: bytes) -> bytes:
@@ -130,9 +130,7 @@ def _set_extent(file: bytearray, at: int, item: int, offset: int, length: int) -
 AVIF = Format(
     name="AVIF",
     suffixes=(".avif",),
-    recognize=lambda head: (
-        head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis", b"mif1", b"msf1")
-    ),
+    recognize=is_avif,
     capacity=Capacity(
         depth=AVIF_MAX_DEPTH, alpha="full", grey=False, animation="none", max_side=16_384
     ),

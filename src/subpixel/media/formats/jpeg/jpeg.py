@@ -4,6 +4,7 @@ Sources: ITU-T T.81 and T.871 (JPEG, JFIF).
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
@@ -14,12 +15,6 @@ from subpixel.media.formats.format import (
     Format,
     FormatReader,
     FormatWriter,
-)
-from subpixel.media.formats.jpeg.segments import (
-    MAX_SEGMENT,
-    XMP_LABEL,
-    build_segment,
-    walk_segments,
 )
 from subpixel.media.formats.jpeg.ultra_hdr import (
     announce_map,
@@ -41,8 +36,13 @@ from subpixel.media.libvips import (
 from subpixel.media.metadata import exif
 from subpixel.media.picture import Loss, Metadata
 
+MAX_SEGMENT = 65_533
+"""Most bytes that one segment holds."""
+
 JFIF_END = 20
 """Where a JFIF header ends that holds no thumbnail."""
+
+_XMP_LABEL = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
@@ -76,7 +76,7 @@ def _read_head(file: BinaryIO) -> bytes:
 
 def _find_resolution(head: bytes) -> tuple[float, float] | None:
     """Pixels per millimetre of the JFIF header; None when it states none."""
-    for marker, _, data in walk_segments(head):
+    for marker, data in _segments(head):
         if marker == 0xE0 and data[:5] == b"JFIF\0" and len(data) >= 12:
             unit, across, down = struct.unpack_from(">BHH", data, 7)
             per_mm = {1: 25.4, 2: 10.0}.get(unit)
@@ -87,9 +87,7 @@ def _find_resolution(head: bytes) -> tuple[float, float] | None:
 def _find_comments(head: bytes) -> tuple[tuple[str, str], ...]:
     """Comments as text chunks; T.81 names no encoding: UTF-8, or else Latin-1."""
     return tuple(
-        (COMMENT, _decode_comment(data))
-        for marker, _, data in walk_segments(head)
-        if marker == 0xFE
+        (COMMENT, _decode_comment(data)) for marker, data in _segments(head) if marker == 0xFE
     )
 
 
@@ -99,6 +97,17 @@ def _decode_comment(data: bytes) -> str:
         return data.decode()
     except UnicodeDecodeError:
         return data.decode("latin-1")
+
+
+def _segments(head: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and data of each segment before the first scan."""
+    at = 2
+    while at + 4 <= len(head) and head[at] == 0xFF:
+        marker, length = struct.unpack_from(">xBH", head, at)
+        if marker == 0xDA or length < 2:
+            return
+        yield marker, head[at + 4 : at + 2 + length]
+        at += 2 + length
 
 
 def _save_jpeg(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
@@ -128,16 +137,16 @@ def _splice_segments(
 
     Its first :data:`JFIF_END` bytes will do.
     """
-    segments = build_segment(0xE0, _build_jfif(meta.resolution))
+    segments = _build_segment(0xE0, _build_jfif(meta.resolution))
     comments = ((0xFE, b"", text.encode()) for key, text in meta.text if key == COMMENT)
     for marker, label, data in (
         (0xE1, exif.EXIF_PREFIX, block),
-        (0xE1, XMP_LABEL, meta.xmp),
+        (0xE1, _XMP_LABEL, meta.xmp),
         (0xED, b"", meta.iptc),
         *comments,
     ):
         if data is not None and len(label) + len(data) <= MAX_SEGMENT:
-            segments += build_segment(marker, label + data)
+            segments += _build_segment(marker, label + data)
     has_jfif = file[2:4] == b"\xff\xe0" and file[6:11] == b"JFIF\0"
     start = 4 + int.from_bytes(file[4:6]) if has_jfif else 2
     return b"".join((b"\xff\xd8", segments, announcement, memoryview(file)[start:]))
@@ -148,6 +157,10 @@ def _build_jfif(resolution: tuple[float, float] | None) -> bytes:
         return b"JFIF\0" + struct.pack(">HBHHBB", 0x0102, 0, 1, 1, 0, 0)
     across, down = (min(max(round(r * 25.4), 1), 65_535) for r in resolution)
     return b"JFIF\0" + struct.pack(">HBHHBB", 0x0102, 1, across, down, 0, 0)
+
+
+def _build_segment(marker: int, data: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
 
 
 JPEG = Format(

@@ -15,21 +15,12 @@ from typing import BinaryIO
 
 import pyvips
 
-from subpixel.media.formats.jpeg.segments import (
-    APP0,
-    APP1,
-    APP2,
-    APP14,
-    APP15,
-    COM,
-    XMP_LABEL,
-    build_segment,
-    walk_segments,
-)
 from subpixel.media.libvips import FileContents, VipsImage, explain_error
 from subpixel.media.metadata import exif
 from subpixel.media.picture import GainMap, Header, Loss, Metadata
 
+APP0, APP1, APP2, APP14, APP15, SOS, COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xDA, 0xFE
+XMP_LABEL = b"http://ns.adobe.com/xap/1.0/\0"
 MPF_LABEL = b"MPF\0"
 ISO_LABEL = b"urn:iso:std:iso:ts:21496:-1\0"
 
@@ -39,6 +30,21 @@ _ISO_VERSIONS = bytes(4)
 """Least version of a reader, and the writer's: 0 both, in 16 bits."""
 _MP_ENTRY = 0xB002
 _PRIMARY = 0x030000
+
+
+def _walk_head(jpeg: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Marker, place of the content and content of each segment before the first scan."""
+    at = 2
+    while at + 4 <= len(jpeg) and jpeg[at] == 0xFF:
+        marker, length = struct.unpack_from(">xBH", jpeg, at)
+        if marker == SOS or length < 2:
+            return
+        yield marker, at + 4, jpeg[at + 4 : at + 2 + length]
+        at += 2 + length
+
+
+def _build_segment(marker: int, data: bytes) -> bytes:
+    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ def list_further_pictures(file: exif.Block, head: bytes) -> tuple[FurtherPicture
     """What MPF lists behind the picture whose segments are ``head``; only JPEGs that are there."""
     places = (
         place
-        for marker, at, data in walk_segments(head)
+        for marker, at, data in _walk_head(head)
         if marker == APP2 and data.startswith(MPF_LABEL)
         for place in _parse_mpf(data[len(MPF_LABEL) :], at + len(MPF_LABEL))
     )
@@ -80,7 +86,7 @@ def _is_gain_map(jpeg: bytes) -> bool:
     return any(
         (marker == APP2 and data.startswith(ISO_LABEL))
         or (marker == APP1 and data.startswith(XMP_LABEL) and (_HDRGM in data or _APPLE in data))
-        for marker, _, data in walk_segments(jpeg)
+        for marker, _, data in _walk_head(jpeg)
     )
 
 
@@ -163,8 +169,8 @@ def _copy_segments(source: bytes, target: bytes) -> bytes:
     """``target`` with the application segments and comments of ``source``, but for those that say
     how its samples are stored."""
     copies = b"".join(
-        build_segment(marker, data)
-        for marker, _, data in walk_segments(source)
+        _build_segment(marker, data)
+        for marker, _, data in _walk_head(source)
         if (APP1 <= marker <= APP15 and marker != APP14) or marker == COM
     )
     start = 2
@@ -175,9 +181,9 @@ def _copy_segments(source: bytes, target: bytes) -> bytes:
 
 def build_announcement(gain_map: bytes) -> bytes:
     """The segments of a first file that announce this map; where it lies is not in them yet."""
-    iso = any(data.startswith(ISO_LABEL) for _, _, data in walk_segments(gain_map))
-    version = build_segment(APP2, ISO_LABEL + _ISO_VERSIONS) if iso else b""
-    return version + build_segment(APP2, _build_mpf(0, 0, 0))
+    iso = any(data.startswith(ISO_LABEL) for _, _, data in _walk_head(gain_map))
+    version = _build_segment(APP2, ISO_LABEL + _ISO_VERSIONS) if iso else b""
+    return version + _build_segment(APP2, _build_mpf(0, 0, 0))
 
 
 def append_map(stream: BinaryIO, gain_map: bytes) -> None:
@@ -257,7 +263,7 @@ def _drop_item(directory: re.Match[bytes]) -> bytes:
 
 def announce_map(xmp: bytes | None, gain_map: bytes) -> bytes | None:
     """XMP that announces this map, where the map itself is described in XMP."""
-    if not any(XMP_LABEL in data and _HDRGM in data for _, _, data in walk_segments(gain_map)):
+    if not any(XMP_LABEL in data and _HDRGM in data for _, _, data in _walk_head(gain_map)):
         return xmp
     packet = _DIRECTORY.sub(b"", xmp or _PACKET)
     announcement = _ANNOUNCEMENT.format(len(gain_map)).encode()

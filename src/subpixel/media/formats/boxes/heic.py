@@ -1,0 +1,252 @@
+"""HEIC: what phones write; pictures coded as HEVC, in boxes of ISO/IEC 23008-12.
+
+The package pillow-heif decodes and encodes, the whole picture at once. Pixels come in and go out
+upright: it applies the file's properties for that (``irot``, ``imir``), and EXIF's tag doesn't
+count.
+"""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pyvips
+
+from subpixel.media.formats.account import leave_out
+from subpixel.media.formats.boxes.brands import HEVC_BRANDS, list_brands
+from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
+from subpixel.media.libvips import (
+    FileContents,
+    FileTarget,
+    Strictness,
+    VipsImage,
+    VipsLoad,
+    build_header,
+    get_blob,
+    get_number,
+    read_metadata,
+    set_blob,
+)
+from subpixel.media.metadata.xmp_orientation import state_upright
+from subpixel.media.picture import Loss, Metadata, Rows
+
+HEIC_MAX_DEPTH = 10
+"""Most bits per sample that are written: those that phones decode."""
+
+FULL_CHROMA_QUALITY = 90
+"""The quality from which chroma is stored in full."""
+
+DEFAULT_QUALITY = 80
+DEFAULT_EFFORT = 1
+
+_PRESETS = (
+    *("ultrafast", "superfast", "veryfast", "faster", "fast"),
+    *("medium", "slow", "slower", "veryslow", "placebo"),
+)
+"""x265's, by effort."""
+
+_BLOCK_ROWS = 256
+"""Decoded rows that are converted at a time."""
+
+_CHANNELS = {"L": 1, "I": 1, "LA": 2, "La": 2, "RGB": 3, "RGBA": 4, "RGBa": 4}
+_SRGB_PRIMARIES = frozenset({1, 2})
+_SRGB_LIKE_TRANSFERS = frozenset({1, 2, 6, 13, 14, 15})
+
+HeifImage = Any
+"""A :class:`pillow_heif.HeifImage`."""
+
+
+def is_heic(head: bytes) -> bool:
+    """Whether a file's first bytes announce pictures coded as HEVC."""
+    brands = list_brands(head)
+    if brands[:1] in ([b"mif1"], [b"msf1"]):
+        return not HEVC_BRANDS.isdisjoint(brands)
+    return bool(brands) and brands[0] in HEVC_BRANDS
+
+
+def _load_heic(contents: FileContents, _fail_on: Strictness) -> VipsLoad:
+    pictures = _open_pictures(contents)
+    picture = pictures[pictures.primary_index]
+    width, height = picture.size
+    shape = (1, height, width, _CHANNELS[_split_mode(picture)[0]])
+    info = picture.info
+    profile, colour_losses = _choose_profile(info)
+    header = build_header(shape, _split_mode(picture)[1], profile)
+    for name, value in (("exif-data", info.get("exif")), ("xmp-data", info.get("xmp"))):
+        if value:
+            set_blob(header, name, value)
+    return header, (*_find_frame_loss(pictures), *colour_losses, *_find_losses(info))
+
+
+def _open_pictures(contents: FileContents) -> Any:
+    """The file's pictures, not decoded yet."""
+    import pillow_heif
+
+    with _heif_errors(), contents.stream() as stream:
+        return pillow_heif.open_heif(stream, convert_hdr_to_8bit=False, hdr_to_16bit=False)
+
+
+@contextmanager
+def _heif_errors() -> Iterator[None]:
+    """What goes wrong in pillow-heif as the errors that all readers raise."""
+    try:
+        yield
+    except (EOFError, SyntaxError, RuntimeError, ValueError) as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    except OSError as error:
+        raise MemoryError("decoding HEIC") from error
+
+
+def _split_mode(picture: HeifImage) -> tuple[str, int]:
+    """The mode without its bits, and the bits per sample."""
+    name, _, _ = picture.mode.partition(";")
+    return name, int(picture.info["bit_depth"])
+
+
+def _find_frame_loss(pictures: Any) -> Iterator[Loss]:
+    if len(pictures) > 1:
+        yield Loss("frames", f"one of the {len(pictures)} pictures in the file is used")
+
+
+def _find_losses(info: dict[str, Any]) -> Iterator[Loss]:
+    """What belongs to the picture and has no place in what is written."""
+    for kind in info.get("aux", {}):
+        name = "gain map" if "gainmap" in kind.lower() else "further pictures"
+        yield Loss(name, f"an auxiliary picture ({kind}) is left out")
+    if info.get("depth_images"):
+        yield Loss("further pictures", "a depth map is left out")
+    for block in info.get("metadata", ()):
+        loss = leave_out(f"an item {block.get('type', '')}", len(block.get("data", b""))).loss
+        assert loss is not None
+        yield loss
+    for name in ("content_light_level", "mastering_display_colour_volume", "heif"):
+        if name in info:
+            yield Loss("unknown data", f"{name.replace('_', ' ')} is left out")
+    if info.get("pixel_aspect_ratio", (1, 1))[0] != info.get("pixel_aspect_ratio", (1, 1))[1]:
+        yield Loss("resolution", "pixels that aren't square (pasp) are taken as square")
+
+
+def _choose_profile(info: dict[str, Any]) -> tuple[bytes | None, tuple[Loss, ...]]:
+    """The colour profile, or a loss where code points (nclx) say in its place what isn't sRGB."""
+    profile, points = info.get("icc_profile") or None, info.get("nclx_profile")
+    if profile is not None or points is None:
+        return profile, ()
+    primaries, transfer = points["color_primaries"], points["transfer_characteristics"]
+    if primaries in _SRGB_PRIMARIES and transfer in _SRGB_LIKE_TRANSFERS:
+        return None, ()
+    why = f"coding points {int(primaries)}, {int(transfer)} (nclx) are not applied"
+    return None, (Loss("colour", why),)
+
+
+def _describe_heic(_contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
+    meta = read_metadata(image)
+    return replace(meta, orientation=1, xmp=meta.xmp and state_upright(meta.xmp)), ()
+
+
+def _decode_heic(contents: FileContents) -> Iterator[Rows]:
+    pictures = _open_pictures(contents)
+    picture = pictures[pictures.primary_index]
+    with _heif_errors():
+        samples = np.asarray(picture)
+    name, bits = _split_mode(picture)
+    samples = samples.reshape(*samples.shape[:2], _CHANNELS[name])
+    for top in range(0, len(samples), _BLOCK_ROWS):
+        rows = samples[top : top + _BLOCK_ROWS]
+        if name[-1] == "a":
+            rows = _make_alpha_straight(rows, (1 << bits) - 1)
+        yield _fill_scale(rows, bits)
+
+
+def _make_alpha_straight(samples: Rows, white: int) -> Rows:
+    """Colours that were multiplied by alpha, divided by it; black where that is 0."""
+    wide = samples.astype(np.uint32)
+    colour, alpha = wide[..., :-1], wide[..., -1:]
+    straight = (colour * white + alpha // 2) // np.maximum(alpha, 1)
+    return np.concatenate([straight.clip(0, white), alpha], axis=-1).astype(samples.dtype)
+
+
+def _fill_scale(samples: Rows, bits: int) -> Rows:
+    """10 or 12 bits as 16 whose white is 65535."""
+    if bits == 8:
+        return samples
+    white = (1 << bits) - 1
+    return ((samples.astype(np.uint32) * 65535 + white // 2) // white).astype(np.uint16)
+
+
+def _save_heic(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
+    import pillow_heif
+
+    image = _turn_upright(image, task.header.metadata.orientation)
+    samples, bits = image.numpy(), task.depth
+    samples = samples.reshape(image.height, image.width, image.bands)
+    if image.bands < 3:
+        samples = samples[..., [0, 0, 0, 1][: image.bands + 2]]
+    if bits > 8:
+        samples = samples >> (16 - bits)
+    stream = io.BytesIO()
+    mode = ("RGB", "RGBA")[samples.shape[-1] == 4] + ("" if bits == 8 else f";{bits}")
+    with _heif_errors():
+        pillow_heif.encode(
+            mode,
+            (image.width, image.height),
+            np.ascontiguousarray(samples).tobytes(),
+            stream,
+            bit_depth=bits,
+            **_choose_coding(task),
+            **_choose_metadata(image, task),
+        )
+    target.take(stream.getvalue())
+
+
+def _turn_upright(image: VipsImage, orientation: int) -> VipsImage:
+    if orientation == 1:
+        return image
+    image = image.copy_memory()
+    image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+    return image.autorot()
+
+
+def _choose_coding(task: EncodeTask) -> dict[str, object]:
+    """How x265 codes: red, green and blue as they are without loss, else YCbCr (BT.601)."""
+    options = task.options
+    quality = DEFAULT_QUALITY if options.quality is None else options.quality
+    full = options.lossless or quality >= FULL_CHROMA_QUALITY
+    effort = DEFAULT_EFFORT if options.effort is None else options.effort
+    return {
+        "quality": -1 if options.lossless else quality,
+        "chroma": 444 if full else 420,
+        "matrix_coefficients": 0 if options.lossless else 6,
+        "enc_params": {"preset": _PRESETS[effort]},
+    }
+
+
+def _choose_metadata(image: VipsImage, task: EncodeTask) -> dict[str, object]:
+    meta, block = task.header.metadata, task.upright_exif_block()
+    fields = {
+        "exif": block,
+        "xmp": meta.xmp and state_upright(meta.xmp),
+        "icc_profile": get_blob(image, "icc-profile-data"),
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+HEIC = Format(
+    name="HEIC",
+    suffixes=(".heic", ".heif", ".hif"),
+    recognize=is_heic,
+    capacity=Capacity(
+        depth=HEIC_MAX_DEPTH, alpha="full", grey=False, animation="none", max_side=16_384
+    ),
+    reader=FormatReader(
+        load=_load_heic,
+        describe=_describe_heic,
+        decode=_decode_heic,
+        bit_depth=lambda image: get_number(image, "bits-per-sample", 16),
+        pixel_bytes=11,
+    ),
+    # lossy alpha would be a little less than opaque
+    writer=FormatWriter(save=_save_heic, drops_opaque_alpha=True, pixel_bytes=70),
+    package="pillow_heif",
+)
