@@ -227,6 +227,15 @@ def set_timing(image: VipsImage, metadata: Metadata) -> None:
         image.set_type(pyvips.GValue.gint_type, "loop", metadata.loop)
 
 
+def turn_upright(image: VipsImage, orientation: int) -> VipsImage:
+    """A picture of one frame as its EXIF orientation (1 … 8) asks; what is turned is held."""
+    if orientation == 1:
+        return image
+    image = image.copy_memory()
+    image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+    return image.autorot()
+
+
 def select_metadata(image: VipsImage, metadata: Metadata, block: bytes | None) -> str:
     """Set the XMP, and say what libvips is to write; its EXIF only holds the place of ours."""
     if metadata.xmp is not None:

@@ -317,3 +317,15 @@ def convert_samples(samples: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]
         return np.asarray(samples.astype(np.float32) * scale)
     clipped = samples.clip(0, FULL_SCALE[samples.dtype])
     return np.asarray(np.floor(clipped * scale + np.float32(0.5)).astype(dtype))
+
+
+def make_alpha_straight(samples: NDArray[Any]) -> NDArray[Any]:
+    """``(h, W, C)`` uint8 or uint16 whose colours were multiplied by alpha, the last channel,
+    divided by it, rounded; black where alpha is 0."""
+    white = int(FULL_SCALE[samples.dtype])
+    wide = samples.astype(np.uint64 if samples.dtype == np.uint16 else np.uint32)
+    alpha = wide[..., -1:]
+    straight = (wide * white + alpha // 2) // np.maximum(alpha, 1)
+    straight[np.broadcast_to(alpha == 0, straight.shape)] = 0
+    straight[..., -1:] = alpha
+    return straight.clip(0, white).astype(samples.dtype)

@@ -17,6 +17,7 @@ EXTRAS: Mapping[str, str] = {
     "torchmetrics": "perceptual",
     "pillow_heif": "heif",
     "pillow_jxl": "jxl",
+    "brotli": "jxl",
 }
 """The extra that installs a package, by the package's import name."""
 

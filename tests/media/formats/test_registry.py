@@ -12,7 +12,7 @@ from subpixel.media.formats.format import EncodeOptions
 from subpixel.media.formats.registry import FORMATS, PICTURE_SUFFIXES, format_of, list_names, sniff
 
 ROOM = Path(subpixel.media.__file__).parent
-FORMAT_NAMES = {form.name.lower() for form in FORMATS}
+FORMAT_NAMES = {form.name.lower().replace(" ", "_") for form in FORMATS}
 NAMES = FORMAT_NAMES | {"jpg", "tif"}
 OPTIONS = re.compile("|".join(EncodeOptions.__dataclass_fields__))
 """Public: what only one format has names it."""
@@ -106,6 +106,9 @@ def test_names_and_suffixes_are_no_one_elses() -> None:
         (b"MM\0+", "TIFF"),
         (b"\0\0\0\x1cftypavif", "AVIF"),
         (b"\0\0\0\x1cftypmif1", "AVIF"),
+        (b"\0\0\0\x1cftypheic", "HEIC"),
+        (b"\xff\x0a\xcb", "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
         (b"GIF87a", "GIF"),
         (b"GIF89a", "GIF"),
     ],
@@ -118,6 +121,6 @@ def test_first_bytes_announce_one_format(head: bytes, name: str) -> None:
 
 
 def test_lists_for_people() -> None:
-    assert list_names() == "JPEG, PNG, WebP, TIFF, AVIF, HEIC or GIF"
+    assert list_names() == "JPEG, PNG, WebP, TIFF, AVIF, HEIC, JPEG XL or GIF"
     assert list_names(FORMATS[:2]) == "JPEG or PNG"
     assert list_names(FORMATS[:1]) == "JPEG"

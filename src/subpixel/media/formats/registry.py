@@ -9,11 +9,12 @@ from subpixel.media.formats.boxes.heic import HEIC
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.gif import GIF
 from subpixel.media.formats.jpeg.jpeg import JPEG
+from subpixel.media.formats.jpeg_xl.jpeg_xl import JPEG_XL
 from subpixel.media.formats.png.png import PNG
 from subpixel.media.formats.tiff.tiff import TIFF
 from subpixel.media.formats.webp import WEBP
 
-FORMATS: tuple[Format, ...] = (JPEG, PNG, WEBP, TIFF, AVIF, HEIC, GIF)
+FORMATS: tuple[Format, ...] = (JPEG, PNG, WEBP, TIFF, AVIF, HEIC, JPEG_XL, GIF)
 
 PICTURE_SUFFIXES = frozenset(suffix for form in FORMATS for suffix in form.suffixes)
 """The suffixes of files that can be read and written, in lower case."""

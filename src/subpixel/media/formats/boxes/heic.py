@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pyvips
 
 from subpixel.media.formats.account import leave_out
 from subpixel.media.formats.boxes.brands import HEVC_BRANDS, list_brands
@@ -28,9 +27,10 @@ from subpixel.media.libvips import (
     get_number,
     read_metadata,
     set_blob,
+    turn_upright,
 )
 from subpixel.media.metadata.xmp_orientation import state_upright
-from subpixel.media.picture import Loss, Metadata, Rows
+from subpixel.media.picture import Loss, Metadata, Rows, make_alpha_straight
 
 HEIC_MAX_DEPTH = 10
 """Most bits per sample that are written: those that phones decode."""
@@ -154,17 +154,8 @@ def _decode_heic(contents: FileContents) -> Iterator[Rows]:
     samples = samples.reshape(*samples.shape[:2], _CHANNELS[name])
     for top in range(0, len(samples), _BLOCK_ROWS):
         rows = samples[top : top + _BLOCK_ROWS]
-        if name[-1] == "a":
-            rows = _make_alpha_straight(rows, (1 << bits) - 1)
-        yield _fill_scale(rows, bits)
-
-
-def _make_alpha_straight(samples: Rows, white: int) -> Rows:
-    """Colours that were multiplied by alpha, divided by it; black where that is 0."""
-    wide = samples.astype(np.uint32)
-    colour, alpha = wide[..., :-1], wide[..., -1:]
-    straight = (colour * white + alpha // 2) // np.maximum(alpha, 1)
-    return np.concatenate([straight.clip(0, white), alpha], axis=-1).astype(samples.dtype)
+        rows = _fill_scale(rows, bits)
+        yield make_alpha_straight(rows) if name[-1] == "a" else rows
 
 
 def _fill_scale(samples: Rows, bits: int) -> Rows:
@@ -178,7 +169,7 @@ def _fill_scale(samples: Rows, bits: int) -> Rows:
 def _save_heic(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     import pillow_heif
 
-    image = _turn_upright(image, task.header.metadata.orientation)
+    image = turn_upright(image, task.header.metadata.orientation)
     samples, bits = image.numpy(), task.depth
     samples = samples.reshape(image.height, image.width, image.bands)
     if image.bands < 3:
@@ -198,14 +189,6 @@ def _save_heic(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
             **_choose_metadata(image, task),
         )
     target.take(stream.getvalue())
-
-
-def _turn_upright(image: VipsImage, orientation: int) -> VipsImage:
-    if orientation == 1:
-        return image
-    image = image.copy_memory()
-    image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
-    return image.autorot()
 
 
 def _choose_coding(task: EncodeTask) -> dict[str, object]:
