@@ -221,7 +221,7 @@ def set_timing(image: VipsImage, metadata: Metadata) -> None:
     """Set the delays of an image of several frames, and how often they play."""
     pages = image.height // image.get_page_height()
     if pages > 1:
-        delays = list(metadata.delays_ms[:pages])
+        delays = [round(delay) for delay in metadata.delays_ms[:pages]]
         delays += [DEFAULT_DELAY_MS] * (pages - len(delays))
         image.set_type(pyvips.GValue.array_int_type, "delay", delays)
         image.set_type(pyvips.GValue.gint_type, "loop", metadata.loop)

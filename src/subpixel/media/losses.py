@@ -158,7 +158,7 @@ def _timing_loss(header: Header, form: Format) -> Loss | None:
         return None
     if form.capacity.animation == "pages":
         return Loss("timing", f"{form.name} pages have no delays")
-    if any(delay % unit.milliseconds for delay in delays):
+    if unit is not None and any(delay % unit.milliseconds for delay in delays):
         return Loss("timing", f"{form.name} counts in {unit.name}; delays are rounded")
     return None
 

@@ -7,6 +7,7 @@ They become float32 in 0 … 1 only at a network's door, one tile at a time.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -81,7 +82,7 @@ class Metadata:
     """Horizontal and vertical pixels per millimetre."""
     text: tuple[tuple[str, str], ...] = ()
     """Texts as key and value, in file order."""
-    delays_ms: tuple[int, ...] = ()
+    delays_ms: tuple[int | Fraction, ...] = ()
     """How long each frame of an animation stands, in milliseconds; empty for a still."""
     loop: int = 0
     """How often an animation plays; 0 is for ever."""

@@ -53,7 +53,8 @@ class Capacity:
     """Whether text is held by any key, or as the key :data:`COMMENT` alone."""
     resolution: bool = True
     gain_map: bool = False
-    delay_unit: DelayUnit = DelayUnit(1, "milliseconds")
+    delay_unit: DelayUnit | None = DelayUnit(1, "milliseconds")
+    """None: delays are held as fractions."""
     colours: int | None = None
     """Colours of a frame that are kept exactly (None: all), one of them for transparent pixels."""
     max_side: int | None = None

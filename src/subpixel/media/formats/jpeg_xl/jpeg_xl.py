@@ -152,15 +152,16 @@ def _save(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     image = turn_upright(image, meta.orientation)
     quality = DEFAULT_QUALITY if options.quality is None else options.quality
     effort = DEFAULT_EFFORT if options.effort is None else options.effort
+    lossless = options.lossless or quality == 100  # which stands for no error at all
     with _codec_errors():
         encode = Encoder(
             mode=("L", "LA", "RGB", "RGBA")[image.bands - 1],
-            lossless=options.lossless,
-            quality=100.0 if options.lossless else float(quality),
+            lossless=lossless,
+            quality=100.0 if lossless else float(quality),
             decoding_speed=0,
             effort=effort + 1,
             use_container=block is not None or meta.xmp is not None,
-            use_original_profile=options.lossless,
+            use_original_profile=lossless,
             num_threads=ALL_CORES,
         )
         data = encode(
@@ -191,8 +192,8 @@ JPEG_XL = Format(
         decode=_decode,
         parts=_list_parts,
         bit_depth=lambda image: get_number(image, "bits-per-sample", 16),
-        pixel_bytes=40,
+        pixel_bytes=12,
     ),
-    writer=FormatWriter(save=_save, pixel_bytes=60),
+    writer=FormatWriter(save=_save, pixel_bytes=40),
     package="pillow_jxl",
 )

@@ -12,6 +12,13 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
+from subpixel.media.formats.png.animation import (
+    add_timing,
+    cut_frames,
+    decode_frames,
+    spread_frames,
+    write_animation,
+)
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
@@ -30,13 +37,13 @@ MAX_TEXT = 1 << 26
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
-_READ_CHUNKS = (*_TEXT_CHUNKS, b"eXIf", b"pHYs", b"iCCP", b"sRGB", b"gAMA", b"cICP", b"acTL")
+_READ_CHUNKS = (*_TEXT_CHUNKS, b"eXIf", b"pHYs", b"iCCP", b"sRGB", b"gAMA", b"cICP")
 _SRGB_GAMMA = 45455
 _SRGB_CODING_POINTS = (b"\x01\x0d\x00\x01", b"\x01\x0d\x00\x00")
 
 
 def _load_png(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    return load_first_page("pngload_source", contents, fail_on), ()
+    return spread_frames(load_first_page("pngload_source", contents, fail_on), contents)
 
 
 def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
@@ -50,7 +57,7 @@ def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, t
         orientation=exif.orientation_in(png.exif),
         resolution=png.resolution or exif.resolution_in(png.exif),
     )
-    losses = png.losses
+    meta, losses = add_timing(meta, contents), png.losses
     if png.has_profile and not image.get_typeof("icc-profile-data"):
         losses += (Loss("icc", "libpng finds the profile unsound; left out"),)
     return meta, losses
@@ -138,8 +145,6 @@ def _parse_density(data: bytes) -> tuple[float, float] | None:
 
 
 def _find_png_losses(chunks: dict[bytes, bytes]) -> Iterator[Loss]:
-    if b"acTL" in chunks:
-        yield Loss("frames", "an animated PNG; its first frame is used")
     if b"cICP" in chunks and chunks[b"cICP"] not in _SRGB_CODING_POINTS:
         yield Loss("colour", "coding points other than sRGB's (cICP) are not applied")
     gamma = chunks.get(b"gAMA", b"")
@@ -150,7 +155,11 @@ def _find_png_losses(chunks: dict[bytes, bytes]) -> Iterator[Loss]:
 
 def _save_png(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     level, meta = task.options.png_compression, task.header.metadata
-    block = task.exif_block(meta.orientation)
+    block, count = task.exif_block(meta.orientation), task.form.count_frames(task.header)
+    if count > 1:
+        files = _encode_frames(image, task, block)
+        write_animation(files, meta, count, target.stream)
+        return
 
     def splice(head: bytes) -> bytes | None:
         return _splice_chunks(head, meta, block) if _reaches_pixels(head) else None
@@ -160,6 +169,17 @@ def _save_png(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
         image.pngsave_target(out, keep="icc", compression=2, filter="up")
     else:
         image.pngsave_target(out, keep="icc", compression=level)
+
+
+def _encode_frames(image: VipsImage, task: EncodeTask, block: bytes | None) -> Iterator[bytes]:
+    """Each frame as a PNG of its own, the first with all metadata."""
+    level = task.options.png_compression
+    for number, frame in enumerate(cut_frames(image, task.header.height)):
+        if level is None:
+            file = frame.pngsave_buffer(keep="icc", compression=2, filter="up")
+        else:
+            file = frame.pngsave_buffer(keep="icc", compression=level)
+        yield _splice_chunks(file, task.header.metadata, block) if number == 0 else file
 
 
 def _splice_chunks(file: bytes, meta: Metadata, block: bytes | None) -> bytes:
@@ -221,7 +241,15 @@ PNG = Format(
     name="PNG",
     suffixes=(".png",),
     recognize=lambda head: head[:8] == _SIGNATURE,
-    capacity=Capacity(depth=16, alpha="full", grey=True, animation="none", text="yes"),
-    reader=FormatReader(load=_load_png, describe=_describe_png, interlaced_rows=1.2),
-    writer=FormatWriter(save=_save_png),
+    capacity=Capacity(
+        depth=16, alpha="full", grey=True, animation="timed", text="yes", delay_unit=None
+    ),
+    reader=FormatReader(
+        load=_load_png,
+        describe=_describe_png,
+        decode=decode_frames,
+        animation_bytes=36,
+        interlaced_rows=1.2,
+    ),
+    writer=FormatWriter(save=_save_png, animation_bytes=64),
 )
