@@ -83,4 +83,4 @@ def test_an_input_is_never_overwritten_through_a_link(folder: Path) -> None:
 
 def test_a_suffix_of_no_picture_format_is_no_folder(folder: Path) -> None:
     with pytest.raises(UsageError, match="names no picture format"):
-        plan_jobs([folder / "a.jpg"], folder / "a.bmp", SUFFIXES, "_x3")
+        plan_jobs([folder / "a.jpg"], folder / "a.xyz", SUFFIXES, "_x3")

@@ -76,7 +76,7 @@ def test_a_plain_picture_loses_nothing_anywhere() -> None:
             assert losses_in(PLAIN, suffix) == losses_in(PLAIN, suffix.upper()) == ()
 
 
-@pytest.mark.parametrize("name", ["a.bmp", "a", "a.", ".png"])
+@pytest.mark.parametrize("name", ["a.xyz", "a", "a.", ".png"])
 def test_unknown_suffixes(name: str) -> None:
     with pytest.raises(PictureError, match="names no picture format"):
         format_of(Path(name))

@@ -476,7 +476,7 @@ class TestWriting:
         write_picture(Picture(smooth(3)), file, overwrite=True)
         assert np.array_equal(read_picture(file).frames, smooth(3))
 
-    @pytest.mark.parametrize("name", ["picture.bmp", "picture", "picture.png.txt"])
+    @pytest.mark.parametrize("name", ["picture.xyz", "picture", "picture.png.txt"])
     def test_unknown_suffix(self, tmp_path: Path, name: str) -> None:
         with pytest.raises(PictureError, match=r"use one of \.jpg"):
             write_picture(Picture(smooth(3)), tmp_path / name)

@@ -117,8 +117,8 @@ class Interpolation:
     metavar="SIZE",
     help="Of the whole process, such as 1G, 500M or 1.5GiB. [default: half of what is free]",
 )
-@click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and AVIF.")
-@click.option("--lossless", is_flag=True, help="WebP and AVIF without loss.")
+@click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP, AVIF, HEIC, JPEG XL.")
+@click.option("--lossless", is_flag=True, help="WebP, AVIF, HEIC, JPEG XL without loss.")
 @click.option(
     "--compression", type=click.IntRange(0, 9), help="Of PNG: 0 fast and large … 9 slow and small."
 )

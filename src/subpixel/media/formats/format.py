@@ -79,10 +79,10 @@ class EncodeOptions:
     """How a picture is compressed. The defaults are chosen for quality first, then speed."""
 
     quality: int | None = None
-    """1 … 100 of JPEG (default 95), WebP (90) and AVIF (80); from 90 on chroma is kept in full
-    in JPEG, and always in AVIF."""
+    """1 … 100 of JPEG (default 95), WebP (90), AVIF (80), HEIC (80) and JPEG XL (90); from 90 on
+    chroma is kept in full in JPEG and HEIC, and always in AVIF and JPEG XL."""
     lossless: bool = False
-    """WebP and AVIF without loss (AVIF up to 12 bits)."""
+    """WebP, AVIF (up to 12 bits), HEIC (up to 10) and JPEG XL without loss."""
     png_compression: int | None = None
     """0 … 9, fast and large to slow and small. The default, 2 with the filter ``up``, takes a
     fifth of the time of 6 for files an eighth larger."""
@@ -90,8 +90,8 @@ class EncodeOptions:
     """Lossless all; with the horizontal predictor, and Deflate at level 2: a quarter faster than
     LZW, and 3 % larger. LZW is read by the oldest programs too."""
     effort: int | None = None
-    """Search of the WebP (0 … 6, default 2) and AVIF (0 … 9, default 1) encoders. AVIF at 4 takes
-    ten times as long as at 1 for a file about as large."""
+    """Search of the encoders of WebP (0 … 6, default 2), AVIF, HEIC (0 … 9, default 1) and JPEG XL
+    (0 … 9, default 3). AVIF at 4 takes ten times as long as at 1 for a file about as large."""
 
     def __post_init__(self) -> None:
         limits = (
@@ -254,7 +254,7 @@ class EncodeTask:
         if self.drops_alpha:
             rows = rows[..., :-1] if self.opaque else _lay_on_white(rows)
         samples = convert_samples(rows, self.file_header.dtype)
-        if 8 < self.depth < 16:
+        if self.depth > 8 and self.form.capacity.depth < 16:
             samples = _shift_up(samples, self.depth)
         return np.ascontiguousarray(samples)
 

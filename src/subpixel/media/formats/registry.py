@@ -10,11 +10,17 @@ from subpixel.media.formats.format import Format
 from subpixel.media.formats.gif import GIF
 from subpixel.media.formats.jpeg.jpeg import JPEG
 from subpixel.media.formats.jpeg_xl.jpeg_xl import JPEG_XL
+from subpixel.media.formats.plain.bmp import BMP
+from subpixel.media.formats.plain.pam import PAM
+from subpixel.media.formats.plain.ppm import PPM
 from subpixel.media.formats.png.png import PNG
 from subpixel.media.formats.tiff.tiff import TIFF
 from subpixel.media.formats.webp import WEBP
 
-FORMATS: tuple[Format, ...] = (JPEG, PNG, WEBP, TIFF, AVIF, HEIC, JPEG_XL, GIF)
+FORMATS: tuple[Format, ...] = (
+    *(JPEG, PNG, WEBP, TIFF, AVIF, HEIC, JPEG_XL, GIF),
+    *(BMP, PPM, PAM),
+)
 
 PICTURE_SUFFIXES = frozenset(suffix for form in FORMATS for suffix in form.suffixes)
 """The suffixes of files that can be read and written, in lower case."""
