@@ -27,9 +27,7 @@ if find_spec("pillow_heif"):
 if find_spec("pillow_jxl"):
     import pillow_jxl  # noqa: F401
 
-SUFFIXES = [
-    form.suffixes[0] for form in FORMATS if form.package is None or find_spec(form.package)
-]
+SUFFIXES = [form.suffixes[0] for form in FORMATS if form.package is None or find_spec(form.package)]
 NO_ICC = (".gif", ".jxl", ".bmp", ".ppm", ".pam")
 NO_EXIF = (".gif", ".bmp", ".ppm", ".pam")
 NO_ALPHA = (".jpg", ".ppm")
@@ -37,8 +35,8 @@ COMMENTS = (".jpg", ".ppm", ".pam")
 DEEP = (".png", ".tif", ".ppm", ".pam")
 RGB_ONLY = (".webp", ".avif", ".gif", ".heic")
 UPRIGHT = (".avif", ".gif", ".heic", ".jxl", ".bmp", ".ppm", ".pam")
-DEPTHS = {".jpg": 8, ".png": 16, ".webp": 8, ".tif": 16, ".avif": 12, ".gif": 8, ".heic": 10, ".jxl": 8}
-DEPTHS |= {".bmp": 8, ".ppm": 16, ".pam": 16}
+DEPTHS = {".jpg": 8, ".png": 16, ".webp": 8, ".tif": 16, ".avif": 12, ".gif": 8}
+DEPTHS |= {".heic": 10, ".jxl": 8, ".bmp": 8, ".ppm": 16, ".pam": 16}
 TURNS = {
     1: None,
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -267,7 +265,7 @@ def test_exif_values_seen_by_pillow(tmp_path: Path, suffix: str) -> None:
     before = {key: value for key, value in before.items() if key[0] != 1}
     if suffix == ".tif":  # the file's own fields; private ones of EXIF's first directory stay out
         before.pop((0, 0xFDE8))
-    if suffix in (".avif", ".heic", ".jxl"):  # Pillow hides an orientation of 1, which irot stands for
+    if suffix in (".avif", ".heic", ".jxl"):  # Pillow hides an orientation of 1
         before.pop((0, 0x0112))
         after.pop((0, 0x0112), None)
     assert before.items() <= after.items()

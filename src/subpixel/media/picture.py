@@ -324,9 +324,9 @@ def make_alpha_straight(samples: NDArray[Any]) -> NDArray[Any]:
     """``(h, W, C)`` uint8 or uint16 whose colours were multiplied by alpha, the last channel,
     divided by it, rounded; black where alpha is 0."""
     white = int(FULL_SCALE[samples.dtype])
-    wide = samples.astype(np.uint64 if samples.dtype == np.uint16 else np.uint32)
+    wide: NDArray[Any] = samples.astype(np.uint64 if samples.dtype == np.uint16 else np.uint32)
     alpha = wide[..., -1:]
-    straight = (wide * white + alpha // 2) // np.maximum(alpha, 1)
+    straight: NDArray[Any] = (wide * white + alpha // 2) // np.maximum(alpha, 1)
     straight[np.broadcast_to(alpha == 0, straight.shape)] = 0
     straight[..., -1:] = alpha
-    return straight.clip(0, white).astype(samples.dtype)
+    return np.asarray(straight.clip(0, white).astype(samples.dtype))

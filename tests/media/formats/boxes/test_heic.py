@@ -1,6 +1,7 @@
 """HEIC against pillow-heif itself, which made the files, and what is lost of them."""
 
 import io
+import re
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -184,8 +185,8 @@ def test_without_its_package_the_file_is_named(
         "subpixel.media.formats.format.find_spec",
         lambda name: None if name == "pillow_heif" else real(name),
     )
-    words = r"a\.heic can't be read: HEIC needs the package pillow_heif: pip install 'subpixel\[heif\]'"
-    with pytest.raises(PictureError, match=words):
+    words = "HEIC needs the package pillow_heif: pip install 'subpixel[heif]'"
+    with pytest.raises(PictureError, match=r"a\.heic can't be read: " + re.escape(words)):
         open_picture(tmp_path / "a.heic")
     with pytest.raises(PictureError, match=r"HEIC needs the package pillow_heif: pip install"):
         write_picture(Picture(smooth(3)), tmp_path / "b.heic")

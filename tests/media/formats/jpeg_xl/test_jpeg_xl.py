@@ -60,9 +60,7 @@ def noise(*shape: int, dtype: type = np.uint8) -> NDArray:
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("size", [(64, 48), (37, 61), (512, 512), (1600, 900), (2000, 17)])
 @pytest.mark.parametrize("lossless", [True, False])
-def test_the_header_says_the_form(
-    channels: int, size: tuple[int, int], lossless: bool
-) -> None:
+def test_the_header_says_the_form(channels: int, size: tuple[int, int], lossless: bool) -> None:
     width, height = size
     samples = np.zeros((height, width, channels), np.uint8)
     options = {"lossless": lossless, "quality": 90.0, "use_original_profile": lossless}
@@ -70,7 +68,7 @@ def test_the_header_says_the_form(
     assert (header.width, header.height) == size
     assert (header.grey, header.has_alpha) == (channels < 3, channels in (2, 4))
     assert (header.bits, header.orientation, header.is_srgb) == (8, 1, True)
-    assert not (header.is_animated or header.is_float or header.premultiplied)
+    assert (header.is_animated, header.is_float, header.premultiplied) == (False,) * 3
     assert header.extra_channels == 0
 
 
@@ -172,9 +170,7 @@ def test_what_is_stored_turned_goes_out_upright(tmp_path: Path) -> None:
     assert (back.orientation, back.xmp) == (1, xmp.replace(b'"6"', b'"1"'))
 
 
-def test_premultiplied_alpha_is_undone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_premultiplied_alpha_is_undone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The encoder writes none, so the header says it here."""
     samples = np.zeros((8, 64, 4), np.uint8)
     samples[..., 0] = samples[..., 3] = np.arange(64)

@@ -35,7 +35,9 @@ def test_pillows_files(tmp_path: Path, mode: str, size: tuple[int, int]) -> None
     assert picture.metadata.resolution == pytest.approx((300 / 25.4, 150 / 25.4), rel=1e-3)
 
 
-def info(size: int, width: int, height: int, bits: int, compression: int = 0, used: int = 0) -> bytes:
+def info(
+    size: int, width: int, height: int, bits: int, compression: int = 0, used: int = 0
+) -> bytes:
     head = struct.pack("<IiiHHIIiiII", size, width, height, 1, bits, compression, 0, 0, 0, used, 0)
     return head.ljust(size, b"\0")
 

@@ -142,7 +142,7 @@ def test_a_name_that_says_grey_takes_no_colours(tmp_path: Path) -> None:
     for name, words in (("b.pgm", "name it .ppm"), ("b.pbm", "name it .ppm")):
         with pytest.raises(PictureError, match=words):
             write_picture(Picture(smooth(3)), tmp_path / name)
-    with pytest.raises(PictureError, match="name it .pgm"):
+    with pytest.raises(PictureError, match=r"name it \.pgm"):
         write_picture(Picture(smooth(1)), tmp_path / "b.pbm")
     assert [file.name for file in tmp_path.iterdir()] == ["a.pgm"]
 

@@ -328,7 +328,8 @@ def test_a_damaged_animation_is_a_still_and_said_so(tmp_path: Path, words: str) 
 @pytest.mark.parametrize("at", [-30, -22])
 def test_damaged_samples_are_refused(tmp_path: Path, at: int) -> None:
     """By their checksum, which libvips doesn't see."""
-    data = bytearray(Film((20, 14), 2).frame(noise(0, (20, 14), 3)).frame(noise(1, (20, 14), 3)).build())
+    film = Film((20, 14), 2).frame(noise(0, (20, 14), 3)).frame(noise(1, (20, 14), 3))
+    data = bytearray(film.build())
     data[at] ^= 1
     (tmp_path / "a.png").write_bytes(data)
     with pytest.raises(PictureError, match="wrong checksum"):

@@ -1,8 +1,6 @@
 """What a file of boxes says that it is: its brands (ISO/IEC 14496-12, 23008-12)."""
 
-HEVC_BRANDS = frozenset(
-    {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"}
-)
+HEVC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"})
 """Pictures, and sequences of pictures, that are coded as HEVC."""
 
 

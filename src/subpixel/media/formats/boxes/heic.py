@@ -54,6 +54,9 @@ _CHANNELS = {"L": 1, "I": 1, "LA": 2, "La": 2, "RGB": 3, "RGBA": 4, "RGBa": 4}
 _SRGB_PRIMARIES = frozenset({1, 2})
 _SRGB_LIKE_TRANSFERS = frozenset({1, 2, 6, 13, 14, 15})
 
+HeifFile = Any
+"""A :class:`pillow_heif.HeifFile`: the pictures of a file."""
+
 HeifImage = Any
 """A :class:`pillow_heif.HeifImage`."""
 
@@ -80,7 +83,7 @@ def _load_heic(contents: FileContents, _fail_on: Strictness) -> VipsLoad:
     return header, (*_find_frame_loss(pictures), *colour_losses, *_find_losses(info))
 
 
-def _open_pictures(contents: FileContents) -> Any:
+def _open_pictures(contents: FileContents) -> HeifFile:
     """The file's pictures, not decoded yet."""
     import pillow_heif
 
@@ -105,7 +108,7 @@ def _split_mode(picture: HeifImage) -> tuple[str, int]:
     return name, int(picture.info["bit_depth"])
 
 
-def _find_frame_loss(pictures: Any) -> Iterator[Loss]:
+def _find_frame_loss(pictures: HeifFile) -> Iterator[Loss]:
     if len(pictures) > 1:
         yield Loss("frames", f"one of the {len(pictures)} pictures in the file is used")
 

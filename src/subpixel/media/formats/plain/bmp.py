@@ -91,9 +91,9 @@ def read_header(stream: BinaryIO) -> BmpHeader:
     profile, losses = _read_colour(stream, info)
     resolution = (across / 1000, down / 1000) if across > 0 and down > 0 else None
     end = _FILE_HEADER + size + entry * (len(palette) if bits <= 8 else 0)
+    bottom_up, height = height > 0, abs(height)
     return BmpHeader(
-        *(width, abs(height), height > 0, bits, start),
-        *(masks, palette, resolution, profile, losses, end),
+        width, height, bottom_up, bits, start, masks, palette, resolution, profile, losses, end
     )
 
 
@@ -101,7 +101,8 @@ def _expect_readable(width: int, height: int, bits: int, compression: int) -> No
     if width <= 0 or height == 0:
         raise ValueError(f"it has {width} x {height} pixels")
     if compression in _COMPRESSIONS:
-        raise ValueError(f"its samples are compressed ({_COMPRESSIONS[compression]}); save it plain")
+        how = _COMPRESSIONS[compression]
+        raise ValueError(f"its samples are compressed ({how}); save it plain")
     if bits not in (1, 2, 4, 8, 16, 24, 32) or (
         compression != _PLAIN
         and (compression not in (_BIT_FIELDS, _ALPHA_BIT_FIELDS) or bits not in (16, 32))
@@ -218,7 +219,7 @@ def _look_up(data: NDArray[np.uint8], header: BmpHeader) -> Rows:
     numbers = (bits[:, : header.width] * weights).sum(axis=-1)
     if int(numbers.max()) >= len(header.palette):
         raise ValueError(f"a pixel is of colour {int(numbers.max())} of {len(header.palette)}")
-    return header.palette[numbers]
+    return np.asarray(header.palette[numbers])
 
 
 def _extract(words: NDArray[np.unsignedinteger], mask: int) -> Rows:

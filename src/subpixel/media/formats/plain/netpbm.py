@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from subpixel.media.formats.account import Part, leave_out
 from subpixel.media.formats.format import COMMENT, EncodeTask
@@ -107,11 +108,11 @@ _TUPLES = {
 
 def _parse_pam(head: bytes) -> NetpbmHeader:
     text, end, _ = head.partition(b"\nENDHDR\n")
-    fields = dict(
-        (name.upper(), value.strip())
+    fields = {
+        name.upper(): value.strip()
         for name, _, value in (line.strip().partition(b" ") for line in text.splitlines()[1:])
         if name and not name.startswith(b"#")
-    )
+    }
     numbers = [fields.get(name, b"") for name in (b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL")]
     if not end or not all(number.isdigit() and len(number) < 10 for number in numbers):
         raise ValueError("its header is cut off or damaged")
@@ -136,9 +137,7 @@ def load_netpbm(contents: FileContents, _fail_on: Strictness) -> VipsLoad:
     return build_header((1, header.height, header.width, header.channels), header.bits), ()
 
 
-def describe_netpbm(
-    contents: FileContents, _image: VipsImage
-) -> tuple[Metadata, tuple[Loss, ...]]:
+def describe_netpbm(contents: FileContents, _image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
     """Comments are all that is said."""
     texts = tuple((COMMENT, comment) for comment in read_header(contents).comments)
     return Metadata(text=texts), ()
@@ -180,7 +179,7 @@ def _read_text(stream: BinaryIO, header: NetpbmHeader) -> Iterator[Rows]:
     raise ValueError(f"it ends {left} rows too early")
 
 
-def _read_numbers(stream: BinaryIO, *, split: bool) -> Iterator["np.ndarray[tuple[int], np.dtype[np.int64]]"]:
+def _read_numbers(stream: BinaryIO, *, split: bool) -> Iterator[NDArray[np.int64]]:
     tail = b""
     while block := stream.read(_TEXT_BLOCK):
         text = tail + block
@@ -190,7 +189,7 @@ def _read_numbers(stream: BinaryIO, *, split: bool) -> Iterator["np.ndarray[tupl
     yield _parse_numbers(tail, split=split)
 
 
-def _parse_numbers(text: bytes, *, split: bool) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+def _parse_numbers(text: bytes, *, split: bool) -> NDArray[np.int64]:
     words = text.split()
     if not all(word.isdigit() and len(word) < 10 for word in words) and not split:
         raise ValueError("something among its samples is no number")

@@ -12,6 +12,7 @@ from subpixel.media.formats.plain.netpbm import (
 )
 from subpixel.media.libvips import FileTarget, VipsImage, get_number
 
+_SPACE = b" \t\n\v\f\r#"
 _GREY_SUFFIXES = (".pgm", ".pbm")
 
 
@@ -28,7 +29,7 @@ def _save_ppm(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
 
 
 def _recognize(head: bytes) -> bool:
-    return head[:1] == b"P" and head[1:2] in b"123456" and head[2:3] in b" \t\n\v\f\r#" and len(head) > 2
+    return len(head) > 2 and head[:1] == b"P" and head[1] in b"123456" and head[2] in _SPACE
 
 
 PPM = Format(

@@ -33,8 +33,9 @@ def fetch_blocks(image: VipsImage) -> Iterator[Rows]:
 def stretch(samples: Rows, white: int) -> Rows:
     """Samples of 0 … ``white`` in the full range of 8 bits, or of 16 where white is over 255;
     raises :class:`ValueError` for larger ones."""
-    if samples.size and int(samples.max()) > white:
-        raise ValueError(f"a sample is {int(samples.max())}, and the most that it announces {white}")
+    largest = int(samples.max(initial=0))
+    if largest > white:
+        raise ValueError(f"a sample is {largest}, and the most that it announces {white}")
     full = 255 if white < 256 else 65535
     if white != full:
         samples = (samples.astype(np.uint32) * full + white // 2) // white

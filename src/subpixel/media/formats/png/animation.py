@@ -344,9 +344,7 @@ def _write_first(
             out.write(build_chunk(name, data))
 
 
-def _write_further(
-    chunks: Sequence[tuple[bytes, bytes]], control: _Control, out: BinaryIO
-) -> None:
+def _write_further(chunks: Sequence[tuple[bytes, bytes]], control: _Control, out: BinaryIO) -> None:
     out.write(control.build(chunks[0][1]))
     for name, data in chunks:
         if name == b"IDAT":
