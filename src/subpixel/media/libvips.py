@@ -26,6 +26,9 @@ Strictness = Literal["error", "warning"]
 HEAD_BYTES = 64
 """As many of a file's first bytes as it takes to tell its format."""
 
+MAX_SIDE = 100_000_000
+"""Most pixels along one side of an image of libvips, frames below each other."""
+
 DEFAULT_DELAY_MS = 100
 """For an animation whose source has no timing: what browsers give one without."""
 
@@ -172,8 +175,11 @@ def build_header(
     shape: tuple[int, int, int, int], bits: int, icc: bytes | None = None
 ) -> VipsImage:
     """Frames ``(N, H, W, C)`` of which nothing but their form and profile is known: no pixels are
-    held. ``bits`` are those of a sample that mean something, 8 to 16."""
+    held. ``bits`` are those of a sample that mean something, 8 to 16. Raises :class:`ValueError`
+    for sides over :data:`MAX_SIDE`."""
     count, height, width, channels = shape
+    if max(width, count * height) > MAX_SIDE:
+        raise ValueError(f"{count} frame(s) of {width} x {height} pixels are more than can be read")
     image = pyvips.Image.black(width, count * height, bands=channels)
     kind, colours = ("uchar", ("b-w", "srgb")) if bits == 8 else ("ushort", ("grey16", "rgb16"))
     image = image.cast(kind).copy(interpretation=colours[channels > 2])

@@ -226,6 +226,11 @@ def _resolution_loss(header: Header, form: Format) -> Loss | None:
 
 
 def _gain_map_loss(header: Header, form: Format) -> Loss | None:
-    if header.metadata.gain_map is None or form.capacity.gain_map:
+    gain_map = header.metadata.gain_map
+    if gain_map is None:
         return None
-    return Loss("gain map", f"{form.name} has no place for it; high dynamic range is lost")
+    if not form.capacity.gain_map:
+        return Loss("gain map", f"{form.name} has no place for it; high dynamic range is lost")
+    if not gain_map.fits(header.width, header.height):
+        return Loss("gain map", "the picture was given another shape than the map; left out")
+    return None

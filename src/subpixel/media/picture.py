@@ -65,6 +65,17 @@ class GainMap:
         region = (x + left * wide, y + top * high, x + right * wide, y + bottom * high)
         return replace(self, region=region)
 
+    def scales_to(self, width: int, height: int) -> tuple[float, float]:
+        """By how much what is shown of the map's picture grows to these sides, across and down."""
+        left, top, right, bottom = self.region
+        return width / (self.width * (right - left)), height / (self.height * (bottom - top))
+
+    def fits(self, width: int, height: int) -> bool:
+        """Whether a picture of these sides has the shape of what the map is for, but for rounding
+        to whole pixels; one that was cut without :meth:`crop` has not."""
+        across, down = self.scales_to(width, height)
+        return abs(across - down) <= across / width + down / height
+
 
 @dataclass(frozen=True)
 class Metadata:

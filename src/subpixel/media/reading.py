@@ -67,7 +67,7 @@ class PictureFile:
         done, reader = 0, self.form.reader
         ours = reader.decode(self._contents)
         if ours is not None:
-            yield from _cut_rows(ours)
+            yield from _cut_rows(ours, self.header)
             return
         for fail_on in reader.strictness:
             try:
@@ -231,8 +231,15 @@ def _fetch_rows(image: VipsImage, start: int, stop: int, height: int) -> Iterato
         start += count
 
 
-def _cut_rows(frames: Iterator[Rows]) -> Iterator[Rows]:
+def _cut_rows(frames: Iterator[Rows], header: Header) -> Iterator[Rows]:
+    """At most :data:`CHUNK_ROWS` at a time; raises :class:`ValueError` for rows of another form
+    than the file announced."""
     for rows in frames:
+        if rows.shape[1:] != header.shape[2:] or rows.dtype != header.dtype:
+            raise ValueError(
+                f"its header announces rows of {header.shape[2:]} {header.dtype}, and they are of "
+                f"{rows.shape[1:]} {rows.dtype}"
+            )
         for top in range(0, len(rows), CHUNK_ROWS):
             yield rows[top : top + CHUNK_ROWS]
 

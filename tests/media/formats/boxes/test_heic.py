@@ -176,6 +176,28 @@ def test_cut_files_are_refused_in_one_line(tmp_path: Path, cut: float) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_file_of_no_pictures_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As damaged ones are opened now and then."""
+    (tmp_path / "a.heic").write_bytes(encode("RGB", ramp(8, 3)))
+    monkeypatch.setattr(pillow_heif, "open_heif", lambda *_, **__: pillow_heif.HeifFile())
+    with pytest.raises(PictureError, match="no picture that can be decoded"):
+        open_picture(tmp_path / "a.heic")
+
+
+@pytest.mark.parametrize("words", ["Memory allocation error: Security limit exceeded: 9", "9"])
+def test_a_limit_of_libheif_is_no_lack_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    (tmp_path / "a.heic").write_bytes(encode("RGB", ramp(8, 3)))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise ValueError(words)
+
+    monkeypatch.setattr(pillow_heif, "open_heif", refuse)
+    with pytest.raises(PictureError, match="9"):
+        open_picture(tmp_path / "a.heic")
+
+
 def test_without_its_package_the_file_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -224,6 +224,25 @@ def test_a_cropped_picture_gets_its_part_of_the_map(tmp_path: Path) -> None:
     assert np.abs(np.log2(after / expected))[inside].max() < limit
 
 
+def test_a_picture_of_another_shape_loses_the_map(tmp_path: Path) -> None:
+    """Cut by somebody who knows nothing of maps: better none than one that is drawn out."""
+    (tmp_path / "a.jpg").write_bytes(ultra_hdr_file.iso_file(64, 48))
+    picture = read_picture(tmp_path / "a.jpg")
+    cut = replace(picture, frames=picture.frames[:, :, :40])
+    losses = write_picture(cut, tmp_path / "b.jpg")
+    assert [str(loss) for loss in losses] == [
+        "gain map: the picture was given another shape than the map; left out"
+    ]
+    assert b"MPF" not in (tmp_path / "b.jpg").read_bytes()
+
+
+@pytest.mark.parametrize("scale", [1 / 3, 0.51, 1.37, 2, 7.9])
+@pytest.mark.parametrize("size", [(64, 48), (4000, 3000), (17, 1001), (3, 5)])
+def test_rounded_sides_are_the_same_shape(size: tuple[int, int], scale: float) -> None:
+    width, height = (max(1, round(side * scale)) for side in size)
+    assert GainMap(b"", *size).fits(width, height)
+
+
 def test_crops_of_crops_add_up() -> None:
     half = GainMap(b"", 8, 8).crop(0.5, 0.0, 1.0, 0.5)
     assert half.crop(0.5, 0.5, 1.0, 1.0).region == (0.75, 0.25, 1.0, 0.5)

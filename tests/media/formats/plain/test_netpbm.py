@@ -105,6 +105,11 @@ def test_damaged_files_are_refused(tmp_path: Path, data: bytes, words: str) -> N
     assert "\n" not in str(error.value)
 
 
+def test_sides_beyond_what_libvips_holds(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="1 x 999999999 pixels are more than can be read"):
+        read(tmp_path, b"P6\n1 999999999\n255\n")
+
+
 def test_what_follows_is_named(tmp_path: Path) -> None:
     one = b"P5\n2 1\n255\n\0\0"
     losses = read(tmp_path, one + one).losses

@@ -88,7 +88,10 @@ def _open_pictures(contents: FileContents) -> HeifFile:
     import pillow_heif
 
     with _heif_errors(), contents.stream() as stream:
-        return pillow_heif.open_heif(stream, convert_hdr_to_8bit=False, hdr_to_16bit=False)
+        pictures = pillow_heif.open_heif(stream, convert_hdr_to_8bit=False, hdr_to_16bit=False)
+    if not len(pictures):
+        raise ValueError("it holds no picture that can be decoded")
+    return pictures
 
 
 @contextmanager
@@ -97,9 +100,13 @@ def _heif_errors() -> Iterator[None]:
     try:
         yield
     except (EOFError, SyntaxError, RuntimeError, ValueError) as error:
-        raise ValueError(" ".join(str(error).split())) from error
+        message = " ".join(str(error).split())
+        # a file that asks for more than libheif allows: no lack of memory here
+        raise ValueError(
+            message.replace("Memory allocation error: Security", "Security")
+        ) from error
     except OSError as error:
-        raise MemoryError("decoding HEIC") from error
+        raise MemoryError("coding HEIC") from error
 
 
 def _split_mode(picture: HeifImage) -> tuple[str, int]:

@@ -11,6 +11,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import BinaryIO
 
 import pyvips
@@ -22,6 +23,12 @@ from subpixel.media.picture import GainMap, Header, Loss, Metadata
 APP0, APP1, APP2, APP14, APP15, SOS, COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xDA, 0xFE
 XMP_LABEL = b"http://ns.adobe.com/xap/1.0/\0"
 MPF_LABEL = b"MPF\0"
+MAX_PICTURES = 100
+"""Most pictures of a list that are looked at."""
+
+MAX_HEAD = 1 << 20
+"""Most bytes of one in which its segments are looked for."""
+
 ISO_LABEL = b"urn:iso:std:iso:ts:21496:-1\0"
 
 _HDRGM = b"http://ns.adobe.com/hdr-gain-map/1.0/"
@@ -65,8 +72,8 @@ def list_further_pictures(file: exif.Block, head: bytes) -> tuple[FurtherPicture
         for place in _parse_mpf(data[len(MPF_LABEL) :], at + len(MPF_LABEL))
     )
     return tuple(
-        FurtherPicture(start, end, _is_gain_map(file[start:end]))
-        for start, end in places
+        FurtherPicture(start, end, _is_gain_map(file[start : min(end, start + MAX_HEAD)]))
+        for start, end in islice(places, MAX_PICTURES)
         if end <= len(file) and file[start : start + 2] == b"\xff\xd8"
     )
 
@@ -100,24 +107,23 @@ def take_gain_map(
     """
     if MPF_LABEL not in head:
         return meta, ()
-    losses: list[Loss] = []
     file = contents.map()
-    for picture in list_further_pictures(file, head):
-        jpeg = bytes(file[picture.start : picture.end])
-        if not picture.is_gain_map or meta.gain_map is not None:
-            losses.append(_leave_picture_out(jpeg))
-            continue
-        reason = _find_fault(jpeg, image)
-        if reason is None:
-            meta = replace(meta, gain_map=GainMap(jpeg, image.width, image.height))
-        else:
-            losses.append(Loss("gain map", f"{reason}; left out"))
-        meta = replace(meta, xmp=meta.xmp and withdraw_map(meta.xmp))
-    return meta, tuple(losses)
+    pictures = list_further_pictures(file, head)
+    first = next((picture for picture in pictures if picture.is_gain_map), None)
+    losses = [_leave_picture_out(picture) for picture in pictures if picture is not first]
+    if first is None:
+        return meta, tuple(losses)
+    meta = replace(meta, xmp=meta.xmp and withdraw_map(meta.xmp))
+    jpeg = bytes(file[first.start : first.end])
+    reason = _find_fault(jpeg, image)
+    if reason is not None:
+        return meta, (*losses, Loss("gain map", f"{reason}; left out"))
+    return replace(meta, gain_map=GainMap(jpeg, image.width, image.height)), tuple(losses)
 
 
-def _leave_picture_out(jpeg: bytes) -> Loss:
-    why = f"a preview or another picture of {len(jpeg):,} bytes is left out (MPF)"
+def _leave_picture_out(picture: FurtherPicture) -> Loss:
+    size = picture.end - picture.start
+    why = f"a preview or another picture of {size:,} bytes is left out (MPF)"
     return Loss("further pictures", why)
 
 
@@ -133,21 +139,20 @@ def _find_fault(jpeg: bytes, picture: VipsImage) -> str | None:
     return None
 
 
-def enlarge_map(header: Header, quality: int) -> bytes:
+def enlarge_map(header: Header, quality: int) -> bytes | None:
     """The gain map of a picture of ``header``, grown with it by bicubic interpolation, as a JPEG
-    whose segments say what they said."""
+    whose segments say what they said; None where there is none that fits."""
     gain_map = header.metadata.gain_map
-    assert gain_map is not None
+    if gain_map is None or not gain_map.fits(header.width, header.height):
+        return None
     image = pyvips.Image.jpegload_buffer(gain_map.data, access="sequential", fail_on="error")
-    left, top, right, bottom = gain_map.region
-    across = header.width / (gain_map.width * (right - left))
-    down = header.height / (gain_map.height * (bottom - top))
+    across, down = gain_map.scales_to(header.width, header.height)
     size = (
         _scale_side(image.width, header.width, gain_map.width),
         _scale_side(image.height, header.height, gain_map.height),
     )
     whole = image.resize(across, vscale=down, kernel="cubic")
-    file = _cut(whole, left, top, size).jpegsave_buffer(
+    file = _cut(whole, *gain_map.region[:2], size).jpegsave_buffer(
         Q=quality, keep="none", subsample_mode="off"
     )
     return _copy_segments(gain_map.data, file)
