@@ -22,6 +22,7 @@ BLOCKS = {
     "iptc": PHOTOSHOP,
     "text": (("Title", "a title"),),
     "resolution": (3.0, 3.0),
+    "aspect": (2, 1),
 }
 
 
