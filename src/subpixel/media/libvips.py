@@ -217,6 +217,8 @@ def select_metadata(image: VipsImage, metadata: Metadata, block: bytes | None) -
 def is_out_of_memory(error: Exception) -> bool:
     """Whether libvips, or a codec under it, was refused memory."""
     message = str(error).lower()
+    if "security limit" in message:  # of libheif, for a file that is no good
+        return False
     return any(
         words in message for words in ("out of memory", "memory allocation", "insufficient mem")
     )

@@ -13,7 +13,7 @@ from subpixel.media.formats.account import MAX_PARTS, Budget, Part, escape_name,
 HEAD = 13
 """Bytes of the header and the screen's description."""
 
-EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
+EXTENSION, IMAGE, TRAILER, STRAY_ZERO = 0x21, 0x2C, 0x3B, 0
 COMMENT_LABEL, CONTROL_LABEL, TEXT_LABEL, APPLICATION_LABEL = 0xFE, 0xF9, 0x01, 0xFF
 XMP_NAME = b"XMP DataXMP"
 MAX_SUB_BLOCKS = 1 << 22
@@ -23,7 +23,7 @@ _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _ICC_NAME = b"ICCRGBG1012"
 
 _XMP_TRAILER = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
-"""What lets programs that walk by sub-blocks come out at the end of a packet."""
+"""What lets programs that walk by sub-blocks come out at the end of a packet, the last zero."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def walk_gif(stream: BinaryIO) -> Iterator[GifBlock]:
     while at < size:
         block = _read_block(stream, at, size, steps)
         yield block
-        if block.kind not in (EXTENSION, IMAGE):
+        if block.kind not in (EXTENSION, IMAGE, STRAY_ZERO):
             return
         at = block.end
 
@@ -78,7 +78,8 @@ def read_sub_blocks(stream: BinaryIO, block: GifBlock) -> bytes:
 def read_xmp(stream: BinaryIO, block: GifBlock) -> bytes:
     """The packet of an XMP extension, which isn't in sub-blocks."""
     stream.seek(block.at)
-    return stream.read(block.end - block.at).removesuffix(b"\0").removesuffix(_XMP_TRAILER)
+    data = stream.read(block.end - block.at)
+    return data.removesuffix(_XMP_TRAILER).removesuffix(_XMP_TRAILER[:-1])
 
 
 def build_comment(text: bytes) -> bytes:
@@ -90,15 +91,25 @@ def build_comment(text: bytes) -> bytes:
 
 def build_xmp(packet: bytes) -> bytes:
     """The extension that holds an XMP packet."""
+    while _ends_early(packet):
+        packet += b" "
     head = bytes([EXTENSION, APPLICATION_LABEL, len(XMP_NAME)]) + XMP_NAME
-    return head + packet + _XMP_TRAILER + b"\0"
+    return head + packet + _XMP_TRAILER
+
+
+def _ends_early(packet: bytes) -> bool:
+    """Whether a walk by sub-blocks hits the last but one of the trailer's bytes, also a zero."""
+    at, data = 0, packet + _XMP_TRAILER
+    while data[at]:
+        at += 1 + data[at]
+    return at != len(data) - 1
 
 
 def list_gif_parts(stream: BinaryIO) -> Iterator[Part]:
     """All parts of the file but its images, in their order."""
     number, met_xmp = 0, False
     for block in walk_gif(stream):
-        if block.kind == IMAGE or block.label == CONTROL_LABEL:
+        if block.kind in (IMAGE, STRAY_ZERO) or block.label == CONTROL_LABEL:
             continue
         yield _account(block, is_first=not met_xmp)
         met_xmp = met_xmp or block.name == XMP_NAME
@@ -158,7 +169,7 @@ def _read_block(stream: BinaryIO, at: int, size: int, steps: Budget) -> GifBlock
         inner = at + 11 + count_colour_bytes(head[9])
         end = _skip_sub_blocks(stream, inner, size, steps)
     else:
-        end = size
+        end = at + 1 if kind == STRAY_ZERO and steps.take(1) else size
     return GifBlock(kind, label, name, at, inner, end)
 
 
