@@ -5,8 +5,10 @@ behind the end) by walking its structure, and says of each what becomes of it. W
 thought of is a part without a place, hence a loss.
 """
 
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from subpixel.media.picture import Loss
 
@@ -30,6 +32,12 @@ class Part:
     """Bytes of its content."""
     loss: Loss | None = None
     """None: it is kept, or only says how the pixels are stored."""
+
+
+PADDING = b"\0 \r\n\t"
+"""Bytes that say nothing where they stand behind the end."""
+
+_BLOCK = 1 << 16
 
 
 @dataclass
@@ -56,6 +64,15 @@ def lose(kind: str, size: int, what: str, remark: str = "") -> Part:
     """A part that is understood and can't be kept; ``what`` is the loss's, for programs."""
     reason = f"{kind} of {size:,} bytes" + (f" ({remark})" if remark else "")
     return Part(kind, size, Loss(what, f"{reason} is left out"))
+
+
+def list_rest(stream: BinaryIO, start: int) -> Iterator[Part]:
+    """What stands behind the end of the picture, which is at ``start``, if anything."""
+    size = stream.seek(0, io.SEEK_END) - start
+    stream.seek(start)
+    blocks = iter(lambda: stream.read(_BLOCK), b"")
+    if any(block.strip(PADDING) for block in blocks):
+        yield leave_out("data behind the end of the picture", size)
 
 
 def escape_name(name: bytes) -> str:

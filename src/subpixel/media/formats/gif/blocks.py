@@ -8,12 +8,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from subpixel.media.formats.account import MAX_PARTS, Budget, Part, escape_name, leave_out, lose
+from subpixel.media.formats.account import (
+    MAX_PARTS,
+    Budget,
+    Part,
+    escape_name,
+    leave_out,
+    list_rest,
+    lose,
+)
 
 HEAD = 13
 """Bytes of the header and the screen's description."""
 
-EXTENSION, IMAGE, TRAILER, STRAY_ZERO = 0x21, 0x2C, 0x3B, 0
+EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
 COMMENT_LABEL, CONTROL_LABEL, TEXT_LABEL, APPLICATION_LABEL = 0xFE, 0xF9, 0x01, 0xFF
 XMP_NAME = b"XMP DataXMP"
 MAX_SUB_BLOCKS = 1 << 22
@@ -61,7 +69,7 @@ def walk_gif(stream: BinaryIO) -> Iterator[GifBlock]:
     while at < size:
         block = _read_block(stream, at, size, steps)
         yield block
-        if block.kind not in (EXTENSION, IMAGE, STRAY_ZERO):
+        if block.kind not in (EXTENSION, IMAGE):
             return
         at = block.end
 
@@ -79,7 +87,7 @@ def read_xmp(stream: BinaryIO, block: GifBlock) -> bytes:
     """The packet of an XMP extension, which isn't in sub-blocks."""
     stream.seek(block.at)
     data = stream.read(block.end - block.at)
-    return data.removesuffix(_XMP_TRAILER).removesuffix(_XMP_TRAILER[:-1])
+    return data.removesuffix(_XMP_TRAILER)
 
 
 def build_comment(text: bytes) -> bytes:
@@ -109,12 +117,12 @@ def list_gif_parts(stream: BinaryIO) -> Iterator[Part]:
     """All parts of the file but its images, in their order."""
     number, met_xmp = 0, False
     for block in walk_gif(stream):
-        if block.kind in (IMAGE, STRAY_ZERO) or block.label == CONTROL_LABEL:
+        if block.kind == IMAGE or block.label == CONTROL_LABEL:
             continue
         yield _account(block, is_first=not met_xmp)
         met_xmp = met_xmp or block.name == XMP_NAME
         if block.kind == TRAILER:
-            yield from _list_trailing_part(stream, block.end)
+            yield from list_rest(stream, block.end)
         number += 1
         if number > MAX_PARTS:
             return
@@ -143,17 +151,6 @@ def _account_application(block: GifBlock, *, is_first: bool) -> Part:
     return leave_out(name, block.size)
 
 
-def _list_trailing_part(stream: BinaryIO, start: int) -> Iterator[Part]:
-    """What stands behind the end, if it is more than zeros."""
-    stream.seek(start)
-    size = stream.seek(0, io.SEEK_END) - start
-    stream.seek(start)
-    while block := stream.read(1 << 16):
-        if block.strip(b"\0"):
-            yield leave_out("data behind the end of the picture", size)
-            return
-
-
 def _read_block(stream: BinaryIO, at: int, size: int, steps: Budget) -> GifBlock:
     stream.seek(at)
     head = stream.read(14).ljust(14, b"\0")
@@ -169,7 +166,7 @@ def _read_block(stream: BinaryIO, at: int, size: int, steps: Budget) -> GifBlock
         inner = at + 11 + count_colour_bytes(head[9])
         end = _skip_sub_blocks(stream, inner, size, steps)
     else:
-        end = at + 1 if kind == STRAY_ZERO and steps.take(1) else size
+        end = size
     return GifBlock(kind, label, name, at, inner, end)
 
 

@@ -42,6 +42,8 @@ from subpixel.media.picture import Loss, Metadata
 JFIF_END = 20
 """Where a JFIF header ends that holds no thumbnail."""
 
+_MAX_DENSITY = 65_535
+
 
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     return load_first_page("jpegload_source", contents, fail_on), ()
@@ -111,11 +113,12 @@ def _list_xmp(packet: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _build_jfif(meta: Metadata) -> bytes:
-    unit, numbers = 0, meta.aspect or (1, 1)
+    unit, (across, down) = 0, meta.aspect or (1, 1)
     if meta.resolution is not None:
-        across, down = meta.resolution
-        unit, numbers = 1, (round(across * 25.4), round(down * 25.4))
-    across, down = (min(max(number, 1), 65_535) for number in numbers)
+        unit, (across, down) = 1, (round(number * 25.4) for number in meta.resolution)
+    elif max(across, down) > _MAX_DENSITY:
+        across, down = (n * _MAX_DENSITY // max(across, down) for n in (across, down))
+    across, down = (min(max(number, 1), _MAX_DENSITY) for number in (across, down))
     return JFIF_LABEL + struct.pack(">HBHHBB", 0x0102, unit, across, down, 0, 0)
 
 

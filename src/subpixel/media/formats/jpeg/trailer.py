@@ -8,10 +8,9 @@ import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from subpixel.media.formats.account import MAX_PARTS, Budget, Part, leave_out, lose
+from subpixel.media.formats.account import MAX_PARTS, PADDING, Budget, Part, leave_out, lose
 from subpixel.media.formats.jpeg.segments import EOI, walk_segments
 
-_PADDING = b"\0 \r\n\t"
 _BLOCK = 1 << 16
 _SAMSUNG_FILM = b"MotionPhoto_Data"
 _MAX_SEARCH = 1 << 26
@@ -96,7 +95,7 @@ def _skip_padding(stream: BinaryIO, start: int) -> int:
     stream.seek(start)
     at = start
     while block := stream.read(_BLOCK):
-        rest = block.lstrip(_PADDING)
+        rest = block.lstrip(PADDING)
         at += len(block) - len(rest)
         if rest:
             break

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from subpixel.media.formats.account import MAX_PARTS, Part, escape_name, leave_out, lose
+from subpixel.media.formats.account import MAX_PARTS, Part, escape_name, leave_out, list_rest, lose
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -142,7 +142,7 @@ def list_png_parts(stream: BinaryIO) -> Iterator[Part]:
         met.add(chunk.name)
         end = chunk.at + chunk.size + 4
         if chunk.name == b"IEND":
-            yield from _list_trailing_part(stream, end)
+            yield from list_rest(stream, end)
 
 
 def _account(chunk: Chunk, *, is_first: bool) -> Part:
@@ -170,20 +170,3 @@ def _account_significant_bits(data: bytes, depth: int) -> Part:
     bits = ", ".join(map(str, data[:4]))
     remark = f"that {bits} bits are significant; all are in the new picture"
     return lose("a chunk sBIT", len(data), "significant bits", remark)
-
-
-def _list_trailing_part(stream: BinaryIO, start: int) -> Iterator[Part]:
-    """What stands behind the end, if it is more than zeros."""
-    size = stream.seek(0, io.SEEK_END) - start
-    if size > 0:
-        name = "data behind the end of the picture"
-        yield Part(name, size) if is_blank(stream, start) else leave_out(name, size)
-
-
-def is_blank(stream: BinaryIO, start: int) -> bool:
-    """Whether only zeros and white space follow."""
-    stream.seek(start)
-    while block := stream.read(1 << 16):
-        if block.strip(b"\0 \r\n\t"):
-            return False
-    return True

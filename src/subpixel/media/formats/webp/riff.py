@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
 
-from subpixel.media.formats.account import MAX_PARTS, Part, escape_name, leave_out
+from subpixel.media.formats.account import MAX_PARTS, Part, escape_name, leave_out, list_rest
 
 RIFF_HEAD = 12
 """Where the first chunk begins: behind ``RIFF``, the size and ``WEBP``."""
@@ -61,9 +61,7 @@ def list_webp_parts(stream: BinaryIO) -> Iterator[Part]:
             yield from _list_frame_parts(stream, chunk)
         met.add(chunk.name)
         end = chunk.end
-    size = stream.seek(0, io.SEEK_END)
-    if end < size:
-        yield _account_rest(stream, end, size)
+    yield from list_rest(stream, end)
 
 
 def _walk(stream: BinaryIO, at: int, end: int) -> Iterator[RiffChunk]:
@@ -90,12 +88,3 @@ def _list_frame_parts(stream: BinaryIO, frame: RiffChunk) -> Iterator[Part]:
     for chunk in islice(chunks, MAX_PARTS):
         if chunk.name not in _FRAME_STORAGE:
             yield leave_out(f"a chunk {escape_name(chunk.name)} of a frame", chunk.size)
-
-
-def _account_rest(stream: BinaryIO, start: int, size: int) -> Part:
-    """What stands behind the last chunk; zeros are no data."""
-    stream.seek(start)
-    while block := stream.read(1 << 16):
-        if block.strip(b"\0"):
-            return leave_out("data behind the end of the picture", size - start)
-    return Part("padding", size - start)
