@@ -12,6 +12,8 @@ XMP_KEYWORD = "XML:com.adobe.xmp"
 MAX_TEXT = 1 << 24
 """Most bytes that one text may unfold to."""
 
+NO_ROOM = "a text that has no room in memory beside the others"
+
 
 @dataclass
 class Texts:
@@ -40,7 +42,7 @@ class Texts:
 
     def add_oversized(self, size: int) -> None:
         """A chunk that has no room, so that it isn't read."""
-        self._lose("a text that has no room in memory beside the others", size)
+        self._lose(NO_ROOM, size)
 
     def _lose(self, reason: str, size: int) -> None:
         self.losses.append(_lose_text("text", reason, size))
@@ -65,15 +67,15 @@ def _decode_text(name: bytes, data: bytes, budget: Budget) -> tuple[str, str]:
 def _inflate(data: bytes, budget: Budget) -> bytes:
     """What unfolds counts, be it of use or not."""
     stream, limit = zlib.decompressobj(), min(MAX_TEXT, budget.left)
-    if not limit:
-        raise ValueError("a compressed text that has no room in memory beside the others")
     try:
-        text = stream.decompress(data, limit)
+        text = stream.decompress(data, max(limit, 1))
     except zlib.error as error:
         raise ValueError(f"a compressed text is damaged ({error})") from error
     budget.take(len(text))
+    if not stream.eof and len(text) == limit < MAX_TEXT:
+        raise ValueError(NO_ROOM)
     if not stream.eof:
-        raise ValueError(f"a compressed text is cut off or over {limit:,} bytes")
+        raise ValueError(f"a compressed text is cut off or over {MAX_TEXT:,} bytes")
     return text
 
 
