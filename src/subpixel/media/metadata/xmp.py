@@ -17,7 +17,7 @@ RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 MAX_PACKET = 1 << 25
 """Most bytes of a packet that is looked into."""
 
-MAX_ELEMENTS = 50_000
+MAX_ELEMENTS = 200_000
 """Most elements and attributes of one."""
 
 MAX_DEPTH = 50
@@ -34,7 +34,7 @@ _ATTRIBUTE = re.compile(rb"""\s+([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*')""")
 _TAG = re.compile(rb"""<[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*>""")
 
 
-@dataclass
+@dataclass(slots=True)
 class Element:
     """One element of a packet and where it stands."""
 

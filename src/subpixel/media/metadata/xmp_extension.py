@@ -6,8 +6,9 @@ The first names the second by its MD5. Source: XMP specification part 3, 1.1.3.1
 import hashlib
 import re
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from xml.sax.saxutils import quoteattr
 
 from subpixel.media.metadata.xmp import (
     RDF,
@@ -155,7 +156,7 @@ def _build_descriptions(packet: bytes, rdf: Element, moves: list[_Move]) -> byte
         elements = [text for text in own if text.startswith(b"<")]
         if own:
             name, about = _read_tag_name(packet, element), _copy_subject(packet, element)
-            head = b"<" + name + about + _declare(element.scope, b"") + b"".join(attributes) + b">"
+            head = b"<" + name + about + _declare(element.scope, ()) + b"".join(attributes) + b">"
             parts.append(head + b"".join(elements) + b"</" + name + b">")
     return b"".join(parts)
 
@@ -183,13 +184,13 @@ def _read_tag_name(packet: bytes, element: Element) -> bytes:
     return match[1]
 
 
-def _declare(scope: Mapping[str, str], tag: bytes) -> bytes:
+def _declare(scope: Mapping[str, str], own: Collection[str]) -> bytes:
     """Declarations of namespaces, but for those that a start tag has itself."""
     parts = []
     for prefix, uri in scope.items():
-        name = (f"xmlns:{prefix}" if prefix else "xmlns").encode()
-        if re.search(rb"\s" + re.escape(name) + rb"\s*=", tag) is None and prefix != "xml":
-            parts.append(b" " + name + b'="' + uri.replace("&", "&amp;").encode() + b'"')
+        if prefix not in own and prefix != "xml":
+            name = f"xmlns:{prefix}" if prefix else "xmlns"
+            parts.append(f" {name}={quoteattr(uri)}".encode())
     return b"".join(parts)
 
 
@@ -199,8 +200,8 @@ def _extract_descriptions(extension: bytes) -> list[bytes]:
     parts = []
     for element in rdf.children:
         name_end = element.start + 1 + len(_read_tag_name(extension, element))
-        tag = extension[element.start : element.open_end]
-        declarations = _declare(rdf.scope, tag)
+        own = () if element.scope is rdf.scope else element.scope.maps[0]
+        declarations = _declare(rdf.scope, own)
         head = extension[element.start : name_end]
         parts.append(head + declarations + extension[name_end : element.end])
     return parts

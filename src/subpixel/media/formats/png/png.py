@@ -43,7 +43,7 @@ def _load_png(contents: FileContents, fail_on: Strictness) -> VipsLoad:
 
 
 def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
-    with contents.stream() as stream:
+    with contents.stream(buffering=0) as stream:
         png = _read_png_facts(stream)
     block, (resolution, aspect) = png.first.get(b"eXIf"), png.density
     meta = replace(
@@ -62,7 +62,7 @@ def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, t
 
 
 def _list_parts(contents: FileContents) -> Iterator[Part]:
-    with contents.stream() as stream:
+    with contents.stream(buffering=0) as stream:
         yield from list_png_parts(stream)
 
 
