@@ -12,8 +12,8 @@ from subpixel.media.formats.registry import format_of
 from subpixel.media.metadata import exif, icc, xmp_extension
 from subpixel.media.picture import Header, Loss, Picture, Rows
 
-BLOCK_OVERHEAD = 128
-"""Room that a block's own label, an added orientation and resolution take."""
+_EXIF_GROWTH = 128
+"""Bytes by which a block grows at most when its orientation is added."""
 
 _Colours = frozenset[bytes]
 
@@ -168,8 +168,10 @@ def _metadata_losses(header: Header, form: Format) -> tuple[Loss | None, ...]:
     room = holds.max_samples is None or count_sample_bytes(header) <= holds.max_samples
     return (
         _profile_loss(header, form),
-        _block_loss("exif", meta.exif, holds.exif and room, form),
+        _place_loss("exif", meta.exif, holds.exif and room, form),
+        _exif_loss(header, form),
         _maker_note_loss(header) if holds.moves_exif and room else None,
+        _place_loss("xmp", meta.xmp, holds.xmp, form),
         _xmp_loss(meta.xmp, form),
         _place_loss("iptc", meta.iptc, holds.iptc and room, form),
         _text_loss(header, form),
@@ -194,21 +196,29 @@ def _place_loss(what: str, value: object, has_place: bool, form: Format) -> Loss
     return Loss(what, f"{form.name} has no place for it")
 
 
-def _block_loss(what: str, block: bytes | None, has_place: bool, form: Format) -> Loss | None:
-    limit = form.capacity.max_block
-    if block is None or not has_place or limit is None:
-        return _place_loss(what, block, has_place, form)
-    if len(block) + BLOCK_OVERHEAD > limit:
-        return Loss(what, f"{len(block):,} bytes; {form.name} holds up to {limit:,}")
-    return None
+def _exif_loss(header: Header, form: Format) -> Loss | None:
+    meta, limit = header.metadata, form.capacity.max_exif
+    if meta.exif is None or limit is None or len(meta.exif) + _EXIF_GROWTH <= limit:
+        return None
+    block = exif.adjust_block(
+        meta.exif, width=header.width, height=header.height, orientation=meta.orientation
+    )
+    return _size_loss("exif", block, limit, form)
 
 
 def _xmp_loss(packet: bytes | None, form: Format) -> Loss | None:
     """XMP that is too long is split, where it is sound."""
-    loss, limit = _block_loss("xmp", packet, form.capacity.xmp, form), form.capacity.max_block
-    if loss is None or packet is None or limit is None:
-        return loss
-    return None if xmp_extension.can_split(packet, limit - BLOCK_OVERHEAD) else loss
+    limit = form.capacity.max_xmp
+    if packet is None or limit is None or len(packet) <= limit:
+        return None
+    can_split = xmp_extension.can_split(packet, limit)
+    return None if can_split else _size_loss("xmp", packet, limit, form)
+
+
+def _size_loss(what: str, block: bytes | None, limit: int, form: Format) -> Loss | None:
+    if block is None or len(block) <= limit:
+        return None
+    return Loss(what, f"{len(block):,} bytes; {form.name} holds up to {limit:,}")
 
 
 def _maker_note_loss(header: Header) -> Loss | None:
@@ -226,6 +236,6 @@ def _text_loss(header: Header, form: Format) -> Loss | None:
 
 def _takes_text(form: Format, key: str, text: str) -> bool:
     if form.capacity.text == "comments":
-        limit = form.capacity.max_block
+        limit = form.capacity.max_comment
         return key == COMMENT and (limit is None or len(text.encode()) <= limit)
     return form.capacity.text == "yes"

@@ -107,6 +107,24 @@ class TestXmp:
         assert b"HasExtendedXMP" not in (header.metadata.xmp or b"")
 
 
+@pytest.mark.parametrize(
+    "size", [*range(65_440, 65_540, 7), 65_502, 65_503, 65_504, 65_505, 65_533]
+)
+def test_near_the_size_of_a_segment_blocks_are_kept_or_named(tmp_path: Path, size: int) -> None:
+    """Also XMP that can't be split, and EXIF to which an orientation is added."""
+    text = b"II*\0\x08\0\0\0\1\0\x3b\x01\2\0" + struct.pack("<II", size - 26, 26) + bytes(4)
+    block = text.ljust(size, b"x")
+    for meta, label in (
+        (Metadata(xmp=b"x" * size), XMP_LABEL),
+        (Metadata(exif=block), b"Exif\0\0"),
+        (Metadata(exif=block, orientation=6), b"Exif\0\0"),
+        (Metadata(text=(("Comment", "x" * size),)), b"x" * 99),
+    ):
+        losses = write_picture(replace(PLAIN, metadata=meta), tmp_path / "a.jpg", overwrite=True)
+        marker = 0xFE if meta.text else 0xE1
+        assert bool(losses) != bool(contents(tmp_path / "a.jpg", marker, label))
+
+
 class TestMotionPhoto:
     @pytest.mark.parametrize("name", ["motion_google.jpg", "motion_samsung.jpg"])
     def test_the_film_is_named_and_no_longer_promised(self, tmp_path: Path, name: str) -> None:
