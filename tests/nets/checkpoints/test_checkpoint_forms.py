@@ -398,7 +398,8 @@ def test_it_is_taken_rightly_or_refused_with_what_helps(tmp_path: Path, form: Fo
         assert "\n" not in str(caught.value)
         return
     loaded, picture = load_checkpoint(file), torch.rand(2, 1, 21, 18)
-    bound = moved_weights_bound(loaded.module, picture)
+    # all others must be the very weights
+    bound = moved_weights_bound(loaded.module, picture) if "norm" in form.name else 0
     assert_same_function(loaded.module, form.expected(), picture, bound)
     assert form.said in loaded.spec.origin
     assert all(note in loaded.spec.origin for note in loaded.notes)
@@ -412,6 +413,5 @@ def test_what_is_like_it_is_not_it() -> None:
     """Else the forms with two sets of weights would show nothing."""
     picture = torch.rand(2, 1, 21, 18)
     with torch.no_grad():
-        assert (net()(picture) - other()(picture)).abs().max() > 100 * moved_weights_bound(
-            net(), picture
-        )
+        difference = float((net()(picture) - other()(picture)).abs().max())
+    assert difference > 10 * moved_weights_bound(net(), picture)
