@@ -20,7 +20,10 @@ from subpixel.spec import ModelSpec
 EXPORT_TIME_LIMIT = 900.0
 """The time limit of one attempt in seconds; window networks take up to 200 on two cores."""
 
-JOB, MODEL, REASON = "job.pickle", "network.onnx", "reason.txt"
+CHILD = "subpixel.nets.export.child"
+"""The module that runs as the child."""
+
+JOB, MODEL, REASON, ERRORS = "job.pickle", "network.onnx", "reason.txt", "stderr.txt"
 """The files in the folder that both processes share."""
 
 
@@ -62,25 +65,39 @@ def _hand_over(
 
 
 def _start_process(folder: Path, attempt: Attempt, time_limit: float) -> None:
-    command = [sys.executable, "-m", __name__, str(folder)]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=time_limit, check=False)
+        code = _wait_for_child([sys.executable, "-m", CHILD, str(folder)], folder, time_limit)
     except subprocess.TimeoutExpired as error:
         raise ExportError(
             f"the exporter {attempt.exporter} was stopped after {time_limit:g} s, the time limit"
         ) from error
     if (folder / REASON).exists():
         raise ExportError((folder / REASON).read_text("utf-8"))
-    if done.returncode:
-        raise ExportError(f"the exporter {attempt.exporter} {_end(done)}")
+    if code:
+        errors = (folder / ERRORS).read_text("utf-8", "replace")
+        raise ExportError(f"the exporter {attempt.exporter} {_end(code, errors)}")
 
 
-def _end(done: subprocess.CompletedProcess[bytes]) -> str:
+def _wait_for_child(command: list[str], folder: Path, time_limit: float) -> int:
+    """Its exit code; whatever ends the wait, ends the child."""
+    with (
+        (folder / ERRORS).open("wb") as errors,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
+        ) as child,
+    ):
+        try:
+            return child.wait(time_limit)
+        finally:
+            child.kill()
+
+
+def _end(code: int, errors: str) -> str:
     """How a process that left no reason ended."""
-    if done.returncode < 0:
-        return f"crashed on this network: {signal.strsignal(-done.returncode)}"
-    last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-    return f"ended with exit code {done.returncode}" + "".join(f": {line[:300]}" for line in last)
+    if code < 0:
+        return f"crashed on this network: {signal.strsignal(-code)}"
+    last = errors.strip().splitlines()[-1:]
+    return f"ended with exit code {code}" + "".join(f": {line[:300]}" for line in last)
 
 
 def run_job(folder: Path) -> None:
@@ -92,7 +109,3 @@ def run_job(folder: Path) -> None:
         onnx.save(export_attempt(module, spec, attempt, opset).model, folder / MODEL)
     except ExportError as error:
         (folder / REASON).write_text(str(error), "utf-8")
-
-
-if __name__ == "__main__":
-    run_job(Path(sys.argv[1]))
