@@ -1,7 +1,6 @@
 """Export in a separate process: some networks crash an exporter, or make it hang."""
 
 import pickle
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from subpixel.graph.metadata import read_spec
 from subpixel.nets.export.attempt import Attempt
 from subpixel.nets.export.export import ExportResult, export_attempt
 from subpixel.spec import ModelSpec
+from subpixel.system.children import run_child
 
 EXPORT_TIME_LIMIT = 900.0
 """The time limit of one attempt in seconds; window networks take up to 200 on two cores."""
@@ -23,7 +23,7 @@ EXPORT_TIME_LIMIT = 900.0
 CHILD = "subpixel.nets.export.child"
 """The module that runs as the child."""
 
-JOB, MODEL, REASON, ERRORS = "job.pickle", "network.onnx", "reason.txt", "stderr.txt"
+JOB, MODEL, REASON = "job.pickle", "network.onnx", "reason.txt"
 """The files in the folder that both processes share."""
 
 
@@ -66,38 +66,15 @@ def _hand_over(
 
 def _start_process(folder: Path, attempt: Attempt, time_limit: float) -> None:
     try:
-        code = _wait_for_child([sys.executable, "-m", CHILD, str(folder)], folder, time_limit)
+        end = run_child([sys.executable, "-m", CHILD, str(folder)], folder, time_limit)
     except subprocess.TimeoutExpired as error:
         raise ExportError(
             f"the exporter {attempt.exporter} was stopped after {time_limit:g} s, the time limit"
         ) from error
     if (folder / REASON).exists():
         raise ExportError((folder / REASON).read_text("utf-8"))
-    if code:
-        errors = (folder / ERRORS).read_text("utf-8", "replace")
-        raise ExportError(f"the exporter {attempt.exporter} {_end(code, errors)}")
-
-
-def _wait_for_child(command: list[str], folder: Path, time_limit: float) -> int:
-    """Its exit code; whatever ends the wait, ends the child."""
-    with (
-        (folder / ERRORS).open("wb") as errors,
-        subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
-        ) as child,
-    ):
-        try:
-            return child.wait(time_limit)
-        finally:
-            child.kill()
-
-
-def _end(code: int, errors: str) -> str:
-    """How a process that left no reason ended."""
-    if code < 0:
-        return f"crashed on this network: {signal.strsignal(-code)}"
-    last = errors.strip().splitlines()[-1:]
-    return f"ended with exit code {code}" + "".join(f": {line[:300]}" for line in last)
+    if end.code:
+        raise ExportError(f"the exporter {attempt.exporter} {end.describe()}")
 
 
 def run_job(folder: Path) -> None:
