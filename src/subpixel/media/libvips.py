@@ -52,9 +52,12 @@ class FileContents:
             raise PictureError(f"{file} can't be read: it is empty (0 bytes)")
         return FileContents(file, head, stamp, data)
 
-    def stream(self) -> BinaryIO:
-        """The file, open for reading."""
-        return self.file.open("rb") if self.data is None else io.BytesIO(self.data)
+    def stream(self, *, buffering: int = -1) -> BinaryIO:
+        """The file, open for reading; ``buffering`` as of :func:`open`, 0 for few bytes here and
+        there."""
+        if self.data is not None:
+            return io.BytesIO(self.data)
+        return self.file.open("rb", buffering=buffering)
 
     def map(self) -> exif.Block:
         """All of it, read from disk where it is looked at; raises :class:`MemoryError`."""
@@ -217,6 +220,8 @@ def select_metadata(image: VipsImage, metadata: Metadata, block: bytes | None) -
 def is_out_of_memory(error: Exception) -> bool:
     """Whether libvips, or a codec under it, was refused memory."""
     message = str(error).lower()
+    if "security limit" in message:  # of libheif, for a file that is no good
+        return False
     return any(
         words in message for words in ("out of memory", "memory allocation", "insufficient mem")
     )

@@ -9,7 +9,7 @@ import numpy as np
 from subpixel.errors import LossError
 from subpixel.media.formats.format import COMMENT, Format, count_sample_bytes
 from subpixel.media.formats.registry import format_of
-from subpixel.media.metadata import exif, icc
+from subpixel.media.metadata import exif, icc, xmp_extension
 from subpixel.media.picture import Header, Loss, Picture, Rows
 
 BLOCK_OVERHEAD = 128
@@ -170,10 +170,11 @@ def _metadata_losses(header: Header, form: Format) -> tuple[Loss | None, ...]:
         _profile_loss(header, form),
         _block_loss("exif", meta.exif, holds.exif and room, form),
         _maker_note_loss(header) if holds.moves_exif and room else None,
-        _block_loss("xmp", meta.xmp, holds.xmp, form),
-        _block_loss("iptc", meta.iptc, holds.iptc and room, form),
+        _xmp_loss(meta.xmp, form),
+        _place_loss("iptc", meta.iptc, holds.iptc and room, form),
         _text_loss(header, form),
-        _resolution_loss(header, form),
+        _place_loss("resolution", meta.resolution, holds.resolution, form),
+        _place_loss("aspect", meta.aspect, holds.aspect, form),
     )
 
 
@@ -187,15 +188,27 @@ def _profile_loss(header: Header, form: Format) -> Loss | None:
     return None
 
 
+def _place_loss(what: str, value: object, has_place: bool, form: Format) -> Loss | None:
+    if value is None or has_place:
+        return None
+    return Loss(what, f"{form.name} has no place for it")
+
+
 def _block_loss(what: str, block: bytes | None, has_place: bool, form: Format) -> Loss | None:
     limit = form.capacity.max_block
-    if block is None:
-        return None
-    if not has_place:
-        return Loss(what, f"{form.name} has no place for it")
-    if limit is not None and len(block) + BLOCK_OVERHEAD > limit:
+    if block is None or not has_place or limit is None:
+        return _place_loss(what, block, has_place, form)
+    if len(block) + BLOCK_OVERHEAD > limit:
         return Loss(what, f"{len(block):,} bytes; {form.name} holds up to {limit:,}")
     return None
+
+
+def _xmp_loss(packet: bytes | None, form: Format) -> Loss | None:
+    """XMP that is too long is split, where it is sound."""
+    loss, limit = _block_loss("xmp", packet, form.capacity.xmp, form), form.capacity.max_block
+    if loss is None or packet is None or limit is None:
+        return loss
+    return None if xmp_extension.can_split(packet, limit - BLOCK_OVERHEAD) else loss
 
 
 def _maker_note_loss(header: Header) -> Loss | None:
@@ -216,9 +229,3 @@ def _takes_text(form: Format, key: str, text: str) -> bool:
         limit = form.capacity.max_block
         return key == COMMENT and (limit is None or len(text.encode()) <= limit)
     return form.capacity.text == "yes"
-
-
-def _resolution_loss(header: Header, form: Format) -> Loss | None:
-    if header.metadata.resolution is None or form.capacity.resolution:
-        return None
-    return Loss("resolution", f"{form.name} has no place for it")

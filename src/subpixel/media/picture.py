@@ -58,6 +58,10 @@ class Metadata:
     """EXIF orientation, 1 … 8. The pixels are held as stored, not turned."""
     resolution: tuple[float, float] | None = None
     """Horizontal and vertical pixels per millimetre."""
+    aspect: tuple[int, int] | None = None
+    """Horizontal and vertical pixels along the same length, where a file says only that: pixels of
+    a film that is twice as wide as it is stored have (1, 2). None: square, or ``resolution`` says
+    it."""
     text: tuple[tuple[str, str], ...] = ()
     """Texts as key and value, in file order."""
     delays_ms: tuple[int, ...] = ()

@@ -50,13 +50,15 @@ class Capacity:
     text: Literal["no", "comments", "yes"] = "no"
     """Whether text is held by any key, or as the key :data:`COMMENT` alone."""
     resolution: bool = True
+    aspect: bool = False
+    """Whether the shape of pixels can be stated without a resolution."""
     delay_unit: DelayUnit = DelayUnit(1, "milliseconds")
     colours: int | None = None
     """Colours of a frame that are kept exactly (None: all), one of them for transparent pixels."""
     max_side: int | None = None
     """Most pixels along one side."""
     max_block: int | None = None
-    """Most bytes of an EXIF, XMP or Photoshop block."""
+    """Most bytes of an EXIF block, of a comment, and of an XMP packet that can't be split."""
     max_samples: int | None = None
     """Most bytes of samples beside which there is a place for EXIF and IPTC."""
     moves_exif: bool = False
