@@ -185,13 +185,23 @@ def _timing_loss(header: Header, form: Format) -> Loss | None:
 
 def _page_losses(header: Header, form: Format) -> Iterator[Loss]:
     """What pages say by themselves where all frames of a file share one description."""
-    meta = header.metadata
-    if form.capacity.animation != "timed":
+    meta, holds = header.metadata, form.capacity
+    if holds.max_samples is not None and count_sample_bytes(header) > holds.max_samples:
+        yield from _large_losses(header, form)
+    if holds.animation != "timed":
         return
     if any(page.icc != meta.icc for page in meta.pages):
         yield Loss("icc", f"{form.name} has one profile for all frames: the first page's")
     if any(replace(page, icc=None) != replace(meta, icc=None, pages=()) for page in meta.pages):
         yield Loss("pages", f"{form.name} has one description for all frames: the first page's")
+
+
+def _large_losses(header: Header, form: Format) -> Iterator[Loss]:
+    """Of a file beside whose samples no field finds a place."""
+    if "data" in header.extra_channels:
+        yield Loss("channels", f"{form.name} of this size calls data beside colours transparency")
+    if header.metadata.pages:
+        yield Loss("pages", f"{form.name} of this size keeps nothing that pages say by themselves")
 
 
 def _metadata_losses(header: Header, form: Format) -> tuple[Loss | None, ...]:
@@ -201,6 +211,7 @@ def _metadata_losses(header: Header, form: Format) -> tuple[Loss | None, ...]:
         _profile_loss(header, form),
         _block_loss("exif", meta.exif, holds.exif and room, form),
         *(_moving_losses(header) if holds.moves_exif and room else ()),
+        _chain_loss(header) if holds.exif and not holds.moves_exif else None,
         _geo_loss(header) if holds.exif and room else None,
         _block_loss("xmp", meta.xmp, holds.xmp, form),
         _block_loss("iptc", meta.iptc, holds.iptc and room, form),
@@ -237,6 +248,16 @@ def _moving_losses(header: Header) -> Iterator[Loss]:
         yield Loss("maker note", "kept, but moved: offsets inside it may no longer hold")
     for entry in exif.fields_left_out(block):
         yield Loss(*tags.explain_loss(entry.tag, len(entry.value)))
+    further = _chain_loss(header)
+    if further is not None:
+        yield further
+
+
+def _chain_loss(header: Header) -> Loss | None:
+    count = exif.count_further_directories(header.metadata.exif)
+    if not count:
+        return None
+    return Loss("exif", f"directories after the first one ({count}) are left out")
 
 
 def _geo_loss(header: Header) -> Loss | None:

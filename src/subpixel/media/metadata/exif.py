@@ -38,6 +38,9 @@ MAKER_NOTE = 0x927C
 DIRECTORIES = frozenset({EXIF_DIRECTORY, GPS_DIRECTORY, INTEROPERABILITY_DIRECTORY})
 
 BYTE, SHORT, LONG, RATIONAL, UNDEFINED, DOUBLE = 1, 3, 4, 5, 7, 12
+MAX_DIRECTORIES = 64
+"""Most directories in a row of an EXIF block that are looked at."""
+
 MAX_ENTRIES = 1 << 16
 """Most fields of one directory, as many as a classic one can have."""
 
@@ -50,7 +53,8 @@ _NO_UNIT, _INCH = 1, 2
 
 @dataclass(frozen=True)
 class Field:
-    """One field: ``value`` in the byte order of its block, or ``children`` of a directory."""
+    """One field: ``value`` in the byte order of its block, or ``children`` of a directory. A value
+    that is out of reach is empty."""
 
     tag: int
     kind: int
@@ -59,6 +63,13 @@ class Field:
     at: int = 0
     """Where the field's entry stands in the block it was read from."""
     children: tuple["Field", ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its value, or its directory, could be read."""
+        if self.tag in DIRECTORIES:
+            return bool(self.children)
+        return len(self.value) > 0 or not self.count
 
 
 @dataclass(frozen=True)
@@ -223,16 +234,34 @@ def descriptive_fields(exif: bytes, order: ByteOrder) -> list[Field]:
     source = layout_of(block)
     if source is None:
         return []
-    fields = (f for f in fields_of(block) if tags.travels(f.tag, f.kind))
+    fields = (f for f in fields_of(block) if f.is_whole and tags.travels(f.tag, f.kind))
     return [_convert_order(f, source.order, order) for f in fields]
 
 
 def fields_left_out(exif: bytes | None) -> tuple[Field, ...]:
-    """The block's fields that :func:`descriptive_fields` leaves out, and that say more than how
-    pixels are stored."""
-    fields = fields_of((exif or b"").removeprefix(EXIF_PREFIX))
+    """The block's fields, of all directories, that :func:`descriptive_fields` leaves out, and that
+    say more than how pixels are stored."""
+    first = fields_of((exif or b"").removeprefix(EXIF_PREFIX))
     apart = tags.STORAGE | tags.SEPARATE
-    return tuple(f for f in fields if f.tag not in apart and not tags.travels(f.tag, f.kind))
+    lost = (f for f in first if not f.is_whole or not tags.travels(f.tag, f.kind))
+    inner = (child for f in first for child in f.children if not child.is_whole)
+    return (*(f for f in lost if f.tag not in apart), *inner)
+
+
+def count_further_directories(exif: bytes | None) -> int:
+    """How many directories follow the first one beside the thumbnail's, which belongs to the old
+    picture: :func:`adjust_block` cuts them off."""
+    block = (exif or b"").removeprefix(EXIF_PREFIX)
+    layout = layout_of(block)
+    if layout is None or layout.count != "H":
+        return 0
+    seen, count, offset = {0}, 0, first_offset(block, layout)
+    while offset not in seen and len(seen) <= MAX_DIRECTORIES:
+        seen.add(offset)
+        fields, offset = read_directory(block, layout, offset, depth=0)
+        is_thumbnail = len(seen) == 3 and any(f.tag == THUMBNAIL_OFFSET for f in fields)
+        count += len(seen) > 2 and bool(fields) and not is_thumbnail
+    return count
 
 
 def no_resolution(order: ByteOrder) -> Field:
@@ -354,10 +383,10 @@ def read_directory(
         return (), 0
     entries = (_read_field(block, layout, at, depth) for at in range(start, end, size))
     (following,) = struct.unpack_from(layout.order + layout.offset, block, end)
-    return tuple(f for f in entries if f is not None), int(following)
+    return tuple(entries), int(following)
 
 
-def _read_field(block: Block, layout: TiffLayout, at: int, depth: int) -> Field | None:
+def _read_field(block: Block, layout: TiffLayout, at: int, depth: int) -> Field:
     tag, kind, count = struct.unpack_from(layout.order + layout.entry, block, at)
     inline = at + struct.calcsize("=" + layout.entry)
     length = _SIZES.get(kind, 1) * count
@@ -365,7 +394,7 @@ def _read_field(block: Block, layout: TiffLayout, at: int, depth: int) -> Field 
     if length > layout.inline:
         (start,) = struct.unpack_from(layout.order + layout.offset, block, inline)
     if start + length > len(block):
-        return None if depth else Field(tag, kind, count, b"", at)
+        return Field(tag, kind, count, b"", at)
     value = memoryview(block)[start : start + length]
     if tag not in DIRECTORIES or not depth:
         return Field(tag, kind, count, value, at)
@@ -386,7 +415,7 @@ def _build_entry(field: Field, tail: bytearray, start: int, order: ByteOrder) ->
     kind, count, value = field.kind, field.count, field.value
     if field.tag in DIRECTORIES:
         kind, count, value = LONG, 1, struct.pack(order + "I", start + len(tail))
-        tail += _lay_out(field.children, start + len(tail), order)
+        tail += _lay_out([f for f in field.children if f.is_whole], start + len(tail), order)
     elif len(value) > 4:
         pointer = struct.pack(order + "I", start + len(tail))
         tail += value
@@ -433,7 +462,7 @@ def _patch_numbers(
     copy = bytearray(block)
     _patch_geo(copy, first, order, geo.find_factors(_size_in(block, first), (width, height)))
     for field in first + photo:
-        if field.tag in numbers:
+        if field.tag in numbers and field.is_whole:
             _set_number(copy, field, order, numbers[field.tag])
     return bytes(copy)
 

@@ -50,13 +50,13 @@ def list_parts(pages: Iterable[Directory]) -> Iterator[Part]:
 
 
 def _list_children(field: Field) -> Iterator[Part]:
-    """Of an EXIF or GPS directory: those that point outside the file are missing."""
-    if field.tag in exif.DIRECTORIES and not field.children:
-        yield Part(_name(field), 0, Loss("exif", f"{_name(field)} is empty or damaged; left out"))
+    """Those of an EXIF or GPS directory."""
     for child in field.children:
-        damaged = child.count and not len(child.value)
-        loss = Loss("exif", f"{_name(child)} points outside the file; left out")
-        yield Part(_name(child), len(child.value), loss if damaged else None)
+        yield Part(_name(child), len(child.value), None if child.is_whole else _tell_damage(child))
+
+
+def _tell_damage(field: Field) -> Loss:
+    return Loss("exif", f"{_name(field)} is empty, or points outside the file; left out")
 
 
 def _name(field: Field) -> str:
@@ -67,8 +67,8 @@ def _judge(field: Field, page: Directory) -> Loss | None:
     """Why a field isn't kept; None where it is, or is of no meaning beside other pixels."""
     if field.tag in tags.STORAGE or field.tag in tags.SEPARATE or _is_stored_colour(field, page):
         return None
-    if field.count and not len(field.value):
-        return Loss("exif", f"{_name(field)} points outside the file; left out")
+    if not field.is_whole:
+        return _tell_damage(field)
     if field.tag == tags.DESCRIPTION:
         return _judge_description(bytes(field.value))
     if field.tag in tags.BLOCKS or tags.travels(field.tag, field.kind):
@@ -111,9 +111,7 @@ def _travels(field: Field, page: Directory) -> bool:
     if field.tag == tags.DESCRIPTION:
         text = bytes(field.value).rstrip(b"\0").decode("utf-8", "replace").strip()
         return _judge_description(bytes(field.value)) is None and _read_shape(text) is None
-    if field.tag in exif.DIRECTORIES:
-        return bool(field.children)
-    return bool(len(field.value)) and not _is_stored_colour(field, page)
+    return field.is_whole and not _is_stored_colour(field, page)
 
 
 def _choose_fields(page: Directory) -> tuple[Field, ...]:

@@ -211,8 +211,8 @@ def _list_page_fields(task: EncodeTask, order: ByteOrder) -> Iterator[list[Field
         yield fields + _own_fields(page, order, grey=task.file_header.is_grey) + channels
     if not meta.pages:
         yield _build_tiff_fields(meta, task.exif_block(orientation=1), order) + channels
-    for _ in range(max(len(meta.pages), 1), count if channels else 0):
-        yield channels
+    for _ in range(max(len(meta.pages), 1), count):
+        yield ([exif.no_resolution(order)] if meta.resolution is None else []) + channels
 
 
 def _adjust_block(page: Metadata, task: EncodeTask) -> bytes | None:
