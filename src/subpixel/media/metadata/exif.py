@@ -12,9 +12,9 @@ import io
 import mmap
 import struct
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 
 from subpixel.media.metadata import geo, tags
 
@@ -38,7 +38,7 @@ MAKER_NOTE = 0x927C
 DIRECTORIES = frozenset({EXIF_DIRECTORY, GPS_DIRECTORY, INTEROPERABILITY_DIRECTORY})
 
 BYTE, SHORT, LONG, RATIONAL, UNDEFINED, DOUBLE = 1, 3, 4, 5, 7, 12
-MAX_DIRECTORIES = 64
+MAX_DIRECTORIES = 8
 """Most directories in a row of an EXIF block that are looked at."""
 
 MAX_ENTRIES = 1 << 16
@@ -47,18 +47,19 @@ MAX_ENTRIES = 1 << 16
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _SIZES |= {16: 8, 17: 8, 18: 8, 129: 1}
 _WORDS = {3: "H", 4: "I", 5: "I", 8: "H", 9: "I", 10: "I", 11: "I", 12: "Q", 13: "I"}
+_WHOLE_WORDS = {BYTE: "B", SHORT: "H", LONG: "I", 13: "I", 16: "Q", 18: "Q"}
 _MM_PER_UNIT = {2: Fraction(254, 10), 3: Fraction(10)}
 _NO_UNIT, _INCH = 1, 2
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(NamedTuple):
     """One field: ``value`` in the byte order of its block, or ``children`` of a directory. A value
     that is out of reach is empty."""
 
     tag: int
     kind: int
-    count: int
+    length: int
+    """How many values, of the kind's size each."""
     value: bytes | memoryview
     at: int = 0
     """Where the field's entry stands in the block it was read from."""
@@ -69,7 +70,7 @@ class Field:
         """Whether its value, or its directory, could be read."""
         if self.tag in DIRECTORIES:
             return bool(self.children)
-        return len(self.value) > 0 or not self.count
+        return len(self.value) > 0 or not self.length
 
 
 @dataclass(frozen=True)
@@ -255,13 +256,13 @@ def count_further_directories(exif: bytes | None) -> int:
     layout = layout_of(block)
     if layout is None or layout.count != "H":
         return 0
-    seen, count, offset = {0}, 0, first_offset(block, layout)
+    file, seen, offset = io.BytesIO(block), [0], first_offset(block, layout)
+    counts: list[bool] = []
     while offset not in seen and len(seen) <= MAX_DIRECTORIES:
-        seen.add(offset)
-        fields, offset = read_directory(block, layout, offset, depth=0)
-        is_thumbnail = len(seen) == 3 and any(f.tag == THUMBNAIL_OFFSET for f in fields)
-        count += len(seen) > 2 and bool(fields) and not is_thumbnail
-    return count
+        seen.append(offset)
+        entries, offset = _read_entries(file, offset, layout.order)
+        counts.append(bool(entries) and (len(counts) != 1 or THUMBNAIL_OFFSET not in entries))
+    return sum(counts[1:])
 
 
 def no_resolution(order: ByteOrder) -> Field:
@@ -372,7 +373,8 @@ def first_offset(block: Block, layout: TiffLayout) -> int:
 def read_directory(
     block: Block, layout: TiffLayout, offset: int, depth: int
 ) -> tuple[tuple[Field, ...], int]:
-    """The fields of the directory at ``offset`` that can be read, and the next one's offset."""
+    """The fields of the directory at ``offset``, and the next one's offset; none where it is out of
+    reach. Fields that are directories themselves are followed so deep."""
     size = struct.calcsize("=" + layout.entry) + layout.inline
     start = offset + struct.calcsize("=" + layout.count)
     if offset < 8 or start > len(block):
@@ -381,25 +383,36 @@ def read_directory(
     end = start + size * count
     if count > MAX_ENTRIES or end + layout.inline > len(block):
         return (), 0
-    entries = (_read_field(block, layout, at, depth) for at in range(start, end, size))
+    read = _FieldReader(block, layout, depth)
     (following,) = struct.unpack_from(layout.order + layout.offset, block, end)
-    return tuple(entries), int(following)
+    return tuple(map(read, range(start, end, size))), int(following)
 
 
-def _read_field(block: Block, layout: TiffLayout, at: int, depth: int) -> Field:
-    tag, kind, count = struct.unpack_from(layout.order + layout.entry, block, at)
-    inline = at + struct.calcsize("=" + layout.entry)
-    length = _SIZES.get(kind, 1) * count
-    start = inline
-    if length > layout.inline:
-        (start,) = struct.unpack_from(layout.order + layout.offset, block, inline)
-    if start + length > len(block):
-        return Field(tag, kind, count, b"", at)
-    value = memoryview(block)[start : start + length]
-    if tag not in DIRECTORIES or not depth:
-        return Field(tag, kind, count, value, at)
-    (where,) = struct.unpack_from(layout.order + layout.offset, block, inline)
-    return Field(tag, kind, count, value, at, read_directory(block, layout, where, depth - 1)[0])
+class _FieldReader:
+    """Reads the field whose entry stands at an offset; there may be a hundred thousand."""
+
+    def __init__(self, block: Block, layout: TiffLayout, depth: int) -> None:
+        self._block, self._layout, self._depth = block, layout, depth
+        self._view = memoryview(block)
+        self._entry = struct.Struct(layout.order + layout.entry)
+        self._offset = struct.Struct(layout.order + layout.offset)
+
+    def __call__(self, at: int) -> Field:
+        tag, kind, count = self._entry.unpack_from(self._view, at)
+        start, length = at + self._entry.size, _SIZES.get(kind, 1) * count
+        is_directory = tag in DIRECTORIES and self._depth > 0
+        where = start
+        if length > self._offset.size or is_directory:
+            (where,) = self._offset.unpack_from(self._view, start)
+        if length > self._offset.size:
+            start = where
+        if start + length > len(self._view):
+            return Field(tag, kind, count, b"", at)
+        value = self._view[start : start + length]
+        if not is_directory:
+            return Field(tag, kind, count, value, at)
+        children = read_directory(self._block, self._layout, where, self._depth - 1)[0]
+        return Field(tag, kind, count, value, at, children)
 
 
 def _lay_out(fields: Sequence[Field], at: int, order: ByteOrder) -> bytes:
@@ -412,7 +425,7 @@ def _lay_out(fields: Sequence[Field], at: int, order: ByteOrder) -> bytes:
 
 def _build_entry(field: Field, tail: bytearray, start: int, order: ByteOrder) -> bytes:
     """Twelve bytes of directory; a value that doesn't fit goes into ``tail``, at ``start`` on."""
-    kind, count, value = field.kind, field.count, field.value
+    kind, count, value = field.kind, field.length, field.value
     if field.tag in DIRECTORIES:
         kind, count, value = LONG, 1, struct.pack(order + "I", start + len(tail))
         tail += _lay_out([f for f in field.children if f.is_whole], start + len(tail), order)
@@ -428,10 +441,10 @@ def _convert_order(field: Field, source: ByteOrder, target: ByteOrder) -> Field:
     children = tuple(_convert_order(f, source, target) for f in field.children)
     word = _WORDS.get(field.kind)
     if source == target or word is None:
-        return replace(field, children=children)
+        return field._replace(children=children)
     words = len(field.value) // struct.calcsize("=" + word)
     numbers = struct.unpack(f"{source}{words}{word}", field.value)
-    return replace(field, value=struct.pack(f"{target}{words}{word}", *numbers), children=children)
+    return field._replace(value=struct.pack(f"{target}{words}{word}", *numbers), children=children)
 
 
 def _remove_thumbnail(block: bytes, layout: TiffLayout) -> bytes:
@@ -472,9 +485,9 @@ def _patch_geo(
 ) -> None:
     """Where pixels lie on the ground, as numbers of the same length in the same place."""
     values = {
-        f.tag: struct.unpack(f"{order}{f.count}d", f.value)
+        f.tag: struct.unpack(f"{order}{f.length}d", f.value)
         for f in fields
-        if f.tag in tags.GEO_PLACES and f.kind == DOUBLE and len(f.value) == 8 * f.count > 0
+        if f.tag in tags.GEO_PLACES and f.kind == DOUBLE and len(f.value) == 8 * f.length > 0
     }
     if factors is None or not values:
         return
@@ -484,7 +497,7 @@ def _patch_geo(
     for field in fields:
         if field.tag in enlarged:
             (at,) = struct.unpack_from(order + "I", block, field.at + 8)
-            struct.pack_into(f"{order}{field.count}d", block, at, *enlarged[field.tag])
+            struct.pack_into(f"{order}{field.length}d", block, at, *enlarged[field.tag])
 
 
 def _set_number(block: bytearray, field: Field, order: ByteOrder, number: int) -> None:
@@ -520,22 +533,26 @@ def _rational_field(tag: int, number: Fraction, order: ByteOrder) -> Field:
 
 def numbers_of(field: Field, order: ByteOrder) -> tuple[int, ...]:
     """A field's whole numbers; none where it has others."""
-    word = {BYTE: "B", SHORT: "H", LONG: "I", 13: "I", 16: "Q", 18: "Q"}.get(field.kind)
+    word = _WHOLE_WORDS.get(field.kind)
     if word is None:
         return ()
-    count = len(field.value) // struct.calcsize("=" + word)
-    return struct.unpack(
-        f"{order}{count}{word}", field.value[: count * struct.calcsize("=" + word)]
-    )
+    size = struct.calcsize("=" + word)
+    count = len(field.value) // size
+    return struct.unpack(f"{order}{count}{word}", field.value[: count * size])
 
 
 def number_of(fields: Iterable[Field], tag: int, order: ByteOrder) -> int | None:
     """The first whole number of the first field of this tag; None where there is none."""
-    for field in fields:
-        if field.tag == tag:
-            first = replace(field, value=field.value[:8])
-            return next(iter(numbers_of(first, order)), None)
-    return None
+    field = next((field for field in fields if field.tag == tag), None)
+    return None if field is None else first_number(field, order)
+
+
+def first_number(field: Field, order: ByteOrder) -> int | None:
+    """A field's first whole number; None where it has none."""
+    word = _WHOLE_WORDS.get(field.kind)
+    if word is None or len(field.value) < _SIZES[field.kind]:
+        return None
+    return int(struct.unpack_from(order + word, field.value)[0])
 
 
 def _order_in(block: Block) -> ByteOrder:

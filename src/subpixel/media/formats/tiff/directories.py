@@ -5,12 +5,13 @@ Sources: TIFF 6.0 (Adobe, 1992), TIFF Technical Note 1 (SubIFDs), BigTIFF (libti
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from subpixel.media.metadata import exif
 from subpixel.media.metadata.exif import Block, ByteOrder, Field, TiffLayout
 
-MAX_FIELDS = 1 << 19
-"""Most fields of all directories together: 20,000 pages' worth. A file of more is likelier made to
+MAX_FIELDS = 1 << 17
+"""Most fields of all directories together: 8,000 pages' worth. A file of more is likelier made to
 keep a reader busy than to be looked at."""
 
 SUBIFD_DEPTH = 2
@@ -31,12 +32,18 @@ class Directory:
     file_size: int
     subs: tuple["Directory", ...] = ()
 
+    @cached_property
+    def _by_tag(self) -> dict[int, Field]:
+        return {field.tag: field for field in reversed(self.fields)}
+
     def field(self, tag: int) -> Field | None:
-        return next((field for field in self.fields if field.tag == tag), None)
+        """The first field of this tag."""
+        return self._by_tag.get(tag)
 
     def number(self, tag: int, default: int) -> int:
         """A field's first whole number."""
-        number = exif.number_of(self.fields, tag, self.order)
+        field = self.field(tag)
+        number = None if field is None else exif.first_number(field, self.order)
         return default if number is None else number
 
     def numbers(self, tag: int) -> tuple[int, ...]:
@@ -49,7 +56,7 @@ class Directory:
         field = self.field(tag)
         if field is None or field.kind != exif.RATIONAL:
             return ()
-        numbers = exif.numbers_of(replace(field, kind=exif.LONG), self.order)
+        numbers = exif.numbers_of(field._replace(kind=exif.LONG), self.order)
         if not all(numbers[1::2]):
             return ()
         return tuple(

@@ -30,6 +30,10 @@ class PageKind:
     """The file's own kinds of the channels beside the colours."""
 
     @property
+    def area(self) -> int:
+        return self.width * self.height
+
+    @property
     def size(self) -> str:
         return f"{self.width} x {self.height}"
 
@@ -56,20 +60,19 @@ def choose_pages(tiff: TiffFile) -> tuple[Directory, ...]:
     """The largest page, or SubIFD, that is neither a mask nor a smaller copy of another, and those
     beside it that are like it: the frames. None where the file has no page that can be read."""
     lists = [tiff.pages, *(d.subs for d in tiff.walk() if d.subs)]
-    ranked = max(((_rank(d), -i) for i, pages in enumerate(lists) for d in pages), default=None)
-    if ranked is None or ranked[0][1] == 0:
+    all_pages = [(d, kind_of(d), number) for number, pages in enumerate(lists) for d in pages]
+    best = max(all_pages, key=lambda page: _rank(page[0], page[1]), default=None)
+    if best is None or not best[1].area:
         return ()
-    best, number = ranked
-    pages = lists[-number]
-    (chosen, *_) = (d for d in pages if _rank(d) == best)
-    kind = kind_of(chosen)
-    return tuple(d for d in pages if _rank(d)[0] == best[0] and kind_of(d) == kind)
+    chosen, kind, number = best
+    whole = _wholeness(chosen)
+    alike = (d for d, k, n in all_pages if n == number and k == kind)
+    return tuple(d for d in alike if _wholeness(d) == whole)
 
 
-def _rank(directory: Directory) -> tuple[int, int]:
+def _rank(directory: Directory, kind: PageKind) -> tuple[int, int]:
     """Whole pictures before reduced ones before masks, then by size."""
-    kind = kind_of(directory)
-    return _wholeness(directory), kind.width * kind.height
+    return (_wholeness(directory) if kind.area else 0), kind.area
 
 
 def _wholeness(directory: Directory) -> int:
@@ -93,7 +96,7 @@ def name_other_pages(tiff: TiffFile, chosen: Sequence[Directory]) -> Iterator[Lo
 
 def _describe(directory: Directory) -> str:
     kind = kind_of(directory)
-    if not kind.width * kind.height:
+    if not kind.area:
         return "a directory without pixels"
     sort = ("a mask", "a smaller copy", "a picture")[_wholeness(directory)]
     return f"{sort} of {kind.size} pixels, {kind.samples} x {kind.bits[0]} bits"

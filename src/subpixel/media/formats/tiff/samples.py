@@ -95,14 +95,15 @@ def name_sample_losses(kind: PageKind) -> Iterator[Loss]:
         yield Loss("alpha", "colours that are multiplied by one of several channels stay so")
 
 
-def name_float_losses(image: VipsImage, kind: PageKind) -> tuple[Loss, ...]:
-    """What rounding floating-point samples loses; decodes all of ``image``.
+def name_float_losses(open_image: Callable[[], VipsImage], kind: PageKind) -> tuple[Loss, ...]:
+    """What rounding floating-point samples loses; decodes the whole image, twice where there are
+    samples outside 0 to 1.
 
     Raises :class:`ValueError` where over 1 % of them are no numbers of 0 to 1.
     """
-    stats = image.stats()
+    stats = open_image().stats()
     low, high = stats.getpoint(0, 0)[0], stats.getpoint(1, 0)[0]
-    outside = 0.0 if 0 <= low <= high <= 1 else _share_outside(image)
+    outside = 0.0 if 0 <= low <= high <= 1 else _share_outside(open_image())
     if outside > _MOST_OUTSIDE:
         raise ValueError(
             f"its floating-point samples go from {low:g} to {high:g}, {outside:.0%} of them "

@@ -5,6 +5,7 @@ Sources: TIFF 6.0 (Adobe, 1992), BigTIFF (libtiff's design page).
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import get_args
 
 import pyvips
@@ -161,7 +162,8 @@ def _describe_tiff(contents: FileContents, image: VipsImage) -> tuple[Metadata, 
     kind = kind_of(pages[0])
     if kind.sample_format == FLOAT:
         recipe = plan_samples(pages[0], kind)
-        losses += name_float_losses(_open_pages(contents, tiff, pages, recipe, "error"), kind)
+        reopen = partial(_open_pages, contents, tiff, pages, recipe, "error")
+        losses += name_float_losses(reopen, kind)
     return meta, losses
 
 

@@ -173,7 +173,7 @@ def _build_directory(fields: Iterable[Field], at: int, layout: TiffLayout) -> by
             tail += value + bytes(len(value) % 2)
         else:
             place = value.ljust(layout.inline, b"\0")
-        entries += struct.pack(layout.order + layout.entry, field.tag, field.kind, field.count)
+        entries += struct.pack(layout.order + layout.entry, field.tag, field.kind, field.length)
         entries += place
     return entries + bytes(layout.inline) + tail
 
