@@ -200,11 +200,12 @@ class Upscaler:
             )
             codecs = writer.memory + source.memory + stages_memory(stages, larger)
             plan = pipeline.fit(source.header, codecs, max_memory, attempt)
-            with _memory_refused(), writer:
-                bands = pipeline.run(source, plan, surveys=surveys, report=report)
-                for rows in run_stages(stages, larger, bands):
-                    writer.write(rows)
-                return writer.losses
+            with _memory_refused():
+                with writer:
+                    bands = pipeline.run(source, plan, surveys=surveys, report=report)
+                    for rows in run_stages(stages, larger, bands):
+                        writer.write(rows)
+                return writer.losses  # complete when the file is
         raise MemoryLimitError(
             f"memory was refused {attempts} times, in ever smaller tiles; close other programs, "
             "or lower --max-memory"
