@@ -422,11 +422,12 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("samples", "options", "words"),
         [
-            (np.zeros((4, 4, 3), np.float32), {"photometric": "rgb"}, "float"),
-            (np.zeros((4, 4), np.int16), {}, "short"),
+            (np.full((4, 4, 3), 99, np.float32), {"photometric": "rgb"}, "float.* go from 99"),
+            (np.zeros((4, 4)), {}, "64-bit float"),
+            (np.zeros((4, 4), np.complex64), {}, "complex"),
             (np.zeros((4, 4), np.uint32), {}, "uint"),
-            (np.zeros((16, 24, 5), np.uint8), {"photometric": "rgb"}, "5 channels"),
-            (np.zeros((4, 4, 3), np.uint16), {"photometric": "cielab"}, "[Ll]ab"),
+            (np.zeros((4, 4), np.int32), {}, "32-bit whole"),
+            (np.zeros((4, 4, 3), np.float32), {"photometric": "cielab"}, "[Ll]ab"),
         ],
     )
     def test_tiff_of_other_samples(
