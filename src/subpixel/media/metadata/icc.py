@@ -1,7 +1,52 @@
-"""ICC profiles: what their header says. Source: ICC.1:2022, 7.2."""
+"""ICC profiles: what their header and their tags say. Source: ICC.1:2022, 7.2 and 7.3."""
+
+import struct
+from collections.abc import Iterator
+
+_HEADER = 128
+_TABLE_ENTRY = 12
 
 
 def fits_colours(profile: bytes, *, grey: bool) -> bool:
     """Whether a profile is whole and for grey, or else RGB, samples."""
     whole = profile[36:40] == b"acsp" and int.from_bytes(profile[:4]) == len(profile)
-    return whole and profile[16:20] == (b"GRAY" if grey else b"RGB ")
+    return whole and colour_space_of(profile) == (b"GRAY" if grey else b"RGB ")
+
+
+def colour_space_of(profile: bytes) -> bytes:
+    """The signature of the samples' colour space, four characters: ``b"RGB "``, ``b"CMYK"``."""
+    return profile[16:20]
+
+
+def repair_length(profile: bytes) -> bytes:
+    """The profile with a length field that is true, where all of its tags are there.
+
+    Padding behind the length that the field states stays away; a field that is too small or too
+    large is corrected. What is damaged, or no profile, comes back as it is.
+    """
+    length = int.from_bytes(profile[:4])
+    if length == len(profile) or profile[36:40] != b"acsp":
+        return profile
+    ends = [start + size for _, start, size in _list_tags(profile)]
+    if not ends or max(ends) > len(profile):
+        return profile
+    if max(ends) <= length < len(profile):
+        return profile[:length]
+    return len(profile).to_bytes(4) + profile[4:]
+
+
+def find_tag(profile: bytes, name: bytes) -> bytes | None:
+    """The data of the tag of that signature (four characters); None where there is none."""
+    for tag, start, size in _list_tags(profile):
+        if tag == name and start + size <= len(profile):
+            return profile[start : start + size]
+    return None
+
+
+def _list_tags(profile: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Signature, offset and size of each tag; none where the table itself is cut off."""
+    count = int.from_bytes(profile[_HEADER : _HEADER + 4])
+    start = _HEADER + 4
+    end = start + count * _TABLE_ENTRY
+    if end <= len(profile):
+        yield from struct.iter_unpack(">4sII", profile[start:end])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
+from subpixel.media.formats.png.colour import apply_colour, build_coding_points, read_colour
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
@@ -30,13 +31,14 @@ MAX_TEXT = 1 << 26
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _XMP_KEYWORD = "XML:com.adobe.xmp"
 _TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
-_READ_CHUNKS = (*_TEXT_CHUNKS, b"eXIf", b"pHYs", b"iCCP", b"sRGB", b"gAMA", b"cICP", b"acTL")
-_SRGB_GAMMA = 45455
-_SRGB_CODING_POINTS = (b"\x01\x0d\x00\x01", b"\x01\x0d\x00\x00")
+_READ_CHUNKS = (*_TEXT_CHUNKS, b"eXIf", b"pHYs", b"acTL")
 
 
 def _load_png(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    return load_first_page("pngload_source", contents, fail_on), ()
+    image = load_first_page("pngload_source", contents, fail_on)
+    with contents.stream() as stream:
+        colour = read_colour(stream, grey=image.bands <= 2)
+    return apply_colour(image, colour), colour.losses
 
 
 def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
@@ -50,21 +52,17 @@ def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, t
         orientation=exif.orientation_in(png.exif),
         resolution=png.resolution or exif.resolution_in(png.exif),
     )
-    losses = png.losses
-    if png.has_profile and not image.get_typeof("icc-profile-data"):
-        losses += (Loss("icc", "libpng finds the profile unsound; left out"),)
-    return meta, losses
+    return meta, png.losses
 
 
 @dataclass(frozen=True)
 class _PngFacts:
-    """What a file says beside its pixels and colour profile."""
+    """What a file says beside its pixels and their colours."""
 
     text: tuple[tuple[str, str], ...]
     xmp: bytes | None
     exif: bytes | None
     resolution: tuple[float, float] | None
-    has_profile: bool
     losses: tuple[Loss, ...]
 
 
@@ -79,7 +77,6 @@ def _read_png_facts(file: BinaryIO) -> _PngFacts:
         xmp=xmp[0] if xmp else None,
         exif=first.get(b"eXIf"),
         resolution=_parse_density(first.get(b"pHYs", b"")),
-        has_profile=b"iCCP" in first,
         losses=(*unread, *_find_png_losses(first)),
     )
 
@@ -140,12 +137,6 @@ def _parse_density(data: bytes) -> tuple[float, float] | None:
 def _find_png_losses(chunks: dict[bytes, bytes]) -> Iterator[Loss]:
     if b"acTL" in chunks:
         yield Loss("frames", "an animated PNG; its first frame is used")
-    if b"cICP" in chunks and chunks[b"cICP"] not in _SRGB_CODING_POINTS:
-        yield Loss("colour", "coding points other than sRGB's (cICP) are not applied")
-    gamma = chunks.get(b"gAMA", b"")
-    has_label = b"iCCP" in chunks or b"sRGB" in chunks
-    if len(gamma) == 4 and not has_label and abs(int.from_bytes(gamma) - _SRGB_GAMMA) > 500:
-        yield Loss("colour", f"a gamma of 1/{1e5 / int.from_bytes(gamma):.2f} is not applied")
 
 
 def _save_png(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
@@ -165,6 +156,9 @@ def _save_png(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
 def _splice_chunks(file: bytes, meta: Metadata, block: bytes | None) -> bytes:
     """libvips' PNG, or its beginning, with the metadata's chunks before its pixels."""
     chunks = [(b"pHYs", _build_density(meta.resolution))] if meta.resolution else []
+    coding_points = build_coding_points(meta.icc)
+    if coding_points is not None:
+        chunks.append((b"cICP", coding_points))
     if block is not None:
         chunks.append((b"eXIf", block))
     texts = [_encode_text(key, text) for key, text in meta.text]
@@ -221,7 +215,9 @@ PNG = Format(
     name="PNG",
     suffixes=(".png",),
     recognize=lambda head: head[:8] == _SIGNATURE,
-    capacity=Capacity(depth=16, alpha="full", grey=True, animation="none", text="yes"),
+    capacity=Capacity(
+        depth=16, alpha="full", grey=True, animation="none", text="yes", coding_points=True
+    ),
     reader=FormatReader(load=_load_png, describe=_describe_png, interlaced_rows=1.2),
     writer=FormatWriter(save=_save_png),
 )
