@@ -165,6 +165,19 @@ def load_all_pages(loader: str, contents: FileContents, fail_on: Strictness) -> 
     return _repair_profile(load(contents.source(), n=-1, fail_on=fail_on, access="sequential"))
 
 
+def load_changed(data: bytes, fail_on: Strictness, *, pages: int = 1) -> VipsImage:
+    """Open a file that was changed after it was read: ``pages`` of it, -1 for all.
+
+    The image keeps ``data``, which libvips itself doesn't.
+    """
+    options = {} if pages == 1 else {"n": pages}
+    source = pyvips.Source.new_from_memory(data)
+    image = pyvips.Image.new_from_source(
+        source, "", fail_on=fail_on, access="sequential", **options
+    )
+    return _repair_profile(image)
+
+
 def _repair_profile(image: VipsImage) -> VipsImage:
     """The image, its profile's length field true: savers and lcms leave others out."""
     profile = get_blob(image, "icc-profile-data")

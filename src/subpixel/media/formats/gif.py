@@ -10,6 +10,7 @@ from subpixel.media.formats.format import (
     FormatReader,
     FormatWriter,
 )
+from subpixel.media.formats.gif_disposal import clear_as_browsers
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
@@ -17,6 +18,7 @@ from subpixel.media.libvips import (
     VipsImage,
     VipsLoad,
     load_all_pages,
+    load_changed,
     set_timing,
 )
 
@@ -25,7 +27,26 @@ MAX_COLOURS = 255
 
 
 def _load_gif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    return load_all_pages("gifload_source", contents, fail_on), ()
+    changed = clear_as_browsers(contents.map())
+    if changed is None:
+        return load_all_pages("gifload_source", contents, fail_on), ()
+    data, own = changed
+    return _take_pages(load_changed(data, fail_on, pages=-1), own), ()
+
+
+def _take_pages(image: VipsImage, numbers: tuple[int, ...]) -> VipsImage:
+    """The pages of these numbers below each other; all where some are missing."""
+    height = image.get_page_height()
+    if numbers[-1] >= image.height // height:
+        return image
+    pages = [image.crop(0, number * height, image.width, height) for number in numbers]
+    whole = pyvips.Image.arrayjoin(pages, across=1).copy()
+    whole.set_type(pyvips.GValue.gint_type, "page-height", height)
+    whole.set_type(pyvips.GValue.gint_type, "n-pages", len(numbers))
+    if image.get_typeof("delay"):
+        delays = image.get("delay")
+        whole.set_type(pyvips.GValue.array_int_type, "delay", [delays[n] for n in numbers])
+    return whole
 
 
 def _save_gif(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
