@@ -16,6 +16,7 @@ from subpixel.media.formats.format import (
     FormatReader,
     FormatWriter,
 )
+from subpixel.media.formats.jpeg.mending import mend_jpeg
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
@@ -23,6 +24,7 @@ from subpixel.media.libvips import (
     VipsImage,
     VipsLoad,
     get_blob,
+    load_changed,
     load_first_page,
     read_metadata,
 )
@@ -39,6 +41,9 @@ _XMP_LABEL = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
+    mended = mend_jpeg(contents.map(), ends_itself=fail_on == "warning")
+    if mended is not None:
+        return load_changed(mended, fail_on), ()
     return load_first_page("jpegload_source", contents, fail_on), ()
 
 
@@ -169,12 +174,7 @@ JPEG = Format(
         load=_load_jpeg,
         describe=_describe_jpeg,
         # what libjpeg warns of in whole pictures; its other warnings mean damaged pixels
-        harmless_warnings=(
-            "extraneous bytes",
-            "JFIF revision",
-            "color transform code",
-            "bad ICC marker",
-        ),
+        harmless_warnings=("extraneous bytes", "bad ICC marker"),
         interlaced_rows=2,
     ),
     writer=FormatWriter(save=_save_jpeg),
