@@ -25,6 +25,7 @@ from subpixel.media.image_file import EncodeOptions, losses_in, read_picture, wr
 from subpixel.media.picture import Metadata, Picture
 
 RGB = Image.fromarray(smooth(3)[0])
+CMYK = bytes(pyvips.Operation.call("profile_load", "cmyk"))
 NOISE = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
 
 
@@ -132,6 +133,30 @@ class TestKindsOfInput:
         assert ("through its own profile" in picture.losses[0].why) == with_profile
         assert picture.metadata.icc is not None
         assert picture.metadata.icc[16:20] == b"RGB "
+
+    @pytest.mark.parametrize("form", ["JPEG", "TIFF"])
+    @pytest.mark.parametrize(
+        ("profile", "reason"),
+        [
+            (SRGB, "its own is for RGB samples"),
+            (grey_profile(), "its own is for GRAY samples"),
+            (CMYK[:400] + bytes(len(CMYK) - 400), "its own is damaged"),
+            (CMYK[: len(CMYK) // 2], "its own is damaged"),
+        ],
+        ids=["RGB", "grey", "junk", "cut off"],
+    )
+    def test_cmyk_with_a_profile_that_is_none_for_it(
+        self, tmp_path: Path, form: str, profile: bytes, reason: str
+    ) -> None:
+        inks = Image.fromarray(smooth(4)[0], "RGB;CMYK"[4:])
+        if form == "JPEG" and reason == "its own is damaged" and len(profile) < len(CMYK):
+            reason = "it has none of its own"  # which is named as a loss of its own
+        bare = read(tmp_path, encoded(inks, form))
+        picture = read(tmp_path, encoded(inks, form, icc_profile=profile))
+        np.testing.assert_array_equal(picture.frames, bare.frames)
+        assert picture.metadata.icc == bare.metadata.icc
+        why = f"CMYK turned into sRGB through a generic profile, as {reason}"
+        assert why in [loss.why for loss in picture.losses]
 
     def test_latin_and_compressed_and_translated_text(self, tmp_path: Path) -> None:
         info = PngImagePlugin.PngInfo()

@@ -25,6 +25,7 @@ from subpixel.media.libvips import (
     get_number,
     is_out_of_memory,
 )
+from subpixel.media.metadata import icc
 from subpixel.media.picture import Header, Loss, Metadata, Picture, Rows, read_source
 
 DEFAULT_MAX_PIXELS = 500_000_000
@@ -177,8 +178,20 @@ def _convert_to_rgb(image: VipsImage) -> VipsLoad:
 
 
 def _convert_cmyk(image: VipsImage) -> VipsLoad:
-    embedded = bool(image.get_typeof("icc-profile-data"))
-    rgb = image.icc_transform(
+    fault = icc.reject_cmyk_profile(get_blob(image, "icc-profile-data"))
+    try:
+        rgb = _transform_cmyk(image, embedded=fault is None)
+    except pyvips.Error:
+        if fault is not None:
+            raise
+        fault = "its own is damaged"
+        rgb = _transform_cmyk(image, embedded=False)
+    through = "its own profile" if fault is None else f"a generic profile, as {fault}"
+    return rgb, (Loss("colour", f"CMYK turned into sRGB through {through}"),)
+
+
+def _transform_cmyk(image: VipsImage, *, embedded: bool) -> VipsImage:
+    return image.icc_transform(
         "srgb",
         embedded=embedded,
         input_profile="cmyk",
@@ -186,8 +199,6 @@ def _convert_cmyk(image: VipsImage) -> VipsLoad:
         black_point_compensation=True,
         depth=16 if image.format == "ushort" else 8,
     )
-    through = "its own profile" if embedded else "a generic profile, as it has none of its own"
-    return rgb, (Loss("colour", f"CMYK turned into sRGB through {through}"),)
 
 
 def _build_header(

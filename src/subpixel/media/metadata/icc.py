@@ -9,13 +9,29 @@ _TABLE_ENTRY = 12
 
 def fits_colours(profile: bytes, *, grey: bool) -> bool:
     """Whether a profile is whole and for grey, or else RGB, samples."""
-    whole = profile[36:40] == b"acsp" and int.from_bytes(profile[:4]) == len(profile)
-    return whole and colour_space_of(profile) == (b"GRAY" if grey else b"RGB ")
+    return is_whole(profile) and colour_space_of(profile) == (b"GRAY" if grey else b"RGB ")
+
+
+def is_whole(profile: bytes) -> bool:
+    """Whether it is a profile, as long as it says."""
+    return profile[36:40] == b"acsp" and int.from_bytes(profile[:4]) == len(profile)
 
 
 def colour_space_of(profile: bytes) -> bytes:
     """The signature of the samples' colour space, four characters: ``b"RGB "``, ``b"CMYK"``."""
     return profile[16:20]
+
+
+def reject_cmyk_profile(profile: bytes | None) -> str | None:
+    """Why a profile can't be that of CMYK samples, for people; None where it can."""
+    if profile is None:
+        return "it has none of its own"
+    if not is_whole(profile):
+        return "its own is damaged"
+    space = colour_space_of(profile)
+    if space == b"CMYK":
+        return None
+    return f"its own is for {space.decode('ascii', 'replace').strip()} samples"
 
 
 def repair_length(profile: bytes) -> bytes:

@@ -17,6 +17,7 @@ from subpixel.media.formats.format import (
     FormatWriter,
 )
 from subpixel.media.formats.jpeg.mending import mend_jpeg
+from subpixel.media.formats.jpeg.profile import LABEL, set_whole_profile
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
@@ -43,8 +44,12 @@ _XMP_LABEL = b"http://ns.adobe.com/xap/1.0/\0"
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     mended = mend_jpeg(contents.map(), ends_itself=fail_on == "warning")
     if mended is not None:
-        return load_changed(mended, fail_on), ()
-    return load_first_page("jpegload_source", contents, fail_on), ()
+        image = load_changed(mended, fail_on)
+    else:
+        image = load_first_page("jpegload_source", contents, fail_on)
+    with contents.stream() as stream:
+        segments = _segments(_read_head(stream))
+    return set_whole_profile(image, (d for m, d in segments if m == 0xE2 and d[:12] == LABEL))
 
 
 def _describe_jpeg(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
