@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from subpixel.media.formats.boxes.box_account import list_box_parts
 from subpixel.media.formats.boxes.box_colour import describe_colours
 from subpixel.media.formats.boxes.editing import point_to_exif, set_coding_points
 from subpixel.media.formats.boxes.items import Items, find_alpha, read_items
@@ -131,6 +132,7 @@ AVIF = Format(
     reader=FormatReader(
         load=_load_avif,
         describe=_describe_avif,
+        parts=list_box_parts,
         bit_depth=_read_bit_depth,
         true_samples=_scale_up,
         pixel_bytes=20,
