@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 _HEADER = 128
 _TABLE_ENTRY = 12
+_PADDED_VERSION = 4
 
 
 def fits_colours(profile: bytes, *, grey: bool) -> bool:
@@ -38,17 +39,25 @@ def repair_length(profile: bytes) -> bytes:
     """The profile with a length field that is true, where all of its tags are there.
 
     Padding behind the length that the field states stays away; a field that is too small or too
-    large is corrected. What is damaged, or no profile, comes back as it is.
+    large is corrected; from version 4 on the length becomes a multiple of 4, as it must be. What
+    is damaged, or no profile, comes back as it is.
     """
-    length = int.from_bytes(profile[:4])
-    if length == len(profile) or profile[36:40] != b"acsp":
+    length = _choose_length(profile)
+    if length is None:
         return profile
+    padding = -length % 4 if profile[8] >= _PADDED_VERSION else 0
+    if length + padding == len(profile) == int.from_bytes(profile[:4]):
+        return profile
+    return (length + padding).to_bytes(4) + profile[4:length] + bytes(padding)
+
+
+def _choose_length(profile: bytes) -> int | None:
+    """How many of the bytes are the profile; None where some of it is missing."""
+    stated, size = int.from_bytes(profile[:4]), len(profile)
     ends = [start + size for _, start, size in _list_tags(profile)]
-    if not ends or max(ends) > len(profile):
-        return profile
-    if max(ends) <= length < len(profile):
-        return profile[:length]
-    return len(profile).to_bytes(4) + profile[4:]
+    if profile[36:40] != b"acsp" or max(ends, default=size + 1) > size:
+        return size if is_whole(profile) else None
+    return stated if max(ends) <= stated <= size else size
 
 
 def find_tag(profile: bytes, name: bytes) -> bytes | None:

@@ -26,6 +26,7 @@ MAX_PROFILE = 1 << 25
 
 _CHUNKS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 _FIRST_CHUNK = 8
+_PROFILE_NAME = b"icc"
 _SRGB_GAMMA, _GAMMA_TOLERANCE = 45_455, 500
 _SRGB_CHROMATICITIES = (31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
 _CHROMATICITY_TOLERANCE = 300
@@ -64,10 +65,18 @@ def apply_colour(image: VipsImage, colour: PngColour) -> VipsImage:
     return _widen(image) if colour.narrow else image
 
 
-def build_coding_points(profile: bytes | None) -> bytes | None:
-    """A chunk ``cICP`` for samples of this profile; None where it carries no code points."""
+def build_colour_chunks(profile: bytes | None) -> list[tuple[bytes, bytes]]:
+    """Name and data of the chunks for samples of this profile: its code points, then itself.
+
+    libpng's own way refuses to write profiles that it finds unsound.
+    """
+    if profile is None:
+        return []
+    chunks = [(b"iCCP", _PROFILE_NAME + b"\0\0" + zlib.compress(profile))]
     points = coding_points_in(profile)
-    return None if points is None else bytes((points.primaries, points.transfer, 0, 1))
+    if points is not None:
+        chunks.insert(0, (b"cICP", bytes((points.primaries, points.transfer, 0, 1))))
+    return chunks
 
 
 def _read_colour_chunks(file: BinaryIO) -> dict[bytes, bytes]:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
-from subpixel.media.formats.png.colour import apply_colour, build_coding_points, read_colour
+from subpixel.media.formats.png.colour import apply_colour, build_colour_chunks, read_colour
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
     Strictness,
     VipsImage,
     VipsLoad,
+    get_blob,
     load_first_page,
     read_metadata,
 )
@@ -143,22 +144,25 @@ def _save_png(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     level, meta = task.options.png_compression, task.header.metadata
     block = task.exif_block(meta.orientation)
 
+    profile = get_blob(image, "icc-profile-data")
+
     def splice(head: bytes) -> bytes | None:
-        return _splice_chunks(head, meta, block) if _reaches_pixels(head) else None
+        return _splice_chunks(head, meta, block, profile) if _reaches_pixels(head) else None
 
     out = target.for_libvips(splice)
     if level is None:
-        image.pngsave_target(out, keep="icc", compression=2, filter="up")
+        image.pngsave_target(out, keep="none", compression=2, filter="up")
     else:
-        image.pngsave_target(out, keep="icc", compression=level)
+        image.pngsave_target(out, keep="none", compression=level)
 
 
-def _splice_chunks(file: bytes, meta: Metadata, block: bytes | None) -> bytes:
+def _splice_chunks(
+    file: bytes, meta: Metadata, block: bytes | None, profile: bytes | None
+) -> bytes:
     """libvips' PNG, or its beginning, with the metadata's chunks before its pixels."""
-    chunks = [(b"pHYs", _build_density(meta.resolution))] if meta.resolution else []
-    coding_points = build_coding_points(meta.icc)
-    if coding_points is not None:
-        chunks.append((b"cICP", coding_points))
+    chunks = build_colour_chunks(profile)
+    if meta.resolution:
+        chunks.append((b"pHYs", _build_density(meta.resolution)))
     if block is not None:
         chunks.append((b"eXIf", block))
     texts = [_encode_text(key, text) for key, text in meta.text]
@@ -180,7 +184,7 @@ def _reaches_pixels(file: bytes) -> bool:
 
 
 def _replace_chunks(file: bytes, ours: bytes) -> Iterator[bytes | memoryview]:
-    """The file with ``ours`` in place of all before the pixels but header and profile."""
+    """The file with ``ours`` in place of all before the pixels but the header."""
     whole, at = memoryview(file), len(_SIGNATURE)
     yield whole[:at]
     while at < len(file):
@@ -189,7 +193,7 @@ def _replace_chunks(file: bytes, ours: bytes) -> Iterator[bytes | memoryview]:
             yield ours
             yield whole[at:]
             return
-        if name in (b"IHDR", b"iCCP"):
+        if name == b"IHDR":
             yield whole[at : at + 12 + length]
         at += 12 + length
 
