@@ -9,8 +9,8 @@ import numpy as np
 
 from subpixel.errors import LossError
 from subpixel.media.formats.format import COMMENT, Format, count_sample_bytes
-from subpixel.media.formats.registry import format_of
-from subpixel.media.metadata import exif, icc, tags, xmp_extension
+from subpixel.media.formats.registry import FORMATS, format_of, list_names
+from subpixel.media.metadata import colour_tags, exif, icc, tags, xmp_extension
 from subpixel.media.picture import Header, Loss, Picture, Rows
 
 BLOCK_OVERHEAD = 128
@@ -119,9 +119,14 @@ def profile_fate(header: Header, form: Format) -> Literal["none", "kept", "appli
     profile = header.metadata.icc
     if profile is None:
         return "none"
+    hdr = colour_tags.hdr_in(profile)
+    if hdr and form.capacity.coding_points:
+        return "kept"
     grey_file = header.is_grey and form.capacity.grey
     if form.capacity.icc and icc.fits_colours(profile, grey=grey_file):
         return "kept"
+    if hdr:
+        return "left out"
     return "applied" if icc.fits_colours(profile, grey=header.is_grey) else "left out"
 
 
@@ -222,7 +227,9 @@ def _metadata_losses(header: Header, form: Format) -> tuple[Loss | None, ...]:
 
 
 def _profile_loss(header: Header, form: Format) -> Loss | None:
-    fate = profile_fate(header, form)
+    fate, hdr = profile_fate(header, form), colour_tags.hdr_in(header.metadata.icc)
+    if hdr and not form.capacity.coding_points:
+        return Loss("hdr", _explain_hdr(hdr, form, fate))
     if fate == "left out":
         return Loss("icc", "the profile is damaged or of another colour space; left out")
     if fate == "applied":
@@ -235,6 +242,19 @@ def _place_loss(what: str, value: object, has_place: bool, form: Format) -> Loss
     if value is None or has_place:
         return None
     return Loss(what, f"{form.name} has no place for it")
+
+
+def _explain_hdr(hdr: str, form: Format, fate: str) -> str:
+    others = list_names(f for f in FORMATS if f.capacity.coding_points)
+    if fate == "kept":
+        return (
+            f"{form.name} holds the transfer {hdr} in its profile alone; programs that don't read "
+            f"code points there show a dark picture, so use {others}"
+        )
+    return (
+        f"{form.name} has no place for the transfer {hdr}: samples are as they were, and nothing "
+        f"says so; use {others}"
+    )
 
 
 def _block_loss(what: str, block: bytes | None, has_place: bool, form: Format) -> Loss | None:

@@ -25,6 +25,7 @@ from subpixel.media.libvips import (
     get_number,
     is_out_of_memory,
 )
+from subpixel.media.metadata import icc
 from subpixel.media.picture import Header, Loss, Metadata, Picture, Rows, read_source
 
 DEFAULT_MAX_PIXELS = 500_000_000
@@ -188,20 +189,30 @@ def _convert_to_rgb(image: VipsImage) -> VipsLoad:
 
 
 def _convert_cmyk(image: VipsImage) -> VipsLoad:
-    embedded = bool(image.get_typeof("icc-profile-data"))
+    fault = icc.reject_cmyk_profile(get_blob(image, "icc-profile-data"))
     inks = image.extract_band(0, n=4)
-    rgb = inks.icc_transform(
+    try:
+        rgb = _transform_cmyk(inks, embedded=fault is None)
+    except pyvips.Error:
+        if fault is not None:
+            raise
+        fault = "its own is damaged"
+        rgb = _transform_cmyk(inks, embedded=False)
+    if image.bands > 4:
+        rgb = rgb.bandjoin(image.extract_band(4, n=image.bands - 4))
+    through = "its own profile" if fault is None else f"a generic profile, as {fault}"
+    return rgb, (Loss("colour", f"CMYK turned into sRGB through {through}"),)
+
+
+def _transform_cmyk(inks: VipsImage, *, embedded: bool) -> VipsImage:
+    return inks.icc_transform(
         "srgb",
         embedded=embedded,
         input_profile="cmyk",
         intent="relative",
         black_point_compensation=True,
-        depth=16 if image.format == "ushort" else 8,
+        depth=16 if inks.format == "ushort" else 8,
     )
-    if image.bands > 4:
-        rgb = rgb.bandjoin(image.extract_band(4, n=image.bands - 4))
-    through = "its own profile" if embedded else "a generic profile, as it has none of its own"
-    return rgb, (Loss("colour", f"CMYK turned into sRGB through {through}"),)
 
 
 def _build_header(

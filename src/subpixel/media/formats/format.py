@@ -51,6 +51,8 @@ class Capacity:
     """Whether grey is stored as such; where not, grey becomes RGB of three equal channels."""
     animation: Literal["none", "pages", "timed"]
     icc: bool = True
+    coding_points: bool = False
+    """Whether code points of ITU-T H.273 are held, and so the transfer of high dynamic range."""
     exif: bool = True
     xmp: bool = True
     iptc: bool = False
@@ -258,7 +260,7 @@ class EncodeTask:
         elif len(self._channels) < rows.shape[-1]:
             rows = rows[..., self._channels]
         samples = convert_samples(rows, self.file_header.dtype)
-        if 8 < self.depth < 16:
+        if self.depth > 8 and self.form.capacity.depth < 16:
             samples = _shift_up(samples, self.depth)
         return np.ascontiguousarray(samples)
 
