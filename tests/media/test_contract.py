@@ -81,7 +81,8 @@ def test_round_trip(
 
     expected = expected_losses(suffix, dtype, channels, icc, exif=block is not None)
     assert {loss.what for loss in losses} == expected
-    assert back.losses == ()
+    moved = {"maker note"} if suffix == ".tif" and block else set()  # a TIFF's becomes a block
+    assert {loss.what for loss in back.losses} == moved
     assert back.bit_depth == min(picture.bit_depth, DEPTHS[suffix])
     assert back.metadata.orientation == (1 if suffix in UPRIGHT else orientation)
     assert_profile(back, profile, lost="icc" in {loss.what for loss in losses}, suffix=suffix)
@@ -240,8 +241,6 @@ def test_exif_values_seen_by_pillow(tmp_path: Path, suffix: str) -> None:
     assert (before.pop((0x8769, 0xA002)), before.pop((0x8769, 0xA003))) == (24, 16)
     assert not any(where == 1 for where, _ in after), "no thumbnail"
     before = {key: value for key, value in before.items() if key[0] != 1}
-    if suffix == ".tif":  # the file's own fields; private ones of EXIF's first directory stay out
-        before.pop((0, 0xFDE8))
     if suffix == ".avif":  # Pillow hides an orientation of 1, which irot stands for
         before.pop((0, 0x0112))
         after.pop((0, 0x0112), None)

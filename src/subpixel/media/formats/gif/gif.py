@@ -30,6 +30,7 @@ from subpixel.media.formats.gif.blocks import (
     read_xmp,
     walk_gif,
 )
+from subpixel.media.formats.gif.gif_disposal import clear_as_browsers
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
@@ -37,6 +38,7 @@ from subpixel.media.libvips import (
     VipsImage,
     VipsLoad,
     load_all_pages,
+    load_changed,
     read_metadata,
     set_timing,
 )
@@ -48,7 +50,26 @@ MAX_COLOURS = 255
 
 
 def _load_gif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    return load_all_pages("gifload_source", contents, fail_on), ()
+    changed = clear_as_browsers(contents.map())
+    if changed is None:
+        return load_all_pages("gifload_source", contents, fail_on), ()
+    data, own = changed
+    return _take_pages(load_changed(data, fail_on, pages=-1), own), ()
+
+
+def _take_pages(image: VipsImage, numbers: tuple[int, ...]) -> VipsImage:
+    """The pages of these numbers below each other; all where some are missing."""
+    height = image.get_page_height()
+    if numbers[-1] >= image.height // height:
+        return image
+    pages = [image.crop(0, number * height, image.width, height) for number in numbers]
+    whole = pyvips.Image.arrayjoin(pages, across=1).copy()
+    whole.set_type(pyvips.GValue.gint_type, "page-height", height)
+    whole.set_type(pyvips.GValue.gint_type, "n-pages", len(numbers))
+    if image.get_typeof("delay"):
+        delays = image.get("delay")
+        whole.set_type(pyvips.GValue.array_int_type, "delay", [delays[n] for n in numbers])
+    return whole
 
 
 def _describe_gif(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:

@@ -7,11 +7,10 @@ import struct
 from collections.abc import Iterable
 
 from subpixel.media.formats.format import COMMENT
-from subpixel.media.formats.jpeg.parts import ICC_LABEL, JFIF_LABEL, XMP_LABEL
+from subpixel.media.formats.jpeg.parts import JFIF_LABEL, XMP_LABEL
 from subpixel.media.formats.jpeg.segments import (
     APP0,
     APP1,
-    APP2,
     APP13,
     COM,
     MAX_HEAD,
@@ -42,11 +41,6 @@ def describe_head(
     if not is_complete:
         losses += (Loss("metadata", f"segments beyond {MAX_HEAD:,} bytes, or too many; left out"),)
     return meta, losses
-
-
-def has_profile(segments: Iterable[Segment]) -> bool:
-    """Whether a segment holds a colour profile or a part of one, be it of use or not."""
-    return bool(select_contents(segments, APP2, ICC_LABEL))
 
 
 def _read_density(

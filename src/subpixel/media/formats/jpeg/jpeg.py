@@ -15,16 +15,20 @@ from subpixel.media.formats.format import (
     FormatReader,
     FormatWriter,
 )
-from subpixel.media.formats.jpeg.description import describe_head, has_profile
-from subpixel.media.formats.jpeg.parts import JFIF_LABEL, XMP_LABEL, list_jpeg_parts
+from subpixel.media.formats.jpeg.description import describe_head
+from subpixel.media.formats.jpeg.mending import mend_jpeg
+from subpixel.media.formats.jpeg.parts import ICC_LABEL, JFIF_LABEL, XMP_LABEL, list_jpeg_parts
+from subpixel.media.formats.jpeg.profile import set_whole_profile
 from subpixel.media.formats.jpeg.segments import (
     APP0,
     APP1,
+    APP2,
     APP13,
     COM,
     MAX_SEGMENT,
     build_segment,
     read_head,
+    select_contents,
 )
 from subpixel.media.libvips import (
     FileContents,
@@ -32,6 +36,7 @@ from subpixel.media.libvips import (
     Strictness,
     VipsImage,
     VipsLoad,
+    load_changed,
     load_first_page,
 )
 from subpixel.media.metadata import iptc
@@ -47,16 +52,20 @@ _MAX_XMP = MAX_SEGMENT - len(XMP_LABEL)
 
 
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    return load_first_page("jpegload_source", contents, fail_on), ()
+    mended = mend_jpeg(contents.map(), ends_itself=fail_on == "warning")
+    if mended is not None:
+        image = load_changed(mended, fail_on)
+    else:
+        image = load_first_page("jpegload_source", contents, fail_on)
+    with contents.stream() as stream:
+        segments, _ = read_head(stream)
+    return set_whole_profile(image, select_contents(segments, APP2, ICC_LABEL))
 
 
-def _describe_jpeg(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
+def _describe_jpeg(contents: FileContents, _image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
     with contents.stream() as stream:
         segments, is_complete = read_head(stream)
-    meta, losses = describe_head(segments, is_complete)
-    if has_profile(segments) and not image.get_typeof("icc-profile-data"):
-        losses += (Loss("icc", "the profile's segments don't make a whole; left out"),)
-    return meta, losses
+    return describe_head(segments, is_complete)
 
 
 def _list_parts(contents: FileContents) -> Iterator[Part]:
@@ -145,12 +154,7 @@ JPEG = Format(
         describe=_describe_jpeg,
         parts=_list_parts,
         # what libjpeg warns of in whole pictures; its other warnings mean damaged pixels
-        harmless_warnings=(
-            "extraneous bytes",
-            "JFIF revision",
-            "color transform code",
-            "bad ICC marker",
-        ),
+        harmless_warnings=("extraneous bytes", "bad ICC marker"),
         interlaced_rows=2,
     ),
     writer=FormatWriter(save=_save_jpeg),

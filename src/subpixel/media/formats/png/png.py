@@ -12,7 +12,6 @@ from typing import BinaryIO
 from subpixel.media.formats.account import Budget, Part, collect_losses
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.formats.png.chunks import (
-    COLOUR_CHUNKS,
     SIGNATURE,
     SINGLE_CHUNKS,
     TEXT_CHUNKS,
@@ -20,6 +19,7 @@ from subpixel.media.formats.png.chunks import (
     list_png_parts,
     walk_chunks,
 )
+from subpixel.media.formats.png.colour import apply_colour, build_colour_chunks, read_colour
 from subpixel.media.formats.png.text import Texts, encode_texts
 from subpixel.media.libvips import (
     FileContents,
@@ -27,19 +27,21 @@ from subpixel.media.libvips import (
     Strictness,
     VipsImage,
     VipsLoad,
+    get_blob,
     load_first_page,
     read_metadata,
 )
 from subpixel.media.metadata import exif
 from subpixel.media.picture import Loss, Metadata
 
-_READ_CHUNKS = (*SINGLE_CHUNKS, *COLOUR_CHUNKS, b"acTL")
-_SRGB_GAMMA = 45455
-_SRGB_CODING_POINTS = (b"\x01\x0d\x00\x01", b"\x01\x0d\x00\x00")
+_READ_CHUNKS = (*SINGLE_CHUNKS, b"acTL")
 
 
 def _load_png(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    return load_first_page("pngload_source", contents, fail_on), ()
+    image = load_first_page("pngload_source", contents, fail_on)
+    with contents.stream() as stream:
+        colour = read_colour(stream, grey=image.bands <= 2)
+    return apply_colour(image, colour), colour.losses
 
 
 def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
@@ -55,10 +57,7 @@ def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, t
         resolution=resolution or exif.resolution_in(block),
         aspect=aspect,
     )
-    losses = (*collect_losses(png.texts.losses), *_find_png_losses(png.first))
-    if b"iCCP" in png.first and not image.get_typeof("icc-profile-data"):
-        losses += (Loss("icc", "libpng finds the profile unsound; left out"),)
-    return meta, losses
+    return meta, (*collect_losses(png.texts.losses), *_find_png_losses(png.first))
 
 
 def _list_parts(contents: FileContents) -> Iterator[Part]:
@@ -68,7 +67,7 @@ def _list_parts(contents: FileContents) -> Iterator[Part]:
 
 @dataclass(frozen=True)
 class _PngFacts:
-    """What a file says beside its pixels and colour profile."""
+    """What a file says beside its pixels and their colours."""
 
     texts: Texts
     first: dict[bytes, bytes]
@@ -104,32 +103,31 @@ def _read_png_facts(stream: BinaryIO) -> _PngFacts:
 def _find_png_losses(chunks: dict[bytes, bytes]) -> Iterator[Loss]:
     if b"acTL" in chunks:
         yield Loss("frames", "an animated PNG; its first frame is used")
-    if b"cICP" in chunks and chunks[b"cICP"] not in _SRGB_CODING_POINTS:
-        yield Loss("colour", "coding points other than sRGB's (cICP) are not applied")
-    gamma = chunks.get(b"gAMA", b"")
-    has_label = b"iCCP" in chunks or b"sRGB" in chunks
-    if len(gamma) == 4 and not has_label and abs(int.from_bytes(gamma) - _SRGB_GAMMA) > 500:
-        yield Loss("colour", f"a gamma of 1/{1e5 / int.from_bytes(gamma):.2f} is not applied")
 
 
 def _save_png(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     level, meta = task.options.png_compression, task.header.metadata
     block = task.exif_block(meta.orientation)
 
+    profile = get_blob(image, "icc-profile-data")
+
     def splice(head: bytes) -> bytes | None:
-        return _splice_chunks(head, meta, block) if _reaches_pixels(head) else None
+        return _splice_chunks(head, meta, block, profile) if _reaches_pixels(head) else None
 
     out = target.for_libvips(splice)
     if level is None:
-        image.pngsave_target(out, keep="icc", compression=2, filter="up")
+        image.pngsave_target(out, keep="none", compression=2, filter="up")
     else:
-        image.pngsave_target(out, keep="icc", compression=level)
+        image.pngsave_target(out, keep="none", compression=level)
 
 
-def _splice_chunks(file: bytes, meta: Metadata, block: bytes | None) -> bytes:
+def _splice_chunks(
+    file: bytes, meta: Metadata, block: bytes | None, profile: bytes | None
+) -> bytes:
     """libvips' PNG, or its beginning, with the metadata's chunks before its pixels."""
     density = _build_density(meta)
-    chunks = [(b"pHYs", density)] if density else []
+    chunks = build_colour_chunks(profile)
+    chunks += [(b"pHYs", density)] if density else []
     if block is not None:
         chunks.append((b"eXIf", block))
     chunks += encode_texts(meta.xmp, meta.text)
@@ -149,7 +147,7 @@ def _reaches_pixels(file: bytes) -> bool:
 
 
 def _replace_chunks(file: bytes, ours: bytes) -> Iterator[bytes | memoryview]:
-    """The file with ``ours`` in place of all before the pixels but header and profile."""
+    """The file with ``ours`` in place of all before the pixels but the header."""
     whole, at = memoryview(file), len(SIGNATURE)
     yield whole[:at]
     while at < len(file):
@@ -158,7 +156,7 @@ def _replace_chunks(file: bytes, ours: bytes) -> Iterator[bytes | memoryview]:
             yield ours
             yield whole[at:]
             return
-        if name in (b"IHDR", b"iCCP"):
+        if name == b"IHDR":
             yield whole[at : at + 12 + length]
         at += 12 + length
 
@@ -178,7 +176,15 @@ PNG = Format(
     name="PNG",
     suffixes=(".png",),
     recognize=lambda head: head[:8] == SIGNATURE,
-    capacity=Capacity(depth=16, alpha="full", grey=True, animation="none", text="yes", aspect=True),
+    capacity=Capacity(
+        depth=16,
+        alpha="full",
+        grey=True,
+        animation="none",
+        text="yes",
+        aspect=True,
+        coding_points=True,
+    ),
     reader=FormatReader(
         load=_load_png, describe=_describe_png, parts=_list_parts, interlaced_rows=1.2
     ),
