@@ -1,5 +1,6 @@
 """What a JPEG says of itself: read from all its segments, written again in as many as it takes."""
 
+import io
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ from PIL import Image
 from insertions import film, photoshop, record, segment, with_jfif, with_segments
 from samples import smooth
 from subpixel.errors import LossError
+from subpixel.media.formats.jpeg.description import describe_head
+from subpixel.media.formats.jpeg.segments import read_head
 from subpixel.media.image_file import losses_in, open_picture, read_picture, write_picture
 from subpixel.media.metadata.xmp_extension import EXTENSION_LABEL
 from subpixel.media.picture import Metadata, Picture
@@ -144,6 +147,15 @@ class TestMotionPhoto:
         header = open_picture(tmp_path / "a.jpg").header
         assert header.metadata.xmp is None
         assert [loss.what for loss in header.losses] == ["xmp", "motion photo"]
+
+
+def test_a_gain_map_that_is_kept_is_no_loss_of_xmp() -> None:
+    packet = build_packet('h:Version="1.0"', h="http://ns.adobe.com/hdr-gain-map/1.0/")
+    segments, _ = read_head(io.BytesIO(with_segments(segment(0xE1, XMP_LABEL + packet))))
+    meta, losses = describe_head(segments, True)
+    assert [loss.what for loss in losses] == ["further pictures"]
+    assert describe_head(segments, True, {"GainMap"}) == (meta, ())
+    assert list_properties(meta.xmp or b"") == []
 
 
 def test_c2pa_is_named() -> None:
