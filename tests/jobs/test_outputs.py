@@ -84,3 +84,16 @@ def test_an_input_is_never_overwritten_through_a_link(folder: Path) -> None:
 def test_a_suffix_of_no_picture_format_is_no_folder(folder: Path) -> None:
     with pytest.raises(UsageError, match="names no picture format"):
         plan_jobs([folder / "a.jpg"], folder / "a.xyz", SUFFIXES, "_x3")
+
+
+@pytest.mark.parametrize(
+    ("letter", "count"), [("a", 251), ("é", 125), ("\U0001f5bc", 62), ("a", 248)]
+)
+def test_a_name_that_would_be_too_long_is_cut(tmp_path: Path, letter: str, count: int) -> None:
+    source = tmp_path / (letter * count + ".jpg")
+    source.touch()
+    (job,) = plan_jobs([source], None, frozenset({".jpg"}), "_x3")
+    job.target.touch()
+    assert job.target.name.endswith("_x3.jpg")
+    assert source.name.startswith(job.target.name.removesuffix("_x3.jpg"))
+    assert 255 - len(letter.encode()) < len(job.target.name.encode()) <= 255

@@ -1,10 +1,14 @@
 """Which input becomes which output: settled before the first picture is read."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from subpixel.errors import UsageError
+
+MAX_NAME_BYTES = 255
+"""Longest name that the file systems of today take."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,16 @@ def _list_pictures(item: Path, suffixes: frozenset[str]) -> Iterable[tuple[Path,
 
 def _target(source: Path, place: Path, out: Path | None, mark: str) -> Path:
     if out is None:
-        return source.with_stem(source.stem + mark)
+        return _mark_name(source, mark)
     return out / place
+
+
+def _mark_name(source: Path, mark: str) -> Path:
+    """``photo.jpg`` as ``photo<mark>.jpg``; a stem too long for that is cut."""
+    stem = source.stem
+    while stem and len(os.fsencode(stem + mark + source.suffix)) > MAX_NAME_BYTES:
+        stem = stem[:-1]
+    return source.with_name(stem + mark + source.suffix)
 
 
 def _expect_distinct(jobs: Iterable[Job]) -> None:

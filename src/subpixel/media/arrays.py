@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
-from subpixel.media.metadata import exif
+from subpixel.media.metadata import exif, icc
 from subpixel.media.picture import FULL_SCALE, Loss, Metadata, Picture, convert_samples
 
 if TYPE_CHECKING:
@@ -108,19 +108,36 @@ def _unfold(image: "PillowImage") -> "PillowImage":
 
 def _picture_from_cmyk(image: "PillowImage", meta: Metadata) -> Picture:
     if meta.icc is None:
-        loss = Loss("colour", "CMYK without a profile turned into RGB by inverting its inks")
-        return replace(
-            _picture_from_array(np.asarray(image.convert("RGB"))), metadata=meta, losses=(loss,)
-        )
+        return _invert_inks(image, meta, "CMYK without a profile")
+    fault = icc.reject_cmyk_profile(meta.icc)
+    if fault is None:
+        converted = _convert_inks(image, meta.icc)
+        if converted is not None:
+            loss = Loss("colour", "CMYK turned into sRGB through its own profile")
+            samples, srgb = converted
+            new = replace(meta, icc=srgb)
+            return replace(_picture_from_array(samples), metadata=new, losses=(loss,))
+    reason = f"CMYK without a profile ({fault or 'its own is damaged'})"
+    return _invert_inks(image, replace(meta, icc=None), reason)
+
+
+def _convert_inks(image: "PillowImage", profile: bytes) -> tuple[NDArray[np.uint8], bytes] | None:
+    """The samples as sRGB, and its profile; None where the image's profile is damaged."""
     from PIL import ImageCms
 
-    own = ImageCms.ImageCmsProfile(io.BytesIO(meta.icc))
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
-    turn = ImageCms.buildTransform(own, srgb, "CMYK", "RGB", intent, flags)
-    loss = Loss("colour", "CMYK turned into sRGB through its own profile")
-    samples = np.asarray(turn.apply(image))
-    meta = replace(meta, icc=srgb.tobytes())
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        turn = ImageCms.buildTransform(own, srgb, "CMYK", "RGB", intent, flags)
+    except (OSError, ImageCms.PyCMSError):
+        return None
+    return np.asarray(turn.apply(image)), srgb.tobytes()
+
+
+def _invert_inks(image: "PillowImage", meta: Metadata, what: str) -> Picture:
+    loss = Loss("colour", f"{what} turned into RGB by inverting its inks")
+    samples = np.asarray(image.convert("RGB"))
     return replace(_picture_from_array(samples), metadata=meta, losses=(loss,))
 
 
@@ -130,7 +147,7 @@ def _read_pillow_metadata(image: "PillowImage") -> Metadata:
     resolution = (float(across) / _MM_PER_INCH, float(down) / _MM_PER_INCH)
     xmp = image.info.get("xmp")
     return Metadata(
-        icc=image.info.get("icc_profile") or None,
+        icc=icc.repair_length(image.info.get("icc_profile") or b"") or None,
         exif=block,
         xmp=xmp.encode() if isinstance(xmp, str) else xmp,
         orientation=exif.orientation_in(block),

@@ -36,7 +36,7 @@ from subpixel.media.losses import (
     refuse_losses,
 )
 from subpixel.media.picture import Header, Loss, Picture, Rows
-from subpixel.system.atomic import atomic_path
+from subpixel.system.atomic import atomic_file
 from subpixel.system.targets import expect_free, target_exists
 
 __all__ = ["EncodeOptions", "Encoder", "PictureWriter", "encode_picture", "write_picture"]
@@ -88,9 +88,7 @@ class PictureWriter:
 
     def __enter__(self) -> Self:
         with self._disk_errors(), ExitStack() as stack:
-            partial = stack.enter_context(atomic_path(self._file, overwrite=self._overwrite))
-            stream = partial.open("x+b")
-            stack.callback(_close_quietly, stream)
+            stream = stack.enter_context(atomic_file(self._file, overwrite=self._overwrite))
             stack.enter_context(self._encoder.into(stream))
             self._stack = stack.pop_all()
         return self
@@ -145,7 +143,7 @@ def write_picture(
     file = Path(file)
     if strict:
         refuse_losses(picture, file)
-    opaque = picture.has_alpha and is_opaque(picture)
+    opaque = is_opaque(picture) if picture.has_alpha else None
     with PictureWriter(picture.header, file, options, opaque=opaque, overwrite=overwrite) as writer:
         for rows in _cut_blocks(picture):
             writer.write(rows)
@@ -160,7 +158,7 @@ def encode_picture(
     Raises :class:`PictureError` for an unknown suffix or a picture too large for the format.
     """
     stream = io.BytesIO()
-    opaque = picture.has_alpha and is_opaque(picture)
+    opaque = is_opaque(picture) if picture.has_alpha else None
     encoder = Encoder(picture.header, Path(file), options, opaque=opaque)
     with encoder.into(stream):
         for rows in _cut_blocks(picture):

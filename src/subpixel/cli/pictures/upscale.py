@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from subpixel.cli.options.alpha import ALPHA
 from subpixel.cli.options.choices import (
     DENOISING,
     DEVICE,
@@ -42,6 +43,7 @@ from subpixel.media.image_file import DEFAULT_MAX_PIXELS, PICTURE_SUFFIXES, Enco
 from subpixel.network.flatness import Flatness
 from subpixel.network.tuning_cache import load_tuning
 from subpixel.spec import Precision
+from subpixel.upscaling.alpha import AlphaMode
 from subpixel.upscaling.upscaler import Upscaler
 
 
@@ -102,6 +104,7 @@ class Interpolation:
     help="Interpolate flat parts, as far as that is within one 8-bit code value of the network. "
     "[default: as tuned, else not]",
 )
+@ALPHA
 @click.option("--strict", is_flag=True, help="Refuse to write what would lose anything.")
 @OVERWRITE
 @click.option(
@@ -141,6 +144,7 @@ def command(
     precision: Precision | None,
     no_tuning: bool,
     adaptive: bool | None,
+    alpha: AlphaMode,
     strict: bool,
     overwrite: bool,
     max_pixels: int,
@@ -171,6 +175,7 @@ def command(
         convention=make_convention(
             input_range, output_range, input_order, output_order, layout, inputs_set, output_name
         ),
+        alpha=alpha,
     )
     if upscaler.remark:
         _warn(f"{model}: taken as {upscaler.remark}")

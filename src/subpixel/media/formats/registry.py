@@ -7,7 +7,7 @@ from subpixel.errors import PictureError
 from subpixel.media.formats.boxes.avif import AVIF
 from subpixel.media.formats.boxes.heic import HEIC
 from subpixel.media.formats.format import Format
-from subpixel.media.formats.gif import GIF
+from subpixel.media.formats.gif.gif import GIF
 from subpixel.media.formats.jpeg.jpeg import JPEG
 from subpixel.media.formats.jpeg_xl.jpeg_xl import JPEG_XL
 from subpixel.media.formats.plain.bmp import BMP
@@ -15,7 +15,7 @@ from subpixel.media.formats.plain.pam import PAM
 from subpixel.media.formats.plain.ppm import PPM
 from subpixel.media.formats.png.png import PNG
 from subpixel.media.formats.tiff.tiff import TIFF
-from subpixel.media.formats.webp import WEBP
+from subpixel.media.formats.webp.webp import WEBP
 
 FORMATS: tuple[Format, ...] = (
     *(JPEG, PNG, WEBP, TIFF, AVIF, HEIC, JPEG_XL, GIF),

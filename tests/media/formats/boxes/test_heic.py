@@ -2,9 +2,9 @@
 
 import io
 import re
+import struct
 from importlib import util
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from subpixel.media.formats.boxes.avif import AVIF
 from subpixel.media.formats.boxes.heic import HEIC
 from subpixel.media.formats.registry import sniff
 from subpixel.media.image_file import EncodeOptions, open_picture, read_picture, write_picture
+from subpixel.media.metadata.colour_tags import CodingPoints, coding_points_in
 from subpixel.media.picture import Metadata, Picture
 
 pillow_heif = pytest.importorskip("pillow_heif")
@@ -117,39 +118,48 @@ def test_what_is_left_out_is_named(tmp_path: Path) -> None:
     heif = pillow_heif.HeifFile()
     for number in range(2):
         heif.add_frombytes("RGB", (64, 48), ramp(8, 3).tobytes()).info["primary"] = number == 1
-    heif.save(tmp_path / "a.heic", color_primaries=12, transfer_characteristics=16, **EXACT)
-    losses = {loss.what: loss.why for loss in open_picture(tmp_path / "a.heic").header.losses}
-    assert losses["frames"] == "one of the 2 pictures in the file is used"
-    assert "12, 16" in losses["colour"]
+    heif.save(tmp_path / "a.heic", **EXACT)
+    film = struct.pack(">I4s", 1008, b"mpvd") + bytes(1000)
+    unknown = struct.pack(">I4s", 19, b"inv1") + bytes(11)
+    with (tmp_path / "a.heic").open("ab") as file:
+        file.write(film + unknown)
+    assert [str(loss) for loss in open_picture(tmp_path / "a.heic").header.losses] == [
+        "frames: one of the 2 pictures in the file is used",
+        "motion photo: a film behind the picture is left out",
+        "unknown data: a box inv1 of 11 bytes is left out",
+    ]
 
 
-@pytest.mark.parametrize(
-    "aux", ["urn:com:apple:photo:2020:aux:hdrgainmap", "urn:com:apple:photo:2018:aux:matte"]
-)
-def test_auxiliary_pictures_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aux: str
-) -> None:
-    """pillow-heif reads them and writes none, so what it reads is made here."""
-    (tmp_path / "a.heic").write_bytes(encode("RGB", ramp(8, 3)))
-    whole = pillow_heif.open_heif
+def test_xmp_no_more_promises_what_is_left_out(tmp_path: Path) -> None:
+    camera = b' xmlns:C="http://ns.google.com/photos/1.0/camera/" C:MotionPhoto="1"'
+    xmp = XMP.replace(b"<rdf:RDF", b"<rdf:RDF" + camera)
+    (tmp_path / "a.heic").write_bytes(encode("RGB", ramp(8, 3), xmp=xmp))
+    packet = open_picture(tmp_path / "a.heic").header.metadata.xmp
+    assert packet == xmp.replace(b' C:MotionPhoto="1"', b"")
+    (tmp_path / "a.heic").write_bytes(encode("RGB", ramp(8, 3), xmp=xmp[:-9]))
+    header = open_picture(tmp_path / "a.heic").header
+    assert header.metadata.xmp is None
+    assert [loss.what for loss in header.losses] == ["xmp"]
 
-    def open_with(*args: Any, **options: Any) -> object:  # noqa: ANN401
-        opened = whole(*args, **options)
-        opened.info.update(
-            aux={aux: [7]},
-            depth_images=[object()],
-            metadata=[{"type": "invented", "data": bytes(33)}],
-            content_light_level={"max_content_light_level": 1000},
-            pixel_aspect_ratio=(2, 1),
-        )
-        return opened
 
-    monkeypatch.setattr(pillow_heif, "open_heif", open_with)
-    losses = open_picture(tmp_path / "a.heic").header.losses
-    expected = ["gain map" if "gainmap" in aux else "further pictures", "further pictures"]
-    expected += ["unknown data", "unknown data", "resolution"]
-    assert [loss.what for loss in losses] == expected
-    assert "33 bytes" in losses[2].why
+@pytest.mark.parametrize("points", [(12, 16), (9, 18), (12, 13), (9, 1)])
+def test_code_points_are_a_profile_and_go_round(tmp_path: Path, points: tuple[int, int]) -> None:
+    """PQ, HLG, Display P3: what a phone writes in place of a profile."""
+    names = ("color_primaries", "transfer_characteristics")
+    data = encode("RGB;10", ramp(10, 3), bit_depth=10, **dict(zip(names, points, strict=True)))
+    (tmp_path / "a.heic").write_bytes(data)
+    picture = read_picture(tmp_path / "a.heic")
+    assert picture.losses == ()
+    assert coding_points_in(picture.metadata.icc) == CodingPoints(*points)
+    options = EncodeOptions(lossless=True)
+    assert write_picture(picture, tmp_path / "b.heic", options, strict=True) == ()
+    back = pillow_heif.open_heif(tmp_path / "b.heic", convert_hdr_to_8bit=False)
+    if points[1] in (16, 18):
+        assert tuple(back.info["nclx_profile"][name] for name in names) == points
+    else:
+        assert back.info["icc_profile"] == picture.metadata.icc
+    assert read_picture(tmp_path / "b.heic").metadata.icc == picture.metadata.icc
+    assert np.array_equal(read_picture(tmp_path / "b.heic").frames, picture.frames)
 
 
 def test_the_size_is_checked_before_anything_is_decoded(

@@ -13,8 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from subpixel.media.formats.account import leave_out
+from subpixel.media.formats.boxes.box_account import list_box_parts
+from subpixel.media.formats.boxes.box_colour import describe_colours
 from subpixel.media.formats.boxes.brands import HEVC_BRANDS, list_brands
+from subpixel.media.formats.boxes.items import read_items
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.libvips import (
     FileContents,
@@ -29,6 +31,8 @@ from subpixel.media.libvips import (
     set_blob,
     turn_upright,
 )
+from subpixel.media.metadata.colour_tags import coding_points_in
+from subpixel.media.metadata.xmp import retract_promises
 from subpixel.media.metadata.xmp_orientation import state_upright
 from subpixel.media.picture import Loss, Metadata, Rows, make_alpha_straight
 
@@ -51,8 +55,6 @@ _BLOCK_ROWS = 256
 """Decoded rows that are converted at a time."""
 
 _CHANNELS = {"L": 1, "I": 1, "LA": 2, "La": 2, "RGB": 3, "RGBA": 4, "RGBa": 4}
-_SRGB_PRIMARIES = frozenset({1, 2})
-_SRGB_LIKE_TRANSFERS = frozenset({1, 2, 6, 13, 14, 15})
 
 HeifFile = Any
 """A :class:`pillow_heif.HeifFile`: the pictures of a file."""
@@ -74,13 +76,13 @@ def _load_heic(contents: FileContents, _fail_on: Strictness) -> VipsLoad:
     picture = pictures[pictures.primary_index]
     width, height = picture.size
     shape = (1, height, width, _CHANNELS[_split_mode(picture)[0]])
-    info = picture.info
-    profile, colour_losses = _choose_profile(info)
-    header = build_header(shape, _split_mode(picture)[1], profile)
+    info, file = picture.info, contents.map()
+    profile, losses = describe_colours(file, read_items(file), grey=shape[3] <= 2)
+    header = build_header(shape, _split_mode(picture)[1], info.get("icc_profile") or profile)
     for name, value in (("exif-data", info.get("exif")), ("xmp-data", info.get("xmp"))):
         if value:
             set_blob(header, name, value)
-    return header, (*_find_frame_loss(pictures), *colour_losses, *_find_losses(info))
+    return header, (*_find_frame_loss(pictures), *losses)
 
 
 def _open_pictures(contents: FileContents) -> HeifFile:
@@ -120,39 +122,21 @@ def _find_frame_loss(pictures: HeifFile) -> Iterator[Loss]:
         yield Loss("frames", f"one of the {len(pictures)} pictures in the file is used")
 
 
-def _find_losses(info: dict[str, Any]) -> Iterator[Loss]:
-    """What belongs to the picture and has no place in what is written."""
-    for kind in info.get("aux", {}):
-        name = "gain map" if "gainmap" in kind.lower() else "further pictures"
-        yield Loss(name, f"an auxiliary picture ({kind}) is left out")
-    if info.get("depth_images"):
-        yield Loss("further pictures", "a depth map is left out")
-    for block in info.get("metadata", ()):
-        loss = leave_out(f"an item {block.get('type', '')}", len(block.get("data", b""))).loss
-        assert loss is not None
-        yield loss
-    for name in ("content_light_level", "mastering_display_colour_volume", "heif"):
-        if name in info:
-            yield Loss("unknown data", f"{name.replace('_', ' ')} is left out")
-    if info.get("pixel_aspect_ratio", (1, 1))[0] != info.get("pixel_aspect_ratio", (1, 1))[1]:
-        yield Loss("resolution", "pixels that aren't square (pasp) are taken as square")
-
-
-def _choose_profile(info: dict[str, Any]) -> tuple[bytes | None, tuple[Loss, ...]]:
-    """The colour profile, or a loss where code points (nclx) say in its place what isn't sRGB."""
-    profile, points = info.get("icc_profile") or None, info.get("nclx_profile")
-    if profile is not None or points is None:
-        return profile, ()
-    primaries, transfer = points["color_primaries"], points["transfer_characteristics"]
-    if primaries in _SRGB_PRIMARIES and transfer in _SRGB_LIKE_TRANSFERS:
-        return None, ()
-    why = f"coding points {int(primaries)}, {int(transfer)} (nclx) are not applied"
-    return None, (Loss("colour", why),)
-
-
 def _describe_heic(_contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
     meta = read_metadata(image)
-    return replace(meta, orientation=1, xmp=meta.xmp and state_upright(meta.xmp)), ()
+    packet, losses = _correct_xmp(meta.xmp)
+    return replace(meta, orientation=1, xmp=packet), losses
+
+
+def _correct_xmp(packet: bytes | None) -> tuple[bytes | None, tuple[Loss, ...]]:
+    """The packet of pixels that are upright, without what it says of data that is left out, which
+    the account of the file names."""
+    if packet is None:
+        return None, ()
+    try:
+        return state_upright(retract_promises(packet)[0]), ()
+    except ValueError as error:
+        return None, (Loss("xmp", f"it refers to data that is left out, and {error}"),)
 
 
 def _decode_heic(contents: FileContents) -> Iterator[Rows]:
@@ -212,15 +196,28 @@ def _choose_coding(task: EncodeTask) -> dict[str, object]:
         "chroma": 444 if full else 420,
         "matrix_coefficients": 0 if options.lossless else 6,
         "enc_params": {"preset": _PRESETS[effort]},
+    } | _name_colours(task)
+
+
+def _name_colours(task: EncodeTask) -> dict[str, object]:
+    """The code points that the profile carries, where it carries some."""
+    points = coding_points_in(task.header.metadata.icc)
+    if points is None:
+        return {}
+    return {
+        "color_primaries": points.primaries,
+        "transfer_characteristics": points.transfer,
     }
 
 
 def _choose_metadata(image: VipsImage, task: EncodeTask) -> dict[str, object]:
     meta, block = task.header.metadata, task.upright_exif_block()
+    points = coding_points_in(meta.icc)
+    is_hdr = points is not None and points.hdr  # readers would take the profile instead
     fields = {
         "exif": block,
         "xmp": meta.xmp and state_upright(meta.xmp),
-        "icc_profile": get_blob(image, "icc-profile-data"),
+        "icc_profile": None if is_hdr else get_blob(image, "icc-profile-data"),
     }
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -230,12 +227,18 @@ HEIC = Format(
     suffixes=(".heic", ".heif", ".hif"),
     recognize=is_heic,
     capacity=Capacity(
-        depth=HEIC_MAX_DEPTH, alpha="full", grey=False, animation="none", max_side=16_384
+        depth=HEIC_MAX_DEPTH,
+        alpha="full",
+        grey=False,
+        animation="none",
+        max_side=16_384,
+        coding_points=True,
     ),
     reader=FormatReader(
         load=_load_heic,
         describe=_describe_heic,
         decode=_decode_heic,
+        parts=list_box_parts,
         bit_depth=lambda image: get_number(image, "bits-per-sample", 16),
         pixel_bytes=11,
     ),

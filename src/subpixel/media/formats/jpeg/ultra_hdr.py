@@ -9,25 +9,35 @@ pixels grow with the picture.
 import io
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import BinaryIO
 
 import pyvips
 
+from subpixel.media.formats.jpeg.parts import XMP_LABEL
+from subpixel.media.formats.jpeg.segments import (
+    APP0,
+    APP1,
+    APP2,
+    APP14,
+    COM,
+    Segment,
+    build_segment,
+    read_head,
+)
 from subpixel.media.libvips import FileContents, VipsImage, explain_error
 from subpixel.media.metadata import exif
 from subpixel.media.picture import GainMap, Header, Loss, Metadata
 
-APP0, APP1, APP2, APP14, APP15, SOS, COM = 0xE0, 0xE1, 0xE2, 0xEE, 0xEF, 0xDA, 0xFE
-XMP_LABEL = b"http://ns.adobe.com/xap/1.0/\0"
+APP15 = 0xEF
 MPF_LABEL = b"MPF\0"
 MAX_PICTURES = 100
 """Most pictures of a list that are looked at."""
 
 MAX_HEAD = 1 << 20
-"""Most bytes of one in which its segments are looked for."""
+"""Most bytes of one in which it is looked for what it is."""
 
 ISO_LABEL = b"urn:iso:std:iso:ts:21496:-1\0"
 
@@ -39,43 +49,36 @@ _MP_ENTRY = 0xB002
 _PRIMARY = 0x030000
 
 
-def _walk_head(jpeg: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Marker, place of the content and content of each segment before the first scan."""
-    at = 2
-    while at + 4 <= len(jpeg) and jpeg[at] == 0xFF:
-        marker, length = struct.unpack_from(">xBH", jpeg, at)
-        if marker == SOS or length < 2:
-            return
-        yield marker, at + 4, jpeg[at + 4 : at + 2 + length]
-        at += 2 + length
-
-
-def _build_segment(marker: int, data: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
-
-
 @dataclass(frozen=True)
-class FurtherPicture:
-    """A picture behind the first one, as MPF lists it."""
+class GainMapFile:
+    """A gain map as it lies in the file of its picture."""
 
     start: int
-    end: int
-    is_gain_map: bool
+    """Where."""
+    data: bytes
+    """A JPEG file of its own."""
+
+    def take(
+        self, meta: Metadata, losses: tuple[Loss, ...], image: VipsImage
+    ) -> tuple[Metadata, tuple[Loss, ...]]:
+        """``meta`` with the map, and ``losses``; or with why it is of no use for the picture
+        ``image``: it can't be decoded, or is larger."""
+        reason = _find_fault(self.data, image)
+        if reason is not None:
+            return meta, (*losses, Loss("gain map", f"{reason}; left out"))
+        return replace(meta, gain_map=GainMap(self.data, image.width, image.height)), losses
 
 
-def list_further_pictures(file: exif.Block, head: bytes) -> tuple[FurtherPicture, ...]:
-    """What MPF lists behind the picture whose segments are ``head``; only JPEGs that are there."""
-    places = (
-        place
-        for marker, at, data in _walk_head(head)
-        if marker == APP2 and data.startswith(MPF_LABEL)
-        for place in _parse_mpf(data[len(MPF_LABEL) :], at + len(MPF_LABEL))
-    )
-    return tuple(
-        FurtherPicture(start, end, _is_gain_map(file[start : min(end, start + MAX_HEAD)]))
-        for start, end in islice(places, MAX_PICTURES)
-        if end <= len(file) and file[start : start + 2] == b"\xff\xd8"
-    )
+def find_gain_map(contents: FileContents, segments: Iterable[Segment]) -> GainMapFile | None:
+    """The first gain map that MPF lists behind the picture whose segments these are."""
+    blocks = [s for s in segments if s.marker == APP2 and s.has_label(MPF_LABEL)]
+    if not blocks:
+        return None
+    file, at = contents.map(), blocks[0].at + len(MPF_LABEL)
+    for start, end in islice(_parse_mpf(blocks[0].data[len(MPF_LABEL) :], at), MAX_PICTURES):
+        if end <= len(file) and _is_gain_map(file[start : min(end, start + MAX_HEAD)]):
+            return GainMapFile(start, bytes(file[start:end]))
+    return None
 
 
 def _parse_mpf(block: bytes, at: int) -> Iterator[tuple[int, int]]:
@@ -89,42 +92,16 @@ def _parse_mpf(block: bytes, at: int) -> Iterator[tuple[int, int]]:
                     yield at + offset, at + offset + size
 
 
+def _read_segments(jpeg: bytes) -> tuple[Segment, ...]:
+    return read_head(io.BytesIO(jpeg))[0]
+
+
 def _is_gain_map(jpeg: bytes) -> bool:
-    return any(
-        (marker == APP2 and data.startswith(ISO_LABEL))
-        or (marker == APP1 and data.startswith(XMP_LABEL) and (_HDRGM in data or _APPLE in data))
-        for marker, _, data in _walk_head(jpeg)
+    return jpeg[:2] == b"\xff\xd8" and any(
+        (s.marker == APP2 and s.has_label(ISO_LABEL))
+        or (s.marker == APP1 and s.has_label(XMP_LABEL) and (_HDRGM in s.data or _APPLE in s.data))
+        for s in _read_segments(jpeg)
     )
-
-
-def take_gain_map(
-    meta: Metadata, contents: FileContents, head: bytes, image: VipsImage
-) -> tuple[Metadata, tuple[Loss, ...]]:
-    """``meta`` with the file's gain map, its XMP no more announcing one; and what is left out.
-
-    ``head`` is all segments of the picture, ``image`` the picture. A map that can't be decoded, or
-    is larger than the picture, is left out.
-    """
-    if MPF_LABEL not in head:
-        return meta, ()
-    file = contents.map()
-    pictures = list_further_pictures(file, head)
-    first = next((picture for picture in pictures if picture.is_gain_map), None)
-    losses = [_leave_picture_out(picture) for picture in pictures if picture is not first]
-    if first is None:
-        return meta, tuple(losses)
-    meta = replace(meta, xmp=meta.xmp and withdraw_map(meta.xmp))
-    jpeg = bytes(file[first.start : first.end])
-    reason = _find_fault(jpeg, image)
-    if reason is not None:
-        return meta, (*losses, Loss("gain map", f"{reason}; left out"))
-    return replace(meta, gain_map=GainMap(jpeg, image.width, image.height)), tuple(losses)
-
-
-def _leave_picture_out(picture: FurtherPicture) -> Loss:
-    size = picture.end - picture.start
-    why = f"a preview or another picture of {size:,} bytes is left out (MPF)"
-    return Loss("further pictures", why)
 
 
 def _find_fault(jpeg: bytes, picture: VipsImage) -> str | None:
@@ -174,9 +151,9 @@ def _copy_segments(source: bytes, target: bytes) -> bytes:
     """``target`` with the application segments and comments of ``source``, but for those that say
     how its samples are stored."""
     copies = b"".join(
-        _build_segment(marker, data)
-        for marker, _, data in _walk_head(source)
-        if (APP1 <= marker <= APP15 and marker != APP14) or marker == COM
+        build_segment(s.marker, s.data)
+        for s in _read_segments(source)
+        if (APP1 <= s.marker <= APP15 and s.marker != APP14) or s.marker == COM
     )
     start = 2
     if target[2:4] == bytes((0xFF, APP0)):
@@ -186,9 +163,9 @@ def _copy_segments(source: bytes, target: bytes) -> bytes:
 
 def build_announcement(gain_map: bytes) -> bytes:
     """The segments of a first file that announce this map; where it lies is not in them yet."""
-    iso = any(data.startswith(ISO_LABEL) for _, _, data in _walk_head(gain_map))
-    version = _build_segment(APP2, ISO_LABEL + _ISO_VERSIONS) if iso else b""
-    return version + _build_segment(APP2, _build_mpf(0, 0, 0))
+    iso = any(s.has_label(ISO_LABEL) for s in _read_segments(gain_map))
+    version = build_segment(APP2, ISO_LABEL + _ISO_VERSIONS) if iso else b""
+    return version + build_segment(APP2, _build_mpf(0, 0, 0))
 
 
 def append_map(stream: BinaryIO, gain_map: bytes) -> None:
@@ -226,12 +203,6 @@ def _build_mpf(size: int, map_size: int, offset: int) -> bytes:
     return MPF_LABEL + head + pictures
 
 
-_DIRECTORY = re.compile(rb"<([\w-]+):Directory\b[^>]*>.*?</\1:Directory>", re.DOTALL)
-_ITEM = re.compile(rb"<([\w-]+):li\b.*?</\1:li>", re.DOTALL)
-_IS_MAP = re.compile(rb"Semantic\s*(?:=\s*[\"']|>)\s*GainMap\b")
-_VERSION = re.compile(
-    rb"\s+hdrgm:Version\s*=\s*([\"']).*?\1|<hdrgm:Version>.*?</hdrgm:Version>", re.DOTALL
-)
 _END = re.compile(rb"</[\w-]+:RDF>")
 
 _PACKET = (
@@ -255,21 +226,9 @@ _ANNOUNCEMENT = (
 )
 
 
-def withdraw_map(xmp: bytes) -> bytes:
-    """XMP that announces no gain map."""
-    return _VERSION.sub(b"", _DIRECTORY.sub(_drop_item, xmp))
-
-
-def _drop_item(directory: re.Match[bytes]) -> bytes:
-    """Google's directory of a file's pictures without the map; none where one picture is left."""
-    rest = _ITEM.sub(lambda item: b"" if _IS_MAP.search(item[0]) else item[0], directory[0])
-    return rest if len(_ITEM.findall(rest)) > 1 else b""
-
-
 def announce_map(xmp: bytes | None, gain_map: bytes) -> bytes | None:
     """XMP that announces this map, where the map itself is described in XMP."""
-    if not any(XMP_LABEL in data and _HDRGM in data for _, _, data in _walk_head(gain_map)):
+    if not any(s.has_label(XMP_LABEL) and _HDRGM in s.data for s in _read_segments(gain_map)):
         return xmp
-    packet = _DIRECTORY.sub(b"", xmp or _PACKET)
     announcement = _ANNOUNCEMENT.format(len(gain_map)).encode()
-    return _END.sub(lambda end: announcement + end[0], packet, count=1)
+    return _END.sub(lambda end: announcement + end[0], xmp or _PACKET, count=1)

@@ -14,6 +14,7 @@ from typing import BinaryIO
 import numpy as np
 import pyvips
 
+from subpixel.media.formats.png.chunks import SIGNATURE, build_chunk
 from subpixel.media.libvips import (
     DEFAULT_DELAY_MS,
     FileContents,
@@ -21,11 +22,8 @@ from subpixel.media.libvips import (
     VipsLoad,
     build_header,
     get_blob,
-    set_blob,
 )
 from subpixel.media.picture import Loss, Metadata, Rows
-
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 MAX_FRAMES = 100_000
 """More are taken for an attack."""
@@ -367,13 +365,4 @@ def cut_frames(image: VipsImage, height: int) -> Iterator[VipsImage]:
             block = region.fetch(0, top + at, image.width, len(rows))
             rows[:] = np.frombuffer(block, dtype).reshape(rows.shape)
         frame = pyvips.Image.new_from_array(samples)
-        frame = frame.copy(interpretation=image.interpretation)
-        profile = get_blob(image, "icc-profile-data")
-        if profile is not None:
-            set_blob(frame, "icc-profile-data", profile)
-        yield frame
-
-
-def build_chunk(name: bytes, data: bytes) -> bytes:
-    """A whole chunk."""
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        yield frame.copy(interpretation=image.interpretation)
