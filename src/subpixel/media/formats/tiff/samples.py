@@ -190,7 +190,12 @@ def _unpack_bits(image: VipsImage, kind: PageKind) -> VipsImage:
     joined = samples[0].bandjoin(samples[1:]) if samples[1:] else samples[0]
     flat = joined.bandunfold().crop(0, 0, kind.width * kind.samples, image.height)
     most, deep = (1 << bits) - 1, bits > 8
-    scaled = (flat * ((65535 if deep else 255) / most)).rint().cast("ushort" if deep else "uchar")
+    # in double precision: a float's last bit decides between two values of 16 bits
+    scaled = (
+        (flat.cast("double") * ((65535 if deep else 255) / most))
+        .rint()
+        .cast("ushort" if deep else "uchar")
+    )
     pixels = scaled.bandfold(factor=kind.samples)
     if kind.photometric == MIN_IS_WHITE:
         pixels = _invert_first(pixels)
