@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from subpixel.media.formats.tiff.directories import Directory, TiffFile
 from subpixel.media.picture import Loss
+
+MAX_NAMED = 8
+"""Most kinds of pages that are named one by one."""
 
 NEW_SUBFILE_TYPE, SUBFILE_TYPE = 254, 255
 WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -89,9 +93,11 @@ def name_other_pages(tiff: TiffFile, chosen: Sequence[Directory]) -> Iterator[Lo
     for directory in tiff.walk():
         if directory.offset not in used:
             groups.setdefault(_describe(directory), []).append(directory.page + 1)
-    for what, pages in groups.items():
+    for what, pages in islice(groups.items(), MAX_NAMED):
         where = f"page {pages[0]}" if len(pages) == 1 else f"{len(pages)} from page {pages[0]} on"
         yield Loss("frames", f"{what} ({where}) is left out")
+    if len(groups) > MAX_NAMED:
+        yield Loss("frames", f"pages of {len(groups) - MAX_NAMED} further kinds are left out")
 
 
 def _describe(directory: Directory) -> str:
