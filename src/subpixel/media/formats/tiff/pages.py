@@ -44,7 +44,7 @@ class PageKind:
 
 def kind_of(directory: Directory) -> PageKind:
     """What a directory says of its pixels, defaults filled in."""
-    samples = directory.number(SAMPLES, 1)
+    samples = min(directory.number(SAMPLES, 1), 65_535)  # a field of 16 bits
     photometric = directory.number(PHOTOMETRIC, MIN_IS_BLACK)
     bits = directory.numbers(BITS)[:samples] or (1,)
     extras = directory.numbers(EXTRA_SAMPLES)
