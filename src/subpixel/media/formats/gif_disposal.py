@@ -17,7 +17,7 @@ from subpixel.media.metadata.exif import Block
 _HEADER = 13
 _EXTENSION, _IMAGE = 0x21, 0x2C
 _GRAPHIC_CONTROL = 0xF9
-_KEEP, _CLEAR = 1, 2
+_KEEP, _CLEAR, _RESTORE = 1, 2, 3
 _CODE_BITS, _MAX_CODES = 2, 4096
 
 
@@ -51,12 +51,22 @@ def clear_as_browsers(file: Block) -> tuple[bytes, tuple[int, ...]] | None:
     None where it needs none.
     """
     frames = list(_list_frames(file))
-    needed = [frame.is_opaque and frame.disposal == _CLEAR for frame in frames[:-1]]
+    needed = [_needs_clearing(frames, i) for i in range(len(frames) - 1)]
     screen = (0, 0, *struct.unpack_from("<HH", file, 6)) if frames else (0, 0, 0, 0)
     starts_small = bool(frames) and frames[0].is_opaque and _lies_within(frames[0].place, screen)
     if not starts_small and not any(needed):
         return None
     return _insert_empty(file, frames, [*needed, False], screen if starts_small else None)
+
+
+def _needs_clearing(frames: list[_Frame], number: int) -> bool:
+    """Whether libnsgif leaves what is to be cleared behind a frame.
+
+    Before the first frame is nothing, so to restore what was there is to clear, too.
+    """
+    frame = frames[number]
+    first = number == 0 and frame.disposal == _RESTORE
+    return frame.is_opaque and (frame.disposal == _CLEAR or first)
 
 
 def _lies_within(place: tuple[int, int, int, int], screen: tuple[int, int, int, int]) -> bool:
