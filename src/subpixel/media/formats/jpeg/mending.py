@@ -26,7 +26,7 @@ _SOS, _EOI, _SOF_PROGRESSIVE = 0xDA, 0xD9, (0xC2, 0xCA)
 _SOF_SEQUENTIAL = (0xC0, 0xC1, 0xC9)
 _APP0, _APP14 = 0xE0, 0xEE
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
-_AFTER_SCAN = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]", re.DOTALL)
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _LAST = 63
 """The highest coefficient of a block."""
 
