@@ -25,7 +25,7 @@ from subpixel.media.libvips import (
     VipsImage,
     VipsLoad,
     get_blob,
-    load_changed,
+    load_bytes,
     load_first_page,
     read_metadata,
 )
@@ -42,9 +42,9 @@ _XMP_LABEL = b"http://ns.adobe.com/xap/1.0/\0"
 
 
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    mended = mend_jpeg(contents.map(), ends_itself=fail_on == "warning")
-    if mended is not None:
-        image = load_changed(mended, fail_on)
+    correction = mend_jpeg(contents.map(), ends_itself=fail_on == "warning")
+    if correction is not None:
+        image = load_bytes(correction, fail_on)
     else:
         image = load_first_page("jpegload_source", contents, fail_on)
     with contents.stream() as stream:
