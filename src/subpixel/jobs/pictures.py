@@ -11,6 +11,7 @@ from subpixel.media.image_file import DEFAULT_MAX_PIXELS, EncodeOptions, Picture
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import Tuning
 from subpixel.system.targets import expect_free, make_folder
+from subpixel.upscaling.size.target_size import TargetSize, seen_size
 from subpixel.upscaling.upscaler import Upscaler
 
 MAX_OPEN = 64
@@ -27,11 +28,17 @@ class JobResult:
     input: Path
     output: Path | None = None
     width: int | None = None
+    """Of the larger picture as people see it, upright."""
     height: int | None = None
+    """The same."""
+    scales: tuple[int, ...] = ()
+    """Of the networks that it passed in turn."""
+    note: str | None = None
+    """What a user may not expect, in a line: that no network was used."""
     seconds: float | None = None
     losses: tuple[str, ...] = ()
     setting: RunSettings | None = None
-    """How it was computed."""
+    """How it was computed; None where no network was used."""
     error: str | None = None
 
 
@@ -44,6 +51,8 @@ class JobOptions:
     overwrite: bool = False
     max_memory: int | None = None
     """Bytes that the process may hold; None: half of what is free."""
+    size: TargetSize | None = None
+    """What pictures become; None: so many times as large as the network makes them."""
 
 
 class PictureFiles:
@@ -110,22 +119,26 @@ def _upscale_file(
     expect_free(job.target, overwrite=options.overwrite)
     source = files.take(job.source)
     make_folder(job.target.parent)
+    way = upscaler.enlargement(source.header, options.size)
     losses = upscaler.file(
         source,
         job.target,
         options.encode,
+        size=options.size,
         strict=options.strict,
         overwrite=options.overwrite,
         max_memory=options.max_memory,
         report=lambda done, total: report(job.source.name, done, total),
     )
-    larger = source.header.enlarge(upscaler.spec.scale)
+    height, width = seen_size(way.header(source.header))
     return JobResult(
         job.source,
         job.target,
-        larger.width,
-        larger.height,
+        width,
+        height,
+        way.scales,
+        way.note,
         round(time.perf_counter() - start, 3),
         tuple(map(str, losses)),
-        upscaler.settings(source.header),
+        upscaler.at_scale(way.scales[0]).settings(source.header) if way.scales else None,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import click
@@ -14,7 +15,6 @@ from subpixel.cli.options.choices import (
     MODEL,
     OVERWRITE,
     PRECISION,
-    SCALE,
     SIZE,
     THREADS,
 )
@@ -28,6 +28,16 @@ from subpixel.cli.options.convention import (
     SET_INPUT,
     make_convention,
 )
+from subpixel.cli.options.target_size import (
+    FACTOR,
+    FILL,
+    FIT,
+    HEIGHT,
+    MEGAPIXELS,
+    WIDTH,
+    choose_opening_scale,
+    make_target_size,
+)
 from subpixel.cli.output import print_json, progress
 from subpixel.convention import ChannelOrder, TensorLayout, ValueRange
 from subpixel.jobs.outputs import plan_jobs
@@ -40,8 +50,10 @@ from subpixel.jobs.pictures import (
 )
 from subpixel.media.image_file import DEFAULT_MAX_PIXELS, PICTURE_SUFFIXES, EncodeOptions
 from subpixel.network.flatness import Flatness
+from subpixel.network.locate import bundled_scales
 from subpixel.network.tuning_cache import load_tuning
 from subpixel.spec import Precision
+from subpixel.upscaling.size.enlargement import explain_fixed_scale
 from subpixel.upscaling.upscaler import Upscaler
 
 
@@ -84,7 +96,12 @@ class Interpolation:
 @SET_INPUT
 @PICTURE_OUTPUT
 @DENOISING
-@SCALE
+@FACTOR
+@WIDTH
+@HEIGHT
+@FIT
+@FILL
+@MEGAPIXELS
 @DEVICE
 @click.option(
     "--tile",
@@ -134,7 +151,12 @@ def command(
     layout: TensorLayout | None,
     inputs_set: tuple[tuple[str, float], ...],
     output_name: str | None,
-    scale: int | None,
+    scale: Fraction | None,
+    width: int | None,
+    height: int | None,
+    fit: tuple[int, int] | None,
+    fill: tuple[int, int] | None,
+    megapixels: float | None,
     device: str,
     tile: int | None,
     threads: int | None,
@@ -158,10 +180,12 @@ def command(
     network, its setting is used; what is named here goes before it.
     """
     files = PictureFiles(max_pixels)
-    tuning = None if no_tuning else load_tuning(model, scale=scale, warn=_warn)
+    size = make_target_size(scale, width, height, fit, fill, megapixels)
+    opening_scale = choose_opening_scale(size, bundled_scales(model, precision))
+    tuning = None if no_tuning else load_tuning(model, scale=opening_scale, warn=_warn)
     upscaler = Upscaler(
         model,
-        scale=scale,
+        scale=opening_scale,
         device=device,
         precision=precision,
         tile=tile,
@@ -174,9 +198,14 @@ def command(
     )
     if upscaler.remark:
         _warn(f"{model}: taken as {upscaler.remark}")
-    jobs = plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_x{upscaler.spec.scale}")
+    if size and size.factor == upscaler.spec.scale:
+        size = None  # the network's own
+    if size and size.factor and len(upscaler.scales) == 1:
+        _warn(explain_fixed_scale(model, upscaler.spec.scale, size.factor))
+    label = size.label if size else f"x{upscaler.spec.scale}"
+    jobs = plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_{label}")
     encode = EncodeOptions(quality=quality, lossless=lossless, png_compression=compression)
-    options = JobOptions(encode, strict, overwrite, max_memory)
+    options = JobOptions(encode, strict, overwrite, max_memory, size)
     results = []
     with progress() as show:
         for result in upscale_files(upscaler, jobs, files, options, show):
@@ -191,14 +220,17 @@ def command(
     return 1 if any(result.error for result in results) else 0
 
 
-def _warn(line: str) -> None:
-    click.echo(f"subpixel: {line}", err=True)
+def _warn(line: str | None) -> None:
+    if line:
+        click.echo(f"subpixel: {line}", err=True)
 
 
 def _warn_of(result: JobResult) -> None:
     """What went wrong with a picture, or what was lost."""
     if result.error:
         _warn(result.error)
+    if result.note:
+        _warn(f"{result.input}: {result.note}")
     for loss in result.losses:
         _warn(f"{result.output}: lost {loss}")
 

@@ -1,4 +1,4 @@
-"""Rows of a picture brought to another size as they pass: bicubic, antialiased where it shrinks."""
+"""Rows of a picture brought to another size as they pass, antialiased where it shrinks."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
-from subpixel.imaging.resample import resize_taps
+from subpixel.imaging.resample import BICUBIC, Kernel, resize_taps
 from subpixel.media.picture import FULL_SCALE, Header
 from subpixel.runtime.op import Samples
 from subpixel.upscaling.rows.window import RowWindow, split_frames
@@ -21,51 +21,78 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Resampler:
-    """A :class:`~subpixel.upscaling.rows.stage.RowStage` to a ``height`` and ``width`` in pixels.
+class Window:
+    """What is kept of a picture: ``height`` rows from row ``top`` on, ``width`` columns from column
+    ``left`` on."""
 
-    The same interpolation as :func:`subpixel.imaging.resample.imresize`, in float32 and rounded to
-    samples once, at the end. Colour is weighted by its alpha, so none that is hidden shows. The
-    result does not depend on how the rows are grouped.
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Resampler:
+    """A :class:`~subpixel.upscaling.rows.stage.RowStage` to a ``height`` and ``width`` in pixels,
+    of which a ``window`` is kept (None: all).
+
+    With the bicubic kernel the same interpolation as :func:`subpixel.imaging.resample.imresize`, in
+    float32 and rounded to samples once, at the end, on code values as they are (gamma light).
+    Colour is weighted by its alpha, so none that is hidden shows. The result does not depend on how
+    the rows are grouped. Raises :class:`~subpixel.errors.UsageError` for a size without pixels and
+    a window that reaches beyond it.
     """
 
     height: int
     width: int
+    kernel: Kernel = BICUBIC
+    window: Window | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
             raise UsageError(
                 f"the target size is {self.width} x {self.height}; both are at least 1 pixel"
             )
+        part = self._window
+        fits_down = 0 <= part.top < part.top + part.height <= self.height
+        if not (fits_down and 0 <= part.left < part.left + part.width <= self.width):
+            raise UsageError(f"{part} has no pixels, or some outside {self.width} x {self.height}")
+
+    @property
+    def _window(self) -> Window:
+        return self.window or Window(0, 0, self.height, self.width)
 
     def header(self, header: Header) -> Header:
         """The same picture in the target size."""
         count, _, _, channels = header.shape
-        return replace(header, shape=(count, self.height, self.width, channels))
+        return replace(header, shape=(count, self._window.height, self._window.width, channels))
 
     def memory(self, header: Header) -> int:
         """The rows of the target's width that an output row is made of, and a group before and
         after."""
-        taps = _make_resampling(header.height, self.height).taps.shape[1]
-        row = 4 * header.channels * max(self.width, header.width)
+        taps = _make_resampling(header.height, self.height, self.kernel).taps.shape[1]
+        row = 4 * header.channels * max(self._window.width, header.width)
         return int((taps + 6 * GROUP * (1 + header.height / self.height)) * row)
 
     def run(self, header: Header, chunks: Iterable[Samples]) -> Iterator[Samples]:
         """Rows of the target's width, :data:`GROUP` at a time."""
-        down, across = (
-            _make_resampling(header.height, self.height),
-            _make_resampling(header.width, self.width),
-        )
+        part = self._window
+        down = _make_resampling(header.height, self.height, self.kernel)
+        whole = _make_resampling(header.width, self.width, self.kernel)
+        across = whole.part(part.left, part.left + part.width)
         for frame in split_frames(chunks, header.height):
             yield from self._resample(header, frame, down, across)
 
     def _resample(
         self, header: Header, frame: Iterator[Samples], down: "_Resampling", across: "_Resampling"
     ) -> Iterator[Samples]:
-        pieces = (piece for chunk in frame for piece in _cut_chunk(chunk))
-        window = RowWindow(across.apply(_to_floats(piece, header), axis=1) for piece in pieces)
-        for top in range(0, self.height, GROUP):
-            part = down.part(top, min(top + GROUP, self.height))
+        pieces = (_to_floats(piece, header) for chunk in frame for piece in _cut_chunk(chunk))
+        window = RowWindow(
+            across.apply(piece[:, across.start : across.stop], axis=1) for piece in pieces
+        )
+        bottom = self._window.top + self._window.height
+        for top in range(self._window.top, bottom, GROUP):
+            part = down.part(top, min(top + GROUP, bottom))
             rows = window(part.start, part.stop)
             yield _to_samples(part.apply(rows, axis=0), header)
 
@@ -96,8 +123,8 @@ class _Resampling:
         return np.asarray(total)
 
 
-def _make_resampling(size: int, target: int) -> _Resampling:
-    taps, weights = resize_taps(size, Fraction(target, size))
+def _make_resampling(size: int, target: int, kernel: Kernel) -> _Resampling:
+    taps, weights = resize_taps(size, Fraction(target, size), kernel)
     return _Resampling(0, size, np.clip(taps, 0, size - 1), weights.astype(np.float32))
 
 
