@@ -28,6 +28,7 @@ from subpixel.cli.options.convention import (
     SET_INPUT,
     make_convention,
 )
+from subpixel.cli.options.picture_format import FORMAT, expect_one_format
 from subpixel.cli.options.target_size import (
     FACTOR,
     FILL,
@@ -40,14 +41,17 @@ from subpixel.cli.options.target_size import (
 )
 from subpixel.cli.output import print_json, progress
 from subpixel.convention import ChannelOrder, TensorLayout, ValueRange
-from subpixel.jobs.outputs import plan_jobs
+from subpixel.errors import UsageError
+from subpixel.jobs.outputs import Job, plan_jobs
 from subpixel.jobs.pictures import (
+    PIPE,
     JobOptions,
     JobResult,
     PictureFiles,
     limit_tuning,
     upscale_files,
 )
+from subpixel.jobs.pipes import expect_redirected, plan_pipe, upscale_pipe
 from subpixel.media.image_file import DEFAULT_MAX_PIXELS, PICTURE_SUFFIXES, EncodeOptions
 from subpixel.network.flatness import Flatness
 from subpixel.network.locate import bundled_scales
@@ -84,9 +88,10 @@ class Interpolation:
     "-o",
     "--output",
     type=FILE,
-    metavar="FILE|FOLDER",
-    help="[default: NAME_x3.EXT beside the input]",
+    metavar="FILE|FOLDER|-",
+    help="- is standard output. [default: NAME_x3.EXT beside the input; of - standard output]",
 )
+@FORMAT
 @MODEL
 @INPUT_RANGE
 @OUTPUT_RANGE
@@ -143,6 +148,7 @@ class Interpolation:
 def command(
     inputs: tuple[Path, ...],
     output: Path | None,
+    suffix: str | None,
     model: str,
     input_range: ValueRange | None,
     output_range: ValueRange | None,
@@ -172,14 +178,19 @@ def command(
     compression: int | None,
     as_json: bool,
 ) -> int:
-    """Enlarge pictures and folders of pictures.
+    """Enlarge pictures and folders of pictures; - is a picture from standard input.
 
     Colours, transparency, bit depth, colour profile and metadata are kept. What the output
     format can't hold is said on stderr, or refused with --strict. A picture that fails is
     reported and the others go on; the exit code is then 1. Where `subpixel tune` was run for this
     network, its setting is used; what is named here goes before it.
     """
-    files = PictureFiles(max_pixels)
+    files = PictureFiles(max_pixels, max_memory)
+    expect_one_format(output, suffix)
+    pipe = plan_pipe(inputs, output, suffix) if PIPE in (*inputs, output) else None
+    if pipe:
+        expect_redirected(pipe)
+        _expect_alone_on_stdout(pipe, as_json)
     size = make_target_size(scale, width, height, fit, fill, megapixels)
     opening_scale = choose_opening_scale(size, bundled_scales(model, precision))
     tuning = None if no_tuning else load_tuning(model, scale=opening_scale, warn=_warn)
@@ -203,7 +214,7 @@ def command(
     if size and size.factor and len(upscaler.scales) == 1:
         _warn(explain_fixed_scale(model, upscaler.spec.scale, size.factor))
     label = size.label if size else f"x{upscaler.spec.scale}"
-    jobs = plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_{label}")
+    jobs = () if pipe else plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_{label}", suffix)
     encode = EncodeOptions(quality=quality, lossless=lossless, png_compression=compression)
     options = JobOptions(encode, strict, overwrite, max_memory, size)
     results = []
@@ -211,6 +222,9 @@ def command(
         for result in upscale_files(upscaler, jobs, files, options, show):
             _warn_of(result)
             results.append(result)
+        if pipe:
+            results.append(upscale_pipe(upscaler, pipe, suffix, files, options, show))
+            _warn_of(results[-1])
     interpolation = _summarize(upscaler, results, adaptive)
     if as_json:
         facts = {"model": upscaler.spec, "provider": upscaler.provider, "adaptive": interpolation}
@@ -218,6 +232,13 @@ def command(
     elif interpolation:
         _warn(str(interpolation))
     return 1 if any(result.error for result in results) else 0
+
+
+def _expect_alone_on_stdout(pipe: Job, as_json: bool) -> None:
+    if as_json and pipe.target == PIPE:
+        raise UsageError(
+            "--json and the picture would both go to standard output; name a file with -o"
+        )
 
 
 def _warn(line: str | None) -> None:
