@@ -184,7 +184,8 @@ class Upscaler:
         larger = chain.headers(header)[-1]
         shape = chain_headers(stages, larger)[-1].shape
         frames = np.empty((len(picture.frames), *shape[1:]), larger.dtype)
-        room = None if stages else [rows_of(frame) for frame in frames]
+        straight = chain.pipelines and not stages
+        room = [rows_of(frame) for frame in frames] if straight else None
         plans, surveys = chain.plan(header), chain.survey(picture)
         bands = chain.run(picture, plans, surveys=surveys, room=room, report=report)
         below, top = frames.reshape(-1, *shape[2:]), 0

@@ -82,11 +82,8 @@ def _explain(header: Header, extent: Extent) -> str | None:
     """Why no network is used, where none is."""
     if factor_of(extent, header) > 1:
         return None
-    height, width = seen_size(header)
-    if (extent.height, extent.width) == (header.height, header.width):
+    (height, width), new = seen_size(header), Enlargement((), extent, None).header(header)
+    new_height, new_width = seen_size(new)
+    if (new_height, new_width) == (height, width):
         return f"it has {width} x {height} pixels already: no network is used"
-    new_height, new_width = seen_size(Enlargement((), extent, None).header(header))
-    return (
-        f"{width} x {height} pixels become fewer, {new_width} x {new_height}: "
-        "no network is used, a filter makes it smaller"
-    )
+    return f"{width} x {height} pixels become fewer, {new_width} x {new_height}: no network is used"
