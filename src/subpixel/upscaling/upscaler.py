@@ -46,7 +46,8 @@ class Upscaler:
     """A network opened once, for any number of arrays, Pillow images, pictures and files.
 
     ``model`` is a bundled network's name, an ONNX file's path, or a network that is open already;
-    ``scale`` chooses among a bundled network's scales (default 3). ``device`` is ``"auto"`` or a
+    ``scale`` chooses among a bundled network's scales (default 3); pictures get any other size by
+    the ``size`` of :meth:`picture` and :meth:`file`. ``device`` is ``"auto"`` or a
     name of :data:`subpixel.runtime.devices.DEVICES`. ``precision`` is what the network computes
     in (None: what its file says). ``tile`` is the side of a tile in input pixels, halo included
     (None: 512; 0: the whole picture at once). ``threads`` None means one per physical core.
@@ -150,9 +151,10 @@ class Upscaler:
         """The upscaler of the same network and arguments at another ``scale``, opened once."""
         if scale == self.spec.scale:
             return self
-        if scale not in self._at_scales:
-            self._at_scales[scale] = self._open_at(scale)
-        return self._at_scales[scale]
+        with self._lock:
+            if scale not in self._at_scales:
+                self._at_scales[scale] = self._open_at(scale)
+            return self._at_scales[scale]
 
     def __call__(self, image: Image, *, size: TargetSize | None = None) -> Image:
         """Upscale an array or a Pillow image and return the same kind of thing.

@@ -53,29 +53,27 @@ FACTOR = click.option(
     metavar="NUMBER",
     help="Enlargement of each side, such as 2, 1.5 or 8. [default: 3, or the ONNX file's own]",
 )
-WIDTH = click.option(
-    "--width", type=SIDE, metavar="PIXELS", help="Enlarge to this width, in proportion."
-)
+WIDTH = click.option("--width", type=SIDE, metavar="PIXELS", help="To this width, in proportion.")
 HEIGHT = click.option(
-    "--height", type=SIDE, metavar="PIXELS", help="Enlarge to this height, in proportion."
+    "--height", type=SIDE, metavar="PIXELS", help="To this height, in proportion."
 )
 FIT = click.option(
     "--fit",
     type=BoxSize(),
     metavar="WxH",
-    help="Enlarge to the largest size inside this box, in proportion.",
+    help="To the largest size inside this box, in proportion.",
 )
 FILL = click.option(
     "--fill",
     type=BoxSize(),
     metavar="WxH",
-    help="Enlarge to exactly this size: cover the box, and cut off what sticks out on two sides.",
+    help="To exactly this size: the box is covered, and what sticks out is cut off.",
 )
 MEGAPIXELS = click.option(
     "--megapixels",
     type=click.FloatRange(min=0, min_open=True),
     metavar="NUMBER",
-    help="Enlarge to about so many million pixels, in proportion.",
+    help="To about so many million pixels, in proportion.",
 )
 
 

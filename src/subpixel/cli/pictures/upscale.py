@@ -89,7 +89,8 @@ class Interpolation:
     "--output",
     type=FILE,
     metavar="FILE|FOLDER|-",
-    help="- is standard output. [default: NAME_x3.EXT beside the input; of - standard output]",
+    help="- is standard output. [default: NAME_x3.EXT or NAME_w1920.EXT beside the input; of - "
+    "standard output]",
 )
 @FORMAT
 @MODEL
@@ -179,6 +180,9 @@ def command(
     as_json: bool,
 ) -> int:
     """Enlarge pictures and folders of pictures; - is a picture from standard input.
+
+    By a factor, or to a size in pixels of the picture upright. Where that is not larger, no network
+    is used, and that is said.
 
     Colours, transparency, bit depth, colour profile and metadata are kept. What the output
     format can't hold is said on stderr, or refused with --strict. A picture that fails is
