@@ -27,6 +27,7 @@ from subpixel.upscaling.flat import Tally
 from subpixel.upscaling.pipeline import Pipeline
 from subpixel.upscaling.rows.stage import RowStage, chain_headers, run_stages, stages_memory
 from subpixel.upscaling.size.chain import Chain
+from subpixel.upscaling.size.cropping import find_window
 from subpixel.upscaling.size.enlargement import Enlargement, enlarge_by, plan_enlargement
 from subpixel.upscaling.size.target_size import TargetSize
 from subpixel.upscaling.tiling import TilePlan
@@ -281,8 +282,9 @@ class Upscaler:
     ) -> tuple[Chain, tuple[RowStage, ...]]:
         """The networks that a picture like this passes, and what follows them."""
         way = self.enlargement(header, size)
-        chain = Chain([self.at_scale(scale)._pipeline_for(header) for scale in way.scales])
-        return chain, way.stages(chain.headers(header)[-1])
+        pipelines = [self.at_scale(scale)._pipeline_for(header) for scale in way.scales]
+        window = find_window(header, way.extent, [pipeline.spec for pipeline in pipelines])
+        return Chain(pipelines, window), way.stages(header, window)
 
     def _open_at(self, scale: int) -> "Upscaler":
         """A copy that shares the tally, and opens networks of its own."""

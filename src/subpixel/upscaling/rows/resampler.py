@@ -38,9 +38,21 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What of a picture of ``height`` by ``width`` pixels comes in: from row ``top`` and column
+    ``left`` on."""
+
+    height: int
+    width: int
+    top: int
+    left: int
+
+
+@dataclass(frozen=True)
 class Resampler:
     """A :class:`~subpixel.upscaling.rows.stage.RowStage` to a ``height`` and ``width`` in pixels,
-    of which a ``window`` is kept (None: all).
+    of which a ``window`` is kept (None: all). Where no more than a ``part`` of the picture comes in
+    (None: all of it), that has what the window is made of.
 
     With the bicubic kernel the same interpolation as :func:`subpixel.imaging.resample.imresize`, in
     float32 and rounded to samples once, at the end, on code values as they are (gamma light).
@@ -53,16 +65,17 @@ class Resampler:
     width: int
     kernel: Kernel = BICUBIC
     window: Window | None = None
+    part: Part | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
             raise UsageError(
                 f"the target size is {self.width} x {self.height}; both are at least 1 pixel"
             )
-        part = self._window
-        fits_down = 0 <= part.top < part.top + part.height <= self.height
-        if not (fits_down and 0 <= part.left < part.left + part.width <= self.width):
-            raise UsageError(f"{part} has no pixels, or some outside {self.width} x {self.height}")
+        kept = self._window
+        fits_down = 0 <= kept.top < kept.top + kept.height <= self.height
+        if not (fits_down and 0 <= kept.left < kept.left + kept.width <= self.width):
+            raise UsageError(f"{kept} has no pixels, or some outside {self.width} x {self.height}")
 
     @property
     def _window(self) -> Window:
@@ -75,19 +88,23 @@ class Resampler:
 
     def memory(self, header: Header) -> int:
         """The source's rows that a group is made of, those that came with them, and the group."""
-        taps = _make_resampling(header.height, self.height, self.kernel).weights.shape[1]
-        rows = 2 * (GROUP * (1 + header.height / self.height) + taps)
+        part = self._part(header)
+        taps = _make_resampling(part.height, self.height, self.kernel).weights.shape[1]
+        rows = 2 * (GROUP * (1 + part.height / self.height) + taps)
         wide = 4 * header.channels * header.width
         return int(rows * wide + 6 * GROUP * 4 * header.channels * self._window.width)
 
     def run(self, header: Header, chunks: Iterable[Samples]) -> Iterator[Samples]:
         """Rows of the target's width, :data:`GROUP` at a time."""
-        part = self._window
-        down = _make_resampling(header.height, self.height, self.kernel)
-        whole = _make_resampling(header.width, self.width, self.kernel)
-        across = whole.part(part.left, part.left + part.width)
+        part, kept = self._part(header), self._window
+        down = _make_resampling(part.height, self.height, self.kernel).shift(part.top)
+        whole = _make_resampling(part.width, self.width, self.kernel).shift(part.left)
+        across = whole.part(kept.left, kept.left + kept.width)
         for frame in split_frames(chunks, header.height):
             yield from self._resample(header, frame, down, across)
+
+    def _part(self, header: Header) -> Part:
+        return self.part or Part(header.height, header.width, 0, 0)
 
     def _resample(
         self, header: Header, frame: Iterator[Samples], down: "_Resampling", across: "_Resampling"
@@ -114,6 +131,10 @@ class _Resampling:
     """The inputs that it takes."""
     starts: NDArray[np.intp]
     weights: Floats
+
+    def shift(self, left_out: int) -> "_Resampling":
+        """The same where the first so many inputs don't come."""
+        return replace(self, first=self.first - left_out, last=self.last - left_out)
 
     def part(self, start: int, stop: int) -> "_Resampling":
         """Outputs ``[start, stop)``."""

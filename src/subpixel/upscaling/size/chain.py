@@ -12,6 +12,8 @@ from subpixel.runtime.op import Samples
 from subpixel.upscaling import alpha, memory
 from subpixel.upscaling.bands import RowReader, RunReport
 from subpixel.upscaling.pipeline import Pipeline, survey_frames
+from subpixel.upscaling.rows.resampler import Window
+from subpixel.upscaling.size.cropping import CroppedSource, crop_header
 from subpixel.upscaling.tiling import TilePlan
 
 
@@ -19,20 +21,25 @@ class Chain:
     """Pipelines that a picture passes in turn; none leaves it as it is.
 
     Each takes the rows of the one before as they come, so no picture between them is ever in
-    memory as a whole. They share the memory that is allowed.
+    memory as a whole. They share the memory that is allowed. Of the picture a ``window`` alone goes
+    through them (None: all of it).
     """
 
-    def __init__(self, pipelines: Sequence[Pipeline]) -> None:
-        self.pipelines = tuple(pipelines)
+    def __init__(self, pipelines: Sequence[Pipeline], window: Window | None = None) -> None:
+        self.pipelines, self._window = tuple(pipelines), window
 
     def headers(self, header: Header) -> tuple[Header, ...]:
         """What goes into each, and last what comes out of them all."""
         scales = (pipeline.spec.scale for pipeline in self.pipelines)
-        return tuple(accumulate(scales, Header.enlarge, initial=header))
+        first = crop_header(header, self._window) if self._window else header
+        return tuple(accumulate(scales, Header.enlarge, initial=first))
 
     def survey(self, source: Source) -> tuple[alpha.Survey, ...]:
         """:func:`~subpixel.upscaling.pipeline.survey_frames`; none where there is no network."""
-        return survey_frames(source) if self.pipelines else ()
+        return survey_frames(self._crop(source)) if self.pipelines else ()
+
+    def _crop(self, source: Source) -> Source:
+        return CroppedSource(source, self._window) if self._window else source
 
     def plan(self, header: Header) -> tuple[TilePlan, ...]:
         """For each pipeline, where memory is no concern."""
@@ -55,7 +62,8 @@ class Chain:
         if not self.pipelines:
             _expect_room(room, most)
         if len(self.pipelines) == 1:
-            return (self.pipelines[0].fit(header, codecs, max_memory, attempt),)
+            first, _ = self.headers(header)
+            return (self.pipelines[0].fit(first, codecs, max_memory, attempt),)
         plans: list[TilePlan] = []
         for pipeline, each in zip(self.pipelines, self.headers(header), strict=False):
             share = room // (len(self.pipelines) - len(plans))
@@ -75,6 +83,7 @@ class Chain:
     ) -> Iterator[Samples]:
         """The larger picture from top to bottom, frame after frame: see
         :meth:`~subpixel.upscaling.pipeline.Pipeline.run`. ``room`` is for the last one's rows."""
+        source = self._crop(source)
         shares = _SharedReport(report, plans, source.header.count or 1)
         with ExitStack() as stack:
             for number, (pipeline, plan) in enumerate(zip(self.pipelines, plans, strict=True)):

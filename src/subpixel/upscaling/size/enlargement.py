@@ -1,12 +1,13 @@
 """How a picture gets its size: which networks it passes in turn, and the filter after them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from subpixel.imaging.resample import LANCZOS
 from subpixel.media.picture import Header
-from subpixel.upscaling.rows.resampler import Resampler, Window
+from subpixel.upscaling.rows.resampler import Part, Resampler, Window
 from subpixel.upscaling.rows.stage import RowStage
 from subpixel.upscaling.size.target_size import (
     Extent,
@@ -38,14 +39,17 @@ class Enlargement:
         extent = self.extent
         return replace(header, shape=(count, extent.kept_height, extent.kept_width, channels))
 
-    def stages(self, larger: Header) -> tuple[RowStage, ...]:
-        """What follows the networks, whose result is ``larger``; nothing where it has the size."""
-        extent = self.extent
+    def stages(self, header: Header, window: Window | None) -> tuple[RowStage, ...]:
+        """What follows the networks, which got a ``window`` of a picture of ``header`` (None: all
+        of it); nothing where the result has the size."""
+        extent, scale = self.extent, math.prod(self.scales)
         whole = (extent.height, extent.width)
-        if whole == (extent.kept_height, extent.kept_width) == (larger.height, larger.width):
+        larger = (header.height * scale, header.width * scale)
+        if whole == (extent.kept_height, extent.kept_width) == larger:
             return ()
-        window = Window(extent.top, extent.left, extent.kept_height, extent.kept_width)
-        return (Resampler(*whole, LANCZOS, window),)
+        kept = Window(extent.top, extent.left, extent.kept_height, extent.kept_width)
+        part = Part(*larger, window.top * scale, window.left * scale) if window else None
+        return (Resampler(*whole, LANCZOS, kept, part),)
 
 
 def enlarge_by(header: Header, scale: int) -> Enlargement:
