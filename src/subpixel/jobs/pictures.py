@@ -1,12 +1,15 @@
 """Many picture files through one network, each on its own: one that fails stops no other."""
 
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from subpixel.errors import SubpixelError
+from subpixel.errors import PictureError, SubpixelError, UsageError
 from subpixel.jobs.outputs import Job
+from subpixel.media.formats.format import Format
+from subpixel.media.formats.registry import explain_unused, format_of
 from subpixel.media.image_file import DEFAULT_MAX_PIXELS, EncodeOptions, PictureFile, open_picture
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import Tuning
@@ -29,6 +32,8 @@ class JobResult:
     width: int | None = None
     height: int | None = None
     seconds: float | None = None
+    megapixels: float | None = None
+    """Of the output's frames together, in 10⁶ pixels."""
     losses: tuple[str, ...] = ()
     setting: RunSettings | None = None
     """How it was computed."""
@@ -40,10 +45,13 @@ class JobOptions:
     """How every picture is read and written."""
 
     encode: EncodeOptions = field(default_factory=EncodeOptions)
+    """What of it means nothing for a file's format is left out there."""
     strict: bool = False
     overwrite: bool = False
     max_memory: int | None = None
     """Bytes that the process may hold; None: half of what is free."""
+    keep_date: bool = False
+    """Whether results take their inputs' dates of access and change."""
 
 
 class PictureFiles:
@@ -66,6 +74,27 @@ class PictureFiles:
     def take(self, file: Path) -> PictureFile:
         """The file, open; raises what :func:`~subpixel.media.reading.open_picture` raises."""
         return self._open.pop(file, None) or open_picture(file, max_pixels=self._max_pixels)
+
+
+def expect_used(encode: EncodeOptions, jobs: Sequence[Job], names: Mapping[str, str]) -> None:
+    """Raises :class:`UsageError` for an option that means nothing for any of the results.
+
+    ``names`` has what the user calls the fields of ``encode``.
+    """
+    forms = {form.name: form for job in jobs for form in _format_named(job.target)}
+    for option in encode.changes if forms else ():
+        if all(option in encode.unused_by(form) for form in forms.values()):
+            raise UsageError(
+                f"{names.get(option, option)} {explain_unused(encode, option, forms.values())}"
+            )
+
+
+def _format_named(target: Path) -> tuple[Format, ...]:
+    """None for an unknown suffix, which is an error of its own when its turn comes."""
+    try:
+        return (format_of(target),)
+    except PictureError:
+        return ()
 
 
 def limit_tuning(tuning: Tuning, inputs: Sequence[Path], files: PictureFiles) -> Tuning:
@@ -97,6 +126,8 @@ def upscale_files(
             yield JobResult(job.source, error=str(error))
         except MemoryError as error:
             yield JobResult(job.source, error=f"{job.source}: not enough memory: {error}")
+        except OSError as error:
+            yield JobResult(job.source, error=f"{job.source}: {error.strerror or error}")
 
 
 def _upscale_file(
@@ -108,24 +139,29 @@ def _upscale_file(
 ) -> JobResult:
     start = time.perf_counter()
     expect_free(job.target, overwrite=options.overwrite)
-    source = files.take(job.source)
+    status = job.source.stat() if options.keep_date else None
+    source, form = files.take(job.source), format_of(job.target)
     make_folder(job.target.parent)
     losses = upscaler.file(
         source,
         job.target,
-        options.encode,
+        options.encode.restrict(form),
         strict=options.strict,
         overwrite=options.overwrite,
         max_memory=options.max_memory,
         report=lambda done, total: report(job.source.name, done, total),
     )
+    if status is not None:
+        os.utime(job.target, ns=(status.st_atime_ns, status.st_mtime_ns))
     larger = source.header.enlarge(upscaler.spec.scale)
+    frames = form.count_frames(larger)
     return JobResult(
         job.source,
         job.target,
         larger.width,
         larger.height,
         round(time.perf_counter() - start, 3),
+        round(frames * larger.height * larger.width / 1e6, 6),
         tuple(map(str, losses)),
         upscaler.settings(source.header),
     )

@@ -70,5 +70,5 @@ GIF = Format(
     ),
     # libvips makes room for transparency in every GIF, be it used or not
     reader=FormatReader(load=_load_gif, spare_alpha=True, pixel_bytes=8),
-    writer=FormatWriter(save=_save_gif, pixel_bytes=16),
+    writer=FormatWriter(save=_save_gif, options=frozenset({"lossless"}), pixel_bytes=16),
 )

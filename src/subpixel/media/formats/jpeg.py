@@ -177,5 +177,5 @@ JPEG = Format(
         ),
         interlaced_rows=2,
     ),
-    writer=FormatWriter(save=_save_jpeg),
+    writer=FormatWriter(save=_save_jpeg, options=frozenset({"quality"})),
 )

@@ -223,5 +223,5 @@ PNG = Format(
     recognize=lambda head: head[:8] == _SIGNATURE,
     capacity=Capacity(depth=16, alpha="full", grey=True, animation="none", text="yes"),
     reader=FormatReader(load=_load_png, describe=_describe_png, interlaced_rows=1.2),
-    writer=FormatWriter(save=_save_png),
+    writer=FormatWriter(save=_save_png, options=frozenset({"png_compression", "lossless"})),
 )

@@ -108,5 +108,5 @@ TIFF = Format(
         moves_exif=True,
     ),
     reader=FormatReader(load=_load_tiff, describe=_describe_tiff),
-    writer=FormatWriter(save=_save_tiff),
+    writer=FormatWriter(save=_save_tiff, options=frozenset({"tiff_compression", "lossless"})),
 )

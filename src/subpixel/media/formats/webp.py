@@ -50,5 +50,7 @@ WEBP = Format(
     recognize=lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
     capacity=Capacity(depth=8, alpha="full", grey=False, animation="timed", max_side=16_383),
     reader=FormatReader(load=_load_webp, pixel_bytes=10),
-    writer=FormatWriter(save=_save_webp, pixel_bytes=28),
+    writer=FormatWriter(
+        save=_save_webp, options=frozenset({"quality", "lossless", "effort"}), pixel_bytes=28
+    ),
 )
