@@ -104,9 +104,9 @@ class Feedback:
     _losses: set[str] = field(default_factory=set)
     """What was said of others already."""
 
-    def report(self, name: str, done: int, total: int) -> None:
-        """So many runs of a picture are done."""
-        self.progress.advance(name, done, total)
+    def report(self, _name: str, done: int, total: int) -> None:
+        """So many runs of the picture in work are done."""
+        self.progress.advance(done, total)
         self.display.show(self.progress)
 
     def take(self, result: JobResult) -> None:
@@ -137,11 +137,14 @@ def _describe_result(result: JobResult) -> str:
 
 
 def summarize(results: Sequence[JobResult], plan: JobPlan, seconds: float) -> Iterator[str]:
-    """What came of a whole job, in a few lines."""
+    """What came of a whole job, in a few lines; of one picture, what became of it."""
     written = [result for result in results if result.error is None]
     failed = len(results) - len(written)
     megapixels = sum(result.megapixels or 0.0 for result in written)
-    speed = f" ({megapixels / seconds:,.1f} megapixels a second)" if seconds else ""
+    speed = f" ({megapixels / seconds:,.1f} megapixels a second)" if written else ""
+    if len(results) == len(written) == 1:
+        yield _describe_result(written[0])
+        return
     yield (
         f"{_number(len(written), 'picture')} written, {megapixels:,.1f} megapixels in "
         f"{seconds:,.1f} s{speed}" + (f"; {failed:,} failed" if failed else "")

@@ -18,21 +18,20 @@ class JobProgress:
 
     def __init__(self, jobs: Sequence[Job], clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._start = clock, clock()
+        self._names = [job.source.name for job in jobs]
         self._weights = [_weigh(job) for job in jobs]
         self._done = self._refused = 0
         self._current = 0.0
         self.count, self.total = 0, len(jobs)
         """Pictures that are done, and all of them."""
-        self.name = ""
-        """Of the picture in work."""
 
-    def advance(self, name: str, done: int, total: int) -> None:
-        """So much of the picture in work is done."""
-        self.name, self._current = name, done / total if total else 0.0
+    def advance(self, done: int, total: int) -> None:
+        """So many of ``total`` steps of the picture in work are done."""
+        self._current = done / total if total else 0.0
 
     def finish(self, *, failed: bool) -> None:
         """The picture in work is done, or has failed."""
-        weight = self._weights[self.count] if self.count < self.total else 0
+        weight = self._weights[self.count]
         self.count, self._current = self.count + 1, 0.0
         if failed:
             self._refused += weight
@@ -57,11 +56,12 @@ class JobProgress:
         return self.seconds * (1 - share) / share if share >= MIN_SHARE else None
 
     def describe(self) -> str:
-        """In a line, such as ``7 of 28, 12 min left: beach.jpg``."""
-        number = min(self.count + 1, self.total)
+        """In a line, such as ``7 of 28, 12 min left: beach.jpg``, the picture in work."""
+        if self.count == self.total:
+            return f"{self.total:,} of {self.total:,}"
         left = self.seconds_left
         time_left = "" if left is None else f", {format_duration(left)} left"
-        return f"{number:,} of {self.total:,}{time_left}" + (f": {self.name}" if self.name else "")
+        return f"{self.count + 1:,} of {self.total:,}{time_left}: {self._names[self.count]}"
 
     def _bytes(self) -> float:
         current = self._weights[self.count] if self.count < self.total else 0

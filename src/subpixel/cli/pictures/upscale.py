@@ -108,7 +108,7 @@ def command(
         print_json({**facts, "files": results, "left_out": plan.omissions})
     elif not volume.quiet:
         lines = [*_describe_tuning(tuning, network, results), *filter(None, [interpolation])]
-        if volume.verbose or plan.is_several or sys.stderr.isatty():
+        if plan.is_several or (sys.stderr.isatty() and not volume.verbose):
             lines += summarize(results, plan, seconds)
         for line in lines:
             say(str(line))
