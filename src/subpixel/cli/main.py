@@ -41,6 +41,7 @@ VERBS = {  # the room of each, and what it is for
     "train": ("networks", "Train a small network on a folder of photographs."),
     "evaluate": ("networks", "Measure a network on a benchmark set, bicubic beside it."),
     "tune": ("networks", "Find the fastest setting on this machine that keeps the picture."),
+    "cache": ("pictures", "List what is kept on this machine, how large it is, and clear it."),
     "doctor": ("pictures", "Say what is installed, and what is missing for what."),
 }
 

@@ -56,6 +56,16 @@ def print_proof(report: "ParityReport", indent: str = "") -> None:
         click.echo(f"{space}random sizes and pictures drawn with --seed {report.seed}")
 
 
+def format_bytes(count: int) -> str:
+    """For people, in units of 1000: ``0 B``, ``45.2 MB``."""
+    size, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 999.95:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
+
+
 @contextmanager
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """Yield a report of (what, done, total): a bar with its ETA on a terminal, else nothing."""
