@@ -21,7 +21,7 @@ from subpixel.jobs.folder import (
     is_result,
     list_folder,
 )
-from subpixel.media.formats.jpeg import JPEG as JPEG_FORMAT
+from subpixel.media.formats.jpeg.jpeg import JPEG as JPEG_FORMAT
 
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0"
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0"

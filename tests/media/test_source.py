@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from samples import smooth
 from subpixel.errors import LossError, PictureError
 from subpixel.media.formats.registry import FORMATS
-from subpixel.media.formats.tiff import TIFF
+from subpixel.media.formats.tiff.tiff import TIFF
 from subpixel.media.image_file import (
     EncodeOptions,
     PictureWriter,

@@ -15,7 +15,7 @@ from subpixel.errors import MemoryLimitError, NetworkError
 from subpixel.media.picture import Header, Picture
 from subpixel.network.network import Network
 from subpixel.spec import ModelSpec
-from subpixel.upscaling.memory import resident
+from subpixel.system.machine_memory import resident
 from subpixel.upscaling.rows.resampler import Resampler
 from subpixel.upscaling.rows.window import split_frames
 from subpixel.upscaling.upscaler import Upscaler

@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -95,40 +94,12 @@ def test_sizes_for_people_are_rounded_up(size: int, words: str) -> None:
     assert format_bytes(size) == words
 
 
-def _cgroup(folder: Path, **files: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        (folder / name.replace("_", ".", 1)).write_text(text + "\n")
-
-
-def test_the_tightest_cgroup_counts(tmp_path: Path) -> None:
-    root, membership = tmp_path / "cgroup", tmp_path / "self"
-    stat = "anon 5\ninactive_file 200\nactive_file 100"
-    _cgroup(root / "a", memory_max="5000", memory_current="1300", memory_stat=stat)
-    _cgroup(root / "a/b", memory_max="max", memory_current="900", memory_stat=stat)
-    membership.write_text("0::/a/b\n")
-    assert list(memory._free_in_cgroups(root, membership)) == [4000]
-    _cgroup(root / "a/b", memory_max="2000", memory_current="900", memory_stat=stat)
-    assert list(memory._free_in_cgroups(root, membership)) == [1400, 4000]
-
-
-def test_no_cgroups_no_limit(tmp_path: Path) -> None:
-    assert list(memory._free_in_cgroups(tmp_path, tmp_path / "missing")) == []
-    (tmp_path / "self").write_text("0::/\n")
-    assert list(memory._free_in_cgroups(tmp_path, tmp_path / "self")) == []
-
-
-def test_there_is_some_memory() -> None:
-    assert 0 < memory.free_memory() < 1 << 60
-    assert memory.resident() > 10**6
-
-
 def test_what_is_asked_for_or_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "free_memory", lambda: 1000)
-    monkeypatch.setattr(memory, "_address_space", lambda: 10**9)
+    monkeypatch.setattr(memory, "address_space", lambda: 10**9)
     assert memory.memory_limit(None, held=70) == 70 + 500
     assert memory.memory_limit(5000, held=70) == 5000
-    monkeypatch.setattr(memory, "_address_space", lambda: 400)
+    monkeypatch.setattr(memory, "address_space", lambda: 400)
     assert memory.memory_limit(5000, held=70) == 470
-    monkeypatch.setattr(memory, "_address_space", lambda: -1)
+    monkeypatch.setattr(memory, "address_space", lambda: -1)
     assert memory.memory_limit(None, held=70) == 70

@@ -20,7 +20,7 @@ from subpixel.network.flatness import Flatness
 from subpixel.network.network import Network
 from subpixel.runtime.op import NetOp
 from subpixel.spec import ModelSpec
-from subpixel.upscaling.memory import resident
+from subpixel.system.machine_memory import resident
 from subpixel.zoo.manifest import DEFAULT_NETWORK, find_bundled
 
 

@@ -22,6 +22,7 @@ from subpixel.cli.messages import (
     explain_habit,
     suggest_upscale,
 )
+from subpixel.cli.signals import Ended, orderly_end
 from subpixel.errors import SubpixelError, UsageError
 from subpixel.system.extras import explain_missing
 
@@ -46,6 +47,9 @@ VERBS = {  # the room of each, and what it is for
 }
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+
+BY_SIGNAL = 128
+"""What a shell adds to a signal's number."""
 
 
 class Verbs(SuggestingGroup):
@@ -115,18 +119,21 @@ def _interruptible() -> Iterator[None]:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line and return its exit code: 0, 1 (failure), 2 (usage) or 130 (Ctrl-C)."""
+    """Run one command line and return its exit code: 0, 1 (failure), 2 (usage), 130 (Ctrl-C), or
+    128 and the number of another signal."""
     try:
-        return verbs.main(arguments, prog_name="subpixel", standalone_mode=False) or 0
+        with orderly_end():
+            return verbs.main(arguments, prog_name="subpixel", standalone_mode=False) or 0
     except HELP_INSTEAD as error:
         error.show()
         return error.exit_code
     except click.ClickException as error:
         click.echo(f"subpixel: {explain_click_error(error)}", err=True)
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("subpixel: interrupted; nothing half-written was left behind", err=True)
-        return INTERRUPTED
+    except (click.Abort, KeyboardInterrupt, Ended) as error:
+        with suppress(OSError):  # a terminal that has gone
+            click.echo("subpixel: interrupted; nothing half-written was left behind", err=True)
+        return BY_SIGNAL + error.signal if isinstance(error, Ended) else INTERRUPTED
     except ModuleNotFoundError as error:
         return _report_failure(explain_missing(error))
     except (SubpixelError, OSError) as error:

@@ -13,6 +13,7 @@ from subpixel.media.formats.registry import explain_unused, format_of
 from subpixel.media.image_file import DEFAULT_MAX_PIXELS, EncodeOptions, PictureFile, open_picture
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import Tuning
+from subpixel.system.atomic import remove_stale_drafts
 from subpixel.system.targets import expect_free, make_folder
 from subpixel.upscaling.upscaler import Upscaler
 
@@ -119,6 +120,8 @@ def upscale_files(
     report: JobReport = lambda name, done, total: None,
 ) -> Iterator[JobResult]:
     """Upscale one picture after the other; yields what became of each, its error included."""
+    for folder in {job.target.parent for job in jobs}:
+        remove_stale_drafts(folder)
     for job in jobs:
         try:
             yield _upscale_file(upscaler, job, files, options, report)

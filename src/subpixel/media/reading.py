@@ -12,6 +12,7 @@ import numpy as np
 import pyvips
 
 from subpixel.errors import PictureError, PictureTooLargeError
+from subpixel.media.formats.account import collect_losses
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import list_names, sniff
 from subpixel.media.libvips import (
@@ -142,6 +143,7 @@ def _open_strictly(
     image, skips = form.reader.load(contents, fail_on)
     _expect_allowed_size(image, contents.file, max_pixels)
     metadata, unread = form.reader.describe(contents, image)
+    unread += collect_losses(form.reader.parts(contents))
     memory = _decoder_memory(image, form)
     image, conversions = _convert_to_rgb(image)
     metadata = replace(metadata, icc=get_blob(image, "icc-profile-data"))

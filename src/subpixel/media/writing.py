@@ -18,8 +18,8 @@ import pyvips
 
 from subpixel.errors import PictureError
 from subpixel.media.formats.format import EncodeOptions, EncodeTask, Format
-from subpixel.media.formats.growing_tiff import GrowingTiff, ReaderGoneError, load_growing_tiff
 from subpixel.media.formats.registry import FORMATS, expect_used, format_of, list_names
+from subpixel.media.formats.tiff.growing_tiff import GrowingTiff, ReaderGoneError, load_growing_tiff
 from subpixel.media.libvips import (
     FileTarget,
     VipsImage,
@@ -36,7 +36,7 @@ from subpixel.media.losses import (
     refuse_losses,
 )
 from subpixel.media.picture import Header, Loss, Picture, Rows
-from subpixel.system.atomic import atomic_path
+from subpixel.system.atomic import atomic_file
 from subpixel.system.targets import expect_free, target_exists
 
 __all__ = ["EncodeOptions", "Encoder", "PictureWriter", "encode_picture", "write_picture"]
@@ -89,9 +89,7 @@ class PictureWriter:
 
     def __enter__(self) -> Self:
         with self._disk_errors(), ExitStack() as stack:
-            partial = stack.enter_context(atomic_path(self._file, overwrite=self._overwrite))
-            stream = partial.open("x+b")
-            stack.callback(_close_quietly, stream)
+            stream = stack.enter_context(atomic_file(self._file, overwrite=self._overwrite))
             stack.enter_context(self._encoder.into(stream))
             self._stack = stack.pop_all()
         return self

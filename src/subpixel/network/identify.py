@@ -15,6 +15,7 @@ from subpixel.graph.ort_format import HEAD, is_ort
 from subpixel.network.file_metadata import read_file_metadata
 from subpixel.runtime.opening import Opened, open_session
 from subpixel.spec import ModelSpec, spec_from_metadata
+from subpixel.thirdparty.apart import identify_apart
 
 OpenFile = Callable[[Path | bytes], Opened]
 """Opens a network, a file or its content, as a session."""
@@ -80,22 +81,14 @@ def is_ort_file(file: Path) -> bool:
 
 
 def _identify(file: Path, open_file: OpenFile, convention: Convention) -> Identity:
-    session, refusal = _try_open(file, open_file)
-    spec = spec_from_metadata(session.metadata) if session else None
-    if session and spec:
-        _expect_unsettled(convention)
-        return Identity(session, spec, file, declared=True)
-    if is_ort_file(file):
-        return _identify_ort(file, session, refusal, convention)
-    return _identify_third_party(file, open_file, session, refusal, convention)
-
-
-def _try_open(file: Path, open_file: OpenFile) -> tuple[Opened | None, NetworkError | None]:
-    """A session, or why it can't be had: many third-party files need another one to run."""
-    try:
-        return open_file(file), None
-    except NetworkError as error:
-        return None, error
+    if not is_ort_file(file) and read_declared_spec(file) is None:
+        return _identify_third_party(file, open_file, convention)
+    session = open_file(file)
+    spec = spec_from_metadata(session.metadata)
+    if spec is None:
+        return _identify_third_party(file, open_file, convention)
+    _expect_unsettled(convention)
+    return Identity(session, spec, file, declared=True)
 
 
 def _expect_unsettled(convention: Convention) -> None:
@@ -106,38 +99,7 @@ def _expect_unsettled(convention: Convention) -> None:
         )
 
 
-def _identify_ort(
-    file: Path, session: Opened | None, refusal: NetworkError | None, convention: Convention
-) -> Identity:
-    from subpixel.thirdparty.op import probe_ordinary
-
-    if session is None or session.takes_codes:
-        raise refusal or NetworkError(
-            "it takes uint8, and a file of ONNX Runtime's own format can't be rewritten; adopt the "
-            "ONNX file that it was made from (subpixel adopt)"
-        )
-    spec = probe_ordinary(session, file.stem, convention)
-    return Identity(
-        session, spec, file, declared=False, remark="float NCHW, values in 0..1, as it is"
-    )
-
-
-def _identify_third_party(
-    file: Path,
-    open_file: OpenFile,
-    session: Opened | None,
-    refusal: NetworkError | None,
-    convention: Convention,
-) -> Identity:
-    # Importing onnx takes a third of a second: only third-party files need it.
-    from subpixel.graph.metadata import load_model, read_spec
-    from subpixel.thirdparty.adopt import adopt_model
-
-    model = load_model(file)
-    if refusal is not None and read_spec(model) is not None:  # a file of ours
-        raise refusal
-    adopted = adopt_model(model, file.stem, convention)
-    if session is not None and adopted.unchanged:
-        return Identity(session, adopted.spec, file, declared=False, remark=adopted.remark)
-    source = adopted.model.SerializeToString()
-    return Identity(open_file(source), adopted.spec, source, declared=False, remark=adopted.remark)
+def _identify_third_party(file: Path, open_file: OpenFile, convention: Convention) -> Identity:
+    verdict = identify_apart(file, file.stem, convention)
+    source = file if verdict.content is None else verdict.content
+    return Identity(open_file(source), verdict.spec, source, declared=False, remark=verdict.remark)

@@ -11,13 +11,19 @@ from subpixel.convention import ChannelOrder, Convention
 from subpixel.errors import CheckpointError, ExportError, GalleryError, NetworkError
 from subpixel.graph.metadata import load_model, read_spec
 from subpixel.spec import ModelSpec
-from subpixel.system.atomic import atomic_path, write_bytes
+from subpixel.system.atomic import atomic_file, write_bytes
 from subpixel.system.extras import expect_installed
 from subpixel.system.hashing import hash_file
 from subpixel.thirdparty.adopt import adopt_model
 from subpixel.zoo.gallery import store
 from subpixel.zoo.gallery.catalogue import CatalogueModel, Resource
-from subpixel.zoo.gallery.download import ExpectedFile, ReportBytes, download, expect_same
+from subpixel.zoo.gallery.download import (
+    ExpectedFile,
+    ReportBytes,
+    download,
+    expect_same,
+    expect_same_content,
+)
 from subpixel.zoo.gallery.licences import UNKNOWN_LICENCE, expect_accepted
 from subpixel.zoo.gallery.store import Entry
 
@@ -115,9 +121,9 @@ def _copy(file: Path, weights: Path, expected: ExpectedFile) -> None:
         expect_same(file, expected)
     except GalleryError as error:
         raise GalleryError(f"{file} is not the file that the catalogue lists: {error}") from error
-    with atomic_path(weights, overwrite=True) as partial:
-        shutil.copyfile(file, partial)
-        expect_same(partial, expected)
+    with file.open("rb") as source, atomic_file(weights, overwrite=True) as stream:
+        shutil.copyfileobj(source, stream)
+        expect_same_content(stream, expected)
 
 
 def _is_complete(weights: Path, expected: ExpectedFile) -> bool:

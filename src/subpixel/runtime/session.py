@@ -1,6 +1,7 @@
 """ONNX Runtime as a NetOp, on the requested execution provider or not at all."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from subpixel.runtime.io_binding import BoundRuns
 from subpixel.runtime.op import Codes, Pixels
 from subpixel.runtime.pixels import through_codes
 from subpixel.system.cache import cache_folder
+from subpixel.system.interruptible import call_interruptibly
 from subpixel.system.session_options import Optimisation, make_session_options
 
 UINT8_TENSOR = "tensor(uint8)"
@@ -103,7 +105,7 @@ class Session:
     def _run(self, pixels: NDArray[Any]) -> NDArray[Any]:
         samples = np.ascontiguousarray(pixels, dtype=self._dtype)
         try:
-            result = self._compute(samples)
+            result = call_interruptibly(partial(self._compute, samples))
         except Exception as error:  # ONNX Runtime's exceptions have no common base
             if _is_out_of_memory(error):
                 raise MemoryError(f"the network at {pixels.shape}: {one_line(error)}") from error
@@ -142,8 +144,10 @@ def _open_on(
         )
     provider_settings = provider_options(device, cache_folder(), captured=captured)
     try:
-        session = onnxruntime.InferenceSession(
-            source, options, providers=[(provider, provider_settings)]
+        session = call_interruptibly(
+            lambda: onnxruntime.InferenceSession(
+                source, options, providers=[(provider, provider_settings)]
+            )
         )
     except Exception as error:  # ONNX Runtime's exceptions have no common base
         raise NetworkError(f"ONNX Runtime can't load it: {one_line(error)}") from error

@@ -19,6 +19,17 @@ def expect_free(target: Path, *, overwrite: bool) -> None:
         raise SubpixelError(f"{target} can't be written: {error.strerror or error}") from error
     if exists and not overwrite:
         raise target_exists(target)
+    expect_replaceable(target)
+
+
+def expect_replaceable(target: Path) -> None:
+    """Check that ``target`` is a file or nothing: what else there is, is never replaced.
+
+    Raises :class:`SubpixelError` for a folder, a pipe, a device or a socket.
+    """
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "a pipe, a device or a socket"
+        raise SubpixelError(f"{target} can't be written: it is {kind}; name a file")
 
 
 def target_exists(target: Path) -> TargetExistsError:

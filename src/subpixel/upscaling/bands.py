@@ -28,6 +28,9 @@ bottom, some of them again: never any above the first of the call before."""
 RunReport = Callable[[int, int], None]
 """Gets the runs done and their total: a run is a tile, or a batch of them."""
 
+PATIENCE = 1.0
+"""Seconds that the end of the process waits for runs, which may never end."""
+
 AHEAD = 2
 """Runs for each worker that are under way or waiting, while bands are being written."""
 
@@ -72,7 +75,8 @@ def run_bands(
     as. The ``workers`` are at work on tiles while the bands before are used; no more than
     :data:`AHEAD` runs for each, or one band, wait meanwhile. What a run raises is raised here,
     before anything below it is yielded; so is :class:`NetworkError` for a result of a wrong shape.
-    Once this generator is closed, or has raised, no run of it is under way any more.
+    Once this generator is closed, or has raised an :class:`Exception`, no run of it is under way
+    any more.
     """
     total, done, most = len(plan.rows) * len(plan.groups), 0, AHEAD * workers.count
     under_way: deque[_Band] = deque()
@@ -101,13 +105,17 @@ def run_bands(
             begin(span)
         while under_way:
             yield finish()
-    finally:
-        _cancel([run for band in under_way for run in band.runs])
+    except (Exception, GeneratorExit):
+        _cancel([run for band in under_way for run in band.runs], patience=None)
+        raise
+    except BaseException:  # the process is to end
+        _cancel([run for band in under_way for run in band.runs], PATIENCE)
+        raise
 
 
-def _cancel(runs: Sequence[Future[None]]) -> None:
-    """Without the runs that have not begun; those that have are waited for."""
-    wait([run for run in runs if not run.cancel()])
+def _cancel(runs: Sequence[Future[None]], patience: float | None) -> None:
+    """Without the runs that have not begun; those that have are waited for, so many seconds."""
+    wait([run for run in runs if not run.cancel()], patience)
 
 
 def run_tiles(

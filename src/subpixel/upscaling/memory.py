@@ -1,15 +1,12 @@
-"""How much memory there is, what a picture takes on its way, and the tiles with which it fits."""
+"""What memory a picture takes on its way, and the tiles with which it fits."""
 
 import math
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-
-import psutil
 
 from subpixel.errors import MemoryLimitError
 from subpixel.media.picture import Header
+from subpixel.system.machine_memory import address_space, free_memory
 from subpixel.upscaling.alpha import SURVEY_ROWS
 from subpixel.upscaling.bands import AHEAD
 from subpixel.upscaling.tiling import TilePlan
@@ -27,10 +24,6 @@ UNKNOWN_FOOTPRINT = 64_000.0
 WIDEST = 4
 """How many times wider than asked for a low tile may be."""
 
-SET_ASIDE = 320 << 20
-"""Address space for the stacks and arenas of threads to come. GLib, below libvips, ends the process
-where it is refused a few bytes: so much must be left that it never is."""
-
 SLACK = 64 << 20
 """For what nobody counts: threads, the allocator's gaps, Python."""
 
@@ -38,66 +31,8 @@ SLACK = 64 << 20
 def memory_limit(asked: int | None, held: int) -> int:
     """Bytes that the process may hold in all: so many as are asked for, or its share of what is
     free beside the ``held``; and no more than its address space has room for."""
-    room = held + max(0, _address_space())
+    room = held + max(0, address_space())
     return min(room, held + int(FREE_SHARE * free_memory()) if asked is None else asked)
-
-
-def free_memory() -> int:
-    """Bytes that this process may still take: of the machine, and of its cgroup."""
-    in_cgroups = _free_in_cgroups(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))
-    return max(0, min(int(psutil.virtual_memory().available), *in_cgroups, sys.maxsize))
-
-
-def _address_space() -> int:
-    """Bytes that RLIMIT_AS leaves, those taken off that threads will only set aside."""
-    if sys.platform == "win32":
-        return sys.maxsize
-    import resource
-
-    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
-    if limit == resource.RLIM_INFINITY:
-        return sys.maxsize
-    return limit - int(psutil.Process().memory_info().vms) - SET_ASIDE
-
-
-def _free_in_cgroups(root: Path, membership: Path) -> Iterator[int]:
-    """What each cgroup that the process is in leaves it: the kernel's cgroup-v2.rst, and v1's."""
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
-        _, controllers, place = line.split(":", 2)
-        if controllers in ("", "memory"):
-            names = ("memory.max", "memory.current")
-            if controllers:
-                names = ("memory.limit_in_bytes", "memory.usage_in_bytes")
-            inner = root / controllers / place.lstrip("/")
-            for folder in (inner, *inner.parents):
-                if folder == root.parent:
-                    break
-                yield from _left(folder, *names)
-
-
-def _left(folder: Path, limit: str, usage: str) -> Iterator[int]:
-    try:
-        most, used = ((folder / name).read_text().strip() for name in (limit, usage))
-        cached = _reclaimable(folder)
-    except OSError:
-        return
-    if most.isdecimal() and used.isdecimal():
-        yield int(most) - max(0, int(used) - cached)
-
-
-def _reclaimable(folder: Path) -> int:
-    """Pages of files that the kernel drops before it refuses anything."""
-    lines = (line.split() for line in (folder / "memory.stat").read_text().splitlines())
-    return sum(int(number) for name, number in lines if name in ("inactive_file", "active_file"))
-
-
-def resident() -> int:
-    """Bytes that this process holds now."""
-    return int(psutil.Process().memory_info().rss)
 
 
 @dataclass(frozen=True)

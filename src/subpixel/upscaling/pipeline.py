@@ -11,6 +11,7 @@ from subpixel.network.flatness import Flatness
 from subpixel.network.network import Network, network_bytes_per_pixel
 from subpixel.runtime.op import Pixels, Samples
 from subpixel.spec import ModelSpec
+from subpixel.system.machine_memory import resident
 from subpixel.upscaling import alpha, memory
 from subpixel.upscaling.bands import RowReader, RunReport, Upscale, Workers, run_bands
 from subpixel.upscaling.flat import PastFlat, Tally, measure_flatness
@@ -44,7 +45,7 @@ class Pipeline:
         self.network = network
         self._planner = Planner(network.spec, network.workers, tile, batch)
         self._workers = Workers(network.workers)
-        self._resident = memory.resident()
+        self._resident = resident()
         self._tally = tally or Tally()
         self.flatness = None if adaptive is None else self._settle_flatness(adaptive)
         """What is interpolated; None: nothing is."""

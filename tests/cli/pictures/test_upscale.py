@@ -3,13 +3,10 @@
 import io
 import json
 import re
-import signal
 import struct
 import subprocess
 import sys
-import time
 import zlib
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -222,26 +219,6 @@ def test_a_strangers_luma_network_is_used_as_it_is(photo: Path) -> None:
     onnx.save(sub_pixel_network(1, 2, size=(16, 16)), file)
     assert run(["upscale", str(photo), "--model", str(file)]) == 0
     assert _pixels(photo.with_stem("photo_x2")).shape == (40, 60, 3)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals")
-def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
-    file = tmp_path / "large.png"
-    Image.fromarray(np.zeros((2000, 3000, 3), np.uint8)).save(file)
-    command = [sys.executable, "-m", "subpixel", "upscale", str(file), "-o", "out", "--tile", "32"]
-    # a shell without job control makes what it runs in the background deaf to Ctrl-C
-    hearing = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(
-        command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, preexec_fn=hearing
-    ) as process:
-        while not list(tmp_path.glob("out/*.partial")) and process.poll() is None:
-            time.sleep(0.05)  # until it is half-way
-        process.send_signal(signal.SIGINT)
-        assert process.stderr is not None
-        error = process.stderr.read()
-    assert process.returncode == 130
-    assert error.strip() == "subpixel: interrupted; nothing half-written was left behind"
-    assert _files(tmp_path) == {"large.png"}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX resource limits")

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import published
+from same_function import assert_same_function, compute_exactly, offsets_bound, weights_bound
 from subpixel.errors import CheckpointError
 from subpixel.imaging.resample import bicubic_matrix
 from subpixel.nets.architectures.espcn import ESPCN
@@ -27,10 +28,6 @@ def picture(channels: int) -> Tensor:
     return torch.rand((2, channels, 13, 11), generator=torch.Generator().manual_seed(1))
 
 
-def assert_same(found: Tensor, expected: Tensor, spread: float = 1e-5) -> None:
-    torch.testing.assert_close(found, expected, rtol=spread, atol=spread)
-
-
 def facts(spec: ModelSpec) -> tuple[str, int, str, str, str]:
     return spec.architecture, spec.scale, spec.colour, spec.interface, spec.purpose
 
@@ -42,7 +39,7 @@ def test_espcn(tmp_path: Path, names: tuple[str, str], scale: int, channels: int
     loaded = load_checkpoint(untrained(saved(tmp_path, net)))
     colour = "luma" if channels == 1 else "rgb"
     assert facts(loaded.spec) == ("ESPCN", scale, colour, colour, "super-resolution")
-    assert_same(loaded.module(picture(channels)), net(picture(channels)))
+    assert_same_function(loaded.module, net, picture(channels))
 
 
 @pytest.mark.parametrize("build", [published.fsrcnn_lornatang, published.fsrcnn_yjn870])
@@ -51,7 +48,7 @@ def test_fsrcnn(tmp_path: Path, build: type[nn.Module], scale: int, depth: int) 
     net = published.seeded(build(scale, depth))
     loaded = load_checkpoint(untrained(saved(tmp_path, net)), scale=scale)
     assert facts(loaded.spec) == ("FSRCNN", scale, "luma", "luma", "super-resolution")
-    assert_same(loaded.module(picture(1)), net(picture(1)))
+    assert_same_function(loaded.module, net, picture(1))
 
 
 def keeping_grey(scale: int) -> FSRCNN:
@@ -74,7 +71,7 @@ def test_the_scale_of_fsrcnn_is_measured(tmp_path: Path, scale: int) -> None:
     net = keeping_grey(scale)
     loaded = load_checkpoint(untrained(saved(tmp_path, net)))
     assert loaded.spec.scale == scale
-    assert_same(loaded.module(picture(1)), net(picture(1)))
+    assert_same_function(loaded.module, net, picture(1))
 
 
 def test_a_scale_that_can_not_be_measured(tmp_path: Path) -> None:
@@ -87,7 +84,7 @@ def test_a_scale_that_can_not_be_measured(tmp_path: Path) -> None:
 
 
 def enlarged(pixels: Tensor, scale: int) -> Tensor:
-    rows, columns = (torch.from_numpy(bicubic_matrix(n, scale)).float() for n in pixels.shape[-2:])
+    rows, columns = (torch.from_numpy(bicubic_matrix(n, scale)) for n in pixels.shape[-2:])
     return rows @ pixels @ columns.T
 
 
@@ -110,10 +107,24 @@ def test_networks_for_enlarged_pictures(tmp_path: Path, name: str, net: nn.Modul
     colour = "luma" if channels == 1 else "rgb"
     restoring = load_checkpoint(untrained(file))
     assert facts(restoring.spec) == (name, 1, colour, colour, "restoration")
-    assert_same(restoring.module(picture(channels)), net(picture(channels)))
+    assert_same_function(restoring.module, net, picture(channels))
     enlarging = load_checkpoint(untrained(file), scale=3)
     assert facts(enlarging.spec) == (name, 3, colour, colour, "super-resolution")
-    assert_same(enlarging.module(picture(channels)), net(enlarged(picture(channels), 3)), 1e-4)
+    larger = enlarged(picture(channels).double(), 3)
+    found = compute_exactly(enlarging.module, picture(channels))
+    # the enlargement's weights are rounded to float32
+    bound = weights_bound(enlarging.module, picture(channels), roundings=1)
+    torch.testing.assert_close(found, compute_exactly(net, larger), rtol=0, atol=bound)
+
+
+def assert_same_but_for_the_means(found: nn.Module, net: nn.Module, top: float) -> None:
+    """Means are divided by ``top`` and rounded to float32."""
+
+    def expected(pixels: Tensor) -> Tensor:
+        return compute_exactly(net, pixels * top) / top
+
+    bound = offsets_bound(expected, picture(3), roundings=2)
+    assert_same_function(found, expected, picture(3), bound)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -122,13 +133,13 @@ def test_edsr(tmp_path: Path, scale: int, top: float) -> None:
     net = published.seeded(published.EdsrOfficial(scale, top))
     loaded = load_checkpoint(untrained(saved(tmp_path, net)))
     assert facts(loaded.spec) == ("EDSR", scale, "rgb", "rgb", "super-resolution")
-    assert_same(loaded.module(picture(3)), net(picture(3) * top) / top, 1e-4)
+    assert_same_but_for_the_means(loaded.module, net, top)
 
 
 def test_the_wide_edsr_scales_its_residuals(tmp_path: Path) -> None:
     net = published.seeded(published.EdsrOfficial(2, 255.0, width=256, residual_scale=0.1))
     loaded = load_checkpoint(untrained(saved(tmp_path, net)))
-    assert_same(loaded.module(picture(3)), net(picture(3) * 255) / 255, 1e-4)
+    assert_same_but_for_the_means(loaded.module, net, 255)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -136,14 +147,14 @@ def test_edsr_of_basicsr(tmp_path: Path, scale: int) -> None:
     net = published.seeded(published.EdsrBasicSr(scale))
     loaded = load_checkpoint(untrained(saved(tmp_path, net)))
     assert loaded.spec.scale == scale
-    assert_same(loaded.module(picture(3)), net(picture(3)), 1e-4)
+    assert_same_but_for_the_means(loaded.module, net, 1.0)
 
 
 @pytest.mark.parametrize("net", [ESPCN(3), FSRCNN(2), SRCNN(), VDSR()])
 def test_our_modules_read_their_own_weights(tmp_path: Path, net: nn.Module) -> None:
     scale = 2 if isinstance(net, FSRCNN) else None
     loaded = load_checkpoint(untrained(saved(tmp_path, net)), scale=scale)
-    assert_same(loaded.module(picture(1)), net(picture(1)))
+    assert_same_function(loaded.module, net, picture(1))
 
 
 def test_a_missing_layer_is_named_as_the_file_would(tmp_path: Path) -> None:

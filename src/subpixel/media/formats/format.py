@@ -1,13 +1,14 @@
 """What a picture format is, as a value: the protocol that each format's file fills in."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Literal
 
 import numpy as np
 
 from subpixel.errors import UsageError
+from subpixel.media.formats.account import Part
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
@@ -125,6 +126,10 @@ def _describe_plain(_contents: FileContents, image: VipsImage) -> tuple[Metadata
     return read_metadata(image), ()
 
 
+def _list_no_parts(_contents: FileContents) -> Iterable[Part]:
+    return ()
+
+
 def _use_all_bits(_image: VipsImage) -> int:
     return 16
 
@@ -144,6 +149,9 @@ class FormatReader:
     )
     """What the file says, all but the colour profile, and what of that can't be kept. Raises
     :class:`ValueError` for a file whose samples are of no use."""
+    parts: Callable[[FileContents], Iterable[Part]] = _list_no_parts
+    """All parts of the file and what becomes of each, but for what ``describe`` names as a loss.
+    Raises nothing for a damaged file: what can't be walked further is a part of its own."""
     harmless_warnings: tuple[str, ...] = ()
     """Words of the decoder's warnings in sound files; any other warning is an error. Where there
     are none, warnings are not looked at."""

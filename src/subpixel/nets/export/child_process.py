@@ -1,7 +1,6 @@
 """Export in a separate process: some networks crash an exporter, or make it hang."""
 
 import pickle
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,9 +15,13 @@ from subpixel.graph.metadata import read_spec
 from subpixel.nets.export.attempt import Attempt
 from subpixel.nets.export.export import ExportResult, export_attempt
 from subpixel.spec import ModelSpec
+from subpixel.system.children import run_child
 
 EXPORT_TIME_LIMIT = 900.0
 """The time limit of one attempt in seconds; window networks take up to 200 on two cores."""
+
+CHILD = "subpixel.nets.export.child"
+"""The module that runs as the child."""
 
 JOB, MODEL, REASON = "job.pickle", "network.onnx", "reason.txt"
 """The files in the folder that both processes share."""
@@ -62,25 +65,16 @@ def _hand_over(
 
 
 def _start_process(folder: Path, attempt: Attempt, time_limit: float) -> None:
-    command = [sys.executable, "-m", __name__, str(folder)]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=time_limit, check=False)
+        end = run_child([sys.executable, "-m", CHILD, str(folder)], folder, time_limit)
     except subprocess.TimeoutExpired as error:
         raise ExportError(
             f"the exporter {attempt.exporter} was stopped after {time_limit:g} s, the time limit"
         ) from error
     if (folder / REASON).exists():
         raise ExportError((folder / REASON).read_text("utf-8"))
-    if done.returncode:
-        raise ExportError(f"the exporter {attempt.exporter} {_end(done)}")
-
-
-def _end(done: subprocess.CompletedProcess[bytes]) -> str:
-    """How a process that left no reason ended."""
-    if done.returncode < 0:
-        return f"crashed on this network: {signal.strsignal(-done.returncode)}"
-    last = done.stderr.decode("utf-8", "replace").strip().splitlines()[-1:]
-    return f"ended with exit code {done.returncode}" + "".join(f": {line[:300]}" for line in last)
+    if end.code:
+        raise ExportError(f"the exporter {attempt.exporter} {end.describe()}")
 
 
 def run_job(folder: Path) -> None:
@@ -92,7 +86,3 @@ def run_job(folder: Path) -> None:
         onnx.save(export_attempt(module, spec, attempt, opset).model, folder / MODEL)
     except ExportError as error:
         (folder / REASON).write_text(str(error), "utf-8")
-
-
-if __name__ == "__main__":
-    run_job(Path(sys.argv[1]))

@@ -1,5 +1,6 @@
 """Verified downloads from one of several URLs, resumed after interruptions."""
 
+import io
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -10,7 +11,7 @@ from typing import BinaryIO
 
 from subpixel.errors import GalleryError, SubpixelError
 from subpixel.system.atomic import write_bytes
-from subpixel.system.hashing import hash_file
+from subpixel.system.hashing import hash_stream
 from subpixel.zoo.gallery.catalogue import MAX_WEIGHTS
 from subpixel.zoo.gallery.transport import open_url, read_chunks
 
@@ -63,10 +64,16 @@ def download(
 
 def expect_same(file: Path, expected: ExpectedFile) -> None:
     """Raise :class:`GalleryError` for a file of another size or sha256."""
-    size = file.stat().st_size
+    with file.open("rb") as stream:
+        expect_same_content(stream, expected)
+
+
+def expect_same_content(stream: BinaryIO, expected: ExpectedFile) -> None:
+    """:func:`expect_same` for a file that is open."""
+    size = stream.seek(0, io.SEEK_END)
     if expected.size not in (None, size):
         raise GalleryError(f"it has {size} bytes; the catalogue says {expected.size}{_STALE}")
-    digest = hash_file(file)
+    digest = hash_stream(stream)
     if digest != expected.sha256:
         raise GalleryError(
             f"its sha256 is {digest[:16]}…; the catalogue says {expected.sha256[:16]}…{_STALE}"

@@ -9,7 +9,7 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subpixel.media.formats.growing_tiff import IN_HAND, GrowingTiff, ReaderGoneError
+from subpixel.media.formats.tiff.growing_tiff import IN_HAND, GrowingTiff, ReaderGoneError
 from subpixel.media.picture import Header
 
 

@@ -1,0 +1,1 @@
+"""JPEG: segments before the first scan hold everything but the pixels."""

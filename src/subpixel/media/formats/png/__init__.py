@@ -1,0 +1,1 @@
+"""PNG: chunks before and after the pixels."""

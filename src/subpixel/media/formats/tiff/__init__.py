@@ -1,0 +1,1 @@
+"""TIFF: pages of fields."""

@@ -1,0 +1,115 @@
+"""A third-party file is identified in a process of its own, with limits of time and memory: its
+graph may never end, or fill the memory, and no thread of a runtime can be stopped from outside."""
+
+import json
+import pickle
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from subpixel.convention import Convention
+from subpixel.errors import NetworkError, SubpixelError, UsageError
+from subpixel.spec import ModelSpec, spec_from_metadata
+from subpixel.system.children import run_child
+from subpixel.system.machine_memory import free_memory
+
+TIME_LIMIT = 600.0
+"""Seconds; window networks of some hundred layers take a minute on two cores."""
+
+MEMORY_SHARE = 0.5
+"""Of the memory that is free, what the process may take."""
+
+CHILD = "subpixel.thirdparty.child"
+"""The module that runs as the child."""
+
+JOB, ANSWER, MODEL = "job.pickle", "answer.json", "network.onnx"
+"""The files in the folder that both processes share."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What identifying may take."""
+
+    seconds: float
+    memory: int
+    """Bytes beside what the process holds at its start."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the child found, as JSON."""
+
+    facts: dict[str, str]
+    """:meth:`~subpixel.spec.ModelSpec.to_metadata`; empty where there is an error."""
+    remark: str
+    unchanged: bool
+    """Whether the file can be opened as it is; else the converted one is beside the answer."""
+    error: str | None = None
+    is_usage: bool = False
+    """Whether the error is a :class:`UsageError`."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A third-party file identified."""
+
+    spec: ModelSpec
+    remark: str
+    content: bytes | None
+    """The converted file; None where it can be opened as it is."""
+
+
+def default_limits() -> Limits:
+    """A time that no network needs, and half of the memory that is free."""
+    return Limits(TIME_LIMIT, int(MEMORY_SHARE * free_memory()))
+
+
+def identify_apart(
+    file: Path, name: str, convention: Convention, limits: Limits | None = None
+) -> Verdict:
+    """Find out what a third-party file is, in a process of its own.
+
+    Raises :class:`NetworkError` for a file that is no super-resolution network, crashes the
+    process or goes beyond ``limits`` (None: :func:`default_limits`), and :class:`UsageError` for a
+    ``convention`` that it can't have.
+    """
+    limits = limits or default_limits()
+    with tempfile.TemporaryDirectory(prefix="subpixel-probe-") as place:
+        folder = Path(place)
+        (folder / JOB).write_bytes(pickle.dumps((str(file.absolute()), name, convention, limits)))
+        _run(folder, limits)
+        return _read_verdict(folder)
+
+
+def _run(folder: Path, limits: Limits) -> None:
+    try:
+        end = run_child([sys.executable, "-m", CHILD, str(folder)], folder, limits.seconds)
+    except subprocess.TimeoutExpired as error:
+        raise NetworkError(
+            f"it did not end within {limits.seconds:g} s on small pictures, so it was stopped; it "
+            "is no network for pictures"
+        ) from error
+    if not (folder / ANSWER).exists():
+        raise NetworkError(f"ONNX Runtime {end.describe()}; it can't be used")
+
+
+def _read_verdict(folder: Path) -> Verdict:
+    answer = Answer(**json.loads((folder / ANSWER).read_text("utf-8")))
+    if answer.error is not None:
+        raise (UsageError if answer.is_usage else NetworkError)(answer.error)
+    spec = spec_from_metadata(answer.facts)
+    assert spec is not None, "an answer without an error has facts"
+    content = None if answer.unchanged else (folder / MODEL).read_bytes()
+    return Verdict(spec, answer.remark, content)
+
+
+def write_answer(folder: Path, answer: Answer) -> None:
+    """For the child: leave ``answer`` in the folder."""
+    (folder / ANSWER).write_text(json.dumps(asdict(answer)), "utf-8")
+
+
+def to_answer(error: SubpixelError) -> Answer:
+    """For the child: an error as an answer."""
+    return Answer({}, "", unchanged=True, error=str(error), is_usage=isinstance(error, UsageError))
