@@ -149,7 +149,9 @@ def summarize(results: Sequence[JobResult], plan: JobPlan, seconds: float) -> It
         f"{_number(len(written), 'picture')} written, {megapixels:,.1f} megapixels in "
         f"{seconds:,.1f} s{speed}" + (f"; {failed:,} failed" if failed else "")
     )
-    counts = Counter(kind for result in written for kind in {_kind(loss) for loss in result.losses})
+    counts = Counter(
+        kind for result in written for kind in dict.fromkeys(map(_kind, result.losses))
+    )
     if counts:
         kinds = (f"{kind} of {_number(count, 'picture')}" for kind, count in counts.most_common())
         yield f"lost: {', '.join(kinds)}"
