@@ -206,3 +206,30 @@ def test_the_same_file_by_two_ways_is_one_picture(folder: Path) -> None:
 def test_a_name_that_is_too_long_stops_no_plan(folder: Path) -> None:
     long = folder / f"{'n' * 300}.jpg"
     assert _plan([long, folder / "a.jpg"])[1].source == folder / "a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("letter", "count"), [("a", 251), ("é", 125), ("\U0001f5bc", 62), ("a", 248)]
+)
+def test_a_name_that_would_be_too_long_is_cut(tmp_path: Path, letter: str, count: int) -> None:
+    source = tmp_path / (letter * count + ".jpg")
+    source.touch()
+    (job,) = _plan([source])
+    job.target.touch()
+    assert job.target.name.endswith("_x3.jpg")
+    assert source.name.startswith(job.target.name.removesuffix("_x3.jpg"))
+    assert 255 - len(letter.encode()) < len(job.target.name.encode()) <= 255
+    assert _plan([tmp_path]) == (job,), "and is known for a result"
+
+
+def test_names_that_are_cut_alike_stay_apart(tmp_path: Path) -> None:
+    """Also after a second run, which takes none of the first one's results for an input."""
+    names = [f"{'n' * 249}{letter}.jpg" for letter in "abc"]
+    for name in names:
+        (tmp_path / name).touch()
+    plan = _plan([tmp_path])
+    ends = [job.target.name.lstrip("n") for job in plan]
+    assert ends == ["_x3.jpg", "~2_x3.jpg", "~3_x3.jpg"]
+    for job in plan:
+        job.target.touch()
+    assert _plan([tmp_path]) == plan

@@ -275,6 +275,18 @@ def test_pillow_cmyk_becomes_rgb_and_says_so(with_profile: bool) -> None:
     assert like(image, picture).mode == "RGB"
 
 
+@pytest.mark.parametrize("kind", ["RGB", "junk", "padded"])
+def test_pillow_cmyk_with_a_profile_that_is_none_for_it(kind: str) -> None:
+    cmyk = bytes(pyvips.Operation.call("profile_load", "cmyk"))
+    profiles = {"RGB": SRGB, "junk": cmyk[:400] + bytes(len(cmyk) - 400), "padded": cmyk + b"\0\0"}
+    image = Image.frombytes("CMYK", (16, 12), smooth(4)[0].tobytes())
+    image.info["icc_profile"] = profiles[kind]
+    picture = to_picture(image)
+    assert [loss.what for loss in picture.losses] == ["colour"]
+    assert ("its own profile" in picture.losses[0].why) == (kind == "padded")
+    assert (picture.metadata.icc is not None) == (kind == "padded")
+
+
 def test_pillow_metadata_goes_in_and_comes_back() -> None:
     stream = io.BytesIO()
     source = Image.fromarray(smooth(3)[0])

@@ -81,7 +81,8 @@ def test_round_trip(
 
     expected = expected_losses(suffix, dtype, channels, icc, exif=block is not None)
     assert {loss.what for loss in losses} == expected
-    assert back.losses == ()
+    moved = {"maker note"} if suffix == ".tif" and block else set()  # a TIFF's becomes a block
+    assert {loss.what for loss in back.losses} == moved
     assert back.bit_depth == min(picture.bit_depth, DEPTHS[suffix])
     assert back.metadata.orientation == (1 if suffix in UPRIGHT else orientation)
     assert_profile(back, profile, lost="icc" in {loss.what for loss in losses}, suffix=suffix)
@@ -159,26 +160,30 @@ FULL = Metadata(
 )
 
 CARRIED = {
-    ".jpg": {"icc", "exif", "xmp", "iptc", "orientation", "resolution"},
-    ".png": {"icc", "exif", "xmp", "orientation", "resolution", "text"},
+    ".jpg": {"icc", "exif", "xmp", "iptc", "orientation", "resolution", "aspect"},
+    ".png": {"icc", "exif", "xmp", "orientation", "resolution", "aspect", "text"},
     ".webp": {"icc", "exif", "xmp", "orientation", "resolution"},
     ".tif": {"icc", "exif", "xmp", "iptc", "orientation", "resolution"},
     ".avif": {"icc", "exif", "xmp", "orientation", "resolution"},
-    ".gif": {"orientation"},
+    ".gif": {"xmp", "orientation"},
 }
 
 
+COMMENTED = (".jpg", ".gif")
+"""They hold comments, and no other texts."""
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("what", ["icc", "exif", "xmp", "iptc", "resolution", "text"])
+@pytest.mark.parametrize("what", ["icc", "exif", "xmp", "iptc", "resolution", "aspect", "text"])
 def test_each_kind_of_metadata_alone(tmp_path: Path, suffix: str, what: str) -> None:
-    value = getattr(FULL, what)
+    value = getattr(replace(FULL, aspect=(2, 1)), what)
     picture = Picture(smooth(3), replace(Metadata(), **{what: value}))
     file = tmp_path / f"picture{suffix}"
     lost = {loss.what for loss in write_picture(picture, file)}
     back = getattr(read_picture(file).metadata, what)
     if what not in CARRIED[suffix]:
         assert lost == {what}
-        assert back in ((), None) or (suffix, back) == (".jpg", value[1:])
+        assert back in ((), None) or (suffix in COMMENTED and back == value[1:])
     elif what == "resolution":
         assert lost == set()
         assert back == pytest.approx(value, rel=1e-4)
@@ -196,9 +201,9 @@ def test_all_metadata_at_once(tmp_path: Path, suffix: str) -> None:
     losses = write_picture(Picture(smooth(3), FULL), file)
     everything = {"icc", "exif", "xmp", "iptc", "text", "resolution"}
     kept = everything - {loss.what for loss in losses}
-    assert kept == CARRIED[suffix] - {"orientation"}
+    assert kept == CARRIED[suffix] - {"orientation", "aspect"}
     back = read_picture(file).metadata
-    comments = {"text"} if suffix == ".jpg" else set()
+    comments = {"text"} if suffix in COMMENTED else set()
     assert {what for what in everything if getattr(back, what)} == kept | comments
     assert back.orientation == (1 if suffix in UPRIGHT else 6)
 
@@ -236,8 +241,6 @@ def test_exif_values_seen_by_pillow(tmp_path: Path, suffix: str) -> None:
     assert (before.pop((0x8769, 0xA002)), before.pop((0x8769, 0xA003))) == (24, 16)
     assert not any(where == 1 for where, _ in after), "no thumbnail"
     before = {key: value for key, value in before.items() if key[0] != 1}
-    if suffix == ".tif":  # the file's own fields; private ones of EXIF's first directory stay out
-        before.pop((0, 0xFDE8))
     if suffix == ".avif":  # Pillow hides an orientation of 1, which irot stands for
         before.pop((0, 0x0112))
         after.pop((0, 0x0112), None)

@@ -22,12 +22,14 @@ BLOCKS = {
     "iptc": PHOTOSHOP,
     "text": (("Title", "a title"),),
     "resolution": (3.0, 3.0),
+    "aspect": (2, 1),
 }
 
 
 def documented() -> dict[str, dict[str, str]]:
-    """The table of docs/formats.md: by row, then by format."""
-    lines = [line for line in TABLE.read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
+    """The first table of docs/formats.md: by row, then by format."""
+    text = TABLE.read_text(encoding="utf-8")
+    lines = text[text.index("\n|") + 1 :].partition("\n\n")[0].splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     names = rows[0][1:]
     return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows[2:]}

@@ -25,6 +25,7 @@ from subpixel.media.image_file import EncodeOptions, losses_in, read_picture, wr
 from subpixel.media.picture import Metadata, Picture
 
 RGB = Image.fromarray(smooth(3)[0])
+CMYK = bytes(pyvips.Operation.call("profile_load", "cmyk"))
 NOISE = np.random.default_rng(0).integers(0, 256, (64, 48, 3), dtype=np.uint8)
 
 
@@ -133,6 +134,30 @@ class TestKindsOfInput:
         assert picture.metadata.icc is not None
         assert picture.metadata.icc[16:20] == b"RGB "
 
+    @pytest.mark.parametrize("form", ["JPEG", "TIFF"])
+    @pytest.mark.parametrize(
+        ("profile", "reason"),
+        [
+            (SRGB, "its own is for RGB samples"),
+            (grey_profile(), "its own is for GRAY samples"),
+            (CMYK[:400] + bytes(len(CMYK) - 400), "its own is damaged"),
+            (CMYK[: len(CMYK) // 2], "its own is damaged"),
+        ],
+        ids=["RGB", "grey", "junk", "cut off"],
+    )
+    def test_cmyk_with_a_profile_that_is_none_for_it(
+        self, tmp_path: Path, form: str, profile: bytes, reason: str
+    ) -> None:
+        inks = Image.fromarray(smooth(4)[0], "RGB;CMYK"[4:])
+        if form == "JPEG" and reason == "its own is damaged" and len(profile) < len(CMYK):
+            reason = "it has none of its own"  # which is named as a loss of its own
+        bare = read(tmp_path, encoded(inks, form))
+        picture = read(tmp_path, encoded(inks, form, icc_profile=profile))
+        np.testing.assert_array_equal(picture.frames, bare.frames)
+        assert picture.metadata.icc == bare.metadata.icc
+        why = f"CMYK turned into sRGB through a generic profile, as {reason}"
+        assert why in [loss.why for loss in picture.losses]
+
     def test_latin_and_compressed_and_translated_text(self, tmp_path: Path) -> None:
         info = PngImagePlugin.PngInfo()
         info.add(b"tEXt", b"Author\0J\xe9r\xf4me")
@@ -158,7 +183,8 @@ class TestKindsOfInput:
         )
         assert [loss.what for loss in read(tmp_path, animated).losses] == ["frames"]
         linear = png(1, 1, 8, 0, b"\0\x80", chunk(b"gAMA", struct.pack(">I", 100_000)))
-        assert [loss.what for loss in read(tmp_path, linear).losses] == ["colour"]
+        assert read(tmp_path, linear).losses == ()
+        assert read(tmp_path, linear).metadata.icc is not None
         srgb = png(1, 1, 8, 0, b"\0\x80", chunk(b"gAMA", struct.pack(">I", 45_455)))
         assert read(tmp_path, srgb).losses == ()
         misfit = encoded(RGB.convert("L"), "PNG", icc_profile=SRGB)
@@ -422,11 +448,12 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("samples", "options", "words"),
         [
-            (np.zeros((4, 4, 3), np.float32), {"photometric": "rgb"}, "float"),
-            (np.zeros((4, 4), np.int16), {}, "short"),
+            (np.full((4, 4, 3), 99, np.float32), {"photometric": "rgb"}, "float.* go from 99"),
+            (np.zeros((4, 4)), {}, "64-bit float"),
+            (np.zeros((4, 4), np.complex64), {}, "complex"),
             (np.zeros((4, 4), np.uint32), {}, "uint"),
-            (np.zeros((16, 24, 5), np.uint8), {"photometric": "rgb"}, "5 channels"),
-            (np.zeros((4, 4, 3), np.uint16), {"photometric": "cielab"}, "[Ll]ab"),
+            (np.zeros((4, 4), np.int32), {}, "32-bit whole"),
+            (np.zeros((4, 4, 3), np.float32), {"photometric": "cielab"}, "[Ll]ab"),
         ],
     )
     def test_tiff_of_other_samples(

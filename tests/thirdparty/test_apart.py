@@ -126,7 +126,7 @@ def test_errors_keep_their_kind(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no input"):
         identify_apart(file, "net", Convention(inputs=(("strength", 1.0),)), AMPLE)
     (tmp_path / "half.onnx").write_bytes(b"\x08\x0a half of it")
-    with pytest.raises(NetworkError, match="is no ONNX file, or is cut short"):
+    with pytest.raises(NetworkError, match="is no ONNX network: it holds no graph"):
         identify_apart(tmp_path / "half.onnx", "half", UNKNOWN_CONVENTION, AMPLE)
 
 

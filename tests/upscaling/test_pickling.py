@@ -37,6 +37,7 @@ def test_no_argument_is_forgotten() -> None:
         "adaptive": Flatness(2, 0.5),
         "tuning": False,
         "convention": UNKNOWN_CONVENTION,
+        "alpha": "straight",
     }
     upscaler = Upscaler("fast", **arguments)
     anew, rest = upscaler.__reduce__()

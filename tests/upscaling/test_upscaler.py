@@ -357,3 +357,11 @@ class TestAdaptive:
         onnx.save(sub_pixel_network(3, 2, size=(24, 32)), file)
         with pytest.raises(UsageError, match="leave adaptive out"):
             Upscaler(file, adaptive=adaptive)
+
+
+def test_what_only_the_pixels_show_is_said_of_a_file(
+    tmp_path: Path, fast: Upscaler, noise: np.ndarray
+) -> None:
+    """A palette that doesn't hold all colours is seen when the last row has passed."""
+    losses = fast.file(Picture(noise[None]), tmp_path / "a.gif")
+    assert [loss.what for loss in losses] == ["colours"]

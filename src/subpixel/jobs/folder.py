@@ -30,6 +30,11 @@ THUMBNAIL_SUFFIX = ".thm"
 _SCALED = re.compile(r"(.+)_x\d+(?:\.\d+)?")
 
 
+_NUMBER = re.compile(r"~\d+$")
+_CUT_BYTES = 240
+"""A stem that is longer than this may have been cut to make room for a mark."""
+
+
 @dataclass(frozen=True)
 class SourceFile:
     """A picture to read."""
@@ -134,10 +139,13 @@ def _id_of(path: Path) -> FileId | None:
 
 def is_result(stem: str, stems: set[str], mark: str) -> bool:
     """Whether a file of that stem is an earlier result of one of ``stems``, its neighbours'."""
-    if mark and stem.endswith(mark) and stem.removesuffix(mark) in stems:
-        return True
     scaled = _SCALED.fullmatch(stem)
-    return scaled is not None and scaled[1] in stems
+    sources = [stem.removesuffix(mark)] if mark and stem.endswith(mark) else []
+    sources += [scaled[1]] if scaled else []
+    if len(os.fsencode(stem)) > _CUT_BYTES:
+        beginnings = tuple(_NUMBER.sub("", source) for source in sources)
+        return any(other != stem and other.startswith(beginnings) for other in stems)
+    return not stems.isdisjoint(sources)
 
 
 def _look_at(

@@ -1,5 +1,6 @@
 """Which input becomes which output: settled before the first picture is read."""
 
+import itertools
 import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +20,9 @@ from subpixel.jobs.folder import (
 )
 from subpixel.media.formats.registry import PICTURE_SUFFIXES
 from subpixel.system.targets import are_distinct
+
+MAX_NAME_BYTES = 255
+"""Longest name that the file systems of today take."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +69,26 @@ class Naming:
         output = self.output
         return output if output and output.suffix and not is_folder(output) else None
 
-    def target(self, source: SourceFile, *, whole: bool = False) -> Path:
-        """The result's file; ``whole`` keeps the input's suffix in the name: ``a.png.webp``."""
+    def targets(self, source: SourceFile) -> Iterator[Path]:
+        """The result's file, and then those to take where another picture has that name already:
+        ``a.png.webp`` for a new suffix, one with a number for a name that had to be cut."""
         place = source.path if self.output is None else self.output / source.place
         mark = self.mark if self.output is None or self.marks_all else ""
-        stem = place.name if whole else place.stem
-        return place.parent / f"{stem}{mark}{self.suffix or source.suffix}"
+        suffix = self.suffix or source.suffix
+        first = _join_name(place.stem, mark + suffix)
+        yield place.parent / first
+        if suffix != source.path.suffix:
+            yield place.parent / _join_name(place.name, mark + suffix)
+        if first != place.stem + mark + suffix:
+            ends = (f"~{number}{mark}{suffix}" for number in itertools.count(2))
+            yield from (place.parent / _join_name(place.stem, end) for end in ends)
+
+
+def _join_name(stem: str, end: str) -> str:
+    """A file's name, of the stem as much as there is room for."""
+    while stem and len(os.fsencode(stem + end)) > MAX_NAME_BYTES:
+        stem = stem[:-1]
+    return stem + end
 
 
 def plan_jobs(inputs: Sequence[Path], naming: Naming, *, skip_existing: bool = False) -> JobPlan:
@@ -142,12 +160,12 @@ class _RealPaths:
 def _assign_targets(sources: Sequence[SourceFile], naming: Naming) -> list[Job]:
     if naming.single is not None:
         return [_single(sources, naming.single)] if sources else []
-    targets = {source: naming.target(source) for source in sources}
-    taken = {_fold(t) for s, t in targets.items() if t.suffix == s.path.suffix}
+    names = {source: list(itertools.islice(naming.targets(source), 2)) for source in sources}
+    taken = {_fold(files[0]) for files in names.values() if len(files) == 1}
     jobs = []
-    for source, target in targets.items():
-        free = target.suffix == source.path.suffix or _fold(target) not in taken
-        file = target if free else naming.target(source, whole=True)
+    for source, (first, *others) in names.items():
+        free = (file for file in naming.targets(source) if _fold(file) not in taken)
+        file = next(free, others[-1]) if others else first
         taken.add(_fold(file))
         jobs.append(Job(source.path, file))
     return jobs

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
-from subpixel.media.metadata import exif
+from subpixel.media.metadata import exif, icc, tags
 from subpixel.media.picture import FULL_SCALE, Loss, Metadata, Picture, convert_samples
 
 if TYPE_CHECKING:
@@ -32,6 +32,10 @@ FLOAT_SLACK = 1e-3
 _MM_PER_INCH = 25.4
 _AS_THEY_ARE = ("L", "LA", "RGB", "RGBA")
 _INTO = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA", "RGBX": "RGB", "YCbCr": "RGB"}
+_OF_THE_FILE = (
+    tags.STORAGE | tags.BLOCKS | tags.SEPARATE.difference({tags.ORIENTATION}) | tags.LOST.keys()
+)
+"""Fields of a TIFF file that say nothing of its picture, or what Pillow has apart from EXIF."""
 _TIFF_STRUCTURE = frozenset({0x0111, 0x0144})
 """Fields of every TIFF file: where its strips or tiles are."""
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
@@ -201,19 +205,36 @@ def _unfold(image: "PillowImage") -> "PillowImage":
 
 def _picture_from_cmyk(image: "PillowImage", meta: Metadata) -> Picture:
     if meta.icc is None:
-        loss = Loss("colour", "CMYK without a profile turned into RGB by inverting its inks")
-        return replace(
-            _picture_from_array(np.asarray(image.convert("RGB"))), metadata=meta, losses=(loss,)
-        )
+        return _invert_inks(image, meta, "CMYK without a profile")
+    fault = icc.reject_cmyk_profile(meta.icc)
+    if fault is None:
+        converted = _convert_inks(image, meta.icc)
+        if converted is not None:
+            loss = Loss("colour", "CMYK turned into sRGB through its own profile")
+            samples, srgb = converted
+            new = replace(meta, icc=srgb)
+            return replace(_picture_from_array(samples), metadata=new, losses=(loss,))
+    reason = f"CMYK without a profile ({fault or 'its own is damaged'})"
+    return _invert_inks(image, replace(meta, icc=None), reason)
+
+
+def _convert_inks(image: "PillowImage", profile: bytes) -> tuple[NDArray[np.uint8], bytes] | None:
+    """The samples as sRGB, and its profile; None where the image's profile is damaged."""
     from PIL import ImageCms
 
-    own = ImageCms.ImageCmsProfile(io.BytesIO(meta.icc))
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     intent, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
-    turn = ImageCms.buildTransform(own, srgb, "CMYK", "RGB", intent, flags)
-    loss = Loss("colour", "CMYK turned into sRGB through its own profile")
-    samples = np.asarray(turn.apply(image))
-    meta = replace(meta, icc=srgb.tobytes())
+    try:
+        own = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        turn = ImageCms.buildTransform(own, srgb, "CMYK", "RGB", intent, flags)
+    except (OSError, ImageCms.PyCMSError):
+        return None
+    return np.asarray(turn.apply(image)), srgb.tobytes()
+
+
+def _invert_inks(image: "PillowImage", meta: Metadata, what: str) -> Picture:
+    loss = Loss("colour", f"{what} turned into RGB by inverting its inks")
+    samples = np.asarray(image.convert("RGB"))
     return replace(_picture_from_array(samples), metadata=meta, losses=(loss,))
 
 
@@ -223,7 +244,7 @@ def _read_pillow_metadata(image: "PillowImage") -> Metadata:
     resolution = (float(across) / _MM_PER_INCH, float(down) / _MM_PER_INCH)
     xmp = image.info.get("xmp")
     return Metadata(
-        icc=image.info.get("icc_profile") or None,
+        icc=icc.repair_length(image.info.get("icc_profile") or b"") or None,
         exif=block,
         xmp=xmp.encode() if isinstance(xmp, str) else xmp,
         orientation=exif.orientation_in(block),
@@ -238,7 +259,7 @@ def _read_own_exif(image: "PillowImage") -> bytes | None:
         return own.tobytes() if own else None
     descriptive = type(own)()
     descriptive.load(own.tobytes())
-    for tag in set(descriptive) - exif.DESCRIPTIVE - {exif.ORIENTATION}:
+    for tag in _OF_THE_FILE.intersection(descriptive):
         del descriptive[tag]
     return descriptive.tobytes() if descriptive else None
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Literal
 import pyvips
 
 from subpixel.errors import PictureError
-from subpixel.media.metadata import exif
+from subpixel.media.metadata import exif, icc
 from subpixel.media.picture import Loss, Metadata
 
 VipsImage = Any
@@ -52,9 +52,12 @@ class FileContents:
             raise PictureError(f"{file} can't be read: it is empty (0 bytes)")
         return FileContents(file, head, stamp, data)
 
-    def stream(self) -> BinaryIO:
-        """The file, open for reading."""
-        return self.file.open("rb") if self.data is None else io.BytesIO(self.data)
+    def stream(self, *, buffering: int = -1) -> BinaryIO:
+        """The file, open for reading; ``buffering`` as of :func:`open`, 0 for few bytes here and
+        there."""
+        if self.data is not None:
+            return io.BytesIO(self.data)
+        return self.file.open("rb", buffering=buffering)
 
     def map(self) -> exif.Block:
         """All of it, read from disk where it is looked at; raises :class:`MemoryError`."""
@@ -150,19 +153,42 @@ class FileTarget:
 def load_first_page(loader: str, contents: FileContents, fail_on: Strictness) -> VipsImage:
     """Open a file with libvips' operation ``loader``, from top to bottom: its first page."""
     load = getattr(pyvips.Image, loader)
-    return load(contents.source(), fail_on=fail_on, access="sequential")
+    return _repair_profile(load(contents.source(), fail_on=fail_on, access="sequential"))
 
 
 def load_page(loader: str, contents: FileContents, fail_on: Strictness, page: int) -> VipsImage:
     """The same: page number ``page``, counted from 0."""
     load = getattr(pyvips.Image, loader)
-    return load(contents.source(), page=page, fail_on=fail_on, access="sequential")
+    return _repair_profile(load(contents.source(), page=page, fail_on=fail_on, access="sequential"))
 
 
 def load_all_pages(loader: str, contents: FileContents, fail_on: Strictness) -> VipsImage:
     """The same: all pages below each other, which are of one size."""
     load = getattr(pyvips.Image, loader)
-    return load(contents.source(), n=-1, fail_on=fail_on, access="sequential")
+    return _repair_profile(load(contents.source(), n=-1, fail_on=fail_on, access="sequential"))
+
+
+def load_changed(data: bytes, fail_on: Strictness, *, pages: int = 1) -> VipsImage:
+    """Open a file that was changed after it was read: ``pages`` of it, -1 for all.
+
+    The image keeps ``data``, which libvips itself doesn't.
+    """
+    options = {} if pages == 1 else {"n": pages}
+    source = pyvips.Source.new_from_memory(data)
+    image = pyvips.Image.new_from_source(
+        source, "", fail_on=fail_on, access="sequential", **options
+    )
+    return _repair_profile(image)
+
+
+def _repair_profile(image: VipsImage) -> VipsImage:
+    """The image, its profile's length field true: savers and lcms leave others out."""
+    profile = get_blob(image, "icc-profile-data")
+    if profile is None or (whole := icc.repair_length(profile)) is profile:
+        return image
+    image = image.copy()
+    set_blob(image, "icc-profile-data", whole)
+    return image
 
 
 def get_number(image: VipsImage, name: str, default: int) -> int:
@@ -217,6 +243,8 @@ def select_metadata(image: VipsImage, metadata: Metadata, block: bytes | None) -
 def is_out_of_memory(error: Exception) -> bool:
     """Whether libvips, or a codec under it, was refused memory."""
     message = str(error).lower()
+    if "security limit" in message:  # of libheif, for a file that is no good
+        return False
     return any(
         words in message for words in ("out of memory", "memory allocation", "insufficient mem")
     )

@@ -1,6 +1,7 @@
 """What a picture would lose in a format: by its header, and by a look at its pixels."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -8,8 +9,8 @@ import numpy as np
 
 from subpixel.errors import LossError
 from subpixel.media.formats.format import COMMENT, Format, count_sample_bytes
-from subpixel.media.formats.registry import format_of
-from subpixel.media.metadata import exif, icc
+from subpixel.media.formats.registry import FORMATS, format_of, list_names
+from subpixel.media.metadata import colour_tags, exif, icc, tags, xmp_extension
 from subpixel.media.picture import Header, Loss, Picture, Rows
 
 BLOCK_OVERHEAD = 128
@@ -35,8 +36,9 @@ class Look:
 
     def at(self, rows: Rows) -> None:
         """Take in the next ``rows``, of one frame."""
-        if self.form.capacity.alpha != "full" and self.header.has_alpha:
-            alpha = rows[..., -1]
+        channel = self.header.alpha_channel
+        if self.form.capacity.alpha != "full" and channel is not None:
+            alpha = rows[..., channel]
             self.opaque = self.opaque and bool((alpha >= self.header.full_scale).all())
             hard = self.opaque or ((alpha == 0) | (alpha == self.header.full_scale)).all()
             self.binary = self.binary and bool(hard)
@@ -47,6 +49,8 @@ class Look:
         if self._row % self.header.height == 0:
             self._colours = _Colours(())
         self._row += len(rows)
+        if self.header.extra_channels and not self.header.has_alpha:
+            rows = rows[..., : self.header.colours]
         self._colours = _list_colours(rows, limit) | self._colours
         self.few_colours = len(self._colours) <= limit
 
@@ -95,9 +99,11 @@ def losses_of(header: Header, form: Format, look: Look) -> tuple[Loss, ...]:
     losses = (
         _depth_loss(header, form),
         _alpha_loss(header, form, look),
+        _extra_loss(header, form),
         _palette_loss(form, look),
         _frames_loss(header, form),
         _timing_loss(header, form),
+        *_page_losses(header, form),
         *_metadata_losses(header, form),
     )
     return tuple(loss for loss in losses if loss is not None)
@@ -113,9 +119,14 @@ def profile_fate(header: Header, form: Format) -> Literal["none", "kept", "appli
     profile = header.metadata.icc
     if profile is None:
         return "none"
+    hdr = colour_tags.hdr_in(profile)
+    if hdr and form.capacity.coding_points:
+        return "kept"
     grey_file = header.is_grey and form.capacity.grey
     if form.capacity.icc and icc.fits_colours(profile, grey=grey_file):
         return "kept"
+    if hdr:
+        return "left out"
     return "applied" if icc.fits_colours(profile, grey=header.is_grey) else "left out"
 
 
@@ -129,13 +140,27 @@ def _depth_loss(header: Header, form: Format) -> Loss | None:
 
 
 def _alpha_loss(header: Header, form: Format, look: Look) -> Loss | None:
-    if form.capacity.alpha == "full" or not header.has_alpha or look.opaque:
+    if form.capacity.alpha == "full" or header.alpha_channel is None or look.opaque:
         return None
     if form.capacity.alpha == "none":
-        return Loss("alpha", f"{form.name} holds no transparency; laid on white")
+        fate = "laid on white" if header.has_alpha else "left out, the colours as they are"
+        return Loss("alpha", f"{form.name} holds no transparency; {fate}")
     if look.binary:
         return None
     return Loss("alpha", f"{form.name} pixels are opaque or transparent, nothing between")
+
+
+def _extra_loss(header: Header, form: Format) -> Loss | None:
+    if form.capacity.extra_channels:
+        return None
+    alpha = header.alpha_channel
+    numbers = [c + 1 for c in range(header.colours, header.channels) if c != alpha]
+    if not numbers:
+        return None
+    which = f"{'channels' if numbers[1:] else 'channel'} {', '.join(map(str, numbers))}"
+    return Loss(
+        "channels", f"{form.name} has no place for data beside the colours; {which} left out"
+    )
 
 
 def _palette_loss(form: Format, look: Look) -> Loss | None:
@@ -163,22 +188,48 @@ def _timing_loss(header: Header, form: Format) -> Loss | None:
     return None
 
 
+def _page_losses(header: Header, form: Format) -> Iterator[Loss]:
+    """What pages say by themselves where all frames of a file share one description."""
+    meta, holds = header.metadata, form.capacity
+    if holds.max_samples is not None and count_sample_bytes(header) > holds.max_samples:
+        yield from _large_losses(header, form)
+    if holds.animation != "timed":
+        return
+    if any(page.icc != meta.icc for page in meta.pages):
+        yield Loss("icc", f"{form.name} has one profile for all frames: the first page's")
+    if any(replace(page, icc=None) != replace(meta, icc=None, pages=()) for page in meta.pages):
+        yield Loss("pages", f"{form.name} has one description for all frames: the first page's")
+
+
+def _large_losses(header: Header, form: Format) -> Iterator[Loss]:
+    """Of a file beside whose samples no field finds a place."""
+    if "data" in header.extra_channels:
+        yield Loss("channels", f"{form.name} of this size calls data beside colours transparency")
+    if header.metadata.pages:
+        yield Loss("pages", f"{form.name} of this size keeps nothing that pages say by themselves")
+
+
 def _metadata_losses(header: Header, form: Format) -> tuple[Loss | None, ...]:
     meta, holds = header.metadata, form.capacity
     room = holds.max_samples is None or count_sample_bytes(header) <= holds.max_samples
     return (
         _profile_loss(header, form),
         _block_loss("exif", meta.exif, holds.exif and room, form),
-        _maker_note_loss(header) if holds.moves_exif and room else None,
-        _block_loss("xmp", meta.xmp, holds.xmp, form),
-        _block_loss("iptc", meta.iptc, holds.iptc and room, form),
+        *(_moving_losses(header) if holds.moves_exif and room else ()),
+        _chain_loss(header) if holds.exif and not holds.moves_exif else None,
+        _geo_loss(header) if holds.exif and room else None,
+        _xmp_loss(meta.xmp, form),
+        _place_loss("iptc", meta.iptc, holds.iptc and room, form),
         _text_loss(header, form),
-        _resolution_loss(header, form),
+        _place_loss("resolution", meta.resolution, holds.resolution, form),
+        _place_loss("aspect", meta.aspect, holds.aspect, form),
     )
 
 
 def _profile_loss(header: Header, form: Format) -> Loss | None:
-    fate = profile_fate(header, form)
+    fate, hdr = profile_fate(header, form), colour_tags.hdr_in(header.metadata.icc)
+    if hdr and not form.capacity.coding_points:
+        return Loss("hdr", _explain_hdr(hdr, form, fate))
     if fate == "left out":
         return Loss("icc", "the profile is damaged or of another colour space; left out")
     if fate == "applied":
@@ -187,21 +238,66 @@ def _profile_loss(header: Header, form: Format) -> Loss | None:
     return None
 
 
+def _place_loss(what: str, value: object, has_place: bool, form: Format) -> Loss | None:
+    if value is None or has_place:
+        return None
+    return Loss(what, f"{form.name} has no place for it")
+
+
+def _explain_hdr(hdr: str, form: Format, fate: str) -> str:
+    others = list_names(f for f in FORMATS if f.capacity.coding_points)
+    if fate == "kept":
+        return (
+            f"{form.name} holds the transfer {hdr} in its profile alone; programs that don't read "
+            f"code points there show a dark picture, so use {others}"
+        )
+    return (
+        f"{form.name} has no place for the transfer {hdr}: samples are as they were, and nothing "
+        f"says so; use {others}"
+    )
+
+
 def _block_loss(what: str, block: bytes | None, has_place: bool, form: Format) -> Loss | None:
     limit = form.capacity.max_block
-    if block is None:
-        return None
-    if not has_place:
-        return Loss(what, f"{form.name} has no place for it")
-    if limit is not None and len(block) + BLOCK_OVERHEAD > limit:
+    if block is None or not has_place or limit is None:
+        return _place_loss(what, block, has_place, form)
+    if len(block) + BLOCK_OVERHEAD > limit:
         return Loss(what, f"{len(block):,} bytes; {form.name} holds up to {limit:,}")
     return None
 
 
-def _maker_note_loss(header: Header) -> Loss | None:
-    if not exif.has_maker_note(header.metadata.exif):
+def _xmp_loss(packet: bytes | None, form: Format) -> Loss | None:
+    """XMP that is too long is split, where it is sound."""
+    loss, limit = _block_loss("xmp", packet, form.capacity.xmp, form), form.capacity.max_block
+    if loss is None or packet is None or limit is None:
+        return loss
+    return None if xmp_extension.can_split(packet, limit - BLOCK_OVERHEAD) else loss
+
+
+def _moving_losses(header: Header) -> Iterator[Loss]:
+    """Of a block whose fields get new places, in another directory."""
+    block = header.metadata.exif
+    if exif.has_maker_note(block) and "maker note" not in {loss.what for loss in header.losses}:
+        yield Loss("maker note", "kept, but moved: offsets inside it may no longer hold")
+    for entry in exif.fields_left_out(block):
+        yield Loss(*tags.explain_loss(entry.tag, len(entry.value)))
+    further = _chain_loss(header)
+    if further is not None:
+        yield further
+
+
+def _chain_loss(header: Header) -> Loss | None:
+    count = exif.count_further_directories(header.metadata.exif)
+    if not count:
         return None
-    return Loss("maker note", "kept, but moved: offsets inside it may no longer hold")
+    return Loss("exif", f"directories after the first one ({count}) are left out")
+
+
+def _geo_loss(header: Header) -> Loss | None:
+    blocks = [page.exif for page in (header.metadata, *header.metadata.pages)]
+    if not any(exif.is_geo_lost(block, header.width, header.height) for block in blocks):
+        return None
+    return Loss("georeference", "it holds for other pixels; left out")
 
 
 def _text_loss(header: Header, form: Format) -> Loss | None:
@@ -216,9 +312,3 @@ def _takes_text(form: Format, key: str, text: str) -> bool:
         limit = form.capacity.max_block
         return key == COMMENT and (limit is None or len(text.encode()) <= limit)
     return form.capacity.text == "yes"
-
-
-def _resolution_loss(header: Header, form: Format) -> Loss | None:
-    if header.metadata.resolution is None or form.capacity.resolution:
-        return None
-    return Loss("resolution", f"{form.name} has no place for it")

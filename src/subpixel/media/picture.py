@@ -7,7 +7,7 @@ They become float32 in 0 … 1 only at a network's door, one tile at a time.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,11 @@ Rows = NDArray[Any]
 
 PictureShape = tuple[int | None, int, int, int]
 """Frames, height, width, channels; None frames: their number isn't known before the last."""
+
+ExtraChannel = Literal["alpha", "independent alpha", "data"]
+"""What a channel beyond grey or RGB is: transparency, which hides colours; transparency that a
+file says it is and whose pixels' colours count all the same (a game's texture); or data of its own
+(a mask, infrared). Only the first has to do with the colours; the others go their own way."""
 
 FULL_SCALE: dict[np.dtype[Any], float] = {
     np.dtype(np.uint8): 255.0,
@@ -58,21 +63,27 @@ class Metadata:
     """EXIF orientation, 1 … 8. The pixels are held as stored, not turned."""
     resolution: tuple[float, float] | None = None
     """Horizontal and vertical pixels per millimetre."""
+    aspect: tuple[int, int] | None = None
+    """Horizontal and vertical pixels along the same length, where a file says only that: pixels of
+    a film that is twice as wide as it is stored have (1, 2). None: square, or ``resolution`` says
+    it."""
     text: tuple[tuple[str, str], ...] = ()
     """Texts as key and value, in file order."""
     delays_ms: tuple[int, ...] = ()
     """How long each frame of an animation stands, in milliseconds; empty for a still."""
     loop: int = 0
     """How often an animation plays; 0 is for ever."""
+    pages: tuple["Metadata", ...] = ()
+    """What each frame says by itself, the first one's again included; empty: they all say this."""
 
 
 @dataclass(frozen=True)
 class Header:
     """All that a picture says but its pixels.
 
-    ``shape`` is ``(N, H, W, C)``: frames, height, width, one to four channels; N is None where
-    frames come as they come (a film, a camera). The fields mean what they mean in
-    :class:`Picture`. Raises :class:`PictureError` for what a picture can't be.
+    ``shape`` is ``(N, H, W, C)``: frames, height, width, channels; N is None where frames come as
+    they come (a film, a camera). The fields mean what they mean in :class:`Picture`. Raises
+    :class:`PictureError` for what a picture can't be.
     """
 
     shape: PictureShape
@@ -80,12 +91,15 @@ class Header:
     metadata: Metadata = field(default_factory=Metadata)
     bit_depth: int = 8
     losses: tuple[Loss, ...] = ()
+    extras: tuple[ExtraChannel, ...] | None = None
 
     def __post_init__(self) -> None:
-        if len(self.shape) != 4 or not 1 <= self.shape[3] <= 4 or 0 in self.shape:
+        channels = self.shape[3] if len(self.shape) == 4 else 0
+        limit = 4 if self.extras is None else len(self.extras) + 3
+        if not 1 <= channels <= limit or 0 in self.shape or self.colours not in (1, 3):
             raise PictureError(
-                f"frames have the shape {self.shape}; "
-                "a picture is (frames, height, width, 1 to 4 channels)"
+                f"frames have the shape {self.shape}; a picture is (frames, height, width, "
+                "1 to 4 channels), or has grey or RGB and the extra channels that are named"
             )
         if self.dtype not in FULL_SCALE:
             raise PictureError(
@@ -127,12 +141,31 @@ class Header:
         return int(self.shape[3])
 
     @property
+    def extra_channels(self) -> tuple[ExtraChannel, ...]:
+        """What the channels after grey or RGB are."""
+        if self.extras is not None:
+            return self.extras
+        return ("alpha",) if self.channels in (2, 4) else ()
+
+    @property
+    def colours(self) -> int:
+        """How many channels, the first ones, are colour: 1, grey, or 3, RGB."""
+        return self.channels - len(self.extra_channels)
+
+    @property
     def has_alpha(self) -> bool:
-        return self.channels in (2, 4)
+        """Whether the last channel, the only one beside the colours, hides them."""
+        return self.extra_channels == ("alpha",)
+
+    @property
+    def alpha_channel(self) -> int | None:
+        """The channel that is transparency by name, whether it hides colours or not."""
+        kinds = [kind != "data" for kind in self.extra_channels]
+        return self.colours + kinds.index(True) if True in kinds else None
 
     @property
     def is_grey(self) -> bool:
-        return self.channels <= 2
+        return self.colours == 1
 
     @property
     def full_scale(self) -> float:
@@ -170,8 +203,8 @@ class Picture:
     """A still picture, or the frames of an animation.
 
     ``frames`` is ``(N, H, W, C)`` of uint8, uint16 or float32, one to four channels: grey, grey
-    and alpha, RGB, RGB and alpha. Alpha is straight, not premultiplied. The full range of the
-    dtype (float32: 0 … 1) is black to white.
+    and alpha, RGB, RGB and alpha; or grey or RGB and such channels as ``extras`` names. Alpha is
+    straight, not premultiplied. The full range of the dtype (float32: 0 … 1) is black to white.
     """
 
     frames: Frames
@@ -180,6 +213,9 @@ class Picture:
     """Significant bits per sample in the file: 8 to 16, and 32 for float32."""
     losses: tuple[Loss, ...] = ()
     """What reading could not keep: CMYK turned into RGB, further pages left out."""
+    extras: tuple[ExtraChannel, ...] | None = None
+    """What the channels after grey or RGB are, in their order; None: the last of two or four
+    channels is alpha."""
 
     def __post_init__(self) -> None:
         _ = self.header  # raises for what is no picture
@@ -188,7 +224,8 @@ class Picture:
     def header(self) -> Header:
         """All but the pixels."""
         shape = cast(tuple[int, int, int, int], self.frames.shape)
-        return Header(shape, self.frames.dtype, self.metadata, self.bit_depth, self.losses)
+        meta, depth = self.metadata, self.bit_depth
+        return Header(shape, self.frames.dtype, meta, depth, self.losses, self.extras)
 
     @property
     def height(self) -> int:
@@ -264,7 +301,7 @@ def read_source(source: Source) -> Picture:
         below[done : done + len(rows)] = rows
         done += len(rows)
     _expect_end(header, done)
-    return Picture(frames, header.metadata, header.bit_depth, header.losses)
+    return Picture(frames, header.metadata, header.bit_depth, header.losses, header.extras)
 
 
 def _expect_room_for(rows: int, room: int) -> None:

@@ -25,6 +25,7 @@ from subpixel.media.libvips import (
     get_number,
     is_out_of_memory,
 )
+from subpixel.media.metadata import icc
 from subpixel.media.picture import Header, Loss, Metadata, Picture, Rows, read_source
 
 DEFAULT_MAX_PIXELS = 500_000_000
@@ -36,6 +37,9 @@ CHUNK_ROWS = 32
 
 READ_CACHE_ROWS = 1100
 """Rows that libvips keeps of a picture that it reads from top to bottom."""
+
+_GREY, _RGB = ("b-w", "grey16"), ("srgb", "rgb16", "rgb")
+"""libvips' names for grey and RGB."""
 
 _DTYPES: dict[str, type[np.generic]] = {"uchar": np.uint8, "ushort": np.uint16}
 
@@ -146,10 +150,18 @@ def _open_strictly(
     unread += collect_losses(form.reader.parts(contents))
     memory = _decoder_memory(image, form)
     image, conversions = _convert_to_rgb(image)
-    metadata = replace(metadata, icc=get_blob(image, "icc-profile-data"))
+    metadata = _set_profile(metadata, get_blob(image, "icc-profile-data"))
     header = _build_header(image, form, metadata, (*skips, *unread, *conversions))
     source = PictureFile(contents.file, form, header, memory, contents)
     return replace(source, header=_drop_spare_alpha(source)) if form.reader.spare_alpha else source
+
+
+def _set_profile(metadata: Metadata, profile: bytes | None) -> Metadata:
+    """The profile of the pixels as they are held, of each page too where that isn't its own."""
+    pages = metadata.pages
+    if profile != metadata.icc:
+        pages = tuple(replace(page, icc=profile) for page in pages)
+    return replace(metadata, icc=profile, pages=pages)
 
 
 def _expect_allowed_size(image: VipsImage, file: Path, max_pixels: int) -> None:
@@ -168,43 +180,56 @@ def _convert_to_rgb(image: VipsImage) -> VipsLoad:
         raise ValueError(f"its samples are {image.format}; save it with 8 or 16 bits per sample")
     if image.interpretation == "cmyk":
         return _convert_cmyk(image)
-    if image.bands > 4 or image.interpretation not in ("b-w", "grey16", "srgb", "rgb16", "rgb"):
+    if image.interpretation not in (*_GREY, *_RGB):
         raise ValueError(
             f"it has {image.bands} channels ({image.interpretation}); "
-            "a picture is grey or RGB, with or without alpha"
+            "a picture is grey or RGB, with or without further channels"
         )
     return image, ()
 
 
 def _convert_cmyk(image: VipsImage) -> VipsLoad:
-    embedded = bool(image.get_typeof("icc-profile-data"))
-    rgb = image.icc_transform(
+    fault = icc.reject_cmyk_profile(get_blob(image, "icc-profile-data"))
+    inks = image.extract_band(0, n=4)
+    try:
+        rgb = _transform_cmyk(inks, embedded=fault is None)
+    except pyvips.Error:
+        if fault is not None:
+            raise
+        fault = "its own is damaged"
+        rgb = _transform_cmyk(inks, embedded=False)
+    if image.bands > 4:
+        rgb = rgb.bandjoin(image.extract_band(4, n=image.bands - 4))
+    through = "its own profile" if fault is None else f"a generic profile, as {fault}"
+    return rgb, (Loss("colour", f"CMYK turned into sRGB through {through}"),)
+
+
+def _transform_cmyk(inks: VipsImage, *, embedded: bool) -> VipsImage:
+    return inks.icc_transform(
         "srgb",
         embedded=embedded,
         input_profile="cmyk",
         intent="relative",
         black_point_compensation=True,
-        depth=16 if image.format == "ushort" else 8,
+        depth=16 if inks.format == "ushort" else 8,
     )
-    through = "its own profile" if embedded else "a generic profile, as it has none of its own"
-    return rgb, (Loss("colour", f"CMYK turned into sRGB through {through}"),)
 
 
 def _build_header(
     image: VipsImage, form: Format, metadata: Metadata, losses: tuple[Loss, ...]
 ) -> Header:
-    height = image.get_page_height()
+    height, extras = image.get_page_height(), form.reader.extras(image)
     shape = (image.height // height, height, image.width, image.bands)
     dtype = np.dtype(_DTYPES[image.format])
     depth = 8 if dtype == np.uint8 else form.reader.bit_depth(image)
-    return Header(shape, dtype, metadata, depth, losses)
+    return Header(shape, dtype, metadata, depth, losses, extras)
 
 
 def _drop_spare_alpha(source: PictureFile) -> Header:
     """The header without alpha where decoding shows that all is opaque."""
     header = source.header
     if header.has_alpha and all((rows[..., -1] == 255).all() for rows in source.chunks()):
-        return replace(header, shape=(*header.shape[:3], header.channels - 1))
+        return replace(header, shape=(*header.shape[:3], header.channels - 1), extras=None)
     return header
 
 

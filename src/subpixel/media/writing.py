@@ -144,7 +144,7 @@ def write_picture(
     file = Path(file)
     if strict:
         refuse_losses(picture, file)
-    opaque = picture.has_alpha and is_opaque(picture)
+    opaque = is_opaque(picture) if picture.has_alpha else None
     with PictureWriter(picture.header, file, options, opaque=opaque, overwrite=overwrite) as writer:
         for rows in _cut_blocks(picture):
             writer.write(rows)
@@ -159,7 +159,7 @@ def encode_picture(
     Raises :class:`PictureError` for an unknown suffix or a picture too large for the format.
     """
     stream = io.BytesIO()
-    opaque = picture.has_alpha and is_opaque(picture)
+    opaque = is_opaque(picture) if picture.has_alpha else None
     encoder = Encoder(picture.header, Path(file), options, opaque=opaque)
     with encoder.into(stream):
         for rows in _cut_blocks(picture):

@@ -4,26 +4,29 @@ from pathlib import Path
 
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import NetworkError, UsageError
-from subpixel.graph.metadata import load_model, read_spec
+from subpixel.graph.metadata import load_model, read_spec, with_spec
 from subpixel.system.atomic import write_bytes
-from subpixel.thirdparty.adopt import Adoption, adopt_model
+from subpixel.thirdparty.adopt import Adoption
+from subpixel.thirdparty.apart import identify_apart
 
 
 def adopt_file(
     file: Path, out: Path, convention: Convention = UNKNOWN_CONVENTION, *, overwrite: bool = False
 ) -> Adoption:
-    """:func:`~subpixel.thirdparty.adopt.adopt_model` the network in ``file``, and write it as
-    ``out``.
+    """Convert the network in ``file``, in a process of its own, and write it as ``out``.
 
-    Raises the errors of both, :class:`NetworkError` for a file that states its facts already, and
-    what :func:`~subpixel.system.atomic.write_bytes` raises.
+    Raises what :func:`~subpixel.thirdparty.apart.identify_apart` and
+    :func:`~subpixel.system.atomic.write_bytes` raise, and :class:`NetworkError` for a file that
+    states its facts already.
     """
     model = load_model(file)
     try:
         if read_spec(model) is not None:
             raise NetworkError("states its facts already; there is nothing to adopt")
-        adoption = adopt_model(model, file.stem, convention)
+        verdict = identify_apart(file, file.stem, convention)
     except (NetworkError, UsageError) as error:
         raise type(error)(f"{file}: {error}") from error
+    ordinary = load_model(verdict.content) if verdict.content else with_spec(model, verdict.spec)
+    adoption = Adoption(ordinary, verdict.spec, verdict.remark, verdict.content is None)
     write_bytes(out, adoption.model.SerializeToString(), overwrite=overwrite)
     return adoption

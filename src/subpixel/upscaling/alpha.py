@@ -7,15 +7,60 @@ shape's edge is then in alpha alone, and the network sees no edge in colour.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, cast, get_args
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from subpixel.media.picture import FULL_SCALE
+from subpixel.errors import UsageError
+from subpixel.media.picture import FULL_SCALE, Header, Picture, Rows, Source
 from subpixel.runtime.op import Pixels, Samples
+
+AlphaMode = Literal["repaint", "straight"]
+"""What becomes of the colours that transparent pixels hide: those of the visible pixels around them
+take their place, or every channel counts as it is, as in a game's texture."""
 
 REACH = 1
 """Input pixels on each side that bound what alpha can be between them."""
+
+
+def expect_alpha_mode(mode: str) -> AlphaMode:
+    """``mode`` again; raises :class:`UsageError` for an unknown one."""
+    for known in get_args(AlphaMode):
+        if mode == known:
+            return cast(AlphaMode, known)
+    raise UsageError(f"alpha is {mode!r}; it is {' or '.join(map(repr, get_args(AlphaMode)))}")
+
+
+@dataclass(frozen=True)
+class TextureSource:
+    """A :class:`~subpixel.media.picture.Source` whose transparency hides no colours."""
+
+    source: Source
+    header: Header
+
+    @property
+    def memory(self) -> int:
+        return self.source.memory
+
+    def chunks(self) -> Iterator[Rows]:
+        return self.source.chunks()
+
+
+def treat_alpha(source: Source, mode: AlphaMode) -> Source:
+    """``source``, or with ``"straight"`` the same with alpha that is a channel like the others; a
+    picture or an open file stays one."""
+    if mode == "repaint" or not source.header.has_alpha:
+        return source
+    header = replace(source.header, extras=("independent alpha",))
+    if isinstance(source, Picture):
+        return replace(source, extras=header.extras)
+    from subpixel.media.reading import PictureFile  # libvips isn't loaded for what is no file
+
+    if isinstance(source, PictureFile):
+        return replace(source, header=header)
+    return TextureSource(source, header)
 
 
 SURVEY_ROWS = 64

@@ -66,7 +66,7 @@ class Needs:
     def _tiles(self, plan: TilePlan) -> float:
         """Tiles in the network, before it and behind it: float32, and their samples."""
         area = max(map(len, plan.groups)) * math.prod(plan.tile)
-        floats = 3 if self.header.has_alpha else 1  # colour and alpha apart, and both together
+        floats = 3 if self.header.extra_channels else 1  # colour and alpha apart, and both together
         sample = 4 * floats + self.header.dtype.itemsize
         around = self.header.channels * sample * (1 + self.scale**2)
         workers = min(self.workers, len(plan.rows) * len(plan.groups))

@@ -90,7 +90,7 @@ class Pipeline:
             survey = surveys[number] if surveys else None
             frame, opaque = _prepare_frame(header, chunks, survey)
             yield from run_bands(
-                self._past_flat(self._tiles(opaque=opaque)),
+                self._past_flat(self._tiles(opaque=opaque, colours=header.colours)),
                 RowWindow(frame),
                 partial(_new_rows, larger) if room is None else room[number],
                 plan,
@@ -109,10 +109,10 @@ class Pipeline:
                 f"use {instead}, or convert the picture to 8 bits"
             )
 
-    def _tiles(self, *, opaque: bool) -> Upscale:
+    def _tiles(self, *, opaque: bool, colours: int) -> Upscale:
         if self.network.codes is not None:
-            return partial(upscale_codes, self.network.codes, opaque=opaque)
-        return partial(upscale_samples, self._op, opaque=opaque)
+            return partial(upscale_codes, self.network.codes, opaque=opaque, colours=colours)
+        return partial(upscale_samples, self._op, opaque=opaque, colours=colours)
 
     def _settle_flatness(self, adaptive: float | Flatness) -> Flatness | None:
         """What passes for flat; raises :class:`UsageError` for a network of certain sizes."""

@@ -126,7 +126,7 @@ class Planner:
         return cut
 
     def _halo(self, header: Header) -> int:
-        return self.overlap_of_any if header.has_alpha else self.overlap
+        return self.overlap_of_any if header.extra_channels else self.overlap
 
     def _tile_size(self, header: Header) -> tuple[int, int] | None:
         spec, most = self.spec, self.spec.size_maximum

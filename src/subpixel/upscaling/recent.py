@@ -7,6 +7,7 @@ from pathlib import Path
 
 from subpixel.network.locate import locate
 from subpixel.network.tuning_cache import tuning_folder
+from subpixel.upscaling.alpha import AlphaMode
 from subpixel.upscaling.upscaler import Image, Upscaler
 from subpixel.zoo import manifest
 
@@ -24,6 +25,7 @@ class UpscalerRequest:
     tile: int | None = None
     threads: int | None = None
     tuning: bool = True
+    alpha: AlphaMode = "repaint"
 
     def open(self) -> Upscaler:
         """Raises what :class:`~subpixel.upscaling.upscaler.Upscaler` raises."""
@@ -34,6 +36,7 @@ class UpscalerRequest:
             tile=self.tile,
             threads=self.threads,
             tuning=self.tuning,
+            alpha=self.alpha,
         )
 
 
@@ -92,6 +95,7 @@ def upscale(
     tile: int | None = None,
     threads: int | None = None,
     tuning: bool = True,
+    alpha: AlphaMode = "repaint",
 ) -> Image:
     """Upscale one array or Pillow image.
 
@@ -99,7 +103,7 @@ def upscale(
     and has its arguments. The networks of the last few calls stay open, so a further call with the
     same arguments costs no more than that of an :class:`~subpixel.upscaling.upscaler.Upscaler`.
     """
-    request = UpscalerRequest(model, scale, device, tile, threads, tuning)
+    request = UpscalerRequest(model, scale, device, tile, threads, tuning, alpha)
     return _RECENT.get(request)(image)
 
 

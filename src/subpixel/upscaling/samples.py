@@ -8,29 +8,40 @@ from subpixel.runtime.pixels import to_pixels, to_samples
 from subpixel.upscaling.alpha import limit_alpha
 
 
-def upscale_samples(op: NetOp, samples: Samples, *, opaque: bool) -> Samples:
+def upscale_samples(
+    op: NetOp, samples: Samples, *, opaque: bool, colours: int | None = None
+) -> Samples:
     """Tiles through an RGB network: ``(N, h, w, C)`` → ``(N, h * scale, w * scale, C)``, one dtype.
 
-    Grey goes in as three equal channels and comes out as their luma. Alpha, the last of two or
-    four channels, goes through the network by itself; the colour under it should have gone
-    through :func:`subpixel.upscaling.alpha.Survey`. With ``opaque`` alpha is known to be full, and
-    stays full.
+    Grey goes in as three equal channels and comes out as their luma. What follows the first
+    ``colours`` channels, 1 or 3 (None: the last of two or four is alpha), goes through the network
+    channel by channel; the colour under alpha should have gone through
+    :func:`subpixel.upscaling.alpha.Survey`. With ``opaque`` alpha is known to be full, and stays
+    full.
     """
-    pixels = to_pixels(samples)
-    if samples.shape[3] in (1, 3):
-        return to_samples(_run_pixels(op, pixels), samples.dtype)
-    colour, alpha = _run_pixels(op, pixels[:, :-1]), pixels[:, -1:]
-    coverage = np.ones_like(colour[:, :1]) if opaque else limit_alpha(_run_pixels(op, alpha), alpha)
-    return to_samples(np.concatenate([colour, coverage], axis=1), samples.dtype)
+    pixels, colours = to_pixels(samples), colours or _count_colours(samples)
+    planes = [_run_pixels(op, pixels[:, :colours])]
+    for channel in range(colours, pixels.shape[1]):
+        extra = pixels[:, channel : channel + 1]
+        full = np.ones_like(planes[0][:, :1])
+        planes.append(full if opaque else limit_alpha(_run_pixels(op, extra), extra))
+    return to_samples(np.concatenate(planes, axis=1) if planes[1:] else planes[0], samples.dtype)
 
 
-def upscale_codes(op: CodeOp, samples: Codes, *, opaque: bool) -> Codes:
+def upscale_codes(op: CodeOp, samples: Codes, *, opaque: bool, colours: int | None = None) -> Codes:
     """:func:`upscale_samples` for 8-bit samples and a network that takes them as they are."""
-    if samples.shape[3] in (1, 3):
-        return _run_codes(op, samples)
-    colour, alpha = _run_codes(op, samples[..., :-1]), samples[..., -1:]
-    coverage = np.full_like(colour[..., :1], 255) if opaque else _enlarge_alpha(op, alpha)
-    return np.concatenate([colour, coverage], axis=3)
+    colours = colours or _count_colours(samples)
+    planes = [_run_codes(op, samples[..., :colours])]
+    for channel in range(colours, samples.shape[3]):
+        full = np.full_like(planes[0][..., :1], 255)
+        extra = samples[..., channel : channel + 1]
+        planes.append(full if opaque else _enlarge_alpha(op, extra))
+    return np.concatenate(planes, axis=3) if planes[1:] else planes[0]
+
+
+def _count_colours(samples: Samples) -> int:
+    channels = int(samples.shape[3])
+    return channels - 1 if channels in (2, 4) else channels
 
 
 def _run_pixels(op: NetOp, pixels: Pixels) -> Pixels:

@@ -22,6 +22,7 @@ from subpixel.network.tuning import TunedSettings, Tuning
 from subpixel.network.tuning_cache import load_tuning
 from subpixel.runtime.op import Samples
 from subpixel.spec import ModelSpec, Precision
+from subpixel.upscaling.alpha import AlphaMode, expect_alpha_mode, treat_alpha
 from subpixel.upscaling.bands import RunReport, rows_of
 from subpixel.upscaling.flat import Tally
 from subpixel.upscaling.pipeline import Pipeline, survey_frames
@@ -51,6 +52,9 @@ class Upscaler:
     there is memory for so many (None: 1). ``adaptive`` lets flat areas of a picture be interpolated
     instead, as far as that is measured to be within so many code values of 8 bits from the network
     (True: 1), or was: a :class:`~subpixel.network.flatness.Flatness`; None and False: it does not.
+    ``alpha`` ``"straight"`` keeps every channel as it is, for game textures, whose transparent
+    pixels have colours of their own; by default those get the colours of their neighbours, so that
+    no fringes appear.
 
     What is left open is as ``subpixel tune`` found it fastest for this network on this machine, if
     it was run: one setting for 8-bit pictures and one, in fp32, for others. ``tuning`` False
@@ -81,6 +85,7 @@ class Upscaler:
         adaptive: bool | float | Flatness | None = None,
         tuning: bool | Tuning = True,
         convention: Convention = UNKNOWN_CONVENTION,
+        alpha: AlphaMode = "repaint",
     ) -> None:
         self._anew = partial(
             type(self),
@@ -94,7 +99,9 @@ class Upscaler:
             adaptive=adaptive,
             tuning=tuning,
             convention=convention,
+            alpha=alpha,
         )
+        self._alpha = expect_alpha_mode(alpha)
         switch = None if adaptive is None else adaptive is not False
         self._request = RunSettings(device, precision, tile, threads, batch, switch)
         self._adaptive = None if isinstance(adaptive, bool) else adaptive
@@ -169,8 +176,9 @@ class Upscaler:
         frames = np.empty((len(picture.frames), *larger.shape[1:]), larger.dtype)
         rows = [rows_of(frame) for frame in frames]
         plan = pipeline.plan(picture.header)
-        surveys = survey_frames(picture)
-        for _ in pipeline.run(picture, plan, surveys=surveys, room=rows, report=report):
+        source = treat_alpha(picture, self._alpha)
+        surveys = survey_frames(source)
+        for _ in pipeline.run(source, plan, surveys=surveys, room=rows, report=report):
             pass
         return replace(picture, frames=frames)
 
@@ -202,6 +210,7 @@ class Upscaler:
         from subpixel.media.image_file import EncodeOptions, PictureWriter, open_picture
 
         source = open_picture(Path(source)) if isinstance(source, str | Path) else source
+        source = treat_alpha(source, self._alpha)
         pipeline = self._pipeline_for(source.header)
         options = options or EncodeOptions()
         surveys = survey_frames(source)
@@ -216,11 +225,12 @@ class Upscaler:
             )
             codecs = writer.memory + source.memory + stages_memory(stages, larger)
             plan = pipeline.fit(source.header, codecs, max_memory, attempt)
-            with _memory_refused(), writer:
-                bands = pipeline.run(source, plan, surveys=surveys, report=report)
-                for rows in run_stages(stages, larger, bands):
-                    writer.write(rows)
-                return writer.losses
+            with _memory_refused():
+                with writer:
+                    bands = pipeline.run(source, plan, surveys=surveys, report=report)
+                    for rows in run_stages(stages, larger, bands):
+                        writer.write(rows)
+                return writer.losses  # complete when the file is
         raise MemoryLimitError(
             f"memory was refused {attempts} times, in ever smaller tiles; close other programs, "
             "or lower --max-memory"
@@ -243,6 +253,7 @@ class Upscaler:
         :class:`~subpixel.errors.UsageError` as :meth:`picture` does, and
         :class:`~subpixel.errors.MemoryLimitError`.
         """
+        source = treat_alpha(source, self._alpha)
         header = source.header
         pipeline = self._pipeline_for(header)
         larger = header.enlarge(pipeline.spec.scale)

@@ -14,6 +14,7 @@ import onnx
 import pytest
 from PIL import Image
 
+from insertions import INSERTIONS, Insertion
 from networks import classifier, sub_pixel_network
 from subpixel.cli.main import run
 
@@ -115,6 +116,28 @@ def test_what_is_lost_is_said_and_refused_when_strict(
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
     assert "lost bit depth" in said[0]
+
+
+@pytest.mark.parametrize(
+    "insertion",
+    [
+        i
+        for i in INSERTIONS
+        if i.name in ("C2PA", "a film behind the end", "an invented APP9", "IPTC")
+    ],
+    ids=lambda i: i.name,
+)
+def test_strict_refuses_what_a_file_carries_and_its_output_would_not(
+    tmp_path: Path, insertion: Insertion, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, target = tmp_path / "source.jpg", tmp_path / "target.jpg"
+    source.write_bytes(insertion.data)
+    command = ["upscale", str(source), "-o", str(target), "--model", "fast"]
+    assert run(command) == 0
+    named = capsys.readouterr().err
+    assert insertion.is_kept(target) != ("lost" in named)
+    strict = [*command, "--strict", "--overwrite"]
+    assert run(strict) == (0 if insertion.is_kept(target) else 1)
 
 
 def _header_of_a_huge_png() -> bytes:

@@ -108,13 +108,15 @@ def test_what_can_not_be_read_or_written_stops_no_other(
     (folder / "deep" / "up").symlink_to("..")
     long = folder / f"{'n' * 251}.png"
     (folder / "b.png").rename(long)
-    assert _upscale(folder) == 1
+    too_long = folder / f"{'n' * 300}.png"
+    assert _upscale(folder, too_long) == 1
     *faults, summary = capsys.readouterr().err.splitlines()
     assert len(faults) == 3
     assert ["deep/up" in faults[0], "loop.jpg" in faults[1]] == [True, True]
     assert "File name too long" in faults[2]
-    assert summary.startswith("subpixel: 2 pictures written")
+    assert summary.startswith("subpixel: 3 pictures written")
     assert summary.endswith("; 3 failed")
+    assert f"{'n' * 248}_x3.png" in _files(folder)
     assert _upscale(long, "-o", folder.parent / "out") == 0, "a name of 255 bytes is a good one"
     assert _files(folder.parent / "out") == {long.name}
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from subpixel.cli.options.alpha import ALPHA
 from subpixel.cli.options.choices import (
     DENOISING,
     DEVICE,
@@ -32,6 +33,7 @@ from subpixel.jobs.outputs import Naming
 from subpixel.media.image_file import DEFAULT_MAX_PIXELS, EncodeOptions
 from subpixel.network.settings import RunSettings
 from subpixel.spec import Precision
+from subpixel.upscaling.alpha import AlphaMode
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class NetworkOptions:
     precision: Precision | None
     no_tuning: bool
     adaptive: bool | None
+    alpha: AlphaMode
 
     @property
     def settings(self) -> RunSettings:
@@ -80,6 +83,7 @@ NETWORK = group_options(
         help="Interpolate flat parts, as far as that is within one 8-bit code value of the "
         "network. [default: as tuned, else not]",
     ),
+    ALPHA,
 )
 
 CONVENTION = group_options(

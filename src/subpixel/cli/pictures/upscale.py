@@ -139,6 +139,7 @@ def _open_upscaler(
         adaptive=network.adaptive,
         tuning=tuning or False,
         convention=convention,
+        alpha=network.alpha,
     )
     if upscaler.remark and not volume.quiet:
         say(f"{network.model}: taken as {upscaler.remark}")

@@ -5,10 +5,18 @@ behind the end) by walking its structure, and says of each what becomes of it. W
 thought of is a part without a place, hence a loss.
 """
 
-from collections.abc import Iterable
+import io
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from subpixel.media.picture import Loss
+
+MAX_PARTS = 10_000
+"""Most parts of a file that are looked at; the rest is one part without a place."""
+
+MAX_METADATA = 1 << 25
+"""Most bytes that the texts and blocks of one file may take in memory, all together."""
 
 MAX_LOSSES = 16
 """Most losses that are named one by one; the rest is counted."""
@@ -26,10 +34,45 @@ class Part:
     """None: it is kept, or only says how the pixels are stored."""
 
 
+PADDING = b"\0 \r\n\t"
+"""Bytes that say nothing where they stand behind the end."""
+
+_BLOCK = 1 << 16
+
+
+@dataclass
+class Budget:
+    """What the texts and blocks of one file may still take in memory."""
+
+    left: int = MAX_METADATA
+    """Bytes."""
+
+    def take(self, size: int) -> bool:
+        """Whether there is room for ``size`` bytes, which then count."""
+        if size > self.left:
+            return False
+        self.left -= size
+        return True
+
+
 def leave_out(kind: str, size: int, guess: str = "") -> Part:
     """A part that has no place: named as a loss, with what it probably is, if that can be told."""
-    reason = f"{kind} of {size:,} bytes" + (f" ({guess})" if guess else "")
-    return Part(kind, size, Loss("unknown data", f"{reason} is left out"))
+    return lose(kind, size, "unknown data", guess)
+
+
+def lose(kind: str, size: int, what: str, remark: str = "") -> Part:
+    """A part that is understood and can't be kept; ``what`` is the loss's, for programs."""
+    reason = f"{kind} of {size:,} bytes" + (f" ({remark})" if remark else "")
+    return Part(kind, size, Loss(what, f"{reason} is left out"))
+
+
+def list_rest(stream: BinaryIO, start: int) -> Iterator[Part]:
+    """What stands behind the end of the picture, which is at ``start``, if anything."""
+    size = stream.seek(0, io.SEEK_END) - start
+    stream.seek(start)
+    blocks = iter(lambda: stream.read(_BLOCK), b"")
+    if any(block.strip(PADDING) for block in blocks):
+        yield leave_out("data behind the end of the picture", size)
 
 
 def escape_name(name: bytes) -> str:
@@ -41,7 +84,7 @@ def escape_name(name: bytes) -> str:
 def collect_losses(parts: Iterable[Part]) -> tuple[Loss, ...]:
     """The losses among ``parts``: like ones together, at most :data:`MAX_LOSSES` and a count."""
     groups: dict[tuple[str, str], list[Part]] = {}
-    for part in parts:
+    for part in _limit_number(parts):
         if part.loss is not None:
             groups.setdefault((part.loss.what, part.kind), []).append(part)
     losses = [_join(group) for group in groups.values()]
@@ -52,6 +95,15 @@ def collect_losses(parts: Iterable[Part]) -> tuple[Loss, ...]:
         *losses[:MAX_LOSSES],
         Loss("unknown data", f"{rest} further kinds of parts are left out"),
     )
+
+
+def _limit_number(parts: Iterable[Part]) -> Iterator[Part]:
+    for number, part in enumerate(parts):
+        if number == MAX_PARTS:
+            loss = Loss("unknown data", f"what follows part {MAX_PARTS:,} is not looked at")
+            yield Part("the rest", 0, loss)
+            return
+        yield part
 
 
 def _join(group: list[Part]) -> Loss:

@@ -18,7 +18,14 @@ from subpixel.media.libvips import (
     read_metadata,
 )
 from subpixel.media.metadata import exif
-from subpixel.media.picture import Header, Loss, Metadata, Rows, convert_samples
+from subpixel.media.picture import (
+    ExtraChannel,
+    Header,
+    Loss,
+    Metadata,
+    Rows,
+    convert_samples,
+)
 
 COMMENT = "Comment"
 """The key of a text that stands for all; where a format holds text without keys, this is its."""
@@ -44,21 +51,27 @@ class Capacity:
     """Whether grey is stored as such; where not, grey becomes RGB of three equal channels."""
     animation: Literal["none", "pages", "timed"]
     icc: bool = True
+    coding_points: bool = False
+    """Whether code points of ITU-T H.273 are held, and so the transfer of high dynamic range."""
     exif: bool = True
     xmp: bool = True
     iptc: bool = False
     text: Literal["no", "comments", "yes"] = "no"
     """Whether text is held by any key, or as the key :data:`COMMENT` alone."""
     resolution: bool = True
+    aspect: bool = False
+    """Whether the shape of pixels can be stated without a resolution."""
     delay_unit: DelayUnit = DelayUnit(1, "milliseconds")
     colours: int | None = None
     """Colours of a frame that are kept exactly (None: all), one of them for transparent pixels."""
     max_side: int | None = None
     """Most pixels along one side."""
     max_block: int | None = None
-    """Most bytes of an EXIF, XMP or Photoshop block."""
+    """Most bytes of an EXIF block, of a comment, and of an XMP packet that can't be split."""
     max_samples: int | None = None
     """Most bytes of samples beside which there is a place for EXIF and IPTC."""
+    extra_channels: bool = False
+    """Whether any number of channels beside the colours is held, transparency or data."""
     moves_exif: bool = False
     """Whether EXIF's fields get new places, so that offsets inside a maker note may break."""
 
@@ -130,6 +143,10 @@ def _list_no_parts(_contents: FileContents) -> Iterable[Part]:
     return ()
 
 
+def _name_no_extras(_image: VipsImage) -> None:
+    return None
+
+
 def _use_all_bits(_image: VipsImage) -> int:
     return 16
 
@@ -155,6 +172,8 @@ class FormatReader:
     harmless_warnings: tuple[str, ...] = ()
     """Words of the decoder's warnings in sound files; any other warning is an error. Where there
     are none, warnings are not looked at."""
+    extras: Callable[[VipsImage], tuple[ExtraChannel, ...] | None] = _name_no_extras
+    """What the channels after grey or RGB are; None: alpha, if there is one."""
     bit_depth: Callable[[VipsImage], int] = _use_all_bits
     """Significant bits per sample where libvips gives 16."""
     true_samples: Callable[[Rows, int], Rows] = _keep_samples
@@ -238,15 +257,30 @@ class EncodeTask:
         """The header of the samples as the format takes them."""
         header, count = self.header, self.form.count_frames(self.header)
         dtype = np.dtype(np.uint8 if self.depth == 8 else np.uint16)
-        shape = (count, header.height, header.width, header.channels - self.drops_alpha)
-        return replace(header, shape=shape, dtype=dtype)
+        channels = self._channels
+        shape = (count, header.height, header.width, len(channels))
+        extras = tuple(
+            header.extra_channels[c - header.colours] for c in channels[header.colours :]
+        )
+        return replace(header, shape=shape, dtype=dtype, extras=extras)
+
+    @property
+    def _channels(self) -> list[int]:
+        """The channels that the file gets."""
+        header, holds = self.header, self.form.capacity
+        extras = list(range(header.colours, header.channels))
+        if not holds.extra_channels:
+            extras = [c for c in extras if c == header.alpha_channel and holds.alpha != "none"]
+        return list(range(header.colours)) + ([] if self.drops_alpha else extras)
 
     def convert(self, rows: Rows) -> Rows:
-        """Rows in the format's depth, without alpha where it has none; contiguous."""
+        """Rows in the format's depth, without the channels that it doesn't hold; contiguous."""
         if self.drops_alpha:
             rows = rows[..., :-1] if self.opaque else _lay_on_white(rows)
+        elif len(self._channels) < rows.shape[-1]:
+            rows = rows[..., self._channels]
         samples = convert_samples(rows, self.file_header.dtype)
-        if 8 < self.depth < 16:
+        if self.depth > 8 and self.form.capacity.depth < 16:
             samples = _shift_up(samples, self.depth)
         return np.ascontiguousarray(samples)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from subpixel.errors import PictureError, UsageError
 from subpixel.media.formats.boxes.avif import AVIF
 from subpixel.media.formats.format import EncodeOptions, Format
-from subpixel.media.formats.gif import GIF
+from subpixel.media.formats.gif.gif import GIF
 from subpixel.media.formats.jpeg.jpeg import JPEG
 from subpixel.media.formats.png.png import PNG
 from subpixel.media.formats.tiff.tiff import TIFF
-from subpixel.media.formats.webp import WEBP
+from subpixel.media.formats.webp.webp import WEBP
 
 FORMATS: tuple[Format, ...] = (JPEG, PNG, WEBP, TIFF, AVIF, GIF)
 

@@ -11,10 +11,12 @@ Offsets that point nowhere, and fields of unknown types, are left as they are.
 import io
 import mmap
 import struct
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
+
+from subpixel.media.metadata import geo, tags
 
 ByteOrder = Literal["<", ">"]
 
@@ -28,7 +30,6 @@ IMAGE_WIDTH, IMAGE_LENGTH = 0x0100, 0x0101
 ORIENTATION = 0x0112
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 THUMBNAIL_OFFSET, THUMBNAIL_LENGTH = 0x0201, 0x0202
-PHOTOMETRIC = 0x0106
 IPTC, PHOTOSHOP = 0x83BB, 0x8649
 EXIF_DIRECTORY, GPS_DIRECTORY, INTEROPERABILITY_DIRECTORY = 0x8769, 0x8825, 0xA005
 PIXEL_X, PIXEL_Y = 0xA002, 0xA003
@@ -36,34 +37,40 @@ MAKER_NOTE = 0x927C
 
 DIRECTORIES = frozenset({EXIF_DIRECTORY, GPS_DIRECTORY, INTEROPERABILITY_DIRECTORY})
 
-DESCRIPTIVE = frozenset(
-    {0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x4746, 0x4749, 0x8298}
-    | set(range(0x9C9B, 0x9CA0))
-    | {EXIF_DIRECTORY, GPS_DIRECTORY}
-)
-"""Fields of a TIFF file's first directory that describe the photograph rather than the pixels:
-ImageDescription, Make, Model, Software, DateTime, Artist, HostComputer, Rating, RatingPercent,
-Copyright, XPTitle … XPSubject, and the EXIF and GPS directories."""
+BYTE, SHORT, LONG, RATIONAL, UNDEFINED, DOUBLE = 1, 3, 4, 5, 7, 12
+MAX_DIRECTORIES = 8
+"""Most directories in a row of an EXIF block that are looked at."""
 
-SHORT, LONG, RATIONAL, UNDEFINED = 3, 4, 5, 7
+MAX_ENTRIES = 1 << 16
+"""Most fields of one directory, as many as a classic one can have."""
+
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _SIZES |= {16: 8, 17: 8, 18: 8, 129: 1}
 _WORDS = {3: "H", 4: "I", 5: "I", 8: "H", 9: "I", 10: "I", 11: "I", 12: "Q", 13: "I"}
+_WHOLE_WORDS = {BYTE: "B", SHORT: "H", LONG: "I", 13: "I", 16: "Q", 18: "Q"}
 _MM_PER_UNIT = {2: Fraction(254, 10), 3: Fraction(10)}
 _NO_UNIT, _INCH = 1, 2
 
 
-@dataclass(frozen=True)
-class Field:
-    """One field: ``value`` in the byte order of its block, or ``children`` of a directory."""
+class Field(NamedTuple):
+    """One field: ``value`` in the byte order of its block, or ``children`` of a directory. A value
+    that is out of reach is empty."""
 
     tag: int
     kind: int
-    count: int
+    length: int
+    """How many values, of the kind's size each."""
     value: bytes | memoryview
     at: int = 0
     """Where the field's entry stands in the block it was read from."""
     children: tuple["Field", ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its value, or its directory, could be read."""
+        if self.tag in DIRECTORIES:
+            return bool(self.children)
+        return len(self.value) > 0 or not self.length
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ def fields_of(block: Block) -> tuple[Field, ...]:
     layout = layout_of(block)
     if layout is None:
         return ()
-    return _read_directory(block, layout, _first_offset(block, layout), depth=2)[0]
+    return read_directory(block, layout, first_offset(block, layout), depth=2)[0]
 
 
 def adjust_block(
@@ -128,7 +135,25 @@ def adjust_block(
     extra = _fields_to_add(block, layout, orientation, resolution)
     if exif is None and not extra:
         return None
-    return add_fields(block, extra) if extra else block
+    stale = tags.GEO if is_geo_lost(block, width, height) else frozenset[int]()
+    return add_fields(block, extra, stale) if extra or stale else block
+
+
+def is_geo_lost(exif: bytes | None, width: int, height: int) -> bool:
+    """Whether the block says where pixels lie on the ground and that can't be told for a picture of
+    ``width`` and ``height``: its own size isn't stated, or it was cropped."""
+    block = (exif or b"").removeprefix(EXIF_PREFIX)
+    fields = fields_of(block)
+    if not any(f.tag in tags.GEO_PLACES for f in fields):
+        return False
+    return geo.find_factors(_size_in(block, fields), (width, height)) is None
+
+
+def _size_in(block: Block, fields: Iterable[Field]) -> tuple[int, int] | None:
+    """The width and height that a first directory states."""
+    fields = tuple(fields)
+    width, height = (_number_in(block, fields, tag) for tag in (IMAGE_WIDTH, IMAGE_LENGTH))
+    return (width, height) if width and height else None
 
 
 def orientation_in(exif: bytes | None) -> int:
@@ -145,10 +170,14 @@ def resolution_in(block: Block | None) -> tuple[float, float] | None:
     """
     block = b"" if block is None else block
     block = block.removeprefix(EXIF_PREFIX) if isinstance(block, bytes) else block
-    fields = fields_of(block)
-    unit = _MM_PER_UNIT.get(_number_in(block, fields, RESOLUTION_UNIT) or _INCH)
-    across = _fraction_in(block, fields, X_RESOLUTION)
-    down = _fraction_in(block, fields, Y_RESOLUTION)
+    return resolution_of(fields_of(block), _order_in(block))
+
+
+def resolution_of(fields: Sequence[Field], order: ByteOrder) -> tuple[float, float] | None:
+    """What :func:`resolution_in` finds among a directory's fields."""
+    unit = _MM_PER_UNIT.get(number_of(fields, RESOLUTION_UNIT, order) or _INCH)
+    across = _fraction_of(fields, X_RESOLUTION, order)
+    down = _fraction_of(fields, Y_RESOLUTION, order)
     if unit is None or not across or not down:
         return None
     return float(across / unit), float(down / unit)
@@ -160,30 +189,38 @@ def has_maker_note(exif: bytes | None) -> bool:
     return any(f.tag == MAKER_NOTE for field in fields for f in field.children)
 
 
-def extract_block(file: Block) -> bytes | None:
-    """The EXIF of a TIFF file's first page as a block of its own; None when it has none."""
-    layout = layout_of(file)
-    fields = _choose_descriptive(file)
-    if layout is None or not fields:
-        return None
-    header = layout.order.encode().translate(bytes.maketrans(b"<>", b"IM")) * 2
-    header += struct.pack(layout.order + "HI", 42, 8)
-    return header + _lay_out(fields, 8, layout.order)
+def build_block(fields: Sequence[Field], order: ByteOrder) -> bytes:
+    """A block of its own whose first directory has ``fields``, values in that byte order."""
+    header = order.encode().translate(bytes.maketrans(b"<>", b"IM")) * 2
+    header += struct.pack(order + "HI", 42, 8)
+    return header + _lay_out(fields, 8, order)
 
 
-def insert_fields(file: BinaryIO, fields: Iterable[Field]) -> None:
-    """Give a classic TIFF file, open for reading and writing, ``fields`` in its first directory.
+def insert_fields(file: BinaryIO, pages: Iterable[Iterable[Field]]) -> None:
+    """Give a classic TIFF file, open for reading and writing, fields in its first directories:
+    those of each page in turn.
 
-    In place: the file grows at its end, and its header points there. Each field comes in place
-    of its namesake.
+    In place: the file grows at its end, and its header, or the directory before, points there.
+    Each field comes in place of its namesake.
     """
-    addition = _build_addition(file, fields)
-    if addition is not None:
+    pointer_at = _POINTER_AT
+    for fields in pages:
+        addition = _build_addition(file, fields, pointer_at)
+        if addition is None:
+            return
         pointer, tail = addition
-        file.seek(0, io.SEEK_END)
+        end = file.seek(0, io.SEEK_END)
         file.write(tail)
-        file.seek(_POINTER_AT)
+        file.seek(pointer_at)
         file.write(pointer)
+        pointer_at = _pointer_after(file, end + end % 2)
+
+
+def _pointer_after(file: BinaryIO, directory: int) -> int:
+    """Where the directory at this offset says what follows it."""
+    order = order_of(file)
+    file.seek(directory)
+    return directory + 2 + 12 * int(struct.unpack(order + "H", file.read(2))[0])
 
 
 def order_of(file: BinaryIO) -> ByteOrder:
@@ -198,7 +235,34 @@ def descriptive_fields(exif: bytes, order: ByteOrder) -> list[Field]:
     source = layout_of(block)
     if source is None:
         return []
-    return [_convert_order(f, source.order, order) for f in _choose_descriptive(block)]
+    fields = (f for f in fields_of(block) if f.is_whole and tags.travels(f.tag, f.kind))
+    return [_convert_order(f, source.order, order) for f in fields]
+
+
+def fields_left_out(exif: bytes | None) -> tuple[Field, ...]:
+    """The block's fields, of all directories, that :func:`descriptive_fields` leaves out, and that
+    say more than how pixels are stored."""
+    first = fields_of((exif or b"").removeprefix(EXIF_PREFIX))
+    apart = tags.STORAGE | tags.SEPARATE
+    lost = (f for f in first if not f.is_whole or not tags.travels(f.tag, f.kind))
+    inner = (child for f in first for child in f.children if not child.is_whole)
+    return (*(f for f in lost if f.tag not in apart), *inner)
+
+
+def count_further_directories(exif: bytes | None) -> int:
+    """How many directories follow the first one beside the thumbnail's, which belongs to the old
+    picture: :func:`adjust_block` cuts them off."""
+    block = (exif or b"").removeprefix(EXIF_PREFIX)
+    layout = layout_of(block)
+    if layout is None or layout.count != "H":
+        return 0
+    file, seen, offset = io.BytesIO(block), [0], first_offset(block, layout)
+    counts: list[bool] = []
+    while offset not in seen and len(seen) <= MAX_DIRECTORIES:
+        seen.append(offset)
+        entries, offset = _read_entries(file, offset, layout.order)
+        counts.append(bool(entries) and (len(counts) != 1 or THUMBNAIL_OFFSET not in entries))
+    return sum(counts[1:])
 
 
 def no_resolution(order: ByteOrder) -> Field:
@@ -211,12 +275,36 @@ def raw_field(tag: int, value: bytes) -> Field:
     return Field(tag, UNDEFINED, len(value), value)
 
 
-def add_fields(block: bytes, fields: Iterable[Field]) -> bytes:
-    """A classic block whose first directory has ``fields`` too, each in place of its namesake.
+def whole_numbers(tag: int, numbers: Sequence[int], order: ByteOrder) -> Field:
+    """Whole numbers as a field: of 16 bits where all fit, else of 32, else, in a BigTIFF, of 64."""
+    most = max(numbers, default=0)
+    kind, word = next(
+        k for k in ((SHORT, "H"), (LONG, "I"), (16, "Q")) if most < 1 << 8 * _SIZES[k[0]]
+    )
+    return Field(tag, kind, len(numbers), struct.pack(f"{order}{len(numbers)}{word}", *numbers))
+
+
+def resolution_fields(resolution: tuple[float, float] | None, order: ByteOrder) -> list[Field]:
+    """Pixels per millimetre as a directory's fields; none where there is no resolution."""
+    if resolution is None:
+        return []
+    across, down = (Fraction(r * 25.4).limit_denominator(10_000) for r in resolution)
+    return [
+        _rational_field(X_RESOLUTION, across, order),
+        _rational_field(Y_RESOLUTION, down, order),
+        _short_field(RESOLUTION_UNIT, _INCH, order),
+    ]
+
+
+def add_fields(
+    block: bytes, fields: Iterable[Field], without: Collection[int] = frozenset()
+) -> bytes:
+    """A classic block whose first directory has ``fields`` too, each in place of its namesake, and
+    none of the tags of ``without``.
 
     The new directory goes to the end; old values stay where they are.
     """
-    addition = _build_addition(io.BytesIO(block), fields)
+    addition = _build_addition(io.BytesIO(block), fields, _POINTER_AT, without)
     if addition is None:
         return block
     pointer, tail = addition
@@ -228,16 +316,26 @@ _POINTER_AT = 4
 """Where a classic header says which directory is the first."""
 
 
-def _build_addition(file: BinaryIO, fields: Iterable[Field]) -> tuple[bytes, bytes] | None:
-    """A new pointer to the first directory, and what goes to the end; None for no classic block."""
+def _build_addition(
+    file: BinaryIO,
+    fields: Iterable[Field],
+    pointer_at: int,
+    without: Collection[int] = frozenset(),
+) -> tuple[bytes, bytes] | None:
+    """A new pointer to the directory that the one at ``pointer_at`` names, and what goes to the
+    end; None for no classic block, and where no directory follows."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    head = file.read(8)
-    layout = layout_of(head)
+    layout = layout_of(file.read(8))
     if layout is None or layout.count != "H":
         return None
+    file.seek(pointer_at)
+    (place,) = struct.unpack(layout.order + "I", file.read(4))
+    if not place and pointer_at != _POINTER_AT:
+        return None
     new = {f.tag: f for f in fields}
-    entries, following = _read_entries(file, _first_offset(head, layout), layout.order)
+    entries, following = _read_entries(file, place, layout.order)
+    entries = {tag: entry for tag, entry in entries.items() if tag not in without}
     padding = bytes(size % 2)
     at = size + len(padding)
     count = len(entries.keys() | new.keys())
@@ -265,51 +363,56 @@ def _read_entries(file: BinaryIO, offset: int, order: ByteOrder) -> tuple[dict[i
 _EMPTY_BLOCK = b"II*\0" + struct.pack("<IHI", 8, 0, 0)
 
 
-def _choose_descriptive(block: Block) -> tuple[Field, ...]:
-    """The fields to carry over; none when they add up to more than the block, as in an attack."""
-    fields = tuple(f for f in fields_of(block) if f.tag in DESCRIPTIVE)
-    total = sum(len(f.value) + sum(len(c.value) for c in f.children) for f in fields)
-    return fields if total <= len(block) else ()
-
-
-def _first_offset(block: Block, layout: TiffLayout) -> int:
+def first_offset(block: Block, layout: TiffLayout) -> int:
     at = 4 if layout.count == "H" else 8
     if len(block) < at + layout.inline:
         return len(block)
     return int(struct.unpack_from(layout.order + layout.offset, block, at)[0])
 
 
-def _read_directory(
+def read_directory(
     block: Block, layout: TiffLayout, offset: int, depth: int
 ) -> tuple[tuple[Field, ...], int]:
-    """The fields of the directory at ``offset`` that can be read, and the next one's offset."""
+    """The fields of the directory at ``offset``, and the next one's offset; none where it is out of
+    reach. Fields that are directories themselves are followed so deep."""
     size = struct.calcsize("=" + layout.entry) + layout.inline
     start = offset + struct.calcsize("=" + layout.count)
     if offset < 8 or start > len(block):
         return (), 0
     (count,) = struct.unpack_from(layout.order + layout.count, block, offset)
     end = start + size * count
-    if end + layout.inline > len(block):
+    if count > MAX_ENTRIES or end + layout.inline > len(block):
         return (), 0
-    entries = (_read_field(block, layout, at, depth) for at in range(start, end, size))
+    read = _FieldReader(block, layout, depth)
     (following,) = struct.unpack_from(layout.order + layout.offset, block, end)
-    return tuple(f for f in entries if f is not None), int(following)
+    return tuple(map(read, range(start, end, size))), int(following)
 
 
-def _read_field(block: Block, layout: TiffLayout, at: int, depth: int) -> Field | None:
-    tag, kind, count = struct.unpack_from(layout.order + layout.entry, block, at)
-    inline = at + struct.calcsize("=" + layout.entry)
-    length = _SIZES.get(kind, 1) * count
-    start = inline
-    if length > layout.inline:
-        (start,) = struct.unpack_from(layout.order + layout.offset, block, inline)
-    if start + length > len(block):
-        return None if depth else Field(tag, kind, count, b"", at)
-    value = memoryview(block)[start : start + length]
-    if tag not in DIRECTORIES or not depth:
-        return Field(tag, kind, count, value, at)
-    (where,) = struct.unpack_from(layout.order + layout.offset, block, inline)
-    return Field(tag, kind, count, value, at, _read_directory(block, layout, where, depth - 1)[0])
+class _FieldReader:
+    """Reads the field whose entry stands at an offset; there may be a hundred thousand."""
+
+    def __init__(self, block: Block, layout: TiffLayout, depth: int) -> None:
+        self._block, self._layout, self._depth = block, layout, depth
+        self._view = memoryview(block)
+        self._entry = struct.Struct(layout.order + layout.entry)
+        self._offset = struct.Struct(layout.order + layout.offset)
+
+    def __call__(self, at: int) -> Field:
+        tag, kind, count = self._entry.unpack_from(self._view, at)
+        start, length = at + self._entry.size, _SIZES.get(kind, 1) * count
+        is_directory = tag in DIRECTORIES and self._depth > 0
+        where = start
+        if length > self._offset.size or is_directory:
+            (where,) = self._offset.unpack_from(self._view, start)
+        if length > self._offset.size:
+            start = where
+        if start + length > len(self._view):
+            return Field(tag, kind, count, b"", at)
+        value = self._view[start : start + length]
+        if not is_directory:
+            return Field(tag, kind, count, value, at)
+        children = read_directory(self._block, self._layout, where, self._depth - 1)[0]
+        return Field(tag, kind, count, value, at, children)
 
 
 def _lay_out(fields: Sequence[Field], at: int, order: ByteOrder) -> bytes:
@@ -322,10 +425,10 @@ def _lay_out(fields: Sequence[Field], at: int, order: ByteOrder) -> bytes:
 
 def _build_entry(field: Field, tail: bytearray, start: int, order: ByteOrder) -> bytes:
     """Twelve bytes of directory; a value that doesn't fit goes into ``tail``, at ``start`` on."""
-    kind, count, value = field.kind, field.count, field.value
+    kind, count, value = field.kind, field.length, field.value
     if field.tag in DIRECTORIES:
         kind, count, value = LONG, 1, struct.pack(order + "I", start + len(tail))
-        tail += _lay_out(field.children, start + len(tail), order)
+        tail += _lay_out([f for f in field.children if f.is_whole], start + len(tail), order)
     elif len(value) > 4:
         pointer = struct.pack(order + "I", start + len(tail))
         tail += value
@@ -338,19 +441,19 @@ def _convert_order(field: Field, source: ByteOrder, target: ByteOrder) -> Field:
     children = tuple(_convert_order(f, source, target) for f in field.children)
     word = _WORDS.get(field.kind)
     if source == target or word is None:
-        return replace(field, children=children)
+        return field._replace(children=children)
     words = len(field.value) // struct.calcsize("=" + word)
     numbers = struct.unpack(f"{source}{words}{word}", field.value)
-    return replace(field, value=struct.pack(f"{target}{words}{word}", *numbers), children=children)
+    return field._replace(value=struct.pack(f"{target}{words}{word}", *numbers), children=children)
 
 
 def _remove_thumbnail(block: bytes, layout: TiffLayout) -> bytes:
     """Unlink the second directory; cut its JPEG off, or blank it where something follows."""
-    first = _first_offset(block, layout)
-    fields, following = _read_directory(block, layout, first, depth=0)
+    first = first_offset(block, layout)
+    fields, following = read_directory(block, layout, first, depth=0)
     if not fields or not following:
         return block
-    thumbnail = _read_directory(block, layout, following, depth=0)[0]
+    thumbnail = read_directory(block, layout, following, depth=0)[0]
     start = _number_in(block, thumbnail, THUMBNAIL_OFFSET) or len(block)
     length = _number_in(block, thumbnail, THUMBNAIL_LENGTH) or 0
     (count,) = struct.unpack_from(layout.order + "H", block, first)
@@ -370,10 +473,31 @@ def _patch_numbers(
     first = fields_of(block)
     photo = tuple(f for d in first if d.tag == EXIF_DIRECTORY for f in d.children)
     copy = bytearray(block)
+    _patch_geo(copy, first, order, geo.find_factors(_size_in(block, first), (width, height)))
     for field in first + photo:
-        if field.tag in numbers:
+        if field.tag in numbers and field.is_whole:
             _set_number(copy, field, order, numbers[field.tag])
     return bytes(copy)
+
+
+def _patch_geo(
+    block: bytearray, fields: Iterable[Field], order: ByteOrder, factors: geo.Factors | None
+) -> None:
+    """Where pixels lie on the ground, as numbers of the same length in the same place."""
+    values = {
+        f.tag: struct.unpack(f"{order}{f.length}d", f.value)
+        for f in fields
+        if f.tag in tags.GEO_PLACES and f.kind == DOUBLE and len(f.value) == 8 * f.length > 0
+    }
+    if factors is None or not values:
+        return
+    keys = next((bytes(f.value) for f in fields if f.tag == tags.GEO_KEYS), b"")
+    numbers = struct.unpack(f"{order}{len(keys) // 2}H", keys[: len(keys) // 2 * 2])
+    enlarged = geo.enlarge(values, factors, of_points=geo.is_of_points(numbers))
+    for field in fields:
+        if field.tag in enlarged:
+            (at,) = struct.unpack_from(order + "I", block, field.at + 8)
+            struct.pack_into(f"{order}{field.length}d", block, at, *enlarged[field.tag])
 
 
 def _set_number(block: bytearray, field: Field, order: ByteOrder, number: int) -> None:
@@ -391,12 +515,7 @@ def _fields_to_add(
     if orientation != orientation_in(block):
         fields.append(_short_field(ORIENTATION, orientation, layout.order))
     if resolution is not None and not _is_same_resolution(resolution, resolution_in(block)):
-        across, down = (Fraction(r * 25.4).limit_denominator(10_000) for r in resolution)
-        fields += [
-            _rational_field(X_RESOLUTION, across, layout.order),
-            _rational_field(Y_RESOLUTION, down, layout.order),
-            _short_field(RESOLUTION_UNIT, _INCH, layout.order),
-        ]
+        fields += resolution_fields(resolution, layout.order)
     return fields
 
 
@@ -412,29 +531,41 @@ def _rational_field(tag: int, number: Fraction, order: ByteOrder) -> Field:
     return Field(tag, RATIONAL, 1, struct.pack(order + "II", number.numerator, number.denominator))
 
 
+def numbers_of(field: Field, order: ByteOrder) -> tuple[int, ...]:
+    """A field's whole numbers; none where it has others."""
+    word = _WHOLE_WORDS.get(field.kind)
+    if word is None:
+        return ()
+    size = struct.calcsize("=" + word)
+    count = len(field.value) // size
+    return struct.unpack(f"{order}{count}{word}", field.value[: count * size])
+
+
+def number_of(fields: Iterable[Field], tag: int, order: ByteOrder) -> int | None:
+    """The first whole number of the first field of this tag; None where there is none."""
+    field = next((field for field in fields if field.tag == tag), None)
+    return None if field is None else first_number(field, order)
+
+
+def first_number(field: Field, order: ByteOrder) -> int | None:
+    """A field's first whole number; None where it has none."""
+    word = _WHOLE_WORDS.get(field.kind)
+    if word is None or len(field.value) < _SIZES[field.kind]:
+        return None
+    return int(struct.unpack_from(order + word, field.value)[0])
+
+
+def _order_in(block: Block) -> ByteOrder:
+    return "<" if bytes(block[:2]) == b"II" else ">"
+
+
 def _number_in(block: Block, fields: Iterable[Field], tag: int) -> int | None:
-    order = "<" if bytes(block[:2]) == b"II" else ">"
-    for field in fields:
-        if field.tag == tag and field.kind in (SHORT, LONG) and field.value:
-            size, word = (2, "H") if field.kind == SHORT else (4, "I")
-            return int(struct.unpack(order + word, field.value[:size])[0])
-    return None
+    return number_of(fields, tag, _order_in(block))
 
 
-def _fraction_in(block: Block, fields: Iterable[Field], tag: int) -> Fraction | None:
-    order = "<" if bytes(block[:2]) == b"II" else ">"
+def _fraction_of(fields: Iterable[Field], tag: int, order: ByteOrder) -> Fraction | None:
     for field in fields:
         if field.tag == tag and field.kind == RATIONAL and len(field.value) >= 8:
             above, below = struct.unpack(order + "II", field.value[:8])
             return Fraction(above, below) if below else None
     return None
-
-
-def value_in(file: Block, tag: int) -> bytes | None:
-    """The bytes of a field in a TIFF file's first directory."""
-    return next((bytes(f.value) for f in fields_of(file) if f.tag == tag), None)
-
-
-def photometric_in(file: Block) -> int | None:
-    """The colour space of a TIFF file's samples, as its PhotometricInterpretation says it."""
-    return _number_in(file, fields_of(file), PHOTOMETRIC)

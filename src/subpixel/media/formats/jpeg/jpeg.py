@@ -5,9 +5,8 @@ Sources: ITU-T T.81 and T.871 (JPEG, JFIF).
 
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import BinaryIO
 
+from subpixel.media.formats.account import Part
 from subpixel.media.formats.format import (
     COMMENT,
     Capacity,
@@ -16,98 +15,61 @@ from subpixel.media.formats.format import (
     FormatReader,
     FormatWriter,
 )
+from subpixel.media.formats.jpeg.description import describe_head
+from subpixel.media.formats.jpeg.mending import mend_jpeg
+from subpixel.media.formats.jpeg.parts import ICC_LABEL, JFIF_LABEL, XMP_LABEL, list_jpeg_parts
+from subpixel.media.formats.jpeg.profile import set_whole_profile
+from subpixel.media.formats.jpeg.segments import (
+    APP0,
+    APP1,
+    APP2,
+    APP13,
+    COM,
+    MAX_SEGMENT,
+    build_segment,
+    read_head,
+    select_contents,
+)
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
     Strictness,
     VipsImage,
     VipsLoad,
-    get_blob,
+    load_changed,
     load_first_page,
-    read_metadata,
 )
-from subpixel.media.metadata import exif
+from subpixel.media.metadata import iptc
+from subpixel.media.metadata.exif import EXIF_PREFIX
+from subpixel.media.metadata.xmp_extension import build_pieces, split_extension
 from subpixel.media.picture import Loss, Metadata
-
-MAX_SEGMENT = 65_533
-"""Most bytes that one segment holds."""
 
 JFIF_END = 20
 """Where a JFIF header ends that holds no thumbnail."""
 
-_XMP_LABEL = b"http://ns.adobe.com/xap/1.0/\0"
+_MAX_DENSITY = 65_535
 
 
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    return load_first_page("jpegload_source", contents, fail_on), ()
-
-
-def _describe_jpeg(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
-    meta = read_metadata(image)
+    mended = mend_jpeg(contents.map(), ends_itself=fail_on == "warning")
+    if mended is not None:
+        image = load_changed(mended, fail_on)
+    else:
+        image = load_first_page("jpegload_source", contents, fail_on)
     with contents.stream() as stream:
-        head = _read_head(stream)
-    meta = replace(
-        meta,
-        resolution=_find_resolution(head) or meta.resolution,
-        iptc=get_blob(image, "iptc-data"),
-        text=_find_comments(head),
-    )
-    return meta, _find_jpeg_losses(head)
+        segments, _ = read_head(stream)
+    return set_whole_profile(image, select_contents(segments, APP2, ICC_LABEL))
 
 
-def _read_head(file: BinaryIO) -> bytes:
-    """The segments before the first scan."""
-    file.seek(0)
-    parts = [file.read(2)]
-    while len(head := file.read(4)) == 4 and head[0] == 0xFF:
-        length = int.from_bytes(head[2:])
-        if head[1] == 0xDA or length < 2:
-            break
-        parts += [head, file.read(length - 2)]
-    return b"".join(parts)
+def _describe_jpeg(contents: FileContents, _image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
+    with contents.stream() as stream:
+        segments, is_complete = read_head(stream)
+    return describe_head(segments, is_complete)
 
 
-def _find_resolution(head: bytes) -> tuple[float, float] | None:
-    """Pixels per millimetre of the JFIF header; None when it states none."""
-    for marker, data in _segments(head):
-        if marker == 0xE0 and data[:5] == b"JFIF\0" and len(data) >= 12:
-            unit, across, down = struct.unpack_from(">BHH", data, 7)
-            per_mm = {1: 25.4, 2: 10.0}.get(unit)
-            return (across / per_mm, down / per_mm) if per_mm and across and down else None
-    return None
-
-
-def _find_comments(head: bytes) -> tuple[tuple[str, str], ...]:
-    """Comments as text chunks; T.81 names no encoding: UTF-8, or else Latin-1."""
-    return tuple(
-        (COMMENT, _decode_comment(data)) for marker, data in _segments(head) if marker == 0xFE
-    )
-
-
-def _decode_comment(data: bytes) -> str:
-    data = data.rstrip(b"\0")
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
-def _find_jpeg_losses(head: bytes) -> tuple[Loss, ...]:
-    """What the file holds beside its picture and can't be kept."""
-    if any(m == 0xE2 and data[:4] == b"MPF\0" for m, data in _segments(head)):
-        return (Loss("further pictures", "a gain map or preview is left out (MPF)"),)
-    return ()
-
-
-def _segments(head: bytes) -> Iterator[tuple[int, bytes]]:
-    """Marker and data of each segment before the first scan."""
-    at = 2
-    while at + 4 <= len(head) and head[at] == 0xFF:
-        marker, length = struct.unpack_from(">xBH", head, at)
-        if marker == 0xDA or length < 2:
-            return
-        yield marker, head[at + 4 : at + 2 + length]
-        at += 2 + length
+def _list_parts(contents: FileContents) -> Iterator[Part]:
+    with contents.stream() as stream:
+        yield from list_jpeg_parts(stream)
 
 
 def _save_jpeg(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
@@ -125,30 +87,48 @@ def _splice_segments(file: bytes, meta: Metadata, block: bytes | None) -> bytes:
 
     Its first :data:`JFIF_END` bytes will do.
     """
-    segments = _build_segment(0xE0, _build_jfif(meta.resolution))
-    comments = ((0xFE, b"", text.encode()) for key, text in meta.text if key == COMMENT)
-    for marker, label, data in (
-        (0xE1, exif.EXIF_PREFIX, block),
-        (0xE1, _XMP_LABEL, meta.xmp),
-        (0xED, b"", meta.iptc),
-        *comments,
-    ):
-        if data is not None and len(label) + len(data) <= MAX_SEGMENT:
-            segments += _build_segment(marker, label + data)
-    has_jfif = file[2:4] == b"\xff\xe0" and file[6:11] == b"JFIF\0"
+    segments = b"".join(
+        build_segment(marker, data)
+        for marker, data in _list_segments(meta, block)
+        if len(data) <= MAX_SEGMENT
+    )
+    has_jfif = file[2:4] == b"\xff\xe0" and file[6:11] == JFIF_LABEL
     start = 4 + int.from_bytes(file[4:6]) if has_jfif else 2
     return b"".join((b"\xff\xd8", segments, memoryview(file)[start:]))
 
 
-def _build_jfif(resolution: tuple[float, float] | None) -> bytes:
-    if resolution is None:
-        return b"JFIF\0" + struct.pack(">HBHHBB", 0x0102, 0, 1, 1, 0, 0)
-    across, down = (min(max(round(r * 25.4), 1), 65_535) for r in resolution)
-    return b"JFIF\0" + struct.pack(">HBHHBB", 0x0102, 1, across, down, 0, 0)
+def _list_segments(meta: Metadata, block: bytes | None) -> Iterator[tuple[int, bytes]]:
+    """Marker and content of each segment; one that is too long has been named as a loss."""
+    yield APP0, _build_jfif(meta)
+    if block is not None:
+        yield APP1, EXIF_PREFIX + block
+    if meta.xmp is not None:
+        yield from _list_xmp(meta.xmp)
+    if meta.iptc is not None:
+        yield from ((APP13, content) for content in iptc.split_segments(meta.iptc, MAX_SEGMENT))
+    yield from ((COM, text.encode()) for key, text in meta.text if key == COMMENT)
 
 
-def _build_segment(marker: int, data: bytes) -> bytes:
-    return struct.pack(">BBH", 0xFF, marker, len(data) + 2) + data
+def _list_xmp(packet: bytes) -> Iterator[tuple[int, bytes]]:
+    if len(XMP_LABEL) + len(packet) <= MAX_SEGMENT:
+        yield APP1, XMP_LABEL + packet
+        return
+    try:
+        main, extension = split_extension(packet, MAX_SEGMENT - len(XMP_LABEL))
+    except ValueError:  # named as a loss
+        return
+    yield APP1, XMP_LABEL + main
+    yield from ((APP1, content) for content in build_pieces(extension, MAX_SEGMENT))
+
+
+def _build_jfif(meta: Metadata) -> bytes:
+    unit, (across, down) = 0, meta.aspect or (1, 1)
+    if meta.resolution is not None:
+        unit, (across, down) = 1, (round(number * 25.4) for number in meta.resolution)
+    elif max(across, down) > _MAX_DENSITY:
+        across, down = (n * _MAX_DENSITY // max(across, down) for n in (across, down))
+    across, down = (min(max(number, 1), _MAX_DENSITY) for number in (across, down))
+    return JFIF_LABEL + struct.pack(">HBHHBB", 0x0102, unit, across, down, 0, 0)
 
 
 JPEG = Format(
@@ -161,6 +141,7 @@ JPEG = Format(
         grey=True,
         animation="none",
         iptc=True,
+        aspect=True,
         text="comments",
         max_side=65_500,
         max_block=MAX_SEGMENT,
@@ -168,13 +149,9 @@ JPEG = Format(
     reader=FormatReader(
         load=_load_jpeg,
         describe=_describe_jpeg,
+        parts=_list_parts,
         # what libjpeg warns of in whole pictures; its other warnings mean damaged pixels
-        harmless_warnings=(
-            "extraneous bytes",
-            "JFIF revision",
-            "color transform code",
-            "bad ICC marker",
-        ),
+        harmless_warnings=("extraneous bytes", "bad ICC marker"),
         interlaced_rows=2,
     ),
     writer=FormatWriter(save=_save_jpeg, options=frozenset({"quality"})),

@@ -4,179 +4,140 @@ libvips turns every text into ``zTXt`` with its keyword cut at the first space, 
 written here. Source: W3C PNG 3rd edition.
 """
 
-import io
 import struct
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from subpixel.media.formats.account import Budget, Part, collect_losses
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
+from subpixel.media.formats.png.chunks import (
+    SIGNATURE,
+    SINGLE_CHUNKS,
+    TEXT_CHUNKS,
+    build_chunk,
+    list_png_parts,
+    walk_chunks,
+)
+from subpixel.media.formats.png.colour import apply_colour, build_colour_chunks, read_colour
+from subpixel.media.formats.png.text import Texts, encode_texts
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
     Strictness,
     VipsImage,
     VipsLoad,
+    get_blob,
     load_first_page,
     read_metadata,
 )
 from subpixel.media.metadata import exif
 from subpixel.media.picture import Loss, Metadata
 
-MAX_TEXT = 1 << 26
-"""Most bytes that one compressed text may unfold to."""
-
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_XMP_KEYWORD = "XML:com.adobe.xmp"
-_TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
-_READ_CHUNKS = (*_TEXT_CHUNKS, b"eXIf", b"pHYs", b"iCCP", b"sRGB", b"gAMA", b"cICP", b"acTL")
-_SRGB_GAMMA = 45455
-_SRGB_CODING_POINTS = (b"\x01\x0d\x00\x01", b"\x01\x0d\x00\x00")
+_READ_CHUNKS = (*SINGLE_CHUNKS, b"acTL")
 
 
 def _load_png(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    return load_first_page("pngload_source", contents, fail_on), ()
+    image = load_first_page("pngload_source", contents, fail_on)
+    with contents.stream() as stream:
+        colour = read_colour(stream, grey=image.bands <= 2)
+    return apply_colour(image, colour), colour.losses
 
 
 def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
-    with contents.stream() as stream:
+    with contents.stream(buffering=0) as stream:
         png = _read_png_facts(stream)
+    block, (resolution, aspect) = png.first.get(b"eXIf"), png.density
     meta = replace(
         read_metadata(image),
-        text=png.text,
-        xmp=png.xmp,
-        exif=png.exif,
-        orientation=exif.orientation_in(png.exif),
-        resolution=png.resolution or exif.resolution_in(png.exif),
+        text=tuple(png.texts.pairs),
+        xmp=png.texts.xmp,
+        exif=block,
+        orientation=exif.orientation_in(block),
+        resolution=resolution or exif.resolution_in(block),
+        aspect=aspect,
     )
-    losses = png.losses
-    if png.has_profile and not image.get_typeof("icc-profile-data"):
-        losses += (Loss("icc", "libpng finds the profile unsound; left out"),)
-    return meta, losses
+    return meta, (*collect_losses(png.texts.losses), *_find_png_losses(png.first))
+
+
+def _list_parts(contents: FileContents) -> Iterator[Part]:
+    with contents.stream(buffering=0) as stream:
+        yield from list_png_parts(stream)
 
 
 @dataclass(frozen=True)
 class _PngFacts:
-    """What a file says beside its pixels and colour profile."""
+    """What a file says beside its pixels and their colours."""
 
-    text: tuple[tuple[str, str], ...]
-    xmp: bytes | None
-    exif: bytes | None
-    resolution: tuple[float, float] | None
-    has_profile: bool
-    losses: tuple[Loss, ...]
+    texts: Texts
+    first: dict[bytes, bytes]
+    """The content of the first chunk of each name that is read."""
+
+    @property
+    def density(self) -> tuple[tuple[float, float] | None, tuple[int, int] | None]:
+        """Pixels per millimetre, or the pixels' aspect where there is no unit."""
+        data = self.first.get(b"pHYs", b"")
+        if len(data) != 9 or bytes(4) in (data[:4], data[4:8]):
+            return None, None
+        across, down = struct.unpack(">II", data[:8])
+        if data[8] == 1:
+            return (across / 1000, down / 1000), None
+        return None, (across, down) if across != down else None
 
 
-def _read_png_facts(file: BinaryIO) -> _PngFacts:
+def _read_png_facts(stream: BinaryIO) -> _PngFacts:
     """Read the chunks; texts that are damaged or oversized are left out and named as losses."""
-    chunks = list(_read_chunks(file))
-    texts, unread = _decode_texts(chunks)
-    first = dict(reversed(chunks))
-    xmp = [text.encode() for key, text in texts if key == _XMP_KEYWORD]
-    return _PngFacts(
-        text=tuple((key, text) for key, text in texts if key != _XMP_KEYWORD),
-        xmp=xmp[0] if xmp else None,
-        exif=first.get(b"eXIf"),
-        resolution=_parse_density(first.get(b"pHYs", b"")),
-        has_profile=b"iCCP" in first,
-        losses=(*unread, *_find_png_losses(first)),
-    )
-
-
-def _read_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Name and data of every chunk, the data of those that say nothing left out."""
-    size = file.seek(0, io.SEEK_END)
-    at = file.seek(len(_SIGNATURE))
-    while at + 8 <= size:
-        length, name = struct.unpack(">I4s", file.read(8))
-        yield name, file.read(min(length, size - at - 8)) if name in _READ_CHUNKS else b""
-        at = file.seek(at + 12 + length)
-
-
-def _decode_texts(
-    chunks: Iterable[tuple[bytes, bytes]],
-) -> tuple[list[tuple[str, str]], list[Loss]]:
-    texts, losses = [], []
-    for name, data in chunks:
-        if name in _TEXT_CHUNKS:
-            try:
-                texts.append(_decode_text(name, data))
-            except ValueError as error:
-                losses.append(Loss("text", f"{error}; left out"))
-    return texts, losses
-
-
-def _decode_text(name: bytes, data: bytes) -> tuple[str, str]:
-    key, _, rest = data.partition(b"\0")
-    keyword = key.decode("latin-1")
-    if name == b"tEXt":
-        return keyword, rest.decode("latin-1")
-    if name == b"zTXt":
-        text = _inflate(rest[1:])
-        return keyword, text.decode("utf-8" if keyword == _XMP_KEYWORD else "latin-1")
-    is_deflated, (_, _, text) = rest[:1] == b"\1", rest[2:].split(b"\0", 2)
-    return keyword, (_inflate(text) if is_deflated else text).decode()
-
-
-def _inflate(data: bytes) -> bytes:
-    stream = zlib.decompressobj()
-    try:
-        text = stream.decompress(data, MAX_TEXT)
-    except zlib.error as error:
-        raise ValueError(f"a compressed text is damaged ({error})") from error
-    if not stream.eof:
-        raise ValueError(f"a compressed text is cut off or over {MAX_TEXT:,} bytes")
-    return text
-
-
-def _parse_density(data: bytes) -> tuple[float, float] | None:
-    if len(data) != 9 or data[8] != 1:
-        return None
-    across, down = struct.unpack(">II", data[:8])
-    return (across / 1000, down / 1000) if across and down else None
+    budget = Budget()
+    texts, first = Texts(budget), dict[bytes, bytes]()
+    for chunk in walk_chunks(stream):
+        if chunk.name in TEXT_CHUNKS:
+            if budget.take(chunk.size):
+                texts.add(chunk.name, chunk.read(stream))
+            else:
+                texts.add_oversized(chunk.size)
+        elif chunk.name in _READ_CHUNKS and chunk.name not in first and budget.take(chunk.size):
+            first[chunk.name] = chunk.read(stream)
+    return _PngFacts(texts, first)
 
 
 def _find_png_losses(chunks: dict[bytes, bytes]) -> Iterator[Loss]:
     if b"acTL" in chunks:
         yield Loss("frames", "an animated PNG; its first frame is used")
-    if b"cICP" in chunks and chunks[b"cICP"] not in _SRGB_CODING_POINTS:
-        yield Loss("colour", "coding points other than sRGB's (cICP) are not applied")
-    gamma = chunks.get(b"gAMA", b"")
-    has_label = b"iCCP" in chunks or b"sRGB" in chunks
-    if len(gamma) == 4 and not has_label and abs(int.from_bytes(gamma) - _SRGB_GAMMA) > 500:
-        yield Loss("colour", f"a gamma of 1/{1e5 / int.from_bytes(gamma):.2f} is not applied")
 
 
 def _save_png(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     level, meta = task.options.png_compression, task.header.metadata
     block = task.exif_block(meta.orientation)
 
+    profile = get_blob(image, "icc-profile-data")
+
     def splice(head: bytes) -> bytes | None:
-        return _splice_chunks(head, meta, block) if _reaches_pixels(head) else None
+        return _splice_chunks(head, meta, block, profile) if _reaches_pixels(head) else None
 
     out = target.for_libvips(splice)
     if level is None:
-        image.pngsave_target(out, keep="icc", compression=2, filter="up")
+        image.pngsave_target(out, keep="none", compression=2, filter="up")
     else:
-        image.pngsave_target(out, keep="icc", compression=level)
+        image.pngsave_target(out, keep="none", compression=level)
 
 
-def _splice_chunks(file: bytes, meta: Metadata, block: bytes | None) -> bytes:
+def _splice_chunks(
+    file: bytes, meta: Metadata, block: bytes | None, profile: bytes | None
+) -> bytes:
     """libvips' PNG, or its beginning, with the metadata's chunks before its pixels."""
-    chunks = [(b"pHYs", _build_density(meta.resolution))] if meta.resolution else []
+    density = _build_density(meta)
+    chunks = build_colour_chunks(profile)
+    chunks += [(b"pHYs", density)] if density else []
     if block is not None:
         chunks.append((b"eXIf", block))
-    texts = [_encode_text(key, text) for key, text in meta.text]
-    if meta.xmp is not None:
-        texts.insert(0, (b"iTXt", _XMP_KEYWORD.encode() + bytes(5) + meta.xmp))
-    ours = b"".join(_build_chunk(name, data) for name, data in chunks + texts)
+    chunks += encode_texts(meta.xmp, meta.text)
+    ours = b"".join(build_chunk(name, data) for name, data in chunks)
     return b"".join(_replace_chunks(file, ours))
 
 
 def _reaches_pixels(file: bytes) -> bool:
     """Whether the first bytes of a file reach as far as its pixels."""
-    at = len(_SIGNATURE)
+    at = len(SIGNATURE)
     while at + 8 <= len(file):
         length, name = struct.unpack_from(">I4s", file, at)
         if name == b"IDAT":
@@ -186,8 +147,8 @@ def _reaches_pixels(file: bytes) -> bool:
 
 
 def _replace_chunks(file: bytes, ours: bytes) -> Iterator[bytes | memoryview]:
-    """The file with ``ours`` in place of all before the pixels but header and profile."""
-    whole, at = memoryview(file), len(_SIGNATURE)
+    """The file with ``ours`` in place of all before the pixels but the header."""
+    whole, at = memoryview(file), len(SIGNATURE)
     yield whole[:at]
     while at < len(file):
         length, name = struct.unpack_from(">I4s", file, at)
@@ -195,33 +156,37 @@ def _replace_chunks(file: bytes, ours: bytes) -> Iterator[bytes | memoryview]:
             yield ours
             yield whole[at:]
             return
-        if name in (b"IHDR", b"iCCP"):
+        if name == b"IHDR":
             yield whole[at : at + 12 + length]
         at += 12 + length
 
 
-def _build_density(resolution: tuple[float, float]) -> bytes:
-    across, down = (min(max(round(r * 1000), 1), (1 << 31) - 1) for r in resolution)
-    return struct.pack(">IIB", across, down, 1)
-
-
-def _encode_text(key: str, text: str) -> tuple[bytes, bytes]:
-    keyword = key.encode("latin-1")
-    try:
-        return b"tEXt", keyword + b"\0" + text.encode("latin-1")
-    except UnicodeEncodeError:
-        return b"iTXt", keyword + bytes(5) + text.encode()
-
-
-def _build_chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+def _build_density(meta: Metadata) -> bytes | None:
+    """The content of ``pHYs``; None where nothing is known."""
+    unit, numbers = 0, meta.aspect
+    if meta.resolution is not None:
+        across, down = meta.resolution
+        unit, numbers = 1, (round(across * 1000), round(down * 1000))
+    if numbers is None:
+        return None
+    return struct.pack(">IIB", *(min(max(number, 1), (1 << 31) - 1) for number in numbers), unit)
 
 
 PNG = Format(
     name="PNG",
     suffixes=(".png",),
-    recognize=lambda head: head[:8] == _SIGNATURE,
-    capacity=Capacity(depth=16, alpha="full", grey=True, animation="none", text="yes"),
-    reader=FormatReader(load=_load_png, describe=_describe_png, interlaced_rows=1.2),
+    recognize=lambda head: head[:8] == SIGNATURE,
+    capacity=Capacity(
+        depth=16,
+        alpha="full",
+        grey=True,
+        animation="none",
+        text="yes",
+        aspect=True,
+        coding_points=True,
+    ),
+    reader=FormatReader(
+        load=_load_png, describe=_describe_png, parts=_list_parts, interlaced_rows=1.2
+    ),
     writer=FormatWriter(save=_save_png, options=frozenset({"png_compression", "lossless"})),
 )

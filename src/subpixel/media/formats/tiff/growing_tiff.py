@@ -125,8 +125,8 @@ def _build_head(header: Header, rows: int, row_bytes: int) -> bytes:
         (_ROWS, _LONG, [per_strip]),
         (_BYTE_COUNTS, _LONG8, counts),
     ]
-    if header.has_alpha:
-        fields.append((_EXTRA, _SHORT, [_STRAIGHT_ALPHA]))
+    if header.extra_channels:
+        fields.append((_EXTRA, _SHORT, [_STRAIGHT_ALPHA] * len(header.extra_channels)))
     end = DIRECTORY_AT + len(_build_directory(fields))
     places = [(t, k, [n + end for n in v] if t == _OFFSETS else v) for t, k, v in fields]
     order, name = ("<", b"II") if sys.byteorder == "little" else (">", b"MM")

@@ -1,12 +1,16 @@
-"""TIFF: directories of fields; those of the first one describe the photograph.
+"""TIFF: directories of fields, a page each.
 
 Sources: TIFF 6.0 (Adobe, 1992), BigTIFF (libtiff's design page).
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import get_args
 
 import pyvips
 
+from subpixel.media.formats.account import Part
 from subpixel.media.formats.format import (
     Capacity,
     EncodeTask,
@@ -15,63 +19,181 @@ from subpixel.media.formats.format import (
     FormatWriter,
     count_sample_bytes,
 )
+from subpixel.media.formats.tiff import codecs
+from subpixel.media.formats.tiff.directories import (
+    SUBIFDS,
+    Directory,
+    TiffFile,
+    read_directories,
+)
+from subpixel.media.formats.tiff.fields import describe_page, list_parts
+from subpixel.media.formats.tiff.pages import (
+    COMPRESSION,
+    EXTRA_SAMPLES,
+    choose_pages,
+    kind_of,
+    name_other_pages,
+)
+from subpixel.media.formats.tiff.raw import expect_no_raw, expect_no_raw_head, is_raw_head
+from subpixel.media.formats.tiff.samples import (
+    FLOAT,
+    Changes,
+    SampleRecipe,
+    name_extras,
+    name_float_losses,
+    name_sample_losses,
+    plan_samples,
+)
+from subpixel.media.formats.tiff.view import Strips, TiffView, ViewPage
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
     Strictness,
     VipsImage,
     VipsLoad,
-    get_number,
-    load_all_pages,
     load_first_page,
     read_metadata,
     set_blob,
 )
-from subpixel.media.metadata import exif, iptc
-from subpixel.media.picture import Loss, Metadata
+from subpixel.media.metadata import exif, icc, iptc, tags
+from subpixel.media.metadata.exif import ByteOrder, Field
+from subpixel.media.picture import ExtraChannel, Loss, Metadata
 
 CLASSIC_BYTES = 3 << 30
 """Bytes of pixels up to which a file's offsets surely fit in 32 bits. A larger one is a BigTIFF,
 which gets no EXIF or IPTC."""
 
-_LAB = (8, 9, 10)
+MAX_JOINED = 256
+"""Most pages that are read one by one, as they are stored in different ways."""
+
+_PROFILE = "icc-profile-data"
+_EXTRAS = "subpixel-extras"
+"""The field of an image in libvips that names its channels beside the colours."""
 
 
 def _load_tiff(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    first = load_first_page("tiffload_source", contents, fail_on)
-    pages = first.get_n_pages()
-    if pages == 1:
-        return first, ()
-    try:
-        return load_all_pages("tiffload_source", contents, fail_on), ()
-    except pyvips.Error:  # pages of several sizes: a pyramid, or a thumbnail
-        return first, (
-            Loss("frames", f"pages 2 to {pages} are of other sizes, or damaged; left out"),
+    tiff, pages = _find_pages(contents)
+    if not pages:  # libvips says what is wrong
+        return load_first_page("tiffload_source", contents, fail_on), ()
+    kind = kind_of(pages[0])
+    recipe = plan_samples(pages[0], kind)
+    image = _open_pages(contents, tiff, pages, recipe, fail_on).copy()
+    _set_profile(image, pages[0].value(tags.PROFILE))
+    image = recipe.convert(image).copy()
+    image.set_type(pyvips.GValue.gstr_type, _EXTRAS, "|".join(name_extras(kind)))
+    return image, (*name_other_pages(tiff, pages), *name_sample_losses(kind))
+
+
+def _set_profile(image: VipsImage, profile: bytes | None) -> None:
+    """The first page's: libvips gives another where pages differ."""
+    image.remove(_PROFILE)
+    if profile is not None:
+        set_blob(image, _PROFILE, profile)
+
+
+def _find_pages(contents: FileContents) -> tuple[TiffFile, tuple[Directory, ...]]:
+    """Raises :class:`ValueError` for a camera's raw file."""
+    expect_no_raw_head(contents.head)
+    tiff = read_directories(contents.map())
+    expect_no_raw(tiff)
+    return tiff, choose_pages(tiff)
+
+
+def _open_pages(
+    contents: FileContents,
+    tiff: TiffFile,
+    pages: Sequence[Directory],
+    recipe: SampleRecipe,
+    fail_on: Strictness,
+) -> VipsImage:
+    """The pages below each other as libvips has them: the file's own, or those of a view of it."""
+    views = [_view_page(tiff, page, recipe.changes) for page in pages]
+    whole = [p.offset for p in pages] == [p.offset for p in tiff.pages]
+    plain = whole and not recipe.changes and not any(view.strips for view in views)
+
+    def load(page: int, count: int) -> VipsImage:
+        view = None if plain else TiffView(tiff.block, tiff.layout, views)
+        source = contents.source() if view is None else view.connect()
+        image = pyvips.Image.tiffload_source(
+            source, page=page, n=count, fail_on=fail_on, access="sequential"
         )
+        image._references.append(source)  # its callbacks: no image keeps them by itself
+        return image
+
+    try:
+        return load(0, len(pages))
+    except pyvips.Error:
+        if not 1 < len(pages) <= MAX_JOINED:
+            raise
+    return _join_pages([load(page, 1) for page in range(len(pages))])
+
+
+def _join_pages(pages: Sequence[VipsImage]) -> VipsImage:
+    """Pages of one size that are stored in different ways, which libvips doesn't load at once."""
+    joined = pyvips.Image.arrayjoin(list(pages), across=1).copy()
+    joined.set_type(pyvips.GValue.gint_type, "page-height", pages[0].height)
+    return joined
+
+
+def _view_page(tiff: TiffFile, page: Directory, changes: Changes) -> ViewPage:
+    """A page's directory as libvips is to see it, without what it has no need of."""
+    strips: Strips | None = None
+    dropped = {*changes, *exif.DIRECTORIES, SUBIFDS}
+    new = {tag: numbers for tag, numbers in changes.items() if numbers}
+    plan = None
+    if codecs.is_unpacked_here(page):
+        plan = codecs.plan_strips(page)
+        strips = codecs.unpack_strips(page, plan, tiff.block)
+        dropped |= {COMPRESSION, plan.offsets_tag, plan.counts_tag}
+        new |= {COMPRESSION: [codecs.DEFLATE], plan.counts_tag: strips.sizes}
+    fields = [field for field in page.fields if field.tag not in dropped and len(field.value)]
+    fields += [exif.whole_numbers(tag, numbers, page.order) for tag, numbers in new.items()]
+    return ViewPage(fields, plan.offsets_tag if plan else 0, strips)
 
 
 def _describe_tiff(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
-    whole = contents.map()
-    resources, records = (exif.value_in(whole, tag) for tag in (exif.PHOTOSHOP, exif.IPTC))
-    meta = replace(
-        read_metadata(image),
-        exif=exif.extract_block(whole),
-        iptc=iptc.join_resources(resources, records),
-        orientation=get_number(image, "orientation", 1),
-        resolution=exif.resolution_in(whole),
-    )
-    if exif.photometric_in(whole) in _LAB:
-        raise ValueError("its colours are Lab; convert it to RGB first")
-    return meta, ()
+    tiff, pages = _find_pages(contents)
+    if not pages:
+        return read_metadata(image), ()
+    metas = tuple(map(describe_page, pages))
+    alike = all(meta == metas[0] for meta in metas) and _is_bare(metas[0])
+    meta = metas[0] if alike else replace(metas[0], pages=metas if pages[1:] else ())
+    losses = tuple(_MOVED for meta in metas[:1] if exif.has_maker_note(meta.exif))
+    kind = kind_of(pages[0])
+    if kind.sample_format == FLOAT:
+        recipe = plan_samples(pages[0], kind)
+        reopen = partial(_open_pages, contents, tiff, pages, recipe, "error")
+        losses += name_float_losses(reopen, kind)
+    return meta, losses
+
+
+_MOVED = Loss("maker note", "kept, but moved: offsets inside it may no longer hold")
+
+
+def _is_bare(meta: Metadata) -> bool:
+    """Whether a page says nothing but what is written on each page anyhow."""
+    return meta == Metadata(icc=meta.icc, resolution=meta.resolution, orientation=meta.orientation)
+
+
+def _list_parts(contents: FileContents) -> Iterable[Part]:
+    return list_parts(_find_pages(contents)[1])
+
+
+def _name_extras(image: VipsImage) -> tuple[ExtraChannel, ...] | None:
+    """The channels that :func:`_load_tiff` has named."""
+    if not image.get_typeof(_EXTRAS):
+        return None
+    names = str(image.get(_EXTRAS)).split("|")
+    return tuple(kind for name in names for kind in get_args(ExtraChannel) if kind == name)
 
 
 def _save_tiff(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     meta = task.header.metadata
-    if meta.xmp is not None:
+    if meta.xmp is not None and not meta.pages:
         set_blob(image, "xmp-data", meta.xmp)
     image.tiffsave_target(
         target.for_libvips(),
-        keep="icc:xmp:other",
+        keep="other" if meta.pages else "icc:xmp:other",
         compression=task.options.tiff_compression,
         predictor="horizontal",
         level=2,
@@ -79,13 +201,45 @@ def _save_tiff(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
         bigtiff=count_sample_bytes(task.header) > CLASSIC_BYTES,
     )
     order = exif.order_of(target.stream)
-    fields = _build_tiff_fields(meta, task.exif_block(orientation=1), order)
-    exif.insert_fields(target.stream, fields)
+    exif.insert_fields(target.stream, _list_page_fields(task, order))
 
 
-def _build_tiff_fields(
-    meta: Metadata, block: bytes | None, order: exif.ByteOrder
-) -> list[exif.Field]:
+def _list_page_fields(task: EncodeTask, order: ByteOrder) -> Iterator[list[Field]]:
+    """What each page gets beside what libvips has written."""
+    meta, count = task.header.metadata, task.file_header.expect_count("TIFF")
+    channels = _channel_fields(task.file_header.extra_channels, order)
+    for page in meta.pages[:count]:
+        fields = _build_tiff_fields(page, _adjust_block(page, task), order)
+        yield fields + _own_fields(page, order, grey=task.file_header.is_grey) + channels
+    if not meta.pages:
+        yield _build_tiff_fields(meta, task.exif_block(orientation=1), order) + channels
+    for _ in range(max(len(meta.pages), 1), count):
+        yield ([exif.no_resolution(order)] if meta.resolution is None else []) + channels
+
+
+def _adjust_block(page: Metadata, task: EncodeTask) -> bytes | None:
+    header = task.header
+    return exif.adjust_block(page.exif, width=header.width, height=header.height, orientation=1)
+
+
+def _channel_fields(extras: Sequence[ExtraChannel], order: ByteOrder) -> list[Field]:
+    """ExtraSamples, where libvips' own, which calls all of them transparency, is wrong."""
+    if "data" not in extras:
+        return []
+    return [exif.whole_numbers(EXTRA_SAMPLES, [2 * (kind != "data") for kind in extras], order)]
+
+
+def _own_fields(page: Metadata, order: ByteOrder, *, grey: bool) -> list[Field]:
+    """A page's profile, XMP, orientation and resolution."""
+    fields = [exif.whole_numbers(tags.ORIENTATION, [page.orientation], order)]
+    if page.icc is not None and icc.fits_colours(page.icc, grey=grey):
+        fields.append(exif.raw_field(tags.PROFILE, page.icc))
+    if page.xmp is not None:
+        fields.append(exif.raw_field(tags.XMP, page.xmp))
+    return fields + exif.resolution_fields(page.resolution, order)
+
+
+def _build_tiff_fields(meta: Metadata, block: bytes | None, order: ByteOrder) -> list[Field]:
     fields = [exif.no_resolution(order)] if meta.resolution is None else []
     if meta.iptc is not None:
         resources, records = iptc.split_resources(meta.iptc)
@@ -97,7 +251,9 @@ def _build_tiff_fields(
 TIFF = Format(
     name="TIFF",
     suffixes=(".tif", ".tiff"),
-    recognize=lambda head: head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    recognize=lambda head: (
+        head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+") or is_raw_head(head)
+    ),
     capacity=Capacity(
         depth=16,
         alpha="full",
@@ -106,7 +262,10 @@ TIFF = Format(
         iptc=True,
         max_samples=CLASSIC_BYTES,
         moves_exif=True,
+        extra_channels=True,
     ),
-    reader=FormatReader(load=_load_tiff, describe=_describe_tiff),
+    reader=FormatReader(
+        load=_load_tiff, describe=_describe_tiff, parts=_list_parts, extras=_name_extras
+    ),
     writer=FormatWriter(save=_save_tiff, options=frozenset({"tiff_compression", "lossless"})),
 )

@@ -1,0 +1,16 @@
+"""``--alpha``: what transparent pixels' colours are worth."""
+
+from typing import get_args
+
+import click
+
+from subpixel.upscaling.alpha import AlphaMode
+
+ALPHA = click.option(
+    "--alpha",
+    type=click.Choice(get_args(AlphaMode)),
+    default="repaint",
+    show_default=True,
+    help="Colours that transparent pixels hide: replaced by their neighbours', so that no fringes "
+    "appear, or straight, each channel as it is (game textures).",
+)

@@ -1,0 +1,60 @@
+"""What the boxes of a picture say of its colours, as a profile.
+
+A profile (``colr`` of the kind ``prof`` or ``rICC``) takes precedence over code points (``nclx``),
+those over what the AV1 stream states. Source: ISO/IEC 23008-12, 6.5.5; AV1 Image File Format.
+"""
+
+from subpixel.media.formats.boxes.boxes import Box
+from subpixel.media.formats.boxes.items import Items
+from subpixel.media.formats.boxes.sequence_header import read_colour_description
+from subpixel.media.metadata.colour_tags import CodingPoints, describe_coding_points
+from subpixel.media.metadata.exif import Block
+from subpixel.media.picture import Loss
+
+_HEAD_BYTES = 256
+"""Of an AV1 stream: as far as its sequence header at the beginning reaches, and further."""
+
+
+def describe_colours(
+    file: Block, items: Items, *, grey: bool
+) -> tuple[bytes | None, tuple[Loss, ...]]:
+    """The profile that the primary picture's code points describe, and what of them is lost.
+
+    None where the file holds a profile, says sRGB or says nothing.
+    """
+    points = find_coding_points(file, items)
+    if points is None or points.says_srgb:
+        return None, ()
+    try:
+        return describe_coding_points(points, grey=grey), ()
+    except ValueError as error:
+        return None, (Loss("colour", f"{error} (nclx), are not applied"),)
+
+
+def find_coding_points(file: Block, items: Items) -> CodingPoints | None:
+    """The primary picture's code points; None where there are none, or a profile overrules them."""
+    boxes = _list_colour_boxes(items, items.primary)
+    kinds = {bytes(file[box.start : box.start + 4]): box for box in boxes}
+    if b"prof" in kinds or b"rICC" in kinds:
+        return None
+    if b"nclx" in kinds and kinds[b"nclx"].size >= 10:
+        at = kinds[b"nclx"].start + 4
+        numbers = (int.from_bytes(file[at : at + 2]), int.from_bytes(file[at + 2 : at + 4]))
+        return CodingPoints(*numbers)
+    return _find_in_stream(file, items)
+
+
+def _list_colour_boxes(items: Items, number: int) -> list[Box]:
+    item = items.by_number.get(number)
+    return [box for box in item.properties if box.name == b"colr"] if item is not None else []
+
+
+def _find_in_stream(file: Block, items: Items) -> CodingPoints | None:
+    """Of the picture's own stream, or of its first tile's."""
+    for number in sorted(items.with_sources(items.primary)):
+        item = items.by_number.get(number)
+        if item is not None and item.kind == b"av01" and item.extents:
+            start, size = item.extents[0]
+            colours = read_colour_description(bytes(file[start : start + min(size, _HEAD_BYTES)]))
+            return None if colours is None else CodingPoints(*colours[:2])
+    return None

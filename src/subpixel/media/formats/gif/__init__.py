@@ -1,0 +1,1 @@
+"""GIF: a walk of its blocks, the frames among them."""

@@ -1,0 +1,192 @@
+"""A GIF's blocks: walked, built, and what becomes of each.
+
+Sources: GIF89a (CompuServe, 1990); XMP specification part 3, 1.1.2 (its extension).
+"""
+
+import io
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from subpixel.media.formats.account import (
+    MAX_PARTS,
+    Budget,
+    Part,
+    escape_name,
+    leave_out,
+    list_rest,
+    lose,
+)
+
+HEAD = 13
+"""Bytes of the header and the screen's description."""
+
+EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
+COMMENT_LABEL, CONTROL_LABEL, TEXT_LABEL, APPLICATION_LABEL = 0xFE, 0xF9, 0x01, 0xFF
+XMP_NAME = b"XMP DataXMP"
+MAX_SUB_BLOCKS = 1 << 22
+"""Most sub-blocks that are walked, about 1 GB of them as encoders write them."""
+
+_LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+_ICC_NAME = b"ICCRGBG1012"
+
+_XMP_TRAILER = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
+"""What lets programs that walk by sub-blocks come out at the end of a packet, the last zero."""
+
+
+@dataclass(frozen=True)
+class GifBlock:
+    """An extension, an image, the end, or what isn't any of these."""
+
+    kind: int
+    """Its first byte."""
+    label: int
+    """The second of an extension."""
+    name: bytes
+    """Of an application's extension, 11 bytes."""
+    start: int
+    at: int
+    """Where its sub-blocks begin, behind an application's name."""
+    end: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of it."""
+        return self.end - self.start
+
+
+def count_colour_bytes(flags: int) -> int:
+    """Bytes of the colour table that the flags of a screen or an image announce."""
+    return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+
+def walk_gif(stream: BinaryIO) -> Iterator[GifBlock]:
+    """The blocks up to and with the end; something else ends the walk, as a block of its kind."""
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    at = HEAD + count_colour_bytes(stream.read(HEAD).ljust(HEAD, b"\0")[10])
+    steps = Budget(MAX_SUB_BLOCKS)
+    while at < size:
+        block = _read_block(stream, at, size, steps)
+        yield block
+        if block.kind not in (EXTENSION, IMAGE):
+            return
+        at = block.end
+
+
+def read_sub_blocks(stream: BinaryIO, block: GifBlock) -> bytes:
+    """The content of its sub-blocks."""
+    stream.seek(block.at)
+    parts = []
+    while stream.tell() < block.end and (length := int.from_bytes(stream.read(1))):
+        parts.append(stream.read(length))
+    return b"".join(parts)
+
+
+def read_xmp(stream: BinaryIO, block: GifBlock) -> bytes:
+    """The packet of an XMP extension, which isn't in sub-blocks."""
+    stream.seek(block.at)
+    data = stream.read(block.end - block.at)
+    return data.removesuffix(_XMP_TRAILER)
+
+
+def build_comment(text: bytes) -> bytes:
+    """A comment extension."""
+    pieces = (text[at : at + 255] for at in range(0, len(text), 255))
+    blocks = b"".join(bytes([len(piece)]) + piece for piece in pieces)
+    return bytes([EXTENSION, COMMENT_LABEL]) + blocks + b"\0"
+
+
+def build_xmp(packet: bytes) -> bytes:
+    """The extension that holds an XMP packet."""
+    while _ends_early(packet):
+        packet += b" "
+    head = bytes([EXTENSION, APPLICATION_LABEL, len(XMP_NAME)]) + XMP_NAME
+    return head + packet + _XMP_TRAILER
+
+
+def _ends_early(packet: bytes) -> bool:
+    """Whether a walk by sub-blocks hits the last but one of the trailer's bytes, also a zero."""
+    at, data = 0, packet + _XMP_TRAILER
+    while data[at]:
+        at += 1 + data[at]
+    return at != len(data) - 1
+
+
+def list_gif_parts(stream: BinaryIO) -> Iterator[Part]:
+    """All parts of the file but its images, in their order."""
+    number, met_xmp = 0, False
+    for block in walk_gif(stream):
+        if block.kind == IMAGE or block.label == CONTROL_LABEL:
+            continue
+        yield _account(block, is_first=not met_xmp)
+        met_xmp = met_xmp or block.name == XMP_NAME
+        if block.kind == TRAILER:
+            yield from list_rest(stream, block.end)
+        number += 1
+        if number > MAX_PARTS:
+            return
+
+
+def _account(block: GifBlock, *, is_first: bool) -> Part:
+    if block.kind == TRAILER:
+        return Part("the end", block.size)
+    if block.kind != EXTENSION:
+        return leave_out("data that is no block", block.size)
+    if block.label == COMMENT_LABEL:
+        return Part("a comment", block.size)
+    if block.label == TEXT_LABEL:
+        return lose("a plain text extension", block.size, "text", "a text drawn on the picture")
+    if block.label != APPLICATION_LABEL:
+        return leave_out(f"an extension {block.label:02X}", block.size)
+    return _account_application(block, is_first=is_first)
+
+
+def _account_application(block: GifBlock, *, is_first: bool) -> Part:
+    name = f"an application extension {escape_name(block.name)!r}"
+    if block.name in _LOOPS or (block.name == XMP_NAME and is_first):
+        return Part(name, block.size)
+    if block.name == _ICC_NAME:
+        return lose(name, block.size, "icc", "a colour profile")
+    return leave_out(name, block.size)
+
+
+def _read_block(stream: BinaryIO, at: int, size: int, steps: Budget) -> GifBlock:
+    stream.seek(at)
+    head = stream.read(14).ljust(14, b"\0")
+    kind, label, name, inner = head[0], 0, b"", size
+    if kind == TRAILER:
+        inner = end = at + 1
+    elif kind == EXTENSION:
+        label, inner = head[1], at + 2
+        if label == APPLICATION_LABEL and head[2] == 11:
+            name, inner = head[3:14], at + 14
+        end = _skip_sub_blocks(stream, inner, size, steps)
+    elif kind == IMAGE:
+        inner = at + 11 + count_colour_bytes(head[9])
+        end = _skip_sub_blocks(stream, inner, size, steps)
+    else:
+        end = size
+    return GifBlock(kind, label, name, at, inner, end)
+
+
+def _skip_sub_blocks(stream: BinaryIO, at: int, size: int, steps: Budget) -> int:
+    """Behind the empty sub-block that ends them; the file's end where there are too many."""
+    stream.seek(at)
+    while at < size:
+        if not steps.take(1):
+            return size
+        length = int.from_bytes(stream.read(1))
+        at += 1 + length
+        if not length:
+            break
+        stream.seek(length, io.SEEK_CUR)
+    return min(at, size)
+
+
+def join_blocks(head: bytes, blocks: Iterable[bytes]) -> bytes | None:
+    """A file's beginning with blocks in front of its own; None while it doesn't reach so far."""
+    at = HEAD + count_colour_bytes(head[10]) if len(head) >= HEAD else HEAD
+    if len(head) < max(at, HEAD):
+        return None
+    return b"".join((b"GIF89a", head[6:at], *blocks, head[at:]))

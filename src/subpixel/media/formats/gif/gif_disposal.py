@@ -1,0 +1,161 @@
+"""Frames of a GIF that clear their place, as browsers show them.
+
+A frame may ask that its place be cleared before the next one is drawn. Browsers clear it to
+transparent. libvips (its libnsgif) does where the frame has a transparent colour, and else fills
+the place with the background colour; so it does around a first frame that is smaller than the
+picture. Behind each such frame, and before such a first one, comes an empty frame here that has a
+transparent colour: libnsgif clears what that one covers. The empty frames' pages are left out
+again. Source: GIF89a (CompuServe, 1990).
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from subpixel.media.metadata.exif import Block
+
+_HEADER = 13
+_EXTENSION, _IMAGE = 0x21, 0x2C
+_GRAPHIC_CONTROL = 0xF9
+_KEEP, _CLEAR = 1, 2
+_CODE_BITS, _MAX_CODES = 2, 4096
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """One frame: where it stands in the file, and where in the picture."""
+
+    start: int
+    """Its first byte, that of its graphic control block where it has one."""
+    stop: int
+    control: int | None
+    """Where the flags of its graphic control stand."""
+    flags: int
+    place: tuple[int, int, int, int]
+    """Left, top, width, height."""
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether it has no transparent colour."""
+        return not self.flags & 1
+
+    @property
+    def disposal(self) -> int:
+        """What becomes of its place: 0 … 7."""
+        return self.flags >> 2 & 7
+
+
+def clear_as_browsers(file: Block) -> tuple[bytes, tuple[int, ...]] | None:
+    """The file with empty frames where libnsgif needs them, and the numbers of its own frames.
+
+    None where it needs none.
+    """
+    frames = list(_list_frames(file))
+    needed = [frame.is_opaque and frame.disposal == _CLEAR for frame in frames[:-1]]
+    screen = (0, 0, *struct.unpack_from("<HH", file, 6)) if frames else (0, 0, 0, 0)
+    starts_small = bool(frames) and frames[0].is_opaque and _lies_within(frames[0].place, screen)
+    if not starts_small and not any(needed):
+        return None
+    return _insert_empty(file, frames, [*needed, False], screen if starts_small else None)
+
+
+def _lies_within(place: tuple[int, int, int, int], screen: tuple[int, int, int, int]) -> bool:
+    """Whether a place is a part of the screen and not all of it."""
+    left, top, width, height = place
+    inside = left + width <= screen[2] and top + height <= screen[3]
+    return inside and (width, height) != screen[2:]
+
+
+def _insert_empty(
+    file: Block,
+    frames: list[_Frame],
+    needed: list[bool],
+    first: tuple[int, int, int, int] | None,
+) -> tuple[bytes, tuple[int, ...]]:
+    parts, own, page = [file[: frames[0].start]], [], 0
+    if first is not None:
+        parts.append(_build_empty_frame(first))
+        page += 1
+    at = frames[0].start
+    for frame, is_needed in zip(frames, needed, strict=True):
+        data = bytearray(file[at : frame.stop])
+        own.append(page)
+        page += 1
+        if is_needed and frame.control is not None:
+            data[frame.control - at] = frame.flags & ~0x1C | _KEEP << 2
+            data += _build_empty_frame(frame.place)
+            page += 1
+        parts.append(bytes(data))
+        at = frame.stop
+    return b"".join((*parts, file[at:])), tuple(own)
+
+
+def _list_frames(file: Block) -> Iterator[_Frame]:
+    """All frames up to the end, or to where the file is damaged."""
+    if len(file) < _HEADER:
+        return
+    at = _HEADER + _palette_size(file[10])
+    control: int | None = None
+    while at + 10 <= len(file) and file[at] in (_EXTENSION, _IMAGE):
+        if file[at] == _EXTENSION:
+            if file[at + 1] == _GRAPHIC_CONTROL and file[at + 2] == 4:
+                control = at
+            at = _skip_blocks(file, at + 2)
+            continue
+        place = struct.unpack_from("<HHHH", file, at + 1)
+        stop = _skip_blocks(file, at + 11 + _palette_size(file[at + 9]))
+        start = at if control is None else control
+        where = None if control is None else control + 3
+        yield _Frame(start, stop, where, 0 if where is None else file[where], place)
+        at, control = stop, None
+
+
+def _palette_size(flags: int) -> int:
+    return 3 * (2 << (flags & 7)) if flags & 0x80 else 0
+
+
+def _skip_blocks(file: Block, at: int) -> int:
+    """The first byte behind data in blocks, each with its size before it, the last one empty."""
+    while at < len(file) and file[at]:
+        at += 1 + file[at]
+    return min(at + 1, len(file))
+
+
+def _build_empty_frame(place: tuple[int, int, int, int]) -> bytes:
+    """A frame that shows nothing and then clears its place."""
+    control = struct.pack("<BBBBHBB", _EXTENSION, _GRAPHIC_CONTROL, 4, _CLEAR << 2 | 1, 0, 0, 0)
+    image = struct.pack("<B4HB", _IMAGE, *place, 0x80) + bytes(6)
+    return control + image + _compress_zeros(place[2] * place[3])
+
+
+def _compress_zeros(count: int) -> bytes:
+    """So many pixels of colour 0 by LZW, and the block that ends them."""
+    stream = at = 0
+    pieces = bytearray()
+    for code, width in _list_codes(count):
+        stream |= code << at
+        at += width
+        while at >= 8:
+            pieces.append(stream & 255)
+            stream, at = stream >> 8, at - 8
+    pieces.append(stream)
+    blocks = (pieces[i : i + 255] for i in range(0, len(pieces), 255))
+    return bytes((_CODE_BITS,)) + b"".join(bytes((len(b),)) + b for b in blocks) + b"\0"
+
+
+def _list_codes(count: int) -> Iterator[tuple[int, int]]:
+    """Codes and their widths in bits: each stands for a run one longer than that before it."""
+    clear, first = 1 << _CODE_BITS, (1 << _CODE_BITS) + 2
+    run, width = 1, _CODE_BITS + 1
+    yield clear, width
+    while count:
+        length = min(run, count)
+        yield 0 if length == 1 else first + length - 2, width
+        count -= length
+        if first + run - 1 == _MAX_CODES:
+            yield clear, width
+            run, width = 1, _CODE_BITS + 1
+            continue
+        width = max(width, min((first + run - 1).bit_length(), 12))
+        run += 1
+    yield clear + 1, width

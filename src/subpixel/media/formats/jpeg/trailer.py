@@ -1,0 +1,118 @@
+"""What stands behind the end of a JPEG: further pictures, a film, a maker's own data.
+
+Sources: CIPA DC-007 (Multi-Picture Format), Android's Motion Photo format, ISO 14496-12 (boxes).
+"""
+
+import io
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from subpixel.media.formats.account import MAX_PARTS, PADDING, Budget, Part, leave_out, lose
+from subpixel.media.formats.jpeg.segments import EOI, walk_segments
+
+_BLOCK = 1 << 16
+_SAMSUNG_FILM = b"MotionPhoto_Data"
+_MAX_SEARCH = 1 << 26
+"""Most bytes in which a film's name is looked for."""
+
+
+def list_trailing_parts(stream: BinaryIO, start: int) -> Iterator[Part]:
+    """The parts behind the end of the picture, which is at ``start``; none is kept."""
+    size, at = stream.seek(0, io.SEEK_END), _skip_padding(stream, start)
+    segments = Budget(MAX_PARTS)
+    for _ in range(MAX_PARTS):
+        if at >= size:
+            return
+        part, at = _read_part(stream, at, size, segments)
+        yield part
+        at = _skip_padding(stream, at)
+    yield leave_out("further data behind the end of the picture", size - at)
+
+
+def account_further_picture(size: int) -> Part:
+    """A picture behind the picture: a gain map, a preview, the other eye's view."""
+    return lose("a further picture", size, "further pictures", "a gain map or preview")
+
+
+def is_further_picture(part: Part) -> bool:
+    """Whether the part is such a picture, or points to one."""
+    return part.loss is not None and part.loss.what == "further pictures"
+
+
+def _read_part(stream: BinaryIO, at: int, size: int, segments: Budget) -> tuple[Part, int]:
+    """The part at ``at``, and where it ends."""
+    stream.seek(at)
+    head = stream.read(12)
+    if head[:3] == b"\xff\xd8\xff":
+        end = _find_picture_end(stream, at, size, segments)
+        return account_further_picture(end - at), end
+    if head[4:8] == b"ftyp":
+        end = _find_film_end(stream, at, size)
+        return _lose_film(end - at), end
+    if _contains(stream, at, _SAMSUNG_FILM):
+        return _lose_film(size - at), size
+    return _leave_rest(stream, at, size), size
+
+
+def _lose_film(size: int) -> Part:
+    return lose("a film behind the picture", size, "motion photo", "MP4")
+
+
+def _leave_rest(stream: BinaryIO, at: int, size: int) -> Part:
+    stream.seek(max(at, size - 4))
+    guess = "Samsung's" if stream.read(4) == b"SEFT" else ""
+    return leave_out("data behind the end of the picture", size - at, guess)
+
+
+def _find_picture_end(stream: BinaryIO, at: int, size: int, segments: Budget) -> int:
+    """Behind its EOI; ``segments`` is how many may still be walked."""
+    for segment in walk_segments(stream, at, 0):
+        if segment.marker == EOI:
+            return segment.end
+        if not segments.take(1):
+            break
+    return size
+
+
+def _find_film_end(stream: BinaryIO, at: int, size: int) -> int:
+    """Behind the last box whose name looks like one."""
+    for _ in range(MAX_PARTS):
+        stream.seek(at)
+        head = stream.read(16).ljust(16, b"\0")
+        length, name, long = struct.unpack(">I4sQ", head)
+        length = {0: size - at, 1: long}.get(length, length)
+        if length < 8 or not name.isalnum():
+            return at
+        if at + length >= size:
+            break
+        at += length
+    return size
+
+
+def _skip_padding(stream: BinaryIO, start: int) -> int:
+    """Behind zeros and white space, but for the zeros that a film begins with."""
+    stream.seek(start)
+    at = start
+    while block := stream.read(_BLOCK):
+        rest = block.lstrip(PADDING)
+        at += len(block) - len(rest)
+        if rest:
+            break
+    first = max(start, at - 3)
+    stream.seek(first)
+    name = stream.read(11).find(b"ftyp", 4)
+    return at if name < 0 else first + name - 4
+
+
+def _contains(stream: BinaryIO, at: int, word: bytes) -> bool:
+    stream.seek(at)
+    tail = b""
+    for _ in range(_MAX_SEARCH // _BLOCK):
+        block = stream.read(_BLOCK)
+        if word in tail + block:
+            return True
+        if not block:
+            return False
+        tail = block[-len(word) :]
+    return False

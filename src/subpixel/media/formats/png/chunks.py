@@ -1,0 +1,172 @@
+"""A PNG's chunks: walked, built, and what becomes of each.
+
+Sources: W3C PNG 3rd edition, Register of PNG Public Chunks and Extensions; private chunks from
+their makers' documents.
+"""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from subpixel.media.formats.account import MAX_PARTS, Part, escape_name, leave_out, list_rest, lose
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
+SINGLE_CHUNKS = (b"eXIf", b"pHYs")
+"""What is kept of the first chunk of the name."""
+
+COLOUR_CHUNKS = (b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP")
+"""What becomes of these is said where colours are read."""
+
+FRAME_CHUNKS = (b"acTL", b"fcTL", b"fdAT")
+"""What becomes of these is said where frames are read."""
+
+_STORAGE = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iDOT")
+"""How pixels are stored; Apple's iDOT says where half of them begin."""
+
+_MAX_PIXEL_CHUNKS = 1 << 20
+
+_LOSSES = {
+    b"bKGD": ("background", "a colour to show the picture on"),
+    b"tIME": ("time", "when the original was changed last"),
+    b"hIST": ("palette", "how often its colours are used"),
+    b"sPLT": ("palette", "a palette for other screens"),
+    b"oFFs": ("position", "where the picture stands on a page"),
+    b"sCAL": ("resolution", "the size of what a pixel shows"),
+    b"pCAL": ("calibration", "what its samples measure"),
+    b"sTER": ("stereo", "how two views lie side by side"),
+    b"gIFg": ("timing", "a frame's delay, from a GIF"),
+    b"gIFx": ("unknown data", "an extension from a GIF"),
+    b"gIFt": ("text", "a text from a GIF"),
+    b"mDCV": ("colour", "the mastering display's volume"),
+    b"mDCv": ("colour", "the mastering display's volume"),
+    b"cLLI": ("colour", "the content's light levels"),
+    b"cLLi": ("colour", "the content's light levels"),
+    b"caBX": (
+        "content credentials",
+        "C2PA or another JUMBF box; what is signed for the original can't hold for other pixels",
+    ),
+    b"dSIG": ("signature", "what is signed for the original can't hold for other pixels"),
+}
+"""What is understood and can't be kept: what is lost, and a remark."""
+
+_GUESSES = {
+    b"vpAg": "ImageMagick's page",
+    b"caNv": "ImageMagick's canvas",
+    b"orNT": "ImageMagick's orientation",
+    b"npTc": "Android's nine patches",
+    b"npOl": "Android's nine patches",
+    b"npLb": "Android's nine patches",
+    b"mkBF": "Fireworks",
+    b"mkBS": "Fireworks",
+    b"mkBT": "Fireworks",
+    b"mkTS": "Fireworks",
+    b"prVW": "Fireworks' preview",
+    b"zxIf": "compressed EXIF",
+    b"exIf": "EXIF of an old draft",
+    b"fRAc": "how a fractal was made",
+    b"gmID": "Gamebryo",
+    b"skMf": "Snagit",
+    b"skRf": "Snagit",
+}
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One chunk, or a run of chunks of pixels."""
+
+    name: bytes
+    size: int
+    """Bytes of its content."""
+    at: int
+    """Where that stands."""
+
+    def read(self, stream: BinaryIO) -> bytes:
+        """The content; shorter where the file is cut off."""
+        stream.seek(self.at)
+        return stream.read(self.size)
+
+
+def walk_chunks(stream: BinaryIO) -> Iterator[Chunk]:
+    """The chunks up to and with the end (IEND), chunks of pixels that follow one another as one.
+
+    No more than are looked at (:data:`MAX_PARTS`) of other chunks.
+    """
+    size, run, number = stream.seek(0, io.SEEK_END), None, 0
+    for chunk in _walk_all(stream, size):
+        if chunk.name == b"IDAT":
+            run = Chunk(b"IDAT", chunk.size + (run.size if run else 0), run.at if run else chunk.at)
+            continue
+        if run is not None:
+            yield run
+            run = None
+        yield chunk
+        number += 1
+        if chunk.name == b"IEND" or number > MAX_PARTS:
+            return
+    if run is not None:
+        yield run
+
+
+def _walk_all(stream: BinaryIO, size: int) -> Iterator[Chunk]:
+    at = len(SIGNATURE)
+    for _ in range(_MAX_PIXEL_CHUNKS):
+        if at + 8 > size:
+            return
+        stream.seek(at)
+        length, name = struct.unpack(">I4s", stream.read(8))
+        yield Chunk(name, min(length, size - at - 8), at + 8)
+        at += 12 + length
+
+
+def build_chunk(name: bytes, data: bytes) -> bytes:
+    """A chunk as it stands in a file."""
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+
+def list_png_parts(stream: BinaryIO) -> Iterator[Part]:
+    """All parts of the file, in their order."""
+    met: set[bytes] = set()
+    depth, end = 8, 0
+    for chunk in walk_chunks(stream):
+        if chunk.name == b"IHDR":
+            depth = _read_depth(chunk.read(stream))
+        if chunk.name == b"sBIT":
+            yield _account_significant_bits(chunk.read(stream), depth)
+        else:
+            yield _account(chunk, is_first=chunk.name not in met)
+        met.add(chunk.name)
+        end = chunk.at + chunk.size + 4
+        if chunk.name == b"IEND":
+            yield from list_rest(stream, end)
+
+
+def _account(chunk: Chunk, *, is_first: bool) -> Part:
+    name = f"a chunk {escape_name(chunk.name)}"
+    if chunk.name in _STORAGE + COLOUR_CHUNKS + FRAME_CHUNKS + TEXT_CHUNKS:
+        return Part(name, chunk.size)
+    if chunk.name in SINGLE_CHUNKS:
+        return Part(name, chunk.size) if is_first else leave_out(f"a further{name[1:]}", chunk.size)
+    if chunk.name in _LOSSES:
+        what, remark = _LOSSES[chunk.name]
+        return lose(name, chunk.size, what, remark)
+    return leave_out(name, chunk.size, _GUESSES.get(chunk.name, ""))
+
+
+def _read_depth(header: bytes) -> int:
+    """Bits per sample; those of a palette are 8."""
+    depth, colour = header[8:10].ljust(2, b"\0")
+    return 8 if colour == 3 else depth
+
+
+def _account_significant_bits(data: bytes, depth: int) -> Part:
+    """It says nothing where all bits are significant."""
+    if all(bits == depth for bits in data[:4]):
+        return Part("a chunk sBIT", len(data))
+    bits = ", ".join(map(str, data[:4]))
+    remark = f"that {bits} bits are significant; all are in the new picture"
+    return lose("a chunk sBIT", len(data), "significant bits", remark)

@@ -1,0 +1,64 @@
+"""Camera raw files, most of which are TIFF files with a small picture and a sensor's values.
+
+Told by what they say of themselves: a first page with a preview looks like any other TIFF.
+Sources: Adobe DNG 1.7.1; the file heads as dcraw's and ExifTool's documentation list them.
+"""
+
+from subpixel.media.formats.tiff.directories import TiffFile
+
+_HEADS = {
+    b"IIRO": "an Olympus raw file (ORF)",
+    b"IIRS": "an Olympus raw file (ORF)",
+    b"MMOR": "an Olympus raw file (ORF)",
+    b"IIU\0": "a Panasonic raw file (RW2)",
+}
+_CR2_AT, _CR2 = 8, b"CR\2\0"
+_PHOTOMETRIC, _MAKE, _DNG_VERSION, _CFA_PATTERN = 262, 271, 50706, 33422
+_SENSOR = (32803, 34892)
+"""A colour filter array, and values of a sensor that are only interpolated."""
+
+_MAKERS = {
+    "NIKON": "a Nikon raw file (NEF)",
+    "SONY": "a Sony raw file (ARW)",
+    "PENTAX": "a Pentax raw file (PEF)",
+    "RICOH": "a Pentax raw file (PEF)",
+    "CANON": "a Canon raw file (CR2)",
+    "SAMSUNG": "a Samsung raw file (SRW)",
+    "HASSELBLAD": "a Hasselblad raw file (3FR)",
+    "EPSON": "an Epson raw file (ERF)",
+    "KODAK": "a Kodak raw file (DCR)",
+    "PHASE ONE": "a Phase One raw file (IIQ)",
+}
+
+
+def is_raw_head(head: bytes) -> bool:
+    """Whether a file begins as a raw format does that is no TIFF by its number."""
+    return head[:4] in _HEADS
+
+
+def expect_no_raw_head(head: bytes) -> None:
+    """Raise :class:`ValueError` for a file that begins as a camera raw format does."""
+    if head[:4] in _HEADS:
+        raise ValueError(_explain(_HEADS[head[:4]]))
+    if head[_CR2_AT : _CR2_AT + 4] == _CR2:
+        raise ValueError(_explain(_MAKERS["CANON"]))
+
+
+def expect_no_raw(tiff: TiffFile) -> None:
+    """Raise :class:`ValueError` for a file with a sensor's values."""
+    first = next(tiff.walk(), None)
+    if first is None:
+        return
+    if first.value(_DNG_VERSION) is not None:
+        raise ValueError(_explain("a camera raw file (DNG)"))
+    if any(d.number(_PHOTOMETRIC, 0) in _SENSOR or d.field(_CFA_PATTERN) for d in tiff.walk()):
+        maker = (first.value(_MAKE) or b"").decode("latin-1").upper()
+        kinds = [kind for name, kind in _MAKERS.items() if maker.startswith(name)]
+        raise ValueError(_explain(kinds[0] if kinds else "a camera raw file"))
+
+
+def _explain(kind: str) -> str:
+    return (
+        f"it is {kind}: the values of a sensor, not a picture; develop it first (darktable, "
+        "RawTherapee, the camera's own program), save a 16-bit TIFF, and upscale that"
+    )

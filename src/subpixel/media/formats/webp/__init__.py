@@ -1,0 +1,1 @@
+"""WebP: a walk of its chunks."""
