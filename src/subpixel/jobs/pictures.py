@@ -1,13 +1,16 @@
 """Many picture files through one network, each on its own: one that fails stops no other."""
 
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from subpixel.errors import SubpixelError
+from subpixel.errors import PictureError, SubpixelError, UsageError
 from subpixel.jobs.outputs import Job
+from subpixel.media.formats.format import Format
+from subpixel.media.formats.registry import explain_unused, format_of
 from subpixel.media.image_file import (
     DEFAULT_MAX_PIXELS,
     EncodeOptions,
@@ -53,6 +56,8 @@ class JobResult:
     note: str | None = None
     """What a user may not expect, in a line: that no network was used."""
     seconds: float | None = None
+    megapixels: float | None = None
+    """Of the output's frames together, in 10⁶ pixels."""
     losses: tuple[str, ...] = ()
     setting: RunSettings | None = None
     """How it was computed; None where no network was used."""
@@ -64,12 +69,15 @@ class JobOptions:
     """How every picture is read and written."""
 
     encode: EncodeOptions = field(default_factory=EncodeOptions)
+    """What of it means nothing for a file's format is left out there."""
     strict: bool = False
     overwrite: bool = False
     max_memory: int | None = None
     """Bytes that the process may hold; None: half of what is free."""
     size: TargetSize | None = None
     """What pictures become; None: so many times as large as the network makes them."""
+    keep_date: bool = False
+    """Whether results take their inputs' dates of access and change."""
 
 
 class PictureFiles:
@@ -115,6 +123,27 @@ class PictureFiles:
         )
 
 
+def expect_used(encode: EncodeOptions, jobs: Sequence[Job], names: Mapping[str, str]) -> None:
+    """Raises :class:`UsageError` for an option that means nothing for any of the results.
+
+    ``names`` has what the user calls the fields of ``encode``.
+    """
+    forms = {form.name: form for job in jobs for form in _format_named(job.target)}
+    for option in encode.changes if forms else ():
+        if all(option in encode.unused_by(form) for form in forms.values()):
+            raise UsageError(
+                f"{names.get(option, option)} {explain_unused(encode, option, forms.values())}"
+            )
+
+
+def _format_named(target: Path) -> tuple[Format, ...]:
+    """None for an unknown suffix, which is an error of its own when its turn comes."""
+    try:
+        return (format_of(target),)
+    except PictureError:
+        return ()
+
+
 def limit_tuning(tuning: Tuning, inputs: Sequence[Path], files: PictureFiles) -> Tuning:
     """``tuning`` without the settings whose opening takes longer than they save on ``inputs``.
 
@@ -146,6 +175,8 @@ def upscale_files(
             yield JobResult(job.source, error=str(error))
         except MemoryError as error:
             yield JobResult(job.source, error=f"{job.source}: not enough memory: {error}")
+        except OSError as error:
+            yield JobResult(job.source, error=f"{job.source}: {error.strerror or error}")
 
 
 def _upscale_file(
@@ -157,20 +188,24 @@ def _upscale_file(
 ) -> JobResult:
     start = time.perf_counter()
     expect_free(job.target, overwrite=options.overwrite)
-    source = files.take(job.source)
+    status = job.source.stat() if options.keep_date else None
+    source, form = files.take(job.source), format_of(job.target)
     make_folder(job.target.parent)
     way = upscaler.enlargement(source.header, options.size)
     losses = upscaler.file(
         source,
         job.target,
-        options.encode,
+        options.encode.restrict(form),
         size=options.size,
         strict=options.strict,
         overwrite=options.overwrite,
         max_memory=options.max_memory,
         report=lambda done, total: report(job.source.name, done, total),
     )
-    height, width = seen_size(way.header(source.header))
+    if status is not None:
+        os.utime(job.target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    header = way.header(source.header)
+    (height, width), frames = seen_size(header), form.count_frames(header)
     return JobResult(
         job.source,
         job.target,
@@ -179,6 +214,7 @@ def _upscale_file(
         way.scales,
         way.note,
         round(time.perf_counter() - start, 3),
+        round(frames * height * width / 1e6, 6),
         tuple(map(str, losses)),
         upscaler.at_scale(way.scales[0]).settings(source.header) if way.scales else None,
     )

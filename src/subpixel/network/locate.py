@@ -13,6 +13,8 @@ DEFAULT_SCALE = 3
 
 NETWORK_SUFFIXES = (".onnx", ".ort")
 
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".th", ".ckpt", ".safetensors", ".bin", ".npz")
+
 
 def locate(model: str | Path, scale: int | None) -> Path:
     """The ONNX file itself, or the file of a bundled network or of one of the gallery, verified.
@@ -22,6 +24,11 @@ def locate(model: str | Path, scale: int | None) -> Path:
     damaged one.
     """
     file, name = Path(model), str(model)
+    if file.suffix.lower() in CHECKPOINT_SUFFIXES:
+        raise UsageError(
+            f"{file} is a checkpoint: make a network file of it first: "
+            f"subpixel export {file} -o {file.with_suffix('.onnx').name}"
+        )
     if file.suffix.lower() in NETWORK_SUFFIXES or file.is_file():
         return file
     if name in manifest.network_names():

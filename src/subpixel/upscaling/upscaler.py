@@ -5,13 +5,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
-from subpixel.errors import MemoryLimitError
+from subpixel.errors import MemoryLimitError, UsageError
 from subpixel.media.picture import Header, Loss, Picture, Source
 from subpixel.network.flatness import Flatness
 from subpixel.network.locate import bundled_scales, locate, locate_precision
@@ -66,7 +67,8 @@ class Upscaler:
     turns that off; a :class:`~subpixel.network.tuning.Tuning` takes the place of what was found.
     ``convention`` is what is known of a third-party file.
 
-    Several threads may call one upscaler at a time; they share its threads.
+    Several threads may call one upscaler at a time; they share its threads. It can be pickled, for
+    processes of their own: its arguments are, and each copy opens the network anew.
 
     Raises what :func:`~subpixel.network.opening.open_network` raises, and
     :class:`~subpixel.errors.UsageError` for a tile, a batch or an ``adaptive`` that the network
@@ -91,6 +93,20 @@ class Upscaler:
         convention: Convention = UNKNOWN_CONVENTION,
         alpha: AlphaMode = "repaint",
     ) -> None:
+        self._anew = partial(
+            type(self),
+            model,
+            scale=scale,
+            device=device,
+            precision=precision,
+            tile=tile,
+            threads=threads,
+            batch=batch,
+            adaptive=adaptive,
+            tuning=tuning,
+            convention=convention,
+            alpha=alpha,
+        )
         self._alpha = expect_alpha_mode(alpha)
         switch = None if adaptive is None else adaptive is not False
         self._request = RunSettings(device, precision, tile, threads, batch, switch)
@@ -105,6 +121,15 @@ class Upscaler:
         self.tally = Tally()
         """How much was interpolated so far."""
         self._pipeline(deep=False)  # what is wrong is raised now
+
+    def __reduce__(self) -> "tuple[partial[Upscaler], tuple[()]]":
+        """Pickled are the arguments, and the network is opened anew, be it in another process."""
+        if isinstance(self._model, Network):
+            raise UsageError(
+                "an Upscaler of a network that is open can't be pickled; make it of the network's "
+                "name or file"
+            )
+        return self._anew, ()
 
     @property
     def spec(self) -> ModelSpec:

@@ -173,5 +173,5 @@ GIF = Format(
         spare_alpha=True,
         pixel_bytes=8,
     ),
-    writer=FormatWriter(save=_save_gif, pixel_bytes=16),
+    writer=FormatWriter(save=_save_gif, options=frozenset({"lossless"}), pixel_bytes=16),
 )

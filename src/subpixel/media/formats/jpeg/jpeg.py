@@ -157,5 +157,5 @@ JPEG = Format(
         harmless_warnings=("extraneous bytes", "bad ICC marker"),
         interlaced_rows=2,
     ),
-    writer=FormatWriter(save=_save_jpeg),
+    writer=FormatWriter(save=_save_jpeg, options=frozenset({"quality"})),
 )

@@ -188,5 +188,5 @@ PNG = Format(
     reader=FormatReader(
         load=_load_png, describe=_describe_png, parts=_list_parts, interlaced_rows=1.2
     ),
-    writer=FormatWriter(save=_save_png),
+    writer=FormatWriter(save=_save_png, options=frozenset({"png_compression", "lossless"})),
 )

@@ -274,5 +274,5 @@ TIFF = Format(
     reader=FormatReader(
         load=_load_tiff, describe=_describe_tiff, parts=_list_parts, extras=_name_extras
     ),
-    writer=FormatWriter(save=_save_tiff),
+    writer=FormatWriter(save=_save_tiff, options=frozenset({"tiff_compression", "lossless"})),
 )
