@@ -1,5 +1,6 @@
 """The other verbs, as a user types them."""
 
+import io
 import json
 import subprocess
 import sys
@@ -7,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 import safetensors.torch
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from backbones import unreachable_backbones
 from subpixel.cli.main import VERBS, run
@@ -166,6 +168,26 @@ def test_compare_makes_a_sheet(tmp_path: Path) -> None:
         assert image.width > 900
     assert run([*arguments, "-o", str(sheet)]) == 1, "the sheet exists"
     assert run([*arguments, "-o", str(sheet), "--overwrite", "--spot", "170", "0", "20"]) == 2
+
+
+def test_compare_lays_upright_pictures_in_srgb_side_by_side(tmp_path: Path) -> None:
+    """The same picture, once turned and of a wide gamut: both halves of the sheet are equal."""
+    pixels = np.kron(np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5, np.ones((20, 30, 1)))
+    upright = Image.fromarray(pixels.astype(np.uint8))
+    upright.save(tmp_path / "a.png")
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    wide = ImageCms.ImageCmsProfile(io.BytesIO(pyvips.Operation.call("profile_load", "p3")))
+    turned = ImageCms.profileToProfile(upright, profile, wide, outputMode="RGB")
+    turned = turned.transpose(Image.Transpose.ROTATE_90)  # 6 turns it back, clockwise
+    tag = Image.Exif()
+    tag[0x0112] = 6
+    turned.save(tmp_path / "b.png", exif=tag, icc_profile=wide.tobytes())
+    sheet = tmp_path / "sheet.png"
+    order = ["compare", str(tmp_path / "a.png"), str(tmp_path / "b.png"), "-o", str(sheet)]
+    assert run([*order, "--spot", "0", "0", "40"]) == 0
+    with Image.open(sheet) as image:
+        left, right = (np.asarray(image, int)[:, part] for part in (slice(480), slice(-480, None)))
+    assert np.abs(left - right).max() <= 3
 
 
 @pytest.fixture

@@ -1,16 +1,20 @@
 """Arrays and Pillow images become pictures and come back as what they were."""
 
 import io
+import re
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import PIL
 import pytest
 import pyvips
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
-from PIL import Image
+from PIL import Image, ImageOps
 
 from samples import SRGB, XMP, exif_block, smooth
 from subpixel.errors import UsageError
@@ -34,7 +38,7 @@ def test_integer_arrays_there_and_back(array: np.ndarray) -> None:
     assert np.array_equal(back, array)
 
 
-@given(array=st_numpy.arrays(np.float32, SHAPES, elements=st.floats(-0.5, 1.5, width=32)))
+@given(array=st_numpy.arrays(np.float32, SHAPES, elements=st.floats(0, 1, width=32)))
 def test_float_arrays_there_and_back(array: np.ndarray) -> None:
     assert np.array_equal(like(array, to_picture(array)), array)
 
@@ -69,6 +73,139 @@ def test_what_is_no_image(image: object) -> None:
 def test_floats_that_are_no_numbers(value: float) -> None:
     with pytest.raises(UsageError, match="no numbers"):
         to_picture(np.full((2, 2), value, np.float32))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "hint"),
+    [
+        (0, 255, "divide by 255 where that is white: image / 255"),
+        (0, 254.5, "divide by 255 where that is white: image / 255"),
+        (0, 65535, "divide by 65535 where that is white: image / 65535"),
+        (-1, 1, "(image + 1) / 2 where black is -1, or np.clip(image, 0, 1) cuts off what is"),
+        (-0.1, 1.2, "np.clip(image, 0, 1) cuts off what is beyond"),
+        (0, 1.01, "np.clip(image, 0, 1) cuts off what is beyond"),
+    ],
+)
+def test_floats_outside_the_unit_range(low: float, high: float, hint: str) -> None:
+    array = np.linspace(low, high, 48, dtype=np.float32).reshape(4, 4, 3)
+    with pytest.raises(UsageError, match=re.escape(f": {hint}")) as error:
+        to_picture(array)
+    assert f"got float32 samples from {low:g} to {high:g}; give a numpy array" in str(error.value)
+
+
+def test_rounding_is_no_other_range() -> None:
+    array = np.array([[-1e-7, 1 + 1e-6]], np.float32)
+    assert np.array_equal(to_picture(array).frames[0, ..., 0], array)
+
+
+EIGHT = np.arange(5 * 7 * 3, dtype=np.uint8).reshape(5, 7, 3)
+UNIT = EIGHT / np.float32(255)
+ODD = [
+    (EIGHT.astype(np.int64), EIGHT),
+    (EIGHT.astype(np.int32) * 300, EIGHT.astype(np.uint16) * 300),
+    (EIGHT.astype(">u2"), EIGHT.astype(np.uint16)),
+    (EIGHT > 50, (EIGHT > 50) * np.uint8(255)),
+    (UNIT.astype(np.float64), UNIT),
+    (EIGHT.astype(np.float64), UNIT),
+    (UNIT.astype(np.float16), UNIT.astype(np.float16).astype(np.float32)),
+    (EIGHT.transpose(2, 0, 1), EIGHT),
+    (EIGHT.transpose(2, 0, 1)[None], EIGHT),
+    (EIGHT[None], EIGHT),
+    (EIGHT.transpose(2, 0, 1).astype(np.int64), EIGHT),
+    (EIGHT[..., :1].transpose(2, 0, 1), EIGHT[..., :1]),
+]
+
+
+@pytest.mark.parametrize("index", range(len(ODD)))
+def test_the_hint_at_an_array_is_right(index: int) -> None:
+    """What the message says is run, and makes the image that was meant."""
+    image, expected = ODD[index]
+    with pytest.raises(UsageError, match="give a numpy array") as error:
+        to_picture(image)
+    hint = str(error.value).rpartition("a Pillow image: ")[2]
+    made = eval(hint, {"image": image, "np": np})
+    assert made.dtype == expected.dtype
+    assert np.array_equal(to_picture(made).frames[0], expected)
+
+
+def test_what_no_line_helps_gets_none() -> None:
+    for image in (np.full((4, 4), -1), np.zeros((6, 6, 5), np.uint8), np.array([["a"]]), None):
+        with pytest.raises(UsageError, match=r"or a Pillow image$"):
+            to_picture(image)
+    with pytest.raises(UsageError, match=r"mask would be lost.*: image.filled\(\) makes one"):
+        to_picture(np.ma.masked_less(EIGHT, 5))
+
+
+def _encoded() -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(EIGHT).save(stream, "PNG")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("image", "name", "hint"),
+    [
+        (lambda: _encoded(), "data", "of a file's bytes: PIL.Image.open(io.BytesIO(data))"),
+        (lambda: io.BytesIO(_encoded()), "file", "of an open file: PIL.Image.open(file)"),
+        (lambda: EIGHT.tolist(), "image", "of what is like an array: np.asarray(image)"),
+    ],
+)
+def test_the_hint_at_what_holds_an_image_is_right(
+    image: Callable[[], object], name: str, hint: str
+) -> None:
+    with pytest.raises(UsageError, match=re.escape(f"; {hint}")):
+        to_picture(image())
+    scope = {"np": np, "io": io, "PIL": PIL, name: image()}
+    made = np.asarray(eval(hint.partition(": ")[2], scope))
+    assert np.array_equal(made, EIGHT)
+
+
+@pytest.mark.parametrize("path", ["photo.jpg", Path("photo.jpg")])
+def test_the_hint_at_a_path(path: object) -> None:
+    with pytest.raises(UsageError, match=r"Upscaler\(\)\.file\('photo.jpg', 'larger.png'\)"):
+        to_picture(path)
+    with pytest.raises(UsageError, match=r"Upscaler\(\)\.picture\(picture\)"):
+        to_picture(Picture(EIGHT[None]))
+
+
+def test_the_hint_at_a_tensor_is_right() -> None:
+    torch = pytest.importorskip("torch")
+    tensor = torch.from_numpy(UNIT.transpose(2, 0, 1).copy()).requires_grad_()
+    for odd in (tensor, tensor[None]):
+        with pytest.raises(UsageError, match="got Tensor; give a numpy array") as error:
+            to_picture(odd)
+        hint = str(error.value).rpartition("of a tensor: ")[2]
+        assert np.array_equal(eval(hint, {"tensor": odd}), UNIT)
+
+
+@pytest.mark.parametrize("form", ["TIFF", "JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_pillow_image_stands_as_pillow_turns_it(form: str, orientation: int) -> None:
+    """Pillow's own `exif_transpose` is the oracle, before and after, and after a file."""
+    exif_data = Image.Exif()
+    exif_data[exif.ORIENTATION], exif_data[0x010F] = orientation, "Maker"
+    stream = io.BytesIO()
+    options = {"lossless": True} if form == "WEBP" else {"quality": 100} if form == "JPEG" else {}
+    Image.fromarray(EIGHT).save(stream, form, exif=exif_data, **options)
+    upright = np.asarray(ImageOps.exif_transpose(Image.open(stream)))
+
+    image = Image.open(stream)
+    back = like(image, to_picture(image))
+    saved = io.BytesIO()
+    back.save(saved, "PNG", exif=back.info.get("exif", b""))
+    for seen in (back, Image.open(saved)):
+        assert np.array_equal(np.asarray(ImageOps.exif_transpose(seen)), upright)
+        assert seen.getexif()[0x010F] == "Maker"
+
+
+def test_a_tiff_s_strips_are_no_exif_of_its_picture() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(EIGHT).save(stream, "TIFF", description="a day", resolution=300)
+    image = Image.open(stream)
+    back = like(image, to_picture(image))
+    loaded = Image.Exif()
+    loaded.load(back.info["exif"])
+    assert dict(loaded) == {0x010E: "a day"}
 
 
 @pytest.mark.parametrize(
@@ -148,6 +285,38 @@ def test_pillow_cmyk_with_a_profile_that_is_none_for_it(kind: str) -> None:
     assert [loss.what for loss in picture.losses] == ["colour"]
     assert ("its own profile" in picture.losses[0].why) == (kind == "padded")
     assert (picture.metadata.icc is not None) == (kind == "padded")
+
+
+P3 = (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+
+
+@pytest.mark.parametrize(
+    ("info", "described"),
+    [
+        ({"gamma": 0.45455, "chromaticity": P3}, True),
+        ({"chromaticity": P3}, True),
+        ({"gamma": 1.0}, True),
+        ({"gamma": 0.45455}, False),
+        ({"gamma": 1.0, "srgb": 0}, False),
+        ({"chromaticity": (0.3, 0.3, 0.4, 0.4, 0.45, 0.45, 0.5, 0.5)}, False),
+        ({}, False),
+    ],
+)
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
+def test_colours_that_pillow_has_as_numbers(
+    mode: str, info: dict[str, object], described: bool
+) -> None:
+    image = Image.fromarray(smooth(3)[0]).convert(mode)
+    image.info |= info
+    profile = to_picture(image).metadata.icc
+    if mode == "L":  # which chromaticities say nothing of
+        described = info == {"gamma": 1.0}
+    assert (profile is not None) == described
+    if profile is not None:
+        assert profile[16:20] == (b"GRAY" if mode == "L" else b"RGB ")
+        assert like(image, to_picture(image)).info["icc_profile"] == profile
+    means_nothing = mode != "L" and not described and info.get("chromaticity", P3) != P3
+    assert [loss.what for loss in to_picture(image).losses] == ["colour"] * means_nothing
 
 
 def test_pillow_metadata_goes_in_and_comes_back() -> None:

@@ -166,7 +166,7 @@ def test_formats_of_several_frames_ask_how_many(tmp_path: Path, form) -> None:  
 def test_still_formats_take_the_first_of_any_number(tmp_path: Path, form) -> None:  # noqa: ANN001
     file = tmp_path / f"a{form.suffixes[0]}"
     film = Film(frames=3)
-    with PictureWriter(film.header, file, EncodeOptions(quality=100)) as writer:
+    with PictureWriter(film.header, file, EncodeOptions(quality=100).restrict(form)) as writer:
         for rows in film.chunks():
             writer.write(rows)
     assert [str(loss) for loss in writer.losses] == [

@@ -8,14 +8,20 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 
 import click
 
 from subpixel import __version__
-from subpixel.cli.messages import HELP_INSTEAD, SuggestingGroup, explain_click_error
+from subpixel.cli.messages import (
+    HELP_INSTEAD,
+    SuggestingGroup,
+    explain_click_error,
+    explain_habit,
+    suggest_upscale,
+)
 from subpixel.cli.signals import Ended, orderly_end
 from subpixel.errors import SubpixelError, UsageError
 from subpixel.system.extras import explain_missing
@@ -36,6 +42,7 @@ VERBS = {  # the room of each, and what it is for
     "train": ("networks", "Train a small network on a folder of photographs."),
     "evaluate": ("networks", "Measure a network on a benchmark set, bicubic beside it."),
     "tune": ("networks", "Find the fastest setting on this machine that keeps the picture."),
+    "cache": ("pictures", "List what is kept on this machine, how large it is, and clear it."),
     "doctor": ("pictures", "Say what is installed, and what is missing for what."),
 }
 
@@ -57,6 +64,18 @@ class Verbs(SuggestingGroup):
         with _interruptible():
             command: click.Command = import_module(f"subpixel.cli.{VERBS[name][0]}.{name}").command
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        line = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise explain_habit(error, line, ctx) from error
+
+    def hint(self, args: Sequence[str]) -> str:
+        """What a command line may mean that begins with a picture, or whose verb is mistyped."""
+        meant = suggest_upscale(args)
+        return super().hint(args) if meant is None else f"; did you mean {meant}?"
 
     def suggest(self, name: str) -> list[str]:
         """Commands of a similar name, or else those whose purpose has that word."""

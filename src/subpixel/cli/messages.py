@@ -1,7 +1,9 @@
 """What a command line that can't be run is answered: one line, and what was probably meant."""
 
 import difflib
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -20,11 +22,73 @@ class SuggestingGroup(click.Group):
         name = args[0]
         if name.startswith("-") or name in self.list_commands(ctx):
             return super().resolve_command(ctx, args)
-        raise click.UsageError(f"No such command {name!r}{_hint(self.suggest(name))}", ctx)
+        raise click.UsageError(f"No such command {name!r}{self.hint(args)}", ctx)
+
+    def hint(self, args: Sequence[str]) -> str:
+        """What a command line may mean whose first word is no command; empty if nothing."""
+        return _hint(self.suggest(args[0]))
 
     def suggest(self, name: str) -> list[str]:
         """The commands that ``name`` may mean, the likeliest first."""
         return _closest(name, self.list_commands(click.Context(self)))
+
+
+class PictureCommand(click.Command):
+    """A command for pictures that understands how other tools are told their files."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        line = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise explain_habit(error, line, ctx) from error
+
+
+def explain_habit(
+    error: click.NoSuchOption, args: Sequence[str], ctx: click.Context
+) -> click.UsageError:
+    """``error``, with the line that was meant where the option is another tool's."""
+    meant = suggest_upscale(args) if error.option_name in _HABITS else None
+    if meant is None:
+        return error
+    return click.UsageError(f"No such option {error.option_name}; did you mean {meant}?", ctx)
+
+
+_HABITS = {"-i": "input", "--input": "input", "-o": "output", "--output": "output", "-s": "scale"}
+"""Options of other tools that enlarge pictures, and of ours, by what they say."""
+
+
+def suggest_upscale(args: Sequence[str]) -> str | None:
+    """The command line that enlarges the pictures that ``args`` name, as other tools want them
+    named: ``cat.jpg out.jpg``, ``-i cat.jpg -o out.jpg``; None where they name no file."""
+    files, values, rest = [], dict[str, str](), iter(args)
+    for word in rest:
+        if word in _HABITS:
+            values[_HABITS[word]] = next(rest, "")
+        elif _names_file(word):
+            files.append(word)
+    files = [values["input"], *files] if values.get("input") else files
+    output = values.get("output")
+    if output is None and len(files) > 1 and not Path(files[-1]).exists():
+        output = files.pop()
+    if not files:
+        return None
+    ends = [("-o", output), ("--scale", values.get("scale"))]
+    options = [word for name, value in ends if value for word in (name, value)]
+    return shlex.join(["subpixel", "upscale", *files, *options])
+
+
+def hint_at_output(first: Path, second: Path) -> str:
+    """What is meant, where the second of two files to read isn't there."""
+    if not first.is_file() or second.exists() or not second.suffix:
+        return ""
+    return f"; did you mean -o {shlex.quote(str(second))}?"
+
+
+def _names_file(word: str) -> bool:
+    """Whether a word is a file's name, or a folder's, rather than a command's or an option's."""
+    path = Path(word)
+    return not word.startswith("-") and (bool(path.suffix) or len(path.parts) > 1 or path.is_dir())
 
 
 def explain_click_error(error: click.ClickException) -> str:

@@ -45,15 +45,17 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
 
 def print_proof(report: "ParityReport", indent: str = "") -> None:
     """What came of a comparison: the verdict, the facts, what was not covered, the seed."""
-    click.echo(indent + report.summary())
-    space = " " * len(indent)
-    for fact in report.facts:
-        if fact.verdict != "not proven":
-            click.echo(f"{space}{fact.name}: {fact.verdict}: {fact.message}")
-    for line in report.gaps:
-        click.echo(f"{space}not covered: {line}")
-    if report.seed is not None:
-        click.echo(f"{space}random sizes and pictures drawn with --seed {report.seed}")
+    click.echo(indent + str(report).replace("\n", "\n" + " " * len(indent)))
+
+
+def format_bytes(count: int) -> str:
+    """For people, in units of 1000: ``0 B``, ``45.2 MB``."""
+    size, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 999.95:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} B" if unit == "B" else f"{size:.1f} {unit}"
 
 
 @contextmanager

@@ -33,6 +33,9 @@ class Finding:
     ok: bool
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.check}: {self.message}"
+
 
 @dataclass(frozen=True)
 class CheckReport:
@@ -42,6 +45,19 @@ class CheckReport:
 
     def __bool__(self) -> bool:
         return all(finding.ok for finding in self.findings)
+
+    @property
+    def failures(self) -> tuple[Finding, ...]:
+        return tuple(finding for finding in self.findings if not finding.ok)
+
+    def summary(self) -> str:
+        """The verdict in one line."""
+        count = len(self.findings)
+        return f"{count - len(self.failures)} of {count} checks passed"
+
+    def __str__(self) -> str:
+        """The verdict, and a line on each check that failed."""
+        return "\n".join([self.summary(), *map(str, self.failures)])
 
 
 def check_model(model: onnx.ModelProto, spec: ModelSpec) -> CheckReport:

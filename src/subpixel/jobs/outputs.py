@@ -1,11 +1,25 @@
 """Which input becomes which output: settled before the first picture is read."""
 
+import itertools
 import os
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from subpixel.errors import UsageError
+from subpixel.jobs.file_kinds import kind_of
+from subpixel.jobs.folder import (
+    Fault,
+    FolderItem,
+    Omission,
+    SourceFile,
+    describe_omissions,
+    is_folder,
+    list_folder,
+)
+from subpixel.media.formats.registry import PICTURE_SUFFIXES
+from subpixel.system.targets import are_distinct
 
 MAX_NAME_BYTES = 255
 """Longest name that the file systems of today take."""
@@ -19,85 +33,192 @@ class Job:
     target: Path
 
 
-def plan_jobs(
-    inputs: Sequence[Path], out: Path | None, suffixes: frozenset[str], mark: str
-) -> tuple[Job, ...]:
-    """Inputs, folders among them, as jobs.
+@dataclass(frozen=True)
+class JobPlan:
+    """What is to be done, and what isn't."""
 
-    ``out`` None puts ``photo.jpg`` at ``photo<mark>.jpg`` beside it. An existing folder, or a
-    name without a suffix, is a folder to fill: names are kept, and what came from a folder keeps
-    its place below it. Else ``out`` is the one file to write.
+    jobs: tuple[Job, ...]
+    omissions: tuple[Omission, ...] = ()
+    """What is left out, by itself or because it was asked for."""
+    faults: tuple[Fault, ...] = ()
+    """What of the inputs can't be looked at."""
+
+    @property
+    def is_several(self) -> bool:
+        """Whether it is about more than one picture."""
+        return len(self.jobs) + len(self.omissions) + len(self.faults) != 1
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How results are called."""
+
+    output: Path | None = None
+    """None: each beside its input. An existing folder, or a name without a suffix: a folder to
+    fill, where what came from a folder keeps its place. Else the one file to write."""
+    mark: str = ""
+    """What stands behind the name of a result beside its input, such as ``_x3``."""
+    marks_all: bool = False
+    """Whether it stands in an output folder, too, where names are otherwise the inputs'."""
+    suffix: str | None = None
+    """Of every result, with its dot; None: that of the input."""
+
+    @property
+    def single(self) -> Path | None:
+        """The one file to write, where that is what ``output`` is."""
+        output = self.output
+        return output if output and output.suffix and not is_folder(output) else None
+
+    def targets(self, source: SourceFile) -> Iterator[Path]:
+        """The result's file, and then those to take where another picture has that name already:
+        ``a.png.webp`` for a new suffix, one with a number for a name that had to be cut."""
+        place = source.path if self.output is None else self.output / source.place
+        mark = self.mark if self.output is None or self.marks_all else ""
+        suffix = self.suffix or source.suffix
+        first = _join_name(place.stem, mark + suffix)
+        yield place.parent / first
+        if suffix != source.path.suffix:
+            yield place.parent / _join_name(place.name, mark + suffix)
+        if first != place.stem + mark + suffix:
+            ends = (f"~{number}{mark}{suffix}" for number in itertools.count(2))
+            yield from (place.parent / _join_name(place.stem, end) for end in ends)
+
+
+def _join_name(stem: str, end: str) -> str:
+    """A file's name, of the stem as much as there is room for."""
+    while stem and len(os.fsencode(stem + end)) > MAX_NAME_BYTES:
+        stem = stem[:-1]
+    return stem + end
+
+
+def plan_jobs(inputs: Sequence[Path], naming: Naming, *, skip_existing: bool = False) -> JobPlan:
+    """Inputs, folders among them, as jobs; see :func:`~subpixel.jobs.folder.list_folder` for what
+    is taken of a folder.
+
+    ``skip_existing`` leaves out the inputs whose result is there. Where two results would have one
+    name only because a suffix changes, the second keeps its input's whole name.
 
     Raises :class:`UsageError` when there is nothing to do, when one file should take several
     pictures, when two pictures would be written to one file, and when an input would be
     overwritten, be it through a link.
     """
-    sources = list(
-        dict.fromkeys(pair for item in inputs for pair in _list_pictures(item, suffixes))
-    )
-    if out is None:  # a second run must not enlarge what the first one wrote
-        sources = [pair for pair in sources if not pair[0].stem.endswith(mark)]
-    if not sources:
-        raise UsageError(
-            f"no pictures in {', '.join(map(str, inputs))} ({', '.join(sorted(suffixes))})"
-        )
-    if out is not None and out.suffix and not out.is_dir():
-        jobs = [_single(sources, out, suffixes)]
-    else:
-        jobs = [Job(source, _target(source, place, out, mark)) for source, place in sources]
+    items = [item for path in inputs for item in _list_input(path, naming)]
+    sources = _drop_twins([item for item in items if isinstance(item, SourceFile)], naming)
+    omissions = [item for item in items if isinstance(item, Omission)]
+    faults = tuple(item for item in items if isinstance(item, Fault))
+    if not sources and not faults:
+        listed, allowed = ", ".join(map(str, inputs)), ", ".join(sorted(PICTURE_SUFFIXES))
+        others = f"; left out: {describe_omissions(omissions)}" if omissions else ""
+        raise UsageError(f"no pictures in {listed} ({allowed}){others}")
+    jobs = _assign_targets(sources, naming)
     _expect_distinct(jobs)
     _expect_inputs_spared(jobs)
-    return tuple(jobs)
+    if skip_existing:
+        omissions += [Omission(j.source, "existing") for j in jobs if os.path.lexists(j.target)]
+        jobs = [job for job in jobs if not os.path.lexists(job.target)]
+    return JobPlan(tuple(jobs), tuple(omissions), faults)
 
 
-def _single(sources: Sequence[tuple[Path, Path]], out: Path, suffixes: frozenset[str]) -> Job:
-    if out.suffix.lower() not in suffixes:
+def _list_input(path: Path, naming: Naming) -> Iterator[FolderItem]:
+    if is_folder(path):
+        return list_folder(path, naming.output, naming.mark)
+    return iter([_name_source(path)])
+
+
+def _name_source(path: Path) -> SourceFile:
+    """A file that was named: it is a picture, or what is wrong is said when its turn comes."""
+    try:
+        suffix = kind_of(path).suffix if path.is_file() else None  # a pipe is read but once
+    except OSError:
+        suffix = None
+    return SourceFile(path, Path(path.name), path.suffix if suffix is None else suffix)
+
+
+def _drop_twins(sources: Sequence[SourceFile], naming: Naming) -> list[SourceFile]:
+    """Each file once, however often it was named, where its result would have the same place."""
+    real, unique = _RealPaths(), dict[tuple[Path, Path | None], SourceFile]()
+    for source in sources:
+        place = None if naming.output is None else source.place
+        unique.setdefault((real.of(source.path), place), source)
+    return list(unique.values())
+
+
+class _RealPaths:
+    """Paths without links in their folders, each of which is looked up once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, Path] = {}
+
+    def of(self, file: Path) -> Path:
+        folder = self._folders.get(file.parent)
+        if folder is None:
+            # unlike Path.resolve, which raises for a loop of links
+            folder = self._folders[file.parent] = Path(os.path.realpath(file.parent))
+        return folder / file.name
+
+
+def _assign_targets(sources: Sequence[SourceFile], naming: Naming) -> list[Job]:
+    if naming.single is not None:
+        return [_single(sources, naming.single)] if sources else []
+    names = {source: list(itertools.islice(naming.targets(source), 2)) for source in sources}
+    taken = {_fold(files[0]) for files in names.values() if len(files) == 1}
+    jobs = []
+    for source, (first, *others) in names.items():
+        free = (file for file in naming.targets(source) if _fold(file) not in taken)
+        file = next(free, others[-1]) if others else first
+        taken.add(_fold(file))
+        jobs.append(Job(source.path, file))
+    return jobs
+
+
+def _single(sources: Sequence[SourceFile], output: Path) -> Job:
+    if output.suffix.lower() not in PICTURE_SUFFIXES:
         raise UsageError(
-            f"{out} is no existing folder, and its suffix names no picture format; "
-            f"use one of {', '.join(sorted(suffixes))}"
+            f"{output} is no existing folder, and its suffix names no picture format; "
+            f"use one of {', '.join(sorted(PICTURE_SUFFIXES))}"
         )
     if len(sources) > 1:
-        raise UsageError(f"{len(sources)} pictures can't go into one file {out}; name a folder")
-    return Job(sources[0][0], out)
+        raise UsageError(f"{len(sources)} pictures can't go into one file {output}; name a folder")
+    return Job(sources[0].path, output)
 
 
-def _list_pictures(item: Path, suffixes: frozenset[str]) -> Iterable[tuple[Path, Path]]:
-    """Each picture of ``item``, with its place below the output folder."""
-    if not item.is_dir():
-        return [(item, Path(item.name))]
-    found = sorted(p for p in item.rglob("*") if p.suffix.lower() in suffixes and not p.is_dir())
-    return [(p, p.relative_to(item)) for p in found]
-
-
-def _target(source: Path, place: Path, out: Path | None, mark: str) -> Path:
-    if out is None:
-        return _mark_name(source, mark)
-    return out / place
-
-
-def _mark_name(source: Path, mark: str) -> Path:
-    """``photo.jpg`` as ``photo<mark>.jpg``; a stem too long for that is cut."""
-    stem = source.stem
-    while stem and len(os.fsencode(stem + mark + source.suffix)) > MAX_NAME_BYTES:
-        stem = stem[:-1]
-    return source.with_name(stem + mark + source.suffix)
+def _fold(path: Path) -> str:
+    """The same for what some file systems take for one path: letters' case and composition."""
+    return unicodedata.normalize("NFC", str(path)).casefold()
 
 
 def _expect_distinct(jobs: Iterable[Job]) -> None:
-    taken: dict[Path, Path] = {}
+    """Raises where two pictures would become one file, which is for the file system to say of
+    names that differ in case only."""
+    real, alike = _RealPaths(), dict[str, list[Job]]()
     for job in jobs:
-        # Windows and macOS hold Photo.jpg and photo.JPG to be one file.
-        key = Path(str(job.target.absolute()).casefold())
-        other = taken.setdefault(key, job.source)
-        if other != job.source:
-            raise UsageError(f"{other} and {job.source} would both become {job.target}")
+        others = alike.setdefault(_fold(real.of(job.target)), [])
+        for other in others:
+            same = real.of(other.target) == real.of(job.target)
+            if same or not are_distinct(other.target, job.target):
+                raise UsageError(
+                    f"{other.source} and {job.source} would both become {job.target}; name "
+                    "another folder for one of them, or another --suffix"
+                )
+        others.append(job)
 
 
 def _expect_inputs_spared(jobs: Sequence[Job]) -> None:
-    sources = {job.source.resolve() for job in jobs}
+    real = _RealPaths()
+    paths = {real.of(job.source) for job in jobs}
+    files = {_file_id(job.source) for job in jobs} - {None}
     for job in jobs:
-        if job.target.resolve() in sources:
+        if real.of(job.target) in paths or _file_id(job.target) in files:
             raise UsageError(
                 f"{job.target} is one of the inputs, which are never overwritten; name another "
                 "file or folder with -o"
             )
+
+
+def _file_id(file: Path) -> tuple[int, int] | None:
+    """The same for each name of a file; None where it can't be looked at."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return (status.st_dev, status.st_ino) if status.st_ino else None

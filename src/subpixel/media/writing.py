@@ -18,7 +18,7 @@ import pyvips
 
 from subpixel.errors import PictureError
 from subpixel.media.formats.format import EncodeOptions, EncodeTask, Format
-from subpixel.media.formats.registry import FORMATS, format_of, list_names
+from subpixel.media.formats.registry import FORMATS, expect_used, format_of, list_names
 from subpixel.media.formats.tiff.growing_tiff import GrowingTiff, ReaderGoneError, load_growing_tiff
 from subpixel.media.libvips import (
     FileTarget,
@@ -56,7 +56,8 @@ class PictureWriter:
     :meth:`write`. When the block ends well the file is finished, flushed to disk and takes its
     name in one step; when it ends with any exception, nothing is left behind.
 
-    Raises :class:`PictureError` for an unknown suffix, an existing file without ``overwrite``, a
+    Raises :class:`UsageError` for options that mean nothing for the format, and
+    :class:`PictureError` for an unknown suffix, an existing file without ``overwrite``, a
     picture too large for the format, frames of an unknown number in a format that holds several, a
     folder that can't be written or a full disk, and :class:`LossError` under ``strict``, at the
     latest when the last row was seen.
@@ -192,6 +193,7 @@ class Encoder:
     ) -> None:
         form = format_of(file)
         form.expect_package()
+        expect_used(options, form)
         _expect_sides(header, form)
         self._file = file
         self._task = EncodeTask(header, form, options, opaque is True)

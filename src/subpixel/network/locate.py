@@ -13,6 +13,8 @@ DEFAULT_SCALE = 3
 
 NETWORK_SUFFIXES = (".onnx", ".ort")
 
+CHECKPOINT_SUFFIXES = (".pth", ".pt", ".th", ".ckpt", ".safetensors", ".bin", ".npz")
+
 
 def locate(model: str | Path, scale: int | None) -> Path:
     """The ONNX file itself, or the file of a bundled network or of one of the gallery, verified.
@@ -22,6 +24,11 @@ def locate(model: str | Path, scale: int | None) -> Path:
     damaged one.
     """
     file, name = Path(model), str(model)
+    if file.suffix.lower() in CHECKPOINT_SUFFIXES:
+        raise UsageError(
+            f"{file} is a checkpoint: make a network file of it first: "
+            f"subpixel export {file} -o {file.with_suffix('.onnx').name}"
+        )
     if file.suffix.lower() in NETWORK_SUFFIXES or file.is_file():
         return file
     if name in manifest.network_names():
@@ -31,6 +38,16 @@ def locate(model: str | Path, scale: int | None) -> Path:
     if entry is None:
         raise UsageError(_unknown_name_message(name))
     return store.verify_entry(entry)
+
+
+def bundled_scales(model: str | Path, precision: Precision | None) -> tuple[int, ...]:
+    """The scales in which ``model`` is bundled for ``precision``, sorted; none for other networks,
+    which have one scale each."""
+    name = str(model)
+    if Path(model).is_file():
+        return ()
+    of_integers = precision == "int8" and not name.endswith(manifest.INT8)
+    return manifest.bundled_scales(f"{name}{manifest.INT8}" if of_integers else name)
 
 
 def locate_precision(model: str | Path, scale: int | None, precision: Precision | None) -> Path:

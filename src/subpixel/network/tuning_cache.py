@@ -115,6 +115,32 @@ def load_tuning(
     return None if tuning is None else _without_lost_files(tuning, warn)
 
 
+@dataclass(frozen=True)
+class StoredTuning:
+    """A tuning in the user's cache."""
+
+    file: Path
+    tuning: Tuning
+    current: bool
+    """Whether it is for this machine as it is now; else nothing uses it."""
+
+
+def list_tunings() -> tuple[tuple[StoredTuning, ...], tuple[str, ...]]:
+    """All tunings in the user's cache, by their networks, and a line on each damaged one."""
+    tunings: list[StoredTuning] = []
+    faults: list[str] = []
+    for file in sorted(tuning_folder().glob("*.json")):
+        try:
+            tuning = parse_tuning(json.loads(file.read_bytes())["tuning"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            faults.append(f"{file} is damaged and not used ({one_line(error)})")
+            continue
+        network = tuning.default.file
+        current = network.is_file() and _tuning_file(tuning_key(network)) == file
+        tunings.append(StoredTuning(file, tuning, current))
+    return tuple(sorted(tunings, key=lambda stored: stored.tuning.default.file)), tuple(faults)
+
+
 def tuning_folder() -> Path:
     """The folder of all tunings, which need not exist."""
     return cache_folder() / "tuning"

@@ -168,6 +168,15 @@ class ParityReport:
             f"at least {least:.1f} dB"
         )
 
+    def __str__(self) -> str:
+        """The verdict, the facts, what was not covered and the seed, a line each."""
+        facts = [fact for fact in self.facts if fact.verdict != "not proven"]
+        lines = [f"{fact.name}: {fact.verdict}: {fact.message}" for fact in facts]
+        lines += [f"not covered: {gap}" for gap in self.gaps]
+        if self.seed is not None:
+            lines.append(f"random sizes and pictures drawn with --seed {self.seed}")
+        return "\n".join([self.summary(), *lines])
+
     def to_json(self) -> dict[str, Any]:
         """The report and its verdict as JSON values; an infinite PSNR is the text ``"inf"``."""
         found: dict[str, Any] = {"passed": bool(self), **asdict(self)}

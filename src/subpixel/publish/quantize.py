@@ -61,6 +61,11 @@ class ReducedReport:
             f"{self.task.after:.2f} on the benchmark set (at most {self.floor.task_loss:g} less)"
         )
 
+    def __str__(self) -> str:
+        return f"{self.summary()}\n" + (
+            f"wrote {self.path}" if self.path else "nothing was written"
+        )
+
 
 def reduce_precision(
     model: Path,

@@ -81,6 +81,14 @@ class ReleaseReport:
         network = f"{spec.architecture} x{spec.scale}, {spec.interface}, {spec.precision}"
         return f"{size}{network}" + ("" if self else "; it failed, and nothing was written")
 
+    def __str__(self) -> str:
+        """What came out, each attempt that was rejected, the check, the comparison and the file."""
+        lines = [self.summary()]
+        lines += [f"rejected: {t.attempt}: {t.reason}" for t in self.tried if t.reason is not None]
+        lines += [str(self.check), *([str(self.parity)] if self.parity is not None else [])]
+        file = self.path or self.kept
+        return "\n".join([*lines, f"wrote {file}" if file else "nothing was written"])
+
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:

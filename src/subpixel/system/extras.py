@@ -18,6 +18,7 @@ EXTRAS: Mapping[str, str] = {
     "pillow_heif": "heif",
     "pillow_jxl": "jxl",
     "brotli": "jxl",
+    "backports": "tiff",
 }
 """The extra that installs a package, by the package's import name."""
 

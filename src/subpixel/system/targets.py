@@ -1,6 +1,8 @@
 """Output files and folders: checks before the work starts."""
 
+import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from subpixel.errors import SubpixelError, TargetExistsError, UsageError
 
@@ -55,3 +57,33 @@ def make_folder(folder: Path) -> Path:
     except OSError as error:
         raise SubpixelError(f"{folder}: the folder can't be made: {error.strerror}") from error
     return folder
+
+
+def are_distinct(first: Path, second: Path) -> bool:
+    """Whether the file system takes these two paths for two files.
+
+    Where neither exists, that is tried out with empty files of these names in a folder of their
+    own, which is removed again. True where that can't be tried.
+    """
+    there = [_exists(path) for path in (first, second)]
+    if any(there):
+        return not (all(there) and first.samefile(second))
+    folder = Path(os.path.commonpath([first.absolute().parent, second.absolute().parent]))
+    below = [path.absolute().relative_to(folder) for path in (first, second)]
+    while not folder.is_dir():
+        folder = folder.parent
+    try:
+        with TemporaryDirectory(dir=folder, prefix=".") as probe:
+            one, other = (Path(probe) / path for path in below)
+            one.parent.mkdir(parents=True, exist_ok=True)
+            one.touch()
+            return not other.exists()
+    except OSError:
+        return True
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long
+        return False

@@ -56,6 +56,13 @@ class TrainingOutcome:
     def __bool__(self) -> bool:
         return bool(self.release)
 
+    def __str__(self) -> str:
+        """What was released, and how it did on the pictures held out."""
+        if self.evaluation is None:
+            return str(self.release)
+        network, bicubic = self.evaluation.network.psnr, self.evaluation.bicubic.psnr
+        return f"{self.release}\n{network:.2f} dB on held-out pictures (bicubic {bicubic:.2f})"
+
 
 def run_recipe(
     order: TrainingRun, report: Callable[[Progress], None], *, overwrite: bool = False

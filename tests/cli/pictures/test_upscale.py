@@ -75,9 +75,9 @@ def test_a_failed_picture_is_reported_and_the_others_go_on(
     bad = photo.with_name("a.png")
     bad.write_text("no picture")
     assert run(["upscale", str(bad), str(photo)]) == 1
-    error = capsys.readouterr().err.strip()
-    assert error.count("\n") == 0
+    error, summary = capsys.readouterr().err.strip().splitlines()
     assert error.startswith(f"subpixel: {bad}")
+    assert re.fullmatch(r"subpixel: 1 picture written, .*; 1 failed", summary)
     assert photo.with_stem("photo_x3").exists()
 
 
@@ -205,7 +205,7 @@ def test_networks_that_are_none(photo: Path, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--scale", "5"],
+        ["--scale", "-5"],
         ["--model", "nobody"],
         ["--device", "abacus"],
         ["--tile", "-1"],

@@ -5,8 +5,11 @@ from pathlib import Path
 import click
 
 from subpixel.cli.options.choices import FILE, OVERWRITE
+from subpixel.errors import PictureError
+from subpixel.imaging.colour import Rgb8
 from subpixel.measure.sheet import Spot, sheet
 from subpixel.media.arrays import to_picture
+from subpixel.media.display.render import render_srgb
 from subpixel.media.image_file import read_picture, write_picture
 
 
@@ -27,8 +30,18 @@ def command(
 ) -> None:
     """Put BEFORE and AFTER side by side, one spot magnified below.
 
+    Both stand upright and are brought into sRGB, each by its own orientation and colour profile.
     The smaller picture is enlarged bicubically to the size of the larger one.
     """
     square = spot and Spot(left=spot[0], top=spot[1], side=spot[2])
-    result = sheet(read_picture(before).rgb8(), read_picture(after).rgb8(), square)
+    result = sheet(_render(before), _render(after), square)
     write_picture(to_picture(result), output, overwrite=overwrite)
+
+
+def _render(file: Path) -> Rgb8:
+    """The picture as a screen shows it; raises :class:`PictureError` with the file's name."""
+    picture = read_picture(file)
+    try:
+        return render_srgb(picture)
+    except PictureError as error:
+        raise PictureError(f"{file}: {error}") from error

@@ -1,22 +1,52 @@
 """``subpixel doctor``."""
 
+from dataclasses import asdict
+
 import click
 
 from subpixel.cli.options.choices import JSON
 from subpixel.cli.output import print_json, print_table
-from subpixel.measure.environment import PACKAGES, survey
+from subpixel.cli.pictures.cache import cache_facts, print_caches
+from subpixel.measure.environment import PACKAGES, Environment, survey
+from subpixel.network.tuning_cache import StoredTuning, list_tunings
+
+TUNING_COLUMNS = ("network", "pictures of", "setting", "times the default", "used")
 
 
 @click.command()
 @JSON
 def command(as_json: bool) -> None:
-    """Say what is installed, which devices run a network, and what is missing for the rest."""
-    found = survey()
+    """Say what is installed, which devices run a network, and what is missing for the rest; what
+    `tune` found, and what is kept in caches."""
+    environment = survey()
+    tunings, faults = list_tunings()
+    for fault in faults:
+        click.echo(f"subpixel: {fault}", err=True)
     if as_json:
-        print_json(found)
+        facts = {"tunings": tunings, "caches": cache_facts()}
+        print_json({**asdict(environment), **facts})
         return
+    _print_environment(environment)
+    if tunings:
+        rows = [row for stored in tunings for row in _tuning_cells(stored)]
+        print_table("What tune found", TUNING_COLUMNS, rows)
+    print_caches()
+
+
+def _print_environment(found: Environment) -> None:
     machine = f"{found.processor}, {found.cores} cores, {found.system}, Python {found.python}"
     packages = [(name, v or f"missing: {PACKAGES[name]}") for name, v in found.packages.items()]
     devices = [(d.device, "yes" if d.works else "no", d.provider, d.detail) for d in found.devices]
     print_table(machine, ("package", "version"), packages)
     print_table("Devices", ("device", "works", "execution provider", "detail"), devices)
+
+
+def _tuning_cells(stored: StoredTuning) -> list[tuple[str, ...]]:
+    """A row for pictures of 8 bits, and one for those of more."""
+    used = "yes" if stored.current else "no: the network, a version or the machine has changed"
+    choices = (("8 bits", False), ("more bits", True))
+    rows = [(depth, stored.tuning.choose(deep=deep)) for depth, deep in choices]
+    name = stored.tuning.default.file.stem
+    return [
+        (name, depth, row.setting.label, f"{row.ratio:.2f}", used) for depth, row in rows if row
+    ]

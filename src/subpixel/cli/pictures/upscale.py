@@ -1,49 +1,50 @@
 """``subpixel upscale``."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
-from subpixel.cli.options.alpha import ALPHA
-from subpixel.cli.options.choices import (
-    DENOISING,
-    DEVICE,
-    FILE,
-    JSON,
-    MODEL,
-    OVERWRITE,
-    PRECISION,
-    SCALE,
-    SIZE,
-    THREADS,
+from subpixel.cli.feedback import Feedback, open_display, say, summarize
+from subpixel.cli.messages import PictureCommand, hint_at_output
+from subpixel.cli.options.choices import FILE, JSON
+from subpixel.cli.options.target_size import TARGET_SIZE, choose_opening_scale
+from subpixel.cli.options.upscaling import (
+    CONVENTION,
+    ENCODE,
+    ENCODE_NAMES,
+    LIMITS,
+    NETWORK,
+    TARGETS,
+    VOLUME,
+    Limits,
+    NetworkOptions,
+    TargetOptions,
+    Volume,
 )
-from subpixel.cli.options.convention import (
-    CHANNEL_ORDER,
-    INPUT_RANGE,
-    LAYOUT_OPTION,
-    OUTPUT_ORDER,
-    OUTPUT_RANGE,
-    PICTURE_OUTPUT,
-    SET_INPUT,
-    make_convention,
-)
-from subpixel.cli.output import print_json, progress
-from subpixel.convention import ChannelOrder, TensorLayout, ValueRange
-from subpixel.jobs.outputs import plan_jobs
+from subpixel.cli.output import print_json
+from subpixel.convention import Convention
+from subpixel.jobs.outputs import JobPlan, plan_jobs
 from subpixel.jobs.pictures import (
+    PIPE,
     JobOptions,
     JobResult,
     PictureFiles,
+    expect_used,
     limit_tuning,
     upscale_files,
 )
-from subpixel.media.image_file import DEFAULT_MAX_PIXELS, PICTURE_SUFFIXES, EncodeOptions
+from subpixel.jobs.pipes import upscale_pipe
+from subpixel.jobs.progress import JobProgress
+from subpixel.media.image_file import EncodeOptions
 from subpixel.network.flatness import Flatness
+from subpixel.network.locate import bundled_scales
+from subpixel.network.tuning import Tuning
 from subpixel.network.tuning_cache import load_tuning
-from subpixel.spec import Precision
-from subpixel.upscaling.alpha import AlphaMode
+from subpixel.upscaling.size.enlargement import explain_fixed_scale
+from subpixel.upscaling.size.target_size import TargetSize
 from subpixel.upscaling.upscaler import Upscaler
 
 
@@ -68,147 +69,185 @@ class Interpolation:
         )
 
 
-@click.command(no_args_is_help=True)
+@click.command(cls=PictureCommand, no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
-@click.option(
-    "-o",
-    "--output",
-    type=FILE,
-    metavar="FILE|FOLDER",
-    help="[default: NAME_x3.EXT beside the input]",
-)
-@MODEL
-@INPUT_RANGE
-@OUTPUT_RANGE
-@CHANNEL_ORDER
-@OUTPUT_ORDER
-@LAYOUT_OPTION
-@SET_INPUT
-@PICTURE_OUTPUT
-@DENOISING
-@SCALE
-@DEVICE
-@click.option(
-    "--tile",
-    type=click.IntRange(min=0),
-    help="Side of a tile in pixels; 0: the whole picture. [default: 512]",
-)
-@THREADS
-@PRECISION
-@click.option(
-    "--no-tuning", is_flag=True, help="The default setting, whatever `subpixel tune` found here."
-)
-@click.option(
-    "--adaptive/--no-adaptive",
-    default=None,
-    help="Interpolate flat parts, as far as that is within one 8-bit code value of the network. "
-    "[default: as tuned, else not]",
-)
-@ALPHA
+@TARGETS
+@TARGET_SIZE
+@NETWORK
+@CONVENTION
 @click.option("--strict", is_flag=True, help="Refuse to write what would lose anything.")
-@OVERWRITE
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(min=1),
-    default=DEFAULT_MAX_PIXELS,
-    show_default=True,
-    help="Refuse larger inputs.",
-)
-@click.option(
-    "--max-memory",
-    type=SIZE,
-    metavar="SIZE",
-    help="Of the whole process, such as 1G, 500M or 1.5GiB. [default: half of what is free]",
-)
-@click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP, AVIF, HEIC, JPEG XL.")
-@click.option("--lossless", is_flag=True, help="WebP, AVIF, HEIC, JPEG XL without loss.")
-@click.option(
-    "--compression", type=click.IntRange(0, 9), help="Of PNG: 0 fast and large … 9 slow and small."
-)
+@LIMITS
+@ENCODE
+@VOLUME
 @JSON
 def command(
     inputs: tuple[Path, ...],
-    output: Path | None,
-    model: str,
-    input_range: ValueRange | None,
-    output_range: ValueRange | None,
-    input_order: ChannelOrder | None,
-    output_order: ChannelOrder | None,
-    layout: TensorLayout | None,
-    inputs_set: tuple[tuple[str, float], ...],
-    output_name: str | None,
-    scale: int | None,
-    device: str,
-    tile: int | None,
-    threads: int | None,
-    precision: Precision | None,
-    no_tuning: bool,
-    adaptive: bool | None,
-    alpha: AlphaMode,
+    targets: TargetOptions,
+    size: TargetSize | None,
+    network: NetworkOptions,
+    convention: Convention,
     strict: bool,
-    overwrite: bool,
-    max_pixels: int,
-    max_memory: int | None,
-    quality: int | None,
-    lossless: bool,
-    compression: int | None,
+    limits: Limits,
+    encode: EncodeOptions,
+    volume: Volume,
     as_json: bool,
 ) -> int:
-    """Enlarge pictures and folders of pictures.
+    """Enlarge pictures and folders of pictures; - is a picture from standard input.
+
+    By a factor, or to a size in pixels of the picture upright. Where that is not larger, no network
+    is used, and that is said.
 
     Colours, transparency, bit depth, colour profile and metadata are kept. What the output
     format can't hold is said on stderr, or refused with --strict. A picture that fails is
     reported and the others go on; the exit code is then 1. Where `subpixel tune` was run for this
     network, its setting is used; what is named here goes before it.
+
+    Of a folder and its subfolders every picture is taken, told by what the files hold. Left out,
+    and counted at the end, are hidden files, thumbnails, and earlier results beside their sources.
     """
-    files = PictureFiles(max_pixels)
-    tuning = None if no_tuning else load_tuning(model, scale=scale, warn=_warn)
-    upscaler = Upscaler(
-        model,
-        scale=scale,
-        device=device,
-        precision=precision,
-        tile=tile,
-        threads=threads,
-        adaptive=adaptive,
-        tuning=limit_tuning(tuning, inputs, files) if tuning else False,
-        convention=make_convention(
-            input_range, output_range, input_order, output_order, layout, inputs_set, output_name
-        ),
-        alpha=alpha,
+    files = PictureFiles(limits.max_pixels, limits.max_memory)
+    pipe = targets.plan_pipe(inputs, prints_json=as_json)
+    scale = choose_opening_scale(size, bundled_scales(network.model, network.precision))
+    tuning = _load_tuning(network, scale, inputs, files, volume)
+    upscaler = _open_upscaler(network, scale, tuning, convention, volume)
+    size = _choose_size(upscaler, network.model, size, volume)
+    if pipe:
+        plan = JobPlan((pipe,))
+    else:
+        naming = targets.naming(size.label if size else f"x{upscaler.spec.scale}")
+        plan = plan_jobs(inputs, naming, skip_existing=targets.skip_existing)
+    expect_used(encode, plan.jobs, ENCODE_NAMES)
+    options = JobOptions(
+        encode, strict, targets.overwrite, limits.max_memory, size, targets.keep_date
     )
-    if upscaler.remark:
-        _warn(f"{model}: taken as {upscaler.remark}")
-    jobs = plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_x{upscaler.spec.scale}")
-    encode = EncodeOptions(quality=quality, lossless=lossless, png_compression=compression)
-    options = JobOptions(encode, strict, overwrite, max_memory)
-    results = []
-    with progress() as show:
-        for result in upscale_files(upscaler, jobs, files, options, show):
-            _warn_of(result)
-            results.append(result)
-    interpolation = _summarize(upscaler, results, adaptive)
+    results, seconds = _run_jobs(upscaler, plan, files, options, volume, targets.suffix)
+    interpolation = _summarize_adaptive(upscaler, results, network.adaptive)
     if as_json:
         facts = {"model": upscaler.spec, "provider": upscaler.provider, "adaptive": interpolation}
-        print_json({**facts, "files": results})
-    elif interpolation:
-        _warn(str(interpolation))
+        print_json({**facts, "files": results, "left_out": plan.omissions})
+    elif not volume.quiet:
+        lines = [*_describe_tuning(tuning, network, results), *filter(None, [interpolation])]
+        if plan.is_several or (sys.stderr.isatty() and not volume.verbose):
+            lines += summarize(results, plan, seconds)
+        for line in lines:
+            say(str(line))
     return 1 if any(result.error for result in results) else 0
 
 
-def _warn(line: str) -> None:
-    click.echo(f"subpixel: {line}", err=True)
+def _choose_size(
+    upscaler: Upscaler, model: str, size: TargetSize | None, volume: Volume
+) -> TargetSize | None:
+    """None where the network's own enlargement is meant; what a file of one scale does is said."""
+    own = upscaler.spec.scale
+    if size is None or size.factor is None:
+        return size
+    if size.factor == own:
+        return None
+    if len(upscaler.scales) == 1 and not volume.quiet:
+        line = explain_fixed_scale(model, own, size.factor)
+        if line:
+            say(line)
+    return size
 
 
-def _warn_of(result: JobResult) -> None:
-    """What went wrong with a picture, or what was lost."""
-    if result.error:
-        _warn(result.error)
-    for loss in result.losses:
-        _warn(f"{result.output}: lost {loss}")
+def _load_tuning(
+    network: NetworkOptions,
+    scale: int | None,
+    inputs: Sequence[Path],
+    files: PictureFiles,
+    volume: Volume,
+) -> Tuning | None:
+    """What was tuned for the network, as far as it is worth it for these inputs."""
+    if network.no_tuning:
+        return None
+    warn = (lambda line: None) if volume.quiet else say
+    tuning = load_tuning(network.model, scale=scale, warn=warn)
+    return limit_tuning(tuning, inputs, files) if tuning else None
 
 
-def _summarize(
+def _open_upscaler(
+    network: NetworkOptions,
+    scale: int | None,
+    tuning: Tuning | None,
+    convention: Convention,
+    volume: Volume,
+) -> Upscaler:
+    upscaler = Upscaler(
+        network.model,
+        scale=scale,
+        device=network.device,
+        precision=network.precision,
+        tile=network.tile,
+        threads=network.threads,
+        adaptive=network.adaptive,
+        tuning=tuning or False,
+        convention=convention,
+        alpha=network.alpha,
+    )
+    if upscaler.remark and not volume.quiet:
+        say(f"{network.model}: taken as {upscaler.remark}")
+    return upscaler
+
+
+def _run_jobs(
+    upscaler: Upscaler,
+    plan: JobPlan,
+    files: PictureFiles,
+    options: JobOptions,
+    volume: Volume,
+    suffix: str | None,
+) -> tuple[Sequence[JobResult], float]:
+    """What became of each picture, said as it came, and the seconds that all took; ``suffix`` is
+    what names the format of a result in standard output."""
+    progress, results = JobProgress(plan.jobs), []
+    with open_display(volume, several=plan.is_several) as display:
+        feedback = Feedback(display, progress, volume)
+        for fault in plan.faults:
+            display.say(fault.message)
+            results.append(JobResult(fault.path, error=fault.message))
+        for result in _upscale(upscaler, plan, files, options, feedback, suffix):
+            results.append(_hint_at_output(result, plan))
+            feedback.take(results[-1])
+    return results, progress.seconds
+
+
+def _upscale(
+    upscaler: Upscaler,
+    plan: JobPlan,
+    files: PictureFiles,
+    options: JobOptions,
+    feedback: Feedback,
+    suffix: str | None,
+) -> Iterator[JobResult]:
+    if len(plan.jobs) == 1 and PIPE in (plan.jobs[0].source, plan.jobs[0].target):
+        yield upscale_pipe(upscaler, plan.jobs[0], suffix, files, options, feedback.report)
+    else:
+        yield from upscale_files(upscaler, plan.jobs, files, options, feedback.report)
+
+
+def _hint_at_output(result: JobResult, plan: JobPlan) -> JobResult:
+    """With what was probably meant by a second picture, where there isn't one."""
+    names = [job.source for job in plan.jobs]
+    if result.error is None or len(names) != 2 or result.input != names[1]:
+        return result
+    return replace(result, error=result.error + hint_at_output(*names))
+
+
+def _describe_tuning(
+    tuning: Tuning | None, network: NetworkOptions, results: Sequence[JobResult]
+) -> list[str]:
+    """What `subpixel tune` did for these pictures, in a line for each setting."""
+    used = {result.setting for result in results}
+    choices = (tuning.choose(network.settings, deep=d) for d in (False, True)) if tuning else ()
+    return [
+        f"as tuned: {row.setting.label}, {row.ratio:.1f} times as fast as the default "
+        "(--no-tuning: the default)"
+        for row in dict.fromkeys(choices)
+        if row is not None and row.setting in used and row.ratio > 1
+    ]
+
+
+def _summarize_adaptive(
     upscaler: Upscaler, results: Sequence[JobResult], adaptive: bool | None
 ) -> Interpolation | None:
     """None where no picture was computed adaptively; ``adaptive`` is what was asked for."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
 from typing import Literal
 
@@ -99,7 +99,8 @@ class EncodeOptions:
     """1 … 100 of JPEG (default 95), WebP (90), AVIF (80), HEIC (80) and JPEG XL (90); from 90 on
     chroma is kept in full in JPEG and HEIC, and always in AVIF and JPEG XL."""
     lossless: bool = False
-    """WebP, AVIF (up to 12 bits), HEIC (up to 10) and JPEG XL without loss."""
+    """WebP, AVIF (up to 12 bits), HEIC (up to 10) and JPEG XL without loss; PNG, TIFF, GIF, BMP,
+    PPM and PAM are so in any case."""
     png_compression: int | None = None
     """0 … 9, fast and large to slow and small. The default, 2 with the filter ``up``, takes a
     fifth of the time of 6 for files an eighth larger."""
@@ -123,6 +124,24 @@ class EncodeOptions:
             raise UsageError(
                 f"tiff_compression is {self.tiff_compression!r}; it is none, lzw or deflate"
             )
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """The names of what is not as it is by default."""
+        default = EncodeOptions()
+        names = (field.name for field in fields(self))
+        return tuple(name for name in names if getattr(self, name) != getattr(default, name))
+
+    def unused_by(self, form: "Format") -> tuple[str, ...]:
+        """The names of what is set and means nothing for files of ``form``."""
+        sharp = self.lossless and "lossless" in form.writer.options
+        used = form.writer.options - ({"quality"} if sharp else set())
+        return tuple(name for name in self.changes if name not in used)
+
+    def restrict(self, form: "Format") -> "EncodeOptions":
+        """Only what means something for files of ``form``."""
+        default = EncodeOptions()
+        return replace(self, **{name: getattr(default, name) for name in self.unused_by(form)})
 
 
 def _describe_plain(_contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
@@ -204,6 +223,8 @@ class FormatWriter:
     save: Callable[[VipsImage, "EncodeTask", FileTarget], None]
     """Encode the image, whose frames lie below each other, into the target, with the task's
     metadata. Raises :class:`pyvips.Error` or :class:`ValueError` where that can't be done."""
+    options: frozenset[str] = frozenset()
+    """The fields of :class:`EncodeOptions` that mean something here; others are refused."""
     drops_opaque_alpha: bool = False
     """Whether alpha that is opaque all over is left out, as encoding would alter it."""
     pixel_bytes: int = 0

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from subpixel.errors import PictureError
+from subpixel.errors import PictureError, UsageError
 from subpixel.media.formats.boxes.avif import AVIF
 from subpixel.media.formats.boxes.heic import HEIC
-from subpixel.media.formats.format import Format
+from subpixel.media.formats.format import EncodeOptions, Format
 from subpixel.media.formats.gif.gif import GIF
 from subpixel.media.formats.jpeg.jpeg import JPEG
 from subpixel.media.formats.jpeg_xl.jpeg_xl import JPEG_XL
@@ -39,6 +39,19 @@ def format_of(file: Path) -> Format:
 def sniff(head: bytes) -> Format | None:
     """The format that a file's first bytes announce; 64 of them are enough."""
     return next((form for form in FORMATS if form.recognize(head)), None)
+
+
+def expect_used(options: EncodeOptions, form: Format) -> None:
+    """Raises :class:`UsageError` for an option that means nothing for files of ``form``."""
+    for name in options.unused_by(form):
+        raise UsageError(f"{name} {explain_unused(options, name, [form])}")
+
+
+def explain_unused(options: EncodeOptions, name: str, forms: Iterable[Format]) -> str:
+    """That a field of ``options`` means nothing for ``forms``, and which formats it goes with."""
+    sharp = " without loss" if name == "quality" and options.lossless else ""
+    takers = list_names(form for form in FORMATS if name in form.writer.options)
+    return f"means nothing for {list_names(forms)}{sharp}; it goes with {takers}"
 
 
 def list_names(forms: Iterable[Format] | None = None) -> str:

@@ -94,6 +94,18 @@ class Blame:
         where = f", in the module {self.module}" if self.module else ""
         return f"{self.stage}: the node {self.node} ({self.op_type}){where}"
 
+    def __str__(self) -> str:
+        """The verdict, the picture that shows it, and the evidence, a line each."""
+        lines = [self.summary()]
+        if self.result:
+            lines.append(f"picture: {self.result.case.name}: {self.result.reason}")
+        if self.alone:
+            lines.append(f"alone: {self.alone.reason or 'within tolerance'}")
+        if self.mended is False:
+            lines.append("there is more behind it: mending this node alone is not enough")
+        lines += [f"differs: {line}" for line in self.evidence]
+        return "\n".join([*lines, *([f"wrote {self.folder}"] if self.folder else [])])
+
     def to_json(self) -> dict[str, Any]:
         """The verdict as JSON values; ``case`` is the folder."""
         found = asdict(self)

@@ -166,6 +166,13 @@ class MatrixReport:
         said = "verified" if self else "NOT verified"
         return f"{said}: of {len(self.cells)} cells and {len(self.properties)} properties {counts}"
 
+    def __str__(self) -> str:
+        """The verdict, and a line on each cell and property that failed."""
+        cells = [(result.cell.name, result.outcome) for result in self.cells]
+        cells += [(f"{r.name}, {r.cell.name}", r.outcome) for r in self.properties]
+        failed = [f"{name}: {o.reason}" for name, o in cells if o.verdict == "failed"]
+        return "\n".join([self.summary(), *failed])
+
     def to_json(self) -> dict[str, Any]:
         """The report as JSON values, without pictures; an infinite PSNR is the text ``"inf"``."""
         found = asdict(replace(self, spots=()))

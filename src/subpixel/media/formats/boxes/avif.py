@@ -136,5 +136,10 @@ AVIF = Format(
         pixel_bytes=20,
     ),
     # lossy alpha would be a little less than opaque
-    writer=FormatWriter(save=_save_avif, drops_opaque_alpha=True, pixel_bytes=46),
+    writer=FormatWriter(
+        save=_save_avif,
+        options=frozenset({"quality", "lossless", "effort"}),
+        drops_opaque_alpha=True,
+        pixel_bytes=46,
+    ),
 )

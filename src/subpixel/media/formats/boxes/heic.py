@@ -32,8 +32,7 @@ from subpixel.media.libvips import (
     turn_upright,
 )
 from subpixel.media.metadata.colour_tags import coding_points_in
-from subpixel.media.metadata.xmp import retract_promises
-from subpixel.media.metadata.xmp_orientation import state_upright
+from subpixel.media.metadata.xmp import retract_promises, state_upright
 from subpixel.media.picture import Loss, Metadata, Rows, make_alpha_straight
 
 HEIC_MAX_DEPTH = 10
@@ -243,6 +242,11 @@ HEIC = Format(
         pixel_bytes=11,
     ),
     # lossy alpha would be a little less than opaque
-    writer=FormatWriter(save=_save_heic, drops_opaque_alpha=True, pixel_bytes=70),
+    writer=FormatWriter(
+        save=_save_heic,
+        options=frozenset({"quality", "lossless", "effort"}),
+        drops_opaque_alpha=True,
+        pixel_bytes=70,
+    ),
     package="pillow_heif",
 )

@@ -28,7 +28,7 @@ from subpixel.media.libvips import (
     turn_upright,
 )
 from subpixel.media.metadata import exif
-from subpixel.media.metadata.xmp_orientation import state_upright
+from subpixel.media.metadata.xmp import state_upright
 from subpixel.media.picture import Loss, Metadata, Rows, make_alpha_straight
 
 DEFAULT_QUALITY = 90
@@ -194,6 +194,8 @@ JPEG_XL = Format(
         bit_depth=lambda image: get_number(image, "bits-per-sample", 16),
         pixel_bytes=12,
     ),
-    writer=FormatWriter(save=_save, pixel_bytes=40),
+    writer=FormatWriter(
+        save=_save, options=frozenset({"quality", "lossless", "effort"}), pixel_bytes=40
+    ),
     package="pillow_jxl",
 )

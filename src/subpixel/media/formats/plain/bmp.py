@@ -296,5 +296,5 @@ BMP = Format(
     reader=FormatReader(
         load=_load_bmp, describe=_describe_bmp, decode=_decode_bmp, parts=_list_parts
     ),
-    writer=FormatWriter(save=_save_bmp),
+    writer=FormatWriter(save=_save_bmp, options=frozenset({"lossless"})),
 )

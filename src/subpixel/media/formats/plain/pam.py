@@ -46,5 +46,5 @@ PAM = Format(
         parts=list_netpbm_parts,
         bit_depth=lambda image: get_number(image, "bits-per-sample", 16),
     ),
-    writer=FormatWriter(save=_save_pam),
+    writer=FormatWriter(save=_save_pam, options=frozenset({"lossless"})),
 )

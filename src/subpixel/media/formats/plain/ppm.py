@@ -54,5 +54,5 @@ PPM = Format(
         parts=list_netpbm_parts,
         bit_depth=lambda image: get_number(image, "bits-per-sample", 16),
     ),
-    writer=FormatWriter(save=_save_ppm),
+    writer=FormatWriter(save=_save_ppm, options=frozenset({"lossless"})),
 )

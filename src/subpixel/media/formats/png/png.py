@@ -209,5 +209,7 @@ PNG = Format(
         animation_bytes=36,
         interlaced_rows=1.2,
     ),
-    writer=FormatWriter(save=_save_png, animation_bytes=64),
+    writer=FormatWriter(
+        save=_save_png, options=frozenset({"png_compression", "lossless"}), animation_bytes=64
+    ),
 )

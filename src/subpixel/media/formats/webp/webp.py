@@ -96,5 +96,7 @@ WEBP = Format(
     reader=FormatReader(
         load=_load_webp, describe=_describe_webp, parts=_list_parts, pixel_bytes=10
     ),
-    writer=FormatWriter(save=_save_webp, pixel_bytes=28),
+    writer=FormatWriter(
+        save=_save_webp, options=frozenset({"quality", "lossless", "effort"}), pixel_bytes=28
+    ),
 )

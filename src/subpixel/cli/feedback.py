@@ -1,0 +1,169 @@
+"""What a job of many pictures says while it runs, and at its end; all of it on stderr.
+
+On a terminal there is one line that moves, and what is said stands above it. In a log there are
+whole lines: failures and losses at once, and how far it is at most every :data:`LOG_INTERVAL`
+seconds.
+"""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from subpixel.cli.options.upscaling import Volume
+from subpixel.jobs.folder import describe_omissions
+from subpixel.jobs.outputs import JobPlan
+from subpixel.jobs.pictures import JobResult
+from subpixel.jobs.progress import JobProgress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+LOG_INTERVAL = 10.0
+"""Seconds between two lines in a log that say how far the job is."""
+
+
+def say(line: str) -> None:
+    """A line on stderr, where nothing moves."""
+    click.echo(f"subpixel: {line}", err=True)
+
+
+class Display(Protocol):
+    """Where it is said."""
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+
+    def show(self, progress: JobProgress) -> None:
+        """How far the job is; maybe it isn't the time to say so."""
+
+
+@dataclass
+class LogDisplay:
+    """Lines for a file, or nobody."""
+
+    clock: Callable[[], float] = time.monotonic
+    silent: bool = False
+    """Whether progress is left out."""
+    _last: float | None = None
+
+    def say(self, line: str) -> None:
+        say(line)
+
+    def show(self, progress: JobProgress) -> None:
+        now = self.clock()
+        if self._last is None:
+            self._last = now
+        if now - self._last >= LOG_INTERVAL and not self.silent:
+            self._last = now
+            self.say(progress.describe())
+
+
+@dataclass
+class TerminalDisplay:
+    """A bar at the bottom, lines above it."""
+
+    bar: "Progress"
+    task: "TaskID"
+
+    def say(self, line: str) -> None:
+        self.bar.console.print(
+            f"subpixel: {line}", markup=False, highlight=False, emoji=False, soft_wrap=True
+        )
+
+    def show(self, progress: JobProgress) -> None:
+        self.bar.update(self.task, completed=progress.share, description=progress.describe())
+
+
+@contextmanager
+def open_display(volume: Volume, *, several: bool) -> Iterator[Display]:
+    """The display that suits stderr; a log has progress of ``several`` pictures only."""
+    if volume.quiet or not sys.stderr.isatty():
+        yield LogDisplay(silent=volume.quiet or not several)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield TerminalDisplay(bar, bar.add_task("", total=1.0))
+
+
+@dataclass
+class Feedback:
+    """Takes what became of each picture, and says it as loud as was asked for."""
+
+    display: Display
+    progress: JobProgress
+    volume: Volume
+    _losses: set[str] = field(default_factory=set)
+    """What was said of others already."""
+
+    def report(self, _name: str, done: int, total: int) -> None:
+        """So many runs of the picture in work are done."""
+        self.progress.advance(done, total)
+        self.display.show(self.progress)
+
+    def take(self, result: JobResult) -> None:
+        """A picture is done, or has failed."""
+        self.progress.finish(failed=result.error is not None)
+        if result.error:
+            self.display.say(result.error)
+        elif not self.volume.quiet:
+            self._tell(result)
+        self.display.show(self.progress)
+
+    def _tell(self, result: JobResult) -> None:
+        if self.volume.verbose:
+            self.display.say(_describe_result(result))
+        if result.note:
+            self.display.say(f"{result.input}: {result.note}")
+        for loss in result.losses:
+            if self.volume.verbose or loss not in self._losses:
+                self.display.say(f"{result.output}: lost {loss}")
+            self._losses.add(loss)
+
+
+def _describe_result(result: JobResult) -> str:
+    setting = result.setting
+    how = f", {setting.device} {setting.precision}" if setting else ""
+    return (
+        f"{result.input} -> {result.output}: {result.width} x {result.height}, "
+        f"{result.seconds:.2f} s{how}"
+    )
+
+
+def summarize(results: Sequence[JobResult], plan: JobPlan, seconds: float) -> Iterator[str]:
+    """What came of a whole job, in a few lines; of one picture, what became of it."""
+    written = [result for result in results if result.error is None]
+    failed = len(results) - len(written)
+    megapixels = sum(result.megapixels or 0.0 for result in written)
+    speed = f" ({megapixels / seconds:,.1f} megapixels a second)" if written else ""
+    if len(results) == len(written) == 1:
+        yield _describe_result(written[0])
+        return
+    yield (
+        f"{_number(len(written), 'picture')} written, {megapixels:,.1f} megapixels in "
+        f"{seconds:,.1f} s{speed}" + (f"; {failed:,} failed" if failed else "")
+    )
+    counts = Counter(
+        kind for result in written for kind in dict.fromkeys(map(_kind, result.losses))
+    )
+    if counts:
+        kinds = (f"{kind} of {_number(count, 'picture')}" for kind, count in counts.most_common())
+        yield f"lost: {', '.join(kinds)}"
+    if plan.omissions:
+        yield f"left out: {describe_omissions(plan.omissions)}"
+
+
+def _kind(loss: str) -> str:
+    return loss.partition(":")[0]
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

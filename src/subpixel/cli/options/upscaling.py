@@ -1,0 +1,243 @@
+"""Options of ``subpixel upscale``, each kind of them as one value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from subpixel.cli.options.alpha import ALPHA
+from subpixel.cli.options.choices import (
+    DENOISING,
+    DEVICE,
+    FILE,
+    MODEL,
+    OVERWRITE,
+    PRECISION,
+    SIZE,
+    THREADS,
+)
+from subpixel.cli.options.convention import (
+    CHANNEL_ORDER,
+    INPUT_RANGE,
+    LAYOUT_OPTION,
+    OUTPUT_ORDER,
+    OUTPUT_RANGE,
+    PICTURE_OUTPUT,
+    SET_INPUT,
+    make_convention,
+)
+from subpixel.cli.options.grouping import group_options
+from subpixel.cli.options.picture_format import FORMAT, expect_one_format
+from subpixel.errors import UsageError
+from subpixel.jobs.outputs import Job, Naming
+from subpixel.jobs.pictures import PIPE
+from subpixel.jobs.pipes import expect_redirected, plan_pipe
+from subpixel.media.image_file import DEFAULT_MAX_PIXELS, EncodeOptions
+from subpixel.network.settings import RunSettings
+from subpixel.spec import Precision
+from subpixel.upscaling.alpha import AlphaMode
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Which network, and how it is run; None: as tuned, or the default."""
+
+    model: str
+    device: str
+    tile: int | None
+    threads: int | None
+    precision: Precision | None
+    no_tuning: bool
+    adaptive: bool | None
+    alpha: AlphaMode
+
+    @property
+    def settings(self) -> RunSettings:
+        """What was asked for of the running."""
+        return RunSettings(
+            self.device, self.precision, self.tile, self.threads, None, self.adaptive
+        )
+
+
+NETWORK = group_options(
+    "network",
+    NetworkOptions,
+    MODEL,
+    DENOISING,
+    DEVICE,
+    click.option(
+        "--tile",
+        type=click.IntRange(min=0),
+        help="Side of a tile in pixels; 0: the whole picture. [default: 512]",
+    ),
+    THREADS,
+    PRECISION,
+    click.option(
+        "--no-tuning",
+        is_flag=True,
+        help="The default setting, whatever `subpixel tune` found here.",
+    ),
+    click.option(
+        "--adaptive/--no-adaptive",
+        default=None,
+        help="Interpolate flat parts, as far as that is within one 8-bit code value of the "
+        "network. [default: as tuned, else not]",
+    ),
+    ALPHA,
+)
+
+CONVENTION = group_options(
+    "convention",
+    make_convention,
+    INPUT_RANGE,
+    OUTPUT_RANGE,
+    CHANNEL_ORDER,
+    OUTPUT_ORDER,
+    LAYOUT_OPTION,
+    SET_INPUT,
+    PICTURE_OUTPUT,
+)
+
+
+@dataclass(frozen=True)
+class TargetOptions:
+    """Where results go and how they are called."""
+
+    output: Path | None
+    suffix: str | None
+    """Of the format that all results are to have."""
+    mark: str | None
+    skip_existing: bool
+    overwrite: bool
+    keep_date: bool
+
+    def __post_init__(self) -> None:
+        if self.skip_existing and self.overwrite:
+            raise UsageError("--skip-existing and --overwrite say opposite things; name one")
+        if self.mark is not None and not set(self.mark).isdisjoint("/\\\0"):
+            raise UsageError(
+                f"--suffix {self.mark!r} would name another folder; use -o FOLDER for that"
+            )
+        expect_one_format(self.output, self.suffix)
+
+    def plan_pipe(self, inputs: Sequence[Path], *, prints_json: bool) -> Job | None:
+        """The one job where standard input or output is named, else None; raises
+        :class:`UsageError` for what does not go with them."""
+        if PIPE not in (*inputs, self.output):
+            return None
+        job = plan_pipe(inputs, self.output, self.suffix)
+        expect_redirected(job)
+        if prints_json and job.target == PIPE:
+            raise UsageError(
+                "--json and the picture would both go to standard output; name a file with -o"
+            )
+        return job
+
+    def naming(self, label: str) -> Naming:
+        """How results of that enlargement are called; raises :class:`UsageError` for a suffix to
+        a name that is given in full."""
+        mark = f"_{label}" if self.mark is None else self.mark
+        marks_all = self.mark is not None
+        naming = Naming(self.output, mark, marks_all=marks_all, suffix=self.suffix)
+        if self.mark is not None and naming.single is not None:
+            raise UsageError(
+                f"--suffix is for names that are made here, and -o {self.output} is one in full; "
+                "name a folder, or leave one of them out"
+            )
+        return naming
+
+
+TARGETS = group_options(
+    "targets",
+    TargetOptions,
+    click.option(
+        "-o",
+        "--output",
+        type=FILE,
+        metavar="FILE|FOLDER|-",
+        help="- is standard output. [default: NAME_x3.EXT or NAME_w1920.EXT beside the input; of "
+        "- standard output]",
+    ),
+    FORMAT,
+    click.option(
+        "--suffix",
+        "mark",
+        metavar="TEXT",
+        help="End results' names in TEXT, in place of _x3; in an output folder, too.",
+    ),
+    click.option(
+        "--skip-existing", is_flag=True, help="Leave out pictures whose result is there already."
+    ),
+    OVERWRITE,
+    click.option("--keep-date", is_flag=True, help="Give results their inputs' dates."),
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is taken on."""
+
+    max_pixels: int
+    max_memory: int | None
+
+
+LIMITS = group_options(
+    "limits",
+    Limits,
+    click.option(
+        "--max-pixels",
+        type=click.IntRange(min=1),
+        default=DEFAULT_MAX_PIXELS,
+        show_default=True,
+        help="Refuse larger inputs.",
+    ),
+    click.option(
+        "--max-memory",
+        type=SIZE,
+        metavar="SIZE",
+        help="Of the whole process, such as 1G, 500M or 1.5GiB. [default: half of what is free]",
+    ),
+)
+
+ENCODE_NAMES = {
+    "quality": "--quality",
+    "lossless": "--lossless",
+    "png_compression": "--compression",
+}
+"""What the command line calls the fields of :class:`EncodeOptions`."""
+
+ENCODE = group_options(
+    "encode",
+    EncodeOptions,
+    click.option(
+        "--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP, AVIF, HEIC, JPEG XL."
+    ),
+    click.option("--lossless", is_flag=True, help="WebP, AVIF, HEIC, JPEG XL without loss."),
+    click.option(
+        "--compression",
+        "png_compression",
+        type=click.IntRange(0, 9),
+        help="Of PNG: 0 fast and large … 9 slow and small.",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """How much is said."""
+
+    quiet: bool
+    verbose: bool
+
+    def __post_init__(self) -> None:
+        if self.quiet and self.verbose:
+            raise UsageError("--quiet and --verbose say opposite things; name one")
+
+
+VOLUME = group_options(
+    "volume",
+    Volume,
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
+    click.option("-v", "--verbose", is_flag=True, help="Say what became of each picture."),
+)

@@ -1,0 +1,99 @@
+"""``subpixel cache``."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from subpixel.cli.messages import SuggestingGroup
+from subpixel.cli.options.choices import JSON
+from subpixel.cli.output import format_bytes, print_json, print_table
+from subpixel.errors import UsageError
+from subpixel.system.cache import (
+    CACHES,
+    Cache,
+    CacheSize,
+    cache_folder,
+    measure_cache,
+    remove_cache,
+)
+
+CACHE_COLUMNS = ("cache", "for", "files", "size")
+
+
+@click.group(cls=SuggestingGroup, invoke_without_command=True)
+@JSON
+@click.pass_context
+def command(context: click.Context, as_json: bool) -> None:
+    """List what subpixel keeps on this machine, where, and how large it is.
+
+    All of it can be made or fetched again; `subpixel cache clear` removes it.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if as_json:
+        print_json({"folder": cache_folder(), "caches": cache_facts()})
+    else:
+        print_caches()
+
+
+@command.command()
+@click.argument(
+    "names", nargs=-1, type=click.Choice([cache.name for cache in CACHES]), metavar="[NAME]..."
+)
+@click.option("-y", "--yes", is_flag=True, help="Don't ask.")
+def clear(names: Sequence[str], yes: bool) -> int:
+    """Remove caches: gallery, tuning or sessions. [default: all of them]
+
+    Nothing outside of subpixel's own cache folder is touched.
+    """
+    caches = [cache for cache in CACHES if cache.paths and (not names or cache.name in names)]
+    if not caches:
+        click.echo("nothing to remove")
+        return 0
+    _ask(caches, yes)
+    faults: list[str] = []
+    for cache in caches:
+        removal = remove_cache(cache)
+        faults += removal.faults
+        click.echo(f"{cache.name}: {_describe(removal.freed)} freed")
+    for fault in faults:
+        click.echo(f"subpixel: {fault}", err=True)
+    return 1 if faults else 0
+
+
+def _ask(caches: Sequence[Cache], yes: bool) -> None:
+    """Go on only where it is agreed to."""
+    listed = ", ".join(f"{cache.name} ({_describe(measure_cache(cache))})" for cache in caches)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(f"this would remove {listed}; say so with --yes, as nobody can be asked")
+    if not click.confirm(f"Remove {listed} from {cache_folder()}?", err=True):
+        raise click.exceptions.Exit(1)
+
+
+def cache_facts() -> list[dict[str, object]]:
+    """Each cache with its size, as JSON values."""
+    return [
+        {
+            "name": cache.name,
+            "purpose": cache.purpose,
+            "folders": [cache_folder() / folder for folder in cache.folders],
+            "files": size.files,
+            "bytes": size.bytes,
+        }
+        for cache in CACHES
+        for size in [measure_cache(cache)]
+    ]
+
+
+def print_caches() -> None:
+    """The caches as a table on stdout."""
+    sizes = [(cache, measure_cache(cache)) for cache in CACHES]
+    rows = [(c.name, c.purpose, f"{s.files:,}", format_bytes(s.bytes)) for c, s in sizes]
+    print_table(f"Caches in {cache_folder()}", CACHE_COLUMNS, rows)
+
+
+def _describe(size: CacheSize) -> str:
+    return f"{size.files:,} file{'' if size.files == 1 else 's'}, {format_bytes(size.bytes)}"

@@ -1,0 +1,86 @@
+"""How far a job of many pictures is, and how long the rest takes."""
+
+import time
+from collections.abc import Callable, Sequence
+
+from subpixel.jobs.outputs import Job
+
+MIN_SHARE = 0.02
+"""How much must be done before the time that is left is told."""
+
+
+class JobProgress:
+    """The course of a job: pictures count as much as their files have bytes.
+
+    The time that is left follows from the bytes that took time: what was refused at once says
+    nothing of it. Not for several threads.
+    """
+
+    def __init__(self, jobs: Sequence[Job], clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._start = clock, clock()
+        self._names = [job.source.name for job in jobs]
+        self._weights = [_weigh(job) for job in jobs]
+        self._done = self._refused = 0
+        self._current = 0.0
+        self.count, self.total = 0, len(jobs)
+        """Pictures that are done, and all of them."""
+
+    def advance(self, done: int, total: int) -> None:
+        """So many of ``total`` steps of the picture in work are done."""
+        self._current = done / total if total else 0.0
+
+    def finish(self, *, failed: bool) -> None:
+        """The picture in work is done, or has failed."""
+        weight = self._weights[self.count]
+        self.count, self._current = self.count + 1, 0.0
+        if failed:
+            self._refused += weight
+        else:
+            self._done += weight
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return self._clock() - self._start
+
+    @property
+    def share(self) -> float:
+        """Of the bytes that take time, those that are done: 0 … 1."""
+        whole = sum(self._weights) - self._refused
+        return min(self._bytes() / whole, 1.0) if whole else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """None where too little is done to tell."""
+        share = self.share
+        return self.seconds * (1 - share) / share if share >= MIN_SHARE else None
+
+    def describe(self) -> str:
+        """In a line, such as ``7 of 28, 12 min left: beach.jpg``, the picture in work."""
+        if self.count == self.total:
+            return f"{self.total:,} of {self.total:,}"
+        left = self.seconds_left
+        time_left = "" if left is None else f", {format_duration(left)} left"
+        return f"{self.count + 1:,} of {self.total:,}{time_left}: {self._names[self.count]}"
+
+    def _bytes(self) -> float:
+        current = self._weights[self.count] if self.count < self.total else 0
+        return self._done + self._current * current
+
+
+def format_duration(seconds: float) -> str:
+    """For people, rounded: ``40 s``, ``12 min``, ``3 h 5 min``."""
+    if seconds < 59.5:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60} min" if minutes % 60 else f"{minutes // 60} h"
+
+
+def _weigh(job: Job) -> int:
+    """The size of its file; one byte where that can't be had, as nothing would be divided by."""
+    try:
+        return max(1, job.source.stat().st_size)
+    except OSError:
+        return 1
