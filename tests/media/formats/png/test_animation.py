@@ -265,6 +265,26 @@ def test_metadata_stands_before_the_first_pixels(tmp_path: Path) -> None:
         assert image.info["Title"] == "a film"
 
 
+@pytest.mark.parametrize("colour", [0, 2, 4, 6])
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_narrow_range_is_stretched_in_every_frame(tmp_path: Path, colour: int, bits: int) -> None:
+    dtype = np.dtype(np.uint8 if bits == 8 else np.uint16)
+    step, white = 1 << (bits - 8), np.iinfo(dtype).max
+    frame = np.arange(16, 236).reshape(11, 20, 1).repeat(CHANNELS[colour], -1) * step
+    if colour > 3:
+        frame[..., -1] = white
+    frame = frame.astype(dtype)
+    film = Film((20, 11), colour, bits)
+    film.shared.append(chunk(b"cICP", b"\x01\x0d\x00\x00"))
+    (tmp_path / "a.png").write_bytes(film.frame(frame).frame(frame[::-1]).build())
+    frames = read_picture(tmp_path / "a.png").frames
+    exact = (frame[..., 0] / step - 16) / 219 * white
+    assert np.abs(frames[0, ..., 0] - exact).max() <= 0.5 + 1e-9
+    assert np.array_equal(frames[1], frames[0, ::-1])
+    if colour > 3:
+        assert frames[..., -1].min() == white
+
+
 def test_a_still_is_as_before(tmp_path: Path) -> None:
     write_picture(Picture(smooth(3), Metadata(delays_ms=(50,))), tmp_path / "a.png")
     assert b"acTL" not in (tmp_path / "a.png").read_bytes()

@@ -26,7 +26,12 @@ from subpixel.media.formats.png.chunks import (
     list_png_parts,
     walk_chunks,
 )
-from subpixel.media.formats.png.colour import apply_colour, build_colour_chunks, read_colour
+from subpixel.media.formats.png.colour import (
+    apply_colour,
+    build_colour_chunks,
+    read_colour,
+    widen_rows,
+)
 from subpixel.media.formats.png.text import Texts, encode_texts
 from subpixel.media.libvips import (
     FileContents,
@@ -39,7 +44,7 @@ from subpixel.media.libvips import (
     read_metadata,
 )
 from subpixel.media.metadata import exif
-from subpixel.media.picture import Loss, Metadata
+from subpixel.media.picture import Loss, Metadata, Rows
 
 
 def _load_png(contents: FileContents, fail_on: Strictness) -> VipsLoad:
@@ -48,6 +53,13 @@ def _load_png(contents: FileContents, fail_on: Strictness) -> VipsLoad:
         colour = read_colour(stream, grey=image.bands <= 2)
     image, losses = spread_frames(apply_colour(image, colour), contents)
     return image, (*colour.losses, *losses)
+
+
+def _decode_png(contents: FileContents) -> Iterator[Rows] | None:
+    frames = decode_frames(contents)
+    with contents.stream() as stream:
+        narrow = frames is not None and read_colour(stream, grey=False).narrow
+    return map(widen_rows, frames) if frames is not None and narrow else frames
 
 
 def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
@@ -204,7 +216,7 @@ PNG = Format(
     reader=FormatReader(
         load=_load_png,
         describe=_describe_png,
-        decode=decode_frames,
+        decode=_decode_png,
         parts=_list_parts,
         animation_bytes=36,
         interlaced_rows=1.2,
