@@ -20,13 +20,18 @@ class Job:
 
 
 def plan_jobs(
-    inputs: Sequence[Path], out: Path | None, suffixes: frozenset[str], mark: str
+    inputs: Sequence[Path],
+    out: Path | None,
+    suffixes: frozenset[str],
+    mark: str,
+    suffix: str | None = None,
 ) -> tuple[Job, ...]:
     """Inputs, folders among them, as jobs.
 
     ``out`` None puts ``photo.jpg`` at ``photo<mark>.jpg`` beside it. An existing folder, or a
     name without a suffix, is a folder to fill: names are kept, and what came from a folder keeps
-    its place below it. Else ``out`` is the one file to write.
+    its place below it. Else ``out`` is the one file to write. ``suffix`` is what all results get
+    instead of their inputs'.
 
     Raises :class:`UsageError` when there is nothing to do, when one file should take several
     pictures, when two pictures would be written to one file, and when an input would be
@@ -44,7 +49,10 @@ def plan_jobs(
     if out is not None and out.suffix and not out.is_dir():
         jobs = [_single(sources, out, suffixes)]
     else:
-        jobs = [Job(source, _target(source, place, out, mark)) for source, place in sources]
+        targets = [(source, _target(source, place, out, mark)) for source, place in sources]
+        jobs = [
+            Job(source, target.with_suffix(suffix or target.suffix)) for source, target in targets
+        ]
     _expect_distinct(jobs)
     _expect_inputs_spared(jobs)
     return tuple(jobs)

@@ -1,5 +1,6 @@
 """Many picture files through one network, each on its own: one that fails stops no other."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -7,15 +8,31 @@ from pathlib import Path
 
 from subpixel.errors import SubpixelError
 from subpixel.jobs.outputs import Job
-from subpixel.media.image_file import DEFAULT_MAX_PIXELS, EncodeOptions, PictureFile, open_picture
+from subpixel.media.image_file import (
+    DEFAULT_MAX_PIXELS,
+    EncodeOptions,
+    PictureFile,
+    open_picture,
+    open_stream,
+)
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import Tuning
 from subpixel.system.atomic import remove_stale_drafts
+from subpixel.system.machine_memory import resident
 from subpixel.system.targets import expect_free, make_folder
+from subpixel.upscaling.memory import memory_limit
+from subpixel.upscaling.size.target_size import TargetSize, seen_size
 from subpixel.upscaling.upscaler import Upscaler
 
 MAX_OPEN = 64
 """Picture files that stay open between a look at their headers and their turn."""
+
+PIPE = Path("-")
+"""As an input what standard input gives, as an output what standard output takes."""
+
+PIPE_SHARE = 0.25
+"""Of the memory that is there for a picture, what its file may take when it comes through a pipe;
+for a moment it is held twice."""
 
 JobReport = Callable[[str, int, int], None]
 """Gets a picture's name, the runs done of it, and their total."""
@@ -28,11 +45,17 @@ class JobResult:
     input: Path
     output: Path | None = None
     width: int | None = None
+    """Of the larger picture as people see it, upright."""
     height: int | None = None
+    """The same."""
+    scales: tuple[int, ...] = ()
+    """Of the networks that it passed in turn."""
+    note: str | None = None
+    """What a user may not expect, in a line: that no network was used."""
     seconds: float | None = None
     losses: tuple[str, ...] = ()
     setting: RunSettings | None = None
-    """How it was computed."""
+    """How it was computed; None where no network was used."""
     error: str | None = None
 
 
@@ -45,28 +68,51 @@ class JobOptions:
     overwrite: bool = False
     max_memory: int | None = None
     """Bytes that the process may hold; None: half of what is free."""
+    size: TargetSize | None = None
+    """What pictures become; None: so many times as large as the network makes them."""
 
 
 class PictureFiles:
     """Picture files by name, their headers read once: a file that was looked at stays open until
-    :meth:`take`."""
+    :meth:`take`. :data:`PIPE` is what standard input gives, held in memory.
 
-    def __init__(self, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
-        self._max_pixels = max_pixels
+    ``max_memory`` is :attr:`JobOptions.max_memory`: what comes through the pipe may take a part of
+    it.
+    """
+
+    def __init__(self, max_pixels: int = DEFAULT_MAX_PIXELS, max_memory: int | None = None) -> None:
+        self._max_pixels, self._max_memory = max_pixels, max_memory
         self._open: dict[Path, PictureFile] = {}
 
     def megapixels(self, file: Path) -> float:
         """Of all its frames together, in 10⁶ pixels; raises what
         :func:`~subpixel.media.reading.open_picture` raises."""
-        picture = self._open.get(file) or open_picture(file, max_pixels=self._max_pixels)
-        if len(self._open) < MAX_OPEN:
-            self._open[file] = picture
-        header = picture.header
+        header = self.look(file).header
         return header.expect_count("tuning") * header.height * header.width / 1e6
+
+    def look(self, file: Path) -> PictureFile:
+        """The file, open, before its turn; raises what
+        :func:`~subpixel.media.reading.open_picture` raises."""
+        picture = self._open.get(file) or self._open_file(file)
+        if len(self._open) < MAX_OPEN or file == PIPE:  # which can be read but once
+            self._open[file] = picture
+        return picture
 
     def take(self, file: Path) -> PictureFile:
         """The file, open; raises what :func:`~subpixel.media.reading.open_picture` raises."""
-        return self._open.pop(file, None) or open_picture(file, max_pixels=self._max_pixels)
+        return self._open.pop(file, None) or self._open_file(file)
+
+    def _open_file(self, file: Path) -> PictureFile:
+        if file != PIPE:
+            return open_picture(file, max_pixels=self._max_pixels)
+        held = resident()
+        room = max(0, memory_limit(self._max_memory, held) - held)
+        return open_stream(
+            sys.stdin.buffer,
+            name="standard input",
+            max_pixels=self._max_pixels,
+            max_bytes=int(PIPE_SHARE * room),
+        )
 
 
 def limit_tuning(tuning: Tuning, inputs: Sequence[Path], files: PictureFiles) -> Tuning:
@@ -113,22 +159,26 @@ def _upscale_file(
     expect_free(job.target, overwrite=options.overwrite)
     source = files.take(job.source)
     make_folder(job.target.parent)
+    way = upscaler.enlargement(source.header, options.size)
     losses = upscaler.file(
         source,
         job.target,
         options.encode,
+        size=options.size,
         strict=options.strict,
         overwrite=options.overwrite,
         max_memory=options.max_memory,
         report=lambda done, total: report(job.source.name, done, total),
     )
-    larger = source.header.enlarge(upscaler.spec.scale)
+    height, width = seen_size(way.header(source.header))
     return JobResult(
         job.source,
         job.target,
-        larger.width,
-        larger.height,
+        width,
+        height,
+        way.scales,
+        way.note,
         round(time.perf_counter() - start, 3),
         tuple(map(str, losses)),
-        upscaler.settings(source.header),
+        upscaler.at_scale(way.scales[0]).settings(source.header) if way.scales else None,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import click
@@ -15,7 +16,6 @@ from subpixel.cli.options.choices import (
     MODEL,
     OVERWRITE,
     PRECISION,
-    SCALE,
     SIZE,
     THREADS,
 )
@@ -29,21 +29,37 @@ from subpixel.cli.options.convention import (
     SET_INPUT,
     make_convention,
 )
+from subpixel.cli.options.picture_format import FORMAT, expect_one_format
+from subpixel.cli.options.target_size import (
+    FACTOR,
+    FILL,
+    FIT,
+    HEIGHT,
+    MEGAPIXELS,
+    WIDTH,
+    choose_opening_scale,
+    make_target_size,
+)
 from subpixel.cli.output import print_json, progress
 from subpixel.convention import ChannelOrder, TensorLayout, ValueRange
-from subpixel.jobs.outputs import plan_jobs
+from subpixel.errors import UsageError
+from subpixel.jobs.outputs import Job, plan_jobs
 from subpixel.jobs.pictures import (
+    PIPE,
     JobOptions,
     JobResult,
     PictureFiles,
     limit_tuning,
     upscale_files,
 )
+from subpixel.jobs.pipes import expect_redirected, plan_pipe, upscale_pipe
 from subpixel.media.image_file import DEFAULT_MAX_PIXELS, PICTURE_SUFFIXES, EncodeOptions
 from subpixel.network.flatness import Flatness
+from subpixel.network.locate import bundled_scales
 from subpixel.network.tuning_cache import load_tuning
 from subpixel.spec import Precision
 from subpixel.upscaling.alpha import AlphaMode
+from subpixel.upscaling.size.enlargement import explain_fixed_scale
 from subpixel.upscaling.upscaler import Upscaler
 
 
@@ -74,9 +90,11 @@ class Interpolation:
     "-o",
     "--output",
     type=FILE,
-    metavar="FILE|FOLDER",
-    help="[default: NAME_x3.EXT beside the input]",
+    metavar="FILE|FOLDER|-",
+    help="- is standard output. [default: NAME_x3.EXT or NAME_w1920.EXT beside the input; of - "
+    "standard output]",
 )
+@FORMAT
 @MODEL
 @INPUT_RANGE
 @OUTPUT_RANGE
@@ -86,7 +104,12 @@ class Interpolation:
 @SET_INPUT
 @PICTURE_OUTPUT
 @DENOISING
-@SCALE
+@FACTOR
+@WIDTH
+@HEIGHT
+@FIT
+@FILL
+@MEGAPIXELS
 @DEVICE
 @click.option(
     "--tile",
@@ -129,6 +152,7 @@ class Interpolation:
 def command(
     inputs: tuple[Path, ...],
     output: Path | None,
+    suffix: str | None,
     model: str,
     input_range: ValueRange | None,
     output_range: ValueRange | None,
@@ -137,7 +161,12 @@ def command(
     layout: TensorLayout | None,
     inputs_set: tuple[tuple[str, float], ...],
     output_name: str | None,
-    scale: int | None,
+    scale: Fraction | None,
+    width: int | None,
+    height: int | None,
+    fit: tuple[int, int] | None,
+    fill: tuple[int, int] | None,
+    megapixels: float | None,
     device: str,
     tile: int | None,
     threads: int | None,
@@ -154,18 +183,28 @@ def command(
     compression: int | None,
     as_json: bool,
 ) -> int:
-    """Enlarge pictures and folders of pictures.
+    """Enlarge pictures and folders of pictures; - is a picture from standard input.
+
+    By a factor, or to a size in pixels of the picture upright. Where that is not larger, no network
+    is used, and that is said.
 
     Colours, transparency, bit depth, colour profile and metadata are kept. What the output
     format can't hold is said on stderr, or refused with --strict. A picture that fails is
     reported and the others go on; the exit code is then 1. Where `subpixel tune` was run for this
     network, its setting is used; what is named here goes before it.
     """
-    files = PictureFiles(max_pixels)
-    tuning = None if no_tuning else load_tuning(model, scale=scale, warn=_warn)
+    files = PictureFiles(max_pixels, max_memory)
+    expect_one_format(output, suffix)
+    pipe = plan_pipe(inputs, output, suffix) if PIPE in (*inputs, output) else None
+    if pipe:
+        expect_redirected(pipe)
+        _expect_alone_on_stdout(pipe, as_json)
+    size = make_target_size(scale, width, height, fit, fill, megapixels)
+    opening_scale = choose_opening_scale(size, bundled_scales(model, precision))
+    tuning = None if no_tuning else load_tuning(model, scale=opening_scale, warn=_warn)
     upscaler = Upscaler(
         model,
-        scale=scale,
+        scale=opening_scale,
         device=device,
         precision=precision,
         tile=tile,
@@ -179,14 +218,22 @@ def command(
     )
     if upscaler.remark:
         _warn(f"{model}: taken as {upscaler.remark}")
-    jobs = plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_x{upscaler.spec.scale}")
+    if size and size.factor == upscaler.spec.scale:
+        size = None  # the network's own
+    if size and size.factor and len(upscaler.scales) == 1:
+        _warn(explain_fixed_scale(model, upscaler.spec.scale, size.factor))
+    label = size.label if size else f"x{upscaler.spec.scale}"
+    jobs = () if pipe else plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_{label}", suffix)
     encode = EncodeOptions(quality=quality, lossless=lossless, png_compression=compression)
-    options = JobOptions(encode, strict, overwrite, max_memory)
+    options = JobOptions(encode, strict, overwrite, max_memory, size)
     results = []
     with progress() as show:
         for result in upscale_files(upscaler, jobs, files, options, show):
             _warn_of(result)
             results.append(result)
+        if pipe:
+            results.append(upscale_pipe(upscaler, pipe, suffix, files, options, show))
+            _warn_of(results[-1])
     interpolation = _summarize(upscaler, results, adaptive)
     if as_json:
         facts = {"model": upscaler.spec, "provider": upscaler.provider, "adaptive": interpolation}
@@ -196,14 +243,24 @@ def command(
     return 1 if any(result.error for result in results) else 0
 
 
-def _warn(line: str) -> None:
-    click.echo(f"subpixel: {line}", err=True)
+def _expect_alone_on_stdout(pipe: Job, as_json: bool) -> None:
+    if as_json and pipe.target == PIPE:
+        raise UsageError(
+            "--json and the picture would both go to standard output; name a file with -o"
+        )
+
+
+def _warn(line: str | None) -> None:
+    if line:
+        click.echo(f"subpixel: {line}", err=True)
 
 
 def _warn_of(result: JobResult) -> None:
     """What went wrong with a picture, or what was lost."""
     if result.error:
         _warn(result.error)
+    if result.note:
+        _warn(f"{result.input}: {result.note}")
     for loss in result.losses:
         _warn(f"{result.output}: lost {loss}")
 

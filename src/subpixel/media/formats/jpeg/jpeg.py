@@ -36,7 +36,7 @@ from subpixel.media.libvips import (
     Strictness,
     VipsImage,
     VipsLoad,
-    load_changed,
+    load_bytes,
     load_first_page,
 )
 from subpixel.media.metadata import iptc
@@ -52,9 +52,9 @@ _MAX_XMP = MAX_SEGMENT - len(XMP_LABEL)
 
 
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    mended = mend_jpeg(contents.map(), ends_itself=fail_on == "warning")
-    if mended is not None:
-        image = load_changed(mended, fail_on)
+    correction = mend_jpeg(contents.map(), ends_itself=fail_on == "warning")
+    if correction is not None:
+        image = load_bytes(correction, fail_on)
     else:
         image = load_first_page("jpegload_source", contents, fail_on)
     with contents.stream() as stream:
