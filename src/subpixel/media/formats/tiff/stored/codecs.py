@@ -15,7 +15,7 @@ from types import ModuleType
 
 from subpixel.media.formats.tiff.directories import Directory
 from subpixel.media.formats.tiff.pages import COMPRESSION, PHOTOMETRIC, YCBCR, kind_of
-from subpixel.media.formats.tiff.view import Strips
+from subpixel.media.formats.tiff.stored.view import Strips
 from subpixel.media.metadata.exif import Block
 from subpixel.system.extras import explain_missing
 

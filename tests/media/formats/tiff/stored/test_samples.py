@@ -15,12 +15,12 @@ from PIL import Image, ImageCms
 
 from samples import SRGB, smooth
 from subpixel.errors import PictureError, ProviderError
-from subpixel.media.formats.tiff import codecs
+from subpixel.media.formats.tiff.stored import codecs
 from subpixel.media.image_file import read_picture
 from subpixel.media.picture import Picture
 from tiff_files import SHORT, make_tiff, pack_bits, whole
 
-CASES = Path(__file__).resolve().parents[5] / "shared" / "cases" / "pictures"
+CASES = Path(__file__).resolve().parents[6] / "shared" / "cases" / "pictures"
 RANDOM = np.random.default_rng(0)
 GREY, RGB, CMYK = 1, 2, 5
 ZLIB, LZMA, ZSTD = 8, 34925, 50000
