@@ -5,7 +5,6 @@ Sources: TIFF 6.0 (Adobe, 1992), BigTIFF (libtiff's design page).
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import get_args
 
 import pyvips
@@ -102,8 +101,9 @@ def _describe_tiff(contents: FileContents, image: VipsImage) -> tuple[Metadata, 
     kind = kind_of(pages[0])
     if kind.sample_format == FLOAT:
         recipe = plan_samples(pages[0], kind)
-        reopen = partial(open_pages, contents, tiff, pages, recipe.changes, "error")
-        losses += name_float_losses(reopen, kind)
+        losses += name_float_losses(
+            lambda: recipe.numbers(open_pages(contents, tiff, pages, recipe.changes, "error")), kind
+        )
     return meta, losses
 
 
