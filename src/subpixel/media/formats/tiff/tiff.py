@@ -26,6 +26,7 @@ from subpixel.media.formats.tiff.directories import (
 from subpixel.media.formats.tiff.fields import describe_page, list_parts
 from subpixel.media.formats.tiff.pages import (
     EXTRA_SAMPLES,
+    SEPARATED,
     choose_pages,
     kind_of,
     name_other_pages,
@@ -99,6 +100,8 @@ def _describe_tiff(contents: FileContents, image: VipsImage) -> tuple[Metadata, 
     meta = metas[0] if alike else replace(metas[0], pages=metas if pages[1:] else ())
     losses = tuple(_MOVED for meta in metas[:1] if exif.has_maker_note(meta.exif))
     kind = kind_of(pages[0])
+    if kind.photometric == SEPARATED and any(page.icc != meta.icc for page in metas):
+        losses += (Loss("icc", "pages of several profiles; the first one's is used for all"),)
     if kind.sample_format == FLOAT:
         recipe = plan_samples(pages[0], kind)
         losses += name_float_losses(
