@@ -11,7 +11,7 @@ from PIL import Image
 from networks import BoxBlur
 from samples import smooth
 from subpixel import Upscaler, upscale
-from subpixel.errors import LossError, UsageError
+from subpixel.errors import LossError, PictureError, UsageError
 from subpixel.media.image_file import losses_in, read_picture, write_picture
 from subpixel.media.picture import Picture
 from subpixel.upscaling.alpha import treat_alpha
@@ -176,6 +176,18 @@ def test_tiled_planes(tmp_path: Path, dtype: type, extras: list[int]) -> None:
         assert picture.frames.dtype == expected.frames.dtype
         assert np.abs(picture.frames.astype(int) - expected.frames).max() <= (extras == [1])
         assert picture.header.extra_channels == expected.header.extra_channels
+
+
+def test_tiles_that_are_too_few(tmp_path: Path) -> None:
+    planes = np.ascontiguousarray(np.moveaxis(NOISE, -1, 0))
+    tifffile.imwrite(
+        tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate", tile=(16, 16),
+        extrasamples=[0, 0, 0], metadata=None,
+    )  # fmt: skip
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        file.pages.first.tags["ImageWidth"].overwrite(320)
+    with pytest.raises(PictureError, match="24 tiles don't make 6 channels"):
+        read_picture(tmp_path / "a.tif")
 
 
 def test_planes(tmp_path: Path) -> None:

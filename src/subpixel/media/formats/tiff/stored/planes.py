@@ -15,7 +15,12 @@ from subpixel.media.formats.tiff.pages import (
     SEPARATED,
     kind_of,
 )
-from subpixel.media.formats.tiff.stored.codecs import PLANAR, TILE_BYTE_COUNTS, TILE_OFFSETS
+from subpixel.media.formats.tiff.stored.codecs import (
+    PLANAR,
+    TILE_BYTE_COUNTS,
+    TILE_OFFSETS,
+    count_tiles,
+)
 from subpixel.media.formats.tiff.stored.samples import ASSOCIATED, Changes
 from subpixel.media.libvips import VipsImage
 from subpixel.media.metadata import exif
@@ -34,8 +39,8 @@ def split_planes(page: Directory) -> tuple[Directory, ...]:
     evenly."""
     kind = kind_of(page)
     places, counts = page.numbers(TILE_OFFSETS), page.numbers(TILE_BYTE_COUNTS)
-    share, rest = divmod(len(places), kind.samples)
-    if rest or not share or len(counts) != len(places) or len(kind.bits) > 1:
+    share = count_tiles(page)
+    if not len(places) == len(counts) == share * kind.samples or len(kind.bits) > 1:
         raise ValueError(f"its {len(places)} tiles don't make {kind.samples} channels")
     ours = {SAMPLES, BITS, SAMPLE_FORMAT, EXTRA_SAMPLES, PLANAR, PHOTOMETRIC}
     ours |= {TILE_OFFSETS, TILE_BYTE_COUNTS}
