@@ -167,14 +167,15 @@ def _upscale_file(
         report=lambda done, total: report(job.source.name, done, total),
     )
     height, width = seen_size(way.header(source.header))
+    network = upscaler.at_scale(way.scales[0]) if way.scales else None
     return JobResult(
         job.source,
         job.target,
-        width,
-        height,
-        way.scales,
-        way.note,
-        round(time.perf_counter() - start, 3),
-        tuple(map(str, losses)),
-        upscaler.at_scale(way.scales[0]).settings(source.header) if way.scales else None,
+        width=width,
+        height=height,
+        scales=way.scales,
+        note=way.note,
+        seconds=round(time.perf_counter() - start, 3),
+        losses=tuple(map(str, losses)),
+        setting=network.settings(source.header) if network else None,
     )
