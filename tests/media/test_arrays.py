@@ -287,6 +287,38 @@ def test_pillow_cmyk_with_a_profile_that_is_none_for_it(kind: str) -> None:
     assert (picture.metadata.icc is not None) == (kind == "padded")
 
 
+P3 = (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+
+
+@pytest.mark.parametrize(
+    ("info", "described"),
+    [
+        ({"gamma": 0.45455, "chromaticity": P3}, True),
+        ({"chromaticity": P3}, True),
+        ({"gamma": 1.0}, True),
+        ({"gamma": 0.45455}, False),
+        ({"gamma": 1.0, "srgb": 0}, False),
+        ({"chromaticity": (0.3, 0.3, 0.4, 0.4, 0.45, 0.45, 0.5, 0.5)}, False),
+        ({}, False),
+    ],
+)
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P"])
+def test_colours_that_pillow_has_as_numbers(
+    mode: str, info: dict[str, object], described: bool
+) -> None:
+    image = Image.fromarray(smooth(3)[0]).convert(mode)
+    image.info |= info
+    profile = to_picture(image).metadata.icc
+    if mode == "L":  # which chromaticities say nothing of
+        described = info == {"gamma": 1.0}
+    assert (profile is not None) == described
+    if profile is not None:
+        assert profile[16:20] == (b"GRAY" if mode == "L" else b"RGB ")
+        assert like(image, to_picture(image)).info["icc_profile"] == profile
+    means_nothing = mode != "L" and not described and info.get("chromaticity", P3) != P3
+    assert [loss.what for loss in to_picture(image).losses] == ["colour"] * means_nothing
+
+
 def test_pillow_metadata_goes_in_and_comes_back() -> None:
     stream = io.BytesIO()
     source = Image.fromarray(smooth(3)[0])

@@ -10,9 +10,11 @@ from samples import PHOTOSHOP, SRGB, XMP, exif_block, smooth
 from subpixel.errors import LossError, PictureError
 from subpixel.media.formats.registry import FORMATS, format_of, sniff
 from subpixel.media.losses import losses_in, refuse_losses
+from subpixel.media.metadata.colour_tags import CodingPoints, describe_coding_points
 from subpixel.media.picture import Loss, Metadata, Picture
 
 PLAIN = Picture(smooth(3))
+PQ = describe_coding_points(CodingPoints(9, 16), grey=False)
 TABLE = Path(__file__).parents[2] / "docs" / "formats.md"
 
 BLOCKS = {
@@ -46,6 +48,8 @@ def test_the_documented_table(form) -> None:  # noqa: ANN001
     for what, value in BLOCKS.items():
         picture = replace(PLAIN, metadata=replace(Metadata(), **{what: value}))
         assert (what in lost(picture, suffix)) == (says[what] in ("no", "comments")), what
+    hdr = replace(PLAIN, metadata=Metadata(icc=PQ))
+    assert ("hdr" in lost(hdr, suffix)) == (says["hdr"] == "no")
     comment = replace(PLAIN, metadata=Metadata(text=(("Comment", "a comment"),)))
     assert ("text" in lost(comment, suffix)) == (says["text"] == "no")
     deep = {bits: Picture(smooth(3, np.uint16), bit_depth=bits) for bits in (10, 12, 16)} | {

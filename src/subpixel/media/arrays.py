@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
-from subpixel.media.metadata import exif, icc, tags
+from subpixel.media.metadata import colour_tags, exif, icc, tags
+from subpixel.media.metadata.profile_building import Chromaticities
 from subpixel.media.picture import FULL_SCALE, Loss, Metadata, Picture, convert_samples
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _OF_THE_FILE = (
 """Fields of a TIFF file that say nothing of its picture, or what Pillow has apart from EXIF."""
 _TIFF_STRUCTURE = frozenset({0x0111, 0x0144})
 """Fields of every TIFF file: where its strips or tiles are."""
+_GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -179,7 +181,12 @@ def _as_pillow(image: object) -> "PillowImage | None":
 
 def _picture_from_pillow(image: "PillowImage") -> Picture:
     image.load()  # a TIFF is turned upright by that, and a PNG may have its EXIF at its end
-    meta = _read_pillow_metadata(image)
+    profile, losses = _read_pillow_profile(image)
+    picture = _take_samples(image, _read_pillow_metadata(image, profile))
+    return replace(picture, losses=losses + picture.losses)
+
+
+def _take_samples(image: "PillowImage", meta: Metadata) -> Picture:
     if image.mode in _SIXTEEN_BITS:
         samples = np.asarray(image).astype(np.uint16)
         return replace(_picture_from_array(samples), metadata=meta)
@@ -238,13 +245,13 @@ def _invert_inks(image: "PillowImage", meta: Metadata, what: str) -> Picture:
     return replace(_picture_from_array(samples), metadata=meta, losses=(loss,))
 
 
-def _read_pillow_metadata(image: "PillowImage") -> Metadata:
+def _read_pillow_metadata(image: "PillowImage", profile: bytes | None) -> Metadata:
     block = image.info.get("exif") or _read_own_exif(image)
     across, down = image.info.get("dpi", (0, 0))
     resolution = (float(across) / _MM_PER_INCH, float(down) / _MM_PER_INCH)
     xmp = image.info.get("xmp")
     return Metadata(
-        icc=icc.repair_length(image.info.get("icc_profile") or b"") or None,
+        icc=profile,
         exif=block,
         xmp=xmp.encode() if isinstance(xmp, str) else xmp,
         orientation=exif.orientation_in(block),
@@ -262,6 +269,23 @@ def _read_own_exif(image: "PillowImage") -> bytes | None:
     for tag in _OF_THE_FILE.intersection(descriptive):
         del descriptive[tag]
     return descriptive.tobytes() if descriptive else None
+
+
+def _read_pillow_profile(image: "PillowImage") -> tuple[bytes | None, tuple[Loss, ...]]:
+    """The image's profile, or the one that a PNG's chromaticities and gamma describe."""
+    profile = image.info.get("icc_profile")
+    if profile or "srgb" in image.info:
+        return icc.repair_length(profile) if profile else None, ()
+    numbers = image.info.get("chromaticity")
+    colours = None
+    if numbers is not None:
+        white, red, green, blue = zip(numbers[::2], numbers[1::2], strict=True)
+        colours = Chromaticities(red, green, blue, white)
+    try:
+        gamma, grey = image.info.get("gamma"), image.mode in _GREY
+        return colour_tags.describe_encoding(colours, gamma, grey=grey), ()
+    except ValueError as error:
+        return None, (Loss("colour", f"{error} (gamma, chromaticity); not applied"),)
 
 
 def _to_pillow(image: "PillowImage", picture: Picture) -> "PillowImage":

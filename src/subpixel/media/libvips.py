@@ -168,7 +168,7 @@ def load_all_pages(loader: str, contents: FileContents, fail_on: Strictness) -> 
     return _repair_profile(load(contents.source(), n=-1, fail_on=fail_on, access="sequential"))
 
 
-def load_changed(data: bytes, fail_on: Strictness, *, pages: int = 1) -> VipsImage:
+def load_bytes(data: bytes, fail_on: Strictness, *, pages: int = 1) -> VipsImage:
     """Open a file that was changed after it was read: ``pages`` of it, -1 for all.
 
     The image keeps ``data``, which libvips itself doesn't.

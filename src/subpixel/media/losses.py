@@ -13,8 +13,8 @@ from subpixel.media.formats.registry import FORMATS, format_of, list_names
 from subpixel.media.metadata import colour_tags, exif, icc, tags, xmp_extension
 from subpixel.media.picture import Header, Loss, Picture, Rows
 
-BLOCK_OVERHEAD = 128
-"""Room that a block's own label, an added orientation and resolution take."""
+_EXIF_GROWTH = 128
+"""Bytes by which a block grows at most when its orientation is added."""
 
 _Colours = frozenset[bytes]
 
@@ -214,10 +214,12 @@ def _metadata_losses(header: Header, form: Format) -> tuple[Loss | None, ...]:
     room = holds.max_samples is None or count_sample_bytes(header) <= holds.max_samples
     return (
         _profile_loss(header, form),
-        _block_loss("exif", meta.exif, holds.exif and room, form),
+        _place_loss("exif", meta.exif, holds.exif and room, form),
+        _exif_loss(header, form),
         *(_moving_losses(header) if holds.moves_exif and room else ()),
         _chain_loss(header) if holds.exif and not holds.moves_exif else None,
         _geo_loss(header) if holds.exif and room else None,
+        _place_loss("xmp", meta.xmp, holds.xmp, form),
         _xmp_loss(meta.xmp, form),
         _place_loss("iptc", meta.iptc, holds.iptc and room, form),
         _text_loss(header, form),
@@ -257,21 +259,29 @@ def _explain_hdr(hdr: str, form: Format, fate: str) -> str:
     )
 
 
-def _block_loss(what: str, block: bytes | None, has_place: bool, form: Format) -> Loss | None:
-    limit = form.capacity.max_block
-    if block is None or not has_place or limit is None:
-        return _place_loss(what, block, has_place, form)
-    if len(block) + BLOCK_OVERHEAD > limit:
-        return Loss(what, f"{len(block):,} bytes; {form.name} holds up to {limit:,}")
-    return None
+def _exif_loss(header: Header, form: Format) -> Loss | None:
+    meta, limit = header.metadata, form.capacity.max_exif
+    if meta.exif is None or limit is None or len(meta.exif) + _EXIF_GROWTH <= limit:
+        return None
+    block = exif.adjust_block(
+        meta.exif, width=header.width, height=header.height, orientation=meta.orientation
+    )
+    return _size_loss("exif", block, limit, form)
 
 
 def _xmp_loss(packet: bytes | None, form: Format) -> Loss | None:
     """XMP that is too long is split, where it is sound."""
-    loss, limit = _block_loss("xmp", packet, form.capacity.xmp, form), form.capacity.max_block
-    if loss is None or packet is None or limit is None:
-        return loss
-    return None if xmp_extension.can_split(packet, limit - BLOCK_OVERHEAD) else loss
+    limit = form.capacity.max_xmp
+    if packet is None or limit is None or len(packet) <= limit:
+        return None
+    can_split = xmp_extension.can_split(packet, limit)
+    return None if can_split else _size_loss("xmp", packet, limit, form)
+
+
+def _size_loss(what: str, block: bytes | None, limit: int, form: Format) -> Loss | None:
+    if block is None or len(block) <= limit:
+        return None
+    return Loss(what, f"{len(block):,} bytes; {form.name} holds up to {limit:,}")
 
 
 def _moving_losses(header: Header) -> Iterator[Loss]:
@@ -309,6 +319,6 @@ def _text_loss(header: Header, form: Format) -> Loss | None:
 
 def _takes_text(form: Format, key: str, text: str) -> bool:
     if form.capacity.text == "comments":
-        limit = form.capacity.max_block
+        limit = form.capacity.max_comment
         return key == COMMENT and (limit is None or len(text.encode()) <= limit)
     return form.capacity.text == "yes"

@@ -63,16 +63,16 @@ class Metadata:
     """EXIF orientation, 1 … 8. The pixels are held as stored, not turned."""
     resolution: tuple[float, float] | None = None
     """Horizontal and vertical pixels per millimetre."""
-    aspect: tuple[int, int] | None = None
-    """Horizontal and vertical pixels along the same length, where a file says only that: pixels of
-    a film that is twice as wide as it is stored have (1, 2). None: square, or ``resolution`` says
-    it."""
     text: tuple[tuple[str, str], ...] = ()
     """Texts as key and value, in file order."""
     delays_ms: tuple[int, ...] = ()
     """How long each frame of an animation stands, in milliseconds; empty for a still."""
     loop: int = 0
     """How often an animation plays; 0 is for ever."""
+    aspect: tuple[int, int] | None = None
+    """Horizontal and vertical pixels along the same length, where a file says only that: pixels of
+    a film that is twice as wide as it is stored have (1, 2). None: square, or ``resolution`` says
+    it."""
     pages: tuple["Metadata", ...] = ()
     """What each frame says by itself, the first one's again included; empty: they all say this."""
 

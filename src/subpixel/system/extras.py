@@ -15,6 +15,7 @@ EXTRAS: Mapping[str, str] = {
     "spandrel_extra_arches": "extra-architectures",
     "openvino": "openvino",
     "torchmetrics": "perceptual",
+    "backports": "tiff",
 }
 """The extra that installs a package, by the package's import name."""
 

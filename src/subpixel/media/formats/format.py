@@ -66,8 +66,12 @@ class Capacity:
     """Colours of a frame that are kept exactly (None: all), one of them for transparent pixels."""
     max_side: int | None = None
     """Most pixels along one side."""
-    max_block: int | None = None
-    """Most bytes of an EXIF block, of a comment, and of an XMP packet that can't be split."""
+    max_exif: int | None = None
+    """Most bytes of an EXIF block without its prefix."""
+    max_xmp: int | None = None
+    """Most bytes of an XMP packet that can't be split."""
+    max_comment: int | None = None
+    """Most bytes of a comment."""
     max_samples: int | None = None
     """Most bytes of samples beside which there is a place for EXIF and IPTC."""
     extra_channels: bool = False

@@ -6,7 +6,7 @@ in its ``cicp`` tag, so a format that holds code points gets them back, the tran
 high dynamic range included. Sources: ITU-T H.273 (tables 2 and 3), BT.2100.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,8 @@ _PRIMARIES: dict[int, Chromaticities] = {
 _PRIMARY_NAMES = {1: "BT.709", 9: "BT.2020", 11: "DCI P3", 12: "Display P3"}
 
 _SRGB, _UNSPECIFIED = 13, 2
+_SRGB_ENCODING, _ENCODING_TOLERANCE = 0.45455, 0.005
+_CHROMATICITY_TOLERANCE = 0.003
 _HDR_NAMES = {16: "PQ", 18: "HLG"}
 
 
@@ -102,10 +104,37 @@ def describe_gamma(colours: Chromaticities | None, exponent: float | None, *, gr
     return build_rgb_profile(name, colours or SRGB_COLOURS, curve)
 
 
+def describe_encoding(
+    colours: Chromaticities | None, encoding: float | None, *, grey: bool
+) -> bytes | None:
+    """The profile of samples that are light to the power of ``encoding``, as PNG states it; None
+    where that and the primaries are about those of sRGB, or aren't stated.
+
+    Raises :class:`ValueError` for what describes no colours.
+    """
+    usual_encoding = not encoding or abs(encoding - _SRGB_ENCODING) <= _ENCODING_TOLERANCE
+    usual_colours = grey or colours is None or _are_srgb(colours)
+    if usual_encoding and usual_colours:
+        return None
+    exponent = 1 / encoding if encoding else None
+    return describe_gamma(None if usual_colours else colours, exponent, grey=grey)
+
+
+def _are_srgb(colours: Chromaticities) -> bool:
+    pairs = zip(astuple(colours), astuple(SRGB_COLOURS), strict=True)
+    return all(
+        abs(number - usual) <= _CHROMATICITY_TOLERANCE
+        for pair, usual_pair in pairs
+        for number, usual in zip(pair, usual_pair, strict=True)
+    )
+
+
 def coding_points_in(profile: bytes | None) -> CodingPoints | None:
     """The code points that a profile carries; None where it carries none."""
     data = find_tag(profile, b"cicp") if profile is not None else None
-    return CodingPoints(data[8], data[9]) if data is not None and len(data) >= 12 else None
+    if data is None or len(data) < 12 or data[10:12] != b"\0\1":  # of YCbCr, or a narrow range
+        return None
+    return CodingPoints(data[8], data[9])
 
 
 def hdr_in(profile: bytes | None) -> str | None:

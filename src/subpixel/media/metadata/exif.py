@@ -130,12 +130,12 @@ def adjust_block(
     layout = layout_of(block)
     if layout is None or layout.count != "H":
         return block
+    stale = tags.GEO if is_geo_lost(block, width, height) else frozenset[int]()
     block = _remove_thumbnail(block, layout)
     block = _patch_numbers(block, layout.order, width, height, orientation)
     extra = _fields_to_add(block, layout, orientation, resolution)
     if exif is None and not extra:
         return None
-    stale = tags.GEO if is_geo_lost(block, width, height) else frozenset[int]()
     return add_fields(block, extra, stale) if extra or stale else block
 
 

@@ -53,11 +53,11 @@ def repair_length(profile: bytes) -> bytes:
 
 def _choose_length(profile: bytes) -> int | None:
     """How many of the bytes are the profile; None where some of it is missing."""
-    stated, size = int.from_bytes(profile[:4]), len(profile)
-    ends = [start + size for _, start, size in _list_tags(profile)]
+    field, size = int.from_bytes(profile[:4]), len(profile)
+    ends = [start + length for _, start, length in _list_tags(profile)]
     if profile[36:40] != b"acsp" or max(ends, default=size + 1) > size:
         return size if is_whole(profile) else None
-    return stated if max(ends) <= stated <= size else size
+    return field if max(ends) <= field <= size else size
 
 
 def find_tag(profile: bytes, name: bytes) -> bytes | None:

@@ -17,7 +17,7 @@ RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 MAX_PACKET = 1 << 25
 """Most bytes of a packet that is looked into."""
 
-MAX_ELEMENTS = 200_000
+MAX_ELEMENTS = 100_000
 """Most elements and attributes of one."""
 
 MAX_DEPTH = 50
@@ -45,6 +45,7 @@ class Element:
     """Namespaces by prefix."""
     open_end: int = 0
     """Behind its start tag."""
+    has_attributes: bool = False
     close: int = 0
     """Its end tag; of an empty element's tag the end."""
     end: int = 0
@@ -117,7 +118,7 @@ class _Tree:
         outer = self._open[-1].scope if self._open else ChainMap[str, str]()
         scope = outer.new_child(self._declared) if self._declared else outer
         self._declared = {}
-        element = Element(name, at, scope, _find_tag_end(self._packet, at))
+        element = Element(name, at, scope, _find_tag_end(self._packet, at), bool(attributes))
         (self._open[-1].children if self._open else self._roots).append(element)
         self._open.append(element)
 
@@ -139,6 +140,8 @@ def _find_tag_end(packet: bytes, at: int) -> int:
 
 def list_attributes(packet: bytes, element: Element) -> Iterator[Attribute]:
     """The attributes of an element, in their order."""
+    if not element.has_attributes:
+        return
     name = re.compile(rb"<[^\s/>]+").match(packet, element.start)
     at = element.start if name is None else name.end()
     while (match := _ATTRIBUTE.match(packet, at, element.open_end)) is not None:

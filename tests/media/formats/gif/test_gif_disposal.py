@@ -3,7 +3,7 @@
 import shutil
 import struct
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -169,3 +169,21 @@ def test_what_is_upscaled_is_written_with_its_frames(tmp_path: Path) -> None:
     again = read_picture(tmp_path / "b.gif")
     np.testing.assert_array_equal(with_alpha(again.frames), shown((20, 16), palette, frames))
     assert again.metadata.delays_ms == (70, 70, 70)
+
+
+@pytest.mark.parametrize("disposals", [(2, 1), (3, 1), (3, 3, 1), (1, 3, 2, 1), (2, 3, 0)])
+@pytest.mark.parametrize("transparent", [None, 0])
+@pytest.mark.parametrize("whole", [False, True])
+def test_each_disposal(
+    tmp_path: Path, disposals: tuple[int, ...], transparent: int | None, whole: bool
+) -> None:
+    palette = np.array([[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]], np.uint8)
+    frames = [
+        Drawing(i, i, (np.arange(12).reshape(3, 4) + i) % 4, disposal, transparent, None, False)
+        for i, disposal in enumerate(disposals)
+    ]
+    if whole:
+        frames[0] = replace(frames[0], left=0, top=0, indices=np.arange(80).reshape(8, 10) % 3 + 1)
+    (tmp_path / "a.gif").write_bytes(encode((10, 8), palette, 2, frames))
+    seen = with_alpha(read_picture(tmp_path / "a.gif").frames)
+    np.testing.assert_array_equal(seen, shown((10, 8), palette, frames))

@@ -1,5 +1,6 @@
 """What a JPEG says of itself: read from all its segments, written again in as many as it takes."""
 
+import io
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,8 @@ from PIL import Image
 from insertions import film, photoshop, record, segment, with_jfif, with_segments
 from samples import smooth
 from subpixel.errors import LossError
+from subpixel.media.formats.jpeg.description import describe_head
+from subpixel.media.formats.jpeg.segments import read_head
 from subpixel.media.image_file import losses_in, open_picture, read_picture, write_picture
 from subpixel.media.metadata.xmp_extension import EXTENSION_LABEL
 from subpixel.media.picture import Metadata, Picture
@@ -107,6 +110,24 @@ class TestXmp:
         assert b"HasExtendedXMP" not in (header.metadata.xmp or b"")
 
 
+@pytest.mark.parametrize(
+    "size", [*range(65_440, 65_540, 7), 65_502, 65_503, 65_504, 65_505, 65_533]
+)
+def test_near_the_size_of_a_segment_blocks_are_kept_or_named(tmp_path: Path, size: int) -> None:
+    """Also XMP that can't be split, and EXIF to which an orientation is added."""
+    text = b"II*\0\x08\0\0\0\1\0\x3b\x01\2\0" + struct.pack("<II", size - 26, 26) + bytes(4)
+    block = text.ljust(size, b"x")
+    for meta, label in (
+        (Metadata(xmp=b"x" * size), XMP_LABEL),
+        (Metadata(exif=block), b"Exif\0\0"),
+        (Metadata(exif=block, orientation=6), b"Exif\0\0"),
+        (Metadata(text=(("Comment", "x" * size),)), b"x" * 99),
+    ):
+        losses = write_picture(replace(PLAIN, metadata=meta), tmp_path / "a.jpg", overwrite=True)
+        marker = 0xFE if meta.text else 0xE1
+        assert bool(losses) != bool(contents(tmp_path / "a.jpg", marker, label))
+
+
 class TestMotionPhoto:
     @pytest.mark.parametrize("name", ["motion_google.jpg", "motion_samsung.jpg"])
     def test_the_film_is_named_and_no_longer_promised(self, tmp_path: Path, name: str) -> None:
@@ -126,6 +147,15 @@ class TestMotionPhoto:
         header = open_picture(tmp_path / "a.jpg").header
         assert header.metadata.xmp is None
         assert [loss.what for loss in header.losses] == ["xmp", "motion photo"]
+
+
+def test_a_gain_map_that_is_kept_is_no_loss_of_xmp() -> None:
+    packet = build_packet('h:Version="1.0"', h="http://ns.adobe.com/hdr-gain-map/1.0/")
+    segments, _ = read_head(io.BytesIO(with_segments(segment(0xE1, XMP_LABEL + packet))))
+    meta, losses = describe_head(segments, True)
+    assert [loss.what for loss in losses] == ["further pictures"]
+    assert describe_head(segments, True, {"GainMap"}) == (meta, ())
+    assert list_properties(meta.xmp or b"") == []
 
 
 def test_c2pa_is_named() -> None:

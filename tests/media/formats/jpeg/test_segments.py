@@ -70,6 +70,12 @@ def test_a_file_that_is_cut_off(cut: int) -> None:
     assert sum(part.size for part in parts) <= cut
 
 
+def test_segments_say_where_their_content_stands() -> None:
+    data = with_segments(b"\0\0", segment(0xE9, b"content"))
+    for part in walk_segments(io.BytesIO(data), 0, 64):
+        assert data[part.at : part.end][:64] == part.data
+
+
 def test_metadata_behind_padding_is_read(tmp_path: Path) -> None:
     """As decoders do, which skip what is no segment."""
     padded = with_segments(b"\0\0\0", segment(0xFE, b"here"))
@@ -116,6 +122,16 @@ class TestTrailer:
         for order in itertools.permutations(parts):
             tail = padding + b"".join(parts[what] + padding for what in order)
             assert self.kinds(tail) == [(what, len(parts[what])) for what in order]
+
+    def test_a_picture_that_is_kept_is_no_loss(self) -> None:
+        index = segment(0xE2, b"MPF\0" + b"index")
+        first, film_part = with_segments(index), film()
+        data = first + b"\0\0" + JPEG + JPEG + film_part
+        at = len(first) + 2
+        for kept, number in (((), 2), ((at,), 1), ((at, at + len(JPEG)), 0), ((at - 1,), 2)):
+            parts = list(list_jpeg_parts(io.BytesIO(data), kept))
+            whats = [part.loss.what for part in parts if part.loss]
+            assert whats == ["further pictures"] * number + ["motion photo"]
 
     def test_samsungs_film(self) -> None:
         tail = b"\0\0\x30\x0aMotionPhoto_Data" + film() + b"SEFT"

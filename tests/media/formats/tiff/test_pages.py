@@ -7,18 +7,54 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samples import smooth
+from samples import SRGB, smooth
 from subpixel.errors import LossError, PictureError
 from subpixel.media.formats.tiff.directories import MAX_FIELDS, read_directories
 from subpixel.media.image_file import read_picture, write_picture
-from tiff_files import LONG, SHORT, make_tiff, whole
+from tiff_files import LONG, SHORT, make_tiff, pack_bits, whole
 
 LARGE, SMALL = smooth(3, size=(48, 32))[0], smooth(3, size=(12, 8))[0]
 OTHER = 255 - LARGE
 CASES = Path(__file__).resolve().parents[5] / "shared" / "cases" / "pictures"
+
+
+def _write_good(folder: Path, kind: str) -> bytes:
+    file = folder / "good.tif"
+    if kind == "pages":
+        more = {"iccprofile": SRGB[:600], "description": "page", "subifds": 1}
+        reduced = {"subfiletype": 1}
+        write_pages(file, (LARGE, more), (SMALL, reduced), (OTHER, {}), (SMALL, reduced))
+    elif kind == "float":
+        tifffile.imwrite(file, LARGE.astype(np.float32) / 255, photometric="rgb")
+    elif kind == "lab":
+        tifffile.imwrite(file, LARGE, photometric="cielab")
+    elif kind == "geo":
+        places = [(33550, 12, 3, (1.0, 1.0, 0.0)), (33922, 12, 6, (0.0,) * 6)]
+        exif = [(34665, 4, 1, 8), (315, 2, 0, "Ann of Green Gables")]
+        write_pages(file, (LARGE, {"extratags": [(*tag, True) for tag in (*places, *exif)]}))
+    return file.read_bytes()
+
+
+def _pack_good(kind: str) -> bytes:
+    bits = 12 if kind == "packed" else 8
+    strip = pack_bits(LARGE.astype(int), bits)
+    fields = [whole(258, bits, bits, bits, kind=SHORT), whole(262, 2), whole(277, 3)]
+    if kind == "lzma":
+        return make_tiff((48, 32), [lzma.compress(strip)], [*fields, whole(259, 34925)])
+    return make_tiff((48, 32), [strip], fields)
+
+
+_GOOD = {
+    "pages": lambda folder: _write_good(folder, "pages"),
+    "float": lambda folder: _write_good(folder, "float"),
+    "lab": lambda folder: _write_good(folder, "lab"),
+    "geo": lambda folder: _write_good(folder, "geo"),
+    "lzma": lambda _: _pack_good("lzma"),
+    "packed": lambda _: _pack_good("packed"),
+}
 
 
 def write_pages(file: Path, *pages: tuple[np.ndarray, dict[str, object]], **options: bool) -> Path:
@@ -104,6 +140,15 @@ def test_pages_that_are_stored_in_different_ways(tmp_path: Path) -> None:
     assert [loss.what for loss in picture.losses] == ["frames"]
 
 
+def test_a_pyramid_is_named_in_a_few_lines(tmp_path: Path) -> None:
+    reduced = {"subfiletype": 1}
+    levels = [(LARGE[: 32 - k, : 48 - k].copy(), reduced) for k in range(1, 20)]
+    file = write_pages(tmp_path / "a.tif", (LARGE, {"subifds": len(levels)}), *levels)
+    lines = losses_of(file)
+    assert len(lines) == 9
+    assert lines[-1] == "frames: pages of 11 further kinds are left out"
+
+
 def test_the_pages_of_users() -> None:
     if not (CASES / "pages_mixed.tif").exists():
         pytest.skip("needs ../shared/cases beside the repository")
@@ -142,6 +187,10 @@ class TestCameraRaw:
             (b"MMOR\0\0\0\x08", "ORF"),
             (b"IIU\0\x08\0\0\0", "RW2"),
             (b"II*\0\x10\0\0\0CR\2\0", "CR2"),
+            (b"FUJIFILMCCD-RAW 0201", "RAF"),
+            (b"\0\0\0\x18ftypcrx \0\0\0\1", "CR3"),
+            (b"FOVb\0\0\2\0", "X3F"),
+            (b"\0MRM\0\0\0\0", "MRW"),
         ],
     )
     def test_by_the_first_bytes(self, tmp_path: Path, head: bytes, name: str) -> None:
@@ -195,6 +244,46 @@ class TestHostile:
         fields = [whole(258, 8, kind=SHORT), whole(259, 34925), whole(262, 1)]
         (tmp_path / "a.tif").write_bytes(make_tiff((16, 16), [bomb], fields))
         assert not read_picture(tmp_path / "a.tif").frames.any()  # the first 256 bytes of it
+
+    @pytest.mark.parametrize(
+        ("tag", "numbers"),
+        [(256, 1 << 31), (257, 1 << 31), (277, 60_000), (258, 0), (278, 1), (258, 12)],
+    )
+    def test_lying_numbers_are_an_error(self, tmp_path: Path, tag: int, numbers: int) -> None:
+        """At once: no list is made as long as they say."""
+        fields = {258: 8, 259: 34925, 262: 2, 277: 3} | {tag: numbers}
+        entries = [whole(t, n, kind=SHORT if n < 65536 else LONG) for t, n in fields.items()]
+        data = make_tiff((16, 16), [lzma.compress(bytes(768))], [e for e in entries if e[0] < 500])
+        for own in (256, 257, 278):
+            if own == tag:  # make_tiff has its own before ours
+                at = data.index(struct.pack("<HHI", own, LONG, 1))
+                data = data[: at + 8] + struct.pack("<I", numbers) + data[at + 12 :]
+        (tmp_path / "a.tif").write_bytes(data)
+        with pytest.raises(PictureError):
+            read_picture(tmp_path / "a.tif", max_pixels=1 << 40)
+
+    @settings(max_examples=150, deadline=None)
+    @given(
+        kind=st.sampled_from(["pages", "lzma", "packed", "lab", "float", "geo"]),
+        at=st.floats(0, 0.999),
+        junk=st.binary(min_size=1, max_size=6),
+    )
+    def test_damage_anywhere(
+        self, tmp_path_factory: pytest.TempPathFactory, kind: str, at: float, junk: bytes
+    ) -> None:
+        folder = tmp_path_factory.mktemp("damaged")
+        data = bytearray(_GOOD[kind](folder))
+        start = int(at * len(data))
+        data[start : start + len(junk)] = junk
+        file = folder / "damaged.tif"
+        file.write_bytes(data)
+        message = ""
+        try:
+            picture = read_picture(file, max_pixels=1_000_000)
+            write_picture(picture, folder / "out.tif")
+        except PictureError as error:
+            message = str(error)
+        assert "\n" not in message
 
     @pytest.mark.parametrize("name", ["bigtiff-count", "tiff-circ", "tiff-circ3"])
     def test_files_of_others(self, name: str) -> None:

@@ -38,7 +38,7 @@ from subpixel.media.libvips import (
     VipsImage,
     VipsLoad,
     load_all_pages,
-    load_changed,
+    load_bytes,
     read_metadata,
     set_timing,
 )
@@ -50,11 +50,11 @@ MAX_COLOURS = 255
 
 
 def _load_gif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    changed = clear_as_browsers(contents.map())
-    if changed is None:
+    replacement = clear_as_browsers(contents.map())
+    if replacement is None:
         return load_all_pages("gifload_source", contents, fail_on), ()
-    data, own = changed
-    return _take_pages(load_changed(data, fail_on, pages=-1), own), ()
+    data, own = replacement
+    return _take_pages(load_bytes(data, fail_on, pages=-1), own), ()
 
 
 def _take_pages(image: VipsImage, numbers: tuple[int, ...]) -> VipsImage:

@@ -17,7 +17,7 @@ from subpixel.media.metadata.exif import Block
 _HEADER = 13
 _EXTENSION, _IMAGE = 0x21, 0x2C
 _GRAPHIC_CONTROL = 0xF9
-_KEEP, _CLEAR = 1, 2
+_KEEP, _CLEAR, _RESTORE = 1, 2, 3
 _CODE_BITS, _MAX_CODES = 2, 4096
 
 
@@ -51,12 +51,22 @@ def clear_as_browsers(file: Block) -> tuple[bytes, tuple[int, ...]] | None:
     None where it needs none.
     """
     frames = list(_list_frames(file))
-    needed = [frame.is_opaque and frame.disposal == _CLEAR for frame in frames[:-1]]
+    clears = [_needs_clearing(frames, i) for i in range(len(frames) - 1)]
     screen = (0, 0, *struct.unpack_from("<HH", file, 6)) if frames else (0, 0, 0, 0)
     starts_small = bool(frames) and frames[0].is_opaque and _lies_within(frames[0].place, screen)
-    if not starts_small and not any(needed):
+    if not starts_small and not any(clears):
         return None
-    return _insert_empty(file, frames, [*needed, False], screen if starts_small else None)
+    return _insert_empty(file, frames, [*clears, False], screen if starts_small else None)
+
+
+def _needs_clearing(frames: list[_Frame], number: int) -> bool:
+    """Whether libnsgif leaves what is to be cleared behind a frame.
+
+    Before the first frame is nothing, so to restore what was there is to clear, too.
+    """
+    frame = frames[number]
+    first = number == 0 and frame.disposal == _RESTORE
+    return frame.is_opaque and (frame.disposal == _CLEAR or first)
 
 
 def _lies_within(place: tuple[int, int, int, int], screen: tuple[int, int, int, int]) -> bool:
@@ -69,7 +79,7 @@ def _lies_within(place: tuple[int, int, int, int], screen: tuple[int, int, int, 
 def _insert_empty(
     file: Block,
     frames: list[_Frame],
-    needed: list[bool],
+    clears: list[bool],
     first: tuple[int, int, int, int] | None,
 ) -> tuple[bytes, tuple[int, ...]]:
     parts, own, page = [file[: frames[0].start]], [], 0
@@ -77,11 +87,11 @@ def _insert_empty(
         parts.append(_build_empty_frame(first))
         page += 1
     at = frames[0].start
-    for frame, is_needed in zip(frames, needed, strict=True):
+    for frame, clears_place in zip(frames, clears, strict=True):
         data = bytearray(file[at : frame.stop])
         own.append(page)
         page += 1
-        if is_needed and frame.control is not None:
+        if clears_place and frame.control is not None:
             data[frame.control - at] = frame.flags & ~0x1C | _KEEP << 2
             data += _build_empty_frame(frame.place)
             page += 1

@@ -4,7 +4,7 @@ Sources: ITU-T T.871 (JFIF), Exif 3.0, XMP specification part 3, ICC.1:2022 anne
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from subpixel.media.formats.format import COMMENT
 from subpixel.media.formats.jpeg.parts import JFIF_LABEL, XMP_LABEL
@@ -23,11 +23,15 @@ from subpixel.media.picture import Loss, Metadata
 
 
 def describe_head(
-    segments: tuple[Segment, ...], is_complete: bool
+    segments: tuple[Segment, ...], is_complete: bool, kept: Collection[str] = ()
 ) -> tuple[Metadata, tuple[Loss, ...]]:
-    """The metadata, all but the colour profile, and what of it is damaged or corrected."""
+    """The metadata, all but the colour profile, and what of it is damaged or corrected.
+
+    The XMP refers to no data elsewhere in the file any more: what it says of ``kept``
+    (``"GainMap"``) is written anew with that, so it is no loss.
+    """
     block = next(iter(select_contents(segments, APP1, exif.EXIF_PREFIX)), None) or None
-    packet, losses = _read_xmp(segments)
+    packet, losses = _read_xmp(segments, kept)
     resolution, aspect = _read_density(segments)
     meta = Metadata(
         exif=block,
@@ -60,7 +64,9 @@ def _read_density(
     return None, None
 
 
-def _read_xmp(segments: tuple[Segment, ...]) -> tuple[bytes | None, tuple[Loss, ...]]:
+def _read_xmp(
+    segments: tuple[Segment, ...], kept: Collection[str]
+) -> tuple[bytes | None, tuple[Loss, ...]]:
     """The packet with its extension, and without what it says of data that is left out."""
     packet = next(iter(select_contents(segments, APP1, XMP_LABEL)), None)
     contents = select_contents(segments, APP1, xmp_extension.EXTENSION_LABEL)
@@ -73,7 +79,7 @@ def _read_xmp(segments: tuple[Segment, ...]) -> tuple[bytes | None, tuple[Loss, 
         packet, promises = xmp.retract_promises(packet)
     except ValueError as error:
         return None, (*losses, Loss("xmp", f"it refers to data that is left out, and {error}"))
-    return packet, losses + _name_promises(promises)
+    return packet, losses + _name_promises(p for p in promises if p not in kept)
 
 
 def _join(packet: bytes, contents: list[bytes]) -> tuple[bytes | None, tuple[Loss, ...]]:
@@ -98,7 +104,7 @@ def _lose_pieces(contents: list[bytes]) -> tuple[Loss, ...]:
     return (Loss("xmp", f"extended XMP of {size:,} bytes that no packet names; left out"),)
 
 
-def _name_promises(promises: tuple[str, ...]) -> tuple[Loss, ...]:
+def _name_promises(promises: Iterable[str]) -> tuple[Loss, ...]:
     whats = {"MotionPhoto": "motion photo", "GainMap": "further pictures"}
     return tuple(
         Loss(

@@ -36,7 +36,7 @@ from subpixel.media.libvips import (
     Strictness,
     VipsImage,
     VipsLoad,
-    load_changed,
+    load_bytes,
     load_first_page,
 )
 from subpixel.media.metadata import iptc
@@ -48,12 +48,13 @@ JFIF_END = 20
 """Where a JFIF header ends that holds no thumbnail."""
 
 _MAX_DENSITY = 65_535
+_MAX_XMP = MAX_SEGMENT - len(XMP_LABEL)
 
 
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    mended = mend_jpeg(contents.map(), ends_itself=fail_on == "warning")
-    if mended is not None:
-        image = load_changed(mended, fail_on)
+    correction = mend_jpeg(contents.map(), ends_itself=fail_on == "warning")
+    if correction is not None:
+        image = load_bytes(correction, fail_on)
     else:
         image = load_first_page("jpegload_source", contents, fail_on)
     with contents.stream() as stream:
@@ -110,11 +111,11 @@ def _list_segments(meta: Metadata, block: bytes | None) -> Iterator[tuple[int, b
 
 
 def _list_xmp(packet: bytes) -> Iterator[tuple[int, bytes]]:
-    if len(XMP_LABEL) + len(packet) <= MAX_SEGMENT:
+    if len(packet) <= _MAX_XMP:
         yield APP1, XMP_LABEL + packet
         return
     try:
-        main, extension = split_extension(packet, MAX_SEGMENT - len(XMP_LABEL))
+        main, extension = split_extension(packet, _MAX_XMP)
     except ValueError:  # named as a loss
         return
     yield APP1, XMP_LABEL + main
@@ -144,7 +145,9 @@ JPEG = Format(
         aspect=True,
         text="comments",
         max_side=65_500,
-        max_block=MAX_SEGMENT,
+        max_exif=MAX_SEGMENT - len(EXIF_PREFIX),
+        max_xmp=_MAX_XMP,
+        max_comment=MAX_SEGMENT,
     ),
     reader=FormatReader(
         load=_load_jpeg,

@@ -26,7 +26,7 @@ _SOS, _EOI, _SOF_PROGRESSIVE = 0xDA, 0xD9, (0xC2, 0xCA)
 _SOF_SEQUENTIAL = (0xC0, 0xC1, 0xC9)
 _APP0, _APP14 = 0xE0, 0xEE
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
-_AFTER_SCAN = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]", re.DOTALL)
+_AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _LAST = 63
 """The highest coefficient of a block."""
 
@@ -93,9 +93,9 @@ def mend_jpeg(file: Block, *, ends_itself: bool) -> bytes | None:
         patches |= _correct_segment(file, segment, progress)
     else:
         if ends_itself and progress.is_whole and progress.frame and end == len(file):
-            ended = _patch(file, patches)[: _find_end(file)] + b"\xff\xd9"
-            if progress.is_decoded_first or has_all_rows(ended, progress.frame):
-                return ended
+            whole = _patch(file, patches)[: _find_end(file)] + b"\xff\xd9"
+            if progress.is_decoded_first or has_all_rows(whole, progress.frame):
+                return whole
     return _patch(file, patches) if patches else None
 
 
@@ -108,7 +108,7 @@ def _find_end(file: Block) -> int:
 
 
 def _patch(file: Block, patches: dict[int, int]) -> bytes:
-    copy = bytearray(file[:])
+    copy = bytearray(file)
     for at, value in patches.items():
         copy[at] = value
     return bytes(copy)
@@ -132,10 +132,10 @@ def _correct_segment(file: Block, segment: _Segment, progress: _Progress) -> dic
 def _correct_scan(scan: bytes, start: int) -> dict[int, int]:
     count = scan[0] if scan else 0
     at = 1 + 2 * count
-    usual = bytes((0, _LAST, 0))
-    if len(scan) < at + 3 or scan[at : at + 3] == usual:
+    whole_range = bytes((0, _LAST, 0))
+    if len(scan) < at + 3 or scan[at : at + 3] == whole_range:
         return {}
-    return {start + at + i: usual[i] for i in range(3)}
+    return {start + at + i: whole_range[i] for i in range(3)}
 
 
 def _walk_segments(file: Block) -> Iterator[_Segment]:

@@ -3,7 +3,7 @@
 What isn't here has no place: ITU-T T.81 leaves APP0 to APP15 to everybody.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
@@ -87,10 +87,11 @@ _GUESSES = (
 )
 
 
-def list_jpeg_parts(stream: BinaryIO) -> Iterator[Part]:
+def list_jpeg_parts(stream: BinaryIO, kept_pictures: Collection[int] = ()) -> Iterator[Part]:
     """All parts of the file, in their order.
 
-    What points to further pictures is named only where none of them follows.
+    Of the pictures behind the first those that begin at ``kept_pictures`` are kept. What points to
+    further pictures is named only where none of them follows.
     """
     account, pointers, end = _Account(), list[Part](), None
     for segment in islice(walk_segments(stream, 0, _LOOK), MAX_PARTS):
@@ -100,7 +101,7 @@ def list_jpeg_parts(stream: BinaryIO) -> Iterator[Part]:
         else:
             yield part
         end = segment.end if segment.marker == EOI else None
-    trailing = [] if end is None else list(list_trailing_parts(stream, end))
+    trailing = [] if end is None else list(list_trailing_parts(stream, end, kept_pictures))
     yield from trailing
     yield from [] if any(map(is_further_picture, trailing)) else pointers
     if account.number == MAX_PARTS:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyvips
 
-from subpixel.media.libvips import load_changed
+from subpixel.media.libvips import load_bytes
 
 _ROWS_AT_ONCE = 8
 """libvips looks before each of these."""
@@ -62,7 +62,7 @@ def has_all_rows(file: bytes, frame: FrameHeader) -> bool:
     taller = bytearray(file)
     struct.pack_into(">H", taller, frame.at + 1, extra + 8)
     try:
-        image = load_changed(bytes(taller), "warning")
+        image = load_bytes(bytes(taller), "warning")
         region = pyvips.Region.new(image)
         for top in range(0, extra + 1, _ROWS_AT_ONCE):
             region.fetch(0, top, image.width, 1)

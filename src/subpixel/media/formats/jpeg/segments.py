@@ -45,6 +45,11 @@ class Segment:
     end: int
     """Where the next one may begin."""
 
+    @property
+    def at(self) -> int:
+        """Where its content stands in the file."""
+        return self.end - self.size
+
     def has_label(self, label: bytes) -> bool:
         """Whether the content begins so."""
         return self.data.startswith(label)

@@ -5,39 +5,44 @@ Sources: CIPA DC-007 (Multi-Picture Format), Android's Motion Photo format, ISO 
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import BinaryIO
 
 from subpixel.media.formats.account import MAX_PARTS, PADDING, Budget, Part, leave_out, lose
 from subpixel.media.formats.jpeg.segments import EOI, walk_segments
 
+_PICTURE, _WHAT = "a further picture", "further pictures"
 _BLOCK = 1 << 16
 _SAMSUNG_FILM = b"MotionPhoto_Data"
 _MAX_SEARCH = 1 << 26
 """Most bytes in which a film's name is looked for."""
 
 
-def list_trailing_parts(stream: BinaryIO, start: int) -> Iterator[Part]:
-    """The parts behind the end of the picture, which is at ``start``; none is kept."""
+def list_trailing_parts(
+    stream: BinaryIO, start: int, kept_pictures: Collection[int] = ()
+) -> Iterator[Part]:
+    """The parts behind the end of the picture, which is at ``start``: lost, all but the pictures
+    that begin at ``kept_pictures``."""
     size, at = stream.seek(0, io.SEEK_END), _skip_padding(stream, start)
     segments = Budget(MAX_PARTS)
     for _ in range(MAX_PARTS):
         if at >= size:
             return
-        part, at = _read_part(stream, at, size, segments)
-        yield part
-        at = _skip_padding(stream, at)
+        part, end = _read_part(stream, at, size, segments)
+        yield replace(part, loss=None) if at in kept_pictures else part
+        at = _skip_padding(stream, end)
     yield leave_out("further data behind the end of the picture", size - at)
 
 
 def account_further_picture(size: int) -> Part:
     """A picture behind the picture: a gain map, a preview, the other eye's view."""
-    return lose("a further picture", size, "further pictures", "a gain map or preview")
+    return lose(_PICTURE, size, _WHAT, "a gain map or preview")
 
 
 def is_further_picture(part: Part) -> bool:
     """Whether the part is such a picture, or points to one."""
-    return part.loss is not None and part.loss.what == "further pictures"
+    return part.kind == _PICTURE or (part.loss is not None and part.loss.what == _WHAT)
 
 
 def _read_part(stream: BinaryIO, at: int, size: int, segments: Budget) -> tuple[Part, int]:

@@ -11,11 +11,10 @@ from typing import BinaryIO
 
 from subpixel.media.libvips import VipsImage, set_blob
 from subpixel.media.metadata.colour_tags import (
-    SRGB_COLOURS,
     CodingPoints,
     coding_points_in,
     describe_coding_points,
-    describe_gamma,
+    describe_encoding,
 )
 from subpixel.media.metadata.icc import fits_colours, repair_length
 from subpixel.media.metadata.profile_building import Chromaticities
@@ -27,10 +26,6 @@ MAX_PROFILE = 1 << 25
 _CHUNKS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 _FIRST_CHUNK = 8
 _PROFILE_NAME = b"icc"
-_SRGB_GAMMA, _GAMMA_TOLERANCE = 45_455, 500
-_SRGB_CHROMATICITIES = (31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000)
-_CHROMATICITY_TOLERANCE = 300
-"""In hundred-thousandths; what libpng takes for sRGB lies within 1,000."""
 
 
 @dataclass(frozen=True)
@@ -125,27 +120,17 @@ def _read_profile(data: bytes, *, grey: bool) -> PngColour:
 
 def _read_gamma(chunks: dict[bytes, bytes], *, grey: bool) -> PngColour:
     gamma = int.from_bytes(chunks[b"gAMA"]) if len(chunks.get(b"gAMA", b"")) == 4 else 0
-    numbers = struct.unpack(">8I", chunks[b"cHRM"]) if len(chunks.get(b"cHRM", b"")) == 32 else ()
-    usual_gamma = not gamma or abs(gamma - _SRGB_GAMMA) <= _GAMMA_TOLERANCE
-    usual_colours = grey or not numbers or _says_srgb(numbers)
-    if usual_gamma and usual_colours:
-        return PngColour()
-    colours = SRGB_COLOURS if usual_colours else _scale_chromaticities(numbers)
+    numbers = chunks.get(b"cHRM", b"")
+    colours = _parse_chromaticities(numbers) if len(numbers) == 32 else None
     try:
-        return PngColour(describe_gamma(colours, 1e5 / gamma if gamma else None, grey=grey))
+        return PngColour(describe_encoding(colours, gamma / 1e5 or None, grey=grey))
     except ValueError as error:
         return PngColour(losses=(Loss("colour", f"{error} (gAMA, cHRM); not applied"),))
 
 
-def _says_srgb(numbers: tuple[int, ...]) -> bool:
-    pairs = zip(numbers, _SRGB_CHROMATICITIES, strict=True)
-    return all(abs(number - usual) <= _CHROMATICITY_TOLERANCE for number, usual in pairs)
-
-
-def _scale_chromaticities(numbers: tuple[int, ...]) -> Chromaticities:
-    white, red, green, blue = (
-        (numbers[i] / 1e5, numbers[i + 1] / 1e5) for i in range(0, len(numbers), 2)
-    )
+def _parse_chromaticities(data: bytes) -> Chromaticities:
+    numbers = [number / 1e5 for number in struct.unpack(">8I", data)]
+    white, red, green, blue = zip(numbers[::2], numbers[1::2], strict=True)
     return Chromaticities(red, green, blue, white)
 
 

@@ -50,7 +50,7 @@ def plan_strips(directory: Directory) -> StripPlan:
     kind = kind_of(directory)
     planes = kind.samples if directory.number(PLANAR, 1) == 2 else 1
     bits = kind.bits[0] * (kind.samples // planes)
-    if len(kind.bits) > 1 or directory.number(PHOTOMETRIC, 1) == YCBCR:
+    if len(kind.bits) > 1 or not bits or directory.number(PHOTOMETRIC, 1) == YCBCR:
         raise ValueError("its channels are of several sizes, which this compression isn't read for")
     if directory.field(TILE_OFFSETS):
         side, length = directory.number(TILE_WIDTH, 0), directory.number(TILE_LENGTH, 0)
@@ -59,6 +59,7 @@ def plan_strips(directory: Directory) -> StripPlan:
         plan = StripPlan(TILE_OFFSETS, TILE_BYTE_COUNTS, tuple(sizes))
     else:
         rows = min(directory.number(ROWS_PER_STRIP, kind.height) or 1, kind.height)
+        _expect_strips(len(directory.numbers(STRIP_OFFSETS)), -(-kind.height // rows) * planes)
         heights = [min(rows, kind.height - top) for top in range(0, kind.height, rows)] * planes
         sizes = [_row_bytes(kind.width, bits) * height for height in heights]
         plan = StripPlan(STRIP_OFFSETS, STRIP_BYTE_COUNTS, tuple(sizes))
@@ -72,10 +73,16 @@ def _row_bytes(width: int, bits: int) -> int:
 
 def _expect_consistent(directory: Directory, plan: StripPlan) -> None:
     places, counts = directory.numbers(plan.offsets_tag), directory.numbers(plan.counts_tag)
-    if not len(places) == len(counts) == len(plan.sizes) or not all(plan.sizes):
-        raise ValueError("its list of strips doesn't fit its size")
+    _expect_strips(len(counts), len(places))
+    if not all(plan.sizes):
+        raise ValueError("its strips have no size")
     if max(plan.sizes) > MAX_STRIP:
         raise ValueError(f"its strips unpack to more than {MAX_STRIP:,} bytes")
+
+
+def _expect_strips(count: int, expected: int) -> None:
+    if count != expected:
+        raise ValueError(f"its list of strips doesn't fit its size: {count} in place of {expected}")
 
 
 def unpack_strips(directory: Directory, plan: StripPlan, block: Block) -> Strips:

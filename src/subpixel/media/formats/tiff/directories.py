@@ -121,7 +121,7 @@ class _Walker:
     def _read(self, offset: int, page: int) -> tuple[Directory, int]:
         self._seen.add(offset)
         fields, following = exif.read_directory(self._block, self._layout, offset, depth=2)
-        self._fields += len(fields) + sum(len(f.children) for f in fields)
+        self._fields += 1 + len(fields) + sum(len(f.children) for f in fields)
         if self._fields > MAX_FIELDS:
             raise ValueError(f"its directories have more than {MAX_FIELDS:,} fields")
         return Directory(offset, fields, self._layout.order, page, len(self._block)), following

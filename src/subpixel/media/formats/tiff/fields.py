@@ -47,6 +47,16 @@ def list_parts(pages: Iterable[Directory]) -> Iterator[Part]:
                 )
             yield Part(_name(field), len(field.value), loss)
             yield from _list_children(field)
+        yield from _list_aspect(page)
+
+
+def _list_aspect(page: Directory) -> Iterator[Part]:
+    """A resolution without a unit says how wide a pixel is for its height."""
+    across, down = (page.ratios(tag) for tag in (tags.X_RESOLUTION, tags.Y_RESOLUTION))
+    stated = exif.resolution_of(page.fields, page.order) is not None
+    if across and down and across[0] > 0 and down[0] > 0 and across != down and not stated:
+        shape = f"{down[0] / across[0]:g} times as wide as high"
+        yield Part("XResolution", 8, Loss("aspect", f"pixels that are {shape} become square"))
 
 
 def _list_children(field: Field) -> Iterator[Part]:

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from subpixel.media.formats.tiff.directories import Directory, TiffFile
 from subpixel.media.picture import Loss
 
+MAX_NAMED = 8
+"""Most kinds of pages that are named one by one."""
+
 NEW_SUBFILE_TYPE, SUBFILE_TYPE = 254, 255
 WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC = 256, 257, 258, 259, 262
-SAMPLES, EXTRA_SAMPLES, SAMPLE_FORMAT = 277, 338, 339
+SAMPLES, COLOUR_MAP, EXTRA_SAMPLES, SAMPLE_FORMAT = 277, 320, 338, 339
 _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
 CIE_LAB, ICC_LAB, ITU_LAB = 8, 9, 10
@@ -40,7 +44,7 @@ class PageKind:
 
 def kind_of(directory: Directory) -> PageKind:
     """What a directory says of its pixels, defaults filled in."""
-    samples = directory.number(SAMPLES, 1)
+    samples = min(directory.number(SAMPLES, 1), 65_535)  # a field of 16 bits
     photometric = directory.number(PHOTOMETRIC, MIN_IS_BLACK)
     bits = directory.numbers(BITS)[:samples] or (1,)
     extras = directory.numbers(EXTRA_SAMPLES)
@@ -89,9 +93,11 @@ def name_other_pages(tiff: TiffFile, chosen: Sequence[Directory]) -> Iterator[Lo
     for directory in tiff.walk():
         if directory.offset not in used:
             groups.setdefault(_describe(directory), []).append(directory.page + 1)
-    for what, pages in groups.items():
+    for what, pages in islice(groups.items(), MAX_NAMED):
         where = f"page {pages[0]}" if len(pages) == 1 else f"{len(pages)} from page {pages[0]} on"
         yield Loss("frames", f"{what} ({where}) is left out")
+    if len(groups) > MAX_NAMED:
+        yield Loss("frames", f"pages of {len(groups) - MAX_NAMED} further kinds are left out")
 
 
 def _describe(directory: Directory) -> str:

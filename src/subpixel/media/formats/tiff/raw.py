@@ -11,8 +11,12 @@ _HEADS = {
     b"IIRS": "an Olympus raw file (ORF)",
     b"MMOR": "an Olympus raw file (ORF)",
     b"IIU\0": "a Panasonic raw file (RW2)",
+    b"FUJIFILMCCD-RAW": "a Fujifilm raw file (RAF)",
+    b"FOVb": "a Sigma raw file (X3F)",
+    b"\0MRM": "a Minolta raw file (MRW)",
 }
 _CR2_AT, _CR2 = 8, b"CR\2\0"
+_CR3_AT, _CR3 = 4, b"ftypcrx "
 _PHOTOMETRIC, _MAKE, _DNG_VERSION, _CFA_PATTERN = 262, 271, 50706, 33422
 _SENSOR = (32803, 34892)
 """A colour filter array, and values of a sensor that are only interpolated."""
@@ -33,13 +37,20 @@ _MAKERS = {
 
 def is_raw_head(head: bytes) -> bool:
     """Whether a file begins as a raw format does that is no TIFF by its number."""
-    return head[:4] in _HEADS
+    return _name_head(head) is not None
+
+
+def _name_head(head: bytes) -> str | None:
+    if head[_CR3_AT : _CR3_AT + len(_CR3)] == _CR3:
+        return "a Canon raw file (CR3)"
+    return next((kind for start, kind in _HEADS.items() if head.startswith(start)), None)
 
 
 def expect_no_raw_head(head: bytes) -> None:
     """Raise :class:`ValueError` for a file that begins as a camera raw format does."""
-    if head[:4] in _HEADS:
-        raise ValueError(_explain(_HEADS[head[:4]]))
+    kind = _name_head(head)
+    if kind is not None:
+        raise ValueError(_explain(kind))
     if head[_CR2_AT : _CR2_AT + 4] == _CR2:
         raise ValueError(_explain(_MAKERS["CANON"]))
 

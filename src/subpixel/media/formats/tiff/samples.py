@@ -41,6 +41,12 @@ _BYTE_CODECS = (1, 5, 8, 32946, 32773, 34925, 50000)
 _PACKED_COLOURS = (MIN_IS_WHITE, MIN_IS_BLACK, RGB, SEPARATED)
 _LAB = (CIE_LAB, ICC_LAB)
 
+MAX_EXTRAS = 64
+"""Most channels beside the colours: each goes through the network by itself."""
+
+MAX_WIDTH = 1 << 28
+"""Most pixels in a row: more than libvips takes."""
+
 Changes = Mapping[int, Sequence[int]]
 """Fields of whole numbers, by tag, that a directory gets in place of its own; none: it loses it."""
 
@@ -125,6 +131,12 @@ def _share_outside(image: VipsImage) -> float:
 
 def _expect_known(kind: PageKind) -> None:
     bits = kind.bits[0]
+    if len(kind.extras) > MAX_EXTRAS:
+        raise ValueError(
+            f"it has {kind.samples} channels; beside the colours {MAX_EXTRAS} are read"
+        )
+    if kind.width > MAX_WIDTH or not bits:
+        raise ValueError(f"it claims {kind.width:,} pixels of {bits} bits in a row")
     if kind.photometric == 10:
         raise ValueError("its colours are ITU Lab, a fax's; save it as RGB")
     if len(kind.bits) > 1:
@@ -190,7 +202,12 @@ def _unpack_bits(image: VipsImage, kind: PageKind) -> VipsImage:
     joined = samples[0].bandjoin(samples[1:]) if samples[1:] else samples[0]
     flat = joined.bandunfold().crop(0, 0, kind.width * kind.samples, image.height)
     most, deep = (1 << bits) - 1, bits > 8
-    scaled = (flat * ((65535 if deep else 255) / most)).rint().cast("ushort" if deep else "uchar")
+    # in double precision: a float's last bit decides between two values of 16 bits
+    scaled = (
+        (flat.cast("double") * ((65535 if deep else 255) / most))
+        .rint()
+        .cast("ushort" if deep else "uchar")
+    )
     pixels = scaled.bandfold(factor=kind.samples)
     if kind.photometric == MIN_IS_WHITE:
         pixels = _invert_first(pixels)

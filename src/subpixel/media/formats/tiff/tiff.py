@@ -28,6 +28,7 @@ from subpixel.media.formats.tiff.directories import (
 )
 from subpixel.media.formats.tiff.fields import describe_page, list_parts
 from subpixel.media.formats.tiff.pages import (
+    COLOUR_MAP,
     COMPRESSION,
     EXTRA_SAMPLES,
     choose_pages,
@@ -120,11 +121,17 @@ def _open_pages(
         image._references.append(source)  # its callbacks: no image keeps them by itself
         return image
 
-    try:
-        return load(0, len(pages))
-    except pyvips.Error:
-        if not 1 < len(pages) <= MAX_JOINED:
-            raise
+    # libvips takes the last page's palette for all of them
+    if len({page.value(COLOUR_MAP) for page in pages}) == 1:
+        try:
+            return load(0, len(pages))
+        except pyvips.Error:
+            if len(pages) == 1:
+                raise
+    if len(pages) > MAX_JOINED:
+        raise ValueError(
+            f"its {len(pages)} pages are stored in too many different ways to be read as frames"
+        )
     return _join_pages([load(page, 1) for page in range(len(pages))])
 
 
