@@ -9,6 +9,7 @@ def test_the_face_is_this() -> None:
     assert subpixel.__all__ == [
         "upscale",
         "Upscaler",
+        "TargetSize",
         "Picture",
         "EncodeOptions",
         "read_picture",

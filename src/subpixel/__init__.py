@@ -22,6 +22,7 @@ _HOMES = {
     "Picture": "media.picture",
     "ReleaseReport": "publish.release",
     "SubpixelError": "errors",
+    "TargetSize": "upscaling.size.target_size",
     "Tolerance": "parity.compare",
     "Upscaler": "upscaling.upscaler",
     "export": "publish.release:release",
@@ -34,6 +35,7 @@ _HOMES = {
 __all__ = [  # noqa: RUF022 - in the order in which a newcomer meets them
     "upscale",
     "Upscaler",
+    "TargetSize",
     "Picture",
     "EncodeOptions",
     "read_picture",
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from subpixel.publish.release import release as export
     from subpixel.spec import ModelSpec
     from subpixel.upscaling.recent import upscale
+    from subpixel.upscaling.size.target_size import TargetSize
     from subpixel.upscaling.upscaler import Upscaler
 
 

@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 import subpixel
-from subpixel.media.image_file import PictureWriter, open_picture
-from subpixel.media.picture import Header
+from subpixel.media.image_file import PictureWriter, open_picture, write_picture
+from subpixel.media.picture import Header, Picture
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's own accounts")
 
@@ -72,6 +72,20 @@ def test_a_picture_larger_than_the_memory_it_may_take(tmp_path: Path) -> None:
     assert (done.code, done.said) == (0, "")
     assert done.peak < LIMIT * 1.1
     assert open_picture(target).header.shape == (1, 32_000, 2000, 3)
+
+
+@pytest.mark.slow
+def test_networks_in_turn_and_a_filter_take_no_more(tmp_path: Path) -> None:
+    """1.5 megapixels of 16 bits, 45 in a TIFF, by way of 54."""
+    frames = np.random.default_rng(0).integers(0, 65536, (1, 1000, 1500, 3), dtype=np.uint16)
+    source, target = tmp_path / "in.png", tmp_path / "out.tif"
+    write_picture(Picture(frames, bit_depth=16), source)
+    assert LIMIT < 6 * 54e6, "in memory it would not have fitted"
+    words = ("--scale", "5.5", "--max-memory", "300M")
+    done = upscale(None, str(source), "-o", str(target), *words)
+    assert (done.code, done.said) == (0, "")
+    assert done.peak < LIMIT * 1.1
+    assert open_picture(target).header.shape == (1, 5500, 8250, 3)
 
 
 @pytest.mark.slow

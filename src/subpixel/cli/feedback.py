@@ -121,6 +121,8 @@ class Feedback:
     def _tell(self, result: JobResult) -> None:
         if self.volume.verbose:
             self.display.say(_describe_result(result))
+        if result.note:
+            self.display.say(f"{result.input}: {result.note}")
         for loss in result.losses:
             if self.volume.verbose or loss not in self._losses:
                 self.display.say(f"{result.output}: lost {loss}")

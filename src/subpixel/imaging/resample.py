@@ -1,11 +1,13 @@
-"""Bicubic interpolation as linear algebra: kernel, weights and MATLAB's ``imresize``.
+"""Interpolation as linear algebra: kernels, weights and MATLAB's ``imresize``.
 
-The kernel is Keys' cubic convolution with a = -0.5 (R. Keys, "Cubic convolution
+The bicubic kernel is Keys' cubic convolution with a = -0.5 (R. Keys, "Cubic convolution
 interpolation for digital image processing", IEEE TASSP 29(6), 1981), which Pillow's
 ``BICUBIC`` and MATLAB's ``imresize`` use too.
 """
 
 import math
+from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -24,6 +26,29 @@ def cubic(x: FloatArray) -> FloatArray:
     near = (1.5 * d - 2.5) * d * d + 1.0
     far = ((-0.5 * d + 2.5) * d - 4.0) * d + 2.0
     return np.where(d <= 1.0, near, np.where(d < 2.0, far, 0.0))
+
+
+def lanczos(x: FloatArray) -> FloatArray:
+    """Lanczos' kernel of three lobes, a sinc windowed by a sinc, at distances ``x``."""
+    return np.where(np.abs(x) < 3.0, np.sinc(x) * np.sinc(x / 3.0), 0.0)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """How a sample is weighed by its distance, and how far away it still counts."""
+
+    name: str
+    weigh: Callable[[FloatArray], FloatArray]
+    """Weights at distances in units of the sampling step; they need not sum to one."""
+    reach: float
+    repeats_edges: bool
+    """Whether samples beyond an end are those at the end, or are left out."""
+
+
+BICUBIC = Kernel("bicubic", cubic, 2.0, repeats_edges=True)
+"""As MATLAB's ``imresize``."""
+LANCZOS = Kernel("Lanczos", lanczos, 3.0, repeats_edges=False)
+"""As Pillow's ``LANCZOS`` and ImageMagick's ``-filter Lanczos``."""
 
 
 def phase_weights(scale: int) -> FloatArray:
@@ -111,18 +136,24 @@ def _imresize_matrix(size: int, scale: Fraction) -> FloatArray:
     return _scatter(weights, taps, size)
 
 
-def resize_taps(size: int, scale: Fraction) -> tuple[NDArray[np.int_], FloatArray]:
-    """How :func:`imresize` makes the samples of an axis: which of the ``size`` input samples each
-    is made of, and with which weights, both of shape ``(ceil(size * scale), taps)``.
+def resize_taps(
+    size: int, scale: Fraction, kernel: Kernel = BICUBIC
+) -> tuple[NDArray[np.int_], FloatArray]:
+    """How the samples of an axis are made, in :func:`imresize` with the bicubic kernel: of which of
+    the ``size`` input samples each, and with which weights, both of shape ``(ceil(size * scale),
+    taps)``. When shrinking, the kernel is stretched by ``1 / scale``.
 
-    Taps beyond an end stand for the sample at that end. The weights of a sample sum to one.
+    Taps beyond an end stand for the sample at that end, or have the weight 0, as the kernel says.
+    The weights of a sample sum to one.
     """
     out = math.ceil(size * scale)
     shrink = min(float(scale), 1.0)
-    reach = 2.0 / shrink
+    reach = kernel.reach / shrink
     centres = (np.arange(out) + 0.5) / float(scale) - 0.5
     taps = np.floor(centres - reach).astype(int)[:, None] + np.arange(math.ceil(2 * reach) + 2)
-    weights = cubic((centres[:, None] - taps) * shrink)
+    weights = kernel.weigh((centres[:, None] - taps) * shrink)
+    if not kernel.repeats_edges:
+        weights[(taps < 0) | (taps >= size)] = 0
     weights /= weights.sum(axis=1, keepdims=True)
     return taps, weights
 

@@ -1,6 +1,7 @@
 """Many picture files through one network, each on its own: one that fails stops no other."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +11,31 @@ from subpixel.errors import PictureError, SubpixelError, UsageError
 from subpixel.jobs.outputs import Job
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import explain_unused, format_of
-from subpixel.media.image_file import DEFAULT_MAX_PIXELS, EncodeOptions, PictureFile, open_picture
+from subpixel.media.image_file import (
+    DEFAULT_MAX_PIXELS,
+    EncodeOptions,
+    PictureFile,
+    open_picture,
+    open_stream,
+)
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import Tuning
 from subpixel.system.atomic import remove_stale_drafts
+from subpixel.system.machine_memory import resident
 from subpixel.system.targets import expect_free, make_folder
+from subpixel.upscaling.memory import memory_limit
+from subpixel.upscaling.size.target_size import TargetSize, seen_size
 from subpixel.upscaling.upscaler import Upscaler
 
 MAX_OPEN = 64
 """Picture files that stay open between a look at their headers and their turn."""
+
+PIPE = Path("-")
+"""As an input what standard input gives, as an output what standard output takes."""
+
+PIPE_SHARE = 0.25
+"""Of the memory that is there for a picture, what its file may take when it comes through a pipe;
+for a moment it is held twice."""
 
 JobReport = Callable[[str, int, int], None]
 """Gets a picture's name, the runs done of it, and their total."""
@@ -31,13 +48,19 @@ class JobResult:
     input: Path
     output: Path | None = None
     width: int | None = None
+    """Of the larger picture as people see it, upright."""
     height: int | None = None
+    """The same."""
+    scales: tuple[int, ...] = ()
+    """Of the networks that it passed in turn."""
+    note: str | None = None
+    """What a user may not expect, in a line: that no network was used."""
     seconds: float | None = None
     megapixels: float | None = None
     """Of the output's frames together, in 10⁶ pixels."""
     losses: tuple[str, ...] = ()
     setting: RunSettings | None = None
-    """How it was computed."""
+    """How it was computed; None where no network was used."""
     error: str | None = None
 
 
@@ -53,28 +76,51 @@ class JobOptions:
     """Bytes that the process may hold; None: half of what is free."""
     keep_date: bool = False
     """Whether results take their inputs' dates of access and change."""
+    size: TargetSize | None = None
+    """What pictures become; None: so many times as large as the network makes them."""
 
 
 class PictureFiles:
     """Picture files by name, their headers read once: a file that was looked at stays open until
-    :meth:`take`."""
+    :meth:`take`. :data:`PIPE` is what standard input gives, held in memory.
 
-    def __init__(self, max_pixels: int = DEFAULT_MAX_PIXELS) -> None:
-        self._max_pixels = max_pixels
+    ``max_memory`` is :attr:`JobOptions.max_memory`: what comes through the pipe may take a part of
+    it.
+    """
+
+    def __init__(self, max_pixels: int = DEFAULT_MAX_PIXELS, max_memory: int | None = None) -> None:
+        self._max_pixels, self._max_memory = max_pixels, max_memory
         self._open: dict[Path, PictureFile] = {}
 
     def megapixels(self, file: Path) -> float:
         """Of all its frames together, in 10⁶ pixels; raises what
         :func:`~subpixel.media.reading.open_picture` raises."""
-        picture = self._open.get(file) or open_picture(file, max_pixels=self._max_pixels)
-        if len(self._open) < MAX_OPEN:
-            self._open[file] = picture
-        header = picture.header
+        header = self.look(file).header
         return header.expect_count("tuning") * header.height * header.width / 1e6
+
+    def look(self, file: Path) -> PictureFile:
+        """The file, open, before its turn; raises what
+        :func:`~subpixel.media.reading.open_picture` raises."""
+        picture = self._open.get(file) or self._open_file(file)
+        if len(self._open) < MAX_OPEN or file == PIPE:  # which can be read but once
+            self._open[file] = picture
+        return picture
 
     def take(self, file: Path) -> PictureFile:
         """The file, open; raises what :func:`~subpixel.media.reading.open_picture` raises."""
-        return self._open.pop(file, None) or open_picture(file, max_pixels=self._max_pixels)
+        return self._open.pop(file, None) or self._open_file(file)
+
+    def _open_file(self, file: Path) -> PictureFile:
+        if file != PIPE:
+            return open_picture(file, max_pixels=self._max_pixels)
+        held = resident()
+        room = max(0, memory_limit(self._max_memory, held) - held)
+        return open_stream(
+            sys.stdin.buffer,
+            name="standard input",
+            max_pixels=self._max_pixels,
+            max_bytes=int(PIPE_SHARE * room),
+        )
 
 
 def expect_used(encode: EncodeOptions, jobs: Sequence[Job], names: Mapping[str, str]) -> None:
@@ -145,10 +191,12 @@ def _upscale_file(
     status = job.source.stat() if options.keep_date else None
     source, form = files.take(job.source), format_of(job.target)
     make_folder(job.target.parent)
+    way = upscaler.enlargement(source.header, options.size)
     losses = upscaler.file(
         source,
         job.target,
         options.encode.restrict(form),
+        size=options.size,
         strict=options.strict,
         overwrite=options.overwrite,
         max_memory=options.max_memory,
@@ -156,15 +204,18 @@ def _upscale_file(
     )
     if status is not None:
         os.utime(job.target, ns=(status.st_atime_ns, status.st_mtime_ns))
-    larger = source.header.enlarge(upscaler.spec.scale)
+    larger = way.header(source.header)
+    height, width = seen_size(larger)
     frames = form.count_frames(larger)
     return JobResult(
         job.source,
         job.target,
-        larger.width,
-        larger.height,
+        width,
+        height,
+        way.scales,
+        way.note,
         round(time.perf_counter() - start, 3),
         round(frames * larger.height * larger.width / 1e6, 6),
         tuple(map(str, losses)),
-        upscaler.settings(source.header),
+        upscaler.at_scale(way.scales[0]).settings(source.header) if way.scales else None,
     )

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Literal
 
 import pyvips
 
-from subpixel.errors import PictureError
+from subpixel.errors import MemoryLimitError, PictureError
 from subpixel.media.metadata import exif, icc
 from subpixel.media.picture import Loss, Metadata
 
@@ -27,6 +27,10 @@ DEFAULT_DELAY_MS = 100
 """For an animation whose source has no timing: what browsers give one without."""
 
 
+READ_BYTES = 1 << 20
+"""What is read of a pipe at a time."""
+
+
 @dataclass(frozen=True)
 class FileContents:
     """A file's bytes: left on disk, or in memory where they can be read but once (a pipe)."""
@@ -39,18 +43,43 @@ class FileContents:
     data: bytes | None
 
     @staticmethod
-    def of(file: Path) -> "FileContents":
-        """Raises :class:`PictureError` for a file that can't be opened, or is empty."""
+    def of(file: Path, max_bytes: int) -> "FileContents":
+        """A file, which may be a pipe of up to ``max_bytes``.
+
+        Raises :class:`PictureError` for a file that can't be opened, or is empty, and
+        :class:`MemoryLimitError` for more bytes.
+        """
         try:
             with file.open("rb") as stream:
                 stamp = _stamp_of(stream)
-                data = None if stamp else stream.read()
+                data = None if stamp else _read_all(stream, file, max_bytes)
                 head = stream.read(16) if data is None else data[:16]
         except OSError as error:
             raise PictureError(f"{file} can't be read: {error.strerror or error}") from error
         if not head:
             raise PictureError(f"{file} can't be read: it is empty (0 bytes)")
         return FileContents(file, head, stamp, data)
+
+    @staticmethod
+    def of_stream(stream: BinaryIO, name: str, max_bytes: int) -> "FileContents":
+        """All that is left of a stream, called ``name`` in messages.
+
+        Raises :class:`PictureError` for one that can't be read, or is empty, and
+        :class:`MemoryLimitError` for more than ``max_bytes``.
+        """
+        file = Path(name)
+        try:
+            data = _read_all(stream, file, max_bytes)
+        except OSError as error:
+            raise PictureError(f"{name} can't be read: {error.strerror or error}") from error
+        if not data:
+            raise PictureError(f"{name} can't be read: it is empty (0 bytes)")
+        return FileContents(file, data[:16], (), data)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that are held: none of what was left on disk."""
+        return 0 if self.data is None else len(self.data)
 
     def stream(self, *, buffering: int = -1) -> BinaryIO:
         """The file, open for reading; ``buffering`` as of :func:`open`, 0 for few bytes here and
@@ -86,6 +115,21 @@ class FileContents:
             raise PictureError(f"{self.file} can't be read: {error.strerror}") from error
         if stamp != self.stamp:
             raise PictureError(f"{self.file} has changed while it was read; start anew")
+
+
+def _read_all(stream: BinaryIO, file: Path, max_bytes: int) -> bytes:
+    """Block by block, as no more may come than is allowed; held twice at the end."""
+    blocks, size = [], 0
+    while block := stream.read(READ_BYTES):
+        blocks.append(block)
+        size += len(block)
+        if size > max_bytes:
+            raise MemoryLimitError(
+                f"{file} gives more than {max_bytes:,} bytes, which are held in memory as they can "
+                "be read but once; save them as a file and name that, or raise --max-memory or "
+                "--max-pixels"
+            )
+    return b"".join(blocks)
 
 
 def _stamp_of(stream: BinaryIO) -> tuple[int, ...]:

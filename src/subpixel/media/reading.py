@@ -3,10 +3,12 @@
 The pixels are held as stored: an orientation is a tag, except in formats whose decoder applies it.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyvips
@@ -31,6 +33,12 @@ from subpixel.media.picture import Header, Loss, Metadata, Picture, Rows, read_s
 DEFAULT_MAX_PIXELS = 500_000_000
 """Width × height × frames. Twice the largest camera sensors (250 megapixels), 1.5 GB as 8-bit RGB;
 a header that claims more, such as 60000 × 60000, is likelier an attack than a photograph."""
+
+PIXEL_BYTES = 8
+"""What a pixel takes in a file without compression, at most: four channels of 16 bits."""
+
+MAX_METADATA = 1 << 26
+"""What a file that is read from a pipe may hold beside its pixels, in bytes."""
 
 CHUNK_ROWS = 32
 """Rows that are decoded at a time. libvips drops its sequential cache's oldest rows beyond that."""
@@ -98,12 +106,35 @@ def open_picture(file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> P
     :class:`PictureError`, in one line, for a file that is missing or damaged, or holds anything
     that a picture can't be.
     """
-    file = Path(file)
-    contents = FileContents.of(file)
+    return _open_contents(FileContents.of(Path(file), _max_bytes(max_pixels)), max_pixels)
+
+
+def open_stream(
+    stream: BinaryIO,
+    *,
+    name: str = "the stream",
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_bytes: int | None = None,
+) -> PictureFile:
+    """Open a picture that a binary stream (a pipe) gives, from where it is to its end.
+
+    Its bytes are held in memory: up to ``max_bytes``, and to what ``max_pixels`` pixels of 16 bits
+    take without compression. ``name`` is what messages call it. Raises what :func:`open_picture`
+    raises, and :class:`~subpixel.errors.MemoryLimitError` for more bytes.
+    """
+    most = min(_max_bytes(max_pixels), max_bytes if max_bytes is not None else sys.maxsize)
+    return _open_contents(FileContents.of_stream(stream, name, most), max_pixels)
+
+
+def _max_bytes(max_pixels: int) -> int:
+    return max_pixels * PIXEL_BYTES + MAX_METADATA
+
+
+def _open_contents(contents: FileContents, max_pixels: int) -> PictureFile:
     form = sniff(contents.head)
     if form is None:
-        raise PictureError(f"{file} can't be read: it holds no {list_names()} picture")
-    with _decoding_errors(file, form):
+        raise PictureError(f"{contents.file} can't be read: it holds no {list_names()} picture")
+    with _decoding_errors(contents.file, form):
         return _open_tolerantly(contents, form, max_pixels)
 
 
@@ -148,7 +179,7 @@ def _open_strictly(
     _expect_allowed_size(image, contents.file, max_pixels)
     metadata, unread = form.reader.describe(contents, image)
     unread += collect_losses(form.reader.parts(contents))
-    memory = _decoder_memory(image, form)
+    memory = _decoder_memory(image, form) + contents.memory
     image, conversions = _convert_to_rgb(image)
     metadata = _set_profile(metadata, get_blob(image, "icc-profile-data"))
     header = _build_header(image, form, metadata, (*skips, *unread, *conversions))

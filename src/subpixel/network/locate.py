@@ -40,6 +40,16 @@ def locate(model: str | Path, scale: int | None) -> Path:
     return store.verify_entry(entry)
 
 
+def bundled_scales(model: str | Path, precision: Precision | None) -> tuple[int, ...]:
+    """The scales in which ``model`` is bundled for ``precision``, sorted; none for other networks,
+    which have one scale each."""
+    name = str(model)
+    if Path(model).is_file():
+        return ()
+    of_integers = precision == "int8" and not name.endswith(manifest.INT8)
+    return manifest.bundled_scales(f"{name}{manifest.INT8}" if of_integers else name)
+
+
 def locate_precision(model: str | Path, scale: int | None, precision: Precision | None) -> Path:
     """The file to open for ``precision``: a bundled network has one of its own for int8.
 

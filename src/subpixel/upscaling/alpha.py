@@ -106,6 +106,17 @@ class Survey:
             top += len(colour)
 
 
+class Painted(Survey):
+    """Of a picture whose hidden colour was replaced already, and is so far ``opaque`` or not."""
+
+    def __init__(self, *, opaque: bool) -> None:
+        self.opaque = opaque
+
+    def bleed(self, bands: Iterable[Samples]) -> Iterator[Samples]:
+        """The rows as they are."""
+        return iter(bands)
+
+
 _Layer = tuple[Pixels, Pixels]
 """Colour times alpha, ``(h, w, C - 1)``, and alpha, ``(h, w, 1)``."""
 

@@ -69,6 +69,19 @@ class Pipeline:
         footprint = partial(network_bytes_per_pixel, self.network)
         return self._planner.fit(needs, most, footprint, attempt)
 
+    def memory(self, header: Header, plan: TilePlan) -> int:
+        """About how many bytes a picture takes on its way through tiles of ``plan``, beside what
+        the process holds anyway."""
+        per_pixel = network_bytes_per_pixel(self.network) or memory.UNKNOWN_FOOTPRINT
+        scale, workers = self.spec.scale, self._workers.count
+        needs = memory.Needs(header, scale, workers, per_pixel, resident=0, codecs=0)
+        return needs.total(plan) - memory.SLACK
+
+    @property
+    def resident(self) -> int:
+        """Bytes that the process held when the network was open, before any picture."""
+        return self._resident
+
     def run(
         self,
         source: Source,

@@ -5,9 +5,11 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
+from subpixel.errors import UsageError
 from subpixel.network.locate import locate
 from subpixel.network.tuning_cache import tuning_folder
 from subpixel.upscaling.alpha import AlphaMode
+from subpixel.upscaling.size.target_size import TargetSize
 from subpixel.upscaling.upscaler import Image, Upscaler
 from subpixel.zoo import manifest
 
@@ -96,15 +98,20 @@ def upscale(
     threads: int | None = None,
     tuning: bool = True,
     alpha: AlphaMode = "repaint",
+    size: TargetSize | None = None,
 ) -> Image:
-    """Upscale one array or Pillow image.
+    """Upscale one array or Pillow image, by ``scale`` or to a ``size``.
 
     Takes and returns what :class:`~subpixel.upscaling.upscaler.Upscaler` does when it is called,
-    and has its arguments. The networks of the last few calls stay open, so a further call with the
-    same arguments costs no more than that of an :class:`~subpixel.upscaling.upscaler.Upscaler`.
+    and has its arguments; ``size`` takes the place of ``scale``, so both together raise
+    :class:`~subpixel.errors.UsageError`. The networks of the last few calls stay open, so a further
+    call with the same arguments costs no more than that of an
+    :class:`~subpixel.upscaling.upscaler.Upscaler`.
     """
+    if scale is not None and size is not None:
+        raise UsageError("got scale and size; name one of them, such as size=TargetSize(width=640)")
     request = UpscalerRequest(model, scale, device, tile, threads, tuning, alpha)
-    return _RECENT.get(request)(image)
+    return _RECENT.get(request)(image, size=size)
 
 
 def _open_entry(request: UpscalerRequest) -> _Entry:

@@ -1,5 +1,6 @@
 """Pictures in, larger pictures out."""
 
+import copy
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import MemoryLimitError, UsageError
 from subpixel.media.picture import Header, Loss, Picture, Source
 from subpixel.network.flatness import Flatness
-from subpixel.network.locate import locate, locate_precision
+from subpixel.network.locate import bundled_scales, locate, locate_precision
 from subpixel.network.network import Network
 from subpixel.network.opening import open_network
 from subpixel.network.settings import MAX_FLAT_DIFFERENCE, RunSettings
@@ -25,8 +26,12 @@ from subpixel.spec import ModelSpec, Precision
 from subpixel.upscaling.alpha import AlphaMode, expect_alpha_mode, treat_alpha
 from subpixel.upscaling.bands import RunReport, rows_of
 from subpixel.upscaling.flat import Tally
-from subpixel.upscaling.pipeline import Pipeline, survey_frames
+from subpixel.upscaling.pipeline import Pipeline
 from subpixel.upscaling.rows.stage import RowStage, chain_headers, run_stages, stages_memory
+from subpixel.upscaling.size.chain import Chain
+from subpixel.upscaling.size.cropping import find_window
+from subpixel.upscaling.size.enlargement import Enlargement, enlarge_by, plan_enlargement
+from subpixel.upscaling.size.target_size import TargetSize
 from subpixel.upscaling.tiling import TilePlan
 from subpixel.zoo import manifest
 
@@ -44,7 +49,8 @@ class Upscaler:
     """A network opened once, for any number of arrays, Pillow images, pictures and files.
 
     ``model`` is a bundled network's name, an ONNX file's path, or a network that is open already;
-    ``scale`` chooses among a bundled network's scales (default 3). ``device`` is ``"auto"`` or a
+    ``scale`` chooses among a bundled network's scales (default 3); pictures get any other size by
+    the ``size`` of :meth:`picture` and :meth:`file`. ``device`` is ``"auto"`` or a
     name of :data:`subpixel.runtime.devices.DEVICES`. ``precision`` is what the network computes
     in (None: what its file says). ``tile`` is the side of a tile in input pixels, halo included
     (None: 512; 0: the whole picture at once). ``threads`` None means one per physical core.
@@ -107,12 +113,20 @@ class Upscaler:
         self._adaptive = None if isinstance(adaptive, bool) else adaptive
         self._model, self._scale, self._convention = model, scale, convention
         self._tuning = _find_tuning(model, scale, tuning)
+        self._is_tuned = tuning is not False
+        self._at_scales: dict[int, Upscaler] = {}
         self._lock = threading.Lock()
         self._networks: dict[tuple[Path, RunSettings], Network] = {}
         self._pipelines: dict[TunedSettings | None, Pipeline] = {}
         self.tally = Tally()
         """How much was interpolated so far."""
         self._pipeline(deep=False)  # what is wrong is raised now
+
+    def __copy__(self) -> "Upscaler":
+        """With the same networks, open as they are."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
 
     def __reduce__(self) -> "tuple[partial[Upscaler], tuple[()]]":
         """Pickled are the arguments, and the network is opened anew, be it in another process."""
@@ -154,32 +168,71 @@ class Upscaler:
         """How a picture of this size is cut into tiles where memory is no concern."""
         return self._pipeline_for(header).plan(header)
 
-    def __call__(self, image: Image) -> Image:
+    @property
+    def scales(self) -> tuple[int, ...]:
+        """The scales that the network is there in: those of a bundled one, of others their own."""
+        if isinstance(self._model, Network):
+            return (self.spec.scale,)
+        return bundled_scales(self._model, self._request.precision) or (self.spec.scale,)
+
+    def enlargement(self, header: Header, size: TargetSize | None) -> Enlargement:
+        """How a picture like this gets a ``size``: which of the :attr:`scales` it passes in turn.
+        None: the network's own, once.
+
+        Raises :class:`~subpixel.errors.UsageError` for a size that can't be had.
+        """
+        if size is None:
+            return enlarge_by(header, self.spec.scale)
+        return plan_enlargement(header, size, self.scales)
+
+    def at_scale(self, scale: int) -> "Upscaler":
+        """The upscaler of the same network and arguments at another ``scale``, opened once."""
+        if scale == self.spec.scale:
+            return self
+        with self._lock:
+            if scale not in self._at_scales:
+                self._at_scales[scale] = self._open_at(scale)
+            return self._at_scales[scale]
+
+    def __call__(self, image: Image, *, size: TargetSize | None = None) -> Image:
         """Upscale an array or a Pillow image and return the same kind of thing.
 
         Arrays are ``(H, W)`` or ``(H, W, C)`` with one to four channels (grey, grey and alpha,
-        RGB, RGBA), uint8, uint16 or float32 in 0 … 1. Raises
+        RGB, RGBA), uint8, uint16 or float32 in 0 … 1. ``size`` is as for :meth:`picture`. Raises
         :class:`~subpixel.errors.UsageError` for others.
         """
         from subpixel.media.arrays import like, to_picture
 
-        return like(image, self.picture(to_picture(image)))
+        return like(image, self.picture(to_picture(image), size=size))
 
-    def picture(self, picture: Picture, report: RunReport = lambda done, total: None) -> Picture:
+    def picture(
+        self,
+        picture: Picture,
+        report: RunReport = lambda done, total: None,
+        *,
+        size: TargetSize | None = None,
+    ) -> Picture:
         """Upscale a picture's every frame; its metadata stays as it is.
 
-        Raises :class:`~subpixel.errors.UsageError` for more than 8 bits and a network that
-        computes with 8.
+        ``size`` is the size that it gets, whatever the network's scale (None: so many times the
+        size as the network's scale says); :meth:`enlargement` says how. Raises
+        :class:`~subpixel.errors.UsageError` for more than 8 bits and a network that computes with
+        8, and for a size that can't be had.
         """
-        pipeline = self._pipeline_for(picture.header)
-        larger = picture.header.enlarge(pipeline.spec.scale)
-        frames = np.empty((len(picture.frames), *larger.shape[1:]), larger.dtype)
-        rows = [rows_of(frame) for frame in frames]
-        plan = pipeline.plan(picture.header)
-        source = treat_alpha(picture, self._alpha)
-        surveys = survey_frames(source)
-        for _ in pipeline.run(source, plan, surveys=surveys, room=rows, report=report):
-            pass
+        header, source = picture.header, treat_alpha(picture, self._alpha)
+        chain, stages = self._chain_for(header, size)
+        larger = chain.headers(header)[-1]
+        shape = chain_headers(stages, larger)[-1].shape
+        frames = np.empty((len(picture.frames), *shape[1:]), larger.dtype)
+        straight = chain.pipelines and not stages
+        room = [rows_of(frame) for frame in frames] if straight else None
+        plans, surveys = chain.plan(header), chain.survey(source)
+        bands = chain.run(source, plans, surveys=surveys, room=room, report=report)
+        below, top = frames.reshape(-1, *shape[2:]), 0
+        for rows in run_stages(stages, larger, bands):
+            if room is None:
+                below[top : top + len(rows)] = rows
+                top += len(rows)
         return replace(picture, frames=frames)
 
     def file(
@@ -188,6 +241,7 @@ class Upscaler:
         file: str | Path,
         options: "EncodeOptions | None" = None,
         *,
+        size: TargetSize | None = None,
         strict: bool = False,
         overwrite: bool = False,
         max_memory: int | None = None,
@@ -197,8 +251,8 @@ class Upscaler:
         """Upscale ``source``, a picture or the path of one, into ``file`` in bands: neither is ever
         in memory as a whole.
 
-        Decoding, the network and encoding go on at the same time. Rows pass ``stages`` between the
-        network and the file, such as a
+        Decoding, the network and encoding go on at the same time. ``size`` is as for
+        :meth:`picture`. Rows pass ``stages`` between the network and the file, such as a
         :class:`~subpixel.upscaling.rows.resampler.Resampler`. ``max_memory`` is what the
         process may hold, in bytes (None: half of what is free); it settles the size of the tiles.
         Where memory is refused nevertheless, the picture is started anew with tiles of half the
@@ -211,11 +265,12 @@ class Upscaler:
 
         source = open_picture(Path(source)) if isinstance(source, str | Path) else source
         source = treat_alpha(source, self._alpha)
-        pipeline = self._pipeline_for(source.header)
+        chain, to_size = self._chain_for(source.header, size)
+        stages = (*to_size, *stages)
         options = options or EncodeOptions()
-        surveys = survey_frames(source)
+        surveys = chain.survey(source)
         opaque = all(survey.opaque for survey in surveys) if surveys else None
-        larger = source.header.enlarge(pipeline.spec.scale)
+        larger = chain.headers(source.header)[-1]
         header = chain_headers(stages, larger)[-1]
         # Frames that come as they come can't be had again.
         attempts = 1 if source.header.count is None else ATTEMPTS
@@ -224,10 +279,10 @@ class Upscaler:
                 header, Path(file), options, opaque=opaque, strict=strict, overwrite=overwrite
             )
             codecs = writer.memory + source.memory + stages_memory(stages, larger)
-            plan = pipeline.fit(source.header, codecs, max_memory, attempt)
+            plans = chain.fit(source.header, codecs, max_memory, attempt)
             with _memory_refused():
                 with writer:
-                    bands = pipeline.run(source, plan, surveys=surveys, report=report)
+                    bands = chain.run(source, plans, surveys=surveys, report=report)
                     for rows in run_stages(stages, larger, bands):
                         writer.write(rows)
                 return writer.losses  # complete when the file is
@@ -261,6 +316,25 @@ class Upscaler:
         around = stages_memory(stages, larger) + (frame if header.has_alpha else 0)
         plan = pipeline.fit(header, source.memory + around, max_memory, attempt=0)
         return run_stages(stages, larger, pipeline.run(source, plan, report=report))
+
+    def _chain_for(
+        self, header: Header, size: TargetSize | None
+    ) -> tuple[Chain, tuple[RowStage, ...]]:
+        """The networks that a picture like this passes, and what follows them."""
+        way = self.enlargement(header, size)
+        pipelines = [self.at_scale(scale)._pipeline_for(header) for scale in way.scales]
+        window = find_window(header, way.extent, [pipeline.spec for pipeline in pipelines])
+        return Chain(pipelines, window), way.stages(header, window)
+
+    def _open_at(self, scale: int) -> "Upscaler":
+        """A copy that shares the tally, and opens networks of its own."""
+        other = copy.copy(self)
+        other._scale, other._at_scales = scale, {}
+        other._anew = partial(self._anew, scale=scale)
+        other._tuning = _find_tuning(self._model, scale, self._is_tuned)
+        other._lock, other._networks, other._pipelines = threading.Lock(), {}, {}
+        other._pipeline(deep=False)  # what is wrong is raised now
+        return other
 
     def _pipeline_for(self, header: Header) -> Pipeline:
         pipeline = self._pipeline(deep=_is_deep(header))

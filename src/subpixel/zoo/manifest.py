@@ -53,11 +53,15 @@ def network_names() -> tuple[str, ...]:
     return tuple(sorted({row.name for row in read_manifest()}))
 
 
+def bundled_scales(name: str) -> tuple[int, ...]:
+    """The scales of the network ``name``, sorted; none where there is no such network."""
+    return tuple(sorted(row.scale for row in read_manifest() if row.name == name))
+
+
 def find_bundled(name: str, scale: int) -> BundledNetwork:
     """The network ``name`` at ``scale``; raises :class:`UsageError`, naming what there is, for
     another."""
-    rows = read_manifest()
-    scales = sorted(row.scale for row in rows if row.name == name)
+    rows, scales = read_manifest(), bundled_scales(name)
     if not scales:
         raise UsageError(
             f"no bundled network is called {name!r}; there are {', '.join(network_names())}"

@@ -205,7 +205,7 @@ def test_networks_that_are_none(photo: Path, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--scale", "5"],
+        ["--scale", "-5"],
         ["--model", "nobody"],
         ["--device", "abacus"],
         ["--tile", "-1"],

@@ -13,7 +13,6 @@ from subpixel.cli.options.choices import (
     MODEL,
     OVERWRITE,
     PRECISION,
-    SCALE,
     SIZE,
     THREADS,
 )
@@ -28,6 +27,16 @@ from subpixel.cli.options.convention import (
     make_convention,
 )
 from subpixel.cli.options.grouping import group_options
+from subpixel.cli.options.picture_format import FORMAT, expect_one_format
+from subpixel.cli.options.target_size import (
+    FACTOR,
+    FILL,
+    FIT,
+    HEIGHT,
+    MEGAPIXELS,
+    WIDTH,
+    make_target_size,
+)
 from subpixel.errors import UsageError
 from subpixel.jobs.outputs import Naming
 from subpixel.media.image_file import DEFAULT_MAX_PIXELS, EncodeOptions
@@ -41,7 +50,6 @@ class NetworkOptions:
     """Which network, and how it is run; None: as tuned, or the default."""
 
     model: str
-    scale: int | None
     device: str
     tile: int | None
     threads: int | None
@@ -63,7 +71,6 @@ NETWORK = group_options(
     NetworkOptions,
     MODEL,
     DENOISING,
-    SCALE,
     DEVICE,
     click.option(
         "--tile",
@@ -86,6 +93,8 @@ NETWORK = group_options(
     ALPHA,
 )
 
+TARGET_SIZE = group_options("size", make_target_size, FACTOR, WIDTH, HEIGHT, FIT, FILL, MEGAPIXELS)
+
 CONVENTION = group_options(
     "convention",
     make_convention,
@@ -104,6 +113,8 @@ class TargetOptions:
     """Where results go and how they are called."""
 
     output: Path | None
+    suffix: str | None
+    """Of the format that results are to have; None: as their names say."""
     mark: str | None
     skip_existing: bool
     overwrite: bool
@@ -116,12 +127,13 @@ class TargetOptions:
             raise UsageError(
                 f"--suffix {self.mark!r} would name another folder; use -o FOLDER for that"
             )
+        expect_one_format(self.output, self.suffix)
 
-    def naming(self, scale: int) -> Naming:
-        """How results of that enlargement are called; raises :class:`UsageError` for a suffix to
-        a name that is given in full."""
-        mark = f"_x{scale}" if self.mark is None else self.mark
-        naming = Naming(self.output, mark, marks_all=self.mark is not None)
+    def naming(self, label: str) -> Naming:
+        """How results are called, which are ``label``, such as ``x3``, by default; raises
+        :class:`UsageError` for a mark to a name that is given in full."""
+        mark = f"_{label}" if self.mark is None else self.mark
+        naming = Naming(self.output, mark, self.mark is not None, self.suffix)
         if self.mark is not None and naming.single is not None:
             raise UsageError(
                 f"--suffix is for names that are made here, and -o {self.output} is one in full; "
@@ -137,9 +149,11 @@ TARGETS = group_options(
         "-o",
         "--output",
         type=FILE,
-        metavar="FILE|FOLDER",
-        help="[default: NAME_x3.EXT beside the input]",
+        metavar="FILE|FOLDER|-",
+        help="- is standard output. [default: NAME_x3.EXT or NAME_w1920.EXT beside the input; of - "
+        "standard output]",
     ),
+    FORMAT,
     click.option(
         "--suffix",
         "mark",

@@ -1,7 +1,7 @@
 """``subpixel upscale``."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,12 +10,14 @@ import click
 from subpixel.cli.feedback import Feedback, open_display, say, summarize
 from subpixel.cli.messages import PictureCommand, hint_at_output
 from subpixel.cli.options.choices import FILE, JSON
+from subpixel.cli.options.target_size import choose_opening_scale
 from subpixel.cli.options.upscaling import (
     CONVENTION,
     ENCODE,
     ENCODE_NAMES,
     LIMITS,
     NETWORK,
+    TARGET_SIZE,
     TARGETS,
     VOLUME,
     Limits,
@@ -25,20 +27,27 @@ from subpixel.cli.options.upscaling import (
 )
 from subpixel.cli.output import print_json
 from subpixel.convention import Convention
-from subpixel.jobs.outputs import JobPlan, plan_jobs
+from subpixel.errors import UsageError
+from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
 from subpixel.jobs.pictures import (
+    PIPE,
     JobOptions,
+    JobReport,
     JobResult,
     PictureFiles,
     expect_used,
     limit_tuning,
     upscale_files,
 )
+from subpixel.jobs.pipes import expect_redirected, plan_pipe, upscale_pipe
 from subpixel.jobs.progress import JobProgress
 from subpixel.media.image_file import EncodeOptions
 from subpixel.network.flatness import Flatness
+from subpixel.network.locate import bundled_scales
 from subpixel.network.tuning import Tuning
 from subpixel.network.tuning_cache import load_tuning
+from subpixel.upscaling.size.enlargement import explain_fixed_scale
+from subpixel.upscaling.size.target_size import TargetSize
 from subpixel.upscaling.upscaler import Upscaler
 
 
@@ -66,6 +75,7 @@ class Interpolation:
 @click.command(cls=PictureCommand, no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
 @TARGETS
+@TARGET_SIZE
 @NETWORK
 @CONVENTION
 @click.option("--strict", is_flag=True, help="Refuse to write what would lose anything.")
@@ -76,6 +86,7 @@ class Interpolation:
 def command(
     inputs: tuple[Path, ...],
     targets: TargetOptions,
+    size: TargetSize | None,
     network: NetworkOptions,
     convention: Convention,
     strict: bool,
@@ -84,7 +95,10 @@ def command(
     volume: Volume,
     as_json: bool,
 ) -> int:
-    """Enlarge pictures and folders of pictures.
+    """Enlarge pictures and folders of pictures; - is a picture from standard input.
+
+    By a factor, or to a size in pixels of the picture upright. Where that is not larger, no network
+    is used, and that is said.
 
     Colours, transparency, bit depth, colour profile and metadata are kept. What the output
     format can't hold is said on stderr, or refused with --strict. A picture that fails is
@@ -94,14 +108,19 @@ def command(
     Of a folder and its subfolders every picture is taken, told by what the files hold. Left out,
     and counted at the end, are hidden files, thumbnails, and earlier results beside their sources.
     """
-    files = PictureFiles(limits.max_pixels)
-    tuning = _load_tuning(network, inputs, files, volume)
-    upscaler = _open_upscaler(network, tuning, convention, volume)
-    naming = targets.naming(upscaler.spec.scale)
-    plan = plan_jobs(inputs, naming, skip_existing=targets.skip_existing)
-    expect_used(encode, plan.jobs, ENCODE_NAMES)
-    options = JobOptions(encode, strict, targets.overwrite, limits.max_memory, targets.keep_date)
-    results, seconds = _run_jobs(upscaler, plan, files, options, volume)
+    files = PictureFiles(limits.max_pixels, limits.max_memory)
+    pipe = _plan_pipe(inputs, targets, as_json)
+    scale = choose_opening_scale(size, bundled_scales(network.model, network.precision))
+    tuning = _load_tuning(network, scale, inputs, files, volume)
+    upscaler = _open_upscaler(network, scale, tuning, convention, volume)
+    size = _settle_size(size, network, upscaler, volume)
+    label = size.label if size else f"x{upscaler.spec.scale}"
+    plan = pipe or plan_jobs(inputs, targets.naming(label), skip_existing=targets.skip_existing)
+    _expect_used(encode, plan, targets, files)
+    options = JobOptions(
+        encode, strict, targets.overwrite, limits.max_memory, targets.keep_date, size
+    )
+    results, seconds = _run_jobs(upscaler, plan, targets.suffix, files, options, volume)
     interpolation = _summarize_adaptive(upscaler, results, network.adaptive)
     if as_json:
         facts = {"model": upscaler.spec, "provider": upscaler.provider, "adaptive": interpolation}
@@ -115,23 +134,49 @@ def command(
     return 1 if any(result.error for result in results) else 0
 
 
+def _plan_pipe(inputs: Sequence[Path], targets: TargetOptions, as_json: bool) -> JobPlan | None:
+    """The one job where a pipe is the input or the output; None where neither is."""
+    if PIPE not in (*inputs, targets.output):
+        return None
+    job = plan_pipe(inputs, targets.output, targets.suffix)
+    expect_redirected(job)
+    if as_json and job.target == PIPE:
+        raise UsageError(
+            "--json and the picture would both go to standard output; name a file with -o"
+        )
+    if targets.mark is not None or targets.keep_date or targets.skip_existing:
+        raise UsageError(
+            "--suffix, --keep-date and --skip-existing are for files, and - is a stream; leave "
+            "them out"
+        )
+    return JobPlan((job,))
+
+
 def _load_tuning(
-    network: NetworkOptions, inputs: Sequence[Path], files: PictureFiles, volume: Volume
+    network: NetworkOptions,
+    scale: int | None,
+    inputs: Sequence[Path],
+    files: PictureFiles,
+    volume: Volume,
 ) -> Tuning | None:
     """What was tuned for the network, as far as it is worth it for these inputs."""
     if network.no_tuning:
         return None
     warn = (lambda line: None) if volume.quiet else say
-    tuning = load_tuning(network.model, scale=network.scale, warn=warn)
+    tuning = load_tuning(network.model, scale=scale, warn=warn)
     return limit_tuning(tuning, inputs, files) if tuning else None
 
 
 def _open_upscaler(
-    network: NetworkOptions, tuning: Tuning | None, convention: Convention, volume: Volume
+    network: NetworkOptions,
+    scale: int | None,
+    tuning: Tuning | None,
+    convention: Convention,
+    volume: Volume,
 ) -> Upscaler:
     upscaler = Upscaler(
         network.model,
-        scale=network.scale,
+        scale=scale,
         device=network.device,
         precision=network.precision,
         tile=network.tile,
@@ -146,8 +191,37 @@ def _open_upscaler(
     return upscaler
 
 
+def _settle_size(
+    size: TargetSize | None, network: NetworkOptions, upscaler: Upscaler, volume: Volume
+) -> TargetSize | None:
+    """None where the size is the network's own; how a network of one scale comes to it is said."""
+    if size is None or size.factor == upscaler.spec.scale:
+        return None
+    if size.factor and len(upscaler.scales) == 1 and not volume.quiet:
+        line = explain_fixed_scale(network.model, upscaler.spec.scale, size.factor)
+        if line:
+            say(line)
+    return size
+
+
+def _expect_used(
+    encode: EncodeOptions, plan: JobPlan, targets: TargetOptions, files: PictureFiles
+) -> None:
+    """Each option of encoding means something for a result's format."""
+    jobs, suffix = plan.jobs, targets.suffix
+    if encode.changes and len(jobs) == 1 and jobs[0].target == PIPE:
+        suffix = suffix or files.look(jobs[0].source).form.suffixes[0]
+        jobs = (Job(jobs[0].source, Path(f"{PIPE}{suffix}")),)
+    expect_used(encode, jobs, ENCODE_NAMES)
+
+
 def _run_jobs(
-    upscaler: Upscaler, plan: JobPlan, files: PictureFiles, options: JobOptions, volume: Volume
+    upscaler: Upscaler,
+    plan: JobPlan,
+    suffix: str | None,
+    files: PictureFiles,
+    options: JobOptions,
+    volume: Volume,
 ) -> tuple[Sequence[JobResult], float]:
     """What became of each picture, said as it came, and the seconds that all took."""
     progress, results = JobProgress(plan.jobs), []
@@ -156,10 +230,24 @@ def _run_jobs(
         for fault in plan.faults:
             display.say(fault.message)
             results.append(JobResult(fault.path, error=fault.message))
-        for result in upscale_files(upscaler, plan.jobs, files, options, feedback.report):
+        for result in _upscale_all(upscaler, plan, suffix, files, options, feedback.report):
             results.append(_hint_at_output(result, plan))
             feedback.take(results[-1])
     return results, progress.seconds
+
+
+def _upscale_all(
+    upscaler: Upscaler,
+    plan: JobPlan,
+    suffix: str | None,
+    files: PictureFiles,
+    options: JobOptions,
+    report: JobReport,
+) -> Iterator[JobResult]:
+    if any(PIPE in (job.source, job.target) for job in plan.jobs):
+        yield upscale_pipe(upscaler, plan.jobs[0], suffix, files, options, report)
+    else:
+        yield from upscale_files(upscaler, plan.jobs, files, options, report)
 
 
 def _hint_at_output(result: JobResult, plan: JobPlan) -> JobResult:

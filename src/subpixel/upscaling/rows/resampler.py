@@ -1,4 +1,4 @@
-"""Rows of a picture brought to another size as they pass: bicubic, antialiased where it shrinks."""
+"""Rows of a picture brought to another size as they pass, antialiased where it shrinks."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
-from subpixel.imaging.resample import resize_taps
+from subpixel.imaging.resample import BICUBIC, Kernel, resize_taps
 from subpixel.media.picture import FULL_SCALE, Header
 from subpixel.runtime.op import Samples
 from subpixel.upscaling.rows.window import RowWindow, split_frames
@@ -16,89 +16,166 @@ from subpixel.upscaling.rows.window import RowWindow, split_frames
 GROUP = 16
 """Rows that are resampled at a time."""
 
+BLOCK = 1 << 15
+"""About how many samples are added up at a time."""
+
+NO_WEIGHT = 1e-12
+"""What a kernel gives where it is 0, but for the rounding of its sines."""
+
 Floats = NDArray[np.float32]
 """``(h, W, C)`` in 0 … 1, colour multiplied by alpha."""
 
 
 @dataclass(frozen=True)
-class Resampler:
-    """A :class:`~subpixel.upscaling.rows.stage.RowStage` to a ``height`` and ``width`` in pixels.
+class Window:
+    """What is kept of a picture: ``height`` rows from row ``top`` on, ``width`` columns from column
+    ``left`` on."""
 
-    The same interpolation as :func:`subpixel.imaging.resample.imresize`, in float32 and rounded to
-    samples once, at the end. Colour is weighted by its alpha, so none that is hidden shows. The
-    result does not depend on how the rows are grouped.
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of a picture of ``height`` by ``width`` pixels comes in: from row ``top`` and column
+    ``left`` on."""
+
+    height: int
+    width: int
+    top: int
+    left: int
+
+
+@dataclass(frozen=True)
+class Resampler:
+    """A :class:`~subpixel.upscaling.rows.stage.RowStage` to a ``height`` and ``width`` in pixels,
+    of which a ``window`` is kept (None: all). Where no more than a ``part`` of the picture comes in
+    (None: all of it), that has what the window is made of.
+
+    With the bicubic kernel the same interpolation as :func:`subpixel.imaging.resample.imresize`, in
+    float32 and rounded to samples once, at the end, on code values as they are (gamma light).
+    Colour is weighted by its alpha, so none that is hidden shows. The result does not depend on how
+    the rows are grouped. Raises :class:`~subpixel.errors.UsageError` for a size without pixels and
+    a window that reaches beyond it.
     """
 
     height: int
     width: int
+    kernel: Kernel = BICUBIC
+    window: Window | None = None
+    part: Part | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
             raise UsageError(
                 f"the target size is {self.width} x {self.height}; both are at least 1 pixel"
             )
+        kept = self._window
+        fits_down = 0 <= kept.top < kept.top + kept.height <= self.height
+        if not (fits_down and 0 <= kept.left < kept.left + kept.width <= self.width):
+            raise UsageError(f"{kept} has no pixels, or some outside {self.width} x {self.height}")
+
+    @property
+    def _window(self) -> Window:
+        return self.window or Window(0, 0, self.height, self.width)
 
     def header(self, header: Header) -> Header:
         """The same picture in the target size."""
         count, _, _, channels = header.shape
-        return replace(header, shape=(count, self.height, self.width, channels))
+        return replace(header, shape=(count, self._window.height, self._window.width, channels))
 
     def memory(self, header: Header) -> int:
-        """The rows of the target's width that an output row is made of, and a group before and
-        after."""
-        taps = _make_resampling(header.height, self.height).taps.shape[1]
-        row = 4 * header.channels * max(self.width, header.width)
-        return int((taps + 6 * GROUP * (1 + header.height / self.height)) * row)
+        """The source's rows that a group is made of, those that came with them, and the group."""
+        part = self._part(header)
+        taps = _make_resampling(part.height, self.height, self.kernel).weights.shape[1]
+        rows = 2 * (GROUP * (1 + part.height / self.height) + taps)
+        wide = 4 * header.channels * header.width
+        return int(rows * wide + 6 * GROUP * 4 * header.channels * self._window.width)
 
     def run(self, header: Header, chunks: Iterable[Samples]) -> Iterator[Samples]:
         """Rows of the target's width, :data:`GROUP` at a time."""
-        down, across = (
-            _make_resampling(header.height, self.height),
-            _make_resampling(header.width, self.width),
-        )
+        part, kept = self._part(header), self._window
+        down = _make_resampling(part.height, self.height, self.kernel).shift(part.top)
+        whole = _make_resampling(part.width, self.width, self.kernel).shift(part.left)
+        across = whole.part(kept.left, kept.left + kept.width)
         for frame in split_frames(chunks, header.height):
             yield from self._resample(header, frame, down, across)
+
+    def _part(self, header: Header) -> Part:
+        return self.part or Part(header.height, header.width, 0, 0)
 
     def _resample(
         self, header: Header, frame: Iterator[Samples], down: "_Resampling", across: "_Resampling"
     ) -> Iterator[Samples]:
-        pieces = (piece for chunk in frame for piece in _cut_chunk(chunk))
-        window = RowWindow(across.apply(_to_floats(piece, header), axis=1) for piece in pieces)
-        for top in range(0, self.height, GROUP):
-            part = down.part(top, min(top + GROUP, self.height))
-            rows = window(part.start, part.stop)
-            yield _to_samples(part.apply(rows, axis=0), header)
+        columns = slice(across.first, across.last + 1)
+        pieces = (piece[:, columns] for chunk in frame for piece in _cut_chunk(chunk))
+        window = RowWindow(_to_floats(piece, header) for piece in pieces)
+        bottom = self._window.top + self._window.height
+        for top in range(self._window.top, bottom, GROUP):
+            part = down.part(top, min(top + GROUP, bottom))
+            rows = part.apply(window(part.first, part.last + 1))
+            # Columns come first, so that what belongs to one lies together.
+            lines = np.ascontiguousarray(rows.transpose(1, 0, 2))
+            yield _to_samples(across.apply(lines).transpose(1, 0, 2), header)
 
 
 @dataclass(frozen=True, eq=False)
 class _Resampling:
-    """How samples along an axis are made: of those at ``taps``, counted from ``start``, times
-    ``weights``, both ``(outputs, taps of each)``."""
+    """How samples along an axis are made: each of those from its ``starts`` on, counted from
+    ``first``, times its ``weights``, ``(outputs, taps)``."""
 
-    start: int
-    stop: int
-    taps: NDArray[np.int_]
+    first: int
+    last: int
+    """The inputs that it takes."""
+    starts: NDArray[np.intp]
     weights: Floats
 
+    def shift(self, left_out: int) -> "_Resampling":
+        """The same where the first so many inputs don't come."""
+        return replace(self, first=self.first - left_out, last=self.last - left_out)
+
     def part(self, start: int, stop: int) -> "_Resampling":
-        """Outputs ``[start, stop)``, and the inputs that they are made of."""
-        taps = self.taps[start:stop]
-        first, last = int(taps.min()), int(taps.max())
-        return _Resampling(first, last + 1, taps - first, self.weights[start:stop])
+        """Outputs ``[start, stop)``."""
+        starts, weights = self.starts[start:stop], self.weights[start:stop]
+        first, last = int(starts.min()), int(starts.max()) + weights.shape[1] - 1
+        return _Resampling(self.first + first, self.first + last, starts - first, weights)
 
-    def apply(self, samples: Floats, axis: int) -> Floats:
-        """Tap by tap: one order of additions, whatever the shape."""
-        shape = [1] * samples.ndim
-        shape[axis] = -1
-        total = np.zeros((), np.float32)
-        for tap, weight in zip(self.taps.T, self.weights.T, strict=True):
-            total = total + samples.take(tap, axis) * weight.reshape(shape)
-        return np.asarray(total)
+    def apply(self, samples: Floats) -> Floats:
+        """Along the first axis of ``(inputs, …)``; tap by tap, which is one order of additions,
+        whatever the shape. A block at a time stays in the processor's cache."""
+        total = np.empty((len(self.starts), *samples.shape[1:]), np.float32)
+        block = max(1, BLOCK // samples[0].size)
+        for top in range(0, len(total), block):
+            place = slice(top, top + block)
+            self._add_up(samples, self.starts[place], self.weights[place], total[place])
+        return total
+
+    @staticmethod
+    def _add_up(samples: Floats, starts: NDArray[np.intp], weights: Floats, total: Floats) -> None:
+        product = np.empty_like(total)
+        columns = weights.T.reshape(-1, len(starts), *(1,) * (samples.ndim - 1))
+        for tap, weight in enumerate(columns):
+            result = total if tap == 0 else product
+            samples.take(starts + tap, 0, result, "clip")
+            np.multiply(result, weight, result)
+            if tap:
+                np.add(total, product, total)
 
 
-def _make_resampling(size: int, target: int) -> _Resampling:
-    taps, weights = resize_taps(size, Fraction(target, size))
-    return _Resampling(0, size, np.clip(taps, 0, size - 1), weights.astype(np.float32))
+def _make_resampling(size: int, target: int, kernel: Kernel) -> _Resampling:
+    """As few taps as have a weight; what weighs samples beyond an end is added to the one there."""
+    taps, weights = resize_taps(size, Fraction(target, size), kernel)
+    taps = np.clip(taps, 0, size - 1)
+    counts = np.abs(weights) > NO_WEIGHT
+    first = np.where(counts, taps, size).min(axis=1)
+    span = int((np.where(counts, taps, 0).max(axis=1) - first).max()) + 1
+    starts = np.minimum(first, size - span)
+    together = np.zeros((len(taps), span))
+    places = np.clip(taps - starts[:, None], 0, span - 1)
+    np.add.at(together, (np.arange(len(taps))[:, None], places), np.where(counts, weights, 0))
+    return _Resampling(0, size - 1, starts, together.astype(np.float32))
 
 
 def _cut_chunk(chunk: Samples) -> Iterator[Samples]:

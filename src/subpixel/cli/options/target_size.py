@@ -1,0 +1,113 @@
+"""Options that say how large a picture becomes: by a factor, or to a size in pixels."""
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+
+import click
+
+from subpixel.errors import UsageError
+from subpixel.upscaling.size.target_size import TargetSize, choose_scales
+
+
+class BoxSize(click.ParamType):  # type: ignore[type-arg]
+    """Width and height in pixels: 1920x1080."""
+
+    name = "widthxheight"
+
+    def convert(
+        self,
+        value: str | tuple[int, int],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"(\d{1,7})[x×](\d{1,7})", value.strip().lower())
+        if match is None or not (int(match[1]) and int(match[2])):
+            self.fail(f"{value!r} is no size; write width x height, as 1920x1080", param, ctx)
+        return int(match[1]), int(match[2])
+
+
+class Factor(click.ParamType):  # type: ignore[type-arg]
+    """A number above 0: 3, 1.5."""
+
+    name = "number"
+
+    def convert(
+        self, value: str | Fraction, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction:
+        if isinstance(value, Fraction):
+            return value
+        match = re.fullmatch(r"\d{1,9}|\d{0,9}\.\d{1,9}", value.strip())
+        if match is None or not Fraction(match[0]):
+            self.fail(f"{value!r} is no factor; write a number above 0, as 3 or 1.5", param, ctx)
+        return Fraction(match[0])
+
+
+SIDE = click.IntRange(min=1)
+
+FACTOR = click.option(
+    "--scale",
+    type=Factor(),
+    metavar="NUMBER",
+    help="Enlargement of each side, such as 2, 1.5 or 8. [default: 3, or the ONNX file's own]",
+)
+WIDTH = click.option("--width", type=SIDE, metavar="PIXELS", help="To this width, in proportion.")
+HEIGHT = click.option(
+    "--height", type=SIDE, metavar="PIXELS", help="To this height, in proportion."
+)
+FIT = click.option(
+    "--fit",
+    type=BoxSize(),
+    metavar="WxH",
+    help="To the largest size inside this box, in proportion.",
+)
+FILL = click.option(
+    "--fill",
+    type=BoxSize(),
+    metavar="WxH",
+    help="To exactly this size: the box is covered, and what sticks out is cut off.",
+)
+MEGAPIXELS = click.option(
+    "--megapixels",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="NUMBER",
+    help="To about so many million pixels, in proportion.",
+)
+
+
+def make_target_size(
+    scale: Fraction | None,
+    width: int | None,
+    height: int | None,
+    fit: tuple[int, int] | None,
+    fill: tuple[int, int] | None,
+    megapixels: float | None,
+) -> TargetSize | None:
+    """The options' values as one; None where none is used.
+
+    Raises :class:`UsageError` where several are.
+    """
+    values = {
+        "--scale": scale,
+        "--width": width,
+        "--height": height,
+        "--fit": fit,
+        "--fill": fill,
+        "--megapixels": megapixels,
+    }
+    names = [name for name, value in values.items() if value is not None]
+    if len(names) > 1:
+        hint = "--fit WxH (the largest inside) or --fill WxH (cut off what sticks out)"
+        both = f"; for a box, use {hint}" if {"--width", "--height"} <= set(names) else ""
+        raise UsageError(f"{' and '.join(names)} exclude each other: name one of them{both}")
+    return TargetSize(scale, width, height, fit, fill, megapixels) if names else None
+
+
+def choose_opening_scale(size: TargetSize | None, scales: Sequence[int]) -> int | None:
+    """At which of its ``scales`` a bundled network is opened first; None: the default, as before a
+    picture is read, or for another network, nothing more is known."""
+    if size is None or size.factor is None or not scales:
+        return None
+    return next(iter(choose_scales(scales, size.factor)), None)
