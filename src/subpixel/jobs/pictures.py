@@ -74,10 +74,10 @@ class JobOptions:
     overwrite: bool = False
     max_memory: int | None = None
     """Bytes that the process may hold; None: half of what is free."""
-    keep_date: bool = False
-    """Whether results take their inputs' dates of access and change."""
     size: TargetSize | None = None
     """What pictures become; None: so many times as large as the network makes them."""
+    keep_date: bool = False
+    """Whether results take their inputs' dates of access and change."""
 
 
 class PictureFiles:
@@ -204,9 +204,8 @@ def _upscale_file(
     )
     if status is not None:
         os.utime(job.target, ns=(status.st_atime_ns, status.st_mtime_ns))
-    larger = way.header(source.header)
-    height, width = seen_size(larger)
-    frames = form.count_frames(larger)
+    header = way.header(source.header)
+    (height, width), frames = seen_size(header), form.count_frames(header)
     return JobResult(
         job.source,
         job.target,
@@ -215,7 +214,7 @@ def _upscale_file(
         way.scales,
         way.note,
         round(time.perf_counter() - start, 3),
-        round(frames * larger.height * larger.width / 1e6, 6),
+        round(frames * height * width / 1e6, 6),
         tuple(map(str, losses)),
         upscaler.at_scale(way.scales[0]).settings(source.header) if way.scales else None,
     )

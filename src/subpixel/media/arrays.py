@@ -33,13 +33,13 @@ FLOAT_SLACK = 1e-3
 _MM_PER_INCH = 25.4
 _AS_THEY_ARE = ("L", "LA", "RGB", "RGBA")
 _INTO = {"1": "L", "La": "LA", "RGBa": "RGBA", "PA": "RGBA", "RGBX": "RGB", "YCbCr": "RGB"}
+_GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
 _OF_THE_FILE = (
     tags.STORAGE | tags.BLOCKS | tags.SEPARATE.difference({tags.ORIENTATION}) | tags.LOST.keys()
 )
 """Fields of a TIFF file that say nothing of its picture, or what Pillow has apart from EXIF."""
 _TIFF_STRUCTURE = frozenset({0x0111, 0x0144})
 """Fields of every TIFF file: where its strips or tiles are."""
-_GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N")
 
 
@@ -259,18 +259,6 @@ def _read_pillow_metadata(image: "PillowImage", profile: bytes | None) -> Metada
     )
 
 
-def _read_own_exif(image: "PillowImage") -> bytes | None:
-    """What Pillow holds as EXIF; of a TIFF only what describes the photograph, not its strips."""
-    own = image.getexif()
-    if _TIFF_STRUCTURE.isdisjoint(own):
-        return own.tobytes() if own else None
-    descriptive = type(own)()
-    descriptive.load(own.tobytes())
-    for tag in _OF_THE_FILE.intersection(descriptive):
-        del descriptive[tag]
-    return descriptive.tobytes() if descriptive else None
-
-
 def _read_pillow_profile(image: "PillowImage") -> tuple[bytes | None, tuple[Loss, ...]]:
     """The image's profile, or the one that a PNG's chromaticities and gamma describe."""
     profile = image.info.get("icc_profile")
@@ -286,6 +274,18 @@ def _read_pillow_profile(image: "PillowImage") -> tuple[bytes | None, tuple[Loss
         return colour_tags.describe_encoding(colours, gamma, grey=grey), ()
     except ValueError as error:
         return None, (Loss("colour", f"{error} (gamma, chromaticity); not applied"),)
+
+
+def _read_own_exif(image: "PillowImage") -> bytes | None:
+    """What Pillow holds as EXIF; of a TIFF only what describes the photograph, not its strips."""
+    own = image.getexif()
+    if _TIFF_STRUCTURE.isdisjoint(own):
+        return own.tobytes() if own else None
+    descriptive = type(own)()
+    descriptive.load(own.tobytes())
+    for tag in _OF_THE_FILE.intersection(descriptive):
+        del descriptive[tag]
+    return descriptive.tobytes() if descriptive else None
 
 
 def _to_pillow(image: "PillowImage", picture: Picture) -> "PillowImage":

@@ -219,7 +219,8 @@ class Upscaler:
         :class:`~subpixel.errors.UsageError` for more than 8 bits and a network that computes with
         8, and for a size that can't be had.
         """
-        header, source = picture.header, treat_alpha(picture, self._alpha)
+        source = treat_alpha(picture, self._alpha)
+        header = source.header
         chain, stages = self._chain_for(header, size)
         larger = chain.headers(header)[-1]
         shape = chain_headers(stages, larger)[-1].shape

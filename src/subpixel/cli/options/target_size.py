@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import click
 
+from subpixel.cli.options.grouping import group_options
 from subpixel.errors import UsageError
 from subpixel.upscaling.size.target_size import TargetSize, choose_scales
 
@@ -111,3 +112,6 @@ def choose_opening_scale(size: TargetSize | None, scales: Sequence[int]) -> int 
     if size is None or size.factor is None or not scales:
         return None
     return next(iter(choose_scales(scales, size.factor)), None)
+
+
+TARGET_SIZE = group_options("size", make_target_size, FACTOR, WIDTH, HEIGHT, FIT, FILL, MEGAPIXELS)

@@ -1,5 +1,6 @@
 """Options of ``subpixel upscale``, each kind of them as one value."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,17 +29,10 @@ from subpixel.cli.options.convention import (
 )
 from subpixel.cli.options.grouping import group_options
 from subpixel.cli.options.picture_format import FORMAT, expect_one_format
-from subpixel.cli.options.target_size import (
-    FACTOR,
-    FILL,
-    FIT,
-    HEIGHT,
-    MEGAPIXELS,
-    WIDTH,
-    make_target_size,
-)
 from subpixel.errors import UsageError
-from subpixel.jobs.outputs import Naming
+from subpixel.jobs.outputs import Job, Naming
+from subpixel.jobs.pictures import PIPE
+from subpixel.jobs.pipes import expect_redirected, plan_pipe
 from subpixel.media.image_file import DEFAULT_MAX_PIXELS, EncodeOptions
 from subpixel.network.settings import RunSettings
 from subpixel.spec import Precision
@@ -93,8 +87,6 @@ NETWORK = group_options(
     ALPHA,
 )
 
-TARGET_SIZE = group_options("size", make_target_size, FACTOR, WIDTH, HEIGHT, FIT, FILL, MEGAPIXELS)
-
 CONVENTION = group_options(
     "convention",
     make_convention,
@@ -114,7 +106,7 @@ class TargetOptions:
 
     output: Path | None
     suffix: str | None
-    """Of the format that results are to have; None: as their names say."""
+    """Of the format that all results are to have."""
     mark: str | None
     skip_existing: bool
     overwrite: bool
@@ -129,11 +121,30 @@ class TargetOptions:
             )
         expect_one_format(self.output, self.suffix)
 
+    def plan_pipe(self, inputs: Sequence[Path], *, prints_json: bool) -> Job | None:
+        """The one job where standard input or output is named, else None; raises
+        :class:`UsageError` for what does not go with them."""
+        if PIPE not in (*inputs, self.output):
+            return None
+        job = plan_pipe(inputs, self.output, self.suffix)
+        expect_redirected(job)
+        if prints_json and job.target == PIPE:
+            raise UsageError(
+                "--json and the picture would both go to standard output; name a file with -o"
+            )
+        if self.mark is not None or self.keep_date or self.skip_existing:
+            raise UsageError(
+                "--suffix, --keep-date and --skip-existing are for files, and - is a stream; leave "
+                "them out"
+            )
+        return job
+
     def naming(self, label: str) -> Naming:
-        """How results are called, which are ``label``, such as ``x3``, by default; raises
-        :class:`UsageError` for a mark to a name that is given in full."""
+        """How results of that enlargement are called; raises :class:`UsageError` for a suffix to
+        a name that is given in full."""
         mark = f"_{label}" if self.mark is None else self.mark
-        naming = Naming(self.output, mark, self.mark is not None, self.suffix)
+        marks_all = self.mark is not None
+        naming = Naming(self.output, mark, marks_all=marks_all, suffix=self.suffix)
         if self.mark is not None and naming.single is not None:
             raise UsageError(
                 f"--suffix is for names that are made here, and -o {self.output} is one in full; "
@@ -150,8 +161,8 @@ TARGETS = group_options(
         "--output",
         type=FILE,
         metavar="FILE|FOLDER|-",
-        help="- is standard output. [default: NAME_x3.EXT or NAME_w1920.EXT beside the input; of - "
-        "standard output]",
+        help="- is standard output. [default: NAME_x3.EXT or NAME_w1920.EXT beside the input; of "
+        "- standard output]",
     ),
     FORMAT,
     click.option(

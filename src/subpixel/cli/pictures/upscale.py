@@ -10,14 +10,13 @@ import click
 from subpixel.cli.feedback import Feedback, open_display, say, summarize
 from subpixel.cli.messages import PictureCommand, hint_at_output
 from subpixel.cli.options.choices import FILE, JSON
-from subpixel.cli.options.target_size import choose_opening_scale
+from subpixel.cli.options.target_size import TARGET_SIZE, choose_opening_scale
 from subpixel.cli.options.upscaling import (
     CONVENTION,
     ENCODE,
     ENCODE_NAMES,
     LIMITS,
     NETWORK,
-    TARGET_SIZE,
     TARGETS,
     VOLUME,
     Limits,
@@ -27,19 +26,17 @@ from subpixel.cli.options.upscaling import (
 )
 from subpixel.cli.output import print_json
 from subpixel.convention import Convention
-from subpixel.errors import UsageError
 from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
 from subpixel.jobs.pictures import (
     PIPE,
     JobOptions,
-    JobReport,
     JobResult,
     PictureFiles,
     expect_used,
     limit_tuning,
     upscale_files,
 )
-from subpixel.jobs.pipes import expect_redirected, plan_pipe, upscale_pipe
+from subpixel.jobs.pipes import upscale_pipe
 from subpixel.jobs.progress import JobProgress
 from subpixel.media.image_file import EncodeOptions
 from subpixel.network.flatness import Flatness
@@ -109,18 +106,21 @@ def command(
     and counted at the end, are hidden files, thumbnails, and earlier results beside their sources.
     """
     files = PictureFiles(limits.max_pixels, limits.max_memory)
-    pipe = _plan_pipe(inputs, targets, as_json)
+    pipe = targets.plan_pipe(inputs, prints_json=as_json)
     scale = choose_opening_scale(size, bundled_scales(network.model, network.precision))
     tuning = _load_tuning(network, scale, inputs, files, volume)
     upscaler = _open_upscaler(network, scale, tuning, convention, volume)
-    size = _settle_size(size, network, upscaler, volume)
-    label = size.label if size else f"x{upscaler.spec.scale}"
-    plan = pipe or plan_jobs(inputs, targets.naming(label), skip_existing=targets.skip_existing)
-    _expect_used(encode, plan, targets, files)
+    size = _choose_size(upscaler, network.model, size, volume)
+    if pipe:
+        plan = JobPlan((pipe,))
+    else:
+        naming = targets.naming(size.label if size else f"x{upscaler.spec.scale}")
+        plan = plan_jobs(inputs, naming, skip_existing=targets.skip_existing)
+    _expect_used(encode, plan, targets.suffix, files)
     options = JobOptions(
-        encode, strict, targets.overwrite, limits.max_memory, targets.keep_date, size
+        encode, strict, targets.overwrite, limits.max_memory, size, targets.keep_date
     )
-    results, seconds = _run_jobs(upscaler, plan, targets.suffix, files, options, volume)
+    results, seconds = _run_jobs(upscaler, plan, files, options, volume, targets.suffix)
     interpolation = _summarize_adaptive(upscaler, results, network.adaptive)
     if as_json:
         facts = {"model": upscaler.spec, "provider": upscaler.provider, "adaptive": interpolation}
@@ -134,22 +134,31 @@ def command(
     return 1 if any(result.error for result in results) else 0
 
 
-def _plan_pipe(inputs: Sequence[Path], targets: TargetOptions, as_json: bool) -> JobPlan | None:
-    """The one job where a pipe is the input or the output; None where neither is."""
-    if PIPE not in (*inputs, targets.output):
+def _expect_used(
+    encode: EncodeOptions, plan: JobPlan, suffix: str | None, files: PictureFiles
+) -> None:
+    """Each option of encoding means something for a result's format, a stream's included."""
+    jobs = plan.jobs
+    if encode.changes and len(jobs) == 1 and jobs[0].target == PIPE:
+        suffix = suffix or files.look(jobs[0].source).form.suffixes[0]
+        jobs = (Job(jobs[0].source, Path(f"{PIPE}{suffix}")),)
+    expect_used(encode, jobs, ENCODE_NAMES)
+
+
+def _choose_size(
+    upscaler: Upscaler, model: str, size: TargetSize | None, volume: Volume
+) -> TargetSize | None:
+    """None where the network's own enlargement is meant; what a file of one scale does is said."""
+    own = upscaler.spec.scale
+    if size is None or size.factor is None:
+        return size
+    if size.factor == own:
         return None
-    job = plan_pipe(inputs, targets.output, targets.suffix)
-    expect_redirected(job)
-    if as_json and job.target == PIPE:
-        raise UsageError(
-            "--json and the picture would both go to standard output; name a file with -o"
-        )
-    if targets.mark is not None or targets.keep_date or targets.skip_existing:
-        raise UsageError(
-            "--suffix, --keep-date and --skip-existing are for files, and - is a stream; leave "
-            "them out"
-        )
-    return JobPlan((job,))
+    if len(upscaler.scales) == 1 and not volume.quiet:
+        line = explain_fixed_scale(model, own, size.factor)
+        if line:
+            say(line)
+    return size
 
 
 def _load_tuning(
@@ -191,63 +200,40 @@ def _open_upscaler(
     return upscaler
 
 
-def _settle_size(
-    size: TargetSize | None, network: NetworkOptions, upscaler: Upscaler, volume: Volume
-) -> TargetSize | None:
-    """None where the size is the network's own; how a network of one scale comes to it is said."""
-    if size is None or size.factor == upscaler.spec.scale:
-        return None
-    if size.factor and len(upscaler.scales) == 1 and not volume.quiet:
-        line = explain_fixed_scale(network.model, upscaler.spec.scale, size.factor)
-        if line:
-            say(line)
-    return size
-
-
-def _expect_used(
-    encode: EncodeOptions, plan: JobPlan, targets: TargetOptions, files: PictureFiles
-) -> None:
-    """Each option of encoding means something for a result's format."""
-    jobs, suffix = plan.jobs, targets.suffix
-    if encode.changes and len(jobs) == 1 and jobs[0].target == PIPE:
-        suffix = suffix or files.look(jobs[0].source).form.suffixes[0]
-        jobs = (Job(jobs[0].source, Path(f"{PIPE}{suffix}")),)
-    expect_used(encode, jobs, ENCODE_NAMES)
-
-
 def _run_jobs(
     upscaler: Upscaler,
     plan: JobPlan,
-    suffix: str | None,
     files: PictureFiles,
     options: JobOptions,
     volume: Volume,
+    suffix: str | None,
 ) -> tuple[Sequence[JobResult], float]:
-    """What became of each picture, said as it came, and the seconds that all took."""
+    """What became of each picture, said as it came, and the seconds that all took; ``suffix`` is
+    what names the format of a result in standard output."""
     progress, results = JobProgress(plan.jobs), []
     with open_display(volume, several=plan.is_several) as display:
         feedback = Feedback(display, progress, volume)
         for fault in plan.faults:
             display.say(fault.message)
             results.append(JobResult(fault.path, error=fault.message))
-        for result in _upscale_all(upscaler, plan, suffix, files, options, feedback.report):
+        for result in _upscale(upscaler, plan, files, options, feedback, suffix):
             results.append(_hint_at_output(result, plan))
             feedback.take(results[-1])
     return results, progress.seconds
 
 
-def _upscale_all(
+def _upscale(
     upscaler: Upscaler,
     plan: JobPlan,
-    suffix: str | None,
     files: PictureFiles,
     options: JobOptions,
-    report: JobReport,
+    feedback: Feedback,
+    suffix: str | None,
 ) -> Iterator[JobResult]:
-    if any(PIPE in (job.source, job.target) for job in plan.jobs):
-        yield upscale_pipe(upscaler, plan.jobs[0], suffix, files, options, report)
+    if len(plan.jobs) == 1 and PIPE in (plan.jobs[0].source, plan.jobs[0].target):
+        yield upscale_pipe(upscaler, plan.jobs[0], suffix, files, options, feedback.report)
     else:
-        yield from upscale_files(upscaler, plan.jobs, files, options, report)
+        yield from upscale_files(upscaler, plan.jobs, files, options, feedback.report)
 
 
 def _hint_at_output(result: JobResult, plan: JobPlan) -> JobResult:
