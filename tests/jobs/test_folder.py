@@ -72,7 +72,9 @@ def test_a_hidden_folder_that_is_named_is_taken(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("beside", [True, False])
 @pytest.mark.parametrize("source", ["a.jpg", "a.png", "a.TIFF"])
-@pytest.mark.parametrize("result", ["a_x3.jpg", "a_x2.jpg", "a_x1.5.webp"])
+@pytest.mark.parametrize(
+    "result", ["a_x3.jpg", "a_x2.jpg", "a_x1.5.webp", "a_w1920.jpg", "a_fit90x80.png", "a_12mp.jpg"]
+)
 def test_a_result_is_one_where_its_source_lies_beside_it(
     tmp_path: Path, source: str, result: str, beside: bool
 ) -> None:

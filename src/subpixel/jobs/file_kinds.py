@@ -9,7 +9,7 @@ from pathlib import Path
 from subpixel.media.formats.registry import PICTURE_SUFFIXES, sniff
 from subpixel.system.extras import EXTRAS
 
-HEAD_BYTES = 16
+HEAD_BYTES = 64
 """How much of a file tells its kind."""
 
 

@@ -27,7 +27,8 @@ those that begin with a dot."""
 THUMBNAIL_SUFFIX = ".thm"
 """Of a camera's thumbnail, beside a film."""
 
-_SCALED = re.compile(r"(.+)_x\d+(?:\.\d+)?")
+_SCALED = re.compile(r"(.+)_(?:x\d+(?:\.\d+)?|[wh]\d+|(?:fit)?\d+x\d+|\d+(?:\.\d+)?mp)")
+"""How results are marked where no mark is named: by their factor, or their size."""
 
 
 _NUMBER = re.compile(r"~\d+$")
@@ -83,7 +84,7 @@ def list_folder(folder: Path, output: Path | None, mark: str) -> Iterator[Folder
 
     Links to folders are followed; one that leads back up is a fault. ``output``, a folder or file
     that this run writes, is left out, and so is an earlier result: ``a<mark>.jpg``, or
-    ``a_x<number>.jpg``, beside an ``a`` of any format.
+    ``a_x2.jpg``, ``a_w1920.jpg`` and the like, beside an ``a`` of any format.
     """
     written = _id_of(output) if output is not None else None
     ahead: list[FolderItem | _Subfolder] = [_Subfolder(folder, Path(), ())]

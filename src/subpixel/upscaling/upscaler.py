@@ -122,6 +122,12 @@ class Upscaler:
         """How much was interpolated so far."""
         self._pipeline(deep=False)  # what is wrong is raised now
 
+    def __copy__(self) -> "Upscaler":
+        """With the same networks, open as they are."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
+
     def __reduce__(self) -> "tuple[partial[Upscaler], tuple[()]]":
         """Pickled are the arguments, and the network is opened anew, be it in another process."""
         if isinstance(self._model, Network):
@@ -325,6 +331,7 @@ class Upscaler:
         """A copy that shares the tally, and opens networks of its own."""
         other = copy.copy(self)
         other._scale, other._at_scales = scale, {}
+        other._anew = partial(self._anew, scale=scale)
         other._tuning = _find_tuning(self._model, scale, self._is_tuned)
         other._lock, other._networks, other._pipelines = threading.Lock(), {}, {}
         other._pipeline(deep=False)  # what is wrong is raised now

@@ -132,6 +132,11 @@ class TargetOptions:
             raise UsageError(
                 "--json and the picture would both go to standard output; name a file with -o"
             )
+        if self.mark is not None or self.keep_date or self.skip_existing:
+            raise UsageError(
+                "--suffix, --keep-date and --skip-existing are for files, and - is a stream; leave "
+                "them out"
+            )
         return job
 
     def naming(self, label: str) -> Naming:

@@ -26,7 +26,7 @@ from subpixel.cli.options.upscaling import (
 )
 from subpixel.cli.output import print_json
 from subpixel.convention import Convention
-from subpixel.jobs.outputs import JobPlan, plan_jobs
+from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
 from subpixel.jobs.pictures import (
     PIPE,
     JobOptions,
@@ -116,7 +116,7 @@ def command(
     else:
         naming = targets.naming(size.label if size else f"x{upscaler.spec.scale}")
         plan = plan_jobs(inputs, naming, skip_existing=targets.skip_existing)
-    expect_used(encode, plan.jobs, ENCODE_NAMES)
+    _expect_used(encode, plan, targets.suffix, files)
     options = JobOptions(
         encode, strict, targets.overwrite, limits.max_memory, size, targets.keep_date
     )
@@ -132,6 +132,17 @@ def command(
         for line in lines:
             say(str(line))
     return 1 if any(result.error for result in results) else 0
+
+
+def _expect_used(
+    encode: EncodeOptions, plan: JobPlan, suffix: str | None, files: PictureFiles
+) -> None:
+    """Each option of encoding means something for a result's format, a stream's included."""
+    jobs = plan.jobs
+    if encode.changes and len(jobs) == 1 and jobs[0].target == PIPE:
+        suffix = suffix or files.look(jobs[0].source).form.suffixes[0]
+        jobs = (Job(jobs[0].source, Path(f"{PIPE}{suffix}")),)
+    expect_used(encode, jobs, ENCODE_NAMES)
 
 
 def _choose_size(
