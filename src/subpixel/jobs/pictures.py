@@ -206,15 +206,16 @@ def _upscale_file(
         os.utime(job.target, ns=(status.st_atime_ns, status.st_mtime_ns))
     header = way.header(source.header)
     (height, width), frames = seen_size(header), form.count_frames(header)
+    network = upscaler.at_scale(way.scales[0]) if way.scales else None
     return JobResult(
         job.source,
         job.target,
-        width,
-        height,
-        way.scales,
-        way.note,
-        round(time.perf_counter() - start, 3),
-        round(frames * height * width / 1e6, 6),
-        tuple(map(str, losses)),
-        upscaler.at_scale(way.scales[0]).settings(source.header) if way.scales else None,
+        width=width,
+        height=height,
+        scales=way.scales,
+        note=way.note,
+        seconds=round(time.perf_counter() - start, 3),
+        megapixels=round(frames * height * width / 1e6, 6),
+        losses=tuple(map(str, losses)),
+        setting=network.settings(source.header) if network else None,
     )

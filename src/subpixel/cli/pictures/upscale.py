@@ -92,10 +92,10 @@ def command(
     volume: Volume,
     as_json: bool,
 ) -> int:
-    """Enlarge pictures and folders of pictures; - is a picture from standard input.
+    """Enlarge pictures and folders of pictures.
 
-    By a factor, or to a size in pixels of the picture upright. Where that is not larger, no network
-    is used, and that is said.
+    By a factor, or to a size in pixels of the picture upright; where that is not larger, no network
+    is used, and that is said. - is a picture from standard input.
 
     Colours, transparency, bit depth, colour profile and metadata are kept. What the output
     format can't hold is said on stderr, or refused with --strict. A picture that fails is
