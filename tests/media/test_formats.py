@@ -11,7 +11,7 @@ from subpixel.errors import LossError, PictureError
 from subpixel.media.formats.registry import FORMATS, format_of, sniff
 from subpixel.media.losses import losses_in, refuse_losses
 from subpixel.media.metadata.colour_tags import CodingPoints, describe_coding_points
-from subpixel.media.picture import Loss, Metadata, Picture
+from subpixel.media.picture import GainMap, Loss, Metadata, Picture
 
 PLAIN = Picture(smooth(3))
 PQ = describe_coding_points(CodingPoints(9, 16), grey=False)
@@ -48,6 +48,8 @@ def test_the_documented_table(form) -> None:  # noqa: ANN001
     for what, value in BLOCKS.items():
         picture = replace(PLAIN, metadata=replace(Metadata(), **{what: value}))
         assert (what in lost(picture, suffix)) == (says[what] in ("no", "comments")), what
+    bright = replace(PLAIN, metadata=Metadata(gain_map=GainMap(b"", 16, 12)))
+    assert ("gain map" in lost(bright, suffix)) == (says["gain map"] == "no")
     hdr = replace(PLAIN, metadata=Metadata(icc=PQ))
     assert ("hdr" in lost(hdr, suffix)) == (says["hdr"] == "no")
     comment = replace(PLAIN, metadata=Metadata(text=(("Comment", "a comment"),)))
@@ -80,7 +82,7 @@ def test_a_plain_picture_loses_nothing_anywhere() -> None:
             assert losses_in(PLAIN, suffix) == losses_in(PLAIN, suffix.upper()) == ()
 
 
-@pytest.mark.parametrize("name", ["a.bmp", "a", "a.", ".png"])
+@pytest.mark.parametrize("name", ["a.xyz", "a", "a.", ".png"])
 def test_unknown_suffixes(name: str) -> None:
     with pytest.raises(PictureError, match="names no picture format"):
         format_of(Path(name))

@@ -181,7 +181,15 @@ class TestKindsOfInput:
         animated = encoded(
             RGB, "PNG", save_all=True, append_images=[Image.new("RGB", RGB.size)], duration=100
         )
-        assert [loss.what for loss in read(tmp_path, animated).losses] == ["frames"]
+        assert read(tmp_path, animated).losses == ()
+        with_still = encoded(
+            RGB,
+            "PNG",
+            save_all=True,
+            default_image=True,
+            append_images=[Image.new("RGB", RGB.size, colour) for colour in ("red", "blue")],
+        )
+        assert [loss.what for loss in read(tmp_path, with_still).losses] == ["frames"]
         linear = png(1, 1, 8, 0, b"\0\x80", chunk(b"gAMA", struct.pack(">I", 100_000)))
         assert read(tmp_path, linear).losses == ()
         assert read(tmp_path, linear).metadata.icc is not None
@@ -272,7 +280,7 @@ class TestAnimations:
             plays = picture.metadata.loop - (suffix == ".gif" and picture.metadata.loop > 0)
             assert image.info["loop"] == plays
 
-    @pytest.mark.parametrize("suffix", [".jpg", ".png", ".avif"])
+    @pytest.mark.parametrize("suffix", [".jpg", ".avif"])
     def test_a_still_format_takes_the_first_and_says_so(self, tmp_path: Path, suffix: str) -> None:
         picture = Picture(np.stack([np.asarray(f) for f in self.FRAMES]))
         out = tmp_path / f"out{suffix}"
@@ -495,7 +503,7 @@ class TestWriting:
         write_picture(Picture(smooth(3)), file, overwrite=True)
         assert np.array_equal(read_picture(file).frames, smooth(3))
 
-    @pytest.mark.parametrize("name", ["picture.bmp", "picture", "picture.png.txt"])
+    @pytest.mark.parametrize("name", ["picture.xyz", "picture", "picture.png.txt"])
     def test_unknown_suffix(self, tmp_path: Path, name: str) -> None:
         with pytest.raises(PictureError, match=r"use one of \.jpg"):
             write_picture(Picture(smooth(3)), tmp_path / name)

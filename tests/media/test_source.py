@@ -178,7 +178,7 @@ def test_still_formats_take_the_first_of_any_number(tmp_path: Path, form) -> Non
 @pytest.mark.parametrize("rows", [0, 3, HEIGHT + 1])
 def test_a_film_that_ends_within_a_frame_is_no_file(tmp_path: Path, rows: int) -> None:
     def write() -> None:
-        with PictureWriter(Film().header, tmp_path / "a.png") as writer:
+        with PictureWriter(Film().header, tmp_path / "a.jpg") as writer:
             for top in range(rows):
                 writer.write(frame(0)[top % HEIGHT :][:1])
 
@@ -189,7 +189,7 @@ def test_a_film_that_ends_within_a_frame_is_no_file(tmp_path: Path, rows: int) -
 
 def test_strict_refuses_the_frames_that_a_still_format_leaves_out(tmp_path: Path) -> None:
     with pytest.raises(LossError, match="frames"):
-        PictureWriter(Film().header, tmp_path / "a.png", strict=True)
+        PictureWriter(Film().header, tmp_path / "a.jpg", strict=True)
 
 
 @pytest.mark.parametrize(

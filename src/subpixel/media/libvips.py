@@ -23,6 +23,12 @@ VipsLoad = tuple[VipsImage, tuple[Loss, ...]]
 Strictness = Literal["error", "warning"]
 """What stops libvips while it decodes."""
 
+HEAD_BYTES = 64
+"""As many of a file's first bytes as it takes to tell its format."""
+
+MAX_SIDE = 100_000_000
+"""Most pixels along one side of an image of libvips, frames below each other."""
+
 DEFAULT_DELAY_MS = 100
 """For an animation whose source has no timing: what browsers give one without."""
 
@@ -37,7 +43,7 @@ class FileContents:
 
     file: Path
     head: bytes
-    """The first 16 bytes."""
+    """The first :data:`HEAD_BYTES` bytes."""
     stamp: tuple[int, ...]
     """What changes when the file does."""
     data: bytes | None
@@ -53,7 +59,7 @@ class FileContents:
             with file.open("rb") as stream:
                 stamp = _stamp_of(stream)
                 data = None if stamp else _read_all(stream, file, max_bytes)
-                head = stream.read(16) if data is None else data[:16]
+                head = stream.read(HEAD_BYTES) if data is None else data[:HEAD_BYTES]
         except OSError as error:
             raise PictureError(f"{file} can't be read: {error.strerror or error}") from error
         if not head:
@@ -74,7 +80,7 @@ class FileContents:
             raise PictureError(f"{name} can't be read: {error.strerror or error}") from error
         if not data:
             raise PictureError(f"{name} can't be read: it is empty (0 bytes)")
-        return FileContents(file, data[:16], (), data)
+        return FileContents(file, data[:HEAD_BYTES], (), data)
 
     @property
     def memory(self) -> int:
@@ -235,6 +241,26 @@ def _repair_profile(image: VipsImage) -> VipsImage:
     return image
 
 
+def build_header(
+    shape: tuple[int, int, int, int], bits: int, icc: bytes | None = None
+) -> VipsImage:
+    """Frames ``(N, H, W, C)`` of which nothing but their form and profile is known: no pixels are
+    held. ``bits`` are those of a sample that mean something, 8 to 16. Raises :class:`ValueError`
+    for sides over :data:`MAX_SIDE`."""
+    count, height, width, channels = shape
+    if max(width, count * height) > MAX_SIDE:
+        raise ValueError(f"{count} frame(s) of {width} x {height} pixels are more than can be read")
+    image = pyvips.Image.black(width, count * height, bands=channels)
+    kind, colours = ("uchar", ("b-w", "srgb")) if bits == 8 else ("ushort", ("grey16", "rgb16"))
+    image = image.cast(kind).copy(interpretation=colours[channels > 2])
+    image.set_type(pyvips.GValue.gint_type, "page-height", height)
+    image.set_type(pyvips.GValue.gint_type, "n-pages", count)
+    image.set_type(pyvips.GValue.gint_type, "bits-per-sample", bits)
+    if icc is not None:
+        set_blob(image, "icc-profile-data", icc)
+    return image
+
+
 def get_number(image: VipsImage, name: str, default: int) -> int:
     """A whole number among an image's fields."""
     return int(image.get(name)) if image.get_typeof(name) else default
@@ -271,10 +297,19 @@ def set_timing(image: VipsImage, metadata: Metadata) -> None:
     """Set the delays of an image of several frames, and how often they play."""
     pages = image.height // image.get_page_height()
     if pages > 1:
-        delays = list(metadata.delays_ms[:pages])
+        delays = [round(delay) for delay in metadata.delays_ms[:pages]]
         delays += [DEFAULT_DELAY_MS] * (pages - len(delays))
         image.set_type(pyvips.GValue.array_int_type, "delay", delays)
         image.set_type(pyvips.GValue.gint_type, "loop", metadata.loop)
+
+
+def turn_upright(image: VipsImage, orientation: int) -> VipsImage:
+    """A picture of one frame as its EXIF orientation (1 … 8) asks; what is turned is held."""
+    if orientation == 1:
+        return image
+    image = image.copy_memory()
+    image.set_type(pyvips.GValue.gint_type, "orientation", orientation)
+    return image.autorot()
 
 
 def select_metadata(image: VipsImage, metadata: Metadata, block: bytes | None) -> str:

@@ -183,7 +183,7 @@ def _timing_loss(header: Header, form: Format) -> Loss | None:
         return None
     if form.capacity.animation == "pages":
         return Loss("timing", f"{form.name} pages have no delays")
-    if any(delay % unit.milliseconds for delay in delays):
+    if unit is not None and any(delay % unit.milliseconds for delay in delays):
         return Loss("timing", f"{form.name} counts in {unit.name}; delays are rounded")
     return None
 
@@ -225,6 +225,7 @@ def _metadata_losses(header: Header, form: Format) -> tuple[Loss | None, ...]:
         _text_loss(header, form),
         _place_loss("resolution", meta.resolution, holds.resolution, form),
         _place_loss("aspect", meta.aspect, holds.aspect, form),
+        _gain_map_loss(header, form),
     )
 
 
@@ -322,3 +323,14 @@ def _takes_text(form: Format, key: str, text: str) -> bool:
         limit = form.capacity.max_comment
         return key == COMMENT and (limit is None or len(text.encode()) <= limit)
     return form.capacity.text == "yes"
+
+
+def _gain_map_loss(header: Header, form: Format) -> Loss | None:
+    gain_map = header.metadata.gain_map
+    if gain_map is None:
+        return None
+    if not form.capacity.gain_map:
+        return Loss("gain map", f"{form.name} has no place for it; high dynamic range is lost")
+    if not gain_map.fits(header.width, header.height):
+        return Loss("gain map", "the picture was given another shape than the map; left out")
+    return None

@@ -7,6 +7,7 @@ They become float32 in 0 … 1 only at a network's door, one tile at a time.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
@@ -50,6 +51,38 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class GainMap:
+    """How much brighter than its samples each part of a picture is on a display with high dynamic
+    range (ISO 21496-1, and what phones wrote before it)."""
+
+    data: bytes = field(repr=False)
+    """A picture file of its own, which also says how the map is to be applied."""
+    width: int
+    """Of the picture that it was made for, in pixels; the map itself is usually smaller."""
+    height: int
+    region: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    """Left, top, right, bottom of what the picture shows of the map, 0 … 1."""
+
+    def crop(self, left: float, top: float, right: float, bottom: float) -> "GainMap":
+        """The map of a part of the picture, whose edges are fractions (0 … 1) of its sides."""
+        x, y, right_edge, bottom_edge = self.region
+        wide, high = right_edge - x, bottom_edge - y
+        region = (x + left * wide, y + top * high, x + right * wide, y + bottom * high)
+        return replace(self, region=region)
+
+    def scales_to(self, width: int, height: int) -> tuple[float, float]:
+        """By how much what is shown of the map's picture grows to these sides, across and down."""
+        left, top, right, bottom = self.region
+        return width / (self.width * (right - left)), height / (self.height * (bottom - top))
+
+    def fits(self, width: int, height: int) -> bool:
+        """Whether a picture of these sides has the shape of what the map is for, but for rounding
+        to whole pixels; one that was cut without :meth:`crop` has not."""
+        across, down = self.scales_to(width, height)
+        return abs(across - down) <= across / width + down / height
+
+
+@dataclass(frozen=True)
 class Metadata:
     """What a picture file says beside its pixels. ``None`` and empty mean: it says nothing."""
 
@@ -65,10 +98,11 @@ class Metadata:
     """Horizontal and vertical pixels per millimetre."""
     text: tuple[tuple[str, str], ...] = ()
     """Texts as key and value, in file order."""
-    delays_ms: tuple[int, ...] = ()
+    delays_ms: tuple[int | Fraction, ...] = ()
     """How long each frame of an animation stands, in milliseconds; empty for a still."""
     loop: int = 0
     """How often an animation plays; 0 is for ever."""
+    gain_map: GainMap | None = None
     aspect: tuple[int, int] | None = None
     """Horizontal and vertical pixels along the same length, where a file says only that: pixels of
     a film that is twice as wide as it is stored have (1, 2). None: square, or ``resolution`` says
@@ -332,3 +366,15 @@ def convert_samples(samples: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]
         return np.asarray(samples.astype(np.float32) * scale)
     clipped = samples.clip(0, FULL_SCALE[samples.dtype])
     return np.asarray(np.floor(clipped * scale + np.float32(0.5)).astype(dtype))
+
+
+def make_alpha_straight(samples: NDArray[Any]) -> NDArray[Any]:
+    """``(h, W, C)`` uint8 or uint16 whose colours were multiplied by alpha, the last channel,
+    divided by it, rounded; black where alpha is 0."""
+    white = int(FULL_SCALE[samples.dtype])
+    wide: NDArray[Any] = samples.astype(np.uint64 if samples.dtype == np.uint16 else np.uint32)
+    alpha = wide[..., -1:]
+    straight: NDArray[Any] = (wide * white + alpha // 2) // np.maximum(alpha, 1)
+    straight[np.broadcast_to(alpha == 0, straight.shape)] = 0
+    straight[..., -1:] = alpha
+    return np.asarray(straight.clip(0, white).astype(samples.dtype))

@@ -77,6 +77,10 @@ class PictureFile:
     def _decode(self) -> Iterator[Rows]:
         """All rows; behind a harmless warning they go on where it stopped them."""
         done, reader = 0, self.form.reader
+        ours = reader.decode(self._contents)
+        if ours is not None:
+            yield from _cut_rows(ours, self.header)
+            return
         for fail_on in reader.strictness:
             try:
                 for rows in self._decode_from(done, fail_on):
@@ -135,6 +139,7 @@ def _open_contents(contents: FileContents, max_pixels: int) -> PictureFile:
     if form is None:
         raise PictureError(f"{contents.file} can't be read: it holds no {list_names()} picture")
     with _decoding_errors(contents.file, form):
+        _expect_package(contents.file, form)
         return _open_tolerantly(contents, form, max_pixels)
 
 
@@ -159,6 +164,13 @@ def _decoding_errors(file: Path, form: Format) -> Iterator[None]:
         raise PictureError(
             f"{file} can't be read as {form.name}: {explain_error(error)}"
         ) from error
+
+
+def _expect_package(file: Path, form: Format) -> None:
+    try:
+        form.expect_package()
+    except PictureError as error:
+        raise PictureError(f"{file} can't be read: {error}") from error
 
 
 def _open_tolerantly(contents: FileContents, form: Format, max_pixels: int) -> PictureFile:
@@ -275,11 +287,26 @@ def _fetch_rows(image: VipsImage, start: int, stop: int, height: int) -> Iterato
         start += count
 
 
+def _cut_rows(frames: Iterator[Rows], header: Header) -> Iterator[Rows]:
+    """At most :data:`CHUNK_ROWS` at a time; raises :class:`ValueError` for rows of another form
+    than the file announced."""
+    for rows in frames:
+        if rows.shape[1:] != header.shape[2:] or rows.dtype != header.dtype:
+            raise ValueError(
+                f"its header announces rows of {header.shape[2:]} {header.dtype}, and they are of "
+                f"{rows.shape[1:]} {rows.dtype}"
+            )
+        for top in range(0, len(rows), CHUNK_ROWS):
+            yield rows[top : top + CHUNK_ROWS]
+
+
 def _decoder_memory(image: VipsImage, form: Format) -> int:
     """What a decoder holds at once, in bytes."""
     reader, deep = form.reader, image.format == "ushort"
-    if reader.pixel_bytes:
-        return int(image.width * image.get_page_height() * reader.pixel_bytes * (1 + deep))
+    single = image.height == image.get_page_height()
+    per_pixel = reader.pixel_bytes or (0 if single else reader.animation_bytes)
+    if per_pixel:
+        return int(image.width * image.get_page_height() * per_pixel * (1 + deep))
     row = image.width * image.bands * (1 + deep)
     whole = reader.interlaced_rows * row if get_number(image, "interlaced", 0) else 0
     return int(min(image.height, READ_CACHE_ROWS) * row + image.get_page_height() * whole)

@@ -192,6 +192,7 @@ class Encoder:
         self, header: Header, file: Path, options: EncodeOptions, *, opaque: bool | None
     ) -> None:
         form = format_of(file)
+        form.expect_package()
         expect_used(options, form)
         _expect_sides(header, form)
         self._file = file
@@ -206,9 +207,11 @@ class Encoder:
     def memory(self) -> int:
         """About how many bytes libvips holds while it encodes; measured with libvips 8.18."""
         header = self._task.file_header
+        writer, count = self._task.form.writer, self._task.form.count_frames(header)
         row = header.width * header.channels * header.dtype.itemsize
-        rows = min(self._task.form.count_frames(header) * header.height, WRITE_CACHE_ROWS)
-        return row * rows + header.width * header.height * self._task.form.writer.pixel_bytes
+        rows = min(count * header.height, WRITE_CACHE_ROWS)
+        per_pixel = writer.pixel_bytes or (writer.animation_bytes if count > 1 else 0)
+        return row * rows + header.width * header.height * per_pixel
 
     @property
     def losses(self) -> tuple[Loss, ...]:

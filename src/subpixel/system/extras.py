@@ -15,6 +15,9 @@ EXTRAS: Mapping[str, str] = {
     "spandrel_extra_arches": "extra-architectures",
     "openvino": "openvino",
     "torchmetrics": "perceptual",
+    "pillow_heif": "heif",
+    "pillow_jxl": "jxl",
+    "brotli": "jxl",
     "backports": "tiff",
 }
 """The extra that installs a package, by the package's import name."""

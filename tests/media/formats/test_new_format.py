@@ -4,6 +4,8 @@ It is libvips' own: 64 bytes of header, then the samples as they are.
 """
 
 import struct
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,9 @@ from subpixel.errors import LossError, PictureError
 from subpixel.media.formats import registry
 from subpixel.media.formats.format import Capacity, Format, FormatReader, FormatWriter
 from subpixel.media.image_file import losses_in, open_picture, read_picture, write_picture
-from subpixel.media.libvips import load_first_page
+from subpixel.media.libvips import build_header, load_first_page
 from subpixel.media.picture import Metadata, Picture
+from subpixel.media.reading import PictureFile
 
 HEADER_BYTES = 64
 
@@ -98,7 +101,55 @@ def test_its_limits_and_name_are_in_the_messages(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match="can't be read as VIPS"):
         read_picture(tmp_path / "a")
     (tmp_path / "a").write_bytes(b"nothing")
-    with pytest.raises(PictureError, match=r"it holds no JPEG, .*, GIF or VIPS picture"):
+    with pytest.raises(PictureError, match=r"it holds no JPEG, .*, PAM or VIPS picture"):
         read_picture(tmp_path / "a")
     with pytest.raises(PictureError, match=r"use one of \.jpg, .*\.v, \.vips"):
-        write_picture(wide, tmp_path / "a.bmp")
+        write_picture(wide, tmp_path / "a.xyz")
+
+
+def decode_with(rows: Callable[[], Iterator[np.ndarray]]) -> Format:
+    """A format whose samples libvips doesn't decode: any file is two frames of 40 rows."""
+    return replace(
+        RAW,
+        reader=FormatReader(
+            load=lambda _contents, _fail_on: (build_header((2, 40, 5, 3), 8, SRGB), ()),
+            decode=lambda _contents: rows(),
+            animation_bytes=7,
+        ),
+    )
+
+
+FRAMES = np.concatenate([smooth(3, size=(5, 40)), 255 - smooth(3, size=(5, 40))])
+
+
+def open_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: Format) -> PictureFile:
+    monkeypatch.setattr(registry, "FORMATS", (form,))
+    (tmp_path / "a").write_bytes(b"\xb6\xa6\xf2\x08")
+    return open_picture(tmp_path / "a")
+
+
+def test_rows_that_libvips_does_not_decode(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = open_with(tmp_path, monkeypatch, decode_with(lambda: iter(FRAMES)))
+    assert source.header.shape == (2, 40, 5, 3)
+    assert source.header.metadata.icc == SRGB
+    assert source.memory == 40 * 5 * 7
+    assert [len(rows) for rows in source.chunks()] == [32, 8, 32, 8]
+    assert np.array_equal(read_picture(tmp_path / "a").frames, FRAMES)
+
+
+@pytest.mark.parametrize(
+    ("frames", "words"),
+    [
+        (FRAMES[:, :, :4], r"\(5, 3\) uint8, and they are of \(4, 3\) uint8"),
+        (FRAMES[..., :1], r"of \(5, 1\) uint8"),
+        (FRAMES.astype(np.uint16), r"of \(5, 3\) uint16"),
+        (FRAMES[:1], "40 rows are missing"),
+        (np.concatenate([FRAMES] * 2), "rows came where 0 were left"),
+    ],
+)
+def test_rows_of_another_form_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, frames: np.ndarray, words: str
+) -> None:
+    open_with(tmp_path, monkeypatch, decode_with(lambda: iter(frames)))
+    with pytest.raises(PictureError, match=words):
+        read_picture(tmp_path / "a")

@@ -12,7 +12,7 @@ from subpixel.media.formats.format import EncodeOptions
 from subpixel.media.formats.registry import FORMATS, PICTURE_SUFFIXES, format_of, list_names, sniff
 
 ROOM = Path(subpixel.media.__file__).parent
-FORMAT_NAMES = {form.name.lower() for form in FORMATS}
+FORMAT_NAMES = {form.name.lower().replace(" ", "_") for form in FORMATS}
 NAMES = FORMAT_NAMES | {"jpg", "tif"}
 OPTIONS = re.compile("|".join(EncodeOptions.__dataclass_fields__))
 """Public: what only one format has names it."""
@@ -31,6 +31,7 @@ OTHERS = sorted(
 
 SUBJECTS = {
     Path("formats/registry.py"): NAMES,
+    Path("formats/plain/netpbm.py"): {"ppm", "pam"},  # what the two share
     Path("writing.py"): {"tiff", "tif"},  # the growing TIFF through which libvips is fed
     Path("jpeg_degradation.py"): {"jpeg"},
     Path("metadata/exif.py"): {"tiff", "tif"},  # what an EXIF block is
@@ -106,8 +107,14 @@ def test_names_and_suffixes_are_no_one_elses() -> None:
         (b"MM\0+", "TIFF"),
         (b"\0\0\0\x1cftypavif", "AVIF"),
         (b"\0\0\0\x1cftypmif1", "AVIF"),
+        (b"\0\0\0\x1cftypheic", "HEIC"),
+        (b"\xff\x0a\xcb", "JPEG XL"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
         (b"GIF87a", "GIF"),
         (b"GIF89a", "GIF"),
+        (b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0", "BMP"),
+        (b"P6\n", "PPM"),
+        (b"P7\n", "PAM"),
     ],
 )
 def test_first_bytes_announce_one_format(head: bytes, name: str) -> None:
@@ -118,6 +125,6 @@ def test_first_bytes_announce_one_format(head: bytes, name: str) -> None:
 
 
 def test_lists_for_people() -> None:
-    assert list_names() == "JPEG, PNG, WebP, TIFF, AVIF or GIF"
+    assert list_names() == "JPEG, PNG, WebP, TIFF, AVIF, HEIC, JPEG XL, GIF, BMP, PPM or PAM"
     assert list_names(FORMATS[:2]) == "JPEG or PNG"
     assert list_names(FORMATS[:1]) == "JPEG"

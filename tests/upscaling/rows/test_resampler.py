@@ -14,10 +14,10 @@ from networks import BoxBlur
 from subpixel.errors import UsageError
 from subpixel.imaging.resample import imresize, resize_taps
 from subpixel.media.image_file import read_picture
-from subpixel.media.picture import Header, Picture
+from subpixel.media.picture import GainMap, Header, Metadata, Picture
 from subpixel.network.network import Network
 from subpixel.spec import ModelSpec
-from subpixel.upscaling.rows.resampler import Resampler
+from subpixel.upscaling.rows.resampler import Part, Resampler, Window
 from subpixel.upscaling.upscaler import Upscaler
 
 sides = st.integers(1, 70)
@@ -168,3 +168,17 @@ def test_between_a_network_and_a_file(tmp_path: Path) -> None:
     upscaler.file(picture, tmp_path / "out.tif", stages=[Resampler(77, 140)])
     expected, _ = _stream(Resampler(77, 140), upscaler.picture(picture).frames)
     assert np.array_equal(read_picture(tmp_path / "out.tif").frames, expected)
+
+
+@pytest.mark.parametrize("part", [None, Part(40, 60, 4, 6)])
+def test_a_gain_map_is_cut_with_its_picture(part: Part | None) -> None:
+    """It is the whole picture's, also where but a part of that comes in."""
+    whole = GainMap(b"", 60, 40)
+    header = Header((1, 40, 60, 3), np.dtype(np.uint8), Metadata(gain_map=whole))
+    plain = Resampler(80, 120).header(header)
+    assert plain.metadata.gain_map is whole
+    stage = Resampler(80, 120, window=Window(10, 20, 60, 80), part=part)
+    cut = stage.header(header).metadata.gain_map
+    assert cut is not None
+    assert cut.region == (20 / 120, 10 / 80, 100 / 120, 70 / 80)
+    assert cut.fits(80, 60)

@@ -215,8 +215,10 @@ ENCODE_NAMES = {
 ENCODE = group_options(
     "encode",
     EncodeOptions,
-    click.option("--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP and AVIF."),
-    click.option("--lossless", is_flag=True, help="WebP and AVIF without loss."),
+    click.option(
+        "--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP, AVIF, HEIC, JPEG XL."
+    ),
+    click.option("--lossless", is_flag=True, help="WebP, AVIF, HEIC, JPEG XL without loss."),
     click.option(
         "--compression",
         "png_compression",

@@ -1,13 +1,14 @@
 """What a picture format is, as a value: the protocol that each format's file fills in."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
+from importlib.util import find_spec
 from typing import Literal
 
 import numpy as np
 
-from subpixel.errors import UsageError
+from subpixel.errors import PictureError, UsageError
 from subpixel.media.formats.account import Part
 from subpixel.media.libvips import (
     FileContents,
@@ -26,6 +27,7 @@ from subpixel.media.picture import (
     Rows,
     convert_samples,
 )
+from subpixel.system.extras import EXTRAS
 
 COMMENT = "Comment"
 """The key of a text that stands for all; where a format holds text without keys, this is its."""
@@ -61,7 +63,9 @@ class Capacity:
     resolution: bool = True
     aspect: bool = False
     """Whether the shape of pixels can be stated without a resolution."""
-    delay_unit: DelayUnit = DelayUnit(1, "milliseconds")
+    gain_map: bool = False
+    delay_unit: DelayUnit | None = DelayUnit(1, "milliseconds")
+    """None: delays are held as fractions."""
     colours: int | None = None
     """Colours of a frame that are kept exactly (None: all), one of them for transparent pixels."""
     max_side: int | None = None
@@ -92,10 +96,11 @@ class EncodeOptions:
     """How a picture is compressed. The defaults are chosen for quality first, then speed."""
 
     quality: int | None = None
-    """1 … 100 of JPEG (default 95), WebP (90) and AVIF (80); from 90 on chroma is kept in full
-    in JPEG, and always in AVIF."""
+    """1 … 100 of JPEG (default 95), WebP (90), AVIF (80), HEIC (80) and JPEG XL (90); from 90 on
+    chroma is kept in full in JPEG and HEIC, and always in AVIF and JPEG XL."""
     lossless: bool = False
-    """WebP and AVIF without loss (AVIF up to 12 bits); PNG, TIFF and GIF are so in any case."""
+    """WebP, AVIF (up to 12 bits), HEIC (up to 10) and JPEG XL without loss; PNG, TIFF, GIF, BMP,
+    PPM and PAM are so in any case."""
     png_compression: int | None = None
     """0 … 9, fast and large to slow and small. The default, 2 with the filter ``up``, takes a
     fifth of the time of 6 for files an eighth larger."""
@@ -103,8 +108,8 @@ class EncodeOptions:
     """Lossless all; with the horizontal predictor, and Deflate at level 2: a quarter faster than
     LZW, and 3 % larger. LZW is read by the oldest programs too."""
     effort: int | None = None
-    """Search of the WebP (0 … 6, default 2) and AVIF (0 … 9, default 1) encoders. AVIF at 4 takes
-    ten times as long as at 1 for a file about as large."""
+    """Search of the encoders of WebP (0 … 6, default 2), AVIF, HEIC (0 … 9, default 1) and JPEG XL
+    (0 … 9, default 3). AVIF at 4 takes ten times as long as at 1 for a file about as large."""
 
     def __post_init__(self) -> None:
         limits = (
@@ -159,12 +164,21 @@ def _keep_samples(rows: Rows, _bit_depth: int) -> Rows:
     return rows
 
 
+def _leave_to_libvips(_contents: FileContents) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class FormatReader:
-    """How files of a format are read; libvips decodes."""
+    """How files of a format are read; libvips decodes, where nothing else is said."""
 
     load: Callable[[FileContents, Strictness], VipsLoad]
     """Open the file, its header read and nothing decoded."""
+    decode: Callable[[FileContents], Iterator[Rows] | None] = _leave_to_libvips
+    """Rows of a file that libvips doesn't decode, those of one frame at a time, with the channels
+    and the dtype of the image that ``load`` gives, which then is but a header: see
+    :func:`~subpixel.media.libvips.build_header`. None: libvips decodes this one. Raises
+    :class:`ValueError` for a damaged file."""
     describe: Callable[[FileContents, VipsImage], tuple[Metadata, tuple[Loss, ...]]] = (
         _describe_plain
     )
@@ -187,6 +201,8 @@ class FormatReader:
     pixel_bytes: float = 0
     """What a decoder that can't decode in parts holds at once, in bytes of each pixel of 8-bit
     samples; 0 for one that decodes rows. Measured with libvips 8.18 on 9 and 16 megapixels."""
+    animation_bytes: float = 0
+    """The same for a file of several frames, where a single one is decoded by rows."""
     interlaced_rows: float = 0
     """What a decoder of rows holds of an interlaced picture, in rows for each row."""
 
@@ -214,6 +230,8 @@ class FormatWriter:
     pixel_bytes: int = 0
     """Bytes per pixel of a frame that an encoder holds which can't encode in parts; else 0.
     Measured with libvips 8.18."""
+    animation_bytes: int = 0
+    """The same for a picture of several frames, where a single one is encoded by rows."""
 
 
 @dataclass(frozen=True)
@@ -224,10 +242,21 @@ class Format:
     suffixes: tuple[str, ...]
     """In lower case, with their dots; the first is the usual one."""
     recognize: Callable[[bytes], bool]
-    """Whether a file that begins with these 16 bytes, or fewer, announces this format."""
+    """Whether a file that begins with these bytes, :data:`~subpixel.media.libvips.HEAD_BYTES` or
+    fewer, announces this format."""
     capacity: Capacity
     reader: FormatReader
     writer: FormatWriter
+    package: str | None = None
+    """The import name of the package that decodes and encodes, where libvips doesn't."""
+
+    def expect_package(self) -> None:
+        """Raises :class:`PictureError` that names the extra where :attr:`package` is missing."""
+        if self.package is not None and find_spec(self.package) is None:
+            extra = EXTRAS[self.package]
+            raise PictureError(
+                f"{self.name} needs the package {self.package}: pip install 'subpixel[{extra}]'"
+            )
 
     def count_frames(self, header: Header) -> int:
         """How many of the picture's frames the format takes. One that takes several has to know
@@ -300,6 +329,13 @@ class EncodeTask:
             orientation=orientation,
             resolution=resolution,
         )
+
+    def upright_exif_block(self) -> bytes | None:
+        """The same for a file whose pixels go out upright."""
+        meta, (count, height, width, channels) = self.header.metadata, self.header.shape
+        turned = (count, width, height, channels) if meta.orientation >= 5 else self.header.shape
+        task = replace(self, header=replace(self.header, shape=turned))
+        return task.exif_block(1, meta.resolution)
 
 
 def _lay_on_white(rows: Rows) -> Rows:

@@ -5,14 +5,22 @@ from pathlib import Path
 
 from subpixel.errors import PictureError, UsageError
 from subpixel.media.formats.boxes.avif import AVIF
+from subpixel.media.formats.boxes.heic import HEIC
 from subpixel.media.formats.format import EncodeOptions, Format
 from subpixel.media.formats.gif.gif import GIF
 from subpixel.media.formats.jpeg.jpeg import JPEG
+from subpixel.media.formats.jpeg_xl.jpeg_xl import JPEG_XL
+from subpixel.media.formats.plain.bmp import BMP
+from subpixel.media.formats.plain.pam import PAM
+from subpixel.media.formats.plain.ppm import PPM
 from subpixel.media.formats.png.png import PNG
 from subpixel.media.formats.tiff.tiff import TIFF
 from subpixel.media.formats.webp.webp import WEBP
 
-FORMATS: tuple[Format, ...] = (JPEG, PNG, WEBP, TIFF, AVIF, GIF)
+FORMATS: tuple[Format, ...] = (
+    *(JPEG, PNG, WEBP, TIFF, AVIF, HEIC, JPEG_XL, GIF),
+    *(BMP, PPM, PAM),
+)
 
 PICTURE_SUFFIXES = frozenset(suffix for form in FORMATS for suffix in form.suffixes)
 """The suffixes of files that can be read and written, in lower case."""
@@ -29,7 +37,7 @@ def format_of(file: Path) -> Format:
 
 
 def sniff(head: bytes) -> Format | None:
-    """The format that a file's first bytes announce; 16 of them are enough."""
+    """The format that a file's first bytes announce; 64 of them are enough."""
     return next((form for form in FORMATS if form.recognize(head)), None)
 
 

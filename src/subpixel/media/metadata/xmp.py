@@ -31,6 +31,7 @@ _GAIN_MAP = "http://ns.adobe.com/hdr-gain-map/1.0/"
 _PROMISING = tuple(name.encode() for name in (_CAMERA, _CONTAINER, _DEPTH, _GAIN_MAP))
 
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*')""")
+_ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[1-8]")
 _TAG = re.compile(rb"""<[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*>""")
 
 
@@ -240,3 +241,8 @@ def _promise_of(name: str) -> str | None:
     if uri.startswith(_DEPTH) and local in ("Container", "Directory"):
         return "Depth"
     return None
+
+
+def state_upright(packet: bytes) -> bytes:
+    """The packet of a picture whose pixels were turned upright."""
+    return _ORIENTATION.sub(rb"\g<1>1", packet)

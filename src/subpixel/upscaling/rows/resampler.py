@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from subpixel.errors import UsageError
 from subpixel.imaging.resample import BICUBIC, Kernel, resize_taps
-from subpixel.media.picture import FULL_SCALE, Header
+from subpixel.media.picture import FULL_SCALE, Header, Metadata
 from subpixel.runtime.op import Samples
 from subpixel.upscaling.rows.window import RowWindow, split_frames
 
@@ -84,7 +84,21 @@ class Resampler:
     def header(self, header: Header) -> Header:
         """The same picture in the target size."""
         count, _, _, channels = header.shape
-        return replace(header, shape=(count, self._window.height, self._window.width, channels))
+        shape = (count, self._window.height, self._window.width, channels)
+        return replace(header, shape=shape, metadata=self._crop_gain_map(header.metadata))
+
+    def _crop_gain_map(self, metadata: Metadata) -> Metadata:
+        """The gain map is the whole picture's, also where but a part of that comes in."""
+        if metadata.gain_map is None or self.window is None:
+            return metadata
+        kept, across, down = self.window, self.width, self.height
+        part = metadata.gain_map.crop(
+            kept.left / across,
+            kept.top / down,
+            (kept.left + kept.width) / across,
+            (kept.top + kept.height) / down,
+        )
+        return replace(metadata, gain_map=part)
 
     def memory(self, header: Header) -> int:
         """The source's rows that a group is made of, those that came with them, and the group."""

@@ -97,7 +97,7 @@ def test_formats_without_code_points_say_so(tmp_path: Path, suffix: str, words: 
     losses = write_picture(picture, tmp_path / f"b{suffix}")
     (why,) = [loss.why for loss in losses if loss.what == "hdr"]
     assert words in why
-    assert "use PNG or AVIF" in why
+    assert "use PNG, AVIF or HEIC" in why
     profile = read_picture(tmp_path / f"b{suffix}").metadata.icc
     assert profile == (None if suffix == ".gif" else picture.metadata.icc)
     with pytest.raises(LossError, match="transfer PQ"):

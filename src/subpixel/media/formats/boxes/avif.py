@@ -7,6 +7,7 @@ import numpy as np
 
 from subpixel.media.formats.boxes.box_account import list_box_parts
 from subpixel.media.formats.boxes.box_colour import describe_colours
+from subpixel.media.formats.boxes.brands import HEVC_BRANDS, list_brands
 from subpixel.media.formats.boxes.editing import point_to_exif, set_coding_points
 from subpixel.media.formats.boxes.items import Items, find_alpha, read_items
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
@@ -29,6 +30,13 @@ from subpixel.media.picture import Loss, Metadata, Rows
 
 AVIF_MAX_DEPTH = 12
 """Most bits per sample."""
+
+
+def is_avif(head: bytes) -> bool:
+    """Whether a file's first bytes announce AVIF, or pictures in boxes of no known codec."""
+    brands = list_brands(head)
+    generic = brands[:1] in ([b"mif1"], [b"msf1"]) and HEVC_BRANDS.isdisjoint(brands)
+    return brands[:1] in ([b"avif"], [b"avis"]) or generic
 
 
 def _load_avif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
@@ -88,7 +96,7 @@ def _scale_up(rows: Rows, depth: int) -> Rows:
 
 
 def _save_avif(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
-    options, block = task.options, _build_upright_exif(task)
+    options, block = task.options, task.upright_exif_block()
     points = coding_points_in(task.header.metadata.icc)
     if points is not None and points.hdr:  # readers would take the profile instead
         image = image.copy()
@@ -107,20 +115,10 @@ def _save_avif(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     target.take(data if block is None else point_to_exif(data, block))
 
 
-def _build_upright_exif(task: EncodeTask) -> bytes | None:
-    """The block of the picture as it is written, which is upright."""
-    meta, (count, height, width, channels) = task.header.metadata, task.header.shape
-    upright = (count, width, height, channels) if meta.orientation >= 5 else task.header.shape
-    task = replace(task, header=replace(task.header, shape=upright))
-    return task.exif_block(1, meta.resolution)
-
-
 AVIF = Format(
     name="AVIF",
     suffixes=(".avif",),
-    recognize=lambda head: (
-        head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis", b"mif1", b"msf1")
-    ),
+    recognize=is_avif,
     capacity=Capacity(
         depth=AVIF_MAX_DEPTH,
         alpha="full",

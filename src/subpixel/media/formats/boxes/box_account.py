@@ -74,6 +74,8 @@ def _account_box(file: Block, box: Box) -> Part:
     if box.name == b"moov":
         loss = Loss("frames", "an image sequence; its still picture is used")
         return Part(name, size, loss)
+    if box.name == b"mpvd":
+        return Part(name, size, Loss("motion photo", "a film behind the picture is left out"))
     if box.name == b"uuid":
         return leave_out(name, size, _UUIDS.get(bytes(file[box.start : box.start + 16]), ""))
     return leave_out(name, size)

@@ -5,6 +5,7 @@ Sources: ITU-T T.81 and T.871 (JPEG, JFIF).
 
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 
 from subpixel.media.formats.account import Part
 from subpixel.media.formats.format import (
@@ -29,6 +30,13 @@ from subpixel.media.formats.jpeg.segments import (
     build_segment,
     read_head,
     select_contents,
+)
+from subpixel.media.formats.jpeg.ultra_hdr import (
+    announce_map,
+    append_map,
+    build_announcement,
+    enlarge_map,
+    find_gain_map,
 )
 from subpixel.media.libvips import (
     FileContents,
@@ -62,29 +70,47 @@ def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     return set_whole_profile(image, select_contents(segments, APP2, ICC_LABEL))
 
 
-def _describe_jpeg(contents: FileContents, _image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
+def _describe_jpeg(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
     with contents.stream() as stream:
         segments, is_complete = read_head(stream)
-    return describe_head(segments, is_complete)
+    gain_map = find_gain_map(contents, segments)
+    if gain_map is None:
+        return describe_head(segments, is_complete)
+    meta, losses = describe_head(segments, is_complete, exceptions=("GainMap",))
+    return gain_map.take(meta, losses, image)
 
 
 def _list_parts(contents: FileContents) -> Iterator[Part]:
     with contents.stream() as stream:
-        yield from list_jpeg_parts(stream)
+        segments, _ = read_head(stream)
+        gain_map = find_gain_map(contents, segments)
+        yield from list_jpeg_parts(stream, () if gain_map is None else (gain_map.start,))
 
 
 def _save_jpeg(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     quality, meta = task.options.quality or 95, task.header.metadata
     chroma, block = "off" if quality >= 90 else "on", task.exif_block(meta.orientation)
 
+    gain_map = enlarge_map(task.header, quality)
+    announcement = b"" if gain_map is None else build_announcement(gain_map)
+    if gain_map is not None:
+        meta = replace(meta, xmp=announce_map(meta.xmp, gain_map))
+
     def splice(head: bytes) -> bytes | None:
-        return _splice_segments(head, meta, block) if len(head) >= JFIF_END else None
+        if len(head) < JFIF_END:
+            return None
+        return _splice_segments(head, meta, block, announcement)
 
     image.jpegsave_target(target.for_libvips(splice), keep="icc", Q=quality, subsample_mode=chroma)
+    if gain_map is not None:
+        append_map(target.stream, gain_map)
 
 
-def _splice_segments(file: bytes, meta: Metadata, block: bytes | None) -> bytes:
-    """libvips' JPEG with a JFIF header of the metadata's resolution, EXIF, XMP, IPTC, comments.
+def _splice_segments(
+    file: bytes, meta: Metadata, block: bytes | None, announcement: bytes
+) -> bytes:
+    """libvips' JPEG with a JFIF header of the metadata's resolution, EXIF, XMP, IPTC, comments,
+    and the announcement of a gain map.
 
     Its first :data:`JFIF_END` bytes will do.
     """
@@ -95,7 +121,7 @@ def _splice_segments(file: bytes, meta: Metadata, block: bytes | None) -> bytes:
     )
     has_jfif = file[2:4] == b"\xff\xe0" and file[6:11] == JFIF_LABEL
     start = 4 + int.from_bytes(file[4:6]) if has_jfif else 2
-    return b"".join((b"\xff\xd8", segments, memoryview(file)[start:]))
+    return b"".join((b"\xff\xd8", segments, announcement, memoryview(file)[start:]))
 
 
 def _list_segments(meta: Metadata, block: bytes | None) -> Iterator[tuple[int, bytes]]:
@@ -144,6 +170,7 @@ JPEG = Format(
         iptc=True,
         aspect=True,
         text="comments",
+        gain_map=True,
         max_side=65_500,
         max_exif=MAX_SEGMENT - len(EXIF_PREFIX),
         max_xmp=_MAX_XMP,

@@ -9,6 +9,9 @@ import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
+import numpy as np
+import pyvips
+
 from subpixel.media.libvips import VipsImage, set_blob
 from subpixel.media.metadata.colour_tags import (
     CodingPoints,
@@ -18,7 +21,7 @@ from subpixel.media.metadata.colour_tags import (
 )
 from subpixel.media.metadata.icc import fits_colours, repair_length
 from subpixel.media.metadata.profile_building import Chromaticities
-from subpixel.media.picture import Loss
+from subpixel.media.picture import Loss, Rows
 
 MAX_PROFILE = 1 << 25
 """Most bytes that a compressed profile may unfold to."""
@@ -58,6 +61,11 @@ def apply_colour(image: VipsImage, colour: PngColour) -> VipsImage:
     if colour.profile is not None:
         set_blob(image, "icc-profile-data", colour.profile)
     return _widen(image) if colour.narrow else image
+
+
+def widen_rows(rows: Rows) -> Rows:
+    """Rows ``(h, W, C)`` of a picture of narrow range, stretched as its image is."""
+    return np.asarray(_widen(pyvips.Image.new_from_array(rows)).numpy()).reshape(rows.shape)
 
 
 def build_colour_chunks(profile: bytes | None) -> list[tuple[bytes, bytes]]:

@@ -11,6 +11,13 @@ from typing import BinaryIO
 
 from subpixel.media.formats.account import Budget, Part, collect_losses
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
+from subpixel.media.formats.png.animation import (
+    add_timing,
+    cut_frames,
+    decode_frames,
+    spread_frames,
+    write_animation,
+)
 from subpixel.media.formats.png.chunks import (
     SIGNATURE,
     SINGLE_CHUNKS,
@@ -19,7 +26,12 @@ from subpixel.media.formats.png.chunks import (
     list_png_parts,
     walk_chunks,
 )
-from subpixel.media.formats.png.colour import apply_colour, build_colour_chunks, read_colour
+from subpixel.media.formats.png.colour import (
+    apply_colour,
+    build_colour_chunks,
+    read_colour,
+    widen_rows,
+)
 from subpixel.media.formats.png.text import Texts, encode_texts
 from subpixel.media.libvips import (
     FileContents,
@@ -32,16 +44,22 @@ from subpixel.media.libvips import (
     read_metadata,
 )
 from subpixel.media.metadata import exif
-from subpixel.media.picture import Loss, Metadata
-
-_READ_CHUNKS = (*SINGLE_CHUNKS, b"acTL")
+from subpixel.media.picture import Loss, Metadata, Rows
 
 
 def _load_png(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     image = load_first_page("pngload_source", contents, fail_on)
     with contents.stream() as stream:
         colour = read_colour(stream, grey=image.bands <= 2)
-    return apply_colour(image, colour), colour.losses
+    image, losses = spread_frames(apply_colour(image, colour), contents)
+    return image, (*colour.losses, *losses)
+
+
+def _decode_png(contents: FileContents) -> Iterator[Rows] | None:
+    frames = decode_frames(contents)
+    with contents.stream() as stream:
+        narrow = frames is not None and read_colour(stream, grey=False).narrow
+    return map(widen_rows, frames) if frames is not None and narrow else frames
 
 
 def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
@@ -57,7 +75,7 @@ def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, t
         resolution=resolution or exif.resolution_in(block),
         aspect=aspect,
     )
-    return meta, (*collect_losses(png.texts.losses), *_find_png_losses(png.first))
+    return add_timing(meta, contents), collect_losses(png.texts.losses)
 
 
 def _list_parts(contents: FileContents) -> Iterator[Part]:
@@ -95,20 +113,17 @@ def _read_png_facts(stream: BinaryIO) -> _PngFacts:
                 texts.add(chunk.name, chunk.read(stream))
             else:
                 texts.add_oversized(chunk.size)
-        elif chunk.name in _READ_CHUNKS and chunk.name not in first and budget.take(chunk.size):
+        elif chunk.name in SINGLE_CHUNKS and chunk.name not in first and budget.take(chunk.size):
             first[chunk.name] = chunk.read(stream)
     return _PngFacts(texts, first)
 
 
-def _find_png_losses(chunks: dict[bytes, bytes]) -> Iterator[Loss]:
-    if b"acTL" in chunks:
-        yield Loss("frames", "an animated PNG; its first frame is used")
-
-
 def _save_png(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     level, meta = task.options.png_compression, task.header.metadata
-    block = task.exif_block(meta.orientation)
-
+    block, count = task.exif_block(meta.orientation), task.form.count_frames(task.header)
+    if count > 1:
+        write_animation(_encode_frames(image, task, block), meta, count, target.stream)
+        return
     profile = get_blob(image, "icc-profile-data")
 
     def splice(head: bytes) -> bytes | None:
@@ -119,6 +134,18 @@ def _save_png(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
         image.pngsave_target(out, keep="none", compression=2, filter="up")
     else:
         image.pngsave_target(out, keep="none", compression=level)
+
+
+def _encode_frames(image: VipsImage, task: EncodeTask, block: bytes | None) -> Iterator[bytes]:
+    """Each frame as a PNG of its own, the first with all metadata."""
+    level, meta = task.options.png_compression, task.header.metadata
+    profile = get_blob(image, "icc-profile-data")
+    for number, frame in enumerate(cut_frames(image, task.header.height)):
+        if level is None:
+            file = frame.pngsave_buffer(keep="none", compression=2, filter="up")
+        else:
+            file = frame.pngsave_buffer(keep="none", compression=level)
+        yield file if number else _splice_chunks(file, meta, block, profile)
 
 
 def _splice_chunks(
@@ -180,13 +207,21 @@ PNG = Format(
         depth=16,
         alpha="full",
         grey=True,
-        animation="none",
+        animation="timed",
         text="yes",
+        delay_unit=None,
         aspect=True,
         coding_points=True,
     ),
     reader=FormatReader(
-        load=_load_png, describe=_describe_png, parts=_list_parts, interlaced_rows=1.2
+        load=_load_png,
+        describe=_describe_png,
+        decode=_decode_png,
+        parts=_list_parts,
+        animation_bytes=36,
+        interlaced_rows=1.2,
     ),
-    writer=FormatWriter(save=_save_png, options=frozenset({"png_compression", "lossless"})),
+    writer=FormatWriter(
+        save=_save_png, options=frozenset({"png_compression", "lossless"}), animation_bytes=64
+    ),
 )

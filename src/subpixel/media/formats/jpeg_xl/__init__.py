@@ -1,0 +1,1 @@
+"""JPEG XL: what it holds, its reading and its writing."""

@@ -1,0 +1,58 @@
+"""PPM, with PGM (grey) and PBM (black and white). Source: netpbm's manual pages."""
+
+from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
+from subpixel.media.formats.plain.netpbm import (
+    build_comments,
+    decode_netpbm,
+    describe_netpbm,
+    list_netpbm_parts,
+    load_netpbm,
+    save_netpbm,
+    upright_size,
+)
+from subpixel.media.libvips import FileTarget, VipsImage, get_number
+
+_SPACE = b" \t\n\v\f\r#"
+_GREY_SUFFIXES = (".pgm", ".pbm")
+
+
+def _save_ppm(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
+    suffix = target.file.suffix.lower()
+    if suffix in _GREY_SUFFIXES and image.bands > 1:
+        raise ValueError(f"a {suffix} holds grey, and the picture has colours; name it .ppm")
+    if suffix == ".pbm":
+        raise ValueError("a .pbm holds black and white alone; name it .pgm")
+    width, height = upright_size(task)
+    kind, white = b"P6" if image.bands == 3 else b"P5", 255 if image.format == "uchar" else 65535
+    head = kind + b"\n" + build_comments(task.header.metadata)
+    save_netpbm(image, task, target, head + b"%d %d\n%d\n" % (width, height, white))
+
+
+def _recognize(head: bytes) -> bool:
+    return len(head) > 2 and head[:1] == b"P" and head[1] in b"123456" and head[2] in _SPACE
+
+
+PPM = Format(
+    name="PPM",
+    suffixes=(".ppm", ".pgm", ".pbm", ".pnm"),
+    recognize=_recognize,
+    capacity=Capacity(
+        depth=16,
+        alpha="none",
+        grey=True,
+        animation="none",
+        icc=False,
+        exif=False,
+        xmp=False,
+        text="comments",
+        resolution=False,
+    ),
+    reader=FormatReader(
+        load=load_netpbm,
+        describe=describe_netpbm,
+        decode=decode_netpbm,
+        parts=list_netpbm_parts,
+        bit_depth=lambda image: get_number(image, "bits-per-sample", 16),
+    ),
+    writer=FormatWriter(save=_save_ppm, options=frozenset({"lossless"})),
+)
