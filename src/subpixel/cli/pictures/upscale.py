@@ -248,13 +248,13 @@ def _describe_tuning(
     tuning: Tuning | None, network: NetworkOptions, results: Sequence[JobResult]
 ) -> list[str]:
     """What `subpixel tune` did for these pictures, in a line for each setting."""
-    used = {result.setting for result in results}
+    settings = {result.setting for result in results}
     choices = (tuning.choose(network.settings, deep=d) for d in (False, True)) if tuning else ()
     return [
         f"as tuned: {row.setting.label}, {row.ratio:.1f} times as fast as the default "
         "(--no-tuning: the default)"
         for row in dict.fromkeys(choices)
-        if row is not None and row.setting in used and row.ratio > 1
+        if row is not None and row.setting in settings and row.ratio > 1
     ]
 
 
