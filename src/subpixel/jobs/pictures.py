@@ -11,6 +11,7 @@ from subpixel.media.image_file import DEFAULT_MAX_PIXELS, EncodeOptions, Picture
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import Tuning
 from subpixel.system.targets import expect_free, make_folder
+from subpixel.upscaling.choice.choose import Choice
 from subpixel.upscaling.upscaler import Upscaler
 
 MAX_OPEN = 64
@@ -32,6 +33,8 @@ class JobResult:
     losses: tuple[str, ...] = ()
     setting: RunSettings | None = None
     """How it was computed."""
+    choice: Choice | None = None
+    """The network that was chosen for it and why, where none was named."""
     error: str | None = None
 
 
@@ -110,10 +113,12 @@ def _upscale_file(
     expect_free(job.target, overwrite=options.overwrite)
     source = files.take(job.source)
     make_folder(job.target.parent)
+    choice = upscaler.choose(source)
     losses = upscaler.file(
         source,
         job.target,
         options.encode,
+        choice=choice,
         strict=options.strict,
         overwrite=options.overwrite,
         max_memory=options.max_memory,
@@ -127,5 +132,6 @@ def _upscale_file(
         larger.height,
         round(time.perf_counter() - start, 3),
         tuple(map(str, losses)),
-        upscaler.settings(source.header),
+        upscaler.settings(source.header, choice),
+        choice,
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyvips
@@ -49,6 +50,10 @@ class PictureFile:
     memory: int
     """About what libvips holds while it decodes, beside the rows it gives."""
     _contents: FileContents
+
+    def stream(self) -> BinaryIO:
+        """The file as it lies on disk, open for reading."""
+        return self._contents.stream()
 
     def chunks(self) -> Iterator[Rows]:
         """Decode from the start: ``(h, W, C)`` rows from top to bottom, frame after frame.

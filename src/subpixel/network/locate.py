@@ -49,6 +49,13 @@ def locate_precision(model: str | Path, scale: int | None, precision: Precision 
     return locate(f"{model}{manifest.INT8}", scale)
 
 
+def has_int8_twin(model: str | Path, scale: int | None) -> bool:
+    """Whether ``model`` is a bundled network's name that has a file in 8-bit integers beside it."""
+    if Path(model).suffix.lower() in NETWORK_SUFFIXES or Path(model).is_file():
+        return False
+    return manifest.has_int8(str(model), DEFAULT_SCALE if scale is None else scale)
+
+
 def _unknown_name_message(name: str) -> str:
     near = [*close_ids(name, manifest.network_names()), *store.suggestions(name)]
     hint = f"; did you mean {', '.join(near)}?" if near else ""

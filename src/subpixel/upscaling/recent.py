@@ -9,6 +9,7 @@ from subpixel.network.locate import locate
 from subpixel.network.tuning_cache import tuning_folder
 from subpixel.upscaling.upscaler import Image, Upscaler
 from subpixel.zoo import manifest
+from subpixel.zoo.family import first_network, tuned_network
 
 CAPACITY = 4
 """How many upscalers stay open for further calls."""
@@ -20,6 +21,7 @@ class UpscalerRequest:
 
     model: str | Path
     scale: int | None = None
+    denoise: float | None = None
     device: str = "auto"
     tile: int | None = None
     threads: int | None = None
@@ -30,6 +32,7 @@ class UpscalerRequest:
         return Upscaler(
             self.model,
             scale=self.scale,
+            denoise=self.denoise,
             device=self.device,
             tile=self.tile,
             threads=self.threads,
@@ -86,8 +89,9 @@ _RECENT = RecentUpscalers()
 def upscale(
     image: Image,
     *,
-    model: str | Path = manifest.DEFAULT_NETWORK,
+    model: str | Path = manifest.AUTO,
     scale: int | None = None,
+    denoise: float | None = None,
     device: str = "auto",
     tile: int | None = None,
     threads: int | None = None,
@@ -99,12 +103,13 @@ def upscale(
     and has its arguments. The networks of the last few calls stay open, so a further call with the
     same arguments costs no more than that of an :class:`~subpixel.upscaling.upscaler.Upscaler`.
     """
-    request = UpscalerRequest(model, scale, device, tile, threads, tuning)
+    request = UpscalerRequest(model, scale, denoise, device, tile, threads, tuning)
     return _RECENT.get(request)(image)
 
 
 def _open_entry(request: UpscalerRequest) -> _Entry:
-    paths = locate(request.model, request.scale).absolute(), tuning_folder()
+    network = tuned_network(first_network(request.model, request.denoise))
+    paths = locate(network, request.scale).absolute(), tuning_folder()
     states = tuple(map(_look_up, paths))  # before the network is read: a change meanwhile counts
     return _Entry(request.open(), states)
 

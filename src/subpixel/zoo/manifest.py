@@ -7,8 +7,10 @@ from pathlib import Path
 from subpixel.errors import NetworkError, UsageError
 
 FOLDER = Path(__file__).parent
+AUTO = "auto"
+"""The name that leaves the network to each picture; what ``upscale`` uses by default."""
 DEFAULT_NETWORK = "balanced"
-"""The network that ``upscale`` uses by default."""
+"""The network for what shows no damage."""
 DENOISE = "denoise"
 """The network for JPEGs."""
 INT8 = "-int8"
@@ -51,6 +53,11 @@ def read_manifest() -> tuple[BundledNetwork, ...]:
 def network_names() -> tuple[str, ...]:
     """The bundled networks' names, sorted."""
     return tuple(sorted({row.name for row in read_manifest()}))
+
+
+def has_int8(name: str, scale: int) -> bool:
+    """Whether the bundled network ``name`` has a file in 8-bit integers beside its own."""
+    return any((row.name, row.scale) == (f"{name}{INT8}", scale) for row in read_manifest())
 
 
 def find_bundled(name: str, scale: int) -> BundledNetwork:

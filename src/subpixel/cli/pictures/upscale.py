@@ -7,11 +7,9 @@ from pathlib import Path
 import click
 
 from subpixel.cli.options.choices import (
-    DENOISING,
     DEVICE,
     FILE,
     JSON,
-    MODEL,
     OVERWRITE,
     PRECISION,
     SCALE,
@@ -27,6 +25,13 @@ from subpixel.cli.options.convention import (
     PICTURE_OUTPUT,
     SET_INPUT,
     make_convention,
+)
+from subpixel.cli.options.network_choice import (
+    NETWORK,
+    STRENGTH,
+    ChoiceLines,
+    StrengthCommand,
+    tuned_name,
 )
 from subpixel.cli.output import print_json, progress
 from subpixel.convention import ChannelOrder, TensorLayout, ValueRange
@@ -66,7 +71,7 @@ class Interpolation:
         )
 
 
-@click.command(no_args_is_help=True)
+@click.command(cls=StrengthCommand, no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
 @click.option(
     "-o",
@@ -75,7 +80,7 @@ class Interpolation:
     metavar="FILE|FOLDER",
     help="[default: NAME_x3.EXT beside the input]",
 )
-@MODEL
+@NETWORK
 @INPUT_RANGE
 @OUTPUT_RANGE
 @CHANNEL_ORDER
@@ -83,7 +88,7 @@ class Interpolation:
 @LAYOUT_OPTION
 @SET_INPUT
 @PICTURE_OUTPUT
-@DENOISING
+@STRENGTH
 @SCALE
 @DEVICE
 @click.option(
@@ -134,6 +139,7 @@ def command(
     layout: TensorLayout | None,
     inputs_set: tuple[tuple[str, float], ...],
     output_name: str | None,
+    denoise: float | None,
     scale: int | None,
     device: str,
     tile: int | None,
@@ -154,14 +160,18 @@ def command(
 
     Colours, transparency, bit depth, colour profile and metadata are kept. What the output
     format can't hold is said on stderr, or refused with --strict. A picture that fails is
-    reported and the others go on; the exit code is then 1. Where `subpixel tune` was run for this
-    network, its setting is used; what is named here goes before it.
+    reported and the others go on; the exit code is then 1. Which network a picture goes through,
+    and why, is said on stderr. 8-bit pictures are computed in 8-bit integers, where the network has
+    such a form and the processor computes: the same picture on every machine. Where `subpixel
+    tune` was run for this network, its setting is used; what is named here goes before it.
     """
     files = PictureFiles(max_pixels)
-    tuning = None if no_tuning else load_tuning(model, scale=scale, warn=_warn)
+    tuned = tuned_name(model, denoise)
+    tuning = None if no_tuning else load_tuning(tuned, scale=scale, warn=_warn)
     upscaler = Upscaler(
         model,
         scale=scale,
+        denoise=denoise,
         device=device,
         precision=precision,
         tile=tile,
@@ -177,9 +187,11 @@ def command(
     jobs = plan_jobs(inputs, output, PICTURE_SUFFIXES, f"_x{upscaler.spec.scale}")
     encode = EncodeOptions(quality=quality, lossless=lossless, png_compression=compression)
     options = JobOptions(encode, strict, overwrite, max_memory)
-    results = []
+    results, choices = [], ChoiceLines()
     with progress() as show:
         for result in upscale_files(upscaler, jobs, files, options, show):
+            if line := choices.say(result.input.name, result.choice):
+                _warn(line)
             _warn_of(result)
             results.append(result)
     interpolation = _summarize(upscaler, results, adaptive)
