@@ -1,13 +1,14 @@
 """Y-PSNR against JPEG quality: `auto`, every point of the family, and bicubic interpolation.
 
-    python benchmarks/jpeg_quality.py --data FOLDER                     # measure, draw, write
-    python benchmarks/jpeg_quality.py --draw                            # from the last run's figures
-    python benchmarks/jpeg_quality.py --photos FOLDER --scale 3         # what the curve is fitted on
+    python benchmarks/jpeg_quality.py --data FOLDER             # measure, draw, write
+    python benchmarks/jpeg_quality.py --draw                    # from the last run's figures
+    python benchmarks/jpeg_quality.py --photos FOLDER           # what the curve is fitted on
 
-FOLDER holds the sets Set5 and Set14 (GT/, x2/, x3/, x4/), or for --photos pictures of which none was
-trained on. Low resolution goes through libjpeg, and the file through the networks as `upscale` runs
-them, in 8-bit integers. Writes docs/jpeg-quality.json, docs/jpeg-quality.svg, and the tables of
-docs/models.md between its two markers.
+FOLDER holds the sets Set5 and Set14 (GT/, x2/, x3/, x4/), or for --photos pictures of which none
+was trained on. Low resolution goes through libjpeg, and the file through the networks as `upscale`
+runs them, in 8-bit integers. Writes docs/jpeg-quality.json (all figures), docs/jpeg-quality.svg,
+and a part of them into docs/models.md between its two markers. The exit code is 1 where `auto` is
+more than 0.05 dB below the best point, or not above bicubic interpolation.
 """
 
 import argparse
@@ -73,9 +74,9 @@ def again(quality: int, name: str, **options: object) -> Saving:
         decoded.write_to_file(str(folder / name), **options)
         return folder / name
 
-    return Saving(
-        f"{quality}, then {name.partition('.')[2].upper()} {options.get('Q', '')}".strip(), save
-    )
+    form = name.partition(".")[2].upper()
+    title = f"{quality}, then {form} {options['Q']}" if options else f"{quality}, then {form}"
+    return Saving(title, save)
 
 
 def _memory(rgb: Rgb8) -> tuple[bytes, int, int, int, str]:
@@ -90,6 +91,7 @@ def lossless(image: pyvips.Image, folder: Path) -> Path:
 
 NONE = Saving("none", lossless)
 QUALITIES = (30, 40, 50, 60, 70, 75, 80, 85, 90, 92, 95, 97)
+SHOWN = ("40", "50", "75", "85", "92", "97", "none")
 SAVINGS = (
     *(jpeg(quality) for quality in QUALITIES),
     *(jpeg(quality, "4:4:4") for quality in (40, 75, 92)),
@@ -166,7 +168,15 @@ def faults(figures: Mapping[str, Mapping[str, Scores]]) -> list[str]:
     return lines
 
 
-def table(figures: Mapping[str, Mapping[str, Scores]]) -> str:
+def is_shown(where: str, title: str) -> bool:
+    """Whether a row is for the page, and not for the JSON file alone."""
+    quality, _, rest = title.partition(", ")
+    if "then" in rest:
+        return where.endswith("×3")
+    return quality in SHOWN and rest != "4:4:4"
+
+
+def table(figures: Mapping[str, Mapping[str, Scores]], *, whole: bool = False) -> str:
     head = [AUTO, *NAMES, BICUBIC]
     lines = [
         f"| set, scale | saved as | {' | '.join(f'`{n}`' if n != BICUBIC else n for n in head)} |",
@@ -174,6 +184,8 @@ def table(figures: Mapping[str, Mapping[str, Scores]]) -> str:
     ]
     for where, rows in figures.items():
         for title, scores in rows.items():
+            if not whole and not is_shown(where, title):
+                continue
             top = max(scores[name] for name in NAMES)
             cells = [
                 f"**{scores[n]:.2f}**" if n in NAMES and scores[n] == top else f"{scores[n]:.2f}"
@@ -224,7 +236,7 @@ def main() -> int:
     if named.photos:
         for scale in named.scale:
             rows = {f"photographs, ×{scale}": measure(named.photos, scale, SAVINGS)}
-            print(table(rows), *faults(rows), sep="\n", flush=True)
+            print(table(rows, whole=True), *faults(rows), sep="\n", flush=True)
         return 0
     if not named.draw:
         figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
