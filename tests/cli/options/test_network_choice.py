@@ -83,7 +83,9 @@ def test_a_picture_that_is_called_like_the_option(
 ) -> None:
     monkeypatch.chdir(photo.parent)
     photo.rename("--denoise")
-    assert choice(capsys, "-o", "out.png", "--", "--denoise")["network"] == "denoise-75"
+    assert run(["upscale", "-o", "out.png", "--json", "--", "--denoise"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["files"]
+    assert result["choice"]["network"] == "denoise-75"
 
 
 @pytest.mark.parametrize("options", [["--denoise", "2"], ["--denoise=-0.1"], ["--denoise=x"]])
