@@ -49,7 +49,7 @@ def test_threads_and_tiles_change_no_bit(
 
 @pytest.mark.parametrize("row", NETWORKS, ids=identify)
 def test_the_default_for_8_bits_is_that_picture(row: BundledNetwork) -> None:
-    """The network by its name without a suffix, as `upscale` takes it; and its rows as they come."""
+    """The network by its name without a suffix, as `upscale` takes it, row by row."""
     name = row.name.removesuffix(INT8)
     upscaler = Upscaler(name, scale=row.scale, device="cpu", tuning=False)
     rows = np.concatenate(list(upscaler.rows(Picture(picture()[None]))))

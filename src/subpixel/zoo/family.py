@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from subpixel.errors import UsageError
-from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK, DENOISE
+from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK, DENOISE, DRAWING
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ POINTS = (
 """By strength. The float32 weights of those in between are mixed when they are opened."""
 
 
+DRAWING_STRENGTH = 0.5
+"""Rims along edges of flat areas are a third of what `balanced` makes, as few as at 1
+(``benchmarks/flat_edges.py``)."""
+
+
 def nearest_point(strength: float) -> FamilyPoint:
     """The point nearest to ``strength``, the weaker of two; raises :class:`UsageError` for a
     strength that isn't 0 … 1."""
@@ -41,7 +46,9 @@ def nearest_point(strength: float) -> FamilyPoint:
 
 
 def find_mixture(name: str) -> FamilyPoint | None:
-    """The point of this name between the two ends; None for any other network."""
+    """The point of this name between the two ends, or for drawings; None for any other network."""
+    if name == DRAWING:
+        return nearest_point(DRAWING_STRENGTH)
     return next((point for point in POINTS[1:-1] if point.name == name), None)
 
 
@@ -49,6 +56,9 @@ def first_network(model: str | Path, strength: float | None) -> str | Path:
     """The network that 8-bit pictures go through at first: ``model``, or a point of the family."""
     if strength is not None:
         return nearest_point(strength).name
+    mixture = find_mixture(str(model))
+    if mixture is not None:
+        return mixture.name
     return DEFAULT_NETWORK if model == AUTO else model
 
 

@@ -13,6 +13,8 @@ DEFAULT_NETWORK = "balanced"
 """The network for what shows no damage."""
 DENOISE = "denoise"
 """The network for JPEGs."""
+DRAWING = "drawing"
+"""The name for what is drawn, as screenshots and logos; a point of the family."""
 INT8 = "-int8"
 """The suffix of the names of networks in 8-bit integers."""
 

@@ -9,7 +9,7 @@ from subpixel.cli.options.completion import complete_network
 from subpixel.errors import UsageError
 from subpixel.upscaling.choice.choose import Choice
 from subpixel.zoo.family import first_network, tuned_network
-from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK, DENOISE
+from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK, DENOISE, DRAWING
 
 DENOISE_OPTION = "--denoise"
 STRONGEST = "1"
@@ -20,8 +20,9 @@ NETWORK = click.option(
     default=AUTO,
     show_default=True,
     metavar="NAME|FILE",
-    help=f"{AUTO}: by each picture's compression, between {DEFAULT_NETWORK} and {DENOISE}; or a "
-    "bundled network or one of the gallery (see `subpixel models`), or an ONNX file.",
+    help=f"{AUTO}: by each picture's compression, between {DEFAULT_NETWORK} and {DENOISE}; "
+    f"{DRAWING}: for screenshots, drawings and logos; or a bundled network or one of the gallery "
+    "(see `subpixel models`), or an ONNX file.",
     shell_complete=complete_network,
 )
 STRENGTH = click.option(

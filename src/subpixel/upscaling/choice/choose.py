@@ -11,7 +11,7 @@ from subpixel.network.network import Network
 from subpixel.upscaling.choice.curve import strength_for
 from subpixel.upscaling.choice.look import look_at_pixels
 from subpixel.zoo.family import POINTS, find_mixture, nearest_point
-from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK, DENOISE
+from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK, DENOISE, DRAWING
 
 STRONGEST = POINTS[-1].strength
 
@@ -58,7 +58,7 @@ def fix_choice(model: "str | Path | Network", strength: float | None) -> Choice 
     """
     mixture = find_mixture(str(model))
     if strength is None:
-        return None if mixture is None else Choice(mixture.name, mixture.strength, "it was named")
+        return None if mixture is None else Choice(mixture.name, mixture.strength, _named(model))
     if model not in (AUTO, DEFAULT_NETWORK):
         name = model.spec.name if isinstance(model, Network) else model
         raise UsageError(
@@ -68,6 +68,10 @@ def fix_choice(model: "str | Path | Network", strength: float | None) -> Choice 
     point = nearest_point(strength)
     nearest = "" if point.strength == strength else f", the nearest there is to {strength:g}"
     return Choice(point.name, point.strength, f"strength {point.strength:g}{nearest}")
+
+
+def _named(model: "str | Path | Network") -> str:
+    return "for flat areas without rims" if model == DRAWING else "it was named"
 
 
 def _read_stated(source: Source) -> Compression:
