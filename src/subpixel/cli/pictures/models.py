@@ -47,12 +47,12 @@ SHORT_COLUMNS = (
 of multiply-adds per pixel of the small picture."""
 PURPOSES = {
     "balanced": "photographs",
-    "denoise": "JPEGs of quality below 78",
-    "denoise-75": "JPEGs of quality 78 to 89",
-    "denoise-50": "JPEGs of quality 90 to 93",
+    "denoise": "JPEGs of quality below 81",
+    "denoise-75": "JPEGs of quality 81 to 90",
+    "denoise-50": "JPEGs of quality 91 to 93",
     "denoise-25": "JPEGs of quality 94 to 97",
     "fast": "films, slow machines",
-    "espcn": "comparisons: the tutorial's network",
+    "espcn": "comparisons (PyTorch's tutorial)",
 }
 """Of each bundled network, without regard to its precision."""
 SHOWN_SCALE = 3

@@ -35,16 +35,19 @@ SIGNIFICANCE = 6.0
 MIN_COEFFICIENTS = 24
 """Of all blocks and frequencies together."""
 
-MAX_BLOCKS = 4096
+MAX_BLOCKS = 2048
 """Of a picture, those that are looked at."""
 
 ORIGINS = 2
 """Likeliest columns, and rows, at which the grid of a cropped picture may begin."""
 
+MIN_SEAM = 1.02
+"""How much greater jumps between blocks are than others, at least, for a grid to be looked for."""
+
 Planes = NDArray[np.float32]
 """``(N, h, w)``: bands of luma in code values of 8 bits, 0 … 255."""
 
-Coefficients = NDArray[np.float64]
+Coefficients = NDArray[np.float32]
 """``(N, K)``: the DCT coefficients of N blocks at K frequencies."""
 
 
@@ -86,16 +89,17 @@ def estimate_quality(planes: Planes) -> int | None:
 def _likely_origins(planes: Planes) -> Sequence[tuple[int, int]]:
     """Where the grid may begin: at the picture's corner, or where jumps of brightness stand out."""
     tops, lefts = _strongest_seams(planes.swapaxes(1, 2)), _strongest_seams(planes)
-    return list(dict.fromkeys([(0, 0), *product(tops, lefts)]))
+    return list(dict.fromkeys([(0, 0), *product(tops or (0,), lefts or (0,))]))
 
 
 def _strongest_seams(planes: Planes) -> Sequence[int]:
     """The likeliest first columns of a block, 0 … 7: where the third difference is greatest."""
     jumps = np.abs(np.diff(planes, 3, axis=2)).mean((0, 1))  # the first is across columns 1 | 2
     if len(jumps) < 2 * SIDE:
-        return (0,)
-    means = [float(jumps[(phase - 2) % SIDE :: SIDE].mean()) for phase in range(SIDE)]
-    return tuple(int(place) for place in np.argsort(means)[: -ORIGINS - 1 : -1])
+        return ()
+    means = np.array([jumps[(phase - 2) % SIDE :: SIDE].mean() for phase in range(SIDE)])
+    likely = np.argsort(means)[: -ORIGINS - 1 : -1]
+    return tuple(int(place) for place in likely if means[place] > MIN_SEAM * np.median(means))
 
 
 def _cut_blocks(planes: Planes) -> NDArray[np.float32]:
@@ -111,16 +115,16 @@ def _cut_blocks(planes: Planes) -> NDArray[np.float32]:
 
 def _transform(blocks: NDArray[np.float32]) -> Coefficients:
     cosines = _cosines()
-    planes = cosines @ blocks.astype(np.float64) @ cosines.T
+    planes = cosines @ blocks @ cosines.T
     return np.stack([planes[:, f.down, f.across] for f in FREQUENCIES], axis=1)
 
 
-def _cosines() -> NDArray[np.float64]:
+def _cosines() -> NDArray[np.float32]:
     """The orthonormal DCT, whose coefficients are a JPEG's."""
     frequency, place = np.mgrid[:SIDE, :SIDE]
     matrix = np.cos((2 * place + 1) * frequency * math.pi / (2 * SIDE)) / 2
     matrix[0] /= math.sqrt(2)
-    return np.asarray(matrix)
+    return np.asarray(matrix, np.float32)
 
 
 def _find_quality(coefficients: Coefficients) -> int | None:
@@ -139,12 +143,12 @@ def _find_quality(coefficients: Coefficients) -> int | None:
 def _concentration(coefficients: Coefficients, quality: int) -> float:
     """Mean cosine of the coefficients that aren't nearest to zero; 0 where that may be chance."""
     table = libjpeg_table(quality)
-    steps = np.array([table[f.place] for f in FREQUENCIES], np.float64)
+    steps = np.array([table[f.place] for f in FREQUENCIES], np.float32)
     coarse = steps >= 2
     turns = coefficients[:, coarse] / steps[coarse]
     turns = turns[np.abs(turns) > 0.5]
     if len(turns) < MIN_COEFFICIENTS:
         return 0.0
-    mean = float(np.cos(2 * math.pi * turns).mean())
+    mean = float(np.cos(np.float32(2 * math.pi) * turns).mean())
     chance = SIGNIFICANCE / math.sqrt(2 * len(turns))
     return mean if mean > max(MIN_CONCENTRATION, chance) else 0.0

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from subpixel.media.compression.read import Compression
 
-JPEG_STRENGTHS = ((0, 1.0), (78, 0.75), (90, 0.5), (94, 0.25), (98, 0.0))
+JPEG_STRENGTHS = ((0, 1.0), (81, 0.75), (91, 0.5), (94, 0.25), (98, 0.0))
 """From which libjpeg quality on each strength is the best."""
 
 WEBP_STRENGTHS = ((0, 0.0), (8, 0.25), (17, 0.5), (27, 0.75), (48, 1.0))
