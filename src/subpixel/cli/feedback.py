@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from subpixel.cli.options.network_choice import ChoiceLines
 from subpixel.cli.options.upscaling import Volume
 from subpixel.jobs.folder import describe_omissions
 from subpixel.jobs.outputs import JobPlan
@@ -102,6 +103,7 @@ class Feedback:
     progress: JobProgress
     volume: Volume
     _losses: set[str] = field(default_factory=set)
+    _choices: ChoiceLines = field(default_factory=ChoiceLines)
     """What was said of others already."""
 
     def report(self, _name: str, done: int, total: int) -> None:
@@ -121,6 +123,9 @@ class Feedback:
     def _tell(self, result: JobResult) -> None:
         if self.volume.verbose:
             self.display.say(_describe_result(result))
+        line = self._choices.say(result.input.name, result.choice)
+        if line:
+            self.display.say(line)
         if result.note:
             self.display.say(f"{result.input}: {result.note}")
         for loss in result.losses:

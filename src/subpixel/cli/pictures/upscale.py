@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from subpixel.cli.feedback import Feedback, open_display, say, summarize
-from subpixel.cli.messages import PictureCommand, hint_at_output
+from subpixel.cli.messages import hint_at_output
 from subpixel.cli.options.choices import FILE, JSON
+from subpixel.cli.options.network_choice import StrengthCommand
 from subpixel.cli.options.target_size import TARGET_SIZE, choose_opening_scale
 from subpixel.cli.options.upscaling import (
     CONVENTION,
@@ -69,7 +70,7 @@ class Interpolation:
         )
 
 
-@click.command(cls=PictureCommand, no_args_is_help=True)
+@click.command(cls=StrengthCommand, no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
 @TARGETS
 @TARGET_SIZE
@@ -99,15 +100,19 @@ def command(
 
     Colours, transparency, bit depth, colour profile and metadata are kept. What the output
     format can't hold is said on stderr, or refused with --strict. A picture that fails is
-    reported and the others go on; the exit code is then 1. Where `subpixel tune` was run for this
-    network, its setting is used; what is named here goes before it.
+    reported and the others go on; the exit code is then 1.
+
+    Which network a picture goes through, and why, is said on stderr. 8-bit pictures are computed in
+    8-bit integers, where the network has such a form and the processor computes: the same picture
+    on every machine. Where `subpixel tune` was run for this network, its setting is used; what is
+    named here goes before it.
 
     Of a folder and its subfolders every picture is taken, told by what the files hold. Left out,
     and counted at the end, are hidden files, thumbnails, and earlier results beside their sources.
     """
     files = PictureFiles(limits.max_pixels, limits.max_memory)
     pipe = targets.plan_pipe(inputs, prints_json=as_json)
-    scale = choose_opening_scale(size, bundled_scales(network.model, network.precision))
+    scale = choose_opening_scale(size, bundled_scales(network.first, network.precision))
     tuning = _load_tuning(network, scale, inputs, files, volume)
     upscaler = _open_upscaler(network, scale, tuning, convention, volume)
     size = _choose_size(upscaler, network.model, size, volume)
@@ -172,7 +177,7 @@ def _load_tuning(
     if network.no_tuning:
         return None
     warn = (lambda line: None) if volume.quiet else say
-    tuning = load_tuning(network.model, scale=scale, warn=warn)
+    tuning = load_tuning(network.tuned, scale=scale, warn=warn)
     return limit_tuning(tuning, inputs, files) if tuning else None
 
 
@@ -186,6 +191,7 @@ def _open_upscaler(
     upscaler = Upscaler(
         network.model,
         scale=scale,
+        denoise=network.denoise,
         device=network.device,
         precision=network.precision,
         tile=network.tile,
