@@ -60,7 +60,10 @@ def _subpixel(setting: Setting, file: Callable[[Files], Any]) -> Engine:
 
 
 def _bundled(setting: Setting, name: str) -> Engine:
-    return _subpixel(setting, lambda files: name)
+    """The file of that name: a name alone would be computed in integers."""
+    from subpixel.zoo.manifest import find_bundled
+
+    return _subpixel(setting, lambda files: find_bundled(name, SCALE).path)
 
 
 def _tuned(setting: Setting, model: str) -> Engine:

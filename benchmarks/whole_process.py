@@ -122,7 +122,7 @@ def _commands(files: Files, picture: str) -> Mapping[str, Sequence[str]]:
         MINIMUM: [*python, MINIMUM_SCRIPT, rgb, picture],
         OURS: [*upscale, "--model", rgb],
         MINIMUM_DEFAULT: [*python, MINIMUM_SCRIPT, default, picture],
-        OURS_DEFAULT: upscale,
+        OURS_DEFAULT: [*upscale, "--model", DEFAULT_NETWORK, "--precision", "fp32"],
         "the same minimum, Pillow for libvips; the tutorial's network": [
             *(*python, MINIMUM_PILLOW, rgb, picture)
         ],

@@ -6,12 +6,15 @@ The first folder holds the benchmark sets Set5, Set14 (GT/, x2/, x3/, x4/) and B
 second the photographs that the networks were trained on. Every network is exported, checked, proven
 equal to PyTorch, and measured as its users will run it: the ONNX file, 8-bit RGB in and out. Beside
 a chain of convolutions on luma comes NAME-int8, calibrated on the photographs, where no set loses
-more than 0.1 dB by it. What --only leaves out stays as it is.
+more than 0.1 dB by it. Between `balanced` and `denoise` lie points of which only the int8 file is
+bundled (`denoise-25-int8`, `denoise-50-int8`, `denoise-75-int8`: their float32 weights are mixed
+when they are opened). What --only leaves out stays as it is.
 """
 
 import argparse
 import hashlib
 import sys
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,17 +26,20 @@ from subpixel.graph.geometry.cost import multiply_adds_per_pixel, parameters
 from subpixel.graph.int8.integer import to_integer
 from subpixel.graph.int8.luma_chain import is_luma_chain
 from subpixel.graph.metadata import read_spec, with_spec
+from subpixel.graph.passes.mix import mix_weights
 from subpixel.measure.evaluate import Evaluation, benchmark, evaluate
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
 from subpixel.parity.calibration import folder_pictures
 from subpixel.publish.release import release
 from subpixel.spec import ModelSpec
 from subpixel.upscaling.upscaler import Upscaler
+from subpixel.zoo.family import POINTS, FamilyPoint
 from subpixel.zoo.manifest import FOLDER as ZOO
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
 BENCHMARKS = ("Set5", "Set14", "BSD100")
 LICENCE = "Apache-2.0"
+SCALES = (2, 3, 4)
 MOST_LOST = 0.1
 """dB by which int8 may be worse."""
 TRAINING_DATA = {
@@ -73,6 +79,9 @@ def main() -> int:
     for checkpoint in chosen:
         file = ZOO / f"{checkpoint.stem}.onnx" if given.int8 else fp32(checkpoint)
         rows |= bundle(checkpoint, file, given.data, given.photos)
+    for point, scale in ((p, s) for p in POINTS[1:-1] for s in SCALES):
+        named = given.only is None or f"{point.name}-x{scale}" in given.only
+        rows |= mixed(point, scale, given.data, given.photos) if named else kept_point(point, scale)
     files = sorted(rows, key=lambda file: file.rpartition("-")[::2])
     (ZOO / "manifest.toml").write_text("\n".join([HEAD, *(rows[file] for file in files)]))
     for file in ZOO.glob("*.onnx"):
@@ -84,8 +93,15 @@ def main() -> int:
 def kept_rows(checkpoint: str) -> Mapping[str, str]:
     """The manifest's rows of a network and its int8 twin, by file, as they stand."""
     name, _, scale = checkpoint.rpartition("-")
+    return kept(f"{checkpoint}.onnx", f"{name}-int8-{scale}.onnx")
+
+
+def kept_point(point: FamilyPoint, scale: int) -> Mapping[str, str]:
+    return kept(f"{point.name}-int8-x{scale}.onnx")
+
+
+def kept(*files: str) -> Mapping[str, str]:
     texts = (ZOO / "manifest.toml").read_text().split("\n[[network]]\n")[1:]
-    files = (f"{checkpoint}.onnx", f"{name}-int8-{scale}.onnx")
     return {f: f"[[network]]\n{t.strip()}\n" for f in files for t in texts if f'"{f}"' in t}
 
 
@@ -98,6 +114,25 @@ def bundle(checkpoint: Path, file: Path, data: Path, photos: Path) -> Mapping[st
     rounded = measured(int8(exact, photos), data)
     entries = [exact, rounded] if holds(rounded, exact) else [exact]
     return {entry.file.name: row(entry, checkpoint, exact.file) for entry in entries}
+
+
+def mixed(point: FamilyPoint, scale: int, data: Path, photos: Path) -> Mapping[str, str]:
+    """Put the int8 file of a point between the two networks into the zoo; its row, by file."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{point.name}-x{scale}.onnx"
+        start, end = (
+            onnx.load(ZOO / f"{end.name}-x{scale}.onnx") for end in (POINTS[0], POINTS[-1])
+        )
+        spec = read_spec(end)
+        assert spec is not None
+        model = mix_weights(start, end, point.strength)
+        file.write_bytes(with_spec(model, replace(spec, name=point.name)).SerializeToString())
+        exact = measured(file, data)
+        rounded = measured(int8(exact, photos), data)
+        if not holds(rounded, exact):
+            sys.exit(f"{rounded.file}: loses more than {MOST_LOST} dB: {losses(rounded, exact)}")
+        weights = WEIGHTS / f"{POINTS[-1].name}-x{scale}.safetensors"
+        return {rounded.file.name: row(rounded, weights, exact.file)}
 
 
 def fp32(checkpoint: Path) -> Path:
@@ -137,10 +172,17 @@ def measured(file: Path, data: Path) -> Entry:
 
 def holds(rounded: Entry, exact: Entry) -> bool:
     """Whether no set loses more than ``MOST_LOST``."""
-    return all(
-        exact.found[name].network.psnr - rounded.found[name].network.psnr <= MOST_LOST
+    lost = losses(rounded, exact)
+    print(f"{rounded.file.name}: loses {lost}", flush=True)
+    return all(loss <= MOST_LOST for loss in lost.values())
+
+
+def losses(rounded: Entry, exact: Entry) -> Mapping[str, float]:
+    """dB that int8 is worse by, by set."""
+    return {
+        name: round(exact.found[name].network.psnr - rounded.found[name].network.psnr, 4)
         for name in BENCHMARKS
-    )
+    }
 
 
 def row(entry: Entry, checkpoint: Path, exact: Path) -> str:

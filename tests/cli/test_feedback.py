@@ -19,7 +19,7 @@ from subpixel.jobs.outputs import Job, JobPlan
 from subpixel.jobs.pictures import JobResult
 from subpixel.jobs.progress import JobProgress
 
-DONE = JobResult(Path("a.jpg"), Path("out/a.jpg"), 90, 60, 0.5, 0.0054)
+DONE = JobResult(Path("a.jpg"), Path("out/a.jpg"), 90, 60, seconds=0.5, megapixels=0.0054)
 LOSSY = replace(DONE, losses=("bit depth: 16 became 8", "icc: gone"))
 FAILED = JobResult(Path("b.jpg"), error="b.jpg can't be read")
 LOUD, NORMAL, QUIET = Volume(False, True), Volume(False, False), Volume(True, False)

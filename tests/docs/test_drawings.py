@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from draw_docs import FOLDER, denoise, networks
+from draw_docs import FOLDER, denoise, kinds, networks
 from PIL import Image
 
 from subpixel.imaging.metrics import psnr
@@ -11,7 +11,7 @@ from subpixel.imaging.metrics import psnr
 LEAST_PSNR = 35.0
 
 
-@pytest.mark.parametrize("draw", [networks, denoise])
+@pytest.mark.parametrize("draw", [networks, denoise, kinds])
 def test_pictures_are_up_to_date(draw: object) -> None:
     assert callable(draw)
     stored = Image.open(FOLDER / f"{draw.__name__}.webp").convert("RGB")

@@ -1,17 +1,18 @@
 """What is taken of a folder and what is left out, each by its reason."""
 
 import os
+import re
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subpixel.jobs import file_kinds
 from subpixel.jobs.folder import (
     Fault,
     FolderItem,
@@ -21,7 +22,6 @@ from subpixel.jobs.folder import (
     is_result,
     list_folder,
 )
-from subpixel.media.formats.jpeg.jpeg import JPEG as JPEG_FORMAT
 
 JPEG = b"\xff\xd8\xff\xe0\0\x10JFIF\0"
 HEIC = b"\0\0\0\x18ftypheic\0\0\0\0"
@@ -39,7 +39,7 @@ def _list(root: Path, output: Path | None = None) -> list[FolderItem]:
     return list(list_folder(root, output, "_x3"))
 
 
-def _taken(items: list[FolderItem]) -> list[str]:
+def _places(items: list[FolderItem]) -> list[str]:
     return [item.place.as_posix() for item in items if isinstance(item, SourceFile)]
 
 
@@ -49,14 +49,14 @@ def _left_out(items: list[FolderItem]) -> dict[str, str]:
 
 def test_the_order_is_that_of_the_names(tmp_path: Path) -> None:
     _make(tmp_path, "c.jpg", "b/z.jpg", "b/a/y.png", "a.jpg")
-    assert _taken(_list(tmp_path)) == ["a.jpg", "b/a/y.png", "b/z.jpg", "c.jpg"]
+    assert _places(_list(tmp_path)) == ["a.jpg", "b/a/y.png", "b/z.jpg", "c.jpg"]
 
 
 def test_hidden_files_and_thumbnails_are_left_out(tmp_path: Path) -> None:
     hidden = ["._a.jpg", ".b.jpg", "Thumbs.db", "@eaDir/a.jpg", ".thumbnails/a.jpg"]
     _make(tmp_path, "a.jpg", "MVI_1.THM", ".Trash-1000/a.jpg", "__MACOSX/a.jpg", *hidden)
     items = _list(tmp_path)
-    assert _taken(items) == ["a.jpg"]
+    assert _places(items) == ["a.jpg"]
     left_out = _left_out(items)
     assert set(left_out.values()) == {"hidden"}
     assert len(left_out) == 8, "a folder counts once"
@@ -65,20 +65,22 @@ def test_hidden_files_and_thumbnails_are_left_out(tmp_path: Path) -> None:
     assert said == "8 hidden files or thumbnail folders"
 
 
-def test_a_hidden_folder_that_is_named_is_taken(tmp_path: Path) -> None:
+def test_a_hidden_folder_that_is_named_is_places(tmp_path: Path) -> None:
     _make(tmp_path, ".private/a.jpg")
-    assert _taken(_list(tmp_path / ".private")) == ["a.jpg"]
+    assert _places(_list(tmp_path / ".private")) == ["a.jpg"]
 
 
 @pytest.mark.parametrize("beside", [True, False])
 @pytest.mark.parametrize("source", ["a.jpg", "a.png", "a.TIFF"])
-@pytest.mark.parametrize("result", ["a_x3.jpg", "a_x2.jpg", "a_x1.5.webp"])
+@pytest.mark.parametrize(
+    "result", ["a_x3.jpg", "a_x2.jpg", "a_x1.5.webp", "a_w1920.jpg", "a_fit90x80.png", "a_12mp.jpg"]
+)
 def test_a_result_is_one_where_its_source_lies_beside_it(
     tmp_path: Path, source: str, result: str, beside: bool
 ) -> None:
     _make(tmp_path, result, source if beside else f"other/{source}")
     items = _list(tmp_path)
-    assert (result in _taken(items)) == (not beside)
+    assert (result in _places(items)) == (not beside)
     assert _left_out(items) == ({result: "result"} if beside else {})
 
 
@@ -95,39 +97,43 @@ def test_a_result_of_a_source_and_of_nothing_else(stem: str, mark: str) -> None:
 
 def test_the_place_of_the_results_is_left_out(tmp_path: Path) -> None:
     _make(tmp_path, "a.jpg", "out/a.jpg", "deep/b.jpg", "sheet.png")
-    assert _taken(_list(tmp_path, tmp_path / "out")) == ["a.jpg", "deep/b.jpg", "sheet.png"]
+    assert _places(_list(tmp_path, tmp_path / "out")) == ["a.jpg", "deep/b.jpg", "sheet.png"]
     assert _left_out(_list(tmp_path, tmp_path / "sheet.png")) == {"sheet.png": "output"}
-    assert len(_taken(_list(tmp_path, tmp_path))) == 4, "of which all is the place of results"
-    assert len(_taken(_list(tmp_path, tmp_path / "gone"))) == 4
+    assert len(_places(_list(tmp_path, tmp_path))) == 4, "of which all is the place of results"
+    assert len(_places(_list(tmp_path, tmp_path / "gone"))) == 4
 
 
 @posix
 def test_the_place_of_the_results_is_known_by_any_name(tmp_path: Path) -> None:
     _make(tmp_path, "in/a.jpg", "in/out/a.jpg")
     (tmp_path / "elsewhere").symlink_to(tmp_path / "in" / "out")
-    assert _taken(_list(tmp_path / "in", tmp_path / "elsewhere")) == ["a.jpg"]
+    assert _places(_list(tmp_path / "in", tmp_path / "elsewhere")) == ["a.jpg"]
 
 
-def test_files_that_no_format_claims_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _make(tmp_path, "IMG_1.heic", "a.txt", "b.xmp", "empty")
-    _make(tmp_path, "IMG_2", data=HEIC)
+def test_files_that_no_format_claims_are_named(tmp_path: Path) -> None:
+    _make(tmp_path, "a.txt", "b.xmp", "empty", "IMG_3.CR3")
     _make(tmp_path, "c.jpe_", "IMG_3.NEF", data=JPEG)
-    monkeypatch.setattr(file_kinds, "PICTURE_SUFFIXES", frozenset({".jpg"}))
-    monkeypatch.setattr(
-        file_kinds, "sniff", lambda head: JPEG_FORMAT if head[:2] == JPEG[:2] else None
-    )
-    monkeypatch.setattr(file_kinds, "EXTRAS", {"pillow_heif": "heif"})
     items = _list(tmp_path)
-    assert _taken(items) == ["c.jpe_"]
+    assert _places(items) == ["c.jpe_"]
     said = describe_omissions([item for item in items if isinstance(item, Omission)], limit=2)
-    heic = "HEIC, read after pip install '.[heif]'"
     assert said == (
-        f"2 files that no format claims: {heic} (IMG_1.heic; IMG_2), "
-        "1 file that no format claims: camera raw (IMG_3.NEF), "
+        "2 files that no format claims: camera raw (IMG_3.CR3; IMG_3.NEF), "
         "3 files that no format claims (a.txt; b.xmp; 1 more)"
     )
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_a_format_whose_package_is_missing_claims_nothing(
+    tmp_path: Path, installed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _make(tmp_path, "IMG_1.heic", "IMG_2", data=HEIC)
+    spec = ModuleSpec("pillow_heif", None) if installed else None
+    monkeypatch.setattr("subpixel.media.formats.format.find_spec", lambda name: spec)
+    items = _list(tmp_path)
+    assert _places(items) == (["IMG_1.heic", "IMG_2"] if installed else [])
+    said = describe_omissions([item for item in items if isinstance(item, Omission)])
+    expected = r"2 files that no format claims: HEIC needs .* pip install .*heif.* \(IMG_1.*IMG_2\)"
+    assert (said == "") if installed else re.fullmatch(expected, said)
 
 
 @posix
@@ -148,7 +154,7 @@ def test_a_loop_of_links_is_a_fault_and_the_others_go_on(tmp_path: Path) -> None
     (root / "gone.jpg").symlink_to("nothing.jpg")
     (root / "linked").symlink_to(tmp_path / "elsewhere")
     items = _list(root)
-    assert _taken(items) == ["a.jpg", "deep/b.jpg", "linked/c.jpg"]
+    assert _places(items) == ["a.jpg", "deep/b.jpg", "linked/c.jpg"]
     faults = [item for item in items if isinstance(item, Fault)]
     assert [fault.path.relative_to(root).as_posix() for fault in faults] == [
         "deep/up",
@@ -183,7 +189,7 @@ def test_a_folder_that_can_not_be_read_is_a_fault_and_the_others_go_on(tmp_path:
             items = _list(tmp_path)
     finally:
         (tmp_path / "closed").chmod(0o755)
-    assert _taken(items) == ["a.jpg", "open/c.jpg"]
+    assert _places(items) == ["a.jpg", "open/c.jpg"]
     (fault,) = (item for item in items if isinstance(item, Fault))
     assert fault.message == f"{tmp_path / 'closed'} can't be read: Permission denied"
 

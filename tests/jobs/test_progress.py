@@ -37,13 +37,13 @@ def test_the_time_left_follows_from_the_bytes(tmp_path: Path) -> None:
     progress.advance(1, 2)
     assert progress.share == 500 / 8000
     assert progress.seconds_left == pytest.approx(150)
-    progress.finish(failed=False)
+    progress.finish(success=True)
     clock.now += 10
     assert progress.describe() == "2 of 3, 2 min left: 1.jpg"
     clock.now += 60
-    progress.finish(failed=False)
+    progress.finish(success=True)
     assert progress.seconds_left == 80
-    progress.finish(failed=False)
+    progress.finish(success=True)
     assert progress.describe() == "3 of 3"
     assert (progress.count, progress.share, progress.seconds_left) == (3, 1.0, 0.0)
 
@@ -51,7 +51,7 @@ def test_the_time_left_follows_from_the_bytes(tmp_path: Path) -> None:
 def test_what_fails_at_once_says_nothing_of_the_time(tmp_path: Path) -> None:
     clock = Clock()
     progress = JobProgress(_jobs(tmp_path, [9_000_000, 1000, 1000]), clock)
-    progress.finish(failed=True)
+    progress.finish(success=False)
     clock.now += 10
     progress.advance(1, 1)
     assert progress.seconds_left == pytest.approx(10)
@@ -59,9 +59,9 @@ def test_what_fails_at_once_says_nothing_of_the_time(tmp_path: Path) -> None:
 
 def test_files_that_are_missing_or_empty_count_as_something(tmp_path: Path) -> None:
     progress = JobProgress([*_jobs(tmp_path, [0]), Job(tmp_path / "gone", tmp_path / "x")])
-    progress.finish(failed=False)
+    progress.finish(success=True)
     assert progress.share == 0.5
-    progress.finish(failed=True)
+    progress.finish(success=False)
     assert progress.share == 1.0
     assert JobProgress([]).describe() == "0 of 0"
     assert JobProgress([]).seconds_left is None
@@ -79,7 +79,7 @@ def test_it_never_goes_back(
             progress.advance(step, 3)
             assert before <= progress.share <= 1
             before = progress.share
-        progress.finish(failed=failed)
+        progress.finish(success=not failed)
     assert progress.count == progress.total == len(pictures)
 
 

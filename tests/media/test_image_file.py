@@ -457,7 +457,7 @@ class TestBadInput:
         ("samples", "options", "words"),
         [
             (np.full((4, 4, 3), 99, np.float32), {"photometric": "rgb"}, "float.* go from 99"),
-            (np.zeros((4, 4)), {}, "64-bit float"),
+            (np.full((4, 4), -7.0), {}, "float.* go from -7"),
             (np.zeros((4, 4), np.complex64), {}, "complex"),
             (np.zeros((4, 4), np.uint32), {}, "uint"),
             (np.zeros((4, 4), np.int32), {}, "32-bit whole"),

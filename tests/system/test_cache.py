@@ -49,9 +49,9 @@ def test_caches_are_measured() -> None:
 
 def test_one_is_removed_and_the_others_stay(folder: Path) -> None:
     removal = remove_cache(TUNING)
-    assert (removal.freed, removal.faults) == (CacheSize(2, 200), ())
+    assert (removal.space, removal.faults) == (CacheSize(2, 200), ())
     assert sorted(path.name for path in folder.iterdir()) == ["gallery"]
-    assert remove_cache(SESSIONS).freed == CacheSize()
+    assert remove_cache(SESSIONS).space == CacheSize()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs symbolic links")
@@ -64,7 +64,7 @@ def test_nothing_that_lies_elsewhere_is_removed(folder: Path) -> None:
     assert measure_cache(SESSIONS) == CacheSize()
     assert remove_cache(GALLERY).faults == ()
     removal = remove_cache(SESSIONS)
-    assert removal.freed == CacheSize()
+    assert removal.space == CacheSize()
     (fault,) = removal.faults
     assert fault == f"{folder / 'tensorrt'} is a link to {precious}; remove it yourself"
     assert (precious / "photo.jpg").stat().st_size == 5000

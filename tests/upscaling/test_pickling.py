@@ -67,6 +67,18 @@ def test_a_pool_of_processes(method: str) -> None:
         assert np.array_equal(larger, same)
 
 
+def test_another_scale_of_the_same_network_is_pickled_as_such() -> None:
+    other = Upscaler("fast", scale=2, alpha="straight").at_scale(3)
+    again = pickle.loads(pickle.dumps(other))
+    assert again.spec.scale == 3
+    assert again(PICTURES[0]).shape == (60, 90, 3)
+
+
+def test_another_scale_counts_what_was_interpolated_together() -> None:
+    upscaler = Upscaler("fast", scale=2)
+    assert upscaler.at_scale(3).tally is upscaler.tally
+
+
 def test_an_open_network_stays_here() -> None:
     upscaler = Upscaler(open_network(find_bundled("fast", 2).path))
     with pytest.raises(UsageError, match="can't be pickled; make it of the network's name or file"):

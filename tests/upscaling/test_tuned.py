@@ -45,7 +45,7 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (70, 90, 3), dtype=np.uint8)
 
 def test_8_bits_go_through_int8_and_all_else_through_fp32() -> None:
     tuned = Upscaler("fast", scale=2, tuning=FOUND)
-    exact = Upscaler("fast", scale=2, tuning=False)
+    exact = Upscaler("fast", scale=2, tuning=False, precision="fp32")
     assert tuned.spec.precision == "int8"
     expected = Upscaler("fast-int8", scale=2, tile=64)(PICTURE)
     assert np.array_equal(tuned(PICTURE), expected)
@@ -60,7 +60,8 @@ def test_8_bits_go_through_int8_and_all_else_through_fp32() -> None:
 def test_a_tuned_fp32_setting_changes_no_pixel_of_8_bits() -> None:
     tuned = Upscaler("fast", scale=2, tuning=FOUND, precision="fp32")
     assert tuned.settings(EIGHT) == EXACT.setting
-    assert np.abs(tuned(PICTURE).astype(int) - Upscaler("fast", scale=2)(PICTURE)).max() <= 1
+    exact = Upscaler("fast", scale=2, precision="fp32")
+    assert np.abs(tuned(PICTURE).astype(int) - exact(PICTURE)).max() <= 1
 
 
 def test_adaptive_by_tuning_is_for_8_bits_and_as_it_was_measured() -> None:
@@ -92,14 +93,19 @@ def test_without_a_tuning_settings_are_the_defaults(monkeypatch: pytest.MonkeyPa
         opened.append(file)
         return open_network(file, settings, scale=scale, convention=convention)
 
-    monkeypatch.setattr("subpixel.upscaling.upscaler.open_network", count)
+    monkeypatch.setattr("subpixel.upscaling.choice.pipelines.open_network", count)
     tuned = Upscaler("fast", scale=2, tuning=False)
+    assert tuned.settings(EIGHT) == replace(tuned.settings(DEEP), precision="int8")
+    assert tuned.settings(DEEP).precision == "fp32"
+    assert opened == [INT8, FAST]
+    opened.clear()
+    tuned = Upscaler("fast", scale=2, tuning=False, precision="fp32")
     assert tuned.settings(EIGHT) == tuned.settings(DEEP)
-    assert tuned.settings(EIGHT).precision == "fp32"
     deep = tuned(PICTURE.astype(np.uint16) * 257)
     assert opened == [FAST], "once for both depths"
     assert np.abs(deep / 257 - tuned(PICTURE)).max() <= 0.51, "rounded to 8 bits and to 16"
-    assert np.array_equal(tuned(PICTURE), Upscaler("fast", scale=2, tuning=False)(PICTURE))
+    again = Upscaler("fast", scale=2, tuning=False, precision="fp32")
+    assert np.array_equal(tuned(PICTURE), again(PICTURE))
 
 
 def test_what_is_named_is_used_though_nothing_was_found_for_it() -> None:

@@ -19,7 +19,7 @@ from subpixel.media.picture import Metadata, Picture
 from subpixel.network.flatness import Flatness
 from subpixel.network.network import Network
 from subpixel.runtime.op import NetOp
-from subpixel.spec import ModelSpec
+from subpixel.spec import ModelSpec, Precision
 from subpixel.system.machine_memory import resident
 from subpixel.zoo.manifest import DEFAULT_NETWORK, find_bundled
 
@@ -61,7 +61,8 @@ def test_a_pillow_image_comes_back_as_one(fast: Upscaler, mode: str) -> None:
 
 
 def test_depths_agree(fast: Upscaler, noise: np.ndarray) -> None:
-    eight = fast(noise)
+    """In fp32, which 16 bits and floats get in any case."""
+    eight = Upscaler(scale=3, device="cpu", precision="fp32")(noise)
     sixteen = fast(noise.astype(np.uint16) * 257)
     floating = fast(noise.astype(np.float32) / 255)
     within = _rounding()
@@ -93,7 +94,7 @@ def test_a_network_of_8_bits_takes_8_bit_pictures_alone(channels: int) -> None:
     eight = Upscaler("fast-int8", scale=2, device="cpu")
     image = np.random.default_rng(0).integers(0, 256, (40, 33, channels), dtype=np.uint8)
     image[..., channels - 1] |= 255 * (channels in (2, 4))
-    exact = Upscaler("fast", scale=2, device="cpu")(image)
+    exact = Upscaler("fast", scale=2, device="cpu", precision="fp32")(image)
     assert psnr(eight(image), exact) > 25  # noise, the hardest there is
     for other in (image.astype(np.uint16) * 257, image.astype(np.float32) / 255):
         with pytest.raises(UsageError, match=f"this one is {other.dtype}; use model fast"):
@@ -110,15 +111,23 @@ def test_a_network_of_8_bits_gives_the_same_in_tiles() -> None:
     assert np.array_equal(cut, whole)
 
 
-@pytest.mark.parametrize("model", ["fast", "fast-int8"])
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_batches_change_nothing(model: str, channels: int) -> None:
+def test_batches_change_nothing(precision: Precision, channels: int) -> None:
     """To the bit, on the processor; also where part of the picture goes past the network."""
     image = np.random.default_rng(0).integers(0, 256, (150, 210, channels), dtype=np.uint8)
     image[:, :100] = 90
     for adaptive in (None, Flatness(0, 1.0)):
         one, three = (
-            Upscaler(model, scale=2, device="cpu", tile=64, batch=batch, adaptive=adaptive)(image)
+            Upscaler(
+                "fast",
+                scale=2,
+                device="cpu",
+                precision=precision,
+                tile=64,
+                batch=batch,
+                adaptive=adaptive,
+            )(image)
             for batch in (1, 3)
         )
         assert np.array_equal(one, three)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
+from subpixel.cli.options.network_choice import ChoiceLines
 from subpixel.cli.options.upscaling import Volume
 from subpixel.jobs.folder import describe_omissions
 from subpixel.jobs.outputs import JobPlan
@@ -102,6 +103,7 @@ class Feedback:
     progress: JobProgress
     volume: Volume
     _losses: set[str] = field(default_factory=set)
+    _choices: ChoiceLines = field(default_factory=ChoiceLines)
     """What was said of others already."""
 
     def report(self, _name: str, done: int, total: int) -> None:
@@ -111,7 +113,7 @@ class Feedback:
 
     def take(self, result: JobResult) -> None:
         """A picture is done, or has failed."""
-        self.progress.finish(failed=result.error is not None)
+        self.progress.finish(success=result.error is None)
         if result.error:
             self.display.say(result.error)
         elif not self.volume.quiet:
@@ -121,6 +123,9 @@ class Feedback:
     def _tell(self, result: JobResult) -> None:
         if self.volume.verbose:
             self.display.say(_describe_result(result))
+        line = self._choices.say(result.input.name, result.choice)
+        if line:
+            self.display.say(line)
         if result.note:
             self.display.say(f"{result.input}: {result.note}")
         for loss in result.losses:
@@ -140,19 +145,19 @@ def _describe_result(result: JobResult) -> str:
 
 def summarize(results: Sequence[JobResult], plan: JobPlan, seconds: float) -> Iterator[str]:
     """What came of a whole job, in a few lines; of one picture, what became of it."""
-    written = [result for result in results if result.error is None]
-    failed = len(results) - len(written)
-    megapixels = sum(result.megapixels or 0.0 for result in written)
-    speed = f" ({megapixels / seconds:,.1f} megapixels a second)" if written else ""
-    if len(results) == len(written) == 1:
-        yield _describe_result(written[0])
+    successes = [result for result in results if result.error is None]
+    failures = len(results) - len(successes)
+    megapixels = sum(result.megapixels or 0.0 for result in successes)
+    speed = f" ({megapixels / seconds:,.1f} megapixels a second)" if successes else ""
+    if len(results) == len(successes) == 1:
+        yield _describe_result(successes[0])
         return
     yield (
-        f"{_number(len(written), 'picture')} written, {megapixels:,.1f} megapixels in "
-        f"{seconds:,.1f} s{speed}" + (f"; {failed:,} failed" if failed else "")
+        f"{_number(len(successes), 'picture')} written, {megapixels:,.1f} megapixels in "
+        f"{seconds:,.1f} s{speed}" + (f"; {failures:,} failed" if failures else "")
     )
     counts = Counter(
-        kind for result in written for kind in dict.fromkeys(map(_kind, result.losses))
+        kind for result in successes for kind in dict.fromkeys(map(_kind, result.losses))
     )
     if counts:
         kinds = (f"{kind} of {_number(count, 'picture')}" for kind, count in counts.most_common())

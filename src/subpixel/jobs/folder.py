@@ -27,10 +27,12 @@ those that begin with a dot."""
 THUMBNAIL_SUFFIX = ".thm"
 """Of a camera's thumbnail, beside a film."""
 
-_SCALED = re.compile(r"(.+)_x\d+(?:\.\d+)?")
+_DEFAULT_MARK = re.compile(r"(.+)_(?:x\d+(?:\.\d+)?|[wh]\d+|(?:fit)?\d+x\d+|\d+(?:\.\d+)?mp)")
+"""How results are marked where no mark is named: by their factor, or their size."""
 
+_CUT_NUMBER = re.compile(r"~\d+$")
+"""What tells names apart that were cut to the same."""
 
-_NUMBER = re.compile(r"~\d+$")
 _CUT_BYTES = 240
 """A stem that is longer than this may have been cut to make room for a mark."""
 
@@ -83,24 +85,24 @@ def list_folder(folder: Path, output: Path | None, mark: str) -> Iterator[Folder
 
     Links to folders are followed; one that leads back up is a fault. ``output``, a folder or file
     that this run writes, is left out, and so is an earlier result: ``a<mark>.jpg``, or
-    ``a_x<number>.jpg``, beside an ``a`` of any format.
+    ``a_x2.jpg``, ``a_w1920.jpg`` and the like, beside an ``a`` of any format.
     """
-    written = _id_of(output) if output is not None else None
+    output_id = _id_of(output) if output is not None else None
     ahead: list[FolderItem | _Subfolder] = [_Subfolder(folder, Path(), ())]
     while ahead:
         item = ahead.pop()
         if isinstance(item, _Subfolder):
-            ahead += reversed(_look_into(item, written, mark))
+            ahead += reversed(_look_into(item, output_id, mark))
         else:
             yield item
 
 
 def _look_into(
-    folder: _Subfolder, written: FileId | None, mark: str
+    folder: _Subfolder, output_id: FileId | None, mark: str
 ) -> Sequence[FolderItem | _Subfolder]:
     """What lies in a folder, sorted by name."""
     own = _id_of(folder.path)
-    if folder.above and own is not None and own == written:
+    if folder.above and own is not None and own == output_id:
         return [Omission(folder.path, "output")]
     try:
         if own in folder.above:
@@ -110,7 +112,7 @@ def _look_into(
     except OSError as error:
         return [_fault(folder.path, error)]
     above = folder.above if own is None else (*folder.above, own)
-    items = [_look_at(entry, folder.place, above, written) for entry in by_name]
+    items = [_look_at(entry, folder.place, above, output_id) for entry in by_name]
     stems = {item.path.stem for item in items if isinstance(item, SourceFile)}
     return [
         Omission(item.path, "result")
@@ -139,17 +141,17 @@ def _id_of(path: Path) -> FileId | None:
 
 def is_result(stem: str, stems: set[str], mark: str) -> bool:
     """Whether a file of that stem is an earlier result of one of ``stems``, its neighbours'."""
-    scaled = _SCALED.fullmatch(stem)
+    match = _DEFAULT_MARK.fullmatch(stem)
     sources = [stem.removesuffix(mark)] if mark and stem.endswith(mark) else []
-    sources += [scaled[1]] if scaled else []
+    sources += [match[1]] if match else []
     if len(os.fsencode(stem)) > _CUT_BYTES:
-        beginnings = tuple(_NUMBER.sub("", source) for source in sources)
+        beginnings = tuple(_CUT_NUMBER.sub("", source) for source in sources)
         return any(other != stem and other.startswith(beginnings) for other in stems)
     return not stems.isdisjoint(sources)
 
 
 def _look_at(
-    entry: "os.DirEntry[str]", place: Path, above: tuple[FileId, ...], written: FileId | None
+    entry: "os.DirEntry[str]", place: Path, above: tuple[FileId, ...], output_id: FileId | None
 ) -> FolderItem | _Subfolder:
     path, place = Path(entry.path), place / entry.name
     if is_clutter(entry.name):
@@ -158,7 +160,7 @@ def _look_at(
         if entry.is_dir():
             return _Subfolder(path, place, above)
         status = path.stat()  # raises for a link to nothing
-        if (status.st_dev, status.st_ino) == written:
+        if (status.st_dev, status.st_ino) == output_id:
             return Omission(path, "output")
         if not stat.S_ISREG(status.st_mode):  # a pipe would have no end
             return Omission(path, "unclaimed", "no ordinary file")

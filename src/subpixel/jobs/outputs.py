@@ -161,12 +161,12 @@ def _assign_targets(sources: Sequence[SourceFile], naming: Naming) -> list[Job]:
     if naming.single is not None:
         return [_single(sources, naming.single)] if sources else []
     names = {source: list(itertools.islice(naming.targets(source), 2)) for source in sources}
-    taken = {_fold(files[0]) for files in names.values() if len(files) == 1}
+    in_use = {_fold(files[0]) for files in names.values() if len(files) == 1}
     jobs = []
     for source, (first, *others) in names.items():
-        free = (file for file in naming.targets(source) if _fold(file) not in taken)
+        free = (file for file in naming.targets(source) if _fold(file) not in in_use)
         file = next(free, others[-1]) if others else first
-        taken.add(_fold(file))
+        in_use.add(_fold(file))
         jobs.append(Job(source.path, file))
     return jobs
 

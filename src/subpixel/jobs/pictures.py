@@ -23,6 +23,7 @@ from subpixel.network.tuning import Tuning
 from subpixel.system.atomic import remove_stale_drafts
 from subpixel.system.machine_memory import resident
 from subpixel.system.targets import expect_free, make_folder
+from subpixel.upscaling.choice.choose import Choice
 from subpixel.upscaling.memory import memory_limit
 from subpixel.upscaling.size.target_size import TargetSize, seen_size
 from subpixel.upscaling.upscaler import Upscaler
@@ -61,6 +62,8 @@ class JobResult:
     losses: tuple[str, ...] = ()
     setting: RunSettings | None = None
     """How it was computed; None where no network was used."""
+    choice: Choice | None = None
+    """The network that was chosen for it and why, where none was named."""
     error: str | None = None
 
 
@@ -191,12 +194,13 @@ def _upscale_file(
     status = job.source.stat() if options.keep_date else None
     source, form = files.take(job.source), format_of(job.target)
     make_folder(job.target.parent)
-    way = upscaler.enlargement(source.header, options.size)
+    way, choice = upscaler.enlargement(source.header, options.size), upscaler.choose(source)
     losses = upscaler.file(
         source,
         job.target,
         options.encode.restrict(form),
         size=options.size,
+        choice=choice,
         strict=options.strict,
         overwrite=options.overwrite,
         max_memory=options.max_memory,
@@ -206,15 +210,17 @@ def _upscale_file(
         os.utime(job.target, ns=(status.st_atime_ns, status.st_mtime_ns))
     header = way.header(source.header)
     (height, width), frames = seen_size(header), form.count_frames(header)
+    network = upscaler.at_scale(way.scales[0]) if way.scales else None
     return JobResult(
         job.source,
         job.target,
-        width,
-        height,
-        way.scales,
-        way.note,
-        round(time.perf_counter() - start, 3),
-        round(frames * height * width / 1e6, 6),
-        tuple(map(str, losses)),
-        upscaler.at_scale(way.scales[0]).settings(source.header) if way.scales else None,
+        width=width,
+        height=height,
+        scales=way.scales,
+        note=way.note,
+        seconds=round(time.perf_counter() - start, 3),
+        megapixels=round(frames * height * width / 1e6, 6),
+        losses=tuple(map(str, losses)),
+        setting=network.settings(source.header, choice) if network else None,
+        choice=choice if network else None,
     )

@@ -20,7 +20,7 @@ class JobProgress:
         self._clock, self._start = clock, clock()
         self._names = [job.source.name for job in jobs]
         self._weights = [_weigh(job) for job in jobs]
-        self._done = self._refused = 0
+        self._done = self._skipped_bytes = 0
         self._current = 0.0
         self.count, self.total = 0, len(jobs)
         """Pictures that are done, and all of them."""
@@ -29,14 +29,14 @@ class JobProgress:
         """So many of ``total`` steps of the picture in work are done."""
         self._current = done / total if total else 0.0
 
-    def finish(self, *, failed: bool) -> None:
+    def finish(self, *, success: bool) -> None:
         """The picture in work is done, or has failed."""
         weight = self._weights[self.count]
         self.count, self._current = self.count + 1, 0.0
-        if failed:
-            self._refused += weight
-        else:
+        if success:
             self._done += weight
+        else:
+            self._skipped_bytes += weight
 
     @property
     def seconds(self) -> float:
@@ -46,7 +46,7 @@ class JobProgress:
     @property
     def share(self) -> float:
         """Of the bytes that take time, those that are done: 0 … 1."""
-        whole = sum(self._weights) - self._refused
+        whole = sum(self._weights) - self._skipped_bytes
         return min(self._bytes() / whole, 1.0) if whole else 0.0
 
     @property

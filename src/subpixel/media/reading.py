@@ -63,6 +63,10 @@ class PictureFile:
     """About what libvips holds while it decodes, beside the rows it gives."""
     _contents: FileContents
 
+    def stream(self) -> BinaryIO:
+        """The file as it lies on disk, open for reading."""
+        return self._contents.stream()
+
     def chunks(self) -> Iterator[Rows]:
         """Decode from the start: ``(h, W, C)`` rows from top to bottom, frame after frame.
 

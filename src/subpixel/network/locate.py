@@ -5,6 +5,7 @@ from pathlib import Path
 from subpixel.errors import UsageError
 from subpixel.spec import Precision
 from subpixel.zoo import manifest
+from subpixel.zoo.family import first_network, tuned_network
 from subpixel.zoo.gallery import store
 from subpixel.zoo.gallery.names import close_ids
 
@@ -43,11 +44,12 @@ def locate(model: str | Path, scale: int | None) -> Path:
 def bundled_scales(model: str | Path, precision: Precision | None) -> tuple[int, ...]:
     """The scales in which ``model`` is bundled for ``precision``, sorted; none for other networks,
     which have one scale each."""
-    name = str(model)
     if Path(model).is_file():
         return ()
-    of_integers = precision == "int8" and not name.endswith(manifest.INT8)
-    return manifest.bundled_scales(f"{name}{manifest.INT8}" if of_integers else name)
+    name = str(first_network(model, None))
+    if precision == "int8" and not name.endswith(manifest.INT8):
+        return manifest.bundled_scales(f"{name}{manifest.INT8}")
+    return manifest.bundled_scales(str(tuned_network(name)))
 
 
 def locate_precision(model: str | Path, scale: int | None, precision: Precision | None) -> Path:
@@ -64,6 +66,13 @@ def locate_precision(model: str | Path, scale: int | None, precision: Precision 
             "name that, or run subpixel tune"
         )
     return locate(f"{model}{manifest.INT8}", scale)
+
+
+def has_int8_twin(model: str | Path, scale: int | None) -> bool:
+    """Whether ``model`` is a bundled network's name that has a file in 8-bit integers beside it."""
+    if Path(model).suffix.lower() in NETWORK_SUFFIXES or Path(model).is_file():
+        return False
+    return manifest.has_int8(str(model), DEFAULT_SCALE if scale is None else scale)
 
 
 def _unknown_name_message(name: str) -> str:

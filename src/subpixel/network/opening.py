@@ -3,7 +3,7 @@
 A luma network becomes an RGB network inside its graph (:mod:`subpixel.graph.passes.wrap`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
@@ -17,6 +17,7 @@ from subpixel.runtime.opening import Opened, open_session
 from subpixel.spec import ModelSpec
 from subpixel.system.processors import cores
 from subpixel.zoo import manifest
+from subpixel.zoo.family import POINTS, FamilyPoint
 
 ON_CORES = ("cpu", "openvino")
 """Devices that compute on the processor's cores, where tiles can have one each."""
@@ -53,6 +54,28 @@ def open_network(
         )
     _expect_precision(network.spec, settings, file)
     return network
+
+
+def open_mixture(
+    point: FamilyPoint, settings: RunSettings = DEFAULT_SETTINGS, *, scale: int | None = None
+) -> Network:
+    """Open a float32 network between ``balanced`` and ``denoise``, its weights mixed now.
+
+    Raises what :func:`open_network` raises.
+    """
+    from subpixel.graph.metadata import load_model, read_spec, with_spec
+    from subpixel.graph.passes.mix import mix_weights
+
+    start, end = (load_model(locate(one.name, scale)) for one in (POINTS[0], POINTS[-1]))
+    spec = read_spec(start)
+    assert spec is not None  # bundled files state their facts
+    spec, settings = replace(spec, name=point.name), settings.resolve()
+    _expect_precision(spec, settings, Path(point.name))
+    opener = _Opener(settings)
+    workers = opener.workers(spec)
+    content = with_spec(mix_weights(start, end, point.strength), spec).SerializeToString()
+    session = (opener.open_alone if workers == 1 else opener.open_shared)(content)
+    return Network(session, spec, session.provider, workers, content)
 
 
 @dataclass(frozen=True)

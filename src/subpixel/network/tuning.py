@@ -7,6 +7,7 @@ from typing import Any
 
 from subpixel.network.flatness import Flatness
 from subpixel.network.settings import DEFAULT_SETTINGS, RunSettings, parse_settings
+from subpixel.zoo.manifest import FOLDER
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,10 @@ class Tuning:
             if request.accepts(row.setting) and (not deep or _suits_deep(row.setting)):
                 return replace(row, setting=request.complete(row.setting))
         return None
+
+    def of_bundled_files(self) -> "Tuning":
+        """Without the rows whose file was made for the network, which others of its family lack."""
+        return replace(self, rows=tuple(row for row in self.rows if row.file.parent == FOLDER))
 
     def limit_opening(self, megapixels: float) -> "Tuning":
         """Without the rows whose opening takes longer than they save on so much work."""

@@ -51,7 +51,8 @@ class CacheSize:
 class CacheRemoval:
     """What came of removing a cache."""
 
-    freed: CacheSize
+    space: CacheSize
+    """What was freed."""
     faults: tuple[str, ...]
     """A line for each file or folder that stayed."""
 
@@ -71,8 +72,8 @@ def remove_cache(cache: Cache) -> CacheRemoval:
         else:
             shutil.rmtree(path, onerror=lambda _, file, error: faults.append(f"{file}: {error[1]}"))
     after = measure_cache(cache)
-    freed = CacheSize(before.files - after.files, before.bytes - after.bytes)
-    return CacheRemoval(freed, tuple(faults))
+    space = CacheSize(before.files - after.files, before.bytes - after.bytes)
+    return CacheRemoval(space, tuple(faults))
 
 
 def _file_sizes(folder: Path) -> Iterator[int]:

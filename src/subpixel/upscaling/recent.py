@@ -12,6 +12,7 @@ from subpixel.upscaling.alpha import AlphaMode
 from subpixel.upscaling.size.target_size import TargetSize
 from subpixel.upscaling.upscaler import Image, Upscaler
 from subpixel.zoo import manifest
+from subpixel.zoo.family import first_network, tuned_network
 
 CAPACITY = 4
 """How many upscalers stay open for further calls."""
@@ -23,6 +24,7 @@ class UpscalerRequest:
 
     model: str | Path
     scale: int | None = None
+    denoise: float | None = None
     device: str = "auto"
     tile: int | None = None
     threads: int | None = None
@@ -34,6 +36,7 @@ class UpscalerRequest:
         return Upscaler(
             self.model,
             scale=self.scale,
+            denoise=self.denoise,
             device=self.device,
             tile=self.tile,
             threads=self.threads,
@@ -91,8 +94,9 @@ _RECENT = RecentUpscalers()
 def upscale(
     image: Image,
     *,
-    model: str | Path = manifest.DEFAULT_NETWORK,
+    model: str | Path = manifest.AUTO,
     scale: int | None = None,
+    denoise: float | None = None,
     device: str = "auto",
     tile: int | None = None,
     threads: int | None = None,
@@ -110,12 +114,13 @@ def upscale(
     """
     if scale is not None and size is not None:
         raise UsageError("got scale and size; name one of them, such as size=TargetSize(width=640)")
-    request = UpscalerRequest(model, scale, device, tile, threads, tuning, alpha)
+    request = UpscalerRequest(model, scale, denoise, device, tile, threads, tuning, alpha)
     return _RECENT.get(request)(image, size=size)
 
 
 def _open_entry(request: UpscalerRequest) -> _Entry:
-    paths = locate(request.model, request.scale).absolute(), tuning_folder()
+    network = tuned_network(first_network(request.model, request.denoise))
+    paths = locate(network, request.scale).absolute(), tuning_folder()
     states = tuple(map(_look_up, paths))  # before the network is read: a change meanwhile counts
     return _Entry(request.open(), states)
 

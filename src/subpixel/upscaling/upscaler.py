@@ -15,17 +15,17 @@ from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import MemoryLimitError, UsageError
 from subpixel.media.picture import Header, Loss, Picture, Source
 from subpixel.network.flatness import Flatness
-from subpixel.network.locate import bundled_scales, locate, locate_precision
+from subpixel.network.locate import bundled_scales
 from subpixel.network.network import Network
-from subpixel.network.opening import open_network
-from subpixel.network.settings import MAX_FLAT_DIFFERENCE, RunSettings
-from subpixel.network.tuning import TunedSettings, Tuning
+from subpixel.network.settings import RunSettings
+from subpixel.network.tuning import Tuning
 from subpixel.network.tuning_cache import load_tuning
 from subpixel.runtime.op import Samples
 from subpixel.spec import ModelSpec, Precision
 from subpixel.upscaling.alpha import AlphaMode, expect_alpha_mode, treat_alpha
 from subpixel.upscaling.bands import RunReport, rows_of
-from subpixel.upscaling.flat import Tally
+from subpixel.upscaling.choice.choose import Choice, choose_network, fix_choice
+from subpixel.upscaling.choice.pipelines import NetworkFile, Pipelines
 from subpixel.upscaling.pipeline import Pipeline
 from subpixel.upscaling.rows.stage import RowStage, chain_headers, run_stages, stages_memory
 from subpixel.upscaling.size.chain import Chain
@@ -34,6 +34,7 @@ from subpixel.upscaling.size.enlargement import Enlargement, enlarge_by, plan_en
 from subpixel.upscaling.size.target_size import TargetSize
 from subpixel.upscaling.tiling import TilePlan
 from subpixel.zoo import manifest
+from subpixel.zoo.family import first_network, tuned_network
 
 if TYPE_CHECKING:
     from subpixel.media.writing import EncodeOptions
@@ -48,19 +49,22 @@ Image = TypeVar("Image")
 class Upscaler:
     """A network opened once, for any number of arrays, Pillow images, pictures and files.
 
-    ``model`` is a bundled network's name, an ONNX file's path, or a network that is open already;
-    ``scale`` chooses among a bundled network's scales (default 3); pictures get any other size by
-    the ``size`` of :meth:`picture` and :meth:`file`. ``device`` is ``"auto"`` or a
-    name of :data:`subpixel.runtime.devices.DEVICES`. ``precision`` is what the network computes
-    in (None: what its file says). ``tile`` is the side of a tile in input pixels, halo included
-    (None: 512; 0: the whole picture at once). ``threads`` None means one per physical core.
-    ``batch`` is how many tiles that lie beside one another go through the network at once, where
-    there is memory for so many (None: 1). ``adaptive`` lets flat areas of a picture be interpolated
-    instead, as far as that is measured to be within so many code values of 8 bits from the network
-    (True: 1), or was: a :class:`~subpixel.network.flatness.Flatness`; None and False: it does not.
-    ``alpha`` ``"straight"`` keeps every channel as it is, for game textures, whose transparent
-    pixels have colours of their own; by default those get the colours of their neighbours, so that
-    no fringes appear.
+    ``model`` is ``"auto"``, a bundled network's name, an ONNX file's path, or a network that is
+    open already; ``scale`` chooses among a bundled network's scales (default 3); pictures get any
+    other size by the ``size`` of :meth:`picture` and :meth:`file`. With ``"auto"``
+    each picture gets the network between ``balanced`` and ``denoise`` that suits how it was
+    compressed (:meth:`choose`); ``denoise``, 0 … 1, picks one for all. ``device`` is ``"auto"`` or
+    a name of :data:`subpixel.runtime.devices.DEVICES`. ``precision`` is what the network computes
+    in. None: 8-bit pictures go through a bundled network's form in 8-bit integers, where it has one
+    and the processor computes; all else in what the file says. ``tile`` is the side of a tile in
+    input pixels, halo included (None: 512; 0: the whole picture at once). ``threads`` None means
+    one per physical core. ``batch`` is how many tiles that lie beside one another go through the
+    network at once, where there is memory for so many (None: 1). ``adaptive`` lets flat areas of a
+    picture be interpolated instead, as far as that is measured to be within so many code values of
+    8 bits from the network (True: 1), or was: a :class:`~subpixel.network.flatness.Flatness`; None
+    and False: it does not. ``alpha`` ``"straight"`` keeps every channel as it is, for game
+    textures, whose transparent pixels have colours of their own; by default those get the colours
+    of their neighbours, so that no fringes appear.
 
     What is left open is as ``subpixel tune`` found it fastest for this network on this machine, if
     it was run: one setting for 8-bit pictures and one, in fp32, for others. ``tuning`` False
@@ -72,7 +76,7 @@ class Upscaler:
 
     Raises what :func:`~subpixel.network.opening.open_network` raises, and
     :class:`~subpixel.errors.UsageError` for a tile, a batch or an ``adaptive`` that the network
-    can't be run with.
+    can't be run with, and for a ``denoise`` beside another network.
 
     >>> from subpixel import Upscaler
     >>> larger = Upscaler(scale=2)(array)  # doctest: +SKIP
@@ -80,9 +84,10 @@ class Upscaler:
 
     def __init__(
         self,
-        model: str | Path | Network = manifest.DEFAULT_NETWORK,
+        model: str | Path | Network = manifest.AUTO,
         *,
         scale: int | None = None,
+        denoise: float | None = None,
         device: str = "auto",
         precision: Precision | None = None,
         tile: int | None = None,
@@ -97,6 +102,7 @@ class Upscaler:
             type(self),
             model,
             scale=scale,
+            denoise=denoise,
             device=device,
             precision=precision,
             tile=tile,
@@ -109,18 +115,28 @@ class Upscaler:
         )
         self._alpha = expect_alpha_mode(alpha)
         switch = None if adaptive is None else adaptive is not False
-        self._request = RunSettings(device, precision, tile, threads, batch, switch)
-        self._adaptive = None if isinstance(adaptive, bool) else adaptive
-        self._model, self._scale, self._convention = model, scale, convention
-        self._tuning = _find_tuning(model, scale, tuning)
         self._is_tuned = tuning is not False
         self._at_scales: dict[int, Upscaler] = {}
         self._lock = threading.Lock()
-        self._networks: dict[tuple[Path, RunSettings], Network] = {}
-        self._pipelines: dict[TunedSettings | None, Pipeline] = {}
-        self.tally = Tally()
+        self._fixed = fix_choice(model, denoise)
+        self._is_auto = model == manifest.AUTO and self._fixed is None
+        self._model = model if isinstance(model, Network) else first_network(model, denoise)
+        self._pipelines = Pipelines(
+            RunSettings(device, precision, tile, threads, batch, switch),
+            NetworkFile(self._model, scale, convention),
+            _find_tuning(self._model, scale, tuning),
+            None if isinstance(adaptive, bool) else adaptive,
+        )
+        self._precision = precision
+        self.tally = self._pipelines.tally
         """How much was interpolated so far."""
-        self._pipeline(deep=False)  # what is wrong is raised now
+        self._pipeline(None, deep=False)  # what is wrong is raised now
+
+    def __copy__(self) -> "Upscaler":
+        """With the same networks, open as they are."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
 
     def __reduce__(self) -> "tuple[partial[Upscaler], tuple[()]]":
         """Pickled are the arguments, and the network is opened anew, be it in another process."""
@@ -133,41 +149,50 @@ class Upscaler:
 
     @property
     def spec(self) -> ModelSpec:
-        """The facts of the network that 8-bit pictures go through."""
-        return self._pipeline(deep=False).spec
+        """The facts of the network that 8-bit pictures go through; with ``"auto"`` of that for
+        pictures without damage, which differs from the others in its name and weights alone."""
+        return self._pipeline(None, deep=False).spec
 
     @property
     def provider(self) -> str:
         """What really runs it: ONNX Runtime's name of the execution provider, or OpenVINO."""
-        return self._pipeline(deep=False).network.provider
+        return self._pipeline(None, deep=False).network.provider
 
     @property
     def remark(self) -> str | None:
         """What was decided about a third-party file, in one line; None for others."""
-        return self._pipeline(deep=False).network.remark
+        return self._pipeline(None, deep=False).network.remark
 
     @property
     def flatness(self) -> Flatness | None:
-        """What is interpolated of 8-bit pictures; None: nothing is."""
-        return self._pipeline(deep=False).flatness
+        """What is interpolated of pictures so far, the most of any network; None: nothing is."""
+        return self._pipelines.flatness
 
-    def settings(self, header: Header) -> RunSettings:
-        """How a picture like this is computed."""
-        deep = _is_deep(header)
-        settings = self._settings(self._choose(deep))
-        precision = settings.precision or self._pipeline(deep=deep).spec.precision
-        return replace(settings, precision=precision)
+    def choose(self, source: Source) -> Choice | None:
+        """The network for ``source`` and why, where the model is ``"auto"`` or a strength was asked
+        for; None: it is the one that was named.
+
+        The file says how it was compressed, or a sample of the pixels shows it, for which they may
+        be decoded once. Raises what ``source`` raises.
+        """
+        return choose_network(source) if self._is_auto else self._fixed
+
+    def settings(self, header: Header, choice: Choice | None = None) -> RunSettings:
+        """How a picture like this is computed, by the network of ``choice``."""
+        pipeline = self._pipeline(choice, deep=_is_deep(header))
+        settings = self._pipelines.settings(self._name(choice), deep=_is_deep(header))
+        return replace(settings, precision=settings.precision or pipeline.spec.precision)
 
     def plan(self, header: Header) -> TilePlan:
         """How a picture of this size is cut into tiles where memory is no concern."""
-        return self._pipeline_for(header).plan(header)
+        return self._pipeline_for(header, None).plan(header)
 
     @property
     def scales(self) -> tuple[int, ...]:
         """The scales that the network is there in: those of a bundled one, of others their own."""
         if isinstance(self._model, Network):
             return (self.spec.scale,)
-        return bundled_scales(self._model, self._request.precision) or (self.spec.scale,)
+        return bundled_scales(self._model, self._precision) or (self.spec.scale,)
 
     def enlargement(self, header: Header, size: TargetSize | None) -> Enlargement:
         """How a picture like this gets a ``size``: which of the :attr:`scales` it passes in turn.
@@ -213,9 +238,9 @@ class Upscaler:
         :class:`~subpixel.errors.UsageError` for more than 8 bits and a network that computes with
         8, and for a size that can't be had.
         """
-        source = treat_alpha(picture, self._alpha)
+        choice, source = self.choose(picture), treat_alpha(picture, self._alpha)
         header = source.header
-        chain, stages = self._chain_for(header, size)
+        chain, stages = self._chain_for(header, size, choice)
         larger = chain.headers(header)[-1]
         shape = chain_headers(stages, larger)[-1].shape
         frames = np.empty((len(picture.frames), *shape[1:]), larger.dtype)
@@ -237,6 +262,7 @@ class Upscaler:
         options: "EncodeOptions | None" = None,
         *,
         size: TargetSize | None = None,
+        choice: Choice | None = None,
         strict: bool = False,
         overwrite: bool = False,
         max_memory: int | None = None,
@@ -246,8 +272,9 @@ class Upscaler:
         """Upscale ``source``, a picture or the path of one, into ``file`` in bands: neither is ever
         in memory as a whole.
 
-        Decoding, the network and encoding go on at the same time. ``size`` is as for
-        :meth:`picture`. Rows pass ``stages`` between the network and the file, such as a
+        ``size`` is as for :meth:`picture`; ``choice`` is what :meth:`choose` said of the source
+        before, else it is asked now. Decoding, the network and encoding go on at the same time.
+        Rows pass ``stages`` between the network and the file, such as a
         :class:`~subpixel.upscaling.rows.resampler.Resampler`. ``max_memory`` is what the
         process may hold, in bytes (None: half of what is free); it settles the size of the tiles.
         Where memory is refused nevertheless, the picture is started anew with tiles of half the
@@ -259,8 +286,9 @@ class Upscaler:
         from subpixel.media.image_file import EncodeOptions, PictureWriter, open_picture
 
         source = open_picture(Path(source)) if isinstance(source, str | Path) else source
+        choice = choice or self.choose(source)
         source = treat_alpha(source, self._alpha)
-        chain, to_size = self._chain_for(source.header, size)
+        chain, to_size = self._chain_for(source.header, size, choice)
         stages = (*to_size, *stages)
         options = options or EncodeOptions()
         surveys = chain.survey(source)
@@ -303,9 +331,9 @@ class Upscaler:
         :class:`~subpixel.errors.UsageError` as :meth:`picture` does, and
         :class:`~subpixel.errors.MemoryLimitError`.
         """
-        source = treat_alpha(source, self._alpha)
+        choice, source = self.choose(source), treat_alpha(source, self._alpha)
         header = source.header
-        pipeline = self._pipeline_for(header)
+        pipeline = self._pipeline_for(header, choice)
         larger = header.enlarge(pipeline.spec.scale)
         frame = header.height * header.width * header.channels * header.dtype.itemsize
         around = stages_memory(stages, larger) + (frame if header.has_alpha else 0)
@@ -313,68 +341,34 @@ class Upscaler:
         return run_stages(stages, larger, pipeline.run(source, plan, report=report))
 
     def _chain_for(
-        self, header: Header, size: TargetSize | None
+        self, header: Header, size: TargetSize | None, choice: Choice | None
     ) -> tuple[Chain, tuple[RowStage, ...]]:
         """The networks that a picture like this passes, and what follows them."""
         way = self.enlargement(header, size)
-        pipelines = [self.at_scale(scale)._pipeline_for(header) for scale in way.scales]
+        pipelines = [self.at_scale(scale)._pipeline_for(header, choice) for scale in way.scales]
         window = find_window(header, way.extent, [pipeline.spec for pipeline in pipelines])
         return Chain(pipelines, window), way.stages(header, window)
 
     def _open_at(self, scale: int) -> "Upscaler":
         """A copy that shares the tally, and opens networks of its own."""
         other = copy.copy(self)
-        other._scale, other._at_scales = scale, {}
-        other._tuning = _find_tuning(self._model, scale, self._is_tuned)
-        other._lock, other._networks, other._pipelines = threading.Lock(), {}, {}
-        other._pipeline(deep=False)  # what is wrong is raised now
+        other._lock, other._at_scales = threading.Lock(), {}
+        other._anew = partial(self._anew, scale=scale)
+        tuning = _find_tuning(self._model, scale, self._is_tuned)
+        other._pipelines = self._pipelines.at_scale(scale, tuning)
+        other._pipeline(None, deep=False)  # what is wrong is raised now
         return other
 
-    def _pipeline_for(self, header: Header) -> Pipeline:
-        pipeline = self._pipeline(deep=_is_deep(header))
+    def _pipeline_for(self, header: Header, choice: Choice | None) -> Pipeline:
+        pipeline = self._pipeline(choice, deep=_is_deep(header))
         pipeline.expect_depth(header)
         return pipeline
 
-    def _pipeline(self, *, deep: bool) -> Pipeline:
-        """The one for 8-bit pictures, or for ``deep`` ones of more bits; made at its first use."""
-        row = self._choose(deep)
-        with self._lock:
-            if row not in self._pipelines:
-                self._pipelines[row] = self._make_pipeline(row)
-            return self._pipelines[row]
+    def _pipeline(self, choice: Choice | None, *, deep: bool) -> Pipeline:
+        return self._pipelines.get(self._name(choice), deep=deep)
 
-    def _choose(self, deep: bool) -> TunedSettings | None:
-        return self._tuning.choose(self._request, deep=deep) if self._tuning else None
-
-    def _settings(self, row: TunedSettings | None) -> RunSettings:
-        return row.setting if row else self._request.resolve()
-
-    def _make_pipeline(self, row: TunedSettings | None) -> Pipeline:
-        settings = self._settings(row)
-        tuned = row.flatness if row else None
-        adaptive = self._adaptive if self._adaptive is not None else tuned or MAX_FLAT_DIFFERENCE
-        return Pipeline(
-            self._open(row, settings),
-            tile=settings.tile,
-            batch=1 if settings.batch is None else settings.batch,
-            adaptive=adaptive if settings.adaptive else None,
-            tally=self.tally,
-        )
-
-    def _open(self, row: TunedSettings | None, settings: RunSettings) -> Network:
-        """The network, opened once for all settings that can share it."""
-        if isinstance(self._model, Network):
-            return self._model
-        file = row.file if row else locate_precision(self._model, self._scale, settings.precision)
-        key = file, settings.session
-        if key not in self._networks:
-            # A file that `subpixel tune` made of a third-party file is an ordinary one.
-            ordinary = row is not None and file != locate(self._model, self._scale)
-            convention = UNKNOWN_CONVENTION if ordinary else self._convention
-            self._networks[key] = open_network(
-                file, settings, scale=self._scale, convention=convention
-            )
-        return self._networks[key]
+    def _name(self, choice: Choice | None) -> str | Path | Network:
+        return self._model if choice is None else choice.network
 
 
 def _find_tuning(
@@ -382,7 +376,9 @@ def _find_tuning(
 ) -> Tuning | None:
     if isinstance(tuning, Tuning):
         return tuning
-    return load_tuning(model, scale=scale) if tuning and not isinstance(model, Network) else None
+    if not tuning or isinstance(model, Network):
+        return None
+    return load_tuning(tuned_network(model), scale=scale)
 
 
 def _is_deep(header: Header) -> bool:

@@ -7,10 +7,14 @@ from pathlib import Path
 from subpixel.errors import NetworkError, UsageError
 
 FOLDER = Path(__file__).parent
+AUTO = "auto"
+"""The name that leaves the network to each picture; what ``upscale`` uses by default."""
 DEFAULT_NETWORK = "balanced"
-"""The network that ``upscale`` uses by default."""
+"""The network for what shows no damage."""
 DENOISE = "denoise"
 """The network for JPEGs."""
+DRAWING = "drawing"
+"""The name for what is drawn, as screenshots and logos; a point of the family."""
 INT8 = "-int8"
 """The suffix of the names of networks in 8-bit integers."""
 
@@ -56,6 +60,11 @@ def network_names() -> tuple[str, ...]:
 def bundled_scales(name: str) -> tuple[int, ...]:
     """The scales of the network ``name``, sorted; none where there is no such network."""
     return tuple(sorted(row.scale for row in read_manifest() if row.name == name))
+
+
+def has_int8(name: str, scale: int) -> bool:
+    """Whether the bundled network ``name`` has a file in 8-bit integers beside its own."""
+    return any((row.name, row.scale) == (f"{name}{INT8}", scale) for row in read_manifest())
 
 
 def find_bundled(name: str, scale: int) -> BundledNetwork:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -169,6 +170,17 @@ def test_an_option_that_means_nothing_for_any_result_is_refused(
     assert _upscale("in/a.jpg", *arguments) == 2
     assert capsys.readouterr().err.startswith(f"subpixel: {answer}")
     assert _files(folder.parent) == {"in/a.jpg", "in/b.png", "in/deep/a.webp"}
+
+
+def test_a_stream_takes_the_options_of_its_format(folder: Path) -> None:
+    order = [sys.executable, "-m", "subpixel", "upscale", "-", "-o", "-", *FAST, "--lossless"]
+    data = (folder / "a.jpg").read_bytes()
+    done = subprocess.run(order, input=data, capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"subpixel: --lossless means nothing for JPEG; it goes with")
+    for wrong in (["--keep-date"], ["--skip-existing"], ["--suffix", "b"]):
+        done = subprocess.run([*order[:-1], *wrong], input=data, capture_output=True, check=False)
+        assert (done.returncode, done.stdout) == (2, b"")
 
 
 def test_an_option_that_means_something_for_one_result_is_taken(folder: Path) -> None:

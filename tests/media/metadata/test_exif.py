@@ -177,3 +177,11 @@ def test_fields_keep_their_values(
     assert seen.keys() - entries.keys() <= {0x0112, 0x011A, 0x011B, 0x0128}
     assert exif.orientation_in(new) == orientation
     assert exif.resolution_in(new) == pytest.approx((float(dpi) / 25.4,) * 2)
+
+
+def test_a_resolution_that_is_nonsense_is_none() -> None:
+    """GLib would complain on stderr."""
+    near, over = (exif.add_fields(exif_block("<"), exif.resolution_fields(r, "<")) for r in (
+        (1000.0, 900_000.0), (1000.0, 2_000_000.0)))  # fmt: skip
+    assert exif.resolution_in(near) == pytest.approx((1000, 900_000))
+    assert exif.resolution_in(over) is None

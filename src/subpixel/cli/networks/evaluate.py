@@ -24,10 +24,11 @@ from subpixel.cli.output import print_json, print_table, progress
 from subpixel.errors import UsageError
 from subpixel.imaging.metrics import Perceive, Quality
 from subpixel.measure.evaluate import Evaluation, Result, benchmark, evaluate
+from subpixel.network.locate import locate
 from subpixel.system.extras import expect_installed
 from subpixel.system.targets import make_folder
 from subpixel.upscaling.upscaler import Upscaler
-from subpixel.zoo.manifest import DEFAULT_NETWORK
+from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from subpixel.nets.checkpoints.checkpoint import CheckpointFile
@@ -44,7 +45,7 @@ PROGRAMS = (".ts", ".torchscript")
     default=DEFAULT_NETWORK,
     show_default=True,
     metavar="NAME|FILE",
-    help="A bundled network, an ONNX file, or a PyTorch checkpoint.",
+    help=f"A bundled network, {AUTO} as `upscale` has it, an ONNX file, or a PyTorch checkpoint.",
     shell_complete=complete_network,
 )
 @click.option(
@@ -96,7 +97,9 @@ def command(
     else:
         if weights or settings:
             raise UsageError(f"{model} is no checkpoint; --weights and --setting are for those")
-        upscaler = Upscaler(model, scale=scale, device=device, threads=threads, tuning=False)
+        # a network by name is measured as its file is, not in integers, as `upscale` takes it
+        file = model if model == AUTO else locate(model, scale)
+        upscaler = Upscaler(file, scale=scale, device=device, threads=threads, tuning=False)
     bench = benchmark(data, upscaler.spec.scale, jpeg)
     perceive = _perceptual() if perceptual else None
     keep = _writer(pictures, overwrite) if pictures else lambda result: None

@@ -49,7 +49,8 @@ THREADS = click.option(
 PRECISION = click.option(
     "--precision",
     type=click.Choice(get_args(Precision)),
-    help="Compute in it; int8 is a file of its own. [default: what the file says]",
+    help="Compute in it; int8 is a file of its own. [default: int8 for 8-bit pictures on the "
+    "processor where a bundled network has it, else what the file says]",
 )
 FLOOR_OPTION = click.option(
     "--floor-db",

@@ -8,10 +8,8 @@ import click
 
 from subpixel.cli.options.alpha import ALPHA
 from subpixel.cli.options.choices import (
-    DENOISING,
     DEVICE,
     FILE,
-    MODEL,
     OVERWRITE,
     PRECISION,
     SIZE,
@@ -28,6 +26,7 @@ from subpixel.cli.options.convention import (
     make_convention,
 )
 from subpixel.cli.options.grouping import group_options
+from subpixel.cli.options.network_choice import NETWORK_NAME, STRENGTH, expect_own_strength
 from subpixel.cli.options.picture_format import FORMAT, expect_one_format
 from subpixel.errors import UsageError
 from subpixel.jobs.outputs import Job, Naming
@@ -37,6 +36,7 @@ from subpixel.media.image_file import DEFAULT_MAX_PIXELS, EncodeOptions
 from subpixel.network.settings import RunSettings
 from subpixel.spec import Precision
 from subpixel.upscaling.alpha import AlphaMode
+from subpixel.zoo.family import first_network, tuned_network
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class NetworkOptions:
     """Which network, and how it is run; None: as tuned, or the default."""
 
     model: str
+    denoise: float | None
     device: str
     tile: int | None
     threads: int | None
@@ -51,6 +52,19 @@ class NetworkOptions:
     no_tuning: bool
     adaptive: bool | None
     alpha: AlphaMode
+
+    def __post_init__(self) -> None:
+        expect_own_strength(self.model, self.denoise)
+
+    @property
+    def first(self) -> str | Path:
+        """The network that pictures go through at first, before one was looked at."""
+        return first_network(self.model, self.denoise)
+
+    @property
+    def tuned(self) -> str | Path:
+        """The network whose tuning holds."""
+        return tuned_network(self.first)
 
     @property
     def settings(self) -> RunSettings:
@@ -63,8 +77,8 @@ class NetworkOptions:
 NETWORK = group_options(
     "network",
     NetworkOptions,
-    MODEL,
-    DENOISING,
+    NETWORK_NAME,
+    STRENGTH,
     DEVICE,
     click.option(
         "--tile",
@@ -131,6 +145,11 @@ class TargetOptions:
         if prints_json and job.target == PIPE:
             raise UsageError(
                 "--json and the picture would both go to standard output; name a file with -o"
+            )
+        if self.mark is not None or self.keep_date or self.skip_existing:
+            raise UsageError(
+                "--suffix, --keep-date and --skip-existing are for files, and - is a stream; leave "
+                "them out"
             )
         return job
 

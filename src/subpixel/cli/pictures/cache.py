@@ -56,7 +56,7 @@ def clear(names: Sequence[str], yes: bool) -> int:
     for cache in caches:
         removal = remove_cache(cache)
         faults += removal.faults
-        click.echo(f"{cache.name}: {_describe(removal.freed)} freed")
+        click.echo(f"{cache.name}: {_describe(removal.space)} freed")
     for fault in faults:
         click.echo(f"subpixel: {fault}", err=True)
     return 1 if faults else 0
@@ -64,12 +64,12 @@ def clear(names: Sequence[str], yes: bool) -> int:
 
 def _ask(caches: Sequence[Cache], yes: bool) -> None:
     """Go on only where it is agreed to."""
-    listed = ", ".join(f"{cache.name} ({_describe(measure_cache(cache))})" for cache in caches)
+    names = ", ".join(f"{cache.name} ({_describe(measure_cache(cache))})" for cache in caches)
     if yes:
         return
     if not sys.stdin.isatty():
-        raise UsageError(f"this would remove {listed}; say so with --yes, as nobody can be asked")
-    if not click.confirm(f"Remove {listed} from {cache_folder()}?", err=True):
+        raise UsageError(f"this would remove {names}; say so with --yes, as nobody can be asked")
+    if not click.confirm(f"Remove {names} from {cache_folder()}?", err=True):
         raise click.exceptions.Exit(1)
 
 

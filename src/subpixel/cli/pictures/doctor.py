@@ -33,20 +33,22 @@ def command(as_json: bool) -> None:
     print_caches()
 
 
-def _print_environment(found: Environment) -> None:
-    machine = f"{found.processor}, {found.cores} cores, {found.system}, Python {found.python}"
-    packages = [(name, v or f"missing: {PACKAGES[name]}") for name, v in found.packages.items()]
-    devices = [(d.device, "yes" if d.works else "no", d.provider, d.detail) for d in found.devices]
-    print_table(machine, ("package", "version"), packages)
+def _print_environment(machine: Environment) -> None:
+    title = f"{machine.processor}, {machine.cores} cores, {machine.system}, Python {machine.python}"
+    packages = [(name, v or f"missing: {PACKAGES[name]}") for name, v in machine.packages.items()]
+    devices = [
+        (d.device, "yes" if d.works else "no", d.provider, d.detail) for d in machine.devices
+    ]
+    print_table(title, ("package", "version"), packages)
     print_table("Devices", ("device", "works", "execution provider", "detail"), devices)
 
 
 def _tuning_cells(stored: StoredTuning) -> list[tuple[str, ...]]:
     """A row for pictures of 8 bits, and one for those of more."""
-    used = "yes" if stored.current else "no: the network, a version or the machine has changed"
+    state = "yes" if stored.current else "no: the network, a version or the machine has changed"
     choices = (("8 bits", False), ("more bits", True))
     rows = [(depth, stored.tuning.choose(deep=deep)) for depth, deep in choices]
     name = stored.tuning.default.file.stem
     return [
-        (name, depth, row.setting.label, f"{row.ratio:.2f}", used) for depth, row in rows if row
+        (name, depth, row.setting.label, f"{row.ratio:.2f}", state) for depth, row in rows if row
     ]

@@ -1,7 +1,7 @@
 """``subpixel models``."""
 
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import click
 
@@ -9,8 +9,22 @@ from subpixel.cli.messages import SuggestingGroup
 from subpixel.cli.options.choices import JSON
 from subpixel.cli.output import print_json, print_table
 from subpixel.cli.pictures.gallery import get, remove, search
+from subpixel.zoo.family import find_mixture
 from subpixel.zoo.gallery.store import Entry, entries
-from subpixel.zoo.manifest import BundledNetwork, read_manifest
+from subpixel.zoo.manifest import INT8, BundledNetwork, read_manifest
+
+
+@dataclass(frozen=True)
+class Column:
+    """Of a plain table: its title and its width."""
+
+    title: str
+    width: int
+    right: bool = False
+
+    def pad(self, text: str) -> str:
+        return text.rjust(self.width) if self.right else text.ljust(self.width)
+
 
 BUNDLED_COLUMNS = (
     "name",
@@ -21,16 +35,42 @@ BUNDLED_COLUMNS = (
     "licence",
     "path",
 )
+SHORT_COLUMNS = (
+    Column("name", 15),
+    Column("scale", 5),
+    Column("for", 33),
+    Column("kB", 4, right=True),
+    Column("dB x3", 5, right=True),
+    Column("cost x3", 7, right=True),
+)
+"""With a blank between them they fill no more than 80 columns. dB: Y-PSNR on Set5; cost: thousands
+of multiply-adds per pixel of the small picture."""
+PURPOSES = {
+    "balanced": "photographs",
+    "denoise": "JPEGs of quality below 81",
+    "denoise-75": "JPEGs of quality 81 to 90",
+    "denoise-50": "JPEGs of quality 91 to 93",
+    "denoise-25": "JPEGs of quality 94 to 97",
+    "fast": "films, slow machines",
+    "espcn": "comparisons (PyTorch's tutorial)",
+}
+"""Of each bundled network, without regard to its precision."""
+SHOWN_SCALE = 3
+SHOWN_SET = "Set5"
 GALLERY_COLUMNS = ("name", "scale", "kB", "architecture", "authors", "licence", "proven", "path")
 
 
 @click.group(cls=SuggestingGroup, invoke_without_command=True)
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Every scale by itself, with its licence and its file."
+)
 @JSON
 @click.pass_context
-def command(context: click.Context, as_json: bool) -> None:
+def command(context: click.Context, verbose: bool, as_json: bool) -> None:
     """List the networks that are here: the bundled ones, and those got from the gallery.
 
     Multiply-adds are per pixel of the small picture. Y-PSNR is by the literature's protocol.
+    `upscale` takes a network's -int8 form by itself for 8-bit pictures on the processor.
     """
     if context.invoked_subcommand is not None:
         return
@@ -40,11 +80,15 @@ def command(context: click.Context, as_json: bool) -> None:
     if as_json:
         print_json([*map(_network_facts, read_manifest()), *map(_gallery_facts, others)])
         return
-    print_table(
-        "Bundled networks", BUNDLED_COLUMNS, [_network_cells(row) for row in read_manifest()]
-    )
-    if others:
+    if verbose:
+        rows = [_network_cells(row) for row in read_manifest()]
+        print_table("Bundled networks", BUNDLED_COLUMNS, rows)
+    else:
+        _print_lines(SHORT_COLUMNS, [_short_cells(rows) for rows in _by_name()])
+    if others and verbose:
         print_table("From the gallery", GALLERY_COLUMNS, [_gallery_cells(e) for e in others])
+    elif others:
+        _print_lines(SHORT_COLUMNS[:4], [_short_gallery_cells(entry) for entry in others])
 
 
 command.add_command(search)
@@ -80,6 +124,39 @@ def _gallery_cells(entry: Entry) -> tuple[str, ...]:
         "yes" if entry.report.get("proven") else "no: third-party ONNX",
         str(entry.path),
     )
+
+
+def _by_name() -> Iterator[Sequence[BundledNetwork]]:
+    """The bundled networks, all scales of one name together, in the manifest's order."""
+    rows = read_manifest()
+    for name in dict.fromkeys(row.name for row in rows):
+        yield [row for row in rows if row.name == name]
+
+
+def _short_cells(rows: Sequence[BundledNetwork]) -> tuple[str, ...]:
+    shown = next((row for row in rows if row.scale == SHOWN_SCALE), rows[0])
+    name = shown.name.removesuffix(INT8)
+    purpose = PURPOSES.get(name, "")
+    return (
+        shown.name,
+        ",".join(str(row.scale) for row in rows),
+        purpose if name == shown.name or find_mixture(name) else "the same in 8-bit integers",
+        f"{_file_size(shown) / 1000:.0f}",
+        f"{shown.psnr[SHOWN_SET]:.2f}",
+        f"{shown.multiply_adds / 1000:.0f}",
+    )
+
+
+def _short_gallery_cells(entry: Entry) -> tuple[str, ...]:
+    return (entry.id, str(entry.scale), entry.architecture, f"{entry.size / 1000:.0f}")
+
+
+def _print_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    """A line for each row; what is wider than its column pushes the rest of its line."""
+    titles = [column.title for column in columns]
+    for cells in (titles, *rows):
+        line = " ".join(c.pad(text) for c, text in zip(columns, cells, strict=True))
+        click.echo(line.rstrip())
 
 
 def _network_cells(row: BundledNetwork) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from subpixel.cli.feedback import Feedback, open_display, say, summarize
-from subpixel.cli.messages import PictureCommand, hint_at_output
+from subpixel.cli.messages import hint_at_output
 from subpixel.cli.options.choices import FILE, JSON
+from subpixel.cli.options.network_choice import StrengthCommand
 from subpixel.cli.options.target_size import TARGET_SIZE, choose_opening_scale
 from subpixel.cli.options.upscaling import (
     CONVENTION,
@@ -26,7 +27,7 @@ from subpixel.cli.options.upscaling import (
 )
 from subpixel.cli.output import print_json
 from subpixel.convention import Convention
-from subpixel.jobs.outputs import JobPlan, plan_jobs
+from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
 from subpixel.jobs.pictures import (
     PIPE,
     JobOptions,
@@ -69,7 +70,7 @@ class Interpolation:
         )
 
 
-@click.command(cls=PictureCommand, no_args_is_help=True)
+@click.command(cls=StrengthCommand, no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
 @TARGETS
 @TARGET_SIZE
@@ -92,22 +93,26 @@ def command(
     volume: Volume,
     as_json: bool,
 ) -> int:
-    """Enlarge pictures and folders of pictures; - is a picture from standard input.
+    """Enlarge pictures and folders of pictures.
 
-    By a factor, or to a size in pixels of the picture upright. Where that is not larger, no network
-    is used, and that is said.
+    By a factor, or to a size in pixels of the picture upright; where that is not larger, no network
+    is used, and that is said. - is a picture from standard input.
 
     Colours, transparency, bit depth, colour profile and metadata are kept. What the output
     format can't hold is said on stderr, or refused with --strict. A picture that fails is
-    reported and the others go on; the exit code is then 1. Where `subpixel tune` was run for this
-    network, its setting is used; what is named here goes before it.
+    reported and the others go on; the exit code is then 1.
+
+    Which network a picture goes through, and why, is said on stderr. 8-bit pictures are computed in
+    8-bit integers, where the network has such a form and the processor computes: the same picture
+    on every machine. Where `subpixel tune` was run for this network, its setting is used; what is
+    named here goes before it.
 
     Of a folder and its subfolders every picture is taken, told by what the files hold. Left out,
     and counted at the end, are hidden files, thumbnails, and earlier results beside their sources.
     """
     files = PictureFiles(limits.max_pixels, limits.max_memory)
     pipe = targets.plan_pipe(inputs, prints_json=as_json)
-    scale = choose_opening_scale(size, bundled_scales(network.model, network.precision))
+    scale = choose_opening_scale(size, bundled_scales(network.first, network.precision))
     tuning = _load_tuning(network, scale, inputs, files, volume)
     upscaler = _open_upscaler(network, scale, tuning, convention, volume)
     size = _choose_size(upscaler, network.model, size, volume)
@@ -116,7 +121,7 @@ def command(
     else:
         naming = targets.naming(size.label if size else f"x{upscaler.spec.scale}")
         plan = plan_jobs(inputs, naming, skip_existing=targets.skip_existing)
-    expect_used(encode, plan.jobs, ENCODE_NAMES)
+    _expect_used(encode, plan, targets.suffix, files)
     options = JobOptions(
         encode, strict, targets.overwrite, limits.max_memory, size, targets.keep_date
     )
@@ -132,6 +137,17 @@ def command(
         for line in lines:
             say(str(line))
     return 1 if any(result.error for result in results) else 0
+
+
+def _expect_used(
+    encode: EncodeOptions, plan: JobPlan, suffix: str | None, files: PictureFiles
+) -> None:
+    """Each option of encoding means something for a result's format, a stream's included."""
+    jobs = plan.jobs
+    if encode.changes and len(jobs) == 1 and jobs[0].target == PIPE:
+        suffix = suffix or files.look(jobs[0].source).form.suffixes[0]
+        jobs = (Job(jobs[0].source, Path(f"{PIPE}{suffix}")),)
+    expect_used(encode, jobs, ENCODE_NAMES)
 
 
 def _choose_size(
@@ -161,7 +177,7 @@ def _load_tuning(
     if network.no_tuning:
         return None
     warn = (lambda line: None) if volume.quiet else say
-    tuning = load_tuning(network.model, scale=scale, warn=warn)
+    tuning = load_tuning(network.tuned, scale=scale, warn=warn)
     return limit_tuning(tuning, inputs, files) if tuning else None
 
 
@@ -175,6 +191,7 @@ def _open_upscaler(
     upscaler = Upscaler(
         network.model,
         scale=scale,
+        denoise=network.denoise,
         device=network.device,
         precision=network.precision,
         tile=network.tile,
@@ -237,13 +254,13 @@ def _describe_tuning(
     tuning: Tuning | None, network: NetworkOptions, results: Sequence[JobResult]
 ) -> list[str]:
     """What `subpixel tune` did for these pictures, in a line for each setting."""
-    used = {result.setting for result in results}
+    settings = {result.setting for result in results}
     choices = (tuning.choose(network.settings, deep=d) for d in (False, True)) if tuning else ()
     return [
         f"as tuned: {row.setting.label}, {row.ratio:.1f} times as fast as the default "
         "(--no-tuning: the default)"
         for row in dict.fromkeys(choices)
-        if row is not None and row.setting in used and row.ratio > 1
+        if row is not None and row.setting in settings and row.ratio > 1
     ]
 
 

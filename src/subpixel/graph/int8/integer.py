@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 from onnx.helper import make_attribute
 
 from subpixel.graph.int8.calibrate import PictureBatch, Statistics, collect_statistics
+from subpixel.graph.int8.carried_luma import take_out_luma
 from subpixel.graph.int8.equalise import equalise_channels
 from subpixel.graph.int8.kernels import (
     CHANNEL_BLOCK,
@@ -57,18 +58,19 @@ def to_integer(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> o
     Input and output are uint8, ``(N, H, W, 3)`` and ``(N, H * scale, W * scale, 3)``. Activations
     are quantised to their range on the pictures of ``calibration``, float32 ``(N, 3, H, W)`` in 0 …
     1, weights with one scale per output channel; these are rounded so that the layers' outputs for
-    the pictures are preserved (:mod:`subpixel.graph.int8.rounding`). Luma is rounded to 8 bits
-    before the network. The facts in the file say ``int8``, and uint8 for its samples.
+    the pictures are preserved (:mod:`subpixel.graph.int8.rounding`). Luma that a channel carries to
+    the last layer is added behind it (:mod:`subpixel.graph.int8.carried_luma`). Luma is rounded to
+    8 bits before the network. The facts in the file say ``int8``, and uint8 for its samples.
 
     The file is in ONNX's own operators; ONNX Runtime fuses them into its 8-bit convolutions. Raises
     :class:`~subpixel.errors.NetworkError` for a network that is not a chain of convolutions
     (:func:`~subpixel.graph.int8.luma_chain.read_luma_chain`), and where there is no picture.
     """
+    spec, model = read_spec(model), take_out_luma(model)
     chain = read_luma_chain(model)
     result = _assemble_model(
         *equalise_channels(chain, collect_statistics(model, chain, calibration))
     )
-    spec = read_spec(model)
     return (
         result
         if spec is None

@@ -38,6 +38,9 @@ MAKER_NOTE = 0x927C
 DIRECTORIES = frozenset({EXIF_DIRECTORY, GPS_DIRECTORY, INTEROPERABILITY_DIRECTORY})
 
 BYTE, SHORT, LONG, RATIONAL, UNDEFINED, DOUBLE = 1, 3, 4, 5, 7, 12
+MAX_RESOLUTION = 1_000_000
+"""Most pixels per millimetre that are believed, and that libvips takes: a nanometre each."""
+
 MAX_DIRECTORIES = 8
 """Most directories in a row of an EXIF block that are looked at."""
 
@@ -166,7 +169,7 @@ def orientation_in(exif: bytes | None) -> int:
 def resolution_in(block: Block | None) -> tuple[float, float] | None:
     """Pixels per millimetre that an EXIF block or a TIFF file states in its first directory.
 
-    None when it states none, or one without a unit (an aspect ratio).
+    None when it states none, nonsense, or one without a unit (an aspect ratio).
     """
     block = b"" if block is None else block
     block = block.removeprefix(EXIF_PREFIX) if isinstance(block, bytes) else block
@@ -178,7 +181,7 @@ def resolution_of(fields: Sequence[Field], order: ByteOrder) -> tuple[float, flo
     unit = _MM_PER_UNIT.get(number_of(fields, RESOLUTION_UNIT, order) or _INCH)
     across = _fraction_of(fields, X_RESOLUTION, order)
     down = _fraction_of(fields, Y_RESOLUTION, order)
-    if unit is None or not across or not down:
+    if unit is None or not across or not down or max(across, down) / unit > MAX_RESOLUTION:
         return None
     return float(across / unit), float(down / unit)
 

@@ -89,9 +89,9 @@ class _Tree:
     """What expat meets, as elements with their places."""
 
     def __init__(self, packet: bytes) -> None:
-        self._packet, self._open, self._count = packet, list[Element](), 0
+        self._packet, self._stack, self._count = packet, list[Element](), 0
         self._roots: list[Element] = []
-        self._declared: dict[str, str] = {}
+        self._namespaces: dict[str, str] = {}
         self._parser = expat.ParserCreate("UTF-8", " ")
         self._parser.StartNamespaceDeclHandler = self._declare
         self._parser.StartElementHandler = self._start
@@ -107,24 +107,24 @@ class _Tree:
         raise ValueError("XMP that declares a document type")
 
     def _declare(self, prefix: str | None, uri: str | None) -> None:
-        self._declared[prefix or ""] = uri or ""
+        self._namespaces[prefix or ""] = uri or ""
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        self._count += 1 + len(attributes) + len(self._declared)
-        if self._count > MAX_ELEMENTS or len(self._open) == MAX_DEPTH:
+        self._count += 1 + len(attributes) + len(self._namespaces)
+        if self._count > MAX_ELEMENTS or len(self._stack) == MAX_DEPTH:
             raise ValueError(
                 f"XMP of more than {MAX_ELEMENTS:,} elements and attributes, or {MAX_DEPTH} deep"
             )
         at = self._parser.CurrentByteIndex
-        outer = self._open[-1].scope if self._open else ChainMap[str, str]()
-        scope = outer.new_child(self._declared) if self._declared else outer
-        self._declared = {}
+        outer = self._stack[-1].scope if self._stack else ChainMap[str, str]()
+        scope = outer.new_child(self._namespaces) if self._namespaces else outer
+        self._namespaces = {}
         element = Element(name, at, scope, _find_tag_end(self._packet, at), bool(attributes))
-        (self._open[-1].children if self._open else self._roots).append(element)
-        self._open.append(element)
+        (self._stack[-1].children if self._stack else self._roots).append(element)
+        self._stack.append(element)
 
     def _end(self, _name: str) -> None:
-        element = self._open.pop()
+        element = self._stack.pop()
         if self._packet[element.open_end - 2] == ord("/"):
             element.close = element.end = element.open_end
         else:
@@ -171,17 +171,17 @@ def cut_spans(packet: bytes, spans: Collection[tuple[int, int]]) -> bytes:
 
 
 def retract_promises(
-    packet: bytes, kept: Collection[str] = frozenset()
+    packet: bytes, exceptions: Collection[str] = frozenset()
 ) -> tuple[bytes, tuple[str, ...]]:
     """The packet without its references to data elsewhere in the file, and what they named.
 
     Those are ``"MotionPhoto"``, ``"GainMap"``, ``"Depth"`` and other semantics of a container's
-    items; those in ``kept`` stay. Raises :class:`ValueError` where a packet that may hold some
+    items; ``exceptions`` stay. Raises :class:`ValueError` where a packet that may hold some
     can't be understood.
     """
     if not any(name in packet for name in _PROMISING):
         return packet, ()
-    cuts, names = _Promises(packet, frozenset(kept)).collect()
+    cuts, names = _Promises(packet, frozenset(exceptions)).collect()
     return cut_spans(packet, cuts), tuple(dict.fromkeys(names))
 
 
@@ -190,7 +190,7 @@ class _Promises:
     """What of a packet refers to data elsewhere."""
 
     packet: bytes
-    kept: frozenset[str]
+    exceptions: frozenset[str]
     cuts: list[tuple[int, int]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
 
@@ -205,7 +205,7 @@ class _Promises:
 
     def _note(self, name: str, start: int, end: int) -> None:
         promise = _promise_of(name)
-        if promise is not None and promise not in self.kept:
+        if promise is not None and promise not in self.exceptions:
             self.cuts.append((start, end))
             self.names.append(promise)
 
@@ -213,9 +213,9 @@ class _Promises:
         """Cut the items of what is left out; the whole of it where only the picture stays."""
         items = [e for e in directory.walk() if e.name == f"{RDF} li"]
         semantics = [self._read_semantic(item) for item in items]
-        stay = {"Primary", *self.kept}
+        stay = {"Primary", *self.exceptions}
         self.names += [semantic for semantic in semantics if semantic not in stay]
-        if any(semantic in self.kept for semantic in semantics):
+        if any(semantic in self.exceptions for semantic in semantics):
             gone = (i for i, s in zip(items, semantics, strict=True) if s not in stay)
             self.cuts += [(item.start, item.end) for item in gone]
         else:

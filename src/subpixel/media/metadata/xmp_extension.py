@@ -80,8 +80,8 @@ def join_extension(packet: bytes, pieces: Iterable[Piece]) -> bytes:
     rdf = find_element(parse_packet(packet), f"{RDF} RDF")
     if rdf.close == rdf.end:
         raise ValueError("XMP without a place for its extension")
-    joined = b"".join((packet[: rdf.close], properties, packet[rdf.close :]))
-    return drop_pointer(joined)
+    whole = b"".join((packet[: rdf.close], properties, packet[rdf.close :]))
+    return drop_pointer(whole)
 
 
 def drop_pointer(packet: bytes) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from avif_builder import (
@@ -148,7 +148,12 @@ def test_padding_and_square_pixels_are_no_losses(tmp_path: Path) -> None:
     assert losses(tmp_path, spec) == []
 
 
-NAMES = st.binary(min_size=4, max_size=4)
+NAMES = st.builds(
+    lambda first, rest: bytes((first,)) + rest,
+    st.sampled_from(b"QWZ4\0\xa9\xff"),
+    st.binary(min_size=3, max_size=3),
+)
+"""Invented: no box that is known begins like that."""
 
 
 @settings(max_examples=40)
@@ -158,9 +163,6 @@ NAMES = st.binary(min_size=4, max_size=4)
 def test_whatever_nobody_has_thought_of_is_named(
     tmp_path_factory: pytest.TempPathFactory, place: str, name: bytes, size: int
 ) -> None:
-    known = build_avif(AvifSpec((PICTURE, EXIF, XMP_ITEM, ALPHA)))
-    assume(name not in known)
-    assume(name not in (b"moov", b"free", b"skip", b"uuid", b"tmap", b"grpl", b"idat", b"dinf"))
     spec = {
         "file": replace(PLAIN, boxes=(box(name, bytes(size)),)),
         "meta": replace(PLAIN, meta_boxes=(box(name, bytes(size)),)),

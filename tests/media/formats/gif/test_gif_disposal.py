@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from subpixel.errors import PictureError
 from subpixel.media.image_file import read_picture, write_picture
 
 CONVERT = shutil.which("convert")
@@ -187,3 +188,13 @@ def test_each_disposal(
     (tmp_path / "a.gif").write_bytes(encode((10, 8), palette, 2, frames))
     seen = with_alpha(read_picture(tmp_path / "a.gif").frames)
     np.testing.assert_array_equal(seen, shown((10, 8), palette, frames))
+
+
+def test_an_attack_is_refused_at_once(tmp_path: Path) -> None:
+    """A thousand frames that each clear all of 65,535 x 65,535 pixels."""
+    frame = struct.pack("<4BHBB", 0x21, 0xF9, 4, 2 << 2, 7, 0, 0)
+    frame += struct.pack("<B4HB", 0x2C, 0, 0, 65_535, 65_535, 0) + b"\2\2\x4c\1\0"
+    head = b"GIF89a" + struct.pack("<HHBBB", 65_535, 65_535, 0x80, 0, 0) + bytes(6)
+    (tmp_path / "a.gif").write_bytes(head + frame * 1000 + b"\x3b")
+    with pytest.raises(PictureError, match="clear"):
+        read_picture(tmp_path / "a.gif")

@@ -1,5 +1,6 @@
 """Channels beside the colours: data goes its own way and keeps its tag; tifffile is the oracle."""
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 from networks import BoxBlur
 from samples import smooth
 from subpixel import Upscaler, upscale
-from subpixel.errors import LossError, UsageError
+from subpixel.errors import LossError, PictureError, UsageError
 from subpixel.media.image_file import losses_in, read_picture, write_picture
 from subpixel.media.picture import Picture
 from subpixel.upscaling.alpha import treat_alpha
@@ -144,6 +145,49 @@ def test_premultiplied_beside_others_is_said(tmp_path: Path) -> None:
     picture = read_picture(tmp_path / "a.tif")
     assert np.array_equal(picture.frames[0], NOISE[..., :5])
     assert [loss.what for loss in picture.losses] == ["alpha"]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "extras"),
+    [*product((np.uint8, np.uint16, np.float32), ([0, 0, 0], [1])), (np.int16, [0, 0, 0])],
+)
+def test_tiled_planes(tmp_path: Path, dtype: type, extras: list[int]) -> None:
+    """As GDAL's INTERLEAVE=BAND; read as the same samples are side by side."""
+    samples = NOISE[..., : 3 + len(extras)].astype(dtype)
+    if dtype is np.float32:
+        samples /= 255
+    if extras == [1]:
+        samples[..., :3] = np.minimum(samples[..., :3], samples[..., 3:])
+    options = {"photometric": "rgb", "extrasamples": extras, "metadata": None}
+    tifffile.imwrite(tmp_path / "a.tif", samples, **options)
+    planes = np.ascontiguousarray(np.moveaxis(samples, -1, 0))
+    for name in ("b.tif", "c.tif"):
+        tifffile.imwrite(
+            tmp_path / name,
+            planes,
+            planarconfig="separate",
+            tile=(16, 16),
+            compression="zlib" if name == "c.tif" else None,
+            **options,
+        )
+    expected = read_picture(tmp_path / "a.tif")
+    for name in ("b.tif", "c.tif"):
+        picture = read_picture(tmp_path / name)
+        assert picture.frames.dtype == expected.frames.dtype
+        assert np.abs(picture.frames.astype(int) - expected.frames).max() <= (extras == [1])
+        assert picture.header.extra_channels == expected.header.extra_channels
+
+
+def test_tiles_that_are_too_few(tmp_path: Path) -> None:
+    planes = np.ascontiguousarray(np.moveaxis(NOISE, -1, 0))
+    tifffile.imwrite(
+        tmp_path / "a.tif", planes, photometric="rgb", planarconfig="separate", tile=(16, 16),
+        extrasamples=[0, 0, 0], metadata=None,
+    )  # fmt: skip
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+") as file:
+        file.pages.first.tags["ImageWidth"].overwrite(320)
+    with pytest.raises(PictureError, match="24 tiles don't make 6 channels"):
+        read_picture(tmp_path / "a.tif")
 
 
 def test_planes(tmp_path: Path) -> None:

@@ -259,6 +259,17 @@ class TestPages:
         assert metadata.icc is not None
         assert [page.icc for page in metadata.pages] == [metadata.icc] * 2
 
+    def test_cmyk_pages_of_several_profiles_are_said(self, tmp_path: Path) -> None:
+        with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+            for profile in (None, SRGB):  # no CMYK profile, and so left aside
+                writer.write(
+                    np.dstack([RGB, RGB[..., :1]]),
+                    photometric="separated",
+                    metadata=None,
+                    iccprofile=profile,
+                )
+        assert {loss.what for loss in read_picture(tmp_path / "a.tif").losses} == {"colour", "icc"}
+
 
 class TestExifIntoTiff:
     def test_private_fields_are_kept(self, tmp_path: Path) -> None:

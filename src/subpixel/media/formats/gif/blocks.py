@@ -27,7 +27,11 @@ XMP_NAME = b"XMP DataXMP"
 MAX_SUB_BLOCKS = 1 << 22
 """Most sub-blocks that are walked, about 1 GB of them as encoders write them."""
 
+_CONTROL_BYTES = 8
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+_LOOP_BYTES = (19, 25)
+"""With the number of rounds, and with the size of a buffer too."""
+
 _ICC_NAME = b"ICCRGBG1012"
 
 _XMP_TRAILER = b"\x01" + bytes(range(255, -1, -1)) + b"\0"
@@ -115,17 +119,22 @@ def _ends_early(packet: bytes) -> bool:
 
 def list_gif_parts(stream: BinaryIO) -> Iterator[Part]:
     """All parts of the file but its images, in their order."""
-    number, met_xmp = 0, False
+    number, has_xmp = 0, False
     for block in walk_gif(stream):
-        if block.kind == IMAGE or block.label == CONTROL_LABEL:
+        if block.kind == IMAGE or _is_control(block):
             continue
-        yield _account(block, is_first=not met_xmp)
-        met_xmp = met_xmp or block.name == XMP_NAME
+        yield _account(block, is_first=not has_xmp)
+        has_xmp = has_xmp or block.name == XMP_NAME
         if block.kind == TRAILER:
             yield from list_rest(stream, block.end)
         number += 1
         if number > MAX_PARTS:
             return
+
+
+def _is_control(block: GifBlock) -> bool:
+    """Whether it says how a frame is shown, and nothing more."""
+    return block.label == CONTROL_LABEL and block.size == _CONTROL_BYTES
 
 
 def _account(block: GifBlock, *, is_first: bool) -> Part:
@@ -144,7 +153,9 @@ def _account(block: GifBlock, *, is_first: bool) -> Part:
 
 def _account_application(block: GifBlock, *, is_first: bool) -> Part:
     name = f"an application extension {escape_name(block.name)!r}"
-    if block.name in _LOOPS or (block.name == XMP_NAME and is_first):
+    if block.name in _LOOPS and block.size in _LOOP_BYTES:
+        return Part(name, block.size)
+    if block.name == XMP_NAME and is_first:
         return Part(name, block.size)
     if block.name == _ICC_NAME:
         return lose(name, block.size, "icc", "a colour profile")

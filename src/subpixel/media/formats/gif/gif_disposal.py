@@ -14,6 +14,9 @@ from dataclasses import dataclass
 
 from subpixel.media.metadata.exif import Block
 
+MAX_AREA = 1 << 32
+"""Most pixels to clear, of all frames: a second's work."""
+
 _HEADER = 13
 _EXTENSION, _IMAGE = 0x21, 0x2C
 _GRAPHIC_CONTROL = 0xF9
@@ -48,7 +51,8 @@ class _Frame:
 def clear_as_browsers(file: Block) -> tuple[bytes, tuple[int, ...]] | None:
     """The file with empty frames where libnsgif needs them, and the numbers of its own frames.
 
-    None where it needs none.
+    None where it needs none. Raises :class:`ValueError` for an attack: more to clear than any
+    picture has.
     """
     frames = list(_list_frames(file))
     clears = [_needs_clearing(frames, i) for i in range(len(frames) - 1)]
@@ -56,6 +60,10 @@ def clear_as_browsers(file: Block) -> tuple[bytes, tuple[int, ...]] | None:
     starts_small = bool(frames) and frames[0].is_opaque and _lies_within(frames[0].place, screen)
     if not starts_small and not any(clears):
         return None
+    places = [frame.place for frame, clear in zip(frames, clears, strict=False) if clear]
+    area = sum(width * height for _, _, width, height in [*places, screen])
+    if area > MAX_AREA:
+        raise ValueError(f"its frames clear {area:,} pixels, over {MAX_AREA:,}")
     return _insert_empty(file, frames, [*clears, False], screen if starts_small else None)
 
 

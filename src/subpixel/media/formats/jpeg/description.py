@@ -23,15 +23,15 @@ from subpixel.media.picture import Loss, Metadata
 
 
 def describe_head(
-    segments: tuple[Segment, ...], is_complete: bool, kept: Collection[str] = ()
+    segments: tuple[Segment, ...], is_complete: bool, exceptions: Collection[str] = ()
 ) -> tuple[Metadata, tuple[Loss, ...]]:
     """The metadata, all but the colour profile, and what of it is damaged or corrected.
 
-    The XMP refers to no data elsewhere in the file any more: what it says of ``kept``
+    The XMP refers to no data elsewhere in the file any more: what it says of ``exceptions``
     (``"GainMap"``) is written anew with that, so it is no loss.
     """
     block = next(iter(select_contents(segments, APP1, exif.EXIF_PREFIX)), None) or None
-    packet, losses = _read_xmp(segments, kept)
+    packet, losses = _read_xmp(segments, exceptions)
     resolution, aspect = _read_density(segments)
     meta = Metadata(
         exif=block,
@@ -65,7 +65,7 @@ def _read_density(
 
 
 def _read_xmp(
-    segments: tuple[Segment, ...], kept: Collection[str]
+    segments: tuple[Segment, ...], exceptions: Collection[str]
 ) -> tuple[bytes | None, tuple[Loss, ...]]:
     """The packet with its extension, and without what it says of data that is left out."""
     packet = next(iter(select_contents(segments, APP1, XMP_LABEL)), None)
@@ -79,12 +79,12 @@ def _read_xmp(
         packet, promises = xmp.retract_promises(packet)
     except ValueError as error:
         return None, (*losses, Loss("xmp", f"it refers to data that is left out, and {error}"))
-    return packet, losses + _name_promises(p for p in promises if p not in kept)
+    return packet, losses + _name_promises(p for p in promises if p not in exceptions)
 
 
 def _join(packet: bytes, contents: list[bytes]) -> tuple[bytes | None, tuple[Loss, ...]]:
-    parsed = (xmp_extension.parse_piece(content) for content in contents)
-    pieces = [piece for piece in parsed if piece is not None]
+    candidates = (xmp_extension.parse_piece(content) for content in contents)
+    pieces = [piece for piece in candidates if piece is not None]
     try:
         guid = xmp_extension.read_pointer(packet)
         others = [content for content in contents if content[:32] != (guid or "").encode("latin-1")]

@@ -76,7 +76,7 @@ def _describe_jpeg(contents: FileContents, image: VipsImage) -> tuple[Metadata, 
     gain_map = find_gain_map(contents, segments)
     if gain_map is None:
         return describe_head(segments, is_complete)
-    meta, losses = describe_head(segments, is_complete, kept=("GainMap",))
+    meta, losses = describe_head(segments, is_complete, exceptions=("GainMap",))
     return gain_map.take(meta, losses, image)
 
 

@@ -35,8 +35,11 @@ ICC_LABEL, ADOBE_LABEL, DUCKY_LABEL = b"ICC_PROFILE\0", b"Adobe", b"Ducky"
 _LOOK = 512
 """Bytes of a segment that are looked at."""
 
-_STORAGE = frozenset({*range(0xC0, 0xD0), SOS, EOI, 0xDB, 0xDC, 0xDD})
-"""Frames, Huffman and arithmetic tables, scans, quantisation tables, line counts, restarts."""
+_STORAGE = frozenset({*range(0xC0, 0xD0), SOS, EOI, 0xDB, 0xDD})
+"""Frames, Huffman and arithmetic tables, scans, quantisation tables, restarts."""
+
+_SIZES = {0xDC: 2, APP14: 12}
+"""Bytes of a line count (DNL), which decoders skip, and of Adobe's note on the samples."""
 
 _SINGLE = ((APP0, JFIF_LABEL), (APP1, EXIF_PREFIX), (APP1, XMP_LABEL))
 """What is kept of the first segment that begins so."""
@@ -45,9 +48,8 @@ _MANY = (
     (APP1, EXTENSION_LABEL),
     (APP2, ICC_LABEL),
     (APP13, PHOTOSHOP_LABEL),
-    (APP14, ADOBE_LABEL),
 )
-"""What is kept however many segments it takes, or only says how the pixels are stored."""
+"""What is kept however many segments it takes."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +89,10 @@ _GUESSES = (
 )
 
 
-def list_jpeg_parts(stream: BinaryIO, kept_pictures: Collection[int] = ()) -> Iterator[Part]:
+def list_jpeg_parts(stream: BinaryIO, gain_maps: Collection[int] = ()) -> Iterator[Part]:
     """All parts of the file, in their order.
 
-    Of the pictures behind the first those that begin at ``kept_pictures`` are kept. What points to
+    The pictures that begin at ``gain_maps`` are kept. What points to
     further pictures is named only where none of them follows.
     """
     account, pointers, end = _Account(), list[Part](), None
@@ -101,7 +103,7 @@ def list_jpeg_parts(stream: BinaryIO, kept_pictures: Collection[int] = ()) -> It
         else:
             yield part
         end = segment.end if segment.marker == EOI else None
-    trailing = [] if end is None else list(list_trailing_parts(stream, end, kept_pictures))
+    trailing = [] if end is None else list(list_trailing_parts(stream, end, gain_maps))
     yield from trailing
     yield from [] if any(map(is_further_picture, trailing)) else pointers
     if account.number == MAX_PARTS:
@@ -113,14 +115,14 @@ class _Account:
 
     def __init__(self) -> None:
         self.number, self._in_scans = 0, False
-        self._met: set[tuple[int, bytes]] = set()
+        self._earlier: set[tuple[int, bytes]] = set()
 
     def add(self, segment: Segment) -> Part:
         """What becomes of the next segment."""
         self.number += 1
         self._in_scans = self._in_scans or segment.marker == SOS
         name = _name_segment(segment)
-        if segment.marker in _STORAGE:
+        if segment.marker in _STORAGE or _is_note_on_storage(segment):
             return Part(name, segment.size)
         if segment.marker == GAP:
             return _account_gap(segment)
@@ -139,8 +141,8 @@ class _Account:
     def _is_kept(self, segment: Segment) -> bool:
         for marker, label in _SINGLE:
             if segment.marker == marker and segment.has_label(label):
-                is_first = (marker, label) not in self._met
-                self._met.add((marker, label))
+                is_first = (marker, label) not in self._earlier
+                self._earlier.add((marker, label))
                 return is_first
         return any(segment.marker == m and segment.has_label(label) for m, label in _MANY)
 
@@ -153,6 +155,11 @@ def _name_segment(segment: Segment) -> str:
         return f"a segment FF{marker:02X}"
     label = escape_name(segment.data[:24].partition(b"\0")[0])
     return f"a segment APP{marker - APP0}" + (f" {label!r}" if label.isascii() and label else "")
+
+
+def _is_note_on_storage(segment: Segment) -> bool:
+    label = ADOBE_LABEL if segment.marker == APP14 else b""
+    return _SIZES.get(segment.marker) == segment.size and segment.has_label(label)
 
 
 def _guess(segment: Segment) -> str:

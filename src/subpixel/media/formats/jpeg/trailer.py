@@ -20,17 +20,17 @@ _MAX_SEARCH = 1 << 26
 
 
 def list_trailing_parts(
-    stream: BinaryIO, start: int, kept_pictures: Collection[int] = ()
+    stream: BinaryIO, start: int, gain_maps: Collection[int] = ()
 ) -> Iterator[Part]:
     """The parts behind the end of the picture, which is at ``start``: lost, all but the pictures
-    that begin at ``kept_pictures``."""
+    that begin at ``gain_maps``."""
     size, at = stream.seek(0, io.SEEK_END), _skip_padding(stream, start)
     segments = Budget(MAX_PARTS)
     for _ in range(MAX_PARTS):
         if at >= size:
             return
         part, end = _read_part(stream, at, size, segments)
-        yield replace(part, loss=None) if at in kept_pictures else part
+        yield replace(part, loss=None) if at in gain_maps else part
         at = _skip_padding(stream, end)
     yield leave_out("further data behind the end of the picture", size - at)
 

@@ -28,6 +28,12 @@ FRAME_CHUNKS = (b"acTL", b"fcTL", b"fdAT")
 _STORAGE = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iDOT")
 """How pixels are stored; Apple's iDOT says where half of them begin."""
 
+_SIZES = {b"IEND": 0, b"iDOT": 28, b"pHYs": 9}
+"""Bytes of what has but one size; what is longer holds something else."""
+
+_PALETTE, _TRUE_COLOURS, _ALPHA = 3, (2, 6), (4, 6)
+"""Colour types."""
+
 _MAX_PIXEL_CHUNKS = 1 << 20
 
 _LOSSES = {
@@ -130,43 +136,51 @@ def build_chunk(name: bytes, data: bytes) -> bytes:
 
 def list_png_parts(stream: BinaryIO) -> Iterator[Part]:
     """All parts of the file, in their order."""
-    met: set[bytes] = set()
-    depth, end = 8, 0
+    earlier: set[bytes] = set()
+    header = b""
     for chunk in walk_chunks(stream):
         if chunk.name == b"IHDR":
-            depth = _read_depth(chunk.read(stream))
-        if chunk.name == b"sBIT":
-            yield _account_significant_bits(chunk.read(stream), depth)
-        else:
-            yield _account(chunk, is_first=chunk.name not in met)
-        met.add(chunk.name)
-        end = chunk.at + chunk.size + 4
+            header = chunk.read(stream)
+        data = chunk.read(stream) if chunk.name == b"sBIT" and chunk.size <= 4 else b""
+        yield _account(chunk, header.ljust(10, b"\0"), data, is_first=chunk.name not in earlier)
+        earlier.add(chunk.name)
         if chunk.name == b"IEND":
-            yield from list_rest(stream, end)
+            yield from list_rest(stream, chunk.at + chunk.size + 4)
 
 
-def _account(chunk: Chunk, *, is_first: bool) -> Part:
+def _account(chunk: Chunk, header: bytes, significant_bits: bytes, *, is_first: bool) -> Part:
     name = f"a chunk {escape_name(chunk.name)}"
-    if chunk.name in _STORAGE + COLOUR_CHUNKS + FRAME_CHUNKS + TEXT_CHUNKS:
-        return Part(name, chunk.size)
+    part = Part(name, chunk.size)
+    if chunk.name == b"sBIT" and significant_bits:
+        return _account_significant_bits(significant_bits, header)
+    if _SIZES.get(chunk.name, chunk.size) != chunk.size:
+        return leave_out(name, chunk.size, "not of its usual size")
+    if chunk.name in _STORAGE:
+        return _account_storage(chunk, name, colour=header[9])
+    if chunk.name in COLOUR_CHUNKS + FRAME_CHUNKS + TEXT_CHUNKS:
+        return part
     if chunk.name in SINGLE_CHUNKS:
-        return Part(name, chunk.size) if is_first else leave_out(f"a further{name[1:]}", chunk.size)
+        return part if is_first else leave_out(f"a further{name[1:]}", chunk.size)
     if chunk.name in _LOSSES:
         what, remark = _LOSSES[chunk.name]
         return lose(name, chunk.size, what, remark)
     return leave_out(name, chunk.size, _GUESSES.get(chunk.name, ""))
 
 
-def _read_depth(header: bytes) -> int:
-    """Bits per sample; those of a palette are 8."""
-    depth, colour = header[8:10].ljust(2, b"\0")
-    return 8 if colour == 3 else depth
+def _account_storage(chunk: Chunk, name: str, *, colour: int) -> Part:
+    """A palette may also be one for other screens, and decoders skip a colour key beside alpha."""
+    if chunk.name == b"PLTE" and colour in _TRUE_COLOURS:
+        return lose(name, chunk.size, "palette", "for screens of few colours")
+    if chunk.name == b"tRNS" and colour in _ALPHA:
+        return leave_out(name, chunk.size, "beside an alpha channel")
+    return Part(name, chunk.size)
 
 
-def _account_significant_bits(data: bytes, depth: int) -> Part:
-    """It says nothing where all bits are significant."""
-    if all(bits == depth for bits in data[:4]):
+def _account_significant_bits(data: bytes, header: bytes) -> Part:
+    """It says nothing where all bits are significant; those of a palette are 8."""
+    depth = 8 if header[9] == _PALETTE else header[8]
+    if all(bits == depth for bits in data):
         return Part("a chunk sBIT", len(data))
-    bits = ", ".join(map(str, data[:4]))
+    bits = ", ".join(map(str, data))
     remark = f"that {bits} bits are significant; all are in the new picture"
     return lose("a chunk sBIT", len(data), "significant bits", remark)

@@ -33,6 +33,9 @@ class Texts:
         except ValueError as error:
             self._lose(str(error), len(data))
             return
+        if name == b"iTXt" and _is_translated(data):
+            reason = "the language of a text and its translated key"
+            self.losses.append(_lose_text("text", reason, len(data)))
         if key != XMP_KEYWORD:
             self.pairs.append((key, text))
         elif self.xmp is None:
@@ -62,6 +65,11 @@ def _decode_text(name: bytes, data: bytes, budget: Budget) -> tuple[str, str]:
         return keyword, text.decode("utf-8" if keyword == XMP_KEYWORD else "latin-1")
     is_deflated, (_, _, text) = rest[:1] == b"\1", rest[2:].split(b"\0", 2)
     return keyword, (_inflate(text, budget) if is_deflated else text).decode()
+
+
+def _is_translated(data: bytes) -> bool:
+    """Whether a language or a translated key stands between the key and the text."""
+    return data.partition(b"\0")[2][2:4] != bytes(2)
 
 
 def _inflate(data: bytes, budget: Budget) -> bytes:

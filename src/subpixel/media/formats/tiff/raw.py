@@ -17,7 +17,7 @@ _HEADS = {
 }
 _CR2_AT, _CR2 = 8, b"CR\2\0"
 _CR3_AT, _CR3 = 4, b"ftypcrx "
-_PHOTOMETRIC, _MAKE, _DNG_VERSION, _CFA_PATTERN = 262, 271, 50706, 33422
+_PHOTOMETRIC, _MAKE, _DNG_VERSION = 262, 271, 50706
 _SENSOR = (32803, 34892)
 """A colour filter array, and values of a sensor that are only interpolated."""
 
@@ -62,7 +62,7 @@ def expect_no_raw(tiff: TiffFile) -> None:
         return
     if first.value(_DNG_VERSION) is not None:
         raise ValueError(_explain("a camera raw file (DNG)"))
-    if any(d.number(_PHOTOMETRIC, 0) in _SENSOR or d.field(_CFA_PATTERN) for d in tiff.walk()):
+    if any(directory.number(_PHOTOMETRIC, 0) in _SENSOR for directory in tiff.walk()):
         maker = (first.value(_MAKE) or b"").decode("latin-1").upper()
         kinds = [kind for name, kind in _MAKERS.items() if maker.startswith(name)]
         raise ValueError(_explain(kinds[0] if kinds else "a camera raw file"))

@@ -5,7 +5,6 @@ Sources: TIFF 6.0 (Adobe, 1992), BigTIFF (libtiff's design page).
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import get_args
 
 import pyvips
@@ -19,33 +18,28 @@ from subpixel.media.formats.format import (
     FormatWriter,
     count_sample_bytes,
 )
-from subpixel.media.formats.tiff import codecs
 from subpixel.media.formats.tiff.directories import (
-    SUBIFDS,
     Directory,
     TiffFile,
     read_directories,
 )
 from subpixel.media.formats.tiff.fields import describe_page, list_parts
 from subpixel.media.formats.tiff.pages import (
-    COLOUR_MAP,
-    COMPRESSION,
     EXTRA_SAMPLES,
+    SEPARATED,
     choose_pages,
     kind_of,
     name_other_pages,
 )
 from subpixel.media.formats.tiff.raw import expect_no_raw, expect_no_raw_head, is_raw_head
-from subpixel.media.formats.tiff.samples import (
+from subpixel.media.formats.tiff.stored.opening import open_pages
+from subpixel.media.formats.tiff.stored.samples import (
     FLOAT,
-    Changes,
-    SampleRecipe,
     name_extras,
     name_float_losses,
     name_sample_losses,
     plan_samples,
 )
-from subpixel.media.formats.tiff.view import Strips, TiffView, ViewPage
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
@@ -64,9 +58,6 @@ CLASSIC_BYTES = 3 << 30
 """Bytes of pixels up to which a file's offsets surely fit in 32 bits. A larger one is a BigTIFF,
 which gets no EXIF or IPTC."""
 
-MAX_JOINED = 256
-"""Most pages that are read one by one, as they are stored in different ways."""
-
 _PROFILE = "icc-profile-data"
 _EXTRAS = "subpixel-extras"
 """The field of an image in libvips that names its channels beside the colours."""
@@ -78,7 +69,7 @@ def _load_tiff(contents: FileContents, fail_on: Strictness) -> VipsLoad:
         return load_first_page("tiffload_source", contents, fail_on), ()
     kind = kind_of(pages[0])
     recipe = plan_samples(pages[0], kind)
-    image = _open_pages(contents, tiff, pages, recipe, fail_on).copy()
+    image = open_pages(contents, tiff, pages, recipe.changes, fail_on).copy()
     _set_profile(image, pages[0].value(tags.PROFILE))
     image = recipe.convert(image).copy()
     image.set_type(pyvips.GValue.gstr_type, _EXTRAS, "|".join(name_extras(kind)))
@@ -100,64 +91,6 @@ def _find_pages(contents: FileContents) -> tuple[TiffFile, tuple[Directory, ...]
     return tiff, choose_pages(tiff)
 
 
-def _open_pages(
-    contents: FileContents,
-    tiff: TiffFile,
-    pages: Sequence[Directory],
-    recipe: SampleRecipe,
-    fail_on: Strictness,
-) -> VipsImage:
-    """The pages below each other as libvips has them: the file's own, or those of a view of it."""
-    views = [_view_page(tiff, page, recipe.changes) for page in pages]
-    whole = [p.offset for p in pages] == [p.offset for p in tiff.pages]
-    plain = whole and not recipe.changes and not any(view.strips for view in views)
-
-    def load(page: int, count: int) -> VipsImage:
-        view = None if plain else TiffView(tiff.block, tiff.layout, views)
-        source = contents.source() if view is None else view.connect()
-        image = pyvips.Image.tiffload_source(
-            source, page=page, n=count, fail_on=fail_on, access="sequential"
-        )
-        image._references.append(source)  # its callbacks: no image keeps them by itself
-        return image
-
-    # libvips takes the last page's palette for all of them
-    if len({page.value(COLOUR_MAP) for page in pages}) == 1:
-        try:
-            return load(0, len(pages))
-        except pyvips.Error:
-            if len(pages) == 1:
-                raise
-    if len(pages) > MAX_JOINED:
-        raise ValueError(
-            f"its {len(pages)} pages are stored in too many different ways to be read as frames"
-        )
-    return _join_pages([load(page, 1) for page in range(len(pages))])
-
-
-def _join_pages(pages: Sequence[VipsImage]) -> VipsImage:
-    """Pages of one size that are stored in different ways, which libvips doesn't load at once."""
-    joined = pyvips.Image.arrayjoin(list(pages), across=1).copy()
-    joined.set_type(pyvips.GValue.gint_type, "page-height", pages[0].height)
-    return joined
-
-
-def _view_page(tiff: TiffFile, page: Directory, changes: Changes) -> ViewPage:
-    """A page's directory as libvips is to see it, without what it has no need of."""
-    strips: Strips | None = None
-    dropped = {*changes, *exif.DIRECTORIES, SUBIFDS}
-    new = {tag: numbers for tag, numbers in changes.items() if numbers}
-    plan = None
-    if codecs.is_unpacked_here(page):
-        plan = codecs.plan_strips(page)
-        strips = codecs.unpack_strips(page, plan, tiff.block)
-        dropped |= {COMPRESSION, plan.offsets_tag, plan.counts_tag}
-        new |= {COMPRESSION: [codecs.DEFLATE], plan.counts_tag: strips.sizes}
-    fields = [field for field in page.fields if field.tag not in dropped and len(field.value)]
-    fields += [exif.whole_numbers(tag, numbers, page.order) for tag, numbers in new.items()]
-    return ViewPage(fields, plan.offsets_tag if plan else 0, strips)
-
-
 def _describe_tiff(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
     tiff, pages = _find_pages(contents)
     if not pages:
@@ -167,10 +100,13 @@ def _describe_tiff(contents: FileContents, image: VipsImage) -> tuple[Metadata, 
     meta = metas[0] if alike else replace(metas[0], pages=metas if pages[1:] else ())
     losses = tuple(_MOVED for meta in metas[:1] if exif.has_maker_note(meta.exif))
     kind = kind_of(pages[0])
+    if kind.photometric == SEPARATED and any(page.icc != meta.icc for page in metas):
+        losses += (Loss("icc", "pages of several profiles; the first one's is used for all"),)
     if kind.sample_format == FLOAT:
         recipe = plan_samples(pages[0], kind)
-        reopen = partial(_open_pages, contents, tiff, pages, recipe, "error")
-        losses += name_float_losses(reopen, kind)
+        losses += name_float_losses(
+            lambda: recipe.numbers(open_pages(contents, tiff, pages, recipe.changes, "error")), kind
+        )
     return meta, losses
 
 

@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
 
-from subpixel.media.formats.account import MAX_PARTS, Part, escape_name, leave_out, list_rest
+from subpixel.media.formats.account import (
+    MAX_PARTS,
+    Part,
+    escape_name,
+    leave_out,
+    list_rest,
+)
 
 RIFF_HEAD = 12
 """Where the first chunk begins: behind ``RIFF``, the size and ``WEBP``."""
 
 _STORAGE = (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF")
+_SIZES = {b"VP8X": 10, b"ANIM": 6}
+"""Bytes of what has but one size; what is longer holds something else."""
+
 _SINGLE = (b"ICCP", b"EXIF", b"XMP ")
 """What is kept of the first chunk of the name."""
 
@@ -54,12 +63,12 @@ def walk_riff(stream: BinaryIO) -> Iterator[RiffChunk]:
 
 def list_webp_parts(stream: BinaryIO) -> Iterator[Part]:
     """All parts of the file, in their order."""
-    met, end = set[bytes](), RIFF_HEAD
+    earlier, end = set[bytes](), RIFF_HEAD
     for chunk in walk_riff(stream):
-        yield _account(chunk, is_first=chunk.name not in met)
+        yield _account(chunk, is_first=chunk.name not in earlier)
         if chunk.name == _FRAME:
             yield from _list_frame_parts(stream, chunk)
-        met.add(chunk.name)
+        earlier.add(chunk.name)
         end = chunk.end
     yield from list_rest(stream, end)
 
@@ -75,6 +84,8 @@ def _walk(stream: BinaryIO, at: int, end: int) -> Iterator[RiffChunk]:
 
 def _account(chunk: RiffChunk, *, is_first: bool) -> Part:
     name = f"a chunk {escape_name(chunk.name).strip()}"
+    if _SIZES.get(chunk.name, chunk.size) != chunk.size:
+        return leave_out(name, chunk.size, "not of its usual size")
     if chunk.name in _STORAGE or (chunk.name in _SINGLE and is_first):
         return Part(name, chunk.size)
     if chunk.name in _SINGLE:

@@ -15,7 +15,7 @@ from types import ModuleType
 
 from subpixel.media.formats.tiff.directories import Directory
 from subpixel.media.formats.tiff.pages import COMPRESSION, PHOTOMETRIC, YCBCR, kind_of
-from subpixel.media.formats.tiff.view import Strips
+from subpixel.media.formats.tiff.stored.view import Strips
 from subpixel.media.metadata.exif import Block
 from subpixel.system.extras import explain_missing
 
@@ -54,7 +54,8 @@ def plan_strips(directory: Directory) -> StripPlan:
         raise ValueError("its channels are of several sizes, which this compression isn't read for")
     if directory.field(TILE_OFFSETS):
         side, length = directory.number(TILE_WIDTH, 0), directory.number(TILE_LENGTH, 0)
-        count = len(directory.numbers(TILE_OFFSETS))
+        count = count_tiles(directory) * planes
+        _expect_strips(len(directory.numbers(TILE_OFFSETS)), count)
         sizes = [_row_bytes(side, bits) * length] * count
         plan = StripPlan(TILE_OFFSETS, TILE_BYTE_COUNTS, tuple(sizes))
     else:
@@ -65,6 +66,15 @@ def plan_strips(directory: Directory) -> StripPlan:
         plan = StripPlan(STRIP_OFFSETS, STRIP_BYTE_COUNTS, tuple(sizes))
     _expect_consistent(directory, plan)
     return plan
+
+
+def count_tiles(directory: Directory) -> int:
+    """How many tiles cover a page, or one channel of it; raises :class:`ValueError` for none."""
+    kind = kind_of(directory)
+    width, length = directory.number(TILE_WIDTH, 0), directory.number(TILE_LENGTH, 0)
+    if not width or not length:
+        raise ValueError("its tiles have no size")
+    return -(-kind.width // width) * -(-kind.height // length)
 
 
 def _row_bytes(width: int, bits: int) -> int:

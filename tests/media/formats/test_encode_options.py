@@ -1,6 +1,7 @@
 """An option of encoding means something for a format, or is refused; none is ignored."""
 
 from dataclasses import fields
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -33,11 +34,13 @@ def test_each_option_has_a_setting_here() -> None:
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
 def test_an_option_changes_the_file_or_is_refused(tmp_path: Path, form: Format, name: str) -> None:
     """What is lossless in any case needs no change for `lossless`."""
+    if form.package is not None and find_spec(form.package) is None:
+        pytest.skip(f"needs {form.package}")
     options, file = SETTINGS[name], tmp_path / f"a{form.suffixes[0]}"
     plain = encode_picture(PICTURE, file)
     if name in form.writer.options:
         changed = encode_picture(PICTURE, file, options)
-        exact = name == "lossless" and form.name in ("PNG", "TIFF", "GIF", "BMP", "PPM", "PAM")
+        exact = name == "lossless" and "quality" not in form.writer.options
         assert (changed == plain) == exact
         assert options.restrict(form) == options
         return

@@ -15,12 +15,12 @@ from PIL import Image, ImageCms
 
 from samples import SRGB, smooth
 from subpixel.errors import PictureError, ProviderError
-from subpixel.media.formats.tiff import codecs
+from subpixel.media.formats.tiff.stored import codecs
 from subpixel.media.image_file import read_picture
 from subpixel.media.picture import Picture
 from tiff_files import SHORT, make_tiff, pack_bits, whole
 
-CASES = Path(__file__).resolve().parents[5] / "shared" / "cases" / "pictures"
+CASES = Path(__file__).resolve().parents[6] / "shared" / "cases" / "pictures"
 RANDOM = np.random.default_rng(0)
 GREY, RGB, CMYK = 1, 2, 5
 ZLIB, LZMA, ZSTD = 8, 34925, 50000
@@ -195,23 +195,33 @@ class TestCompressions:
 
 
 class TestFloats:
-    @pytest.mark.parametrize("dtype", [np.float16, np.float32])
-    @pytest.mark.parametrize("channels", [1, 3])
-    def test_0_to_1_becomes_16_bits(self, tmp_path: Path, dtype: type, channels: int) -> None:
+    @pytest.mark.parametrize("byteorder", ["<", ">"])
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+    @pytest.mark.parametrize("channels", [1, 3, 4])
+    def test_0_to_1_becomes_16_bits(
+        self, tmp_path: Path, dtype: type, channels: int, byteorder: str
+    ) -> None:
         samples = RANDOM.random((8, 9, channels)).astype(dtype)
         samples[0, 0], samples[0, 1] = 0, 1
         tifffile.imwrite(
-            tmp_path / "a.tif", samples, photometric="rgb" if channels == 3 else "minisblack"
+            tmp_path / "a.tif",
+            samples,
+            photometric="rgb" if channels > 1 else "minisblack",
+            extrasamples=["unassalpha"] if channels == 4 else [],
+            byteorder=byteorder,
+            compression="zlib" if channels == 1 else None,
         )
         picture = read_picture(tmp_path / "a.tif")
+        assert picture.has_alpha == (channels == 4)
         exact = samples.astype(np.float64) * 65535
         assert np.abs(picture.frames[0] - exact).max() <= 0.5 + 65535 * 2**-24
         (loss,) = picture.losses
         assert loss.what == "bit depth"
         assert "rounded to 16 bits" in loss.why
 
-    def test_a_few_outside_are_cut_off_and_said(self, tmp_path: Path) -> None:
-        samples = np.full((64, 64), 0.5, np.float32)
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_a_few_outside_are_cut_off_and_said(self, tmp_path: Path, dtype: type) -> None:
+        samples = np.full((64, 64), 0.5, dtype)
         samples[0, :4] = [-0.25, 3, np.nan, np.inf]
         tifffile.imwrite(tmp_path / "a.tif", samples, photometric="minisblack")
         picture = read_picture(tmp_path / "a.tif")

@@ -6,6 +6,7 @@ Notes (ICC L*a*b*).
 """
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,7 @@ _BYTE_CODECS = (1, 5, 8, 32946, 32773, 34925, 50000)
 """Compressions of bytes, whatever they stand for: none, LZW, Deflate, PackBits, LZMA, Zstandard."""
 
 _PACKED_COLOURS = (MIN_IS_WHITE, MIN_IS_BLACK, RGB, SEPARATED)
+_FLOAT_COLOURS = (MIN_IS_BLACK, RGB)
 _LAB = (CIE_LAB, ICC_LAB)
 
 MAX_EXTRAS = 64
@@ -51,6 +53,10 @@ Changes = Mapping[int, Sequence[int]]
 """Fields of whole numbers, by tag, that a directory gets in place of its own; none: it loses it."""
 
 
+def _leave(image: VipsImage) -> VipsImage:
+    return image
+
+
 @dataclass(frozen=True)
 class SampleRecipe:
     """How a page's samples are had: the fields that libvips reads instead of the page's, and what
@@ -58,6 +64,8 @@ class SampleRecipe:
 
     changes: Changes
     convert: Callable[[VipsImage], VipsImage]
+    numbers: Callable[[VipsImage], VipsImage] = _leave
+    """The image's own numbers, before they are converted."""
 
 
 def plan_samples(directory: Directory, kind: PageKind) -> SampleRecipe:
@@ -66,6 +74,8 @@ def plan_samples(directory: Directory, kind: PageKind) -> SampleRecipe:
     if _is_packed(kind):
         _expect_bytes(directory, kind)
         return SampleRecipe(_byte_changes(kind), lambda image: _unpack_bits(image, kind))
+    if kind.sample_format == FLOAT and kind.bits == (64,):
+        return _plan_doubles(directory, kind)
     changes: dict[int, Sequence[int]] = {}
     if len(kind.extras) > 1 and ASSOCIATED in kind.extras:  # libvips would divide by the last one
         changes[EXTRA_SAMPLES] = [UNSPECIFIED] * len(kind.extras)
@@ -79,7 +89,22 @@ def plan_samples(directory: Directory, kind: PageKind) -> SampleRecipe:
         return SampleRecipe(changes, _shift_signed)
     if kind.sample_format == FLOAT:
         return SampleRecipe(changes, _round_floats)
-    return SampleRecipe(changes, lambda image: image)
+    return SampleRecipe(changes, _leave)
+
+
+def _plan_doubles(directory: Directory, kind: PageKind) -> SampleRecipe:
+    """libvips has numbers of 64 bits, and doesn't read them."""
+    _expect_bytes(directory, kind)
+
+    def read(image: VipsImage) -> VipsImage:
+        height = image.get_page_height()
+        pixels = image.bandfold(factor=8 * kind.samples).copy(format="double", bands=kind.samples)
+        if (directory.order == "<") != (sys.byteorder == "little"):
+            pixels = pixels.byteswap()
+        name = "scrgb" if kind.photometric == RGB else "b-w"
+        return _restore_pages(pixels.copy(interpretation=name), height)
+
+    return SampleRecipe(_byte_changes(kind), lambda image: _round_floats(read(image)), read)
 
 
 def name_extras(kind: PageKind) -> tuple[ExtraChannel, ...]:
@@ -144,7 +169,7 @@ def _expect_known(kind: PageKind) -> None:
         raise ValueError(f"its channels have {each} bits; save it with 8 or 16 for each")
     if kind.sample_format > FLOAT and kind.sample_format != 4:
         raise ValueError("its samples are complex numbers; save it with 8 or 16 bits per sample")
-    if kind.sample_format == FLOAT and bits not in (16, 32):
+    if kind.sample_format == FLOAT and bits not in (16, 32, 64):
         raise ValueError(f"its samples are {bits}-bit floats; save it with 16 or 32 bits")
     if kind.sample_format != FLOAT and bits > 16:
         raise ValueError(
@@ -158,13 +183,17 @@ def _expect_known(kind: PageKind) -> None:
 def _is_packed(kind: PageKind) -> bool:
     """Whether samples are no whole bytes, nor grey or indices of such bits as libvips knows."""
     bits = kind.bits[0]
-    return bits not in (8, 16, 32, 64) and not (kind.samples == 1 and bits in (1, 2, 4))
+    return (
+        kind.sample_format != FLOAT
+        and bits not in (8, 16, 32, 64)
+        and not (kind.samples == 1 and bits in (1, 2, 4))
+    )
 
 
 def _expect_bytes(directory: Directory, kind: PageKind) -> None:
     plain = (
-        kind.sample_format == 1
-        and kind.photometric in _PACKED_COLOURS
+        kind.sample_format in (1, FLOAT)
+        and kind.photometric in (_PACKED_COLOURS if kind.sample_format == 1 else _FLOAT_COLOURS)
         and directory.number(COMPRESSION, 1) in _BYTE_CODECS
         and directory.number(_PREDICTOR, 1) == 1
         and (directory.number(_PLANAR, 1) == 1 or kind.samples == 1)

@@ -1,0 +1,1 @@
+"""How a TIFF file stores pixels, and what libvips is shown where it can't read that."""

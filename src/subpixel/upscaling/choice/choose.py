@@ -1,0 +1,99 @@
+"""A picture's network, and why."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from subpixel.errors import UsageError
+from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression, read_compression
+from subpixel.media.picture import Source
+from subpixel.media.reading import PictureFile
+from subpixel.network.network import Network
+from subpixel.upscaling.choice.curve import strength_for
+from subpixel.upscaling.choice.look import look_at_pixels
+from subpixel.zoo.family import POINTS, find_mixture, nearest_point
+from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK, DENOISE, DRAWING
+
+STRONGEST = POINTS[-1].strength
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The network that a picture goes through."""
+
+    network: str
+    """Its name, without regard to its precision."""
+    strength: float
+    """Where it lies between ``balanced`` (0) and ``denoise`` (1)."""
+    reason: str
+    """For people: why it was chosen."""
+    jpeg_quality: int | None = None
+    """Of the coarsest JPEG that the picture went through, as far as file or pixels tell."""
+
+    def __str__(self) -> str:
+        return f"network {self.network} ({self.reason})"
+
+
+def choose_network(source: Source) -> Choice:
+    """Read how ``source`` was compressed, from its file and its pixels, and choose by the worse.
+
+    Pixels are not looked at where the file says enough, nor where frames can be had but once.
+    Raises what the source raises.
+    """
+    stated = _read_stated(source)
+    if strength_for(stated) == STRONGEST:
+        return _make_choice(stated, _explain_stated(stated))
+    if source.header.count is None:
+        return _make_choice(stated, "frames without end, of which no pixel can be seen before")
+    shown = Compression(jpeg_quality=look_at_pixels(source).jpeg_quality)
+    if strength_for(shown) > strength_for(stated):
+        return _make_choice(shown, _explain_shown(shown, stated))
+    return _make_choice(stated, _explain_stated(stated))
+
+
+def fix_choice(model: "str | Path | Network", strength: float | None) -> Choice | None:
+    """The choice for every picture, where ``strength``, 0 … 1, is asked for or ``model`` names a
+    mixture; else None.
+
+    Raises :class:`UsageError` for a strength outside, or beside a network of its own.
+    """
+    mixture = find_mixture(str(model))
+    if strength is None:
+        return None if mixture is None else Choice(mixture.name, mixture.strength, _named(model))
+    if model not in (AUTO, DEFAULT_NETWORK):
+        name = model.spec.name if isinstance(model, Network) else model
+        raise UsageError(
+            f"a denoise strength picks a network between {DEFAULT_NETWORK} and {DENOISE}, and "
+            f"{name} was named; leave one of the two out, or name {AUTO} or {DEFAULT_NETWORK}"
+        )
+    point = nearest_point(strength)
+    nearest = "" if point.strength == strength else f", the nearest there is to {strength:g}"
+    return Choice(point.name, point.strength, f"strength {point.strength:g}{nearest}")
+
+
+def _named(model: "str | Path | Network") -> str:
+    return "for flat areas without rims" if model == DRAWING else "it was named"
+
+
+def _read_stated(source: Source) -> Compression:
+    if not isinstance(source, PictureFile):
+        return UNKNOWN_COMPRESSION
+    with source.stream() as stream:
+        return read_compression(source.form.name, stream)
+
+
+def _make_choice(compression: Compression, reason: str) -> Choice:
+    point = nearest_point(strength_for(compression))
+    return Choice(point.name, point.strength, reason, compression.jpeg_quality)
+
+
+def _explain_stated(stated: Compression) -> str:
+    if stated.jpeg_quality is not None:
+        return f"a JPEG of quality {stated.jpeg_quality}, by its tables"
+    if stated.webp_quantizer is not None:
+        return f"a WebP of quantiser {stated.webp_quantizer:.0f} of 127"
+    return "no JPEG damage is seen"
+
+
+def _explain_shown(shown: Compression, stated: Compression) -> str:
+    before = "" if stated == UNKNOWN_COMPRESSION else f"{_explain_stated(stated)}, and "
+    return f"{before}once a JPEG of quality {shown.jpeg_quality}, by its pixels"

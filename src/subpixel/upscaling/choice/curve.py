@@ -1,0 +1,30 @@
+"""Which strength of the family gives the highest PSNR at which compression.
+
+Fitted on photographs that no network of the family was trained on
+(``benchmarks/jpeg_quality.py --photos``).
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+
+from subpixel.media.compression.read import Compression
+
+JPEG_STRENGTHS = ((0, 1.0), (81, 0.75), (91, 0.5), (94, 0.25), (98, 0.0))
+"""From which libjpeg quality on each strength is the best."""
+
+WEBP_STRENGTHS = ((0, 0.0), (8, 0.25), (17, 0.5), (27, 0.75), (48, 1.0))
+"""From which of VP8's quantiser indices on each strength is the best."""
+
+
+def strength_for(compression: Compression) -> float:
+    """The strength for what a file says, or what its pixels show; 0 where that is nothing."""
+    strengths = [0.0]
+    if compression.jpeg_quality is not None:
+        strengths.append(_look_up(JPEG_STRENGTHS, compression.jpeg_quality))
+    if compression.webp_quantizer is not None:
+        strengths.append(_look_up(WEBP_STRENGTHS, compression.webp_quantizer))
+    return max(strengths)
+
+
+def _look_up(steps: Sequence[tuple[float, float]], value: float) -> float:
+    return steps[bisect_right([start for start, _ in steps], value) - 1][1]

@@ -1,0 +1,78 @@
+"""A look at a picture's pixels: a sample of its rows, of bounded size, however large it is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from subpixel.imaging.colour import luma
+from subpixel.media.compression.jpeg_steps import SIDE, Planes, estimate_quality
+from subpixel.media.picture import Header, Rows, Source
+from subpixel.upscaling.rows.window import regroup, split_frames
+
+BAND_ROWS = 32
+"""Of a band, a multiple of a JPEG block's side."""
+
+MAX_BANDS = 16
+"""Of the first frame, spread evenly from its top to its bottom."""
+
+MAX_COLUMNS = 2048
+"""Of a band, from the middle."""
+
+MAX_CODE = 255
+
+
+@dataclass(frozen=True)
+class PixelLook:
+    """What the pixels show."""
+
+    jpeg_quality: int | None
+    """The libjpeg quality, 10 … 97, of the coarsest JPEG that they went through; None: none."""
+    even_share: float
+    """Of the pixels that were looked at, those equal to their right neighbour: 0 … 1."""
+
+
+def look_at_pixels(source: Source) -> PixelLook:
+    """Decode the first frame of ``source`` and look at a sample of its rows.
+
+    At most :data:`MAX_BANDS` bands of :data:`BAND_ROWS` rows and :data:`MAX_COLUMNS` columns are
+    held. Raises what the source raises.
+    """
+    bands = list(_pick_bands(source))
+    return PixelLook(_estimate_quality(bands, source.header), _count_even(bands))
+
+
+def _pick_bands(source: Source) -> Iterator[Rows]:
+    """Every n-th band of the first frame; decoding stops behind the last."""
+    header = source.header
+    count = -(-header.height // BAND_ROWS)
+    step = -(-count // MAX_BANDS)
+    frames = split_frames(source.chunks(), header.height)
+    for number, band in enumerate(regroup(next(frames), BAND_ROWS)):
+        if number % step == 0:
+            yield np.array(_crop_columns(band))  # a copy: the band may be a view of a whole frame
+            if number + step >= count:
+                return
+
+
+def _crop_columns(band: Rows) -> Rows:
+    left = max(band.shape[1] - MAX_COLUMNS, 0) // 2 // SIDE * SIDE
+    return band[:, left : left + MAX_COLUMNS]
+
+
+def _estimate_quality(bands: list[Rows], header: Header) -> int | None:
+    whole = [band for band in bands if len(band) == len(bands[0])]
+    planes: Planes = np.stack([_to_luma(band, header) for band in whole])
+    return estimate_quality(planes)
+
+
+def _to_luma(band: Rows, header: Header) -> NDArray[np.float32]:
+    codes = band.astype(np.float32) * np.float32(MAX_CODE / header.full_scale)
+    plane = codes[..., 0] if header.is_grey else luma(codes[..., :3])
+    return plane.astype(np.float32)
+
+
+def _count_even(bands: list[Rows]) -> float:
+    pairs = [(band[:, 1:] == band[:, :-1]).all(axis=-1) for band in bands if band.shape[1] > 1]
+    return float(np.mean([pair.mean() for pair in pairs])) if pairs else 0.0

@@ -1,0 +1,153 @@
+"""The pipelines of one upscaler: one for each network and setting, made at its first use."""
+
+import threading
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from subpixel.convention import UNKNOWN_CONVENTION, Convention
+from subpixel.network.flatness import Flatness
+from subpixel.network.locate import has_int8_twin, locate, locate_precision
+from subpixel.network.network import Network
+from subpixel.network.opening import open_mixture, open_network
+from subpixel.network.settings import MAX_FLAT_DIFFERENCE, RunSettings
+from subpixel.network.tuning import TunedSettings, Tuning
+from subpixel.upscaling.flat import Tally
+from subpixel.upscaling.pipeline import Pipeline
+from subpixel.zoo.family import find_mixture, tuned_network
+from subpixel.zoo.manifest import INT8
+
+NetworkName = str | Path | Network
+"""A bundled network's name or a mixture's, a file, or a network that is open."""
+
+
+@dataclass(frozen=True)
+class NetworkFile:
+    """What an upscaler was asked for."""
+
+    name: NetworkName
+    scale: int | None
+    convention: Convention = UNKNOWN_CONVENTION
+
+
+class Pipelines:
+    """Pipelines by network, and by whether pictures have more than 8 bits; threads may share them.
+
+    ``request`` is what was asked for, ``tuning`` what was tuned for the network of ``file``;
+    ``adaptive`` is how flat is flat, where that was said.
+    """
+
+    def __init__(
+        self,
+        request: RunSettings,
+        file: NetworkFile,
+        tuning: Tuning | None,
+        adaptive: float | Flatness | None,
+    ) -> None:
+        self._request, self._file, self._tuning = request, file, tuning
+        self._adaptive, self._lock = adaptive, threading.Lock()
+        self._tuned = file.name if isinstance(file.name, Network) else tuned_network(file.name)
+        self._twins: dict[str | Path, bool] = {}
+        self._networks: dict[tuple[str | Path, RunSettings], Network] = {}
+        self._pipelines: dict[tuple[str, TunedSettings | RunSettings], Pipeline] = {}
+        self.tally = Tally()
+        """How much was interpolated so far."""
+
+    def at_scale(self, scale: int, tuning: Tuning | None) -> "Pipelines":
+        """Of the same network at another scale, for which ``tuning`` was found; they share the
+        tally."""
+        file = replace(self._file, scale=scale)
+        other = Pipelines(self._request, file, tuning, self._adaptive)
+        other.tally = self.tally
+        return other
+
+    def get(self, name: NetworkName, *, deep: bool) -> Pipeline:
+        """The one for 8-bit pictures, or for ``deep`` ones of more bits. Raises what opening the
+        network raises."""
+        row = self._find_row(name, deep=deep)
+        settings = self.settings(name, deep=deep)
+        key = str(name), row or settings
+        with self._lock:
+            if key not in self._pipelines:
+                self._pipelines[key] = self._make(name, row, settings)
+            return self._pipelines[key]
+
+    def settings(self, name: NetworkName, *, deep: bool) -> RunSettings:
+        """As tuned; else 8-bit pictures are computed in 8-bit integers where that is exact."""
+        row = self._find_row(name, deep=deep)
+        if row is not None:
+            return row.setting
+        settings = self._request.resolve()
+        # On other devices than the processor the integer networks aren't exact, nor faster.
+        left_open = settings.precision is None and settings.device == "cpu"
+        if deep or not left_open or isinstance(name, Network):
+            return settings
+        return replace(settings, precision="int8") if self._has_int8(name) else settings
+
+    @property
+    def flatness(self) -> Flatness | None:
+        """What is interpolated, the most of any pipeline; None: nothing is."""
+        areas = [pipeline.flatness for pipeline in self._pipelines.values()]
+        flat = [area for area in areas if area is not None]
+        if not flat:
+            return None
+        return Flatness(max(area.span for area in flat), max(area.bound for area in flat))
+
+    def _has_int8(self, name: str | Path) -> bool:
+        if name not in self._twins:  # the manifest is read once
+            twin = has_int8_twin(name, self._file.scale)
+            self._twins[name] = twin or find_mixture(str(name)) is not None
+        return self._twins[name]
+
+    def _find_row(self, name: NetworkName, *, deep: bool) -> TunedSettings | None:
+        if self._tuning is None:
+            return None
+        # Networks of one family compute alike: what is fast for one is for all.
+        tuning = self._tuning if name == self._tuned else self._tuning.of_bundled_files()
+        return tuning.choose(self._request, deep=deep)
+
+    def _make(
+        self, name: NetworkName, row: TunedSettings | None, settings: RunSettings
+    ) -> Pipeline:
+        tuned = row.flatness if row and name == self._tuned else None
+        adaptive = self._adaptive if self._adaptive is not None else tuned or MAX_FLAT_DIFFERENCE
+        return Pipeline(
+            name if isinstance(name, Network) else self._open(name, row, settings),
+            tile=settings.tile,
+            batch=1 if settings.batch is None else settings.batch,
+            adaptive=adaptive if settings.adaptive else None,
+            tally=self.tally,
+        )
+
+    def _open(self, name: str | Path, row: TunedSettings | None, settings: RunSettings) -> Network:
+        """The network, opened once for all settings that can share it."""
+        point = find_mixture(str(name))
+        mixed = point is not None and settings.precision != "int8"
+        source = name if mixed else self._find_file(name, row, settings)
+        key = source, settings.session
+        if key not in self._networks:
+            self._networks[key] = (
+                open_mixture(point, settings, scale=self._file.scale)
+                if point is not None and mixed
+                else open_network(
+                    source,
+                    settings,
+                    scale=self._file.scale,
+                    convention=self._convention(name, Path(source), row),
+                )
+            )
+        return self._networks[key]
+
+    def _find_file(
+        self, name: str | Path, row: TunedSettings | None, settings: RunSettings
+    ) -> Path:
+        if find_mixture(str(name)) is not None:
+            return locate(f"{name}{INT8}", self._file.scale)
+        if row is not None and name == self._tuned:
+            return row.file
+        return locate_precision(name, self._file.scale, settings.precision)
+
+    def _convention(self, name: str | Path, file: Path, row: TunedSettings | None) -> Convention:
+        """What is known of the file: nothing of one that `subpixel tune` made."""
+        if row is not None and file != locate(name, self._file.scale):
+            return UNKNOWN_CONVENTION
+        return self._file.convention

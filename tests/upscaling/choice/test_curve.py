@@ -1,0 +1,36 @@
+"""The curve from compression to strength."""
+
+import pytest
+
+from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
+from subpixel.upscaling.choice.curve import JPEG_STRENGTHS, WEBP_STRENGTHS, strength_for
+from subpixel.zoo.family import POINTS
+
+
+def test_the_better_the_picture_the_less_it_is_cleaned() -> None:
+    jpegs = [strength_for(Compression(jpeg_quality=quality)) for quality in range(1, 101)]
+    assert jpegs == sorted(jpegs, reverse=True)
+    assert (jpegs[0], jpegs[-1]) == (1, 0)
+    webps = [strength_for(Compression(webp_quantizer=index)) for index in range(128)]
+    assert webps == sorted(webps)
+    assert (webps[0], webps[-1]) == (0, 1)
+
+
+def test_every_strength_is_a_point_s() -> None:
+    strengths = {point.strength for point in POINTS}
+    for steps in (JPEG_STRENGTHS, WEBP_STRENGTHS):
+        assert {strength for _, strength in steps} == strengths
+        assert steps[0][0] == 0
+
+
+def test_what_says_nothing_is_left_as_it_is() -> None:
+    assert strength_for(UNKNOWN_COMPRESSION) == 0
+
+
+@pytest.mark.parametrize(("quantizer", "strength"), [(16.99, 0.25), (17.0, 0.5)])
+def test_a_step_begins_where_it_says(quantizer: float, strength: float) -> None:
+    assert strength_for(Compression(webp_quantizer=quantizer)) == strength
+
+
+def test_the_worse_of_two_counts() -> None:
+    assert strength_for(Compression(jpeg_quality=95, webp_quantizer=60)) == 1
