@@ -16,6 +16,7 @@ from PIL import Image
 from loopback import Gallery, cut, listed, running_gallery, status, whole
 from networks import sub_pixel_network
 from subpixel.cli.main import run
+from subpixel.cli.pictures.models import PURPOSES
 from subpixel.graph.metadata import load_model, read_spec
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.zoo.gallery import store
@@ -308,3 +309,25 @@ def test_networks_that_people_have(
     assert (done.returncode, done.stderr) == (0, "")
     with Image.open(big) as picture:
         assert picture.size == (160, 128)
+
+
+def test_each_network_is_a_line_of_80_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["models"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    names = [line.split()[0] for line in lines[1:]]
+    assert names == list(dict.fromkeys(row.name for row in read_manifest()))
+    assert all(
+        f"{row.psnr['Set5']:.2f}" in " ".join(lines) for row in read_manifest() if row.scale == 3
+    )
+
+
+def test_every_network_says_what_it_is_for() -> None:
+    assert {row.name.removesuffix("-int8") for row in read_manifest()} == set(PURPOSES)
+
+
+def test_verbose_has_the_files(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["models", "--verbose"]) == 0
+    said = capsys.readouterr().out.replace("\n", "")
+    for row in read_manifest():
+        assert row.file in said

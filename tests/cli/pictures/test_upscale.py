@@ -48,7 +48,11 @@ def test_a_picture_gets_larger_beside_itself(photo: Path, scale: int) -> None:
 
 
 def test_it_is_quiet(photo: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """But for the network that was chosen; where one is named, it says nothing."""
     run(["upscale", str(photo)])
+    chosen = "subpixel: photo.png: network balanced (no JPEG damage is seen)\n"
+    assert capfd.readouterr() == ("", chosen)
+    run(["upscale", str(photo), "--model", "balanced", "--overwrite"])
     assert capfd.readouterr() == ("", "")
 
 
@@ -56,17 +60,18 @@ def test_json_says_what_was_done(photo: Path, capsys: pytest.CaptureFixture[str]
     missing = photo.with_name("missing.png")
     assert run(["upscale", str(photo), str(missing), "--json"]) == 1
     report = json.loads(capsys.readouterr().out)
-    assert report["model"]["name"] == "balanced"
+    assert report["model"]["name"] == "balanced-int8"
     assert report["provider"] == "CPUExecutionProvider"
     done, failed = report["files"]
     assert (done["width"], done["height"], done["error"]) == (90, 60, None)
     assert done["output"] == str(photo.with_stem("photo_x3"))
+    assert done["choice"]["network"] == "balanced"
     assert "No such file" in failed["error"]
 
 
 def test_denoise_names_its_network(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["upscale", str(photo), "--denoise", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["model"]["name"] == "denoise"
+    assert json.loads(capsys.readouterr().out)["model"]["name"] == "denoise-int8"
 
 
 def test_a_failed_picture_is_reported_and_the_others_go_on(
@@ -74,7 +79,7 @@ def test_a_failed_picture_is_reported_and_the_others_go_on(
 ) -> None:
     bad = photo.with_name("a.png")
     bad.write_text("no picture")
-    assert run(["upscale", str(bad), str(photo)]) == 1
+    assert run(["upscale", str(bad), str(photo), "--model", "balanced"]) == 1
     error, summary = capsys.readouterr().err.strip().splitlines()
     assert error.startswith(f"subpixel: {bad}")
     assert re.fullmatch(r"subpixel: 1 picture written, .*; 1 failed", summary)
@@ -112,7 +117,7 @@ def test_what_is_lost_is_said_and_refused_when_strict(
     assert run(["upscale", str(deep), "-o", str(target), "--strict"]) == 1
     assert "bit depth" in capsys.readouterr().err
     assert not target.exists()
-    assert run(["upscale", str(deep), "-o", str(target)]) == 0
+    assert run(["upscale", str(deep), "-o", str(target), "--model", "balanced"]) == 0
     said = capsys.readouterr().err.strip().splitlines()
     assert len(said) == 1
     assert "lost bit depth" in said[0]
@@ -267,7 +272,7 @@ def test_too_little_memory_is_said(
         raise MemoryError("Unable to allocate 12 GiB")
 
     monkeypatch.setattr("subpixel.upscaling.pipeline.upscale_samples", refuse)
-    assert run(["upscale", str(photo)]) == 1
+    assert run(["upscale", str(photo), "--precision", "fp32"]) == 1
     assert "memory was refused 4 times" in capsys.readouterr().err
     assert _files(photo.parent) == {"photo.png"}
 

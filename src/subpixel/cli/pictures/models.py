@@ -45,6 +45,13 @@ SHORT_COLUMNS = (
 )
 """With a blank between them they fill no more than 80 columns. dB: Y-PSNR on Set5; cost: thousands
 of multiply-adds per pixel of the small picture."""
+SHORT_GALLERY_COLUMNS = (
+    Column("name", 30),
+    Column("scale", 5),
+    Column("architecture", 16),
+    Column("kB", 6, right=True),
+    Column("proven", 19),
+)
 PURPOSES = {
     "balanced": "photographs",
     "denoise": "JPEGs of quality below 81",
@@ -88,7 +95,8 @@ def command(context: click.Context, verbose: bool, as_json: bool) -> None:
     if others and verbose:
         print_table("From the gallery", GALLERY_COLUMNS, [_gallery_cells(e) for e in others])
     elif others:
-        _print_lines(SHORT_COLUMNS[:4], [_short_gallery_cells(entry) for entry in others])
+        click.echo("\nFrom the gallery")
+        _print_lines(SHORT_GALLERY_COLUMNS, [_short_gallery_cells(entry) for entry in others])
 
 
 command.add_command(search)
@@ -121,7 +129,7 @@ def _gallery_cells(entry: Entry) -> tuple[str, ...]:
         entry.architecture,
         ", ".join(entry.authors),
         entry.licence,
-        "yes" if entry.report.get("proven") else "no: third-party ONNX",
+        _proven(entry),
         str(entry.path),
     )
 
@@ -148,7 +156,8 @@ def _short_cells(rows: Sequence[BundledNetwork]) -> tuple[str, ...]:
 
 
 def _short_gallery_cells(entry: Entry) -> tuple[str, ...]:
-    return (entry.id, str(entry.scale), entry.architecture, f"{entry.size / 1000:.0f}")
+    size, proven = f"{entry.size / 1000:.0f}", _proven(entry)
+    return (entry.id, str(entry.scale), entry.architecture, size, proven)
 
 
 def _print_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
@@ -157,6 +166,10 @@ def _print_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> No
     for cells in (titles, *rows):
         line = " ".join(c.pad(text) for c, text in zip(columns, cells, strict=True))
         click.echo(line.rstrip())
+
+
+def _proven(entry: Entry) -> str:
+    return "yes" if entry.report.get("proven") else "no: third-party ONNX"
 
 
 def _network_cells(row: BundledNetwork) -> tuple[str, ...]:
