@@ -13,7 +13,7 @@ from PIL import Image
 
 from subpixel.cli.feedback import LOG_INTERVAL, Feedback, LogDisplay, summarize
 from subpixel.cli.main import run
-from subpixel.cli.options.upscaling import Volume
+from subpixel.cli.options.pictures.upscaling import Volume
 from subpixel.jobs.folder import Omission
 from subpixel.jobs.outputs import Job, JobPlan
 from subpixel.jobs.pictures import JobResult

@@ -27,7 +27,7 @@ from subpixel.network.tuning_cache import (
     tuning_key,
 )
 from subpixel.spec import Precision
-from subpixel.system.hashing import hash_file
+from subpixel.system.files.hashing import hash_file
 from subpixel.zoo.manifest import find_bundled
 
 FAST, INT8 = find_bundled("fast", 2).path, find_bundled("fast-int8", 2).path

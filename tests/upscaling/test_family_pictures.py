@@ -17,7 +17,7 @@ from subpixel.media.image_file import open_picture
 from subpixel.media.photograph import photograph
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import TunedSettings, Tuning
-from subpixel.system.hashing import hash_file
+from subpixel.system.files.hashing import hash_file
 from subpixel.upscaling.upscaler import Upscaler
 from subpixel.zoo.family import POINTS
 from subpixel.zoo.manifest import find_bundled

@@ -15,7 +15,7 @@ from subpixel.errors import NetworkError
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import TunedSettings, Tuning
 from subpixel.network.tuning_cache import store_tuning, tuning_key
-from subpixel.system.hashing import hash_file
+from subpixel.system.files.hashing import hash_file
 from subpixel.upscaling import recent
 from subpixel.upscaling.recent import RecentUpscalers, UpscalerRequest
 from subpixel.upscaling.upscaler import Upscaler

@@ -17,7 +17,7 @@ from subpixel.network.opening import open_network
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import TunedSettings, Tuning
 from subpixel.spec import Precision
-from subpixel.system.hashing import hash_file
+from subpixel.system.files.hashing import hash_file
 from subpixel.upscaling.upscaler import Upscaler
 from subpixel.zoo.manifest import find_bundled
 

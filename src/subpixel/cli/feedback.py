@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from subpixel.cli.options.network_choice import ChoiceLines
-from subpixel.cli.options.upscaling import Volume
+from subpixel.cli.options.pictures.network_choice import ChoiceLines
+from subpixel.cli.options.pictures.upscaling import Volume
 from subpixel.jobs.folder import describe_omissions
 from subpixel.jobs.outputs import JobPlan
 from subpixel.jobs.pictures import JobResult

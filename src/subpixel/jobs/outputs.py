@@ -19,7 +19,7 @@ from subpixel.jobs.folder import (
     list_folder,
 )
 from subpixel.media.formats.registry import PICTURE_SUFFIXES
-from subpixel.system.targets import are_distinct
+from subpixel.system.files.targets import are_distinct
 
 MAX_NAME_BYTES = 255
 """Longest name that the file systems of today take."""

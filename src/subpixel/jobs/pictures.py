@@ -20,9 +20,9 @@ from subpixel.media.image_file import (
 )
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import Tuning
-from subpixel.system.atomic import remove_stale_drafts
+from subpixel.system.files.atomic import remove_stale_drafts
+from subpixel.system.files.targets import expect_free, make_folder
 from subpixel.system.machine_memory import resident
-from subpixel.system.targets import expect_free, make_folder
 from subpixel.upscaling.choice.choose import Choice
 from subpixel.upscaling.memory import memory_limit
 from subpixel.upscaling.size.target_size import TargetSize, seen_size

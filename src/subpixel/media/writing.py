@@ -36,8 +36,8 @@ from subpixel.media.losses import (
     refuse_losses,
 )
 from subpixel.media.picture import Header, Loss, Picture, Rows
-from subpixel.system.atomic import atomic_file
-from subpixel.system.targets import expect_free, target_exists
+from subpixel.system.files.atomic import atomic_file
+from subpixel.system.files.targets import expect_free, target_exists
 
 __all__ = ["EncodeOptions", "Encoder", "PictureWriter", "encode_picture", "write_picture"]
 

@@ -17,11 +17,11 @@ from subpixel.network.locate import locate
 from subpixel.network.tuning import Tuning, parse_tuning
 from subpixel.runtime.devices import DEVICES, provider_options
 from subpixel.runtime.opening import available_devices
-from subpixel.system.atomic import write_bytes
-from subpixel.system.cache import cache_folder
-from subpixel.system.hashing import hash_file
+from subpixel.system.files.atomic import write_bytes
+from subpixel.system.files.cache import cache_folder
+from subpixel.system.files.hashing import hash_file
+from subpixel.system.files.targets import make_folder
 from subpixel.system.processors import cores, graphics_names, processor_name
-from subpixel.system.targets import make_folder
 from subpixel.system.versions import package_version
 from subpixel.zoo import manifest
 

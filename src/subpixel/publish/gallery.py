@@ -11,9 +11,9 @@ from subpixel.convention import ChannelOrder, Convention
 from subpixel.errors import CheckpointError, ExportError, GalleryError, NetworkError
 from subpixel.graph.metadata import load_model, read_spec
 from subpixel.spec import ModelSpec
-from subpixel.system.atomic import atomic_file, write_bytes
 from subpixel.system.extras import expect_installed
-from subpixel.system.hashing import hash_file
+from subpixel.system.files.atomic import atomic_file, write_bytes
+from subpixel.system.files.hashing import hash_file
 from subpixel.thirdparty.adopt import adopt_model
 from subpixel.zoo.gallery import store
 from subpixel.zoo.gallery.catalogue import CatalogueModel, Resource

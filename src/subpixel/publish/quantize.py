@@ -21,8 +21,8 @@ from subpixel.parity.compare import CODES, ParityReport, Tolerance, compare
 from subpixel.parity.matrix.precisions import conversions
 from subpixel.runtime.opening import Opened, open_session
 from subpixel.spec import ModelSpec, Precision
-from subpixel.system.atomic import write_bytes
-from subpixel.system.targets import expect_onnx_target
+from subpixel.system.files.atomic import write_bytes
+from subpixel.system.files.targets import expect_onnx_target
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ from subpixel.parity.compare import OnProgress, ParityReport, compare, tolerance
 from subpixel.parity.facts import Judged, prove_facts
 from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
-from subpixel.system.atomic import write_bytes
-from subpixel.system.targets import expect_onnx_target
+from subpixel.system.files.atomic import write_bytes
+from subpixel.system.files.targets import expect_onnx_target
 
 MAX_BOUNDS = 4
 """Bounds that are tried for one file: where it fails below one, the next is smaller."""

@@ -20,8 +20,8 @@ from subpixel.runtime.devices import (
 from subpixel.runtime.io_binding import BoundRuns
 from subpixel.runtime.op import Codes, Pixels
 from subpixel.runtime.pixels import through_codes
-from subpixel.system.cache import cache_folder
-from subpixel.system.interruptible import call_interruptibly
+from subpixel.system.files.cache import cache_folder
+from subpixel.system.processes.interruptible import call_interruptibly
 from subpixel.system.session_options import Optimisation, make_session_options
 
 UINT8_TENSOR = "tensor(uint8)"

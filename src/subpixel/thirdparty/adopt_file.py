@@ -5,7 +5,7 @@ from pathlib import Path
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.metadata import load_model, read_spec, with_spec
-from subpixel.system.atomic import write_bytes
+from subpixel.system.files.atomic import write_bytes
 from subpixel.thirdparty.adopt import Adoption
 from subpixel.thirdparty.apart import identify_apart
 
@@ -16,8 +16,8 @@ def adopt_file(
     """Convert the network in ``file``, in a process of its own, and write it as ``out``.
 
     Raises what :func:`~subpixel.thirdparty.apart.identify_apart` and
-    :func:`~subpixel.system.atomic.write_bytes` raise, and :class:`NetworkError` for a file that
-    states its facts already.
+    :func:`~subpixel.system.files.atomic.write_bytes` raise, and :class:`NetworkError` for a file
+    that states its facts already.
     """
     model = load_model(file)
     try:

@@ -12,8 +12,8 @@ from pathlib import Path
 from subpixel.convention import Convention
 from subpixel.errors import NetworkError, SubpixelError, UsageError
 from subpixel.spec import ModelSpec, spec_from_metadata
-from subpixel.system.children import run_child
 from subpixel.system.machine_memory import free_memory
+from subpixel.system.processes.children import run_child
 
 TIME_LIMIT = 600.0
 """Seconds; window networks of some hundred layers take a minute on two cores."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from subpixel.convention import Convention
 from subpixel.errors import NetworkError, SubpixelError
-from subpixel.system.children import end_with_parent, limit_memory
+from subpixel.system.processes.children import end_with_parent, limit_memory
 from subpixel.thirdparty.apart import JOB, MODEL, Answer, Limits, to_answer, write_answer
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from subpixel.errors import CheckpointError, one_line
-from subpixel.system.atomic import atomic_file
+from subpixel.system.files.atomic import atomic_file
 from subpixel.train.data import Luma, Pair, Pairs, draw_batch
 from subpixel.train.networks import build_network, fit_warm_start, to_published_form
 from subpixel.train.presets import Preset

@@ -10,7 +10,7 @@ from subpixel.measure.evaluate import Benchmark, Evaluation, evaluate
 from subpixel.nets.checkpoints.checkpoint import CheckpointFile, Choice, load_checkpoint
 from subpixel.publish.release import ReleaseReport, release
 from subpixel.spec import ModelSpec
-from subpixel.system.atomic import write_bytes
+from subpixel.system.files.atomic import write_bytes
 from subpixel.train.data import JPEG_QUALITIES, load_pairs, split_pictures
 from subpixel.train.loop import Progress, train
 from subpixel.train.presets import Preset

@@ -12,9 +12,9 @@ from subpixel.network.tuning_cache import HASH_DIGITS
 from subpixel.publish.quantize import reduce_precision
 from subpixel.runtime.devices import find_device
 from subpixel.spec import ModelSpec, Precision
-from subpixel.system.cache import cache_folder
-from subpixel.system.hashing import hash_file
-from subpixel.system.targets import make_folder
+from subpixel.system.files.cache import cache_folder
+from subpixel.system.files.hashing import hash_file
+from subpixel.system.files.targets import make_folder
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import TunedSettings, Tuning
 from subpixel.network.tuning_cache import store_tuning, tuning_key
 from subpixel.runtime.opening import available_devices, resolve_device
-from subpixel.system.hashing import hash_file
+from subpixel.system.files.hashing import hash_file
 from subpixel.tune.files import NetworkFiles
 from subpixel.tune.race import Search, SearchReport, TrialResult, search_settings
 from subpixel.tune.space import make_space

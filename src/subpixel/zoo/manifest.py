@@ -82,7 +82,7 @@ def find_bundled(name: str, scale: int) -> BundledNetwork:
 
 def verify_bundled(row: BundledNetwork) -> Path:
     """The network's file, checked against the manifest's sha256."""
-    from subpixel.system.hashing import hash_file  # hashlib: not for every --help
+    from subpixel.system.files.hashing import hash_file  # hashlib: not for every --help
 
     digest = hash_file(row.path)
     if digest != row.sha256:

@@ -14,7 +14,7 @@ from subpixel.network.flatness import Flatness
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import TunedSettings, Tuning
 from subpixel.network.tuning_cache import store_tuning, tuning_key
-from subpixel.system.hashing import hash_file
+from subpixel.system.files.hashing import hash_file
 from subpixel.zoo.manifest import find_bundled
 
 FAST, INT8 = find_bundled("fast", 2).path, find_bundled("fast-int8", 2).path

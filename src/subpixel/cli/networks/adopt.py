@@ -18,7 +18,7 @@ from subpixel.cli.options.convention import (
 from subpixel.cli.output import print_json
 from subpixel.convention import ChannelOrder, TensorLayout, ValueRange
 from subpixel.errors import UsageError
-from subpixel.system.targets import expect_free
+from subpixel.system.files.targets import expect_free
 
 
 @click.command(no_args_is_help=True)

@@ -26,7 +26,7 @@ from subpixel.imaging.metrics import Perceive, Quality
 from subpixel.measure.evaluate import Evaluation, Result, benchmark, evaluate
 from subpixel.network.locate import locate
 from subpixel.system.extras import expect_installed
-from subpixel.system.targets import make_folder
+from subpixel.system.files.targets import make_folder
 from subpixel.upscaling.upscaler import Upscaler
 from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK
 

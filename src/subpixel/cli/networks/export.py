@@ -20,7 +20,7 @@ from subpixel.cli.options.choices import (
 from subpixel.cli.output import print_json, print_proof, progress
 from subpixel.errors import UsageError
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
-from subpixel.system.targets import make_folder
+from subpixel.system.files.targets import make_folder
 
 if TYPE_CHECKING:
     from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile

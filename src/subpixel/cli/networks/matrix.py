@@ -44,7 +44,7 @@ def show_matrix(report: "MatrixReport", html: Path | None, as_json: bool) -> int
 
 def _write_page(report: "MatrixReport", environment: "Environment", file: Path) -> None:
     from subpixel.parity.matrix.page import matrix_page
-    from subpixel.system.atomic import write_bytes
+    from subpixel.system.files.atomic import write_bytes
 
     # It was free, or to be replaced, before the work began.
     write_bytes(file, matrix_page(report, _environment_facts(environment)).encode(), overwrite=True)

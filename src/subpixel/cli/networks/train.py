@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from subpixel.cli.options.choices import FILE, OVERWRITE
-from subpixel.system.targets import expect_free
+from subpixel.system.files.targets import expect_free
 from subpixel.train.presets import PRESETS
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ from subpixel.cli.options.comparison import (
 )
 from subpixel.cli.output import expect_pictures, print_json, print_proof, print_table, progress
 from subpixel.spec import Precision
-from subpixel.system.targets import expect_free
+from subpixel.system.files.targets import expect_free
 
 if TYPE_CHECKING:
     from subpixel.parity.compare import CaseResult, ParityReport

@@ -9,7 +9,7 @@ from subpixel.cli.messages import SuggestingGroup
 from subpixel.cli.options.choices import JSON
 from subpixel.cli.output import format_bytes, print_json, print_table
 from subpixel.errors import UsageError
-from subpixel.system.cache import (
+from subpixel.system.files.cache import (
     CACHES,
     Cache,
     CacheSize,

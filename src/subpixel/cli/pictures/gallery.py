@@ -17,7 +17,7 @@ from subpixel.cli.options.choices import (
 from subpixel.cli.options.completion import complete_gallery_network
 from subpixel.cli.output import print_json, print_table, progress
 from subpixel.errors import GalleryError, SubpixelError
-from subpixel.system.hashing import hash_file
+from subpixel.system.files.hashing import hash_file
 from subpixel.zoo.gallery import store
 from subpixel.zoo.gallery.catalogue import CatalogueModel, Resource, choose_resource
 from subpixel.zoo.gallery.catalogue_cache import DEFAULT_GALLERY, Answer, ask_catalogue

@@ -10,9 +10,9 @@ import click
 from subpixel.cli.feedback import Feedback, open_display, say, summarize
 from subpixel.cli.messages import hint_at_output
 from subpixel.cli.options.choices import FILE, JSON
-from subpixel.cli.options.network_choice import StrengthCommand
-from subpixel.cli.options.target_size import TARGET_SIZE, choose_opening_scale
-from subpixel.cli.options.upscaling import (
+from subpixel.cli.options.pictures.network_choice import StrengthCommand
+from subpixel.cli.options.pictures.target_size import TARGET_SIZE, choose_opening_scale
+from subpixel.cli.options.pictures.upscaling import (
     CONVENTION,
     ENCODE,
     ENCODE_NAMES,

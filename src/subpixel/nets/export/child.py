@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from subpixel.system.children import end_with_parent
+from subpixel.system.processes.children import end_with_parent
 
 
 def main() -> None:

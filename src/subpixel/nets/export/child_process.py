@@ -15,7 +15,7 @@ from subpixel.graph.metadata import read_spec
 from subpixel.nets.export.attempt import Attempt
 from subpixel.nets.export.export import ExportResult, export_attempt
 from subpixel.spec import ModelSpec
-from subpixel.system.children import run_child
+from subpixel.system.processes.children import run_child
 
 EXPORT_TIME_LIMIT = 900.0
 """The time limit of one attempt in seconds; window networks take up to 200 on two cores."""

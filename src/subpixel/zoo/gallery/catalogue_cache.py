@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from subpixel.errors import GalleryError
-from subpixel.system.atomic import write_bytes
-from subpixel.system.targets import make_folder
+from subpixel.system.files.atomic import write_bytes
+from subpixel.system.files.targets import make_folder
 from subpixel.zoo.gallery.catalogue import MAX_CATALOGUE_BYTES, Catalogue, parse_catalogue
 from subpixel.zoo.gallery.store import gallery_folder
 from subpixel.zoo.gallery.transport import open_url, read_chunks

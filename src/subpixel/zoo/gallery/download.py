@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from subpixel.errors import GalleryError, SubpixelError
-from subpixel.system.atomic import write_bytes
-from subpixel.system.hashing import hash_stream
+from subpixel.system.files.atomic import write_bytes
+from subpixel.system.files.hashing import hash_stream
 from subpixel.zoo.gallery.catalogue import MAX_WEIGHTS
 from subpixel.zoo.gallery.transport import open_url, read_chunks
 

@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from subpixel.errors import NetworkError, SubpixelError, UsageError, one_line
-from subpixel.system.atomic import write_bytes
-from subpixel.system.cache import cache_folder
-from subpixel.system.hashing import hash_file
-from subpixel.system.targets import make_folder
+from subpixel.system.files.atomic import write_bytes
+from subpixel.system.files.cache import cache_folder
+from subpixel.system.files.hashing import hash_file
+from subpixel.system.files.targets import make_folder
 from subpixel.zoo.gallery.names import close_ids, is_sha256, is_valid_id
 
 ENTRY_FORMAT = 1

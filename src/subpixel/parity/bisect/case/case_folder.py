@@ -17,7 +17,7 @@ from subpixel.graph.execute import CPU
 from subpixel.graph.flow import TensorValues
 from subpixel.parity.bisect.blame import Blame
 from subpixel.parity.bisect.case.excerpt import Excerpt, distance
-from subpixel.system.targets import expect_free
+from subpixel.system.files.targets import expect_free
 
 
 @dataclass(frozen=True)

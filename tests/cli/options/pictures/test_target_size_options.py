@@ -5,7 +5,7 @@ from fractions import Fraction
 import click
 import pytest
 
-from subpixel.cli.options.target_size import (
+from subpixel.cli.options.pictures.target_size import (
     BoxSize,
     Factor,
     choose_opening_scale,

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from subpixel.cli.options.alpha import ALPHA
 from subpixel.cli.options.choices import (
     DEVICE,
     FILE,
@@ -26,8 +25,9 @@ from subpixel.cli.options.convention import (
     make_convention,
 )
 from subpixel.cli.options.grouping import group_options
-from subpixel.cli.options.network_choice import NETWORK_NAME, STRENGTH, expect_own_strength
-from subpixel.cli.options.picture_format import FORMAT, expect_one_format
+from subpixel.cli.options.pictures.alpha import ALPHA
+from subpixel.cli.options.pictures.network_choice import NETWORK_NAME, STRENGTH, expect_own_strength
+from subpixel.cli.options.pictures.picture_format import FORMAT, expect_one_format
 from subpixel.errors import UsageError
 from subpixel.jobs.outputs import Job, Naming
 from subpixel.jobs.pictures import PIPE

@@ -7,7 +7,7 @@ import pytest
 
 from subpixel.network.tuning_cache import tuning_folder
 from subpixel.runtime.devices import provider_options
-from subpixel.system.cache import (
+from subpixel.system.files.cache import (
     CACHES,
     CacheSize,
     cache_folder,

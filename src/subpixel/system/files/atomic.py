@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from subpixel.errors import SubpixelError
-from subpixel.system.locks import is_deleted, lock_stream
-from subpixel.system.targets import expect_replaceable, target_exists
+from subpixel.system.files.locks import is_deleted, lock_stream
+from subpixel.system.files.targets import expect_replaceable, target_exists
 
 DRAFT_NAME = re.compile(r"\.[0-9a-f]{16}\.partial")
 

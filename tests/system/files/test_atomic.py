@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from subpixel.errors import SubpixelError
-from subpixel.system import atomic
-from subpixel.system.atomic import atomic_file, remove_stale_drafts, write_bytes
+from subpixel.system.files import atomic
+from subpixel.system.files.atomic import atomic_file, remove_stale_drafts, write_bytes
 
 NEEDS_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs POSIX permissions and pipes")
 
@@ -193,7 +193,7 @@ def test_what_is_no_file_is_never_replaced(
 PROGRAM = """
 import os, sys, time
 from pathlib import Path
-from subpixel.system.atomic import atomic_file
+from subpixel.system.files.atomic import atomic_file
 if sys.argv[2] == "named" and hasattr(os, "O_TMPFILE"):
     del os.O_TMPFILE
 with atomic_file(Path(sys.argv[1])) as stream:

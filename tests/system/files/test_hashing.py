@@ -1,7 +1,7 @@
 import hashlib
 from pathlib import Path
 
-from subpixel.system.hashing import hash_file
+from subpixel.system.files.hashing import hash_file
 
 
 def test_it_is_the_sha256_of_the_bytes(tmp_path: Path) -> None:

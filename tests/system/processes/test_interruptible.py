@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from subpixel.system.interruptible import call_interruptibly
+from subpixel.system.processes.interruptible import call_interruptibly
 
 
 def test_the_result_comes_through() -> None:
@@ -37,7 +37,7 @@ def test_other_threads_make_the_call_themselves() -> None:
 
 PROGRAM = """
 import ctypes
-from subpixel.system.interruptible import call_interruptibly
+from subpixel.system.processes.interruptible import call_interruptibly
 print("calling", flush=True)
 try:
     call_interruptibly(lambda: ctypes.CDLL(None).sleep(600))

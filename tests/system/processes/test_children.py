@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from subpixel.system.children import run_child
+from subpixel.system.processes.children import run_child
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals and limits")
 
@@ -36,7 +36,7 @@ def test_the_limit_of_time_ends_it(tmp_path: Path) -> None:
 
 
 LIMITED = """
-from subpixel.system.children import limit_memory
+from subpixel.system.processes.children import limit_memory
 limit_memory(100 << 20)
 bytes(50 << 20)
 try:
@@ -54,12 +54,12 @@ def test_memory_beyond_the_limit_is_refused(tmp_path: Path) -> None:
 PARENT = """
 import sys
 from pathlib import Path
-from subpixel.system.children import run_child
+from subpixel.system.processes.children import run_child
 run_child([sys.executable, "-c", sys.argv[1]], Path(sys.argv[2]), 600)
 """
 CHILD = """
 import os, time
-from subpixel.system.children import end_with_parent
+from subpixel.system.processes.children import end_with_parent
 end_with_parent()
 print(os.getpid(), file=open("{file}", "w"), flush=True)
 {work}

@@ -1,0 +1,1 @@
+"""Files and folders: whole-file writing, checks before it, hashes, the cache."""

@@ -1,0 +1,1 @@
+"""Child processes, and calls that can be interrupted."""
