@@ -29,6 +29,7 @@ METHODS = [
 def test_no_argument_is_forgotten() -> None:
     arguments = {
         "scale": 2,
+        "denoise": None,
         "device": "cpu",
         "precision": "fp32",
         "tile": 64,

@@ -21,7 +21,7 @@ from subpixel.media.image_file import (
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import Tuning
 from subpixel.system.files.atomic import remove_stale_drafts
-from subpixel.system.files.targets import expect_free, make_folder
+from subpixel.system.files.targets import expect_free_file, make_folder
 from subpixel.system.machine_memory import resident
 from subpixel.upscaling.choice.choose import Choice
 from subpixel.upscaling.memory import memory_limit
@@ -190,7 +190,7 @@ def _upscale_file(
     report: JobReport,
 ) -> JobResult:
     start = time.perf_counter()
-    expect_free(job.target, overwrite=options.overwrite)
+    expect_free_file(job.target, overwrite=options.overwrite)
     status = job.source.stat() if options.keep_date else None
     source, form = files.take(job.source), format_of(job.target)
     make_folder(job.target.parent)

@@ -168,7 +168,7 @@ class FileTarget:
         self._splice = splice
         self._custom.on_write(self._write)
         self._custom.on_read(self.stream.read)
-        self._custom.on_seek(self.stream.seek)
+        self._custom.on_seek(self._seek)
         return self._custom
 
     def take(self, data: bytes) -> None:
@@ -188,6 +188,13 @@ class FileTarget:
             self.error = error
             return -1
         return len(data)
+
+    def _seek(self, offset: int, whence: int) -> int:
+        try:
+            return self.stream.seek(offset, whence)  # which writes what was held back
+        except OSError as error:
+            self.error = error
+            return -1
 
     def _put(self, data: memoryview) -> None:
         if self._splice is None:

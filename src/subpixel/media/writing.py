@@ -37,7 +37,7 @@ from subpixel.media.losses import (
 )
 from subpixel.media.picture import Header, Loss, Picture, Rows
 from subpixel.system.files.atomic import atomic_file
-from subpixel.system.files.targets import expect_free, target_exists
+from subpixel.system.files.targets import expect_free_file, target_exists
 
 __all__ = ["EncodeOptions", "Encoder", "PictureWriter", "encode_picture", "write_picture"]
 
@@ -75,7 +75,7 @@ class PictureWriter:
     ) -> None:
         self._file, self._overwrite, self._strict = Path(file), overwrite, strict
         self._encoder = Encoder(header, self._file, options, opaque=opaque)
-        expect_free(self._file, overwrite=overwrite)
+        expect_free_file(self._file, overwrite=overwrite)
         self.losses: tuple[Loss, ...] = self._encoder.losses
         """What the file doesn't hold of the picture's source; complete when the file is."""
         if strict:

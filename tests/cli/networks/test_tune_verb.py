@@ -63,7 +63,7 @@ def test_upscale_uses_what_was_found_and_says_so(
     assert (eight["precision"], eight["tile"], eight["threads"]) == ("int8", 64, 2)
     assert (sixteen["precision"], sixteen["tile"], sixteen["threads"]) == ("fp32", None, None)
     (plain,) = _settings(capsys, pictures[0], "--no-tuning")
-    assert (plain["precision"], plain["tile"]) == ("fp32", None)
+    assert (plain["precision"], plain["tile"]) == ("int8", None)
     (named,) = _settings(capsys, pictures[0], "--tile", "32")
     assert (named["precision"], named["tile"], named["threads"]) == ("int8", 32, 2)
     (named,) = _settings(capsys, pictures[0], "--precision", "fp32", "--threads", "1")
@@ -94,6 +94,8 @@ def test_upscale_says_that_adaptive_is_on_by_tuning(
         assert run([*command, *orders]) == 0
         said[orders[-1]] = capsys.readouterr().err
     assert said.pop(eight) == (
+        "subpixel: as tuned: cpu, fp32, tile 96, batch 2, adaptive, 1.5 times as fast as the default "
+        "(--no-tuning: the default)\n"
         "subpixel: 100% of the pixels were interpolated: parts that span no more than 2 of 255 "
         "code values, where the network was measured to be at most 0.75 code values away; on by "
         "subpixel tune (--no-adaptive: off)\n"
@@ -114,7 +116,7 @@ def test_a_damaged_cache_costs_a_line_and_no_picture(
     command = ["upscale", "--model", "fast", "--scale", "2", "--json", pictures[0]]
     assert run(command) == 0
     said = capsys.readouterr()
-    assert json.loads(said.out)["files"][0]["setting"]["precision"] == "fp32"
+    assert json.loads(said.out)["files"][0]["setting"]["tile"] is None
     assert said.err.startswith(f"subpixel: {kept} is damaged and not used")
     assert said.err.count("\n") == 1
 

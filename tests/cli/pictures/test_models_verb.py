@@ -262,8 +262,8 @@ def test_names_that_several_could_mean_or_nobody_has(
     assert run(["models", "get", "2x-photo"]) == 0
     assert run(["upscale", str(photo), "--model", "photo"]) == 2, "pictures want the whole name"
     assert "did you mean 2x-photo?" in capsys.readouterr().err
-    assert run(["upscale", str(photo), "--model", "2x-photo", "--scale", "3"]) == 2
-    assert "enlarges by 2, not by 3" in capsys.readouterr().err
+    assert run(["upscale", str(photo), "--model", "2x-photo", "--scale", "3"]) == 0
+    assert "2x-photo enlarges 2 times: it runs 2 times in turn" in capsys.readouterr().err
     assert run(["upscale", str(photo), "--model", "2x-photo", "--precision", "int8"]) == 2
     assert "subpixel quantize" in capsys.readouterr().err
 

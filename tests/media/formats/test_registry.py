@@ -34,6 +34,10 @@ SUBJECTS = {
     Path("formats/plain/netpbm.py"): {"ppm", "pam"},  # what the two share
     Path("writing.py"): {"tiff", "tif"},  # the growing TIFF through which libvips is fed
     Path("jpeg_degradation.py"): {"jpeg"},
+    Path("compression/jpeg_steps.py"): {"jpeg"},  # traces of a JPEG in pixels of any format
+    Path("compression/jpeg_tables.py"): {"jpeg"},
+    Path("compression/read.py"): {"jpeg", "webp"},  # one function for each
+    Path("arrays.py"): {"png", "tif", "tiff"},  # what Pillow hands over, and an example
     Path("metadata/exif.py"): {"tiff", "tif"},  # what an EXIF block is
     Path("photograph.py"): {"jpg"},  # the bundled file's name
 }

@@ -168,7 +168,9 @@ def test_runs_are_reported_as_one() -> None:
 
 def test_networks_in_turn_share_the_memory_that_is_allowed() -> None:
     """With exactly so much that both fit by their own account; with less it is said."""
-    pipelines = [Pipeline(Upscaler("fast", scale=s)._pipeline(deep=False).network) for s in (2, 3)]
+    pipelines = [
+        Pipeline(Upscaler("fast", scale=s)._pipeline(None, deep=False).network) for s in (2, 3)
+    ]
     chain = Chain(pipelines)
     header = Header((1, 3000, 2000, 3), np.dtype(np.uint8))
     held = max(pipeline.resident for pipeline in pipelines)

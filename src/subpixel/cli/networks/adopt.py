@@ -18,7 +18,7 @@ from subpixel.cli.options.convention import (
 from subpixel.cli.output import print_json
 from subpixel.convention import ChannelOrder, TensorLayout, ValueRange
 from subpixel.errors import UsageError
-from subpixel.system.files.targets import expect_free
+from subpixel.system.files.targets import expect_free_file
 
 
 @click.command(no_args_is_help=True)
@@ -56,7 +56,7 @@ def command(
 
     if output.suffix.lower() != ".onnx":
         raise UsageError(f"{output}: an ONNX file's name ends in .onnx")
-    expect_free(output, overwrite=overwrite)
+    expect_free_file(output, overwrite=overwrite)
     convention = make_convention(
         input_range, output_range, input_order, output_order, layout, inputs_set, output_name
     )

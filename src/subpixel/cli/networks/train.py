@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from subpixel.cli.options.choices import FILE, OVERWRITE
-from subpixel.system.files.targets import expect_free
+from subpixel.system.files.targets import expect_free_file
 from subpixel.train.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def command(
     """
     from subpixel.train.recipe import TrainingRun, run_recipe
 
-    expect_free(output, overwrite=overwrite)
+    expect_free_file(output, overwrite=overwrite)
     chosen = PRESETS[preset]
     if steps is not None:
         chosen = replace(chosen, steps=steps, finetune=steps // 10)

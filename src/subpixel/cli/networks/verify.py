@@ -30,7 +30,7 @@ from subpixel.cli.options.comparison import (
 )
 from subpixel.cli.output import expect_pictures, print_json, print_proof, print_table, progress
 from subpixel.spec import Precision
-from subpixel.system.files.targets import expect_free
+from subpixel.system.files.targets import expect_free_file
 
 if TYPE_CHECKING:
     from subpixel.parity.compare import CaseResult, ParityReport
@@ -137,7 +137,7 @@ def command(
 
         expect_pictures(bench, calibration)
         if html:
-            expect_free(html, overwrite=overwrite)
+            expect_free_file(html, overwrite=overwrite)
         with progress() as show:
             result = verify_matrix(
                 model,

@@ -21,14 +21,12 @@ UNKNOWN_COMPRESSION = Compression()
 """Of lossless files, of pixels without a file, and of formats whose quantiser isn't read."""
 
 
-def read_compression(format_name: str, stream: BinaryIO) -> Compression:
-    """What the file in ``stream`` says, whose format is called ``format_name`` in the registry.
+def read_jpeg_compression(stream: BinaryIO) -> Compression:
+    """By a JPEG's tables; unknown where they can't be read."""
+    table = read_luma_table(stream)
+    return UNKNOWN_COMPRESSION if table is None else Compression(jpeg_quality=fit_quality(table))
 
-    A damaged file is none the worse for it here: what can't be read is None.
-    """
-    if format_name == "JPEG":
-        table = read_luma_table(stream)
-        return Compression(jpeg_quality=None if table is None else fit_quality(table))
-    if format_name == "WebP":
-        return Compression(webp_quantizer=read_quantizer(stream))
-    return UNKNOWN_COMPRESSION
+
+def read_webp_compression(stream: BinaryIO) -> Compression:
+    """By a WebP's VP8 frame; unknown where there is none."""
+    return Compression(webp_quantizer=read_quantizer(stream))

@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 
 from subpixel.errors import PictureError, UsageError
+from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
 from subpixel.media.formats.account import Part
 from subpixel.media.libvips import (
     FileContents,
@@ -164,6 +165,10 @@ def _keep_samples(rows: Rows, _bit_depth: int) -> Rows:
     return rows
 
 
+def _read_no_compression(_stream: BinaryIO) -> Compression:
+    return UNKNOWN_COMPRESSION
+
+
 def _leave_to_libvips(_contents: FileContents) -> None:
     return None
 
@@ -187,6 +192,8 @@ class FormatReader:
     parts: Callable[[FileContents], Iterable[Part]] = _list_no_parts
     """All parts of the file and what becomes of each, but for what ``describe`` names as a loss.
     Raises nothing for a damaged file: what can't be walked further is a part of its own."""
+    compression: Callable[[BinaryIO], Compression] = _read_no_compression
+    """How coarsely the file was quantised, as far as it says so."""
     harmless_warnings: tuple[str, ...] = ()
     """Words of the decoder's warnings in sound files; any other warning is an error. Where there
     are none, warnings are not looked at."""

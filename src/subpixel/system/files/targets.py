@@ -19,6 +19,11 @@ def expect_free(target: Path, *, overwrite: bool) -> None:
         raise SubpixelError(f"{target} can't be written: {error.strerror or error}") from error
     if exists and not overwrite:
         raise target_exists(target)
+
+
+def expect_free_file(target: Path, *, overwrite: bool) -> None:
+    """:func:`expect_free` and :func:`expect_replaceable`."""
+    expect_free(target, overwrite=overwrite)
     expect_replaceable(target)
 
 
@@ -41,10 +46,10 @@ def target_exists(target: Path) -> TargetExistsError:
 
 
 def expect_onnx_target(target: Path, *, overwrite: bool) -> None:
-    """:func:`expect_free` for an ONNX file; raises :class:`UsageError` for another suffix."""
+    """:func:`expect_free_file` for an ONNX file; raises :class:`UsageError` for another suffix."""
     if target.suffix.lower() != ".onnx":
         raise UsageError(f"{target}: an ONNX file's name ends in .onnx")
-    expect_free(target, overwrite=overwrite)
+    expect_free_file(target, overwrite=overwrite)
 
 
 def make_folder(folder: Path) -> Path:

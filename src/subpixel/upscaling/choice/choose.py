@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from subpixel.errors import UsageError
-from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression, read_compression
+from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
 from subpixel.media.picture import Source
 from subpixel.media.reading import PictureFile
 from subpixel.network.network import Network
@@ -78,7 +78,7 @@ def _read_stated(source: Source) -> Compression:
     if not isinstance(source, PictureFile):
         return UNKNOWN_COMPRESSION
     with source.stream() as stream:
-        return read_compression(source.form.name, stream)
+        return source.form.reader.compression(stream)
 
 
 def _make_choice(compression: Compression, reason: str) -> Choice:

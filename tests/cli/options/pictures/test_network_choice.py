@@ -48,7 +48,7 @@ def test_it_is_said_again_where_it_changes(photo: Path, capsys: pytest.CaptureFi
         image.save(photo.with_name("b.jpg"), quality=40)
     files = [str(photo.with_name(name)) for name in ("photo.jpg", "a.jpg", "b.jpg")]
     assert run(["upscale", *files]) == 0
-    lines = capsys.readouterr().err.splitlines()
+    *lines, _summary = capsys.readouterr().err.splitlines()
     assert [line.split()[1:4] for line in lines] == [
         ["photo.jpg:", "network", "denoise-75"],
         ["b.jpg:", "network", "denoise"],

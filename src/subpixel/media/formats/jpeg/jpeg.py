@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import replace
 
+from subpixel.media.compression.read import read_jpeg_compression
 from subpixel.media.formats.account import Part
 from subpixel.media.formats.format import (
     COMMENT,
@@ -180,6 +181,7 @@ JPEG = Format(
         load=_load_jpeg,
         describe=_describe_jpeg,
         parts=_list_parts,
+        compression=read_jpeg_compression,
         # what libjpeg warns of in whole pictures; its other warnings mean damaged pixels
         harmless_warnings=("extraneous bytes", "bad ICC marker"),
         interlaced_rows=2,

@@ -13,7 +13,7 @@ from subpixel.media.formats.tiff.pages import (
     SEPARATED,
     WIDTH,
 )
-from subpixel.media.metadata import exif, iptc, tags
+from subpixel.media.metadata import exif, icc, iptc, tags
 from subpixel.media.metadata.exif import Field
 from subpixel.media.picture import Loss, Metadata
 
@@ -26,13 +26,19 @@ def describe_page(directory: Directory) -> Metadata:
     orientation = directory.number(tags.ORIENTATION, 1)
     fields = _choose_fields(directory)
     return Metadata(
-        icc=directory.value(tags.PROFILE),
+        icc=read_profile(directory),
         exif=exif.build_block(fields, directory.order) if fields else None,
         xmp=directory.value(tags.XMP),
         iptc=iptc.join_resources(resources, records),
         orientation=orientation if 1 <= orientation <= 8 else 1,
         resolution=exif.resolution_of(directory.fields, directory.order),
     )
+
+
+def read_profile(directory: Directory) -> bytes | None:
+    """A page's profile, its length field true."""
+    profile = directory.value(tags.PROFILE)
+    return None if profile is None else icc.repair_length(profile)
 
 
 def list_parts(pages: Iterable[Directory]) -> Iterator[Part]:

@@ -23,7 +23,7 @@ from subpixel.media.formats.tiff.directories import (
     TiffFile,
     read_directories,
 )
-from subpixel.media.formats.tiff.fields import describe_page, list_parts
+from subpixel.media.formats.tiff.fields import describe_page, list_parts, read_profile
 from subpixel.media.formats.tiff.pages import (
     EXTRA_SAMPLES,
     SEPARATED,
@@ -70,7 +70,7 @@ def _load_tiff(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     kind = kind_of(pages[0])
     recipe = plan_samples(pages[0], kind)
     image = open_pages(contents, tiff, pages, recipe.changes, fail_on).copy()
-    _set_profile(image, pages[0].value(tags.PROFILE))
+    _set_profile(image, read_profile(pages[0]))
     image = recipe.convert(image).copy()
     image.set_type(pyvips.GValue.gstr_type, _EXTRAS, "|".join(name_extras(kind)))
     return image, (*name_other_pages(tiff, pages), *name_sample_losses(kind))

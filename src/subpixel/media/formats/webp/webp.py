@@ -4,6 +4,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import replace
 
+from subpixel.media.compression.read import read_webp_compression
 from subpixel.media.formats.account import Budget, Part
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.formats.webp.riff import RIFF_HEAD, list_webp_parts, walk_riff
@@ -94,7 +95,11 @@ WEBP = Format(
     recognize=lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
     capacity=Capacity(depth=8, alpha="full", grey=False, animation="timed", max_side=16_383),
     reader=FormatReader(
-        load=_load_webp, describe=_describe_webp, parts=_list_parts, pixel_bytes=10
+        load=_load_webp,
+        describe=_describe_webp,
+        parts=_list_parts,
+        compression=read_webp_compression,
+        pixel_bytes=10,
     ),
     writer=FormatWriter(
         save=_save_webp, options=frozenset({"quality", "lossless", "effort"}), pixel_bytes=28
