@@ -94,8 +94,8 @@ def test_upscale_says_that_adaptive_is_on_by_tuning(
         assert run([*command, *orders]) == 0
         said[orders[-1]] = capsys.readouterr().err
     assert said.pop(eight) == (
-        "subpixel: as tuned: cpu, fp32, tile 96, batch 2, adaptive, 1.5 times as fast as the default "
-        "(--no-tuning: the default)\n"
+        "subpixel: as tuned: cpu, fp32, tile 96, batch 2, adaptive, 1.5 times as fast as the "
+        "default (--no-tuning: the default)\n"
         "subpixel: 100% of the pixels were interpolated: parts that span no more than 2 of 255 "
         "code values, where the network was measured to be at most 0.75 code values away; on by "
         "subpixel tune (--no-adaptive: off)\n"
