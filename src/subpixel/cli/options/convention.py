@@ -42,14 +42,14 @@ RANGE_TYPE = Parsed("range", parse_range)
 INPUT_RANGE = click.option(
     "--input-range",
     type=RANGE_TYPE,
-    metavar="RANGE_TYPE",
+    metavar="RANGE",
     help="Third-party file: the values it takes, 0..1, 0..255, -1..1, mean/std (ImageNet's), or "
     "mean/std=M,M,M/S,S,S for pixels in 0..1. [default: found out by running it]",
 )
 OUTPUT_RANGE = click.option(
     "--output-range",
     type=RANGE_TYPE,
-    metavar="RANGE_TYPE",
+    metavar="RANGE",
     help="Third-party file: the values it gives. [default: found out, else --input-range]",
 )
 CHANNEL_ORDER = click.option(
