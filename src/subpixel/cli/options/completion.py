@@ -9,7 +9,7 @@ from subpixel.zoo import manifest
 def complete_network(
     _context: click.Context, _parameter: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Names of bundled networks, what chooses among them, those in the gallery's cache, and files."""
+    """Names of bundled networks, what chooses among them, the gallery's in the cache, and files."""
     names = [manifest.AUTO, manifest.DRAWING, *manifest.network_names(), *gallery_names()]
     items = [CompletionItem(name) for name in names if name.startswith(incomplete)]
     return [*items, CompletionItem(incomplete, type="file")]
