@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from networks import BoxBlur
@@ -72,6 +72,7 @@ def test_what_is_opaque_all_around_stays_exactly_opaque() -> None:
 
 @pytest.mark.parametrize("edge", ["soft", "hard"])
 @pytest.mark.parametrize("hidden", [(0, 0, 0), (255, 255, 255), (0, 255, 255)])
+@settings(max_examples=50)
 @given(colour=st.tuples(*[st.integers(0, 255)] * 3))
 def test_a_shape_of_one_colour_has_no_fringe(
     colour: tuple[int, int, int], hidden: tuple[int, int, int], edge: str
