@@ -176,11 +176,6 @@ def _cut_blocks(picture: Picture) -> Iterator[Rows]:
             yield frame[top : top + step]
 
 
-def _close_quietly(stream: BinaryIO) -> None:
-    with suppress(OSError):  # of a full disk; what is to be kept was flushed before
-        stream.close()
-
-
 class Encoder:
     """Rows in, the bytes of a picture file out; libvips works in a thread of its own.
 

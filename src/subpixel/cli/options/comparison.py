@@ -1,7 +1,6 @@
 """What `verify` and `bisect` share: the reference, pictures and sizes of one's own, tolerances."""
 
 import math
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import click
 
 from subpixel.cli.options.checkpoints import make_checkpoint_file
 from subpixel.cli.options.choices import FILE
+from subpixel.cli.options.sides import Sides
 from subpixel.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,25 +25,6 @@ def refuse_nan(
     if value is not None and math.isnan(value):
         raise click.BadParameter("nan is no number of dB; write it as 45")
     return value
-
-
-class PixelSize(click.ParamType):  # type: ignore[type-arg]
-    """Height and width in pixels: 123x457."""
-
-    name = "heightxwidth"
-
-    def convert(
-        self,
-        value: str | tuple[int, int],
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"(\d{1,6})[x×](\d{1,6})", value.strip().lower())
-        if match is None or not (int(match[1]) and int(match[2])):
-            self.fail(f"{value!r} is no size; write height x width, as 123x457", param, ctx)
-        return int(match[1]), int(match[2])
 
 
 AGAINST = click.option(
@@ -64,7 +45,7 @@ PICTURES = click.option(
 SIZES_OPTION = click.option(
     "--size",
     "sizes",
-    type=PixelSize(),
+    type=Sides("height x width", "123x457", 6),
     multiple=True,
     metavar="HEIGHTxWIDTH",
     help="A size to compare at, as 123x457; may be repeated.",

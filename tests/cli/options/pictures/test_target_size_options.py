@@ -6,7 +6,7 @@ import click
 import pytest
 
 from subpixel.cli.options.pictures.target_size import (
-    BoxSize,
+    BOX,
     Factor,
     choose_opening_scale,
     make_target_size,
@@ -19,13 +19,13 @@ from subpixel.upscaling.size.target_size import TargetSize
     ("text", "box"), [("1920x1080", (1920, 1080)), ("8X9", (8, 9)), (" 7×5 ", (7, 5))]
 )
 def test_boxes(text: str, box: tuple[int, int]) -> None:
-    assert BoxSize().convert(text, None, None) == box
+    assert BOX.convert(text, None, None) == box
 
 
 @pytest.mark.parametrize("text", ["1920", "x1080", "0x5", "1920x1080x3", "-3x4", "1.5x2", "a x b"])
 def test_what_is_no_box_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="write width x height, as 1920x1080"):
-        BoxSize().convert(text, None, None)
+        BOX.convert(text, None, None)
 
 
 @pytest.mark.parametrize(

@@ -7,27 +7,9 @@ from fractions import Fraction
 import click
 
 from subpixel.cli.options.grouping import group_options
+from subpixel.cli.options.sides import Sides
 from subpixel.errors import UsageError
 from subpixel.upscaling.size.target_size import TargetSize, choose_scales
-
-
-class BoxSize(click.ParamType):  # type: ignore[type-arg]
-    """Width and height in pixels: 1920x1080."""
-
-    name = "widthxheight"
-
-    def convert(
-        self,
-        value: str | tuple[int, int],
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> tuple[int, int]:
-        if isinstance(value, tuple):
-            return value
-        match = re.fullmatch(r"(\d{1,7})[x×](\d{1,7})", value.strip().lower())
-        if match is None or not (int(match[1]) and int(match[2])):
-            self.fail(f"{value!r} is no size; write width x height, as 1920x1080", param, ctx)
-        return int(match[1]), int(match[2])
 
 
 class Factor(click.ParamType):  # type: ignore[type-arg]
@@ -47,6 +29,7 @@ class Factor(click.ParamType):  # type: ignore[type-arg]
 
 
 SIDE = click.IntRange(min=1)
+BOX = Sides("width x height", "1920x1080", 7)
 
 FACTOR = click.option(
     "--scale",
@@ -60,13 +43,13 @@ HEIGHT = click.option(
 )
 FIT = click.option(
     "--fit",
-    type=BoxSize(),
+    type=BOX,
     metavar="WxH",
     help="To the largest size inside this box, in proportion.",
 )
 FILL = click.option(
     "--fill",
-    type=BoxSize(),
+    type=BOX,
     metavar="WxH",
     help="To exactly this size: the box is covered, and what sticks out is cut off.",
 )

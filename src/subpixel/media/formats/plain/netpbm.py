@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.media.formats.account import Part, leave_out
-from subpixel.media.formats.format import COMMENT, EncodeTask
+from subpixel.media.formats.format import COMMENT, Capacity, EncodeTask, FormatReader
 from subpixel.media.formats.plain.rows import BLOCK_ROWS, fetch_blocks, read_bytes, stretch
 from subpixel.media.libvips import (
     FileContents,
@@ -21,6 +21,7 @@ from subpixel.media.libvips import (
     VipsImage,
     VipsLoad,
     build_header,
+    get_number,
     turn_upright,
 )
 from subpixel.media.picture import Loss, Metadata, Rows
@@ -131,19 +132,21 @@ def _parse_pam(head: bytes) -> NetpbmHeader:
     return NetpbmHeader(width, height, channels, white, len(text) + len(end), comments=comments)
 
 
-def load_netpbm(contents: FileContents, _fail_on: Strictness) -> VipsLoad:
+def _load_netpbm(contents: FileContents, _fail_on: Strictness) -> VipsLoad:
     """The header of a file as an image."""
     header = read_header(contents)
     return build_header((1, header.height, header.width, header.channels), header.bits), ()
 
 
-def describe_netpbm(contents: FileContents, _image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
+def _describe_netpbm(
+    contents: FileContents, _image: VipsImage
+) -> tuple[Metadata, tuple[Loss, ...]]:
     """Comments are all that is said."""
     texts = tuple((COMMENT, comment) for comment in read_header(contents).comments)
     return Metadata(text=texts), ()
 
 
-def decode_netpbm(contents: FileContents) -> Iterator[Rows]:
+def _decode_netpbm(contents: FileContents) -> Iterator[Rows]:
     """All rows, from top to bottom."""
     header = read_header(contents)
     with contents.stream() as stream:
@@ -201,7 +204,7 @@ def _parse_numbers(text: bytes, *, split: bool) -> NDArray[np.int64]:
     return digits
 
 
-def list_netpbm_parts(contents: FileContents) -> Iterator[Part]:
+def _list_netpbm_parts(contents: FileContents) -> Iterator[Part]:
     """What stands behind the samples."""
     try:
         header = read_header(contents)
@@ -237,3 +240,24 @@ def upright_size(task: EncodeTask) -> tuple[int, int]:
     """Width and height of the picture as it goes out."""
     size = task.header.width, task.header.height
     return size[::-1] if task.header.metadata.orientation >= 5 else size
+
+
+NETPBM_CAPACITY = Capacity(
+    depth=16,
+    alpha="none",
+    grey=True,
+    animation="none",
+    icc=False,
+    exif=False,
+    xmp=False,
+    text="comments",
+    resolution=False,
+)
+
+NETPBM_READER = FormatReader(
+    load=_load_netpbm,
+    describe=_describe_netpbm,
+    decode=_decode_netpbm,
+    parts=_list_netpbm_parts,
+    bit_depth=lambda image: get_number(image, "bits-per-sample", 16),
+)

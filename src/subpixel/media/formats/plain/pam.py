@@ -1,16 +1,16 @@
 """PAM: what PPM and PGM are, and alpha. Source: netpbm's manual pages."""
 
-from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
+from dataclasses import replace
+
+from subpixel.media.formats.format import EncodeTask, Format, FormatWriter
 from subpixel.media.formats.plain.netpbm import (
+    NETPBM_CAPACITY,
+    NETPBM_READER,
     build_comments,
-    decode_netpbm,
-    describe_netpbm,
-    list_netpbm_parts,
-    load_netpbm,
     save_netpbm,
     upright_size,
 )
-from subpixel.media.libvips import FileTarget, VipsImage, get_number
+from subpixel.media.libvips import FileTarget, VipsImage
 
 _TYPES = (b"GRAYSCALE", b"GRAYSCALE_ALPHA", b"RGB", b"RGB_ALPHA")
 
@@ -28,23 +28,7 @@ PAM = Format(
     name="PAM",
     suffixes=(".pam",),
     recognize=lambda head: head[:3] == b"P7\n",
-    capacity=Capacity(
-        depth=16,
-        alpha="full",
-        grey=True,
-        animation="none",
-        icc=False,
-        exif=False,
-        xmp=False,
-        text="comments",
-        resolution=False,
-    ),
-    reader=FormatReader(
-        load=load_netpbm,
-        describe=describe_netpbm,
-        decode=decode_netpbm,
-        parts=list_netpbm_parts,
-        bit_depth=lambda image: get_number(image, "bits-per-sample", 16),
-    ),
+    capacity=replace(NETPBM_CAPACITY, alpha="full"),
+    reader=NETPBM_READER,
     writer=FormatWriter(save=_save_pam, options=frozenset({"lossless"})),
 )

@@ -1,16 +1,14 @@
 """PPM, with PGM (grey) and PBM (black and white). Source: netpbm's manual pages."""
 
-from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
+from subpixel.media.formats.format import EncodeTask, Format, FormatWriter
 from subpixel.media.formats.plain.netpbm import (
+    NETPBM_CAPACITY,
+    NETPBM_READER,
     build_comments,
-    decode_netpbm,
-    describe_netpbm,
-    list_netpbm_parts,
-    load_netpbm,
     save_netpbm,
     upright_size,
 )
-from subpixel.media.libvips import FileTarget, VipsImage, get_number
+from subpixel.media.libvips import FileTarget, VipsImage
 
 _SPACE = b" \t\n\v\f\r#"
 _GREY_SUFFIXES = (".pgm", ".pbm")
@@ -36,23 +34,7 @@ PPM = Format(
     name="PPM",
     suffixes=(".ppm", ".pgm", ".pbm", ".pnm"),
     recognize=_recognize,
-    capacity=Capacity(
-        depth=16,
-        alpha="none",
-        grey=True,
-        animation="none",
-        icc=False,
-        exif=False,
-        xmp=False,
-        text="comments",
-        resolution=False,
-    ),
-    reader=FormatReader(
-        load=load_netpbm,
-        describe=describe_netpbm,
-        decode=decode_netpbm,
-        parts=list_netpbm_parts,
-        bit_depth=lambda image: get_number(image, "bits-per-sample", 16),
-    ),
+    capacity=NETPBM_CAPACITY,
+    reader=NETPBM_READER,
     writer=FormatWriter(save=_save_ppm, options=frozenset({"lossless"})),
 )

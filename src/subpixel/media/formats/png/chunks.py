@@ -19,6 +19,9 @@ TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 SINGLE_CHUNKS = (b"eXIf", b"pHYs")
 """What is kept of the first chunk of the name."""
 
+CHECKSUM_BYTES = 4
+"""Behind the content of each chunk."""
+
 COLOUR_CHUNKS = (b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP")
 """What becomes of these is said where colours are read."""
 
@@ -102,8 +105,8 @@ def walk_chunks(stream: BinaryIO) -> Iterator[Chunk]:
 
     No more than are looked at (:data:`MAX_PARTS`) of other chunks.
     """
-    size, run, number = stream.seek(0, io.SEEK_END), None, 0
-    for chunk in _walk_all(stream, size):
+    run, number = None, 0
+    for chunk in walk_every_chunk(stream):
         if chunk.name == b"IDAT":
             run = Chunk(b"IDAT", chunk.size + (run.size if run else 0), run.at if run else chunk.at)
             continue
@@ -118,7 +121,9 @@ def walk_chunks(stream: BinaryIO) -> Iterator[Chunk]:
         yield run
 
 
-def _walk_all(stream: BinaryIO, size: int) -> Iterator[Chunk]:
+def walk_every_chunk(stream: BinaryIO) -> Iterator[Chunk]:
+    """All chunks, those of pixels one by one, of which a header at least is there."""
+    size = stream.seek(0, io.SEEK_END)
     at = len(SIGNATURE)
     for _ in range(_MAX_PIXEL_CHUNKS):
         if at + 8 > size:

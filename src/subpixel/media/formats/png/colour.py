@@ -12,6 +12,7 @@ from typing import BinaryIO
 import numpy as np
 import pyvips
 
+from subpixel.media.formats.png.chunks import CHECKSUM_BYTES, COLOUR_CHUNKS, walk_every_chunk
 from subpixel.media.libvips import VipsImage, set_blob
 from subpixel.media.metadata.colour_tags import (
     CodingPoints,
@@ -26,8 +27,6 @@ from subpixel.media.picture import Loss, Rows
 MAX_PROFILE = 1 << 25
 """Most bytes that a compressed profile may unfold to."""
 
-_CHUNKS = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
-_FIRST_CHUNK = 8
 _PROFILE_NAME = b"icc"
 
 
@@ -84,15 +83,13 @@ def build_colour_chunks(profile: bytes | None) -> list[tuple[bytes, bytes]]:
 
 def _read_colour_chunks(file: BinaryIO) -> dict[bytes, bytes]:
     """The first of each chunk of colour before the pixels."""
-    size, at = file.seek(0, io.SEEK_END), file.seek(_FIRST_CHUNK)
-    chunks: dict[bytes, bytes] = {}
-    while at + 8 <= size:
-        length, name = struct.unpack(">I4s", file.read(8))
-        if name == b"IDAT":
+    size, chunks = file.seek(0, io.SEEK_END), dict[bytes, bytes]()
+    for chunk in walk_every_chunk(file):
+        if chunk.name == b"IDAT":
             break
-        if name in _CHUNKS and at + 12 + length <= size:
-            chunks.setdefault(name, file.read(length))
-        at = file.seek(at + 12 + length)
+        is_whole = chunk.at + chunk.size + CHECKSUM_BYTES <= size
+        if chunk.name in COLOUR_CHUNKS and is_whole and chunk.name not in chunks:
+            chunks[chunk.name] = chunk.read(file)
     return chunks
 
 
