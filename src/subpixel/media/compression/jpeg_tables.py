@@ -6,8 +6,7 @@ Other encoders' tables get the quality at which libjpeg's come nearest to them.
 
 import math
 import struct
-from collections.abc import Mapping, Sequence
-from typing import BinaryIO
+from collections.abc import Iterable, Mapping, Sequence
 
 ANNEX_K = (
     16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40,
@@ -20,6 +19,7 @@ ANNEX_K = (
 LOW_FREQUENCIES = 21
 """Of a table, those that are compared: what lies beyond is zero in most blocks anyway."""
 
+_DQT = 0xDB
 _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 """Markers of frame headers (SOF)."""
 
@@ -41,32 +41,18 @@ def _distance(one: Sequence[int], other: Sequence[int]) -> float:
     return sum(abs(math.log(a / b)) for a, b in pairs)
 
 
-def read_luma_table(stream: BinaryIO) -> tuple[int, ...] | None:
+def read_luma_table(segments: Iterable[tuple[int, bytes]]) -> tuple[int, ...] | None:
     """The quantisation table of a JPEG's first component, 64 steps in zigzag order; None where
-    there is none before the first scan (the file is damaged, or lossless)."""
+    there is none. ``segments`` are marker and content of those before the first scan."""
     tables: dict[int, tuple[int, ...]] = {}
     own: int | None = None
-    stream.seek(2)
-    while segment := _read_segment(stream):
-        marker, data = segment
-        if marker == 0xDB:
+    for marker, data in segments:
+        if marker == _DQT:
             tables |= _parse_tables(data)
         elif marker in _FRAMES and len(data) >= 9:
             own = data[8]
     table = tables.get(0 if own is None else own)
     return table if table and all(table) else None
-
-
-def _read_segment(stream: BinaryIO) -> tuple[int, bytes] | None:
-    """The next segment's marker and data; None at a scan, and where no segment comes."""
-    head = stream.read(2)
-    while len(head) == 2 and head == b"\xff\xff":  # fill bytes
-        head = b"\xff" + stream.read(1)
-    length = stream.read(2)
-    if len(length) < 2 or head[0] != 0xFF or head[1] in (0xDA, 0xD9):
-        return None
-    size = struct.unpack(">H", length)[0] - 2
-    return (head[1], stream.read(size)) if size >= 0 else None
 
 
 def _parse_tables(data: bytes) -> Mapping[int, tuple[int, ...]]:

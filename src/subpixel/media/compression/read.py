@@ -1,5 +1,6 @@
 """What a picture file says of how it was compressed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -21,9 +22,10 @@ UNKNOWN_COMPRESSION = Compression()
 """Of lossless files, of pixels without a file, and of formats whose quantiser isn't read."""
 
 
-def read_jpeg_compression(stream: BinaryIO) -> Compression:
-    """By a JPEG's tables; unknown where they can't be read."""
-    table = read_luma_table(stream)
+def judge_jpeg(segments: Iterable[tuple[int, bytes]]) -> Compression:
+    """By a JPEG's tables, from marker and content of its segments before the first scan; unknown
+    where they lack."""
+    table = read_luma_table(segments)
     return UNKNOWN_COMPRESSION if table is None else Compression(jpeg_quality=fit_quality(table))
 
 

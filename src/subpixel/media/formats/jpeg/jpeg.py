@@ -6,8 +6,9 @@ Sources: ITU-T T.81 and T.871 (JPEG, JFIF).
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import BinaryIO
 
-from subpixel.media.compression.read import read_jpeg_compression
+from subpixel.media.compression.read import Compression, judge_jpeg
 from subpixel.media.formats.account import Part
 from subpixel.media.formats.format import (
     COMMENT,
@@ -31,6 +32,7 @@ from subpixel.media.formats.jpeg.segments import (
     build_segment,
     read_head,
     select_contents,
+    walk_head,
 )
 from subpixel.media.formats.jpeg.ultra_hdr import (
     announce_map,
@@ -86,6 +88,10 @@ def _list_parts(contents: FileContents) -> Iterator[Part]:
         segments, _ = read_head(stream)
         gain_map = find_gain_map(contents, segments)
         yield from list_jpeg_parts(stream, () if gain_map is None else (gain_map.start,))
+
+
+def _read_compression(stream: BinaryIO) -> Compression:
+    return judge_jpeg((segment.marker, segment.data) for segment in walk_head(stream))
 
 
 def _save_jpeg(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
@@ -181,7 +187,7 @@ JPEG = Format(
         load=_load_jpeg,
         describe=_describe_jpeg,
         parts=_list_parts,
-        compression=read_jpeg_compression,
+        compression=_read_compression,
         # what libjpeg warns of in whole pictures; its other warnings mean damaged pixels
         harmless_warnings=("extraneous bytes", "bad ICC marker"),
         interlaced_rows=2,

@@ -73,15 +73,21 @@ def walk_segments(stream: BinaryIO, start: int, max_data: int) -> Iterator[Segme
         yield _read_gap(stream, at, size)
 
 
+def walk_head(stream: BinaryIO) -> Iterator[Segment]:
+    """The segments before the first scan."""
+    for segment in walk_segments(stream, 0, MAX_SEGMENT):
+        if segment.marker in (SOS, EOI):
+            return
+        yield segment
+
+
 def read_head(stream: BinaryIO) -> tuple[tuple[Segment, ...], bool]:
     """The segments before the first scan, and whether that is all of them: those beyond
     :data:`MAX_HEAD` bytes, or the number of parts that are looked at, are left out."""
     segments: list[Segment] = []
     room = MAX_HEAD
-    for segment in walk_segments(stream, 0, MAX_SEGMENT):
+    for segment in walk_head(stream):
         room -= segment.size + 4
-        if segment.marker in (SOS, EOI):
-            break
         if room < 0 or len(segments) == MAX_PARTS:
             return tuple(segments), False
         segments.append(segment)
