@@ -13,7 +13,7 @@ from subpixel.jobs.pictures import PIPE
 from subpixel.jobs.pipes import plan_pipe
 from subpixel.media.image_file import encode_picture, open_picture, open_stream
 from subpixel.media.picture import Picture, read_source
-from subpixel.media.reading import MAX_METADATA, PIXEL_BYTES
+from subpixel.media.reading import MAX_PAGES_METADATA, PIXEL_BYTES
 
 FILE = Path("photo.png")
 
@@ -65,7 +65,7 @@ def test_a_stream_is_bounded(picture: Picture) -> None:
     open_stream(io.BytesIO(data), max_bytes=len(data))
     with pytest.raises(MemoryLimitError, match=f"the pipe gives more than {len(data) - 1:,} bytes"):
         open_stream(io.BytesIO(data), name="the pipe", max_bytes=len(data) - 1)
-    most = 10 * PIXEL_BYTES + MAX_METADATA
+    most = 10 * PIXEL_BYTES + MAX_PAGES_METADATA
     with pytest.raises(MemoryLimitError, match=f"more than {most:,} bytes"):
         open_stream(io.BytesIO(bytes(most + 1)), max_pixels=10)
 

@@ -17,10 +17,10 @@ from subpixel.network.identify import identify
 from subpixel.runtime.opening import open_session
 from subpixel.spec import ModelSpec
 from subpixel.thirdparty.adopt import adopt_model
-from subpixel.thirdparty.apart import Limits, identify_apart
+from subpixel.thirdparty.apart import ProbeLimits, identify_apart
 
-SHORT = Limits(seconds=20, memory=1 << 30)
-AMPLE = Limits(seconds=600, memory=4 << 30)
+SHORT = ProbeLimits(seconds=20, memory=1 << 30)
+AMPLE = ProbeLimits(seconds=600, memory=4 << 30)
 
 
 def save(model: onnx.ModelProto, folder: Path) -> Path:
@@ -82,7 +82,7 @@ def greedy() -> onnx.ModelProto:
 
 
 def test_a_network_without_an_end_is_stopped(tmp_path: Path) -> None:
-    limits = Limits(seconds=8, memory=1 << 30)
+    limits = ProbeLimits(seconds=8, memory=1 << 30)
     with pytest.raises(NetworkError, match=r"did not end within 8 s .*no network for pictures"):
         identify_apart(save(endless(), tmp_path), "net", UNKNOWN_CONVENTION, limits)
 

@@ -122,7 +122,7 @@ class Feedback:
 
     def _tell(self, result: JobResult) -> None:
         if self.volume.verbose:
-            self.display.say(_describe_result(result))
+            self.display.say(_describe_picture(result))
         line = self._choices.say(result.input.name, result.choice)
         if line:
             self.display.say(line)
@@ -134,7 +134,7 @@ class Feedback:
             self._losses.add(loss)
 
 
-def _describe_result(result: JobResult) -> str:
+def _describe_picture(result: JobResult) -> str:
     setting = result.setting
     how = f", {setting.device} {setting.precision}" if setting else ""
     return (
@@ -150,7 +150,7 @@ def summarize(results: Sequence[JobResult], plan: JobPlan, seconds: float) -> It
     megapixels = sum(result.megapixels or 0.0 for result in successes)
     speed = f" ({megapixels / seconds:,.1f} megapixels a second)" if successes else ""
     if len(results) == len(successes) == 1:
-        yield _describe_result(successes[0])
+        yield _describe_picture(successes[0])
         return
     yield (
         f"{_number(len(successes), 'picture')} written, {megapixels:,.1f} megapixels in "

@@ -48,7 +48,7 @@ def print_proof(report: "ParityReport", indent: str = "") -> None:
     click.echo(indent + str(report).replace("\n", "\n" + " " * len(indent)))
 
 
-def format_bytes(count: int) -> str:
+def format_file_size(count: int) -> str:
     """For people, in units of 1000: ``0 B``, ``45.2 MB``."""
     size, unit = float(count), "B"
     for larger in ("kB", "MB", "GB", "TB"):

@@ -48,7 +48,7 @@ class FileKind:
     """Where none does: what else it is, for people; empty where that isn't known."""
 
 
-def kind_of(file: Path) -> FileKind:
+def file_kind_of(file: Path) -> FileKind:
     """What ``file`` is; it is opened where its suffix doesn't tell.
 
     Raises :class:`OSError` where it can't be opened.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from subpixel.jobs.file_kinds import kind_of
+from subpixel.jobs.file_kinds import file_kind_of
 
 FileId = tuple[int, int]
 """The device of a file or folder and its number there: the same under each of its names."""
@@ -164,7 +164,7 @@ def _look_at(
             return Omission(path, "output")
         if not stat.S_ISREG(status.st_mode):  # a pipe would have no end
             return Omission(path, "unclaimed", "no ordinary file")
-        kind = kind_of(path)
+        kind = file_kind_of(path)
     except OSError as error:
         return _fault(path, error)
     if kind.suffix is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from subpixel.errors import UsageError
-from subpixel.jobs.file_kinds import kind_of
+from subpixel.jobs.file_kinds import file_kind_of
 from subpixel.jobs.folder import (
     Fault,
     FolderItem,
@@ -128,7 +128,7 @@ def _list_input(path: Path, naming: Naming) -> Iterator[FolderItem]:
 def _name_source(path: Path) -> SourceFile:
     """A file that was named: it is a picture, or what is wrong is said when its turn comes."""
     try:
-        suffix = kind_of(path).suffix if path.is_file() else None  # a pipe is read but once
+        suffix = file_kind_of(path).suffix if path.is_file() else None  # a pipe is read but once
     except OSError:
         suffix = None
     return SourceFile(path, Path(path.name), path.suffix if suffix is None else suffix)

@@ -23,7 +23,7 @@ from subpixel.network.tuning import Tuning
 from subpixel.system.files.atomic import remove_stale_drafts
 from subpixel.system.files.targets import expect_free_file, make_folder
 from subpixel.system.machine_memory import resident
-from subpixel.upscaling.choice.choose import Choice
+from subpixel.upscaling.choice.choose import NetworkChoice
 from subpixel.upscaling.memory import memory_limit
 from subpixel.upscaling.size.target_size import TargetSize, seen_size
 from subpixel.upscaling.upscaler import Upscaler
@@ -62,7 +62,7 @@ class JobResult:
     losses: tuple[str, ...] = ()
     setting: RunSettings | None = None
     """How it was computed; None where no network was used."""
-    choice: Choice | None = None
+    choice: NetworkChoice | None = None
     """The network that was chosen for it and why, where none was named."""
     error: str | None = None
 

@@ -26,7 +26,7 @@ Strictness = Literal["error", "warning"]
 HEAD_BYTES = 64
 """As many of a file's first bytes as it takes to tell its format."""
 
-MAX_SIDE = 100_000_000
+MAX_VIPS_SIDE = 100_000_000
 """Most pixels along one side of an image of libvips, frames below each other."""
 
 DEFAULT_DELAY_MS = 100
@@ -253,9 +253,9 @@ def build_header(
 ) -> VipsImage:
     """Frames ``(N, H, W, C)`` of which nothing but their form and profile is known: no pixels are
     held. ``bits`` are those of a sample that mean something, 8 to 16. Raises :class:`ValueError`
-    for sides over :data:`MAX_SIDE`."""
+    for sides over :data:`MAX_VIPS_SIDE`."""
     count, height, width, channels = shape
-    if max(width, count * height) > MAX_SIDE:
+    if max(width, count * height) > MAX_VIPS_SIDE:
         raise ValueError(f"{count} frame(s) of {width} x {height} pixels are more than can be read")
     image = pyvips.Image.black(width, count * height, bands=channels)
     kind, colours = ("uchar", ("b-w", "srgb")) if bits == 8 else ("ushort", ("grey16", "rgb16"))

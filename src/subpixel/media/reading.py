@@ -37,7 +37,7 @@ a header that claims more, such as 60000 × 60000, is likelier an attack than a 
 PIXEL_BYTES = 8
 """What a pixel takes in a file without compression, at most: four channels of 16 bits."""
 
-MAX_METADATA = 1 << 26
+MAX_PAGES_METADATA = 1 << 26
 """What a file that is read from a pipe may hold beside its pixels, in bytes."""
 
 CHUNK_ROWS = 32
@@ -135,7 +135,7 @@ def open_stream(
 
 
 def _max_bytes(max_pixels: int) -> int:
-    return max_pixels * PIXEL_BYTES + MAX_METADATA
+    return max_pixels * PIXEL_BYTES + MAX_PAGES_METADATA
 
 
 def _open_contents(contents: FileContents, max_pixels: int) -> PictureFile:
@@ -197,13 +197,13 @@ def _open_strictly(
     unread += collect_losses(form.reader.parts(contents))
     memory = _decoder_memory(image, form) + contents.memory
     image, conversions = _convert_to_rgb(image)
-    metadata = _set_profile(metadata, get_blob(image, "icc-profile-data"))
+    metadata = _set_read_profile(metadata, get_blob(image, "icc-profile-data"))
     header = _build_header(image, form, metadata, (*skips, *unread, *conversions))
     source = PictureFile(contents.file, form, header, memory, contents)
     return replace(source, header=_drop_spare_alpha(source)) if form.reader.spare_alpha else source
 
 
-def _set_profile(metadata: Metadata, profile: bytes | None) -> Metadata:
+def _set_read_profile(metadata: Metadata, profile: bytes | None) -> Metadata:
     """The profile of the pixels as they are held, of each page too where that isn't its own."""
     pages = metadata.pages
     if profile != metadata.icc:

@@ -18,7 +18,7 @@ import pyvips
 
 from subpixel.errors import PictureError
 from subpixel.media.formats.format import EncodeOptions, EncodeTask, Format
-from subpixel.media.formats.registry import FORMATS, expect_used, format_of, list_names
+from subpixel.media.formats.registry import FORMATS, expect_all_used, format_of, list_names
 from subpixel.media.formats.tiff.growing_tiff import GrowingTiff, ReaderGoneError, load_growing_tiff
 from subpixel.media.libvips import (
     FileTarget,
@@ -188,7 +188,7 @@ class Encoder:
     ) -> None:
         form = format_of(file)
         form.expect_package()
-        expect_used(options, form)
+        expect_all_used(options, form)
         _expect_sides(header, form)
         self._file = file
         self._task = EncodeTask(header, form, options, opaque is True)

@@ -14,7 +14,7 @@ DEFAULT_SCALE = 3
 
 NETWORK_SUFFIXES = (".onnx", ".ort")
 
-CHECKPOINT_SUFFIXES = (".pth", ".pt", ".th", ".ckpt", ".safetensors", ".bin", ".npz")
+OTHER_SUFFIXES = (".pth", ".pt", ".th", ".ckpt", ".safetensors", ".bin", ".npz")
 
 
 def locate(model: str | Path, scale: int | None) -> Path:
@@ -25,7 +25,7 @@ def locate(model: str | Path, scale: int | None) -> Path:
     damaged one.
     """
     file, name = Path(model), str(model)
-    if file.suffix.lower() in CHECKPOINT_SUFFIXES:
+    if file.suffix.lower() in OTHER_SUFFIXES:
         raise UsageError(
             f"{file} is a checkpoint: make a network file of it first: "
             f"subpixel export {file} -o {file.with_suffix('.onnx').name}"
@@ -48,8 +48,8 @@ def bundled_scales(model: str | Path, precision: Precision | None) -> tuple[int,
         return ()
     name = str(first_network(model, None))
     if precision == "int8" and not name.endswith(manifest.INT8):
-        return manifest.bundled_scales(f"{name}{manifest.INT8}")
-    return manifest.bundled_scales(str(tuned_network(name)))
+        return manifest.list_scales(f"{name}{manifest.INT8}")
+    return manifest.list_scales(str(tuned_network(name)))
 
 
 def locate_precision(model: str | Path, scale: int | None, precision: Precision | None) -> Path:

@@ -21,7 +21,7 @@ TIME_LIMIT = 600.0
 MEMORY_SHARE = 0.5
 """Of the memory that is free, what the process may take."""
 
-CHILD = "subpixel.thirdparty.child"
+PROBE_CHILD = "subpixel.thirdparty.child"
 """The module that runs as the child."""
 
 JOB, ANSWER, MODEL = "job.pickle", "answer.json", "network.onnx"
@@ -29,7 +29,7 @@ JOB, ANSWER, MODEL = "job.pickle", "answer.json", "network.onnx"
 
 
 @dataclass(frozen=True)
-class Limits:
+class ProbeLimits:
     """What identifying may take."""
 
     seconds: float
@@ -38,7 +38,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProbeAnswer:
     """What the child found, as JSON."""
 
     facts: dict[str, str]
@@ -52,7 +52,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ProbeVerdict:
     """A third-party file identified."""
 
     spec: ModelSpec
@@ -61,14 +61,14 @@ class Verdict:
     """The converted file; None where it can be opened as it is."""
 
 
-def default_limits() -> Limits:
+def default_limits() -> ProbeLimits:
     """A time that no network needs, and half of the memory that is free."""
-    return Limits(TIME_LIMIT, int(MEMORY_SHARE * free_memory()))
+    return ProbeLimits(TIME_LIMIT, int(MEMORY_SHARE * free_memory()))
 
 
 def identify_apart(
-    file: Path, name: str, convention: Convention, limits: Limits | None = None
-) -> Verdict:
+    file: Path, name: str, convention: Convention, limits: ProbeLimits | None = None
+) -> ProbeVerdict:
     """Find out what a third-party file is, in a process of its own.
 
     Raises :class:`NetworkError` for a file that is no super-resolution network, crashes the
@@ -83,9 +83,9 @@ def identify_apart(
         return _read_verdict(folder)
 
 
-def _run(folder: Path, limits: Limits) -> None:
+def _run(folder: Path, limits: ProbeLimits) -> None:
     try:
-        end = run_child([sys.executable, "-m", CHILD, str(folder)], folder, limits.seconds)
+        end = run_child([sys.executable, "-m", PROBE_CHILD, str(folder)], folder, limits.seconds)
     except subprocess.TimeoutExpired as error:
         raise NetworkError(
             f"it did not end within {limits.seconds:g} s on small pictures, so it was stopped; it "
@@ -95,21 +95,23 @@ def _run(folder: Path, limits: Limits) -> None:
         raise NetworkError(f"ONNX Runtime {end.describe()}; it can't be used")
 
 
-def _read_verdict(folder: Path) -> Verdict:
-    answer = Answer(**json.loads((folder / ANSWER).read_text("utf-8")))
+def _read_verdict(folder: Path) -> ProbeVerdict:
+    answer = ProbeAnswer(**json.loads((folder / ANSWER).read_text("utf-8")))
     if answer.error is not None:
         raise (UsageError if answer.is_usage else NetworkError)(answer.error)
     spec = spec_from_metadata(answer.facts)
     assert spec is not None, "an answer without an error has facts"
     content = None if answer.unchanged else (folder / MODEL).read_bytes()
-    return Verdict(spec, answer.remark, content)
+    return ProbeVerdict(spec, answer.remark, content)
 
 
-def write_answer(folder: Path, answer: Answer) -> None:
+def write_answer(folder: Path, answer: ProbeAnswer) -> None:
     """For the child: leave ``answer`` in the folder."""
     (folder / ANSWER).write_text(json.dumps(asdict(answer)), "utf-8")
 
 
-def to_answer(error: SubpixelError) -> Answer:
+def to_answer(error: SubpixelError) -> ProbeAnswer:
     """For the child: an error as an answer."""
-    return Answer({}, "", unchanged=True, error=str(error), is_usage=isinstance(error, UsageError))
+    return ProbeAnswer(
+        {}, "", unchanged=True, error=str(error), is_usage=isinstance(error, UsageError)
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 from subpixel.convention import Convention
 from subpixel.errors import NetworkError, SubpixelError
 from subpixel.system.processes.children import end_with_parent, limit_memory
-from subpixel.thirdparty.apart import JOB, MODEL, Answer, Limits, to_answer, write_answer
+from subpixel.thirdparty.apart import JOB, MODEL, ProbeAnswer, ProbeLimits, to_answer, write_answer
 
 
 def main() -> None:
@@ -19,10 +19,12 @@ def main() -> None:
     write_answer(folder, _answer(folder, Path(file), name, convention, limits))
 
 
-def _answer(folder: Path, file: Path, name: str, convention: Convention, limits: Limits) -> Answer:
+def _answer(
+    folder: Path, file: Path, name: str, convention: Convention, limits: ProbeLimits
+) -> ProbeAnswer:
     limit_memory(limits.memory)
     try:
-        return _identify(folder, file, name, convention)
+        return _identify_file(folder, file, name, convention)
     except SubpixelError as error:
         return to_answer(error)
     except MemoryError:
@@ -30,7 +32,7 @@ def _answer(folder: Path, file: Path, name: str, convention: Convention, limits:
         return to_answer(NetworkError(f"{needs}, half of what is free; it can't be used"))
 
 
-def _identify(folder: Path, file: Path, name: str, convention: Convention) -> Answer:
+def _identify_file(folder: Path, file: Path, name: str, convention: Convention) -> ProbeAnswer:
     from subpixel.graph.metadata import load_model, read_spec
     from subpixel.graph.ort_format import HEAD, is_ort
     from subpixel.thirdparty.adopt import adopt_model
@@ -44,10 +46,10 @@ def _identify(folder: Path, file: Path, name: str, convention: Convention) -> An
     adopted = adopt_model(model, name, convention)
     if not adopted.unchanged:
         (folder / MODEL).write_bytes(adopted.model.SerializeToString())
-    return Answer(adopted.spec.to_metadata(), adopted.remark, adopted.unchanged)
+    return ProbeAnswer(adopted.spec.to_metadata(), adopted.remark, adopted.unchanged)
 
 
-def _identify_ort(file: Path, name: str, convention: Convention) -> Answer:
+def _identify_ort(file: Path, name: str, convention: Convention) -> ProbeAnswer:
     from subpixel.runtime.opening import open_session
     from subpixel.thirdparty.op import probe_ordinary
 
@@ -58,7 +60,7 @@ def _identify_ort(file: Path, name: str, convention: Convention) -> Answer:
             "ONNX file that it was made from (subpixel adopt)"
         )
     spec = probe_ordinary(session, name, convention)
-    return Answer(spec.to_metadata(), "float NCHW, values in 0..1, as it is", unchanged=True)
+    return ProbeAnswer(spec.to_metadata(), "float NCHW, values in 0..1, as it is", unchanged=True)
 
 
 if __name__ == "__main__":

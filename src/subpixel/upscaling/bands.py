@@ -28,7 +28,7 @@ bottom, some of them again: never any above the first of the call before."""
 RunReport = Callable[[int, int], None]
 """Gets the runs done and their total: a run is a tile, or a batch of them."""
 
-PATIENCE = 1.0
+RUN_PATIENCE = 1.0
 """Seconds that the end of the process waits for runs, which may never end."""
 
 AHEAD = 2
@@ -109,7 +109,7 @@ def run_bands(
         _cancel([run for band in under_way for run in band.runs], patience=None)
         raise
     except BaseException:  # the process is to end
-        _cancel([run for band in under_way for run in band.runs], PATIENCE)
+        _cancel([run for band in under_way for run in band.runs], RUN_PATIENCE)
         raise
 
 

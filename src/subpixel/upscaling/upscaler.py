@@ -24,11 +24,11 @@ from subpixel.runtime.op import Samples
 from subpixel.spec import ModelSpec, Precision
 from subpixel.upscaling.alpha import AlphaMode, expect_alpha_mode, treat_alpha
 from subpixel.upscaling.bands import RunReport, rows_of
-from subpixel.upscaling.choice.choose import Choice, choose_network, fix_choice
+from subpixel.upscaling.choice.choose import NetworkChoice, choose_network, fix_choice
 from subpixel.upscaling.choice.pipelines import NetworkFile, Pipelines
 from subpixel.upscaling.pipeline import Pipeline
 from subpixel.upscaling.rows.stage import RowStage, chain_headers, run_stages, stages_memory
-from subpixel.upscaling.size.chain import Chain
+from subpixel.upscaling.size.chain import NetworkChain
 from subpixel.upscaling.size.cropping import find_window
 from subpixel.upscaling.size.enlargement import Enlargement, enlarge_by, plan_enlargement
 from subpixel.upscaling.size.target_size import TargetSize
@@ -168,7 +168,7 @@ class Upscaler:
         """What is interpolated of pictures so far, the most of any network; None: nothing is."""
         return self._pipelines.flatness
 
-    def choose(self, source: Source) -> Choice | None:
+    def choose(self, source: Source) -> NetworkChoice | None:
         """The network for ``source`` and why, where the model is ``"auto"`` or a strength was asked
         for; None: it is the one that was named.
 
@@ -177,7 +177,7 @@ class Upscaler:
         """
         return choose_network(source) if self._is_auto else self._fixed
 
-    def settings(self, header: Header, choice: Choice | None = None) -> RunSettings:
+    def settings(self, header: Header, choice: NetworkChoice | None = None) -> RunSettings:
         """How a picture like this is computed, by the network of ``choice``."""
         pipeline = self._pipeline(choice, deep=_is_deep(header))
         settings = self._pipelines.settings(self._name(choice), deep=_is_deep(header))
@@ -262,7 +262,7 @@ class Upscaler:
         options: "EncodeOptions | None" = None,
         *,
         size: TargetSize | None = None,
-        choice: Choice | None = None,
+        choice: NetworkChoice | None = None,
         strict: bool = False,
         overwrite: bool = False,
         max_memory: int | None = None,
@@ -341,13 +341,13 @@ class Upscaler:
         return run_stages(stages, larger, pipeline.run(source, plan, report=report))
 
     def _chain_for(
-        self, header: Header, size: TargetSize | None, choice: Choice | None
-    ) -> tuple[Chain, tuple[RowStage, ...]]:
+        self, header: Header, size: TargetSize | None, choice: NetworkChoice | None
+    ) -> tuple[NetworkChain, tuple[RowStage, ...]]:
         """The networks that a picture like this passes, and what follows them."""
         way = self.enlargement(header, size)
         pipelines = [self.at_scale(scale)._pipeline_for(header, choice) for scale in way.scales]
         window = find_window(header, way.extent, [pipeline.spec for pipeline in pipelines])
-        return Chain(pipelines, window), way.stages(header, window)
+        return NetworkChain(pipelines, window), way.stages(header, window)
 
     def _open_at(self, scale: int) -> "Upscaler":
         """A copy that shares the tally, and opens networks of its own."""
@@ -359,15 +359,15 @@ class Upscaler:
         other._pipeline(None, deep=False)  # what is wrong is raised now
         return other
 
-    def _pipeline_for(self, header: Header, choice: Choice | None) -> Pipeline:
+    def _pipeline_for(self, header: Header, choice: NetworkChoice | None) -> Pipeline:
         pipeline = self._pipeline(choice, deep=_is_deep(header))
         pipeline.expect_depth(header)
         return pipeline
 
-    def _pipeline(self, choice: Choice | None, *, deep: bool) -> Pipeline:
+    def _pipeline(self, choice: NetworkChoice | None, *, deep: bool) -> Pipeline:
         return self._pipelines.get(self._name(choice), deep=deep)
 
-    def _name(self, choice: Choice | None) -> str | Path | Network:
+    def _name(self, choice: NetworkChoice | None) -> str | Path | Network:
         return self._model if choice is None else choice.network
 
 

@@ -57,7 +57,7 @@ def network_names() -> tuple[str, ...]:
     return tuple(sorted({row.name for row in read_manifest()}))
 
 
-def bundled_scales(name: str) -> tuple[int, ...]:
+def list_scales(name: str) -> tuple[int, ...]:
     """The scales of the network ``name``, sorted; none where there is no such network."""
     return tuple(sorted(row.scale for row in read_manifest() if row.name == name))
 
@@ -70,7 +70,7 @@ def has_int8(name: str, scale: int) -> bool:
 def find_bundled(name: str, scale: int) -> BundledNetwork:
     """The network ``name`` at ``scale``; raises :class:`UsageError`, naming what there is, for
     another."""
-    rows, scales = read_manifest(), bundled_scales(name)
+    rows, scales = read_manifest(), list_scales(name)
     if not scales:
         raise UsageError(
             f"no bundled network is called {name!r}; there are {', '.join(network_names())}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from subpixel.cli.main import run
-from subpixel.cli.output import format_bytes
+from subpixel.cli.output import format_file_size
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import TunedSettings, Tuning
 from subpixel.network.tuning_cache import store_tuning, tuning_key
@@ -101,4 +101,4 @@ def test_doctor_says_what_tune_found(folder: Path, capsys: pytest.CaptureFixture
     [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (45_240_000, "45.2 MB"), (10**14, "100.0 TB")],
 )
 def test_bytes_for_people(count: int, text: str) -> None:
-    assert format_bytes(count) == text
+    assert format_file_size(count) == text

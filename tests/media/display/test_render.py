@@ -8,7 +8,7 @@ import pyvips
 from PIL import Image, ImageCms, ImageOps
 
 from samples import SRGB, grey_profile, smooth
-from subpixel.media.display.render import render_srgb, turn_upright
+from subpixel.media.display.render import render_srgb, turn_rows_upright
 from subpixel.media.metadata import exif
 from subpixel.media.picture import Metadata, Picture
 
@@ -21,7 +21,7 @@ def test_it_stands_as_pillow_turns_it(orientation: int) -> None:
     image = Image.fromarray(pixels)
     image.getexif()[exif.ORIENTATION] = orientation
     expected = np.asarray(ImageOps.exif_transpose(image))
-    assert np.array_equal(turn_upright(pixels, orientation), expected)
+    assert np.array_equal(turn_rows_upright(pixels, orientation), expected)
     picture = Picture(pixels[None], Metadata(orientation=orientation))
     assert np.array_equal(render_srgb(picture), expected)
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from subpixel.media.formats.account import (
     MAX_LOSSES,
-    Part,
+    FilePart,
     collect_losses,
     escape_name,
     leave_out,
@@ -13,7 +13,7 @@ from subpixel.media.formats.account import (
 
 
 def test_what_is_kept_is_not_named() -> None:
-    assert collect_losses([Part("a chunk tEXt", 7), Part("the pixels", 10**9)]) == ()
+    assert collect_losses([FilePart("a chunk tEXt", 7), FilePart("the pixels", 10**9)]) == ()
 
 
 def test_a_part_without_a_place_is_named_with_its_size_and_a_guess() -> None:

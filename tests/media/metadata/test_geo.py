@@ -120,7 +120,7 @@ def test_the_matrix_maps_the_same_points(
     values: list[float], factors: tuple[float, float], point: tuple[int, int], of_points: bool
 ) -> None:
     shift = 0.5 if of_points else 0.0
-    new = geo.enlarge({MATRIX: values}, factors, of_points=of_points)[MATRIX]
+    new = geo.enlarge_geo({MATRIX: values}, factors, of_points=of_points)[MATRIX]
     old_at = [p - shift for p in point]
     new_at = [p * f - shift for p, f in zip(point, factors, strict=True)]
     for row in range(0, 16, 4):
@@ -130,7 +130,7 @@ def test_the_matrix_maps_the_same_points(
 
 
 def test_numbers_of_a_wrong_length_are_left_alone() -> None:
-    assert geo.enlarge({MATRIX: [1.0] * 15}, (2, 2), of_points=False) == {}
+    assert geo.enlarge_geo({MATRIX: [1.0] * 15}, (2, 2), of_points=False) == {}
 
 
 def test_no_size_no_factors() -> None:

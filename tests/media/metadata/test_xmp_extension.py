@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from subpixel.media.metadata.xmp_extension import (
     EXTENSION_LABEL,
-    Piece,
+    XmpPiece,
     build_pieces,
     can_split,
     drop_pointer,
@@ -43,7 +43,7 @@ def packet_of(descriptions: list) -> bytes:
     return (PACKET % (RDF, "".join(parts))).encode()
 
 
-def parse_all(segments: list[bytes]) -> list[Piece]:
+def parse_all(segments: list[bytes]) -> list[XmpPiece]:
     pieces = [parse_piece(s.removeprefix(EXTENSION_LABEL)) for s in segments]
     return [piece for piece in pieces if piece is not None]
 
@@ -106,8 +106,8 @@ def test_an_extension_that_is_not_whole(damage: str) -> None:
     broken = {
         "none": [],
         "one missing": pieces[:1] + pieces[2:],
-        "another total": [Piece(p.guid, p.total + 1, p.offset, p.data) for p in pieces],
-        "another name": [Piece("0" * 32, p.total, p.offset, p.data) for p in pieces],
+        "another total": [XmpPiece(p.guid, p.total + 1, p.offset, p.data) for p in pieces],
+        "another name": [XmpPiece("0" * 32, p.total, p.offset, p.data) for p in pieces],
     }[damage]
     with pytest.raises(ValueError, match="not whole"):
         join_extension(main, broken)

@@ -12,7 +12,7 @@ from subpixel.errors import PictureError, UsageError
 from subpixel.media.image_file import open_picture
 from subpixel.media.photograph import photograph
 from subpixel.media.picture import Header, Picture, Rows
-from subpixel.upscaling.choice.choose import Choice, choose_network, fix_choice
+from subpixel.upscaling.choice.choose import NetworkChoice, choose_network, fix_choice
 
 PHOTO = photograph()
 
@@ -28,7 +28,7 @@ def saved(pixels: np.ndarray, file: Path, **options: object) -> Path:
     return file
 
 
-def choose(file: Path) -> Choice:
+def choose(file: Path) -> NetworkChoice:
     return choose_network(open_picture(file))
 
 

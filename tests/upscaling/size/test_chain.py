@@ -18,7 +18,7 @@ from subpixel.spec import ModelSpec
 from subpixel.upscaling import memory
 from subpixel.upscaling.pipeline import Pipeline
 from subpixel.upscaling.rows.resampler import Resampler
-from subpixel.upscaling.size.chain import Chain
+from subpixel.upscaling.size.chain import NetworkChain
 
 BLUR = ModelSpec("blur", scale=2, colour="rgb", interface="rgb", halo=2)
 
@@ -171,7 +171,7 @@ def test_networks_in_turn_share_the_memory_that_is_allowed() -> None:
     pipelines = [
         Pipeline(Upscaler("fast", scale=s)._pipeline(None, deep=False).network) for s in (2, 3)
     ]
-    chain = Chain(pipelines)
+    chain = NetworkChain(pipelines)
     header = Header((1, 3000, 2000, 3), np.dtype(np.uint8))
     held = max(pipeline.resident for pipeline in pipelines)
     for room in (400 << 20, 150 << 20, 60 << 20):
@@ -185,7 +185,7 @@ def test_networks_in_turn_share_the_memory_that_is_allowed() -> None:
     with pytest.raises(MemoryLimitError, match="need at least"):
         chain.fit(header, codecs=0, max_memory=held + memory.SLACK + (1 << 20), attempt=0)
     with pytest.raises(MemoryLimitError, match="needs at least"):
-        Chain([]).fit(header, codecs=1 << 40, max_memory=1 << 30, attempt=0)
+        NetworkChain([]).fit(header, codecs=1 << 40, max_memory=1 << 30, attempt=0)
 
 
 @pytest.mark.parametrize("turn", [1, 6])

@@ -7,7 +7,7 @@ import click
 
 from subpixel.cli.messages import SuggestingGroup
 from subpixel.cli.options.choices import JSON
-from subpixel.cli.output import format_bytes, print_json, print_table
+from subpixel.cli.output import format_file_size, print_json, print_table
 from subpixel.errors import UsageError
 from subpixel.system.files.cache import (
     CACHES,
@@ -56,7 +56,7 @@ def clear(names: Sequence[str], yes: bool) -> int:
     for cache in caches:
         removal = remove_cache(cache)
         faults += removal.faults
-        click.echo(f"{cache.name}: {_describe(removal.space)} freed")
+        click.echo(f"{cache.name}: {_describe_cache(removal.space)} freed")
     for fault in faults:
         click.echo(f"subpixel: {fault}", err=True)
     return 1 if faults else 0
@@ -64,7 +64,7 @@ def clear(names: Sequence[str], yes: bool) -> int:
 
 def _ask(caches: Sequence[Cache], yes: bool) -> None:
     """Go on only where it is agreed to."""
-    names = ", ".join(f"{cache.name} ({_describe(measure_cache(cache))})" for cache in caches)
+    names = ", ".join(f"{cache.name} ({_describe_cache(measure_cache(cache))})" for cache in caches)
     if yes:
         return
     if not sys.stdin.isatty():
@@ -91,9 +91,9 @@ def cache_facts() -> list[dict[str, object]]:
 def print_caches() -> None:
     """The caches as a table on stdout."""
     sizes = [(cache, measure_cache(cache)) for cache in CACHES]
-    rows = [(c.name, c.purpose, f"{s.files:,}", format_bytes(s.bytes)) for c, s in sizes]
+    rows = [(c.name, c.purpose, f"{s.files:,}", format_file_size(s.bytes)) for c, s in sizes]
     print_table(f"Caches in {cache_folder()}", CACHE_COLUMNS, rows)
 
 
-def _describe(size: CacheSize) -> str:
-    return f"{size.files:,} file{'' if size.files == 1 else 's'}, {format_bytes(size.bytes)}"
+def _describe_cache(size: CacheSize) -> str:
+    return f"{size.files:,} file{'' if size.files == 1 else 's'}, {format_file_size(size.bytes)}"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from subpixel.media.compression.jpeg_tables import libjpeg_table
 
-SIDE = 8
+BLOCK_SIDE = 8
 """Of a block, in pixels."""
 
 QUALITIES = range(10, 98)
@@ -26,7 +26,7 @@ QUALITIES = range(10, 98)
 MIN_CONCENTRATION = 0.1
 """Mean cosine around the circle from which a step counts: 0 for chance, 1 for exact multiples."""
 
-MIN_SHARE = 0.45
+MIN_ON_GRID = 0.45
 """Of the greatest mean cosine, from which that of an earlier JPEG counts: side lobes reach 0.35."""
 
 SIGNIFICANCE = 6.0
@@ -44,7 +44,7 @@ ORIGINS = 2
 MIN_SEAM = 1.02
 """How much greater jumps between blocks are than others, at least, for a grid to be looked for."""
 
-Planes = NDArray[np.float32]
+LumaPlanes = NDArray[np.float32]
 """``(N, h, w)``: bands of luma in code values of 8 bits, 0 … 255."""
 
 Coefficients = NDArray[np.float32]
@@ -62,7 +62,7 @@ class _Frequency:
 
 def _zigzag() -> Iterator[_Frequency]:
     places = sorted(
-        product(range(SIDE), repeat=2),
+        product(range(BLOCK_SIDE), repeat=2),
         key=lambda p: (sum(p), p[0] if sum(p) % 2 else p[1]),
     )
     for place, (down, across) in enumerate(places):
@@ -73,41 +73,45 @@ FREQUENCIES = tuple(frequency for frequency in _zigzag() if 1 <= frequency.place
 """Those that most blocks have; not the mean, which says little of a step."""
 
 
-def estimate_quality(planes: Planes) -> int | None:
+def estimate_quality(planes: LumaPlanes) -> int | None:
     """The libjpeg quality, 10 … 97, of the coarsest JPEG that these pixels went through; None where
     they show none, or too little.
 
     The blocks' grid may begin anywhere, but at one place in all bands.
     """
     for top, left in _likely_origins(planes):
-        blocks = _cut_blocks(planes[:, top:, left:])
+        blocks = _cut_dct_blocks(planes[:, top:, left:])
         if len(blocks) and (quality := _find_quality(_transform(blocks))):
             return quality
     return None
 
 
-def _likely_origins(planes: Planes) -> Sequence[tuple[int, int]]:
+def _likely_origins(planes: LumaPlanes) -> Sequence[tuple[int, int]]:
     """Where the grid may begin: at the picture's corner, or where jumps of brightness stand out."""
     tops, lefts = _strongest_seams(planes.swapaxes(1, 2)), _strongest_seams(planes)
     return list(dict.fromkeys([(0, 0), *product(tops or (0,), lefts or (0,))]))
 
 
-def _strongest_seams(planes: Planes) -> Sequence[int]:
+def _strongest_seams(planes: LumaPlanes) -> Sequence[int]:
     """The likeliest first columns of a block, 0 … 7: where the third difference is greatest."""
     jumps = np.abs(np.diff(planes, 3, axis=2)).mean((0, 1))  # the first is across columns 1 | 2
-    if len(jumps) < 2 * SIDE:
+    if len(jumps) < 2 * BLOCK_SIDE:
         return ()
-    means = np.array([jumps[(phase - 2) % SIDE :: SIDE].mean() for phase in range(SIDE)])
+    means = np.array(
+        [jumps[(phase - 2) % BLOCK_SIDE :: BLOCK_SIDE].mean() for phase in range(BLOCK_SIDE)]
+    )
     likely = np.argsort(means)[: -ORIGINS - 1 : -1]
     return tuple(int(place) for place in likely if means[place] > MIN_SEAM * np.median(means))
 
 
-def _cut_blocks(planes: Planes) -> NDArray[np.float32]:
+def _cut_dct_blocks(planes: LumaPlanes) -> NDArray[np.float32]:
     """``(N, 8, 8)`` without flat and clipped blocks, whose coefficients are no multiples."""
     count, height, width = planes.shape
-    rows, columns = height // SIDE, width // SIDE
-    cut = planes[:, : rows * SIDE, : columns * SIDE].reshape(count, rows, SIDE, columns, SIDE)
-    blocks: NDArray[np.float32] = cut.swapaxes(2, 3).reshape(-1, SIDE, SIDE)
+    rows, columns = height // BLOCK_SIDE, width // BLOCK_SIDE
+    cut = planes[:, : rows * BLOCK_SIDE, : columns * BLOCK_SIDE].reshape(
+        count, rows, BLOCK_SIDE, columns, BLOCK_SIDE
+    )
+    blocks: NDArray[np.float32] = cut.swapaxes(2, 3).reshape(-1, BLOCK_SIDE, BLOCK_SIDE)
     low, high = blocks.min((1, 2)), blocks.max((1, 2))
     useful: NDArray[np.float32] = blocks[(low > 1) & (high < 254) & (high - low > 2)]
     return useful[:: len(useful) // MAX_BLOCKS + 1]
@@ -121,8 +125,8 @@ def _transform(blocks: NDArray[np.float32]) -> Coefficients:
 
 def _cosines() -> NDArray[np.float32]:
     """The orthonormal DCT, whose coefficients are a JPEG's."""
-    frequency, place = np.mgrid[:SIDE, :SIDE]
-    matrix = np.cos((2 * place + 1) * frequency * math.pi / (2 * SIDE)) / 2
+    frequency, place = np.mgrid[:BLOCK_SIDE, :BLOCK_SIDE]
+    matrix = np.cos((2 * place + 1) * frequency * math.pi / (2 * BLOCK_SIDE)) / 2
     matrix[0] /= math.sqrt(2)
     return np.asarray(matrix, np.float32)
 
@@ -135,7 +139,7 @@ def _find_quality(coefficients: Coefficients) -> int | None:
     gathered = [_concentration(coefficients, quality) for quality in QUALITIES]
     for place, quality in enumerate(QUALITIES):
         around = gathered[max(place - 3, 0) : place + 4]
-        if gathered[place] > MIN_SHARE * max(gathered) and gathered[place] == max(around):
+        if gathered[place] > MIN_ON_GRID * max(gathered) and gathered[place] == max(around):
             return quality
     return None
 

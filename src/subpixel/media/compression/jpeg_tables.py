@@ -33,10 +33,12 @@ def libjpeg_table(quality: int) -> tuple[int, ...]:
 def fit_quality(table: Sequence[int]) -> int:
     """The quality, 1 … 100, whose table is nearest to ``table``, 64 steps in zigzag order: that of
     the smallest sum of differences of logarithms over the low frequencies."""
-    return min(range(100, 0, -1), key=lambda quality: _distance(table, libjpeg_table(quality)))
+    return min(
+        range(100, 0, -1), key=lambda quality: _table_distance(table, libjpeg_table(quality))
+    )
 
 
-def _distance(one: Sequence[int], other: Sequence[int]) -> float:
+def _table_distance(one: Sequence[int], other: Sequence[int]) -> float:
     pairs = zip(one[:LOW_FREQUENCIES], other[:LOW_FREQUENCIES], strict=True)
     return sum(abs(math.log(a / b)) for a, b in pairs)
 

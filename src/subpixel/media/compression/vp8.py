@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from statistics import fmean
 from typing import BinaryIO
 
-HEADER_BYTES = 512
+VP8_HEADER_BYTES = 512
 """Of a frame: more than its header takes up to the quantiser."""
 
 SEGMENTS = 4
@@ -21,8 +21,8 @@ def read_quantizer(stream: BinaryIO) -> float | None:
     stream.seek(12)  # RIFF, the size, WEBP
     for name, size in _chunks(stream):
         if name == b"VP8 ":
-            frame = stream.read(min(size, HEADER_BYTES))
-            return _parse_frame(frame) if frame[3:6] == _START_CODE else None
+            frame = stream.read(min(size, VP8_HEADER_BYTES))
+            return _parse_vp8_frame(frame) if frame[3:6] == _START_CODE else None
         if name == b"VP8L":
             return None
     return None
@@ -37,7 +37,7 @@ def _chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int]]:
         stream.seek(start + (16 if name == b"ANMF" else size + size % 2))
 
 
-def _parse_frame(frame: bytes) -> float:
+def _parse_vp8_frame(frame: bytes) -> float:
     bits = _BoolDecoder(frame[10:])
     bits.literal(2)  # colour space, clamping
     segments = _parse_segments(bits) if bits.flag() else None

@@ -18,10 +18,10 @@ def render_srgb(picture: Picture) -> NDArray[np.uint8]:
 
     Raises :class:`PictureError` for a profile that can't be used.
     """
-    return turn_upright(_convert_to_srgb(picture), picture.metadata.orientation)
+    return turn_rows_upright(_convert_to_srgb(picture), picture.metadata.orientation)
 
 
-def turn_upright(rows: NDArray[Any], orientation: int) -> NDArray[Any]:
+def turn_rows_upright(rows: NDArray[Any], orientation: int) -> NDArray[Any]:
     """``(H, W, C)`` as an EXIF orientation, 1 … 8, wants it seen; 5 … 8 exchange H and W."""
     if orientation >= 5:
         rows = rows.transpose(1, 0, 2)  # 5

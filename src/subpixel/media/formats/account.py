@@ -23,7 +23,7 @@ MAX_LOSSES = 16
 
 
 @dataclass(frozen=True)
-class Part:
+class FilePart:
     """One part of a file and what becomes of it."""
 
     kind: str
@@ -55,18 +55,18 @@ class Budget:
         return True
 
 
-def leave_out(kind: str, size: int, guess: str = "") -> Part:
+def leave_out(kind: str, size: int, guess: str = "") -> FilePart:
     """A part that has no place: named as a loss, with what it probably is, if that can be told."""
     return lose(kind, size, "unknown data", guess)
 
 
-def lose(kind: str, size: int, what: str, remark: str = "") -> Part:
+def lose(kind: str, size: int, what: str, remark: str = "") -> FilePart:
     """A part that is understood and can't be kept; ``what`` is the loss's, for programs."""
     reason = f"{kind} of {size:,} bytes" + (f" ({remark})" if remark else "")
-    return Part(kind, size, Loss(what, f"{reason} is left out"))
+    return FilePart(kind, size, Loss(what, f"{reason} is left out"))
 
 
-def list_rest(stream: BinaryIO, start: int) -> Iterator[Part]:
+def list_rest(stream: BinaryIO, start: int) -> Iterator[FilePart]:
     """What stands behind the end of the picture, which is at ``start``, if anything."""
     size = stream.seek(0, io.SEEK_END) - start
     stream.seek(start)
@@ -81,13 +81,13 @@ def escape_name(name: bytes) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
-def collect_losses(parts: Iterable[Part]) -> tuple[Loss, ...]:
+def collect_losses(parts: Iterable[FilePart]) -> tuple[Loss, ...]:
     """The losses among ``parts``: like ones together, at most :data:`MAX_LOSSES` and a count."""
-    groups: dict[tuple[str, str], list[Part]] = {}
+    groups: dict[tuple[str, str], list[FilePart]] = {}
     for part in _limit_number(parts):
         if part.loss is not None:
             groups.setdefault((part.loss.what, part.kind), []).append(part)
-    losses = [_join(group) for group in groups.values()]
+    losses = [_join_parts(group) for group in groups.values()]
     if len(losses) <= MAX_LOSSES:
         return tuple(losses)
     rest = len(losses) - MAX_LOSSES
@@ -97,16 +97,16 @@ def collect_losses(parts: Iterable[Part]) -> tuple[Loss, ...]:
     )
 
 
-def _limit_number(parts: Iterable[Part]) -> Iterator[Part]:
+def _limit_number(parts: Iterable[FilePart]) -> Iterator[FilePart]:
     for number, part in enumerate(parts):
         if number == MAX_PARTS:
             loss = Loss("unknown data", f"what follows part {MAX_PARTS:,} is not looked at")
-            yield Part("the rest", 0, loss)
+            yield FilePart("the rest", 0, loss)
             return
         yield part
 
 
-def _join(group: list[Part]) -> Loss:
+def _join_parts(group: list[FilePart]) -> Loss:
     """One loss for parts of one kind."""
     loss = group[0].loss
     assert loss is not None

@@ -10,7 +10,7 @@ import numpy as np
 
 from subpixel.errors import PictureError, UsageError
 from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
-from subpixel.media.formats.account import Part
+from subpixel.media.formats.account import FilePart
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
@@ -149,7 +149,7 @@ def _describe_plain(_contents: FileContents, image: VipsImage) -> tuple[Metadata
     return read_metadata(image), ()
 
 
-def _list_no_parts(_contents: FileContents) -> Iterable[Part]:
+def _list_no_parts(_contents: FileContents) -> Iterable[FilePart]:
     return ()
 
 
@@ -189,7 +189,7 @@ class FormatReader:
     )
     """What the file says, all but the colour profile, and what of that can't be kept. Raises
     :class:`ValueError` for a file whose samples are of no use."""
-    parts: Callable[[FileContents], Iterable[Part]] = _list_no_parts
+    parts: Callable[[FileContents], Iterable[FilePart]] = _list_no_parts
     """All parts of the file and what becomes of each, but for what ``describe`` names as a loss.
     Raises nothing for a damaged file: what can't be walked further is a part of its own."""
     compression: Callable[[BinaryIO], Compression] = _read_no_compression

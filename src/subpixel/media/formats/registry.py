@@ -41,7 +41,7 @@ def sniff(head: bytes) -> Format | None:
     return next((form for form in FORMATS if form.recognize(head)), None)
 
 
-def expect_used(options: EncodeOptions, form: Format) -> None:
+def expect_all_used(options: EncodeOptions, form: Format) -> None:
     """Raises :class:`UsageError` for an option that means nothing for files of ``form``."""
     for name in options.unused_by(form):
         raise UsageError(f"{name} {explain_unused(options, name, [form])}")

@@ -496,7 +496,7 @@ def _patch_geo(
         return
     keys = next((bytes(f.value) for f in fields if f.tag == tags.GEO_KEYS), b"")
     numbers = struct.unpack(f"{order}{len(keys) // 2}H", keys[: len(keys) // 2 * 2])
-    enlarged = geo.enlarge(values, factors, of_points=geo.is_of_points(numbers))
+    enlarged = geo.enlarge_geo(values, factors, of_points=geo.is_of_points(numbers))
     for field in fields:
         if field.tag in enlarged:
             (at,) = struct.unpack_from(order + "I", block, field.at + 8)

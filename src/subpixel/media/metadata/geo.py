@@ -30,7 +30,7 @@ def is_of_points(keys: Sequence[int]) -> bool:
     return any((key, value) == (_RASTER_TYPE, _POINTS) for key, _, _, value in entries)
 
 
-def enlarge(
+def enlarge_geo(
     values: Mapping[int, Sequence[float]], factors: Factors, *, of_points: bool
 ) -> dict[int, tuple[float, ...]]:
     """ModelPixelScale, ModelTiepoint and ModelTransformation of the larger picture, by tag."""

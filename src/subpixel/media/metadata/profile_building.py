@@ -67,12 +67,12 @@ def build_rgb_profile(
     for letter, column in zip((b"r", b"g", b"b"), primaries.T, strict=True):
         tags.append((letter + b"XYZ", _encode_numbers(b"XYZ ", column.tolist())))
         tags.append((letter + b"TRC", _encode_curve(curve)))
-    return _assemble(b"RGB ", name, tags, coding_points)
+    return _assemble_profile(b"RGB ", name, tags, coding_points)
 
 
 def build_grey_profile(name: str, curve: Curve, coding_points: bytes | None = None) -> bytes:
     """The same for grey samples."""
-    return _assemble(b"GRAY", name, [(b"kTRC", _encode_curve(curve))], coding_points)
+    return _assemble_profile(b"GRAY", name, [(b"kTRC", _encode_curve(curve))], coding_points)
 
 
 def _matrix_to_xyz(colours: Chromaticities) -> NDArray[np.float64]:
@@ -122,29 +122,29 @@ def _encode_fixed(numbers: Sequence[float]) -> bytes:
     return struct.pack(f">{len(numbers)}i", *(round(number * 65536) for number in numbers))
 
 
-def _encode_text(text: str) -> bytes:
+def _encode_mluc(text: str) -> bytes:
     words = text.encode("utf-16-be")
     return (
         b"mluc" + bytes(4) + struct.pack(">II2s2sII", 1, 12, b"en", b"US", len(words), 28) + words
     )
 
 
-def _assemble(
+def _assemble_profile(
     space: bytes, name: str, tags: list[tuple[bytes, bytes]], coding_points: bytes | None
 ) -> bytes:
     tags = [
-        (b"desc", _encode_text(name)),
-        (b"cprt", _encode_text("No copyright, use freely")),
+        (b"desc", _encode_mluc(name)),
+        (b"cprt", _encode_mluc("No copyright, use freely")),
         (b"wtpt", _encode_numbers(b"XYZ ", _D50)),
         *tags,
     ]
     if coding_points is not None:
         tags.append((b"cicp", b"cicp" + bytes(4) + coding_points))
-    body = _lay_out(tags)
-    return _build_header(space, 128 + len(body)) + body
+    body = _lay_out_tags(tags)
+    return _build_profile_header(space, 128 + len(body)) + body
 
 
-def _lay_out(tags: list[tuple[bytes, bytes]]) -> bytes:
+def _lay_out_tags(tags: list[tuple[bytes, bytes]]) -> bytes:
     """Table and data of tags; like data, as of three equal curves, stands there once."""
     places: dict[bytes, int] = {}
     at, table, blocks = 128 + 4 + 12 * len(tags), b"", b""
@@ -156,6 +156,6 @@ def _lay_out(tags: list[tuple[bytes, bytes]]) -> bytes:
     return struct.pack(">I", len(tags)) + table + blocks
 
 
-def _build_header(space: bytes, size: int) -> bytes:
+def _build_profile_header(space: bytes, size: int) -> bytes:
     head = struct.pack(">I4xI4s4s4s6H4s", size, _VERSION, b"mntr", space, b"XYZ ", *_DATE, b"acsp")
     return (head + bytes(28) + _encode_fixed(_D50)).ljust(128, b"\0")

@@ -26,9 +26,9 @@ MAX_DEPTH = 50
 _CAMERA = "http://ns.google.com/photos/1.0/camera/"
 _CONTAINER = "http://ns.google.com/photos/1.0/container/"
 _ITEM = "http://ns.google.com/photos/1.0/container/item/"
-_DEPTH = "http://ns.google.com/photos/dd/1.0/"
+_DEPTH_NAMES = "http://ns.google.com/photos/dd/1.0/"
 _GAIN_MAP = "http://ns.adobe.com/hdr-gain-map/1.0/"
-_PROMISING = tuple(name.encode() for name in (_CAMERA, _CONTAINER, _DEPTH, _GAIN_MAP))
+_PROMISING = tuple(name.encode() for name in (_CAMERA, _CONTAINER, _DEPTH_NAMES, _GAIN_MAP))
 
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*')""")
 _ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[1-8]")
@@ -238,7 +238,7 @@ def _promise_of(name: str) -> str | None:
         return "MotionPhoto"
     if uri == _GAIN_MAP:
         return "GainMap"
-    if uri.startswith(_DEPTH) and local in ("Container", "Directory"):
+    if uri.startswith(_DEPTH_NAMES) and local in ("Container", "Directory"):
         return "Depth"
     return None
 

@@ -32,7 +32,7 @@ _EXTENSION = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="%s">%s</r
 
 
 @dataclass(frozen=True)
-class Piece:
+class XmpPiece:
     """A part of an extension, as one segment holds it."""
 
     guid: str
@@ -42,12 +42,12 @@ class Piece:
     data: bytes
 
 
-def parse_piece(content: bytes) -> Piece | None:
+def parse_piece(content: bytes) -> XmpPiece | None:
     """The piece behind a segment's label; None where it is too short to be one."""
     if len(content) < _HEAD_BYTES:
         return None
     guid, total, offset = struct.unpack_from(_HEAD, content)
-    return Piece(guid.decode("latin-1"), total, offset, content[_HEAD_BYTES:])
+    return XmpPiece(guid.decode("latin-1"), total, offset, content[_HEAD_BYTES:])
 
 
 def build_pieces(extension: bytes, max_size: int) -> list[bytes]:
@@ -66,7 +66,7 @@ def read_pointer(packet: bytes) -> str | None:
     return next((guid for guid, _, _ in _find_pointers(packet)), None)
 
 
-def join_extension(packet: bytes, pieces: Iterable[Piece]) -> bytes:
+def join_extension(packet: bytes, pieces: Iterable[XmpPiece]) -> bytes:
     """The packet with the properties of its extension, and without its pointer there.
 
     Raises :class:`ValueError` where the packet names an extension that isn't whole, or either is
@@ -223,7 +223,7 @@ def _find_pointers(packet: bytes) -> list[tuple[str, int, int]]:
     return pointers
 
 
-def _assemble(pieces: list[Piece]) -> bytes:
+def _assemble(pieces: list[XmpPiece]) -> bytes:
     """The extension that is in pieces, in any order, each maybe more than once."""
     by_offset = {piece.offset: piece for piece in pieces}
     total, parts, at = (pieces[0].total if pieces else 0), [], 0

@@ -151,12 +151,12 @@ def _link(stream: BinaryIO, name: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        _copy(stream, name)
+        _copy_draft(stream, name)
     finally:
         os.close(folder)
 
 
-def _copy(stream: BinaryIO, target: Path) -> None:
+def _copy_draft(stream: BinaryIO, target: Path) -> None:
     draft = _open_named_draft(target.parent)
     try:
         stream.seek(0)

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import BinaryIO
 
-BLOCK = 1 << 20
+HASH_BYTES = 1 << 20
 """Bytes that are read at a time."""
 
 
@@ -18,6 +18,6 @@ def hash_stream(stream: BinaryIO) -> str:
     """The sha256 of all bytes of a file that is open, 64 hexadecimal digits."""
     stream.seek(0)
     digest = hashlib.sha256()
-    while block := stream.read(BLOCK):
+    while block := stream.read(HASH_BYTES):
         digest.update(block)
     return digest.hexdigest()

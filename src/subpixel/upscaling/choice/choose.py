@@ -13,11 +13,11 @@ from subpixel.upscaling.choice.look import look_at_pixels
 from subpixel.zoo.family import POINTS, find_mixture, nearest_point
 from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK, DENOISE, DRAWING
 
-STRONGEST = POINTS[-1].strength
+MAX_STRENGTH = POINTS[-1].strength
 
 
 @dataclass(frozen=True)
-class Choice:
+class NetworkChoice:
     """The network that a picture goes through."""
 
     network: str
@@ -33,14 +33,14 @@ class Choice:
         return f"network {self.network} ({self.reason})"
 
 
-def choose_network(source: Source) -> Choice:
+def choose_network(source: Source) -> NetworkChoice:
     """Read how ``source`` was compressed, from its file and its pixels, and choose by the worse.
 
     Pixels are not looked at where the file says enough, nor where frames can be had but once.
     Raises what the source raises.
     """
     stated = _read_stated(source)
-    if strength_for(stated) == STRONGEST:
+    if strength_for(stated) == MAX_STRENGTH:
         return _make_choice(stated, _explain_stated(stated))
     if source.header.count is None:
         return _make_choice(stated, "frames without end, of which no pixel can be seen before")
@@ -50,7 +50,7 @@ def choose_network(source: Source) -> Choice:
     return _make_choice(stated, _explain_stated(stated))
 
 
-def fix_choice(model: "str | Path | Network", strength: float | None) -> Choice | None:
+def fix_choice(model: "str | Path | Network", strength: float | None) -> NetworkChoice | None:
     """The choice for every picture, where ``strength``, 0 … 1, is asked for or ``model`` names a
     mixture; else None.
 
@@ -58,7 +58,11 @@ def fix_choice(model: "str | Path | Network", strength: float | None) -> Choice 
     """
     mixture = find_mixture(str(model))
     if strength is None:
-        return None if mixture is None else Choice(mixture.name, mixture.strength, _named(model))
+        return (
+            None
+            if mixture is None
+            else NetworkChoice(mixture.name, mixture.strength, _named(model))
+        )
     if model not in (AUTO, DEFAULT_NETWORK):
         name = model.spec.name if isinstance(model, Network) else model
         raise UsageError(
@@ -67,7 +71,7 @@ def fix_choice(model: "str | Path | Network", strength: float | None) -> Choice 
         )
     point = nearest_point(strength)
     nearest = "" if point.strength == strength else f", the nearest there is to {strength:g}"
-    return Choice(point.name, point.strength, f"strength {point.strength:g}{nearest}")
+    return NetworkChoice(point.name, point.strength, f"strength {point.strength:g}{nearest}")
 
 
 def _named(model: "str | Path | Network") -> str:
@@ -81,9 +85,9 @@ def _read_stated(source: Source) -> Compression:
         return source.form.reader.compression(stream)
 
 
-def _make_choice(compression: Compression, reason: str) -> Choice:
+def _make_choice(compression: Compression, reason: str) -> NetworkChoice:
     point = nearest_point(strength_for(compression))
-    return Choice(point.name, point.strength, reason, compression.jpeg_quality)
+    return NetworkChoice(point.name, point.strength, reason, compression.jpeg_quality)
 
 
 def _explain_stated(stated: Compression) -> str:

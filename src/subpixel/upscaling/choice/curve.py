@@ -20,11 +20,11 @@ def strength_for(compression: Compression) -> float:
     """The strength for what a file says, or what its pixels show; 0 where that is nothing."""
     strengths = [0.0]
     if compression.jpeg_quality is not None:
-        strengths.append(_look_up(JPEG_STRENGTHS, compression.jpeg_quality))
+        strengths.append(_find_step(JPEG_STRENGTHS, compression.jpeg_quality))
     if compression.webp_quantizer is not None:
-        strengths.append(_look_up(WEBP_STRENGTHS, compression.webp_quantizer))
+        strengths.append(_find_step(WEBP_STRENGTHS, compression.webp_quantizer))
     return max(strengths)
 
 
-def _look_up(steps: Sequence[tuple[float, float]], value: float) -> float:
+def _find_step(steps: Sequence[tuple[float, float]], value: float) -> float:
     return steps[bisect_right([start for start, _ in steps], value) - 1][1]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.imaging.colour import luma
-from subpixel.media.compression.jpeg_steps import SIDE, Planes, estimate_quality
+from subpixel.media.compression.jpeg_steps import BLOCK_SIDE, LumaPlanes, estimate_quality
 from subpixel.media.picture import Header, Rows, Source
 from subpixel.upscaling.rows.window import regroup, split_frames
 
@@ -20,7 +20,7 @@ MAX_BANDS = 16
 MAX_COLUMNS = 2048
 """Of a band, from the middle."""
 
-MAX_CODE = 255
+WHITE_CODE = 255
 
 
 @dataclass(frozen=True)
@@ -57,18 +57,18 @@ def _pick_bands(source: Source) -> Iterator[Rows]:
 
 
 def _crop_columns(band: Rows) -> Rows:
-    left = max(band.shape[1] - MAX_COLUMNS, 0) // 2 // SIDE * SIDE
+    left = max(band.shape[1] - MAX_COLUMNS, 0) // 2 // BLOCK_SIDE * BLOCK_SIDE
     return band[:, left : left + MAX_COLUMNS]
 
 
 def _estimate_quality(bands: list[Rows], header: Header) -> int | None:
     whole = [band for band in bands if len(band) == len(bands[0])]
-    planes: Planes = np.stack([_to_luma(band, header) for band in whole])
+    planes: LumaPlanes = np.stack([_to_luma(band, header) for band in whole])
     return estimate_quality(planes)
 
 
 def _to_luma(band: Rows, header: Header) -> NDArray[np.float32]:
-    codes = band.astype(np.float32) * np.float32(MAX_CODE / header.full_scale)
+    codes = band.astype(np.float32) * np.float32(WHITE_CODE / header.full_scale)
     plane = codes[..., 0] if header.is_grey else luma(codes[..., :3])
     return plane.astype(np.float32)
 

@@ -18,7 +18,7 @@ from subpixel.upscaling.size.cropping import CroppedSource, crop_header
 from subpixel.upscaling.tiling import TilePlan
 
 
-class Chain:
+class NetworkChain:
     """Pipelines that a picture passes in turn; none leaves it as it is.
 
     Each takes the rows of the one before as they come, so no picture between them is ever in

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from insertions import JPEG, PROGRESSIVE, between_scans, film, segment, with_segments
-from subpixel.media.formats.account import MAX_PARTS, Part
+from subpixel.media.formats.account import MAX_PARTS, FilePart
 from subpixel.media.formats.jpeg import segments as jpeg_segments
 from subpixel.media.formats.jpeg.parts import list_jpeg_parts
-from subpixel.media.formats.jpeg.segments import EOI, GAP, SOS, read_head, walk_segments
+from subpixel.media.formats.jpeg.segments import EOI, SOS, STRAY, read_head, walk_segments
 from subpixel.media.formats.jpeg.trailer import list_trailing_parts
 from subpixel.media.image_file import open_picture
 
@@ -21,7 +21,7 @@ def markers(data: bytes) -> list[int]:
     return [s.marker for s in walk_segments(io.BytesIO(data), 0, 64)]
 
 
-def losses(data: bytes) -> list[Part]:
+def losses(data: bytes) -> list[FilePart]:
     return [part for part in list_jpeg_parts(io.BytesIO(data)) if part.loss is not None]
 
 
@@ -48,13 +48,13 @@ def test_scans_end_where_the_next_segment_begins(
 ) -> None:
     """Stuffed bytes and restarts are no segments; block ends fall anywhere."""
     data = noisy(**options)
-    monkeypatch.setattr(jpeg_segments, "_BLOCK", block)
+    monkeypatch.setattr(jpeg_segments, "_SEARCH_BYTES", block)
     walked = list(walk_segments(io.BytesIO(data), 0, 64))
     assert walked[-1].marker == EOI
     assert walked[-1].end == len(data)
     names = [s.marker for s in walked]
     assert names.count(SOS) == (data.count(b"\xff\xda") if "progressive" in options else 1)
-    assert GAP not in names
+    assert STRAY not in names
     assert losses(data) == []
 
 

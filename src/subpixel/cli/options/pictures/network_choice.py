@@ -8,7 +8,7 @@ import click
 from subpixel.cli.messages import PictureCommand
 from subpixel.cli.options.completion import complete_network
 from subpixel.errors import UsageError
-from subpixel.upscaling.choice.choose import Choice
+from subpixel.upscaling.choice.choose import NetworkChoice
 from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK, DENOISE, DRAWING
 
 DENOISE_OPTION = "--denoise"
@@ -60,7 +60,7 @@ class ChoiceLines:
     def __init__(self) -> None:
         self._network: str | None = None
 
-    def say(self, name: str, choice: Choice | None) -> str | None:
+    def say(self, name: str, choice: NetworkChoice | None) -> str | None:
         """The line for the picture ``name``; None where there is nothing new."""
         if choice is None or choice.network == self._network:
             return None
@@ -75,13 +75,13 @@ def _complete_strength(args: Sequence[str]) -> list[str]:
     while options:
         option = options.pop(0)
         if option == DENOISE_OPTION:
-            number = options.pop(0) if options and _is_number(options[0]) else STRONGEST
+            number = options.pop(0) if options and _is_strength(options[0]) else STRONGEST
             option = f"{option}={number}"
         result.append(option)
     return [*result, *args[len(args) if "--" not in args else args.index("--") :]]
 
 
-def _is_number(text: str) -> bool:
+def _is_strength(text: str) -> bool:
     try:
         return math.isfinite(float(text))
     except ValueError:

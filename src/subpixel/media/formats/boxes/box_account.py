@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from subpixel.media.formats.account import Part, escape_name, leave_out
+from subpixel.media.formats.account import FilePart, escape_name, leave_out
 from subpixel.media.formats.boxes.boxes import Box, walk_boxes
 from subpixel.media.formats.boxes.items import (
     Item,
@@ -20,7 +20,7 @@ from subpixel.media.libvips import FileContents
 from subpixel.media.metadata.exif import Block
 from subpixel.media.picture import Loss
 
-_STORAGE = frozenset({b"ftyp", b"meta", b"mdat"})
+_STORAGE_BOXES = frozenset({b"ftyp", b"meta", b"mdat"})
 _META_STORAGE = frozenset(
     {b"hdlr", b"pitm", b"iloc", b"iinf", b"iref", b"iprp", b"idat", b"dinf", b"ipro"}
 )
@@ -46,12 +46,12 @@ _UUIDS = {
     bytes.fromhex("d8fec3d61b0e483c92975828877ec481"): "C2PA",
     bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "XMP",
 }
-_DEPTH = ("urn:mpeg:mpegB:cicp:systems:auxiliary:depth", "urn:mpeg:hevc:2015:auxid:2")
+_MAX_BOX_DEPTH = ("urn:mpeg:mpegB:cicp:systems:auxiliary:depth", "urn:mpeg:hevc:2015:auxid:2")
 _GAIN_MAPS = ("urn:com:apple:photo:2020:aux:hdrgainmap",)
 _XMP = "application/rdf+xml"
 
 
-def list_box_parts(contents: FileContents) -> Iterator[Part]:
+def list_box_parts(contents: FileContents) -> Iterator[FilePart]:
     """All boxes, items and properties of a file, the pictures of one kind but for the primary
     among what is named elsewhere."""
     file = contents.map()
@@ -67,15 +67,15 @@ def list_box_parts(contents: FileContents) -> Iterator[Part]:
     yield from _list_item_parts(file, items)
 
 
-def _account_box(file: Block, box: Box) -> Part:
+def _account_box(file: Block, box: Box) -> FilePart:
     name, size = _describe_box(box), box.size
-    if box.name in _STORAGE or _is_padding(file, box):
-        return Part(name, size)
+    if box.name in _STORAGE_BOXES or _is_padding(file, box):
+        return FilePart(name, size)
     if box.name == b"moov":
         loss = Loss("frames", "an image sequence; its still picture is used")
-        return Part(name, size, loss)
+        return FilePart(name, size, loss)
     if box.name == b"mpvd":
-        return Part(name, size, Loss("motion photo", "a film behind the picture is left out"))
+        return FilePart(name, size, Loss("motion photo", "a film behind the picture is left out"))
     if box.name == b"uuid":
         return leave_out(name, size, _UUIDS.get(bytes(file[box.start : box.start + 16]), ""))
     return leave_out(name, size)
@@ -89,7 +89,7 @@ def _is_padding(file: Block, box: Box) -> bool:
     return box.name in _PADDING and not any(file[box.start : box.stop])
 
 
-def _list_meta_parts(file: Block, meta: Box) -> Iterator[Part]:
+def _list_meta_parts(file: Block, meta: Box) -> Iterator[FilePart]:
     end = meta.start + 4
     for box in walk_boxes(file, meta.start + 4, meta.stop):
         end = box.stop
@@ -97,17 +97,17 @@ def _list_meta_parts(file: Block, meta: Box) -> Iterator[Part]:
             groups = walk_boxes(file, box.start, box.stop)
             yield from (_account_group(group) for group in groups)
         elif box.name in _META_STORAGE or _is_padding(file, box):
-            yield Part(_describe_box(box), box.size)
+            yield FilePart(_describe_box(box), box.size)
         else:
             yield leave_out(f"{_describe_box(box)} in meta", box.size)
     if end < meta.stop:
         yield leave_out("data behind the last box in meta", meta.stop - end)
 
 
-def _account_group(box: Box) -> Part:
+def _account_group(box: Box) -> FilePart:
     """Items of which one is to be chosen are each accounted for; other groups mean something."""
     kind = f"a group of pictures {escape_name(box.name)}"
-    return Part(kind, box.size) if box.name == b"altr" else leave_out(kind, box.size)
+    return FilePart(kind, box.size) if box.name == b"altr" else leave_out(kind, box.size)
 
 
 @dataclass(frozen=True)
@@ -129,14 +129,14 @@ def _assign_roles(file: Block, items: Items) -> _Roles:
     return _Roles(frozenset(shown), frozenset(transparency), frozenset(gain_map))
 
 
-def _list_item_parts(file: Block, items: Items) -> Iterator[Part]:
+def _list_item_parts(file: Block, items: Items) -> Iterator[FilePart]:
     roles = _assign_roles(file, items)
     read: set[str] = set()
     for number, item in items.by_number.items():
         if number in roles.shown:
-            yield Part("the picture", item.size)
+            yield FilePart("the picture", item.size)
         elif number in roles.gain_map:
-            yield Part("a gain map", item.size, Loss("gain map", "an HDR gain map is left out"))
+            yield FilePart("a gain map", item.size, Loss("gain map", "an HDR gain map is left out"))
         elif item.kind in _PICTURES:
             yield _account_picture(file, items, item)
         else:
@@ -144,25 +144,25 @@ def _list_item_parts(file: Block, items: Items) -> Iterator[Part]:
     yield from _list_property_parts(file, items, roles)
 
 
-def _account_picture(file: Block, items: Items, item: Item) -> Part:
+def _account_picture(file: Block, items: Items, item: Item) -> FilePart:
     """One that isn't shown: what it is of the others."""
     kind = auxiliary_type(file, items, item.number)
     refers = {r.kind for r in items.references if r.source == item.number}
     if kind in _GAIN_MAPS:
-        return Part("a gain map", item.size, Loss("gain map", "an HDR gain map is left out"))
-    if kind in _DEPTH:
+        return FilePart("a gain map", item.size, Loss("gain map", "an HDR gain map is left out"))
+    if kind in _MAX_BOX_DEPTH:
         loss = Loss("further pictures", "a depth map is left out")
-        return Part("a depth map", item.size, loss)
+        return FilePart("a depth map", item.size, loss)
     if b"auxl" in refers:
         return leave_out("an auxiliary picture", item.size, kind)
     if b"thmb" in refers:  # stale, like the one of EXIF, once the picture is larger
-        return Part("a thumbnail", item.size)
+        return FilePart("a thumbnail", item.size)
     if item.is_hidden:
         return leave_out("a hidden picture", item.size)
-    return Part("a further picture", item.size)  # named when the file is opened
+    return FilePart("a further picture", item.size)  # named when the file is opened
 
 
-def _account_data(items: Items, item: Item, read: set[str]) -> Part:
+def _account_data(items: Items, item: Item, read: set[str]) -> FilePart:
     """EXIF and XMP, of which libheif gives the picture's first, and anything else."""
     kind = escape_name(item.kind)
     what = {b"Exif": "EXIF"}.get(item.kind) or ("XMP" if item.content_type == _XMP else None)
@@ -173,10 +173,10 @@ def _account_data(items: Items, item: Item, read: set[str]) -> Part:
     if what in read:
         return leave_out(f"a further item of {what}", item.size)
     read.add(what)
-    return Part(what, item.size)
+    return FilePart(what, item.size)
 
 
-def _list_property_parts(file: Block, items: Items, roles: _Roles) -> Iterator[Part]:
+def _list_property_parts(file: Block, items: Items, roles: _Roles) -> Iterator[FilePart]:
     """Properties of what is shown, and of nothing at all; those of what is left out go with it."""
     lost = [item for n, item in items.by_number.items() if n not in roles.shown]
     elsewhere = set(chain.from_iterable(item.properties for item in lost))
@@ -191,16 +191,16 @@ def _properties_of(items: Items, number: int) -> tuple[Box, ...]:
     return () if item is None else item.properties
 
 
-def _account_property(file: Block, box: Box) -> Part:
+def _account_property(file: Block, box: Box) -> FilePart:
     kind = f"a property {escape_name(box.name)}"
     if box.name in _PROPERTY_STORAGE or _is_padding(file, box):
-        return Part(kind, box.size)
+        return FilePart(kind, box.size)
     if box.name == b"pasp":
         across, down = bytes(file[box.start : box.start + 4]), bytes(file[box.start + 4 : box.stop])
         square = across == down
         loss = None if square else Loss("resolution", "pixels that aren't square (pasp); left out")
-        return Part(kind, box.size, loss)
+        return FilePart(kind, box.size, loss)
     if box.name in _LIGHT_LEVELS:
         reason = f"{_LIGHT_LEVELS[box.name]} ({box.name.decode()}) is left out"
-        return Part(kind, box.size, Loss("hdr", reason))
+        return FilePart(kind, box.size, Loss("hdr", reason))
     return leave_out(kind, box.size)

@@ -11,7 +11,7 @@ from subpixel.media.metadata.colour_tags import CodingPoints, describe_coding_po
 from subpixel.media.metadata.exif import Block
 from subpixel.media.picture import Loss
 
-_HEAD_BYTES = 256
+_SEQUENCE_BYTES = 256
 """Of an AV1 stream: as far as its sequence header at the beginning reaches, and further."""
 
 
@@ -55,6 +55,8 @@ def _find_in_stream(file: Block, items: Items) -> CodingPoints | None:
         item = items.by_number.get(number)
         if item is not None and item.kind == b"av01" and item.extents:
             start, size = item.extents[0]
-            colours = read_colour_description(bytes(file[start : start + min(size, _HEAD_BYTES)]))
+            colours = read_colour_description(
+                bytes(file[start : start + min(size, _SEQUENCE_BYTES)])
+            )
             return None if colours is None else CodingPoints(*colours[:2])
     return None

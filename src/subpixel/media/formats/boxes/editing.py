@@ -9,7 +9,7 @@ from subpixel.media.formats.boxes.items import Item, read_items
 from subpixel.media.formats.boxes.sequence_header import read_colour_description
 from subpixel.media.metadata.colour_tags import CodingPoints
 
-_FULL_RANGE = 0x80
+_FULL_RANGE_FLAG = 0x80
 
 
 def point_to_exif(file: bytes, block: bytes) -> bytes:
@@ -38,7 +38,9 @@ def set_coding_points(file: bytes, points: CodingPoints) -> bytes:
             numbers = struct.pack(">HH", points.primaries, points.transfer)
             return file[: box.start + 4] + numbers + file[box.start + 8 :]
     matrix = _find_matrix(file, picture)
-    content = b"nclx" + struct.pack(">HHHB", points.primaries, points.transfer, matrix, _FULL_RANGE)
+    content = b"nclx" + struct.pack(
+        ">HHHB", points.primaries, points.transfer, matrix, _FULL_RANGE_FLAG
+    )
     return _add_property(file, picture, struct.pack(">I4s", len(content) + 8, b"colr") + content)
 
 
@@ -64,7 +66,7 @@ def _add_property(file: bytes, item: Item, new: bytes) -> bytes:
     whole = bytearray(file)
     whole[place] += 1
     for box, growth in ((boxes, len(new)), (uses, 1), (ranges, len(new) + 1), (meta, len(new) + 1)):
-        _grow(whole, box, growth)
+        _grow_box(whole, box, growth)
     _shift_places(whole, len(new) + 1)
     return b"".join(
         (
@@ -96,7 +98,7 @@ def _find_uses(file: bytes, box: Box, number: int) -> int:
     raise ValueError("no properties of the picture")
 
 
-def _grow(file: bytearray, box: Box, growth: int) -> None:
+def _grow_box(file: bytearray, box: Box, growth: int) -> None:
     if box.start - box.at != 8:
         raise ValueError("a box of another kind")
     struct.pack_into(">I", file, box.at, box.stop - box.at + growth)

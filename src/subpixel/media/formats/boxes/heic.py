@@ -41,8 +41,8 @@ HEIC_MAX_DEPTH = 10
 FULL_CHROMA_QUALITY = 90
 """The quality from which chroma is stored in full."""
 
-DEFAULT_QUALITY = 80
-DEFAULT_EFFORT = 1
+HEIC_QUALITY = 80
+HEIC_EFFORT = 1
 
 _PRESETS = (
     *("ultrafast", "superfast", "veryfast", "faster", "fast"),
@@ -50,7 +50,7 @@ _PRESETS = (
 )
 """x265's, by effort."""
 
-_BLOCK_ROWS = 256
+_HEIC_ROWS = 256
 """Decoded rows that are converted at a time."""
 
 _CHANNELS = {"L": 1, "I": 1, "LA": 2, "La": 2, "RGB": 3, "RGBA": 4, "RGBa": 4}
@@ -145,8 +145,8 @@ def _decode_heic(contents: FileContents) -> Iterator[Rows]:
         samples = np.asarray(picture)
     name, bits = _split_mode(picture)
     samples = samples.reshape(*samples.shape[:2], _CHANNELS[name])
-    for top in range(0, len(samples), _BLOCK_ROWS):
-        rows = samples[top : top + _BLOCK_ROWS]
+    for top in range(0, len(samples), _HEIC_ROWS):
+        rows = samples[top : top + _HEIC_ROWS]
         rows = _fill_scale(rows, bits)
         yield make_alpha_straight(rows) if name[-1] == "a" else rows
 
@@ -187,18 +187,18 @@ def _save_heic(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
 def _choose_coding(task: EncodeTask) -> dict[str, object]:
     """How x265 codes: red, green and blue as they are without loss, else YCbCr (BT.601)."""
     options = task.options
-    quality = DEFAULT_QUALITY if options.quality is None else options.quality
+    quality = HEIC_QUALITY if options.quality is None else options.quality
     full = options.lossless or quality >= FULL_CHROMA_QUALITY
-    effort = DEFAULT_EFFORT if options.effort is None else options.effort
+    effort = HEIC_EFFORT if options.effort is None else options.effort
     return {
         "quality": -1 if options.lossless else quality,
         "chroma": 444 if full else 420,
         "matrix_coefficients": 0 if options.lossless else 6,
         "enc_params": {"preset": _PRESETS[effort]},
-    } | _name_colours(task)
+    } | _name_heic_colours(task)
 
 
-def _name_colours(task: EncodeTask) -> dict[str, object]:
+def _name_heic_colours(task: EncodeTask) -> dict[str, object]:
     """The code points that the profile carries, where it carries some."""
     points = coding_points_in(task.header.metadata.icc)
     if points is None:

@@ -39,7 +39,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Reference:
+class ItemReference:
     """One item refers to others."""
 
     kind: bytes
@@ -53,7 +53,7 @@ class Items:
 
     primary: int = 0
     by_number: dict[int, Item] = field(default_factory=dict)
-    references: tuple[Reference, ...] = ()
+    references: tuple[ItemReference, ...] = ()
     properties: tuple[Box, ...] = ()
     """All that are defined, used or not."""
 
@@ -118,7 +118,7 @@ def _build_items(file: Block, boxes: dict[bytes, Box]) -> Items:
     properties, uses = _read_properties(file, boxes.get(b"iprp"))
     places = dict(_read_places(file, boxes.get(b"iloc")))
     items = {}
-    for number, kind, content_type, is_hidden in _read_entries(file, boxes.get(b"iinf")):
+    for number, kind, content_type, is_hidden in _read_item_entries(file, boxes.get(b"iinf")):
         used = tuple(properties[i - 1] for i in uses.get(number, ()) if 0 < i <= len(properties))
         extents = places.get(number, ())
         items[number] = Item(number, kind, content_type, is_hidden, used, extents)
@@ -132,7 +132,7 @@ def _read_primary(file: Block, box: Box | None) -> int:
     return int(struct.unpack_from(">I" if file[box.start] else ">H", file, box.start + 4)[0])
 
 
-def _read_entries(file: Block, box: Box | None) -> Iterator[tuple[int, bytes, str, bool]]:
+def _read_item_entries(file: Block, box: Box | None) -> Iterator[tuple[int, bytes, str, bool]]:
     """Number, kind, content type and whether hidden, of each item."""
     if box is None:
         return
@@ -213,7 +213,7 @@ def _read_uses(file: Block, box: Box) -> Iterator[tuple[int, tuple[int, ...]]]:
         yield number, tuple(reader.take(size) & mask for _ in range(reader.take(1)))
 
 
-def _read_references(file: Block, box: Box | None) -> Iterator[Reference]:
+def _read_references(file: Block, box: Box | None) -> Iterator[ItemReference]:
     if box is None:
         return
     wide = 4 if file[box.start] else 2
@@ -221,7 +221,7 @@ def _read_references(file: Block, box: Box | None) -> Iterator[Reference]:
         reader = _Numbers(file, inner.start, inner.stop)
         source = reader.take(wide)
         targets: Iterable[int] = (reader.take(wide) for _ in range(reader.take(2)))
-        yield Reference(inner.name, source, tuple(targets))
+        yield ItemReference(inner.name, source, tuple(targets))
 
 
 def _text(data: bytes) -> str:

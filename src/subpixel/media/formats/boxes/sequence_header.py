@@ -16,13 +16,13 @@ def read_colour_description(stream: bytes) -> tuple[int, int, int] | None:
     """
     try:
         payload = _find_sequence_header(stream)
-        return None if payload is None else _read_header(_Bits(payload))
+        return None if payload is None else _read_sequence_header(_HighBits(payload))
     except IndexError:
         return None
 
 
 @dataclass
-class _Bits:
+class _HighBits:
     """Numbers of any number of bits, the highest first; raises :class:`IndexError` at the end."""
 
     data: bytes
@@ -71,7 +71,7 @@ def _read_leb128(data: bytes, at: int) -> tuple[int, int]:
     raise IndexError("a number of more than eight bytes")
 
 
-def _read_header(bits: _Bits) -> tuple[int, int, int] | None:
+def _read_sequence_header(bits: _HighBits) -> tuple[int, int, int] | None:
     profile = bits.take(3)
     bits.take(1)
     is_reduced = bits.flag()
@@ -90,7 +90,7 @@ def _read_header(bits: _Bits) -> tuple[int, int, int] | None:
     return _read_colours(bits, profile)
 
 
-def _skip_operating_points(bits: _Bits) -> None:
+def _skip_operating_points(bits: _HighBits) -> None:
     delay_bits = 0
     has_model = False
     if bits.flag():
@@ -112,7 +112,7 @@ def _skip_operating_points(bits: _Bits) -> None:
             bits.take(4)
 
 
-def _skip_tools(bits: _Bits) -> None:
+def _skip_tools(bits: _HighBits) -> None:
     bits.take(4)
     has_order = bits.flag()
     if has_order:
@@ -124,7 +124,7 @@ def _skip_tools(bits: _Bits) -> None:
         bits.take(3)
 
 
-def _read_colours(bits: _Bits, profile: int) -> tuple[int, int, int] | None:
+def _read_colours(bits: _HighBits, profile: int) -> tuple[int, int, int] | None:
     if bits.flag() and profile == 2:
         bits.take(1)
     if profile != 1:

@@ -11,14 +11,14 @@ from typing import BinaryIO
 from subpixel.media.formats.account import (
     MAX_PARTS,
     Budget,
-    Part,
+    FilePart,
     escape_name,
     leave_out,
     list_rest,
     lose,
 )
 
-HEAD = 13
+GIF_HEAD = 13
 """Bytes of the header and the screen's description."""
 
 EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
@@ -68,7 +68,7 @@ def walk_gif(stream: BinaryIO) -> Iterator[GifBlock]:
     """The blocks up to and with the end; something else ends the walk, as a block of its kind."""
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
-    at = HEAD + count_colour_bytes(stream.read(HEAD).ljust(HEAD, b"\0")[10])
+    at = GIF_HEAD + count_colour_bytes(stream.read(GIF_HEAD).ljust(GIF_HEAD, b"\0")[10])
     steps = Budget(MAX_SUB_BLOCKS)
     while at < size:
         block = _read_block(stream, at, size, steps)
@@ -117,13 +117,13 @@ def _ends_early(packet: bytes) -> bool:
     return at != len(data) - 1
 
 
-def list_gif_parts(stream: BinaryIO) -> Iterator[Part]:
+def list_gif_parts(stream: BinaryIO) -> Iterator[FilePart]:
     """All parts of the file but its images, in their order."""
     number, has_xmp = 0, False
     for block in walk_gif(stream):
         if block.kind == IMAGE or _is_control(block):
             continue
-        yield _account(block, is_first=not has_xmp)
+        yield _account_block(block, is_first=not has_xmp)
         has_xmp = has_xmp or block.name == XMP_NAME
         if block.kind == TRAILER:
             yield from list_rest(stream, block.end)
@@ -137,13 +137,13 @@ def _is_control(block: GifBlock) -> bool:
     return block.label == CONTROL_LABEL and block.size == _CONTROL_BYTES
 
 
-def _account(block: GifBlock, *, is_first: bool) -> Part:
+def _account_block(block: GifBlock, *, is_first: bool) -> FilePart:
     if block.kind == TRAILER:
-        return Part("the end", block.size)
+        return FilePart("the end", block.size)
     if block.kind != EXTENSION:
         return leave_out("data that is no block", block.size)
     if block.label == COMMENT_LABEL:
-        return Part("a comment", block.size)
+        return FilePart("a comment", block.size)
     if block.label == TEXT_LABEL:
         return lose("a plain text extension", block.size, "text", "a text drawn on the picture")
     if block.label != APPLICATION_LABEL:
@@ -151,12 +151,12 @@ def _account(block: GifBlock, *, is_first: bool) -> Part:
     return _account_application(block, is_first=is_first)
 
 
-def _account_application(block: GifBlock, *, is_first: bool) -> Part:
+def _account_application(block: GifBlock, *, is_first: bool) -> FilePart:
     name = f"an application extension {escape_name(block.name)!r}"
     if block.name in _LOOPS and block.size in _LOOP_BYTES:
-        return Part(name, block.size)
+        return FilePart(name, block.size)
     if block.name == XMP_NAME and is_first:
-        return Part(name, block.size)
+        return FilePart(name, block.size)
     if block.name == _ICC_NAME:
         return lose(name, block.size, "icc", "a colour profile")
     return leave_out(name, block.size)
@@ -197,7 +197,7 @@ def _skip_sub_blocks(stream: BinaryIO, at: int, size: int, steps: Budget) -> int
 
 def join_blocks(head: bytes, blocks: Iterable[bytes]) -> bytes | None:
     """A file's beginning with blocks in front of its own; None while it doesn't reach so far."""
-    at = HEAD + count_colour_bytes(head[10]) if len(head) >= HEAD else HEAD
-    if len(head) < max(at, HEAD):
+    at = GIF_HEAD + count_colour_bytes(head[10]) if len(head) >= GIF_HEAD else GIF_HEAD
+    if len(head) < max(at, GIF_HEAD):
         return None
     return b"".join((b"GIF89a", head[6:at], *blocks, head[at:]))

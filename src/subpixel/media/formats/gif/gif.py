@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import pyvips
 
-from subpixel.media.formats.account import MAX_PARTS, Budget, Part
+from subpixel.media.formats.account import MAX_PARTS, Budget, FilePart
 from subpixel.media.formats.format import (
     COMMENT,
     Capacity,
@@ -19,7 +19,7 @@ from subpixel.media.formats.format import (
 from subpixel.media.formats.gif.blocks import (
     APPLICATION_LABEL,
     COMMENT_LABEL,
-    HEAD,
+    GIF_HEAD,
     XMP_NAME,
     GifBlock,
     build_comment,
@@ -111,11 +111,11 @@ class _Texts:
 def _read_aspect(contents: FileContents) -> tuple[int, int] | None:
     """A pixel's width is (number + 15) / 64 of its height; 0 says nothing."""
     with contents.stream() as stream:
-        number = stream.read(HEAD)[-1]
+        number = stream.read(GIF_HEAD)[-1]
     return (64, number + 15) if number not in (0, 49) else None
 
 
-def _list_parts(contents: FileContents) -> Iterator[Part]:
+def _list_gif_parts(contents: FileContents) -> Iterator[FilePart]:
     with contents.stream() as stream:
         yield from list_gif_parts(stream)
 
@@ -169,7 +169,7 @@ GIF = Format(
     reader=FormatReader(
         load=_load_gif,
         describe=_describe_gif,
-        parts=_list_parts,
+        parts=_list_gif_parts,
         spare_alpha=True,
         pixel_bytes=8,
     ),

@@ -17,7 +17,7 @@ from subpixel.media.metadata.exif import Block
 MAX_AREA = 1 << 32
 """Most pixels to clear, of all frames: a second's work."""
 
-_HEADER = 13
+_GIF_HEADER = 13
 _EXTENSION, _IMAGE = 0x21, 0x2C
 _GRAPHIC_CONTROL = 0xF9
 _KEEP, _CLEAR, _RESTORE = 1, 2, 3
@@ -110,9 +110,9 @@ def _insert_empty(
 
 def _list_frames(file: Block) -> Iterator[_Frame]:
     """All frames up to the end, or to where the file is damaged."""
-    if len(file) < _HEADER:
+    if len(file) < _GIF_HEADER:
         return
-    at = _HEADER + _palette_size(file[10])
+    at = _GIF_HEADER + _palette_size(file[10])
     control: int | None = None
     while at + 10 <= len(file) and file[at] in (_EXTENSION, _IMAGE):
         if file[at] == _EXTENSION:

@@ -72,7 +72,7 @@ def _read_xmp(
     contents = select_contents(segments, APP1, xmp_extension.EXTENSION_LABEL)
     if packet is None:
         return None, _lose_pieces(contents)
-    packet, losses = _join(packet, contents)
+    packet, losses = _join_packets(packet, contents)
     if packet is None:
         return None, losses
     try:
@@ -82,7 +82,7 @@ def _read_xmp(
     return packet, losses + _name_promises(p for p in promises if p not in exceptions)
 
 
-def _join(packet: bytes, contents: list[bytes]) -> tuple[bytes | None, tuple[Loss, ...]]:
+def _join_packets(packet: bytes, contents: list[bytes]) -> tuple[bytes | None, tuple[Loss, ...]]:
     candidates = (xmp_extension.parse_piece(content) for content in contents)
     pieces = [piece for piece in candidates if piece is not None]
     try:

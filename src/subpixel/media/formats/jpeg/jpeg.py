@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import BinaryIO
 
 from subpixel.media.compression.read import Compression, judge_jpeg
-from subpixel.media.formats.account import Part
+from subpixel.media.formats.account import FilePart
 from subpixel.media.formats.format import (
     COMMENT,
     Capacity,
@@ -83,7 +83,7 @@ def _describe_jpeg(contents: FileContents, image: VipsImage) -> tuple[Metadata, 
     return gain_map.take(meta, losses, image)
 
 
-def _list_parts(contents: FileContents) -> Iterator[Part]:
+def _list_jpeg_parts(contents: FileContents) -> Iterator[FilePart]:
     with contents.stream() as stream:
         segments, _ = read_head(stream)
         gain_map = find_gain_map(contents, segments)
@@ -186,7 +186,7 @@ JPEG = Format(
     reader=FormatReader(
         load=_load_jpeg,
         describe=_describe_jpeg,
-        parts=_list_parts,
+        parts=_list_jpeg_parts,
         compression=_read_compression,
         # what libjpeg warns of in whole pictures; its other warnings mean damaged pixels
         harmless_warnings=("extraneous bytes", "bad ICC marker"),

@@ -40,7 +40,7 @@ class _Segment:
 
 
 @dataclass
-class _Progress:
+class _Coefficients:
     """Which coefficients of which component have come, in full precision."""
 
     is_progressive: bool = False
@@ -85,7 +85,7 @@ def mend_jpeg(file: Block, *, ends_itself: bool) -> bytes | None:
     ``ends_itself``: whether a missing end marker is added, which is right only where warnings
     stop reading.
     """
-    progress, patches, end = _Progress(), dict[int, int](), 2
+    progress, patches, end = _Coefficients(), dict[int, int](), 2
     for segment in _walk_segments(file):
         end = segment.stop
         if segment.marker == _EOI:
@@ -114,7 +114,7 @@ def _patch(file: Block, patches: dict[int, int]) -> bytes:
     return bytes(copy)
 
 
-def _correct_segment(file: Block, segment: _Segment, progress: _Progress) -> dict[int, int]:
+def _correct_segment(file: Block, segment: _Segment, progress: _Coefficients) -> dict[int, int]:
     """Which bytes of the segment are to be changed to what."""
     data = bytes(file[segment.start : min(segment.stop, segment.start + 1024)])
     if segment.marker in (*_SOF_SEQUENTIAL, *_SOF_PROGRESSIVE):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
 
-from subpixel.media.formats.account import MAX_PARTS, Part, escape_name, leave_out, lose
+from subpixel.media.formats.account import MAX_PARTS, FilePart, escape_name, leave_out, lose
 from subpixel.media.formats.jpeg.segments import (
     APP0,
     APP1,
@@ -19,8 +19,8 @@ from subpixel.media.formats.jpeg.segments import (
     APP14,
     COM,
     EOI,
-    GAP,
     SOS,
+    STRAY,
     Segment,
     walk_segments,
 )
@@ -35,13 +35,13 @@ ICC_LABEL, ADOBE_LABEL, DUCKY_LABEL = b"ICC_PROFILE\0", b"Adobe", b"Ducky"
 _LOOK = 512
 """Bytes of a segment that are looked at."""
 
-_STORAGE = frozenset({*range(0xC0, 0xD0), SOS, EOI, 0xDB, 0xDD})
+_STORAGE_SEGMENTS = frozenset({*range(0xC0, 0xD0), SOS, EOI, 0xDB, 0xDD})
 """Frames, Huffman and arithmetic tables, scans, quantisation tables, restarts."""
 
-_SIZES = {0xDC: 2, APP14: 12}
+_SEGMENT_SIZES = {0xDC: 2, APP14: 12}
 """Bytes of a line count (DNL), which decoders skip, and of Adobe's note on the samples."""
 
-_SINGLE = ((APP0, JFIF_LABEL), (APP1, EXIF_PREFIX), (APP1, XMP_LABEL))
+_SINGLE_SEGMENTS = ((APP0, JFIF_LABEL), (APP1, EXIF_PREFIX), (APP1, XMP_LABEL))
 """What is kept of the first segment that begins so."""
 
 _MANY = (
@@ -71,7 +71,7 @@ _KNOWN = (
     _Known(APP12, DUCKY_LABEL, "text", "Photoshop's texts, Ducky"),
 )
 
-_GUESSES = (
+_SEGMENT_GUESSES = (
     (APP0, b"AVI1", "Motion JPEG"),
     (APP0, b"CIFF", "Canon"),
     (APP1, b"FLIR\0", "a thermal picture of FLIR"),
@@ -89,13 +89,13 @@ _GUESSES = (
 )
 
 
-def list_jpeg_parts(stream: BinaryIO, gain_maps: Collection[int] = ()) -> Iterator[Part]:
+def list_jpeg_parts(stream: BinaryIO, gain_maps: Collection[int] = ()) -> Iterator[FilePart]:
     """All parts of the file, in their order.
 
     The pictures that begin at ``gain_maps`` are kept. What points to
     further pictures is named only where none of them follows.
     """
-    account, pointers, end = _Account(), list[Part](), None
+    account, pointers, end = _Account(), list[FilePart](), None
     for segment in islice(walk_segments(stream, 0, _LOOK), MAX_PARTS):
         part = account.add(segment)
         if is_further_picture(part):
@@ -117,29 +117,29 @@ class _Account:
         self.number, self._in_scans = 0, False
         self._earlier: set[tuple[int, bytes]] = set()
 
-    def add(self, segment: Segment) -> Part:
+    def add(self, segment: Segment) -> FilePart:
         """What becomes of the next segment."""
         self.number += 1
         self._in_scans = self._in_scans or segment.marker == SOS
         name = _name_segment(segment)
-        if segment.marker in _STORAGE or _is_note_on_storage(segment):
-            return Part(name, segment.size)
-        if segment.marker == GAP:
+        if segment.marker in _STORAGE_SEGMENTS or _is_note_on_storage(segment):
+            return FilePart(name, segment.size)
+        if segment.marker == STRAY:
             return _account_gap(segment)
         if self._in_scans:
             return leave_out(name, segment.size, "behind the first scan")
         return self._account_head(segment, name)
 
-    def _account_head(self, segment: Segment, name: str) -> Part:
+    def _account_head(self, segment: Segment, name: str) -> FilePart:
         if segment.marker == COM or self._is_kept(segment):
-            return _account_thumbnail(segment) or Part(name, segment.size)
+            return _account_thumbnail(segment) or FilePart(name, segment.size)
         for known in _KNOWN:
             if segment.marker == known.marker and segment.has_label(known.label):
                 return _lose_known(segment, name, known)
         return leave_out(name, segment.size, _guess(segment))
 
     def _is_kept(self, segment: Segment) -> bool:
-        for marker, label in _SINGLE:
+        for marker, label in _SINGLE_SEGMENTS:
             if segment.marker == marker and segment.has_label(label):
                 is_first = (marker, label) not in self._earlier
                 self._earlier.add((marker, label))
@@ -159,34 +159,34 @@ def _name_segment(segment: Segment) -> str:
 
 def _is_note_on_storage(segment: Segment) -> bool:
     label = ADOBE_LABEL if segment.marker == APP14 else b""
-    return _SIZES.get(segment.marker) == segment.size and segment.has_label(label)
+    return _SEGMENT_SIZES.get(segment.marker) == segment.size and segment.has_label(label)
 
 
 def _guess(segment: Segment) -> str:
-    for marker, label, guess in _GUESSES:
+    for marker, label, guess in _SEGMENT_GUESSES:
         if segment.marker == marker and segment.has_label(label):
             return guess
     return ""
 
 
-def _account_gap(segment: Segment) -> Part:
+def _account_gap(segment: Segment) -> FilePart:
     """Fill bytes are no data."""
     name = "data between segments"
     if segment.size == len(segment.data) and not segment.data.strip(b"\0\xff"):
-        return Part(name, segment.size)
+        return FilePart(name, segment.size)
     return leave_out(name, segment.size)
 
 
-def _account_thumbnail(segment: Segment) -> Part | None:
+def _account_thumbnail(segment: Segment) -> FilePart | None:
     """The uncompressed thumbnail that a JFIF header may hold."""
     if segment.marker == APP0 and segment.size > 14 and segment.has_label(JFIF_LABEL):
         return lose("a thumbnail in the JFIF header", segment.size - 14, "preview")
     return None
 
 
-def _lose_known(segment: Segment, name: str, known: _Known) -> Part:
+def _lose_known(segment: Segment, name: str, known: _Known) -> FilePart:
     if known.label == DUCKY_LABEL and not _has_text(segment.data):
-        return Part(name, segment.size)
+        return FilePart(name, segment.size)
     return lose(name, segment.size, known.what, known.remark)
 
 

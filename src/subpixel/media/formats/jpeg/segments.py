@@ -15,7 +15,7 @@ from subpixel.media.formats.account import MAX_PARTS
 SOS, EOI, COM = 0xDA, 0xD9, 0xFE
 APP0, APP1, APP2, APP11, APP12, APP13, APP14 = 0xE0, 0xE1, 0xE2, 0xEB, 0xEC, 0xED, 0xEE
 
-GAP = 0
+STRAY = 0
 """Stands for a marker: bytes that belong to no segment, which decoders skip."""
 
 MAX_SEGMENT = 65_533
@@ -24,7 +24,7 @@ MAX_SEGMENT = 65_533
 MAX_HEAD = 1 << 25
 """Most bytes of segments that are read before the first scan; they are held in memory."""
 
-_BLOCK = 1 << 16
+_SEARCH_BYTES = 1 << 16
 _SAMPLE = 4096
 """Bytes that are read of a gap."""
 
@@ -37,7 +37,7 @@ class Segment:
     """One segment, or another piece of a file."""
 
     marker: int
-    """Its second byte, or :data:`GAP`."""
+    """Its second byte, or :data:`STRAY`."""
     size: int
     """Bytes of its content; of a picture's end none."""
     data: bytes
@@ -114,7 +114,7 @@ def _find_marker(stream: BinaryIO, at: int, size: int) -> int | None:
         if match is not None:
             return at + match.start()
         at += max(len(block) - 1, 1)
-        length = _BLOCK
+        length = _SEARCH_BYTES
     return None
 
 
@@ -130,4 +130,4 @@ def _read_segment(stream: BinaryIO, at: int, size: int, max_data: int) -> Segmen
 
 def _read_gap(stream: BinaryIO, start: int, end: int) -> Segment:
     stream.seek(start)
-    return Segment(GAP, end - start, stream.read(min(end - start, _SAMPLE)), end)
+    return Segment(STRAY, end - start, stream.read(min(end - start, _SAMPLE)), end)

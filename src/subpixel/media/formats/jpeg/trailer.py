@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from subpixel.media.formats.account import MAX_PARTS, PADDING, Budget, Part, leave_out, lose
+from subpixel.media.formats.account import MAX_PARTS, PADDING, Budget, FilePart, leave_out, lose
 from subpixel.media.formats.jpeg.segments import EOI, walk_segments
 
 _PICTURE, _WHAT = "a further picture", "further pictures"
-_BLOCK = 1 << 16
+_TRAILER_BYTES = 1 << 16
 _SAMSUNG_FILM = b"MotionPhoto_Data"
 _MAX_SEARCH = 1 << 26
 """Most bytes in which a film's name is looked for."""
@@ -21,7 +21,7 @@ _MAX_SEARCH = 1 << 26
 
 def list_trailing_parts(
     stream: BinaryIO, start: int, gain_maps: Collection[int] = ()
-) -> Iterator[Part]:
+) -> Iterator[FilePart]:
     """The parts behind the end of the picture, which is at ``start``: lost, all but the pictures
     that begin at ``gain_maps``."""
     size, at = stream.seek(0, io.SEEK_END), _skip_padding(stream, start)
@@ -29,23 +29,25 @@ def list_trailing_parts(
     for _ in range(MAX_PARTS):
         if at >= size:
             return
-        part, end = _read_part(stream, at, size, segments)
+        part, end = _read_trailer_part(stream, at, size, segments)
         yield replace(part, loss=None) if at in gain_maps else part
         at = _skip_padding(stream, end)
     yield leave_out("further data behind the end of the picture", size - at)
 
 
-def account_further_picture(size: int) -> Part:
+def account_further_picture(size: int) -> FilePart:
     """A picture behind the picture: a gain map, a preview, the other eye's view."""
     return lose(_PICTURE, size, _WHAT, "a gain map or preview")
 
 
-def is_further_picture(part: Part) -> bool:
+def is_further_picture(part: FilePart) -> bool:
     """Whether the part is such a picture, or points to one."""
     return part.kind == _PICTURE or (part.loss is not None and part.loss.what == _WHAT)
 
 
-def _read_part(stream: BinaryIO, at: int, size: int, segments: Budget) -> tuple[Part, int]:
+def _read_trailer_part(
+    stream: BinaryIO, at: int, size: int, segments: Budget
+) -> tuple[FilePart, int]:
     """The part at ``at``, and where it ends."""
     stream.seek(at)
     head = stream.read(12)
@@ -60,11 +62,11 @@ def _read_part(stream: BinaryIO, at: int, size: int, segments: Budget) -> tuple[
     return _leave_rest(stream, at, size), size
 
 
-def _lose_film(size: int) -> Part:
+def _lose_film(size: int) -> FilePart:
     return lose("a film behind the picture", size, "motion photo", "MP4")
 
 
-def _leave_rest(stream: BinaryIO, at: int, size: int) -> Part:
+def _leave_rest(stream: BinaryIO, at: int, size: int) -> FilePart:
     stream.seek(max(at, size - 4))
     guess = "Samsung's" if stream.read(4) == b"SEFT" else ""
     return leave_out("data behind the end of the picture", size - at, guess)
@@ -99,7 +101,7 @@ def _skip_padding(stream: BinaryIO, start: int) -> int:
     """Behind zeros and white space, but for the zeros that a film begins with."""
     stream.seek(start)
     at = start
-    while block := stream.read(_BLOCK):
+    while block := stream.read(_TRAILER_BYTES):
         rest = block.lstrip(PADDING)
         at += len(block) - len(rest)
         if rest:
@@ -113,8 +115,8 @@ def _skip_padding(stream: BinaryIO, start: int) -> int:
 def _contains(stream: BinaryIO, at: int, word: bytes) -> bool:
     stream.seek(at)
     tail = b""
-    for _ in range(_MAX_SEARCH // _BLOCK):
-        block = stream.read(_BLOCK)
+    for _ in range(_MAX_SEARCH // _TRAILER_BYTES):
+        block = stream.read(_TRAILER_BYTES)
         if word in tail + block:
             return True
         if not block:

@@ -33,10 +33,10 @@ from subpixel.media.picture import GainMap, Header, Loss, Metadata
 
 APP15 = 0xEF
 MPF_LABEL = b"MPF\0"
-MAX_PICTURES = 100
+MAX_MPF_PICTURES = 100
 """Most pictures of a list that are looked at."""
 
-MAX_HEAD = 1 << 20
+MAX_MAP_HEAD = 1 << 20
 """Most bytes of one in which it is looked for what it is."""
 
 ISO_LABEL = b"urn:iso:std:iso:ts:21496:-1\0"
@@ -63,7 +63,7 @@ class GainMapFile:
     ) -> tuple[Metadata, tuple[Loss, ...]]:
         """``meta`` with the map, and ``losses``; or with why it is of no use for the picture
         ``image``: it can't be decoded, or is larger."""
-        reason = _find_fault(self.data, image)
+        reason = _find_map_fault(self.data, image)
         if reason is not None:
             return meta, (*losses, Loss("gain map", f"{reason}; left out"))
         return replace(meta, gain_map=GainMap(self.data, image.width, image.height)), losses
@@ -75,8 +75,8 @@ def find_gain_map(contents: FileContents, segments: Iterable[Segment]) -> GainMa
     if not blocks:
         return None
     file, at = contents.map(), blocks[0].at + len(MPF_LABEL)
-    for start, end in islice(_parse_mpf(blocks[0].data[len(MPF_LABEL) :], at), MAX_PICTURES):
-        if end <= len(file) and _is_gain_map(file[start : min(end, start + MAX_HEAD)]):
+    for start, end in islice(_parse_mpf(blocks[0].data[len(MPF_LABEL) :], at), MAX_MPF_PICTURES):
+        if end <= len(file) and _is_gain_map(file[start : min(end, start + MAX_MAP_HEAD)]):
             return GainMapFile(start, bytes(file[start:end]))
     return None
 
@@ -104,7 +104,7 @@ def _is_gain_map(jpeg: bytes) -> bool:
     )
 
 
-def _find_fault(jpeg: bytes, picture: VipsImage) -> str | None:
+def _find_map_fault(jpeg: bytes, picture: VipsImage) -> str | None:
     """Why a map is of no use; it is decoded to see."""
     try:
         image = pyvips.Image.jpegload_buffer(jpeg, access="sequential", fail_on="error")

@@ -5,14 +5,14 @@ Bits are read from the least significant one of each byte on.
 
 from dataclasses import dataclass
 
-SIGNATURE = b"\xff\x0a"
+CODESTREAM_SIGNATURE = b"\xff\x0a"
 HEADER_BYTES = 8192
 """More than what is read here takes, names of extra channels included."""
 
 _RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
 _SIDE = ((0, 9, 1), (0, 13, 1), (0, 18, 1), (0, 30, 1))
 _ALPHA, _SPOT_COLOUR, _FILTER_ARRAY = 0, 2, 5
-_GREY = 1
+_GREY_SPACE = 1
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ImageHeader:
     """Whether the colours are sRGB's; else a profile, or numbers, say which."""
 
 
-class _Bits:
+class _LowBits:
     """A reader; raises :class:`ValueError` at the end."""
 
     def __init__(self, data: bytes) -> None:
@@ -67,10 +67,10 @@ def parse_header(codestream: bytes) -> ImageHeader:
 
     Raises :class:`ValueError` where it is none or is cut off.
     """
-    if codestream[:2] != SIGNATURE:
+    if codestream[:2] != CODESTREAM_SIGNATURE:
         raise ValueError("it holds no codestream")
-    bits = _Bits(codestream[2:HEADER_BYTES])
-    width, height = _read_size(bits)
+    bits = _LowBits(codestream[2:HEADER_BYTES])
+    width, height = _read_image_size(bits)
     if bits.flag():  # all fields as usual
         return ImageHeader(width, height, 1, False, 8, False, False, False, False, 0, True)
     orientation, is_animated = _read_extra_fields(bits) if bits.flag() else (1, False)
@@ -96,7 +96,7 @@ def parse_header(codestream: bytes) -> ImageHeader:
     )
 
 
-def _read_size(bits: _Bits) -> tuple[int, int]:
+def _read_image_size(bits: _LowBits) -> tuple[int, int]:
     small = bits.flag()
     height = 8 * (bits.read(5) + 1) if small else bits.choose(*_SIDE)
     ratio = bits.read(3)
@@ -106,11 +106,11 @@ def _read_size(bits: _Bits) -> tuple[int, int]:
     return (8 * (bits.read(5) + 1) if small else bits.choose(*_SIDE)), height
 
 
-def _read_extra_fields(bits: _Bits) -> tuple[int, bool]:
+def _read_extra_fields(bits: _LowBits) -> tuple[int, bool]:
     """The orientation, and whether there is an animation."""
     orientation = 1 + bits.read(3)
     if bits.flag():
-        _read_size(bits)
+        _read_image_size(bits)
     if bits.flag():
         _skip_preview(bits)
     is_animated = bits.flag()
@@ -122,7 +122,7 @@ def _read_extra_fields(bits: _Bits) -> tuple[int, bool]:
     return orientation, is_animated
 
 
-def _skip_preview(bits: _Bits) -> None:
+def _skip_preview(bits: _LowBits) -> None:
     by_eight = bits.flag()
     eighths = ((16, 0, 0), (32, 0, 0), (0, 5, 1), (0, 9, 33))
     side = eighths if by_eight else ((0, 6, 1), (0, 8, 65), (0, 10, 321), (0, 12, 1345))
@@ -131,7 +131,7 @@ def _skip_preview(bits: _Bits) -> None:
         bits.choose(*side)
 
 
-def _read_depth(bits: _Bits) -> tuple[bool, int]:
+def _read_depth(bits: _LowBits) -> tuple[bool, int]:
     """Whether samples are floating-point, and their bits."""
     is_float = bits.flag()
     if not is_float:
@@ -141,7 +141,7 @@ def _read_depth(bits: _Bits) -> tuple[bool, int]:
     return True, depth
 
 
-def _read_channel(bits: _Bits) -> tuple[int, bool]:
+def _read_channel(bits: _LowBits) -> tuple[int, bool]:
     """The kind of an extra channel, and of alpha whether colours are multiplied by it."""
     if bits.flag():
         return _ALPHA, False
@@ -157,19 +157,19 @@ def _read_channel(bits: _Bits) -> tuple[int, bool]:
     return kind, premultiplied
 
 
-def _read_colour(bits: _Bits) -> tuple[bool, bool]:
+def _read_colour(bits: _LowBits) -> tuple[bool, bool]:
     """Whether the colours are sRGB's, and whether they are grey."""
     if bits.flag():
         return True, False
     has_profile = bits.flag()
     space = bits.enumeration()
-    if has_profile or space > _GREY:
-        return False, space == _GREY
+    if has_profile or space > _GREY_SPACE:
+        return False, space == _GREY_SPACE
     white = bits.enumeration()
     if white != 1:
-        return False, space == _GREY
-    primaries = 1 if space == _GREY else bits.enumeration()
+        return False, space == _GREY_SPACE
+    primaries = 1 if space == _GREY_SPACE else bits.enumeration()
     if primaries != 1:
-        return False, space == _GREY
+        return False, space == _GREY_SPACE
     has_gamma = bits.flag()
-    return not has_gamma and bits.enumeration() == 13, space == _GREY
+    return not has_gamma and bits.enumeration() == 13, space == _GREY_SPACE

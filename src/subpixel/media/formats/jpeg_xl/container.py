@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from subpixel.media.formats.account import Part, escape_name, leave_out
-from subpixel.media.formats.jpeg_xl.codestream import HEADER_BYTES, SIGNATURE
+from subpixel.media.formats.account import FilePart, escape_name, leave_out
+from subpixel.media.formats.jpeg_xl.codestream import CODESTREAM_SIGNATURE, HEADER_BYTES
 from subpixel.media.picture import Loss
 
 CONTAINER_SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
@@ -20,14 +20,14 @@ MAX_BLOCK = 1 << 26
 
 EXIF, XMP, JPEG_DATA = b"Exif", b"xml ", b"jbrd"
 _COMPRESSED = b"brob"
-_STORAGE = (b"JXL ", b"ftyp", b"jxlc", b"jxlp", b"jxll", b"jxli", JPEG_DATA)
+_CODESTREAM_BOXES = (b"JXL ", b"ftyp", b"jxlc", b"jxlp", b"jxll", b"jxli", JPEG_DATA)
 """What says how the pixels are stored."""
 
 _LOST = {b"jumb": "C2PA or another JUMBF box", b"jhgm": "a gain map"}
 
 
 @dataclass(frozen=True)
-class Box:
+class JpegXlBox:
     """One box of a file; of a compressed one what it is once it is unfolded."""
 
     name: bytes
@@ -38,7 +38,7 @@ class Box:
     is_compressed: bool = False
 
 
-def walk_boxes(stream: BinaryIO) -> Iterator[Box]:
+def walk_jpeg_xl_boxes(stream: BinaryIO) -> Iterator[JpegXlBox]:
     """The boxes at the top; none in a bare codestream. What is cut off ends the walk."""
     end = stream.seek(0, io.SEEK_END)
     at = stream.seek(0)
@@ -49,27 +49,27 @@ def walk_boxes(stream: BinaryIO) -> Iterator[Box]:
         size, name, long = struct.unpack(">I4sQ", stream.read(16).ljust(16, b"\0"))
         start = at + (16 if size == 1 else 8)
         stop = min({0: end, 1: at + long}.get(size, at + size), end)
-        yield _unfold_name(stream, Box(name, start, max(stop - start, 0)))
+        yield _unfold_name(stream, JpegXlBox(name, start, max(stop - start, 0)))
         if stop <= at:
             return
         at = stop
 
 
-def _unfold_name(stream: BinaryIO, box: Box) -> Box:
+def _unfold_name(stream: BinaryIO, box: JpegXlBox) -> JpegXlBox:
     if box.name != _COMPRESSED or box.size < 4:
         return box
     stream.seek(box.start)
-    return Box(stream.read(4), box.start + 4, box.size - 4, is_compressed=True)
+    return JpegXlBox(stream.read(4), box.start + 4, box.size - 4, is_compressed=True)
 
 
 def read_codestream_head(stream: BinaryIO) -> bytes:
     """The first bytes of the codestream, as many as its header takes."""
     stream.seek(0)
-    if stream.read(2) == SIGNATURE:
+    if stream.read(2) == CODESTREAM_SIGNATURE:
         stream.seek(0)
         return stream.read(HEADER_BYTES)
     head = b""
-    for box in walk_boxes(stream):
+    for box in walk_jpeg_xl_boxes(stream):
         skip = {b"jxlc": 0, b"jxlp": 4}.get(box.name)
         if skip is not None and len(head) < HEADER_BYTES:
             stream.seek(box.start + skip)
@@ -79,7 +79,7 @@ def read_codestream_head(stream: BinaryIO) -> bytes:
 
 def read_block(stream: BinaryIO, name: bytes) -> tuple[bytes | None, tuple[Loss, ...]]:
     """The content of the first box of this name; or what is wrong with it."""
-    box = next((box for box in walk_boxes(stream) if box.name == name), None)
+    box = next((box for box in walk_jpeg_xl_boxes(stream) if box.name == name), None)
     if box is None:
         return None, ()
     what = {EXIF: "exif", XMP: "xmp"}[name]
@@ -89,15 +89,15 @@ def read_block(stream: BinaryIO, name: bytes) -> tuple[bytes | None, tuple[Loss,
         return None, (Loss(what, f"{error}; left out"),)
 
 
-def _read_content(stream: BinaryIO, box: Box) -> bytes:
+def _read_content(stream: BinaryIO, box: JpegXlBox) -> bytes:
     if box.size > MAX_BLOCK:
         raise ValueError(f"{box.size:,} bytes, over {MAX_BLOCK:,}")
     stream.seek(box.start)
     data = stream.read(box.size)
-    return _unfold(data) if box.is_compressed else data
+    return _decompress(data) if box.is_compressed else data
 
 
-def _unfold(data: bytes) -> bytes:
+def _decompress(data: bytes) -> bytes:
     import brotli
 
     stream, parts, size = brotli.Decompressor(), [], 0
@@ -124,15 +124,15 @@ def strip_exif_offset(block: bytes | None) -> bytes | None:
     return block[4 + int.from_bytes(block[:4]) :] or None
 
 
-def list_parts(stream: BinaryIO) -> Iterator[Part]:
+def list_parts(stream: BinaryIO) -> Iterator[FilePart]:
     """Every box, and what becomes of it."""
     met = set()
-    for box in walk_boxes(stream):
+    for box in walk_jpeg_xl_boxes(stream):
         kind = f"a box '{escape_name(box.name)}'"
-        if box.name in _STORAGE or (box.name in (EXIF, XMP) and box.name not in met):
+        if box.name in _CODESTREAM_BOXES or (box.name in (EXIF, XMP) and box.name not in met):
             met.add(box.name)
-            yield Part(kind, box.size)
+            yield FilePart(kind, box.size)
         elif box.name == b"jhgm":
-            yield Part(kind, box.size, Loss("gain map", "a gain map (jhgm) is left out"))
+            yield FilePart(kind, box.size, Loss("gain map", "a gain map (jhgm) is left out"))
         else:
             yield leave_out(kind, box.size, _LOST.get(box.name, ""))

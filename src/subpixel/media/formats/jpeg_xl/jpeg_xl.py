@@ -12,10 +12,14 @@ from dataclasses import replace
 import numpy as np
 import pyvips
 
-from subpixel.media.formats.account import Part
+from subpixel.media.formats.account import FilePart
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.formats.jpeg_xl import container
-from subpixel.media.formats.jpeg_xl.codestream import SIGNATURE, ImageHeader, parse_header
+from subpixel.media.formats.jpeg_xl.codestream import (
+    CODESTREAM_SIGNATURE,
+    ImageHeader,
+    parse_header,
+)
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
@@ -31,29 +35,31 @@ from subpixel.media.metadata import exif
 from subpixel.media.metadata.xmp import state_upright
 from subpixel.media.picture import Loss, Metadata, Rows, make_alpha_straight
 
-DEFAULT_QUALITY = 90
-DEFAULT_EFFORT = 3
+JPEG_XL_QUALITY = 90
+JPEG_XL_EFFORT = 3
 """The encoder's own are 1 to 10, ours 0 to 9."""
 
 ALL_CORES = -1
 
-_BLOCK_ROWS = 256
+_JPEG_XL_ROWS = 256
 """Decoded rows that are converted at a time."""
 
 
 def _load(contents: FileContents, _fail_on: Strictness) -> VipsLoad:
-    header, is_jpeg = _read_header(contents)
+    header, is_jpeg = _read_image_header(contents)
     shape = (1, header.height, header.width, _count_channels(header))
     if header.orientation >= 5 and not is_jpeg:
         shape = (1, header.width, header.height, shape[3])
     return build_header(shape, _count_bits(header)), tuple(_find_losses(header))
 
 
-def _read_header(contents: FileContents) -> tuple[ImageHeader, bool]:
+def _read_image_header(contents: FileContents) -> tuple[ImageHeader, bool]:
     """The picture's header, and whether it is a JPEG that was packed."""
     with contents.stream() as stream:
         header = parse_header(container.read_codestream_head(stream))
-        is_jpeg = any(box.name == container.JPEG_DATA for box in container.walk_boxes(stream))
+        is_jpeg = any(
+            box.name == container.JPEG_DATA for box in container.walk_jpeg_xl_boxes(stream)
+        )
     if header.is_float:
         raise ValueError("its samples are floating-point; save it with 8 or 16 bits per sample")
     return header, is_jpeg
@@ -80,10 +86,12 @@ def _find_losses(header: ImageHeader) -> Iterator[Loss]:
         yield Loss("channels", f"{header.extra_channels} beside colours and alpha are left out")
 
 
-def _describe(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
-    header, is_jpeg = _read_header(contents)
+def _describe_jpeg_xl(
+    contents: FileContents, image: VipsImage
+) -> tuple[Metadata, tuple[Loss, ...]]:
+    header, is_jpeg = _read_image_header(contents)
     if not header.is_srgb:  # only decoding tells the profile
-        _set_profile(image, contents)
+        _set_jpeg_xl_profile(image, contents)
     with contents.stream() as stream:
         block, unread = container.read_block(stream, container.EXIF)
         packet, unread_too = container.read_block(stream, container.XMP)
@@ -96,7 +104,7 @@ def _describe(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple
     return meta, unread + unread_too
 
 
-def _set_profile(image: VipsImage, contents: FileContents) -> None:
+def _set_jpeg_xl_profile(image: VipsImage, contents: FileContents) -> None:
     profile = _run_decoder(contents)[1]
     if profile:
         set_blob(image, "icc-profile-data", profile)
@@ -121,7 +129,7 @@ def _codec_errors() -> Iterator[None]:
 
 
 def _decode(contents: FileContents) -> Iterator[Rows]:
-    header, _ = _read_header(contents)
+    header, _ = _read_image_header(contents)
     data, _, is_jpeg = _run_decoder(contents)
     if is_jpeg:
         samples = pyvips.Image.jpegload_buffer(data, fail_on="error").numpy()
@@ -135,12 +143,12 @@ def _decode(contents: FileContents) -> Iterator[Rows]:
     if len(data) != np.dtype(dtype).itemsize * shape[0] * shape[1] * shape[2]:
         raise ValueError(f"its decoder gave {len(data):,} bytes for a picture of {shape}")
     samples = np.frombuffer(data, dtype).reshape(shape)
-    for top in range(0, height, _BLOCK_ROWS):
-        rows = samples[top : top + _BLOCK_ROWS]
+    for top in range(0, height, _JPEG_XL_ROWS):
+        rows = samples[top : top + _JPEG_XL_ROWS]
         yield make_alpha_straight(rows) if header.premultiplied else rows
 
 
-def _list_parts(contents: FileContents) -> Iterator[Part]:
+def _list_jpeg_xl_parts(contents: FileContents) -> Iterator[FilePart]:
     with contents.stream() as stream:
         yield from container.list_parts(stream)
 
@@ -150,8 +158,8 @@ def _save(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
 
     options, meta, block = task.options, task.header.metadata, task.upright_exif_block()
     image = turn_upright(image, meta.orientation)
-    quality = DEFAULT_QUALITY if options.quality is None else options.quality
-    effort = DEFAULT_EFFORT if options.effort is None else options.effort
+    quality = JPEG_XL_QUALITY if options.quality is None else options.quality
+    effort = JPEG_XL_EFFORT if options.effort is None else options.effort
     lossless = options.lossless or quality == 100  # which stands for no error at all
     with _codec_errors():
         encode = Encoder(
@@ -177,20 +185,20 @@ def _save(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     target.take(data)
 
 
-def _recognize(head: bytes) -> bool:
-    return head[:2] == SIGNATURE or head[:12] == container.CONTAINER_SIGNATURE
+def _recognize_jpeg_xl(head: bytes) -> bool:
+    return head[:2] == CODESTREAM_SIGNATURE or head[:12] == container.CONTAINER_SIGNATURE
 
 
 JPEG_XL = Format(
     name="JPEG XL",
     suffixes=(".jxl",),
-    recognize=_recognize,
+    recognize=_recognize_jpeg_xl,
     capacity=Capacity(depth=8, alpha="full", grey=True, animation="none", icc=False),
     reader=FormatReader(
         load=_load,
-        describe=_describe,
+        describe=_describe_jpeg_xl,
         decode=_decode,
-        parts=_list_parts,
+        parts=_list_jpeg_xl_parts,
         bit_depth=lambda image: get_number(image, "bits-per-sample", 16),
         pixel_bytes=12,
     ),

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.media.formats.account import Part, leave_out
+from subpixel.media.formats.account import FilePart, leave_out
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.formats.plain.rows import BLOCK_ROWS, fetch_blocks, read_bytes, stretch
 from subpixel.media.libvips import (
@@ -68,7 +68,7 @@ class BmpHeader:
         return (self.width * self.bits + 31) // 32 * 4
 
 
-def read_header(stream: BinaryIO) -> BmpHeader:
+def read_bmp_header(stream: BinaryIO) -> BmpHeader:
     """Raises :class:`ValueError` for what isn't read here."""
     stream.seek(0)
     start, size = struct.unpack("<10xII", read_bytes(stream, 18))
@@ -88,7 +88,7 @@ def read_header(stream: BinaryIO) -> BmpHeader:
     _expect_readable(width, height, bits, compression)
     masks = _read_masks(stream, info, bits, compression)
     palette = _read_palette(stream, entry, bits, used)
-    profile, losses = _read_colour(stream, info)
+    profile, losses = _read_bmp_colour(stream, info)
     resolution = (across / 1000, down / 1000) if across > 0 and down > 0 else None
     end = _FILE_HEADER + size + entry * (len(palette) if bits <= 8 else 0)
     bottom_up, height = height > 0, abs(height)
@@ -141,7 +141,7 @@ def _read_palette(stream: BinaryIO, entry: int, bits: int, used: int) -> NDArray
     return np.ascontiguousarray(colours)
 
 
-def _read_colour(stream: BinaryIO, info: bytes) -> tuple[bytes | None, tuple[Loss, ...]]:
+def _read_bmp_colour(stream: BinaryIO, info: bytes) -> tuple[bytes | None, tuple[Loss, ...]]:
     """The colour profile that a file holds, or a loss where it describes its colours otherwise."""
     if len(info) < _V4_HEADER:
         return None, ()
@@ -164,14 +164,14 @@ def _lose_colour(reason: str) -> Loss:
 
 def _load_bmp(contents: FileContents, _fail_on: Strictness) -> VipsLoad:
     with contents.stream() as stream:
-        header = read_header(stream)
+        header = read_bmp_header(stream)
     shape = (1, header.height, header.width, header.channels)
     return build_header(shape, 8, header.profile), header.losses
 
 
 def _describe_bmp(contents: FileContents, _image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
     with contents.stream() as stream:
-        header = read_header(stream)
+        header = read_bmp_header(stream)
         losses = tuple(_find_unnamed_alpha(stream, header))
     return Metadata(resolution=header.resolution), losses
 
@@ -191,19 +191,19 @@ def _find_unnamed_alpha(stream: BinaryIO, header: BmpHeader) -> Iterator[Loss]:
 
 def _decode_bmp(contents: FileContents) -> Iterator[Rows]:
     with contents.stream() as stream:
-        header = read_header(stream)
+        header = read_bmp_header(stream)
         for top in range(0, header.height, BLOCK_ROWS):
             count = min(BLOCK_ROWS, header.height - top)
             first = header.height - top - count if header.bottom_up else top
             stream.seek(header.start + first * header.row_bytes)
             data = read_bytes(stream, count * header.row_bytes)
-            rows = _parse_rows(np.frombuffer(data, np.uint8).reshape(count, -1), header)
+            rows = _parse_bmp_rows(np.frombuffer(data, np.uint8).reshape(count, -1), header)
             yield rows[::-1] if header.bottom_up else rows
 
 
-def _parse_rows(data: NDArray[np.uint8], header: BmpHeader) -> Rows:
+def _parse_bmp_rows(data: NDArray[np.uint8], header: BmpHeader) -> Rows:
     if header.bits <= 8:
-        return _look_up(data, header)
+        return _apply_palette(data, header)
     if header.bits == 24:
         pixels = data[:, : header.width * 3].reshape(len(data), header.width, 3)
         return pixels[..., ::-1]
@@ -212,7 +212,7 @@ def _parse_rows(data: NDArray[np.uint8], header: BmpHeader) -> Rows:
     return np.stack([_extract(words, mask) for mask in masks], axis=-1)
 
 
-def _look_up(data: NDArray[np.uint8], header: BmpHeader) -> Rows:
+def _apply_palette(data: NDArray[np.uint8], header: BmpHeader) -> Rows:
     """Colours of a palette's numbers."""
     bits = np.unpackbits(data, axis=1).reshape(len(data), -1, header.bits)
     weights = 1 << np.arange(header.bits - 1, -1, -1)
@@ -232,11 +232,11 @@ def _extract(words: NDArray[np.unsignedinteger], mask: int) -> Rows:
     return stretch(samples, white)
 
 
-def _list_parts(contents: FileContents) -> Iterator[Part]:
+def _list_bmp_parts(contents: FileContents) -> Iterator[FilePart]:
     """What lies before, between and behind what is read."""
     with contents.stream() as stream:
         try:
-            header = read_header(stream)
+            header = read_bmp_header(stream)
         except ValueError:  # opening the file says so
             return
         size = stream.seek(0, 2)
@@ -250,7 +250,7 @@ def _save_bmp(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     image = turn_upright(image, task.header.metadata.orientation)
     channels = 4 if image.bands == 2 else image.bands
     row = (image.width * channels + 3) // 4 * 4
-    head = _build_head(image, channels, row, task.header.metadata)
+    head = _build_bmp_head(image, channels, row, task.header.metadata)
     target.take(head)
     for number, rows in enumerate(fetch_blocks(image)):
         bottom = image.height - number * BLOCK_ROWS - len(rows)
@@ -258,7 +258,7 @@ def _save_bmp(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
         target.take(_order_samples(rows, row))
 
 
-def _build_head(image: VipsImage, channels: int, row: int, meta: Metadata) -> bytes:
+def _build_bmp_head(image: VipsImage, channels: int, row: int, meta: Metadata) -> bytes:
     """File header, header and palette, which for grey is a ramp."""
     palette = b"".join(bytes((v, v, v, 0)) for v in range(256)) if channels == 1 else b""
     size = _V4_HEADER if channels == 4 else _HEADER
@@ -294,7 +294,7 @@ BMP = Format(
         depth=8, alpha="full", grey=True, animation="none", icc=False, exif=False, xmp=False
     ),
     reader=FormatReader(
-        load=_load_bmp, describe=_describe_bmp, decode=_decode_bmp, parts=_list_parts
+        load=_load_bmp, describe=_describe_bmp, decode=_decode_bmp, parts=_list_bmp_parts
     ),
     writer=FormatWriter(save=_save_bmp, options=frozenset({"lossless"})),
 )

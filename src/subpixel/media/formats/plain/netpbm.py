@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.media.formats.account import Part, leave_out
+from subpixel.media.formats.account import FilePart, leave_out
 from subpixel.media.formats.format import COMMENT, Capacity, EncodeTask, FormatReader
 from subpixel.media.formats.plain.rows import BLOCK_ROWS, fetch_blocks, read_bytes, stretch
 from subpixel.media.libvips import (
@@ -170,7 +170,7 @@ def _parse_rows(data: bytes, count: int, header: NetpbmHeader) -> Rows:
 def _read_text(stream: BinaryIO, header: NetpbmHeader) -> Iterator[Rows]:
     """Rows of numbers in decimal; a bitmap's may stand without spaces, and its 1 is black."""
     per_row, rest, left = header.width * header.channels, np.empty(0, np.int64), header.height
-    for numbers in _read_numbers(stream, split=header.coding == "digits"):
+    for numbers in _read_header_numbers(stream, split=header.coding == "digits"):
         rest = np.concatenate([rest, numbers])
         count = min(len(rest) // per_row, left)
         if count:
@@ -182,17 +182,17 @@ def _read_text(stream: BinaryIO, header: NetpbmHeader) -> Iterator[Rows]:
     raise ValueError(f"it ends {left} rows too early")
 
 
-def _read_numbers(stream: BinaryIO, *, split: bool) -> Iterator[NDArray[np.int64]]:
+def _read_header_numbers(stream: BinaryIO, *, split: bool) -> Iterator[NDArray[np.int64]]:
     tail = b""
     while block := stream.read(_TEXT_BLOCK):
         text = tail + block
         cut = len(text) if split else max(text.rfind(bytes([space])) for space in _SPACE) + 1
         text, tail = text[:cut], text[cut:]
-        yield _parse_numbers(text, split=split)
-    yield _parse_numbers(tail, split=split)
+        yield _parse_samples(text, split=split)
+    yield _parse_samples(tail, split=split)
 
 
-def _parse_numbers(text: bytes, *, split: bool) -> NDArray[np.int64]:
+def _parse_samples(text: bytes, *, split: bool) -> NDArray[np.int64]:
     words = text.split()
     if not all(word.isdigit() and len(word) < 10 for word in words) and not split:
         raise ValueError("something among its samples is no number")
@@ -204,7 +204,7 @@ def _parse_numbers(text: bytes, *, split: bool) -> NDArray[np.int64]:
     return digits
 
 
-def _list_netpbm_parts(contents: FileContents) -> Iterator[Part]:
+def _list_netpbm_parts(contents: FileContents) -> Iterator[FilePart]:
     """What stands behind the samples."""
     try:
         header = read_header(contents)

@@ -10,7 +10,7 @@ from subpixel.media.formats.plain.netpbm import (
 )
 from subpixel.media.libvips import FileTarget, VipsImage
 
-_SPACE = b" \t\n\v\f\r#"
+_BEHIND_NUMBER = b" \t\n\v\f\r#"
 _GREY_SUFFIXES = (".pgm", ".pbm")
 
 
@@ -27,7 +27,7 @@ def _save_ppm(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
 
 
 def _recognize(head: bytes) -> bool:
-    return len(head) > 2 and head[:1] == b"P" and head[1] in b"123456" and head[2] in _SPACE
+    return len(head) > 2 and head[:1] == b"P" and head[1] in b"123456" and head[2] in _BEHIND_NUMBER
 
 
 PPM = Format(

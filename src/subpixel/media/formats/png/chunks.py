@@ -11,7 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from subpixel.media.formats.account import MAX_PARTS, Part, escape_name, leave_out, list_rest, lose
+from subpixel.media.formats.account import (
+    MAX_PARTS,
+    FilePart,
+    escape_name,
+    leave_out,
+    list_rest,
+    lose,
+)
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -28,10 +35,10 @@ COLOUR_CHUNKS = (b"iCCP", b"sRGB", b"gAMA", b"cHRM", b"cICP")
 FRAME_CHUNKS = (b"acTL", b"fcTL", b"fdAT")
 """What becomes of these is said where frames are read."""
 
-_STORAGE = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iDOT")
+_STORAGE_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iDOT")
 """How pixels are stored; Apple's iDOT says where half of them begin."""
 
-_SIZES = {b"IEND": 0, b"iDOT": 28, b"pHYs": 9}
+_CHUNK_SIZES = {b"IEND": 0, b"iDOT": 28, b"pHYs": 9}
 """Bytes of what has but one size; what is longer holds something else."""
 
 _PALETTE, _TRUE_COLOURS, _ALPHA = 3, (2, 6), (4, 6)
@@ -139,7 +146,7 @@ def build_chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def list_png_parts(stream: BinaryIO) -> Iterator[Part]:
+def list_png_parts(stream: BinaryIO) -> Iterator[FilePart]:
     """All parts of the file, in their order."""
     earlier: set[bytes] = set()
     header = b""
@@ -147,20 +154,24 @@ def list_png_parts(stream: BinaryIO) -> Iterator[Part]:
         if chunk.name == b"IHDR":
             header = chunk.read(stream)
         data = chunk.read(stream) if chunk.name == b"sBIT" and chunk.size <= 4 else b""
-        yield _account(chunk, header.ljust(10, b"\0"), data, is_first=chunk.name not in earlier)
+        yield _account_chunk(
+            chunk, header.ljust(10, b"\0"), data, is_first=chunk.name not in earlier
+        )
         earlier.add(chunk.name)
         if chunk.name == b"IEND":
             yield from list_rest(stream, chunk.at + chunk.size + 4)
 
 
-def _account(chunk: Chunk, header: bytes, significant_bits: bytes, *, is_first: bool) -> Part:
+def _account_chunk(
+    chunk: Chunk, header: bytes, significant_bits: bytes, *, is_first: bool
+) -> FilePart:
     name = f"a chunk {escape_name(chunk.name)}"
-    part = Part(name, chunk.size)
+    part = FilePart(name, chunk.size)
     if chunk.name == b"sBIT" and significant_bits:
         return _account_significant_bits(significant_bits, header)
-    if _SIZES.get(chunk.name, chunk.size) != chunk.size:
+    if _CHUNK_SIZES.get(chunk.name, chunk.size) != chunk.size:
         return leave_out(name, chunk.size, "not of its usual size")
-    if chunk.name in _STORAGE:
+    if chunk.name in _STORAGE_CHUNKS:
         return _account_storage(chunk, name, colour=header[9])
     if chunk.name in COLOUR_CHUNKS + FRAME_CHUNKS + TEXT_CHUNKS:
         return part
@@ -172,20 +183,20 @@ def _account(chunk: Chunk, header: bytes, significant_bits: bytes, *, is_first: 
     return leave_out(name, chunk.size, _GUESSES.get(chunk.name, ""))
 
 
-def _account_storage(chunk: Chunk, name: str, *, colour: int) -> Part:
+def _account_storage(chunk: Chunk, name: str, *, colour: int) -> FilePart:
     """A palette may also be one for other screens, and decoders skip a colour key beside alpha."""
     if chunk.name == b"PLTE" and colour in _TRUE_COLOURS:
         return lose(name, chunk.size, "palette", "for screens of few colours")
     if chunk.name == b"tRNS" and colour in _ALPHA:
         return leave_out(name, chunk.size, "beside an alpha channel")
-    return Part(name, chunk.size)
+    return FilePart(name, chunk.size)
 
 
-def _account_significant_bits(data: bytes, header: bytes) -> Part:
+def _account_significant_bits(data: bytes, header: bytes) -> FilePart:
     """It says nothing where all bits are significant; those of a palette are 8."""
     depth = 8 if header[9] == _PALETTE else header[8]
     if all(bits == depth for bits in data):
-        return Part("a chunk sBIT", len(data))
+        return FilePart("a chunk sBIT", len(data))
     bits = ", ".join(map(str, data))
     remark = f"that {bits} bits are significant; all are in the new picture"
     return lose("a chunk sBIT", len(data), "significant bits", remark)

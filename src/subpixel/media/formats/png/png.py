@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from subpixel.media.formats.account import Budget, Part, collect_losses
+from subpixel.media.formats.account import Budget, FilePart, collect_losses
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.formats.png.animation import (
     add_timing,
@@ -78,7 +78,7 @@ def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, t
     return add_timing(meta, contents), collect_losses(png.texts.losses)
 
 
-def _list_parts(contents: FileContents) -> Iterator[Part]:
+def _list_png_parts(contents: FileContents) -> Iterator[FilePart]:
     with contents.stream(buffering=0) as stream:
         yield from list_png_parts(stream)
 
@@ -217,7 +217,7 @@ PNG = Format(
         load=_load_png,
         describe=_describe_png,
         decode=_decode_png,
-        parts=_list_parts,
+        parts=_list_png_parts,
         animation_bytes=36,
         interlaced_rows=1.2,
     ),

@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from subpixel.media.formats.account import Budget, Part
+from subpixel.media.formats.account import Budget, FilePart
 from subpixel.media.picture import Loss
 
 XMP_KEYWORD = "XML:com.adobe.xmp"
@@ -24,7 +24,7 @@ class Texts:
     """Key and value, in file order."""
     xmp: bytes | None = None
     """The first XMP packet."""
-    losses: list[Part] = field(default_factory=list)
+    losses: list[FilePart] = field(default_factory=list)
 
     def add(self, name: bytes, data: bytes) -> None:
         """One more chunk; what is damaged or has no room is among the losses."""
@@ -51,8 +51,8 @@ class Texts:
         self.losses.append(_lose_text("text", reason, size))
 
 
-def _lose_text(what: str, reason: str, size: int) -> Part:
-    return Part(reason, size, Loss(what, f"{reason}; left out"))
+def _lose_text(what: str, reason: str, size: int) -> FilePart:
+    return FilePart(reason, size, Loss(what, f"{reason}; left out"))
 
 
 def _decode_text(name: bytes, data: bytes, budget: Budget) -> tuple[str, str]:

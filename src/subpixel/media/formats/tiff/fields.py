@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator
 
-from subpixel.media.formats.account import Part
+from subpixel.media.formats.account import FilePart
 from subpixel.media.formats.tiff.directories import Directory
 from subpixel.media.formats.tiff.pages import (
     CIE_LAB,
@@ -41,7 +41,7 @@ def read_profile(directory: Directory) -> bytes | None:
     return None if profile is None else icc.repair_length(profile)
 
 
-def list_parts(pages: Iterable[Directory]) -> Iterator[Part]:
+def list_field_parts(pages: Iterable[Directory]) -> Iterator[FilePart]:
     """Every field of the pages that are read."""
     for page in pages:
         room = _has_room(page)
@@ -49,33 +49,35 @@ def list_parts(pages: Iterable[Directory]) -> Iterator[Part]:
             loss = _judge(field, page)
             if loss is None and not room and _travels(field, page):
                 loss = Loss(
-                    "exif", f"{_name(field)}: the fields are larger than the file; left out"
+                    "exif", f"{_name_field(field)}: the fields are larger than the file; left out"
                 )
-            yield Part(_name(field), len(field.value), loss)
+            yield FilePart(_name_field(field), len(field.value), loss)
             yield from _list_children(field)
         yield from _list_aspect(page)
 
 
-def _list_aspect(page: Directory) -> Iterator[Part]:
+def _list_aspect(page: Directory) -> Iterator[FilePart]:
     """A resolution without a unit says how wide a pixel is for its height."""
     across, down = (page.ratios(tag) for tag in (tags.X_RESOLUTION, tags.Y_RESOLUTION))
     stated = exif.resolution_of(page.fields, page.order) is not None
     if across and down and across[0] > 0 and down[0] > 0 and across != down and not stated:
         shape = f"{down[0] / across[0]:g} times as wide as high"
-        yield Part("XResolution", 8, Loss("aspect", f"pixels that are {shape} become square"))
+        yield FilePart("XResolution", 8, Loss("aspect", f"pixels that are {shape} become square"))
 
 
-def _list_children(field: Field) -> Iterator[Part]:
+def _list_children(field: Field) -> Iterator[FilePart]:
     """Those of an EXIF or GPS directory."""
     for child in field.children:
-        yield Part(_name(child), len(child.value), None if child.is_whole else _tell_damage(child))
+        yield FilePart(
+            _name_field(child), len(child.value), None if child.is_whole else _tell_damage(child)
+        )
 
 
 def _tell_damage(field: Field) -> Loss:
-    return Loss("exif", f"{_name(field)} is empty, or points outside the file; left out")
+    return Loss("exif", f"{_name_field(field)} is empty, or points outside the file; left out")
 
 
-def _name(field: Field) -> str:
+def _name_field(field: Field) -> str:
     return tags.NAMES.get(field.tag, f"a field {field.tag}")
 
 

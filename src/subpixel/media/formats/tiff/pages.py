@@ -65,7 +65,7 @@ def choose_pages(tiff: TiffFile) -> tuple[Directory, ...]:
     beside it that are like it: the frames. None where the file has no page that can be read."""
     lists = [tiff.pages, *(d.subs for d in tiff.walk() if d.subs)]
     all_pages = [(d, kind_of(d), number) for number, pages in enumerate(lists) for d in pages]
-    best = max(all_pages, key=lambda page: _rank(page[0], page[1]), default=None)
+    best = max(all_pages, key=lambda page: _rank_page(page[0], page[1]), default=None)
     if best is None or not best[1].area:
         return ()
     chosen, kind, number = best
@@ -74,7 +74,7 @@ def choose_pages(tiff: TiffFile) -> tuple[Directory, ...]:
     return tuple(d for d in alike if _wholeness(d) == whole)
 
 
-def _rank(directory: Directory, kind: PageKind) -> tuple[int, int]:
+def _rank_page(directory: Directory, kind: PageKind) -> tuple[int, int]:
     """Whole pictures before reduced ones before masks, then by size."""
     return (_wholeness(directory) if kind.area else 0), kind.area
 
@@ -92,7 +92,7 @@ def name_other_pages(tiff: TiffFile, chosen: Sequence[Directory]) -> Iterator[Lo
     groups: dict[str, list[int]] = {}
     for directory in tiff.walk():
         if directory.offset not in used:
-            groups.setdefault(_describe(directory), []).append(directory.page + 1)
+            groups.setdefault(_describe_page_form(directory), []).append(directory.page + 1)
     for what, pages in islice(groups.items(), MAX_NAMED):
         where = f"page {pages[0]}" if len(pages) == 1 else f"{len(pages)} from page {pages[0]} on"
         yield Loss("frames", f"{what} ({where}) is left out")
@@ -100,7 +100,7 @@ def name_other_pages(tiff: TiffFile, chosen: Sequence[Directory]) -> Iterator[Lo
         yield Loss("frames", f"pages of {len(groups) - MAX_NAMED} further kinds are left out")
 
 
-def _describe(directory: Directory) -> str:
+def _describe_page_form(directory: Directory) -> str:
     kind = kind_of(directory)
     if not kind.area:
         return "a directory without pixels"

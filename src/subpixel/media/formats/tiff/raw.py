@@ -50,9 +50,9 @@ def expect_no_raw_head(head: bytes) -> None:
     """Raise :class:`ValueError` for a file that begins as a camera raw format does."""
     kind = _name_head(head)
     if kind is not None:
-        raise ValueError(_explain(kind))
+        raise ValueError(_explain_raw(kind))
     if head[_CR2_AT : _CR2_AT + 4] == _CR2:
-        raise ValueError(_explain(_MAKERS["CANON"]))
+        raise ValueError(_explain_raw(_MAKERS["CANON"]))
 
 
 def expect_no_raw(tiff: TiffFile) -> None:
@@ -61,14 +61,14 @@ def expect_no_raw(tiff: TiffFile) -> None:
     if first is None:
         return
     if first.value(_DNG_VERSION) is not None:
-        raise ValueError(_explain("a camera raw file (DNG)"))
+        raise ValueError(_explain_raw("a camera raw file (DNG)"))
     if any(directory.number(_PHOTOMETRIC, 0) in _SENSOR for directory in tiff.walk()):
         maker = (first.value(_MAKE) or b"").decode("latin-1").upper()
         kinds = [kind for name, kind in _MAKERS.items() if maker.startswith(name)]
-        raise ValueError(_explain(kinds[0] if kinds else "a camera raw file"))
+        raise ValueError(_explain_raw(kinds[0] if kinds else "a camera raw file"))
 
 
-def _explain(kind: str) -> str:
+def _explain_raw(kind: str) -> str:
     return (
         f"it is {kind}: the values of a sensor, not a picture; develop it first (darktable, "
         "RawTherapee, the camera's own program), save a 16-bit TIFF, and upscale that"

@@ -9,7 +9,7 @@ from typing import get_args
 
 import pyvips
 
-from subpixel.media.formats.account import Part
+from subpixel.media.formats.account import FilePart
 from subpixel.media.formats.format import (
     Capacity,
     EncodeTask,
@@ -23,7 +23,7 @@ from subpixel.media.formats.tiff.directories import (
     TiffFile,
     read_directories,
 )
-from subpixel.media.formats.tiff.fields import describe_page, list_parts, read_profile
+from subpixel.media.formats.tiff.fields import describe_page, list_field_parts, read_profile
 from subpixel.media.formats.tiff.pages import (
     EXTRA_SAMPLES,
     SEPARATED,
@@ -70,13 +70,13 @@ def _load_tiff(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     kind = kind_of(pages[0])
     recipe = plan_samples(pages[0], kind)
     image = open_pages(contents, tiff, pages, recipe.changes, fail_on).copy()
-    _set_profile(image, read_profile(pages[0]))
+    _set_first_profile(image, read_profile(pages[0]))
     image = recipe.convert(image).copy()
     image.set_type(pyvips.GValue.gstr_type, _EXTRAS, "|".join(name_extras(kind)))
     return image, (*name_other_pages(tiff, pages), *name_sample_losses(kind))
 
 
-def _set_profile(image: VipsImage, profile: bytes | None) -> None:
+def _set_first_profile(image: VipsImage, profile: bytes | None) -> None:
     """The first page's: libvips gives another where pages differ."""
     image.remove(_PROFILE)
     if profile is not None:
@@ -118,8 +118,8 @@ def _is_bare(meta: Metadata) -> bool:
     return meta == Metadata(icc=meta.icc, resolution=meta.resolution, orientation=meta.orientation)
 
 
-def _list_parts(contents: FileContents) -> Iterable[Part]:
-    return list_parts(_find_pages(contents)[1])
+def _list_tiff_parts(contents: FileContents) -> Iterable[FilePart]:
+    return list_field_parts(_find_pages(contents)[1])
 
 
 def _name_extras(image: VipsImage) -> tuple[ExtraChannel, ...] | None:
@@ -208,7 +208,7 @@ TIFF = Format(
         extra_channels=True,
     ),
     reader=FormatReader(
-        load=_load_tiff, describe=_describe_tiff, parts=_list_parts, extras=_name_extras
+        load=_load_tiff, describe=_describe_tiff, parts=_list_tiff_parts, extras=_name_extras
     ),
     writer=FormatWriter(save=_save_tiff, options=frozenset({"tiff_compression", "lossless"})),
 )

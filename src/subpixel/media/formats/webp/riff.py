@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from subpixel.media.formats.account import (
     MAX_PARTS,
-    Part,
+    FilePart,
     escape_name,
     leave_out,
     list_rest,
@@ -18,8 +18,8 @@ from subpixel.media.formats.account import (
 RIFF_HEAD = 12
 """Where the first chunk begins: behind ``RIFF``, the size and ``WEBP``."""
 
-_STORAGE = (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF")
-_SIZES = {b"VP8X": 10, b"ANIM": 6}
+_RIFF_STORAGE = (b"VP8X", b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF")
+_RIFF_SIZES = {b"VP8X": 10, b"ANIM": 6}
 """Bytes of what has but one size; what is longer holds something else."""
 
 _SINGLE = (b"ICCP", b"EXIF", b"XMP ")
@@ -54,14 +54,14 @@ def walk_riff(stream: BinaryIO) -> Iterator[RiffChunk]:
     (length,) = struct.unpack("<I", stream.read(4).ljust(4, b"\0"))
     end = min(stream.seek(0, io.SEEK_END), length + 8)
     number = 0
-    for chunk in _walk(stream, RIFF_HEAD, end):
+    for chunk in _walk_riff(stream, RIFF_HEAD, end):
         yield chunk
         number += chunk.name != _FRAME
         if number == MAX_PARTS:
             return
 
 
-def list_webp_parts(stream: BinaryIO) -> Iterator[Part]:
+def list_webp_parts(stream: BinaryIO) -> Iterator[FilePart]:
     """All parts of the file, in their order."""
     earlier, end = set[bytes](), RIFF_HEAD
     for chunk in walk_riff(stream):
@@ -73,7 +73,7 @@ def list_webp_parts(stream: BinaryIO) -> Iterator[Part]:
     yield from list_rest(stream, end)
 
 
-def _walk(stream: BinaryIO, at: int, end: int) -> Iterator[RiffChunk]:
+def _walk_riff(stream: BinaryIO, at: int, end: int) -> Iterator[RiffChunk]:
     while at + 8 <= end:
         stream.seek(at)
         name, length = struct.unpack("<4sI", stream.read(8))
@@ -82,20 +82,20 @@ def _walk(stream: BinaryIO, at: int, end: int) -> Iterator[RiffChunk]:
         at = following
 
 
-def _account(chunk: RiffChunk, *, is_first: bool) -> Part:
+def _account(chunk: RiffChunk, *, is_first: bool) -> FilePart:
     name = f"a chunk {escape_name(chunk.name).strip()}"
-    if _SIZES.get(chunk.name, chunk.size) != chunk.size:
+    if _RIFF_SIZES.get(chunk.name, chunk.size) != chunk.size:
         return leave_out(name, chunk.size, "not of its usual size")
-    if chunk.name in _STORAGE or (chunk.name in _SINGLE and is_first):
-        return Part(name, chunk.size)
+    if chunk.name in _RIFF_STORAGE or (chunk.name in _SINGLE and is_first):
+        return FilePart(name, chunk.size)
     if chunk.name in _SINGLE:
         return leave_out(f"a further{name[1:]}", chunk.size)
     return leave_out(name, chunk.size, "C2PA" if chunk.name == b"C2PA" else "")
 
 
-def _list_frame_parts(stream: BinaryIO, frame: RiffChunk) -> Iterator[Part]:
+def _list_frame_parts(stream: BinaryIO, frame: RiffChunk) -> Iterator[FilePart]:
     """What stands in a frame beside its pixels."""
-    chunks = _walk(stream, frame.at + _FRAME_HEAD, frame.at + frame.size)
+    chunks = _walk_riff(stream, frame.at + _FRAME_HEAD, frame.at + frame.size)
     for chunk in islice(chunks, MAX_PARTS):
         if chunk.name not in _FRAME_STORAGE:
             yield leave_out(f"a chunk {escape_name(chunk.name)} of a frame", chunk.size)

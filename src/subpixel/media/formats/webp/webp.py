@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from subpixel.media.compression.read import read_webp_compression
-from subpixel.media.formats.account import Budget, Part
+from subpixel.media.formats.account import Budget, FilePart
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.formats.webp.riff import RIFF_HEAD, list_webp_parts, walk_riff
 from subpixel.media.libvips import (
@@ -59,7 +59,7 @@ def _read_first_chunks(
     return first, tuple(losses)
 
 
-def _list_parts(contents: FileContents) -> Iterator[Part]:
+def _list_webp_parts(contents: FileContents) -> Iterator[FilePart]:
     with contents.stream() as stream:
         yield from list_webp_parts(stream)
 
@@ -97,7 +97,7 @@ WEBP = Format(
     reader=FormatReader(
         load=_load_webp,
         describe=_describe_webp,
-        parts=_list_parts,
+        parts=_list_webp_parts,
         compression=read_webp_compression,
         pixel_bytes=10,
     ),

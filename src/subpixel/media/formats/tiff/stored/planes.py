@@ -25,13 +25,17 @@ from subpixel.media.formats.tiff.stored.samples import ASSOCIATED, Changes
 from subpixel.media.libvips import VipsImage
 from subpixel.media.metadata import exif
 
-SEPARATE = 2
+SEPARATE_PLANES = 2
 
 
 def has_tiled_planes(page: Directory) -> bool:
     """Whether a page has several channels, each in tiles of its own."""
     several = page.number(SAMPLES, 1) > 1
-    return several and page.number(PLANAR, 1) == SEPARATE and page.field(TILE_OFFSETS) is not None
+    return (
+        several
+        and page.number(PLANAR, 1) == SEPARATE_PLANES
+        and page.field(TILE_OFFSETS) is not None
+    )
 
 
 def split_planes(page: Directory) -> tuple[Directory, ...]:

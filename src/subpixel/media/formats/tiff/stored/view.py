@@ -65,19 +65,19 @@ class TiffView:
         start = size + size % 2
         tails: list[bytes] = []
         self._pieces = [Piece(0, size, self._read_file)]
-        strips_at = start + sum(_measure(page, layout) for page in pages)
+        strips_at = start + sum(_measure_pieces(page, layout) for page in pages)
         for page in pages:
             fields, pieces = self._place_strips(page, strips_at, layout)
             strips_at += sum(piece.size for piece in pieces)
             self._pieces += pieces
-            tails.append(_build_directory(fields, start + sum(map(len, tails)), layout))
+            tails.append(_build_view_directory(fields, start + sum(map(len, tails)), layout))
         _expect_reach(strips_at, layout)
         self._size = strips_at
-        tail = _link(tails, start, layout)
+        tail = _link_directories(tails, start, layout)
         self._pieces.insert(1, Piece(start, len(tail), lambda at, size: tail[at : at + size]))
         self._pieces = [piece for piece in self._pieces if piece.size]
         self._starts = [piece.start for piece in self._pieces]
-        self._head = _build_head(start, layout)
+        self._head = _build_tiff_head(start, layout)
 
     def connect(self) -> pyvips.SourceCustom:
         """The file for libvips; it must live as long as the image that is read from it."""
@@ -152,15 +152,15 @@ def _offsets_field(page: ViewPage, places: bytes, layout: TiffLayout) -> Field:
     return Field(page.offsets_tag, kind, len(places) // layout.inline, places)
 
 
-def _measure(page: ViewPage, layout: TiffLayout) -> int:
+def _measure_pieces(page: ViewPage, layout: TiffLayout) -> int:
     """How many bytes the page's directory takes."""
     fields = list(page.fields)
     if page.strips is not None:
         fields.append(_offsets_field(page, bytes(layout.inline * len(page.strips.sizes)), layout))
-    return len(_build_directory(fields, 0, layout))
+    return len(_build_view_directory(fields, 0, layout))
 
 
-def _build_directory(fields: Iterable[Field], at: int, layout: TiffLayout) -> bytes:
+def _build_view_directory(fields: Iterable[Field], at: int, layout: TiffLayout) -> bytes:
     """A directory without a follower, and behind it the values that don't fit in it."""
     ordered = sorted(fields, key=lambda field: field.tag)
     entries, tail = struct.pack(layout.order + layout.count, len(ordered)), bytearray()
@@ -169,7 +169,9 @@ def _build_directory(fields: Iterable[Field], at: int, layout: TiffLayout) -> by
     for field in ordered:
         value = bytes(field.value)
         if len(value) > layout.inline:
-            place = struct.pack(layout.order + layout.offset, _clip(tail_at + len(tail), layout))
+            place = struct.pack(
+                layout.order + layout.offset, _clip_piece(tail_at + len(tail), layout)
+            )
             tail += value + bytes(len(value) % 2)
         else:
             place = value.ljust(layout.inline, b"\0")
@@ -178,7 +180,7 @@ def _build_directory(fields: Iterable[Field], at: int, layout: TiffLayout) -> by
     return entries + bytes(layout.inline) + tail
 
 
-def _clip(offset: int, layout: TiffLayout) -> int:
+def _clip_piece(offset: int, layout: TiffLayout) -> int:
     """Too large an offset is refused later, once."""
     return min(offset, (1 << 8 * layout.inline) - 1)
 
@@ -188,7 +190,7 @@ def _expect_reach(end: int, layout: TiffLayout) -> None:
         raise ValueError("its pixels take over 4 GB unpacked; save it as a BigTIFF")
 
 
-def _link(directories: Sequence[bytes], start: int, layout: TiffLayout) -> bytes:
+def _link_directories(directories: Sequence[bytes], start: int, layout: TiffLayout) -> bytes:
     """The directories one behind the other, each naming the next."""
     whole = bytearray(b"".join(directories))
     places = [0]
@@ -202,7 +204,7 @@ def _link(directories: Sequence[bytes], start: int, layout: TiffLayout) -> bytes
     return bytes(whole)
 
 
-def _build_head(first: int, layout: TiffLayout) -> bytes:
+def _build_tiff_head(first: int, layout: TiffLayout) -> bytes:
     """The file's header, pointing at the first directory."""
     name = b"II" if layout.order == "<" else b"MM"
     if layout.offset == "I":
