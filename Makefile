@@ -12,10 +12,8 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist l
 PROCESSORS ?= avx512 avx2 sse41
 
 # The lowest and the newest versions that pyproject.toml admits, whatever constraints.txt says,
-# without PyTorch; the blocks of the documents need it, in processes of their own. The two largest
-# grids of files run with the versions of constraints.txt alone.
+# without PyTorch; the blocks of the documents need it, in processes of their own.
 BASE_TESTS := -m pytest --base-install --ignore tests/test_readme.py --ignore tests/docs \
-	--ignore tests/media/test_whole_account.py --ignore tests/media/test_contract.py \
 	-m "not slow" --numprocesses auto --dist loadfile
 define test-versions
 	$(PYTHON) -m venv --clear .venv-$(1)
