@@ -89,8 +89,9 @@ GOOD = json.loads(json.dumps(dataclasses.asdict(FOUND), default=str))
 
 @FAST_SETTINGS
 @given(st.data(), ANYTHING)
+@pytest.mark.usefixtures("cache")
 def test_any_value_anywhere_is_ignored_or_a_tuning_of_this_network(
-    cache: Path, data: st.DataObject, value: object
+    data: st.DataObject, value: object
 ) -> None:
     tuning = copy.deepcopy(GOOD)
     *path, last = data.draw(st.sampled_from(_places(tuning)))
@@ -111,7 +112,8 @@ def test_any_value_anywhere_is_ignored_or_a_tuning_of_this_network(
 
 @FAST_SETTINGS
 @given(st.binary(max_size=200) | ANYTHING.map(lambda value: json.dumps(value).encode()))
-def test_any_bytes_are_ignored_with_one_line(cache: Path, data: bytes) -> None:
+@pytest.mark.usefixtures("cache")
+def test_any_bytes_are_ignored_with_one_line(data: bytes) -> None:
     file = _store(GOOD)
     file.write_bytes(data)
     assert (_load()[0], len(_load()[1])) == (None, 1)
@@ -130,7 +132,8 @@ def test_any_bytes_are_ignored_with_one_line(cache: Path, data: bytes) -> None:
     ],
     ids=["open", "deep", "digits", "utf-8", "huge", "empty"],
 )
-def test_bombs_are_ignored_with_one_line(cache: Path, content: bytes) -> None:
+@pytest.mark.usefixtures("cache")
+def test_bombs_are_ignored_with_one_line(content: bytes) -> None:
     _store(GOOD).write_bytes(content)
     loaded, lines = _load()
     assert loaded is None
@@ -138,7 +141,8 @@ def test_bombs_are_ignored_with_one_line(cache: Path, content: bytes) -> None:
     assert len(lines[0]) < 600
 
 
-def test_a_pipe_or_a_folder_in_a_files_place_is_ignored(cache: Path) -> None:
+@pytest.mark.usefixtures("cache")
+def test_a_pipe_or_a_folder_in_a_files_place_is_ignored() -> None:
     file = _store(GOOD)
     for make in (os.mkfifo, Path.mkdir) if hasattr(os, "mkfifo") else (Path.mkdir,):
         file.rmdir() if file.is_dir() else file.unlink()
