@@ -209,14 +209,12 @@ def _expect(ok: bool, value: object, name: str, wanted: str) -> object:
 
 
 def _is_text(value: object) -> bool:
-    """Whether it can be written as UTF-8: JSON's escapes can make half a character."""
-    return isinstance(value, str) and not any("\ud800" <= c <= "\udfff" for c in value)
+    """JSON's escapes can make half a character. Those of U+DC80 to U+DCFF are bytes of file names
+    that are no UTF-8."""
+    return isinstance(value, str) and not any(
+        "\ud800" <= char < "\udc80" or "\udcff" < char <= "\udfff" for char in value
+    )
 
 
 def _is_path(value: object) -> bool:
-    """Names that are no UTF-8 have their bytes as U+DC80 to U+DCFF."""
-    return (
-        isinstance(value, str)
-        and "\0" not in value
-        and not any("\ud800" <= c < "\udc80" or "\udcff" < c <= "\udfff" for c in value)
-    )
+    return _is_text(value) and "\0" not in cast(str, value)
