@@ -38,20 +38,23 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "precision": get_args(Precision),
     "samples": get_args(SampleType),
 }
-_MINIMA: Mapping[str, int] = {
-    "scale": 1,
-    "size_multiple": 1,
-    "size_minimum": 1,
-    "size_maximum": 1,
-    "halo": 0,
-    "fixed_batch": 1,
+MAX_FACT = 1 << 20
+"""The largest length, count or factor that a fact may state: more than any picture's side."""
+
+MAX_PADDED_SIDE = 1 << 10
+"""The largest multiple or minimum of a side: every picture is padded to it."""
+
+_RANGES: Mapping[str, tuple[int, int]] = {
+    "scale": (1, MAX_FACT),
+    "size_multiple": (1, MAX_PADDED_SIDE),
+    "size_minimum": (1, MAX_PADDED_SIDE),
+    "size_maximum": (1, MAX_FACT),
+    "halo": (0, MAX_FACT),
+    "fixed_batch": (1, MAX_FACT),
 }
 
 _OPTIONAL_FIELDS = ("size_maximum", "halo", "fixed_batch")
 """The fields that may be None."""
-
-MAX_FACT = 1 << 20
-"""The largest length, count or factor that a fact may state: more than any picture's side."""
 
 MAX_FACT_BYTES = 1 << 14
 """The longest text of a fact."""
@@ -110,10 +113,10 @@ class ModelSpec:
                 raise SpecError(
                     f"{field} is {show_value(getattr(self, field))}; it is one of {allowed}"
                 )
-        for field, minimum in _MINIMA.items():
+        for field, (minimum, maximum) in _RANGES.items():
             value = getattr(self, field)
             if not (value is None and field in _OPTIONAL_FIELDS):
-                _expect_length(field, value, minimum)
+                _expect_length(field, value, minimum, maximum)
         _expect_fixed_size(self.fixed_size)
         for field in _TEXT_FIELDS:
             if not isinstance(getattr(self, field), str):
@@ -140,12 +143,11 @@ def next_multiple(length: int, multiple: int) -> int:
     return -(-length // multiple) * multiple
 
 
-def _expect_length(field: str, value: object, minimum: int) -> None:
+def _expect_length(field: str, value: object, minimum: int, maximum: int) -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or not minimum <= value <= MAX_FACT:  # type: ignore[operator]
+    if not whole or not minimum <= value <= maximum:  # type: ignore[operator]
         raise SpecError(
-            f"{field} is {show_value(value)}; "
-            f"it must be a whole number from {minimum} to {MAX_FACT}"
+            f"{field} is {show_value(value)}; it must be a whole number from {minimum} to {maximum}"
         )
 
 
@@ -155,7 +157,7 @@ def _expect_fixed_size(size: object) -> None:
     if not isinstance(size, tuple) or len(size) != 2:
         raise SpecError(f"fixed_size is {show_value(size)}; it must be a height and a width")
     for side in size:
-        _expect_length("fixed_size", side, 1)
+        _expect_length("fixed_size", side, 1, MAX_FACT)
 
 
 def spec_from_metadata(metadata: Mapping[str, str]) -> ModelSpec | None:

@@ -261,3 +261,15 @@ def test_a_form_that_tune_made_is_used(cache: Path) -> None:
     row = dataclasses.replace(QUICK, file=_copy_to(cache / "networks" / "made.onnx"))
     store_tuning(Tuning(45.0, DEFAULT, (row, DEFAULT)), tuning_cache.tuning_key(FAST))
     assert _load() == (Tuning(45.0, DEFAULT, (row, DEFAULT)), [])
+
+
+@pytest.mark.parametrize("change", [{"tile": 1}, {"tile": 3}], ids=str)
+@pytest.mark.usefixtures("cache")
+def test_a_setting_that_this_network_cant_have_is_said_and_not_used(change: dict[str, int]) -> None:
+    row = dataclasses.replace(QUICK, setting=dataclasses.replace(QUICK.setting, **change))
+    store_tuning(Tuning(45.0, DEFAULT, (row, DEFAULT)), tuning_cache.tuning_key(FAST))
+    picture = np.zeros((9, 8, 3), np.uint8)
+    least = r"tile is \d+; for this network it is at least"
+    with pytest.warns(UserWarning, match=least):
+        larger = Upscaler(FAST)(picture)
+    assert np.array_equal(larger, Upscaler(FAST, tuning=False)(picture))

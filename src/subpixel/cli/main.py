@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -23,7 +24,7 @@ from subpixel.cli.messages import (
     suggest_upscale,
 )
 from subpixel.cli.signals import Ended, orderly_end
-from subpixel.cli.streams import guards_output, print_line
+from subpixel.cli.streams import guards_output, print_line, show_warning
 from subpixel.errors import SubpixelError, UsageError
 from subpixel.system.extras import explain_missing
 
@@ -98,6 +99,7 @@ def main() -> None:
     """The console script ``subpixel``."""
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123 - closed by the caller
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
+    warnings.showwarning = show_warning
     code = run(sys.argv[1:])
     with suppress(OSError):  # a reader that has gone, a full disk: said already, or too late
         sys.stdout.flush()

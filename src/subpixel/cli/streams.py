@@ -29,6 +29,18 @@ def print_lines(text: str, *, err: bool = False) -> None:
     click.echo(escape_controls(text, keep_newlines=True), err=err)
 
 
+def show_warning(
+    message: Warning | str,
+    category: type[Warning],  # noqa: ARG001 - Python names them
+    filename: str,  # noqa: ARG001
+    lineno: int,  # noqa: ARG001
+    file: TextIO | None = None,  # noqa: ARG001
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    """A warning as one line on stderr, in place of :func:`warnings.showwarning`."""
+    print_line(f"subpixel: {message}", err=True)
+
+
 class EncodableStream:
     """A text stream whose encoding may lack characters: they are written as escapes."""
 

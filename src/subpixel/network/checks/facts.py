@@ -64,6 +64,7 @@ def _expect_enlargement(session: Opened, spec: ModelSpec) -> None:
     """One run at a small size that the facts allow."""
     shape = (spec.fixed_batch or 1, spec.channels, *_trial_size(spec))
     if shape[0] * shape[2] * shape[3] > MAX_TRIAL_PIXELS:
+        _expect_declared(session, spec)
         return
     wanted = (*shape[:2], shape[2] * spec.scale, shape[3] * spec.scale)
     try:
@@ -72,6 +73,14 @@ def _expect_enlargement(session: Opened, spec: ModelSpec) -> None:
         raise SpecError(f"its facts allow a picture of {shape}, and {error}") from error
     if result != wanted:
         raise _contradiction(f"that {shape} becomes {wanted}", f"makes it {result}")
+
+
+def _expect_declared(session: Opened, spec: ModelSpec) -> None:
+    """What is too large to be tried must be declared by the graph itself."""
+    batch, _, *sides = session.input_shape
+    free = [length for length in sides if not isinstance(length, int)]
+    if (spec.fixed_size and free) or (spec.fixed_batch and not isinstance(batch, int)):
+        raise _contradiction("a batch or a size that is fixed, and large", "takes any")
 
 
 def _trial_size(spec: ModelSpec) -> tuple[int, int]:
