@@ -25,3 +25,12 @@ def escape_controls(text: str, *, keep_newlines: bool = False) -> str:
     """``text`` with control characters, changes of direction and bytes that are no text shown as
     ``\\x1b``, ``\\u202e`` or ``\\n``; the result can be encoded as UTF-8."""
     return text.translate(_WITHOUT_NEWLINE if keep_newlines else _ESCAPES)
+
+
+def escape_markdown(text: str) -> str:
+    """A page of Markdown, in which names of files and texts of networks stand, without markup of
+    theirs: no HTML, no links, no pictures that a reader's browser would fetch."""
+    plain = escape_controls(text, keep_newlines=True)
+    for markup in ("<", "![", "](", "]:"):
+        plain = plain.replace(markup, f"{markup[:-1]}\\{markup[-1]}")
+    return plain

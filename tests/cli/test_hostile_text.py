@@ -19,7 +19,7 @@ from subpixel.cli.streams import GuardedStream, guarded_streams, print_line
 from subpixel.graph.metadata import load_model
 from subpixel.media.arrays import to_picture
 from subpixel.media.image_file import write_picture
-from subpixel.plain_text import escape_controls
+from subpixel.plain_text import escape_controls, escape_markdown
 from subpixel.zoo.manifest import find_bundled
 
 NASTY = "a\x1b[2J\x1b]0;owned\x07\r\n\x7f\x9b1m\u202egnp\u2066\u2028z"
@@ -228,3 +228,11 @@ def test_streams_without_an_encoding_are_written_as_they_are() -> None:
     stream = io.StringIO()
     GuardedStream(stream).write("é…\x1b")  # type: ignore[arg-type]
     assert stream.getvalue() == "é…\\x1b"
+
+
+@given(st.text())
+def test_markdown_keeps_no_markup_of_theirs(text: str) -> None:
+    page = escape_markdown(f"{text}<img src=x>![x](http://x)[a](javascript:b)\n[a]: http://x")
+    assert is_harmless(page)
+    assert all(markup not in page for markup in ("![", "](", "]:"))
+    assert page.replace("\\<", "").count("<") == 0
