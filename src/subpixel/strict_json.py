@@ -25,7 +25,7 @@ from typing import (
 
 from subpixel.errors import one_line
 
-Form = TypeVar("Form")
+JsonForm = TypeVar("JsonForm")
 
 MAX_JSON_BYTES = 4 << 20
 """Longer text is not read, unless a limit of its own is named."""
@@ -65,7 +65,7 @@ def parse_json(text: str | bytes, *, max_bytes: int = MAX_JSON_BYTES) -> object:
     return value
 
 
-def read_value(value: object, form: type[Form], name: str = "it") -> Form:
+def read_value(value: object, form: type[JsonForm], name: str = "it") -> JsonForm:
     """A value out of JSON as ``form``: a dataclass, whose fields may be of numbers, texts, paths,
     literals, tuples, mappings and dataclasses.
 
@@ -73,7 +73,7 @@ def read_value(value: object, form: type[Form], name: str = "it") -> Form:
     there, and no other. Raises :class:`JsonError` with the ``name`` of the first value that isn't
     so.
     """
-    return cast(Form, _read(value, form, name))
+    return cast(JsonForm, _read(value, form, name))
 
 
 def show_value(value: object) -> str:
@@ -173,12 +173,12 @@ def _read_tuple(value: object, forms: tuple[object, ...], name: str) -> tuple[ob
 
 
 def _read_mapping(value: object, form: object, name: str) -> Mapping[str, object]:
-    items = _expect_object(value, name)
+    items = _expect_members(value, name)
     return {key: _read(item, form, f"{name} {show_value(key)}") for key, item in items.items()}
 
 
 def _read_fields(value: object, form: type, name: str) -> object:
-    items, hints = _expect_object(value, name), _hints(form)
+    items, hints = _expect_members(value, name), _hints(form)
     known = {field.name: field for field in fields(form)}
     for key in items:
         _expect(key in known, key, f"a member of {name}", f"one of {', '.join(known)}")
@@ -197,7 +197,7 @@ def _hints(form: type) -> Mapping[str, Any]:
     return get_type_hints(form, include_extras=True)
 
 
-def _expect_object(value: object, name: str) -> Mapping[str, object]:
+def _expect_members(value: object, name: str) -> Mapping[str, object]:
     _expect(isinstance(value, dict), value, name, "an object")
     return cast(Mapping[str, object], value)
 

@@ -16,7 +16,7 @@ import click
 from subpixel.plain_text import escape_controls
 
 Arguments = ParamSpec("Arguments")
-Result = TypeVar("Result")
+GuardedResult = TypeVar("GuardedResult")
 
 
 def print_line(text: str = "", *, err: bool = False) -> None:
@@ -89,11 +89,13 @@ def guarded_streams() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
-def guards_output(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+def guards_output(
+    function: Callable[Arguments, GuardedResult],
+) -> Callable[Arguments, GuardedResult]:
     """A function during which the streams are guarded."""
 
     @wraps(function)
-    def run_guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+    def run_guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> GuardedResult:
         with guarded_streams():
             return function(*args, **kwargs)
 

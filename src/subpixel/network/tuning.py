@@ -10,10 +10,10 @@ from subpixel.network.settings import DEFAULT_SETTINGS, RunSettings
 from subpixel.strict_json import Within, read_value
 from subpixel.zoo.manifest import FOLDER
 
-MAX_RATIO, MAX_SECONDS, MAX_DECIBELS = 1e6, 1e6, 1e3
+MAX_RATIO, MAX_TUNED_SECONDS, MAX_DECIBELS = 1e6, 1e6, 1e3
 """The most that a tuning in the user's cache may say."""
 
-Seconds = Annotated[float, Within(0, MAX_SECONDS)]
+Seconds = Annotated[float, Within(0, MAX_TUNED_SECONDS)]
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ def _load_file(
 
 def _read_tuning(file: Path, key: TuningKey) -> Tuning | None:
     """None for a file of another key."""
-    content = _read_content(file)
+    content = _read_tuning_file(file)
     if content.key != json.loads(json.dumps(asdict(key))):
         return None
     if content.sha256 != _hash_text(json.dumps(content.tuning)):
@@ -185,7 +185,7 @@ def _read_tuning(file: Path, key: TuningKey) -> Tuning | None:
 
 
 def _read_stored(file: Path) -> StoredTuning:
-    tuning = parse_tuning(_read_content(file).tuning)
+    tuning = parse_tuning(_read_tuning_file(file).tuning)
     network = tuning.default.file
     current = network.is_file() and _tuning_file(tuning_key(network)) == file
     return StoredTuning(file, tuning, current)
@@ -200,7 +200,7 @@ class _Content:
     tuning: object
 
 
-def _read_content(file: Path) -> _Content:
+def _read_tuning_file(file: Path) -> _Content:
     return read_value(read_json_file(file), _Content, "its content")
 
 

@@ -21,7 +21,7 @@ def expect_true_facts(session: Opened, spec: ModelSpec, file: Path | None) -> No
     """
     _expect_ends(session, spec)
     if file is not None:
-        _expect_reach(file, spec)
+        _expect_geometry(file, spec)
     _expect_enlargement(session, spec)
 
 
@@ -32,15 +32,15 @@ def _expect_ends(session: Opened, spec: ModelSpec) -> None:
         raise _contradiction(f"samples of {spec.samples!r}", f"takes {kind}")
     height, width = spec.fixed_size or (None, None)
     stated = (spec.fixed_batch, spec.channels, height, width)
-    for axis, length, fact in zip(AXES, session.input_shape, stated, strict=True):
+    for axis, length, fact in zip(PICTURE_AXES, session.input_shape, stated, strict=True):
         if isinstance(length, int) and length > 0 and length != fact:
             raise _contradiction(f"{axis} {'any' if fact is None else fact}", f"takes {length}")
 
 
-AXES = ("batch", "channels", "height", "width")
+PICTURE_AXES = ("batch", "channels", "height", "width")
 
 
-def _expect_reach(file: Path, spec: ModelSpec) -> None:
+def _expect_geometry(file: Path, spec: ModelSpec) -> None:
     """As far as the graph's geometry can be followed."""
     from subpixel.graph.geometry.receptive import find_reach
     from subpixel.graph.metadata import load_model

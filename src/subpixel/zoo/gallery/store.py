@@ -77,7 +77,11 @@ def entries() -> tuple[tuple[Entry, ...], tuple[str, ...]]:
     """All networks in the cache, by name, and a line on each damaged one."""
     networks: list[Entry] = []
     faults: list[str] = []
-    for file in sorted(_networks().glob("*.json")):
+    try:
+        files = sorted(_networks().glob("*.json"))
+    except OSError as error:
+        return (), (_unreadable(error),)
+    for file in files:
         try:
             networks.append(_read_entry(file))
         except NetworkError as error:
@@ -88,11 +92,19 @@ def entries() -> tuple[tuple[Entry, ...], tuple[str, ...]]:
 def find_entry(name: str) -> Entry | None:
     """The network called ``name``, ignoring case; None where there is none.
 
-    Raises :class:`NetworkError` for one that is damaged.
+    Raises :class:`NetworkError` for one that is damaged, or where the cache can't be read.
     """
-    if not is_valid_id(name) or not (file := _entry_file(name)).is_file():
+    if not is_valid_id(name):
         return None
-    return _read_entry(file)
+    try:
+        exists = _entry_file(name).is_file()
+    except OSError as error:
+        raise NetworkError(_unreadable(error)) from error
+    return _read_entry(_entry_file(name)) if exists else None
+
+
+def _unreadable(error: OSError) -> str:
+    return f"{_networks()} can't be read ({error.strerror}); no network of the gallery is used"
 
 
 def suggestions(name: str) -> list[str]:
