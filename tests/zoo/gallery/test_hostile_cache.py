@@ -95,7 +95,7 @@ def test_any_bytes_in_a_catalogues_place_are_no_catalogue(data: bytes) -> None:
 
 @given(BOMBS)
 def test_bombs_are_no_catalogue(data: bytes) -> None:
-    with pytest.raises(GalleryError, match="the catalogue is (no|a) JSON"):
+    with pytest.raises(GalleryError, match=r"the catalogue is (no|a) JSON"):
         parse_catalogue(data)
 
 
