@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.robustness.case import CaseEnd
 from tests.robustness.findings import Findings
 from tests.robustness.kinds import Case, Kind, list_seeds
-from tests.robustness.watch import run_batch_watched
+from tests.robustness.watch import CPU_LIMIT, run_batch_watched
 
 BATCH_CASES = 500
 """Cases of one process."""
@@ -50,6 +50,8 @@ class Campaign:
     kinds: Sequence[Kind]
     findings: Findings
     say: Callable[[str], None]
+    cpu_limit: float = CPU_LIMIT
+    """Seconds of processor time of a case."""
     tallies: dict[str, Tally] = field(default_factory=dict)
     next_numbers: dict[str, int] = field(default_factory=dict)
 
@@ -68,7 +70,7 @@ class Campaign:
         """One case by itself."""
         self._import_libraries()
         (kind,) = self.kinds
-        (end,) = run_batch_watched(kind, self.seed, number, 1, 3600)
+        (end,) = run_batch_watched(kind, self.seed, number, 1, 3600, self.cpu_limit)
         return end
 
     def summary(self) -> dict[str, object]:
@@ -107,7 +109,7 @@ class Campaign:
         tally, start = self._tally(kind), self.next_numbers.get(kind.name, 0)
         count = BATCH_CASES if most is None else min(BATCH_CASES, most - tally.cases)
         began = time.monotonic()
-        for end in run_batch_watched(kind, self.seed, start, count, seconds):
+        for end in run_batch_watched(kind, self.seed, start, count, seconds, self.cpu_limit):
             tally.add(end)
             self.next_numbers[kind.name] = end.number + 1
             for line in self.findings.add(Case(kind, self.seed, end.number), end):

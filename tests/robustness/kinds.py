@@ -38,7 +38,7 @@ class Kind:
     share: float
     """Of the time."""
     seeds: str
-    """``module:function`` that gives the seeds."""
+    """``module:function`` of this folder that gives the seeds."""
     trial: str
     """``module:function`` that makes the :class:`Trial` of a process."""
     libraries: tuple[str, ...] = ()
@@ -47,28 +47,28 @@ class Kind:
 
 KINDS = (
     Kind(
-        "pictures", 0.5, "pictures:picture_seeds", "pictures:open_trial",
+        "pictures", 0.5, "seeds.pictures:picture_seeds", "trials.pictures:open_trial",
         ("subpixel.upscaling.upscaler", "subpixel.cli.pictures.upscale", "PIL.Image", "pyvips",
          "subpixel.media.image_file", "subpixel.jobs.pictures", "onnxruntime"),
     ),
     Kind(
-        "insertions", 0.1, "pictures:insertion_seeds", "pictures:open_trial",
+        "insertions", 0.1, "seeds.pictures:insertion_seeds", "trials.pictures:open_trial",
         ("subpixel.upscaling.upscaler", "subpixel.cli.pictures.upscale", "PIL.Image", "pyvips"),
     ),
     Kind(
-        "networks", 0.15, "networks:network_seeds", "networks:open_trial",
+        "networks", 0.15, "seeds.networks:network_seeds", "trials.networks:open_trial",
         ("subpixel.thirdparty.child", "subpixel.thirdparty.adopt", "subpixel.upscaling.upscaler",
          "subpixel.cli.pictures.info", "onnxruntime", "subpixel.media.image_file"),
     ),
     Kind(
-        "checkpoints", 0.1, "checkpoints:checkpoint_seeds", "checkpoints:open_trial",
+        "checkpoints", 0.1, "seeds.checkpoints:checkpoint_seeds", "trials.checkpoints:open_trial",
         ("subpixel.nets.checkpoints.checkpoint", "torch"),
     ),
-    Kind("exif", 0.07, "blocks:exif_seeds", "blocks:open_exif_trial",
+    Kind("exif", 0.07, "seeds.blocks:exif_seeds", "trials.blocks:open_exif_trial",
          ("subpixel.media.image_file",)),
-    Kind("metadata", 0.04, "blocks:block_seeds", "blocks:open_block_trial",
+    Kind("metadata", 0.04, "seeds.blocks:block_seeds", "trials.blocks:open_block_trial",
          ("subpixel.media.image_file",)),
-    Kind("caches", 0.04, "caches:cache_seeds", "caches:open_trial",
+    Kind("caches", 0.04, "seeds.caches:cache_seeds", "trials.caches:open_trial",
          ("subpixel.network.tuning_cache", "subpixel.zoo.gallery.catalogue")),
 )  # fmt: skip
 
@@ -100,16 +100,16 @@ class Case:
 @functools.cache
 def list_seeds(kind: Kind) -> tuple[Seed, ...]:
     """The seeds of a kind, made once."""
-    seeds: tuple[Seed, ...] = _load(f"tests.robustness.seeds.{kind.seeds}")()
+    seeds: tuple[Seed, ...] = _load(kind.seeds)()
     return seeds
 
 
 def open_trial(kind: Kind) -> Trial:
     """The trial of a process, what it needs open."""
-    trial: Trial = _load(f"tests.robustness.trials.{kind.trial}")()
+    trial: Trial = _load(kind.trial)()
     return trial
 
 
 def _load(name: str) -> Callable[[], object]:  # type: ignore[type-arg]
     module, _, function = name.partition(":")
-    return getattr(import_module(module), function)  # type: ignore[no-any-return]
+    return getattr(import_module(f"tests.robustness.{module}"), function)  # type: ignore[no-any-return]

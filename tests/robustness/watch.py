@@ -33,12 +33,14 @@ class _Watch:
 
     process: int
     place: Path
+    cpu_limit: float
     number: int | None = None
     """Of the case that is being done."""
     began: float = 0.0
     cpu: float = 0.0
     """What the process had used when the case began."""
-    limit: float = CPU_LIMIT
+    allowed: float = 0.0
+    """Seconds that this case may take besides."""
     ends: list[CaseEnd] = field(default_factory=list)
     broken: str = ""
 
@@ -46,9 +48,9 @@ class _Watch:
         match line.pop("state"):
             case "begin":
                 self.number, self.cpu = line["number"], line["cpu"]
-                self.began, self.limit = time.monotonic(), CPU_LIMIT
+                self.began, self.allowed = time.monotonic(), 0.0
             case "allow":
-                self.limit += line["seconds"]
+                self.allowed += line["seconds"]
             case "end":
                 self.ends.append(CaseEnd.from_json(line))
                 self.number = None
@@ -61,11 +63,17 @@ class _Watch:
     def is_hanging(self) -> bool:
         if self.number is None:
             return False
-        return self.used() > self.limit or time.monotonic() - self.began > WALL_LIMIT
+        limit = self.cpu_limit + self.allowed
+        return self.used() > limit or time.monotonic() - self.began > WALL_LIMIT
 
 
 def run_batch_watched(
-    kind: Kind, seed: int, start: int, count: int, seconds: float
+    kind: Kind,
+    seed: int,
+    start: int,
+    count: int,
+    seconds: float,
+    cpu_limit: float = CPU_LIMIT,
 ) -> Iterator[CaseEnd]:
     """Cases from ``start`` on, ``count`` at the most, for about so many seconds; the last one may
     be one that killed its process."""
@@ -77,7 +85,7 @@ def run_batch_watched(
             os.close(reading)
             run_batch(place, writing, kind, seed, start, count)
         os.close(writing)
-        watch = _Watch(process, place)
+        watch = _Watch(process, place, cpu_limit)
         with os.fdopen(reading, "rb") as stream:
             yield from _follow(watch, stream.fileno(), time.monotonic() + seconds)
 

@@ -1,6 +1,7 @@
 """A picture is enlarged, by the library or by the command line."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -98,5 +99,7 @@ def _read_whole(target: Path) -> None:
     if target.suffix in (".pam", ".heic", ".jxl"):
         read_picture(target, max_pixels=10 * MAX_PIXELS)
         return
-    with Image.open(target) as image:
-        image.load()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of metadata, which is as it came
+        with Image.open(target) as image:
+            image.load()
