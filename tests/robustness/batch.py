@@ -82,6 +82,7 @@ def _run_cases(child: Child, cases: list[Case]) -> None:
     for case in cases:
         case.draw()  # the seeds are made, all that is held at rest is held
         break
+    reset_peak_memory()
     held = peak_memory()
     budget = held + MEMORY_ROOM
     resource.setrlimit(resource.RLIMIT_DATA, (budget + HARD_ROOM, budget + HARD_ROOM))

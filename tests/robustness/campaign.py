@@ -57,7 +57,7 @@ class Campaign:
 
     def run(self, seconds: float, most: int | None = None) -> None:
         """For so many seconds, or until each kind has ``most`` cases."""
-        self._import_libraries()
+        import_libraries(self.kinds)
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             kind = self._choose(most)
@@ -68,7 +68,7 @@ class Campaign:
 
     def run_case(self, number: int) -> CaseEnd:
         """One case by itself."""
-        self._import_libraries()
+        import_libraries(self.kinds)
         (kind,) = self.kinds
         (end,) = run_batch_watched(kind, self.seed, number, 1, 3600, self.cpu_limit)
         return end
@@ -91,15 +91,6 @@ class Campaign:
             "findings": sum(self.findings.causes.values()), "causes": self.findings.list_causes(),
         }  # fmt: skip
 
-    def _import_libraries(self) -> None:
-        """Once, so that each forked process has them; nothing that starts a thread."""
-        for name in dict.fromkeys(name for kind in self.kinds for name in kind.libraries):
-            import_module(name)
-        for kind in self.kinds:
-            list_seeds(kind)
-        if len(list(Path("/proc/self/task").iterdir())) > 1:
-            raise SystemExit("a library started a thread: what is forked now could wait for ever")
-
     def _choose(self, most: int | None) -> Kind | None:
         """The kind that lags behind its share most."""
         open_kinds = [k for k in self.kinds if most is None or self._tally(k).cases < most]
@@ -118,6 +109,16 @@ class Campaign:
 
     def _tally(self, kind: Kind) -> Tally:
         return self.tallies.setdefault(kind.name, Tally())
+
+
+def import_libraries(kinds: Sequence[Kind]) -> None:
+    """Once, so that each forked process has them; nothing that starts a thread."""
+    for name in dict.fromkeys(name for kind in kinds for name in kind.libraries):
+        import_module(name)
+    for kind in kinds:
+        list_seeds(kind)
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        raise SystemExit("a library started a thread: what is forked now could wait for ever")
 
 
 def write_summary(campaign: Campaign, folder: Path) -> Path:

@@ -43,6 +43,8 @@ class Kind:
     """``module:function`` that makes the :class:`Trial` of a process."""
     libraries: tuple[str, ...] = ()
     """What is imported before processes are forked."""
+    mutates: bool = True
+    """False: the seeds themselves are the cases, by their number."""
 
 
 KINDS = (
@@ -92,6 +94,8 @@ class Case:
     def draw(self) -> Seed:
         """The seed that it is made of, mutated, under the seed's name."""
         seeds, dice = list_seeds(self.kind), self.dice("file")
+        if not self.kind.mutates:
+            return seeds[self.number]
         seed = dice.choice(seeds)
         alike = [s.data for s in seeds if s.suffix == seed.suffix]
         return Seed(seed.name, mutate(dice, seed.suffix, seed.data, alike))

@@ -159,8 +159,9 @@ def _messages(place: Path) -> str:
 
 
 def _innermost(text: str) -> str:
-    """The first line of subpixel's in a dump of the stack."""
-    lines = [line for line in text.splitlines() if "/subpixel/" in line and "line" in line]
+    """The first line of subpixel's in a dump of the stack, of the thread that was running."""
+    running = text.rpartition("Current thread")[2]
+    lines = [line for line in running.splitlines() if "/subpixel/" in line and "line" in line]
     return sign_text(lines[0].rpartition("/")[2]) if lines else "outside subpixel"
 
 

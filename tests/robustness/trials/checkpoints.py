@@ -17,8 +17,16 @@ def open_trial() -> Trial:
     return _try_checkpoint
 
 
+def open_plain_trial() -> Trial:
+    """Without photographs."""
+    return lambda dice, file, budget: _load(file, budget, with_photographs=False)
+
+
 def _try_checkpoint(dice: Dice, file: Path, budget: Budget) -> Verdict:
-    with_photographs = dice.random() < PHOTOGRAPH_SHARE
+    return _load(file, budget, with_photographs=dice.random() < PHOTOGRAPH_SHARE)
+
+
+def _load(file: Path, budget: Budget, *, with_photographs: bool) -> Verdict:
     if with_photographs:
         budget.allow(60)
     try:

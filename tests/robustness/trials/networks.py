@@ -41,8 +41,17 @@ def open_trial() -> Trial:
     return _try_network
 
 
+def open_plain_trial() -> Trial:
+    """Without the command line, and never in a process of its own."""
+    return lambda dice, file, budget: _try_network_by(1.0, file, budget)
+
+
 def _try_network(dice: Dice, file: Path, budget: Budget) -> Verdict:
-    draw = dice.random()
+    return _try_network_by(dice.random(), file, budget)
+
+
+def _try_network_by(draw: float, file: Path, budget: Budget) -> Verdict:
+    """``draw``, 0 … 1, says by which way."""
     budget.allow(2 * SECONDS_APART if draw < COMMAND_SHARE + APART_SHARE else SECONDS_APART)
     if draw < COMMAND_SHARE:
         return _by_command(file)

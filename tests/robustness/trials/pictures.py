@@ -37,21 +37,33 @@ def open_trial() -> Trial:
     return lambda dice, file, budget: _try_picture(upscaler, dice, file, budget)
 
 
+def open_plain_trial() -> Trial:
+    """Always by the library, into a PNG file, of any size that is allowed by default."""
+    upscaler = Upscaler("fast", scale=2, threads=1, tuning=False)
+    return lambda dice, file, budget: _try_plainly(upscaler, file, budget)
+
+
+def _try_plainly(upscaler: Upscaler, file: Path, budget: Budget) -> Verdict:
+    target = file.parent / "result.png"
+    verdict = _by_library(upscaler, file, target, budget, DEFAULT_MAX_PIXELS)
+    return Verdict(verdict.word, verdict.detail, judge_target(target, written=verdict.word == "ok"))
+
+
 def _try_picture(upscaler: Upscaler, dice: Dice, file: Path, budget: Budget) -> Verdict:
     target = file.parent / f"result{dice.choice(TARGETS)}"
     if dice.random() < COMMAND_SHARE:
         return _by_command(file, target, budget)
-    verdict = _by_library(upscaler, dice, file, target, budget)
+    limit = MAX_PIXELS
+    if dice.random() < LARGE_SHARE:
+        limit = DEFAULT_MAX_PIXELS
+        budget.allow(DEFAULT_MAX_PIXELS / PIXELS_PER_SECOND)
+    verdict = _by_library(upscaler, file, target, budget, limit)
     return Verdict(verdict.word, verdict.detail, judge_target(target, written=verdict.word == "ok"))
 
 
 def _by_library(
-    upscaler: Upscaler, dice: Dice, file: Path, target: Path, budget: Budget
+    upscaler: Upscaler, file: Path, target: Path, budget: Budget, limit: int
 ) -> Verdict:
-    large = dice.random() < LARGE_SHARE
-    limit = DEFAULT_MAX_PIXELS if large else MAX_PIXELS
-    if large:
-        budget.allow(DEFAULT_MAX_PIXELS / PIXELS_PER_SECOND)
     try:
         source = open_picture(file, max_pixels=limit)
         pixels = int(np.prod([n or 1 for n in source.header.shape[:3]]))
