@@ -12,6 +12,7 @@ from subpixel.media.image_file import write_picture
 from subpixel.network.locate import locate
 
 UPSCALE = ("upscale", "in", "-o", "out", "--model", "fast")
+VERIFY = ("verify", "net.onnx", "--against", "bad.onnx", "--matrix", "--precision", "fp32")
 EXPORT = ("export", "net.pth", "-o", "net.onnx", "--setting", "default")
 
 
@@ -109,13 +110,13 @@ COMMANDS = (
     ),
     Command(
         "verify",
-        ("verify", "net.onnx", "--against", "bad.onnx", "--matrix", "--html", "page.html"),
+        (*VERIFY, "--html", "page.html"),
         make_two_networks,
         codes=(0, 1),
     ),
     Command(
         "bisect",
-        ("bisect", "bad.onnx", "--against", "net.onnx", "-o", "case"),
+        ("bisect", "bad.onnx", "--against", "net.onnx", "-o", "case", "--size", "16x24"),
         make_two_networks,
         codes=(0, 1),
     ),
