@@ -1,0 +1,59 @@
+"""The whole corpus, as kinds of input whose files are taken as they are."""
+
+from dataclasses import replace
+
+from tests.robustness.corpus.hostile_file import HostileFile
+from tests.robustness.kinds import Kind, find_kind
+from tests.robustness.seeds.seed import Seed
+
+
+def hostile_pictures() -> tuple[HostileFile, ...]:
+    """Those that lie about their pixels, and those with a bomb beside them."""
+    from tests.robustness.corpus.metadata_bombs import BOMBS
+    from tests.robustness.corpus.pictures import PICTURES
+
+    return PICTURES + BOMBS
+
+
+def hostile_networks() -> tuple[HostileFile, ...]:
+    """ONNX files."""
+    from tests.robustness.corpus.networks import NETWORKS
+
+    return NETWORKS
+
+
+def hostile_checkpoints() -> tuple[HostileFile, ...]:
+    """What PyTorch would be asked to read."""
+    from tests.robustness.corpus.checkpoints import CHECKPOINTS
+
+    return CHECKPOINTS
+
+
+TABLES = {
+    "pictures": hostile_pictures,
+    "networks": hostile_networks,
+    "checkpoints": hostile_checkpoints,
+}
+
+
+def corpus_kind(name: str) -> Kind:
+    """The files of one of :data:`TABLES`, tried as mutated files of that kind are."""
+    seeds, trial = f"corpus.table:{name}_seeds", f"trials.{name}:open_plain_trial"
+    plain = replace(find_kind(name), seeds=seeds, trial=trial)
+    return replace(plain, name=f"corpus-{name}", mutates=False)
+
+
+def pictures_seeds() -> tuple[Seed, ...]:
+    return _build(hostile_pictures())
+
+
+def networks_seeds() -> tuple[Seed, ...]:
+    return _build(hostile_networks())
+
+
+def checkpoints_seeds() -> tuple[Seed, ...]:
+    return _build(hostile_checkpoints())
+
+
+def _build(files: tuple[HostileFile, ...]) -> tuple[Seed, ...]:
+    return tuple(Seed(file.name, file.build()) for file in files)
