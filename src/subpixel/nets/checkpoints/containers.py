@@ -173,6 +173,9 @@ def _from_npz(data: bytes, claimed: int) -> Mapping[str, torch.Tensor]:
             numbers = {key: arrays[key] for key in arrays.files}
     except Exception as error:  # ValueError for pickled objects, BadZipFile, zlib.error, …
         raise CheckpointError(f"is no readable .npz file: {one_line(error)}") from error
+    strange = [key for key, value in numbers.items() if not isinstance(value, np.ndarray)]
+    if strange:  # NumPy gives the bytes of what has no .npy header
+        raise CheckpointError(f"is no readable .npz file: {strange[0]}.npy in it is no array")
     return {
         key: _array_to_tensor(value) for key, value in numbers.items() if value.dtype.kind in "fiub"
     }
