@@ -207,6 +207,12 @@ class FileTarget:
             self.stream.write(whole)
 
 
+def block_untrusted_operations() -> None:
+    """Let this process do without the operations that libvips itself doesn't trust with hostile
+    data; none of them belongs to a format of ours."""
+    pyvips.block_untrusted_set(True)
+
+
 def load_first_page(loader: str, contents: FileContents, fail_on: Strictness) -> VipsImage:
     """Open a file with libvips' operation ``loader``, from top to bottom: its first page."""
     load = getattr(pyvips.Image, loader)

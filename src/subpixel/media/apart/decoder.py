@@ -1,0 +1,109 @@
+"""What runs in the process of one file: it gives up what it doesn't need, and decodes."""
+
+import io
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from subpixel.errors import PictureError
+from subpixel.media.apart.answer import OpenAnswer, pack_answer
+from subpixel.media.apart.failures import to_failure
+from subpixel.media.apart.job import END_OF_ROWS, FAILURE, ROWS, ROWS_HEAD, DecoderJob, unpack_job
+from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
+from subpixel.media.display.render import render_srgb
+from subpixel.media.libvips import FileContents
+from subpixel.media.picture import Picture, Rows, Source, read_source
+from subpixel.media.reading import CHUNK_ROWS, PictureFile, open_contents
+from subpixel.system.processes.confinement import ProcessLimits, confine
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """What is read of, by rows."""
+
+    source: Source
+    compression: Compression
+
+
+def serve_file(fd: int) -> None:
+    """Open the file that the job says which comes through the socket ``fd``, answer, and give its
+    rows as often as they are asked for, until the other end closes."""
+    job = unpack_job(lambda size: _read(fd, size))
+    try:
+        opened = _open_job(job, fd)
+        answer = OpenAnswer(opened.source.header, opened.source.memory, opened.compression)
+        message = pack_answer(answer)
+    except Exception as error:
+        _write(fd, pack_answer(to_failure(error, Path(job.file))))
+        return
+    _write(fd, message)
+    while os.read(fd, 1) == ROWS:
+        _send_rows(fd, opened.source, Path(job.file))
+
+
+def _open_job(job: DecoderJob, fd: int) -> _Opened:
+    contents = _take_contents(job, fd)
+    in_place = contents.data is None
+    mapped = contents.file.stat().st_size if in_place else 0
+    limits = ProcessLimits(job.memory + contents.memory, job.seconds, mapped)
+    confine(limits, [contents.file] if in_place else [])
+    picture = open_contents(contents, job.max_pixels)
+    if job.as_shown:
+        return _Opened(_show(picture), UNKNOWN_COMPRESSION)
+    return _Opened(picture, picture.compression())
+
+
+def _take_contents(job: DecoderJob, fd: int) -> FileContents:
+    file = Path(job.file)
+    if job.size is not None:
+        return FileContents.of_stream(io.BytesIO(_read(fd, job.size)), job.file, job.size)
+    os.chdir(job.folder)
+    contents = FileContents.of(file, job.max_bytes)
+    if contents.stamp != job.stamp:
+        raise PictureError(f"{file} has changed while it was read; start anew")
+    return contents
+
+
+def _show(picture: PictureFile) -> Picture:
+    whole = read_source(picture)
+    try:
+        return replace(Picture(render_srgb(whole)[np.newaxis]), losses=whole.losses)
+    except PictureError as error:
+        raise PictureError(f"{picture.file}: {error}") from error
+
+
+def _send_rows(fd: int, source: Source, file: Path) -> None:
+    try:
+        for rows in source.chunks():
+            _send_chunk(fd, rows)
+    except Exception as error:
+        failure = pack_answer(to_failure(error, file))
+        _write(fd, ROWS_HEAD.pack(FAILURE) + failure)
+        return
+    _write(fd, ROWS_HEAD.pack(END_OF_ROWS))
+
+
+def _send_chunk(fd: int, rows: Rows) -> None:
+    for top in range(0, len(rows), CHUNK_ROWS):
+        part = rows[top : top + CHUNK_ROWS]
+        _write(fd, ROWS_HEAD.pack(len(part)))
+        _write(fd, np.ascontiguousarray(part).data.cast("B"))
+
+
+def _read(fd: int, size: int) -> bytes:
+    whole = bytearray(size)
+    rest = memoryview(whole)
+    while rest:
+        count = os.readv(fd, [rest])
+        if not count:
+            raise EOFError("whoever asked is gone")
+        rest = rest[count:]
+    return bytes(whole)
+
+
+def _write(fd: int, data: bytes | memoryview) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]

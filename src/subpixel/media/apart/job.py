@@ -1,0 +1,60 @@
+"""What a decoder is asked to do, as the message that starts it."""
+
+import json
+import struct
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+_SIZE = struct.Struct("<I")
+
+ROWS = b"R"
+"""Asks for all rows of the picture that was opened, from the top."""
+
+ROWS_HEAD = struct.Struct("<I")
+"""Before some rows of a picture, their number."""
+
+MESSAGE_BYTES = 256
+"""Most of a message between the zygote and who starts decoders."""
+
+NO_PACKAGE = "-"
+"""In place of a package's name."""
+
+NOT_STARTED = 256
+"""The exit code of a decoder that could not be forked; no process has it."""
+
+END_OF_ROWS, FAILURE = 0, 0xFFFFFFFF
+"""In place of a number: no more follow; an answer says why they don't."""
+
+
+@dataclass(frozen=True)
+class DecoderJob:
+    """One file to open."""
+
+    file: str
+    """As whoever asks calls it."""
+    folder: str
+    """What a relative name starts from."""
+    stamp: tuple[int, ...]
+    """Of a file on disk: :attr:`~subpixel.media.libvips.FileContents.stamp`."""
+    size: int | None
+    """Bytes of the file that follow; None: it lies on disk."""
+    max_pixels: int
+    max_bytes: int
+    """As of :meth:`~subpixel.media.libvips.FileContents.of`."""
+    as_shown: bool
+    """Whether the picture is to come upright and in sRGB, 8 bits, the first frame."""
+    memory: int
+    """Bytes that the decoder may take beside what it holds, and beside the file's."""
+    seconds: int
+    """Of processor time."""
+
+    def pack(self) -> bytes:
+        """As a message; the file's bytes come behind it."""
+        text = json.dumps(asdict(self)).encode()
+        return _SIZE.pack(len(text)) + text
+
+
+def unpack_job(read: Callable[[int], bytes]) -> DecoderJob:
+    """The job whose message ``read`` gives, so many bytes at a time."""
+    fields = json.loads(read(_SIZE.unpack(read(_SIZE.size))[0]))
+    return DecoderJob(**{**fields, "stamp": tuple(fields["stamp"])})

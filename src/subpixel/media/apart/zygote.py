@@ -1,0 +1,137 @@
+"""The process that decoders are forked from: everything is imported, nothing of a file was seen.
+
+It has one thread, so that a fork is sound: it imports libvips and never computes with it. On its
+socket it takes ``fork NUMBER PACKAGE`` with the decoder's socket, and ``kill NUMBER``; it says
+``end NUMBER STATUS`` of each decoder that has ended. At the socket's end it kills those that are
+left, and goes.
+"""
+
+import gc
+import importlib
+import os
+import resource  # noqa: F401 - for the decoders, which import nothing any more
+import select
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+from subpixel.media.apart.decoder import serve_file
+from subpixel.media.apart.job import MESSAGE_BYTES, NO_PACKAGE, NOT_STARTED
+from subpixel.media.libvips import block_untrusted_operations
+from subpixel.system.processes.confinement import follow_parent
+
+OPTIONAL_PACKAGES = ("brotli",)
+"""What formats import when a file needs it: a decoder couldn't any more."""
+
+
+def main() -> None:
+    """Serve the socket whose number is on the command line, until its other end closes."""
+    control = socket.socket(fileno=int(sys.argv[1]))
+    block_untrusted_operations()
+    for package in OPTIONAL_PACKAGES:
+        _import_package(package)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who asked decides
+    wake, waker = os.pipe()
+    os.set_blocking(waker, False)
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(waker)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    gc.freeze()
+    nursery = Nursery(control, (wake, waker))
+    try:
+        while nursery.take_message():
+            pass
+    finally:
+        nursery.kill_all()
+
+
+def _import_package(name: str) -> None:
+    with suppress(ImportError):
+        importlib.import_module(name)
+
+
+class Nursery:
+    """The decoders that live."""
+
+    def __init__(self, control: socket.socket, wake: tuple[int, int]) -> None:
+        self._control, self._wake = control, wake
+        self._numbers: dict[int, int] = {}
+        """By process id."""
+
+    def take_message(self) -> bool:
+        """Wait for something to do, and do it; False: the other end is closed."""
+        control, wake = self._control.fileno(), self._wake[0]
+        ready, _, _ = select.select([control, wake], [], [])
+        if wake in ready:
+            os.read(wake, 4096)
+            self._reap()
+        if control not in ready:
+            return True
+        message, fds, _, _ = socket.recv_fds(self._control, MESSAGE_BYTES, 1)
+        if not message:
+            return False
+        verb, number, *rest = message.decode().split()
+        if verb == "fork":
+            self._fork(int(number), rest[0], fds[0])
+        else:
+            self._kill(int(number))
+        return True
+
+    def kill_all(self) -> None:
+        """End every decoder."""
+        for pid in self._numbers:
+            os.kill(pid, signal.SIGKILL)
+
+    def _fork(self, number: int, package: str, fd: int) -> None:
+        if package != NO_PACKAGE:
+            _import_package(package)
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError:
+            self._say_end(number, NOT_STARTED)
+            os.close(fd)
+            return
+        if pid == 0:
+            self._run_decoder(parent, fd)
+        os.close(fd)
+        self._numbers[pid] = number
+
+    def _run_decoder(self, parent: int, fd: int) -> None:
+        """In the new process, which never returns from here."""
+        code = 1
+        try:
+            follow_parent(parent)
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._control.close()
+            for end in self._wake:
+                os.close(end)
+            os.dup2(1, 2)  # libraries' warnings, which nobody reads
+            serve_file(fd)
+            code = 0
+        except (BrokenPipeError, ConnectionResetError, EOFError):
+            code = 0  # whoever asked is gone
+        finally:
+            os._exit(code)
+
+    def _kill(self, number: int) -> None:
+        for pid, own in self._numbers.items():
+            if own == number:
+                os.kill(pid, signal.SIGKILL)
+
+    def _reap(self) -> None:
+        while self._numbers:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            self._say_end(self._numbers.pop(pid), os.waitstatus_to_exitcode(status))
+
+    def _say_end(self, number: int, status: int) -> None:
+        with suppress(OSError):  # the other end is closed: the next message says so
+            self._control.send(f"end {number} {status}".encode())
+
+
+if __name__ == "__main__":
+    main()
