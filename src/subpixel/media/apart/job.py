@@ -16,6 +16,9 @@ ROWS_HEAD = struct.Struct("<I")
 MESSAGE_BYTES = 256
 """Most of a message between the zygote and who starts decoders."""
 
+STARTED = b"started"
+"""What the zygote says first."""
+
 NO_PACKAGE = "-"
 """In place of a package's name."""
 

@@ -1,5 +1,6 @@
 """The zygote, seen by who needs decoders: they are started, ended, and their ends are told."""
 
+import errno
 import os
 import select
 import socket
@@ -11,13 +12,16 @@ import time
 from contextlib import suppress
 from itertools import count
 
-from subpixel.media.apart.job import MESSAGE_BYTES, NO_PACKAGE
+from subpixel.media.apart.job import MESSAGE_BYTES, NO_PACKAGE, STARTED
 
 ZYGOTE = "subpixel.media.apart.zygote"
 """The module that runs as the zygote."""
 
 SINGLE_THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 """A process that forks has one thread: numpy's libraries would start more."""
+
+START_WAIT = 120.0
+"""Seconds within which a zygote has imported what it needs, on the slowest machine."""
 
 END_WAIT = 5.0
 """Seconds within which the zygote says how a decoder ended."""
@@ -33,6 +37,7 @@ class Spawner:
         self._control, inner = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._lock, self._numbers = threading.Lock(), count()
         self._ends: dict[int, int] = {}
+        self._started = False
         self._dropped: set[int] = set()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as this
         with inner:
@@ -58,6 +63,7 @@ class Spawner:
         ours, inner = socket.socketpair()
         with inner, self._lock:
             try:
+                self._await_start()
                 socket.send_fds(self._control, [message], [inner.fileno()])
             except OSError:
                 ours.close()
@@ -99,6 +105,13 @@ class Spawner:
             self._process.wait()
         self._errors.close()
 
+    def _await_start(self) -> None:
+        """Importing is no part of the time that a file takes."""
+        if not self._started and not self._take_messages(START_WAIT):
+            raise OSError(errno.ECHILD, "the process that decoders come from ended at its start")
+        if not self._started:
+            raise OSError(errno.ETIMEDOUT, "the process that decoders come from does not start")
+
     def _tell(self, message: str) -> None:
         with suppress(OSError):  # the zygote is gone, and its decoders with it
             self._control.send(message.encode())
@@ -111,10 +124,16 @@ class Spawner:
             message = self._control.recv(MESSAGE_BYTES)
             if not message:
                 return False
-            _, number, status = message.decode().split()
-            self._note_end(int(number), int(status))
+            self._note_message(message)
             seconds = 0
         return True
+
+    def _note_message(self, message: bytes) -> None:
+        if message == STARTED:
+            self._started = True
+            return
+        _, number, status = message.decode().split()
+        self._note_end(int(number), int(status))
 
     def _note_end(self, number: int, status: int) -> None:
         if number in self._dropped:

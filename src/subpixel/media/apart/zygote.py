@@ -2,8 +2,8 @@
 
 It has one thread, so that a fork is sound: it imports libvips and never computes with it. On its
 socket it takes ``fork NUMBER PACKAGE`` with the decoder's socket, and ``kill NUMBER``; it says
-``end NUMBER STATUS`` of each decoder that has ended. At the socket's end it kills those that are
-left, and goes.
+``started`` first, and ``end NUMBER STATUS`` of each decoder that has ended. At the socket's end
+it kills those that are left, and goes.
 """
 
 import gc
@@ -17,7 +17,7 @@ import sys
 from contextlib import suppress
 
 from subpixel.media.apart.decoder import serve_file
-from subpixel.media.apart.job import MESSAGE_BYTES, NO_PACKAGE, NOT_STARTED
+from subpixel.media.apart.job import MESSAGE_BYTES, NO_PACKAGE, NOT_STARTED, STARTED
 from subpixel.media.libvips import block_untrusted_operations
 from subpixel.system.processes.confinement import follow_parent
 
@@ -38,6 +38,7 @@ def main() -> None:
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     gc.freeze()
+    control.send(STARTED)
     nursery = Nursery(control, (wake, waker))
     try:
         while nursery.take_message():

@@ -1,8 +1,10 @@
 """What a process that meets untrusted data gives up before it does: files, the network, memory."""
 
 import ctypes
+import math
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +54,7 @@ class ProcessLimits:
     memory: int
     """Bytes beside what it holds already."""
     seconds: int
-    """Of processor time, all threads together."""
+    """Of processor time from now on, all threads together."""
     mapped: int
     """Bytes of files that it may see as memory."""
 
@@ -89,7 +91,8 @@ def _set_limits(limits: ProcessLimits) -> None:
     _lower(resource.RLIMIT_AS, _address_space() + space)
     limit_memory(limits.memory)
     _lower(resource.RLIMIT_DATA, resource.getrlimit(resource.RLIMIT_DATA)[0])
-    seconds = min(limits.seconds, _hard_limit(resource.RLIMIT_CPU) - 1)
+    seconds = math.ceil(time.process_time()) + limits.seconds
+    seconds = min(seconds, _hard_limit(resource.RLIMIT_CPU) - 1)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))  # SIGXCPU, then SIGKILL
 
 
