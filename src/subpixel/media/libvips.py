@@ -254,6 +254,17 @@ def _repair_profile(image: VipsImage) -> VipsImage:
     return image
 
 
+def through_own_profile(image: VipsImage) -> VipsImage:
+    """An image of 8 or 16 bits whose profile is set, in sRGB."""
+    depth = 8 if image.format == "uchar" else 16
+    return image.icc_transform("srgb", embedded=True, depth=depth)
+
+
+def srgb_profile() -> bytes:
+    """libvips' own, which an image has that was turned into sRGB."""
+    return bytes(pyvips.Operation.call("profile_load", "srgb"))
+
+
 def build_header(
     shape: tuple[int, int, int, int], bits: int, icc: bytes | None = None
 ) -> VipsImage:

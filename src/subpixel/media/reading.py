@@ -69,6 +69,11 @@ class PictureFile:
         with self._contents.stream() as stream:
             return self.form.reader.compression(stream)
 
+    @property
+    def decoders(self) -> "Decoders | None":
+        """Who decodes it apart, if anybody; they do what else its bytes are needed for."""
+        return None
+
     def chunks(self) -> Iterator[Rows]:
         """Decode from the start: ``(h, W, C)`` rows from top to bottom, frame after frame.
 
@@ -106,8 +111,29 @@ class PictureFile:
             yield reader.true_samples(rows[..., :channels], self.header.bit_depth)
 
 
+class ColourStage(Protocol):
+    """Turns rows into sRGB."""
+
+    def convert(self, rows: Rows) -> Rows:
+        """``(h, W, C)`` of any height; grey becomes RGB."""
+        ...
+
+    def close(self) -> None:
+        """No more rows come."""
+        ...
+
+
 class Decoders(Protocol):
     """Who decodes files apart: a :class:`~subpixel.media.apart.pool.DecoderPool`."""
+
+    def open_colours(self, profile: bytes, header: Header, file: Path) -> ColourStage:
+        """Apply ``profile`` to rows of ``header``, which go into ``file``."""
+        ...
+
+    def enlarge_map(self, header: Header, quality: int) -> bytes | None:
+        """The gain map of a picture of ``header``, grown with it, as a JPEG of ``quality``; None
+        where there is none that fits."""
+        ...
 
     def open_contents(self, contents: FileContents, form: Format, max_pixels: int) -> PictureFile:
         """Open a file of the format ``form`` whose first bytes were read."""
@@ -161,15 +187,21 @@ def open_contents(
     contents: FileContents, max_pixels: int, decoders: Decoders | None = None
 ) -> PictureFile:
     """Open a file whose first bytes were read, as :func:`open_picture` does."""
+    form = expect_format(contents)
+    if decoders is not None:
+        return decoders.open_contents(contents, form, max_pixels)
+    with _decoding_errors(contents.file, form):
+        return _open_tolerantly(contents, form, max_pixels)
+
+
+def expect_format(contents: FileContents) -> Format:
+    """The format that the first bytes announce; raises :class:`PictureError` where they announce
+    none, or a package lacks that decodes it."""
     form = sniff(contents.head)
     if form is None:
         raise PictureError(f"{contents.file} can't be read: it holds no {list_names()} picture")
-    if decoders is not None:
-        _expect_package(contents.file, form)
-        return decoders.open_contents(contents, form, max_pixels)
-    with _decoding_errors(contents.file, form):
-        _expect_package(contents.file, form)
-        return _open_tolerantly(contents, form, max_pixels)
+    _expect_package(contents.file, form)
+    return form
 
 
 def read_picture(

@@ -15,7 +15,7 @@ from subpixel.media.apart.answer import (
     unpack_answer,
     unpack_sizes,
 )
-from subpixel.media.apart.job import END_OF_ROWS, FAILURE, ROWS, ROWS_HEAD, DecoderJob
+from subpixel.media.apart.job import END_OF_ROWS, FAILURE, PIECE_HEAD, ROWS, ROWS_HEAD, DecoderJob
 from subpixel.media.picture import Header, Rows
 from subpixel.media.reading import CHUNK_ROWS
 
@@ -51,6 +51,25 @@ class Channel:
         answer = self._receive_answer(job.max_pixels)
         self.at_rest = isinstance(answer, OpenAnswer)
         return answer
+
+    def start(self, job: DecoderJob, data: bytes) -> None:
+        """Give the decoder a job that turns pieces of bytes into others."""
+        self._left = self._seconds
+        self._send(job.pack() + data)
+
+    def exchange(self, piece: bytes | memoryview, sizes: range) -> bytearray | FailureAnswer:
+        """What becomes of a piece; of a number of bytes in ``sizes``."""
+        self._left = self._seconds
+        self._send(PIECE_HEAD.pack(len(piece)))
+        self._send(piece)
+        (size,) = PIECE_HEAD.unpack(self._receive(PIECE_HEAD.size))
+        if size == FAILURE:
+            return self._receive_failure()
+        if size not in sizes:
+            raise AnswerError(f"a piece of {size:,} bytes came")
+        result = bytearray(size)
+        self._fill(memoryview(result))
+        return result
 
     def rows(self, header: Header) -> Iterator[Rows | FailureAnswer]:
         """All rows of the picture that ``header`` announces, or why they end before."""
@@ -113,7 +132,7 @@ class Channel:
                 raise DecoderGoneError
             rest = rest[count:]
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes | memoryview) -> None:
         with self._waiting():
             self._socket.sendall(data)
 

@@ -10,7 +10,16 @@ import numpy as np
 from subpixel.errors import PictureError
 from subpixel.media.apart.answer import OpenAnswer, pack_answer
 from subpixel.media.apart.failures import to_failure
-from subpixel.media.apart.job import END_OF_ROWS, FAILURE, ROWS, ROWS_HEAD, DecoderJob, unpack_job
+from subpixel.media.apart.job import (
+    END_OF_ROWS,
+    FAILURE,
+    PIECE_HEAD,
+    ROWS,
+    ROWS_HEAD,
+    DecoderJob,
+    unpack_job,
+)
+from subpixel.media.apart.services import make_colour_service, make_map_service
 from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
 from subpixel.media.display.render import render_srgb
 from subpixel.media.libvips import FileContents
@@ -31,6 +40,9 @@ def serve_file(fd: int) -> None:
     """Open the file that the job says which comes through the socket ``fd``, answer, and give its
     rows as often as they are asked for, until the other end closes."""
     job = unpack_job(lambda size: _read(fd, size))
+    if job.task in ("colours", "gain map"):
+        _serve_pieces(job, fd)
+        return
     try:
         opened = _open_job(job, fd)
         answer = OpenAnswer(opened.source.header, opened.source.memory, opened.compression)
@@ -50,9 +62,27 @@ def _open_job(job: DecoderJob, fd: int) -> _Opened:
     limits = ProcessLimits(job.memory + contents.memory, job.seconds, mapped)
     confine(limits, [contents.file] if in_place else [])
     picture = open_contents(contents, job.max_pixels)
-    if job.as_shown:
+    if job.task == "show":
         return _Opened(_show(picture), UNKNOWN_COMPRESSION)
     return _Opened(picture, picture.compression())
+
+
+def _serve_pieces(job: DecoderJob, fd: int) -> None:
+    """Turn pieces of bytes into others, until the other end closes."""
+    data = _read(fd, job.size or 0)
+    confine(ProcessLimits(job.memory, job.seconds, 0), [])
+    colours = job.task == "colours"
+    serve = make_colour_service(data, job.numbers) if colours else make_map_service(job.numbers)
+    while True:
+        piece = _read(fd, PIECE_HEAD.unpack(_read(fd, PIECE_HEAD.size))[0])
+        try:
+            result = serve(piece)
+        except Exception as error:
+            failure = pack_answer(to_failure(error, Path(job.file)))
+            _write(fd, PIECE_HEAD.pack(FAILURE) + failure)
+            return
+        _write(fd, PIECE_HEAD.pack(len(result)))
+        _write(fd, result)
 
 
 def _take_contents(job: DecoderJob, fd: int) -> FileContents:

@@ -13,9 +13,8 @@ from subpixel.errors import PictureError, UsageError
 from subpixel.media.apart.answer import AnswerError, FailureAnswer, OpenAnswer
 from subpixel.media.apart.channel import Channel, DecoderGoneError
 from subpixel.media.apart.failures import to_exception
-from subpixel.media.apart.job import NOT_STARTED, DecoderJob
+from subpixel.media.apart.job import NOT_STARTED, DecoderJob, Task
 from subpixel.media.apart.spawner import Spawner
-from subpixel.media.formats.format import Format
 from subpixel.media.libvips import FileContents
 from subpixel.media.picture import Header, Rows
 from subpixel.media.reading import max_file_bytes
@@ -57,10 +56,12 @@ class FileTask:
     """A file that is decoded apart."""
 
     contents: FileContents
-    form: Format
+    package: str | None
+    """What decoding needs beside libvips."""
     max_pixels: int
-    as_shown: bool = False
-    """Whether it comes upright and in sRGB."""
+    task: Task = "open"
+    numbers: tuple[float, ...] = ()
+    """As of the job."""
 
     def job(self, limits: DecoderLimits) -> DecoderJob:
         """For a decoder that may take so much from now on."""
@@ -72,9 +73,10 @@ class FileTask:
             size=None if contents.data is None else len(contents.data),
             max_pixels=self.max_pixels,
             max_bytes=max_file_bytes(self.max_pixels),
-            as_shown=self.as_shown,
+            task=self.task,
             memory=int(MEMORY_SHARE * free_memory()) if memory is None else memory,
             seconds=math.ceil(limits.seconds) * (os.cpu_count() or 1),
+            numbers=self.numbers,
         )
 
 
@@ -84,7 +86,7 @@ class FileDecoder:
     def __init__(self, spawner: Spawner, task: FileTask, limits: DecoderLimits) -> None:
         self.task = task
         self._spawner, self._limits = spawner, limits
-        self._number, connection = spawner.fork(task.form.package)
+        self._number, connection = spawner.fork(task.package)
         self._channel = Channel(connection, limits.seconds)
 
     def open(self) -> OpenAnswer:
@@ -99,6 +101,16 @@ class FileDecoder:
         with self._faults():
             for rows in self._channel.rows(header):
                 yield self._expect(rows)
+
+    def start(self) -> None:
+        """Let it turn pieces of bytes into others."""
+        with self._faults():
+            self._channel.start(self.task.job(self._limits), self.task.contents.data or b"")
+
+    def exchange(self, piece: bytes | memoryview, sizes: range) -> bytearray:
+        """What becomes of a piece, a number of bytes in ``sizes``."""
+        with self._faults():
+            return self._expect(self._channel.exchange(piece, sizes))
 
     @property
     def at_rest(self) -> bool:

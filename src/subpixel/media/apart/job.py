@@ -4,6 +4,7 @@ import json
 import struct
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 _SIZE = struct.Struct("<I")
 
@@ -29,9 +30,17 @@ END_OF_ROWS, FAILURE = 0, 0xFFFFFFFF
 """In place of a number: no more follow; an answer says why they don't."""
 
 
+Task = Literal["open", "show", "colours", "gain map"]
+"""To give the picture of a file; the same upright and in sRGB, 8 bits, the first frame; to turn
+rows into sRGB by the profile that the file is; to enlarge gain maps."""
+
+PIECE_HEAD = struct.Struct("<I")
+"""Before a piece that is to be turned into another, or has been, its bytes; or :data:`FAILURE`."""
+
+
 @dataclass(frozen=True)
 class DecoderJob:
-    """One file to open."""
+    """What to do with one file."""
 
     file: str
     """As whoever asks calls it."""
@@ -44,12 +53,13 @@ class DecoderJob:
     max_pixels: int
     max_bytes: int
     """As of :meth:`~subpixel.media.libvips.FileContents.of`."""
-    as_shown: bool
-    """Whether the picture is to come upright and in sRGB, 8 bits, the first frame."""
+    task: Task
     memory: int
     """Bytes that the decoder may take beside what it holds, and beside the file's."""
     seconds: int
     """Of processor time."""
+    numbers: tuple[float, ...] = ()
+    """What else the task needs to know: see :mod:`~subpixel.media.apart.services`."""
 
     def pack(self) -> bytes:
         """As a message; the file's bytes come behind it."""
@@ -60,4 +70,5 @@ class DecoderJob:
 def unpack_job(read: Callable[[int], bytes]) -> DecoderJob:
     """The job whose message ``read`` gives, so many bytes at a time."""
     fields = json.loads(read(_SIZE.unpack(read(_SIZE.size))[0]))
-    return DecoderJob(**{**fields, "stamp": tuple(fields["stamp"])})
+    lists = {name: tuple(fields[name]) for name in ("stamp", "numbers")}
+    return DecoderJob(**{**fields, **lists})

@@ -2,6 +2,7 @@
 files but that one, no network, and limits of memory and time."""
 
 import io
+import math
 import sys
 import threading
 from collections.abc import Iterator
@@ -10,15 +11,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+
 from subpixel.errors import PictureError, ProviderError, UsageError
 from subpixel.media.apart.answer import OpenAnswer
 from subpixel.media.apart.file_decoder import DecoderLimits, FileDecoder, FileTask
+from subpixel.media.apart.services import MAX_MAP, MapForm, RowForm
 from subpixel.media.apart.spawner import Spawner
 from subpixel.media.compression.read import Compression
 from subpixel.media.formats.format import Format
 from subpixel.media.libvips import FileContents
-from subpixel.media.picture import Rows
-from subpixel.media.reading import DEFAULT_MAX_PIXELS, PictureFile, open_picture, open_stream
+from subpixel.media.picture import Header, Rows
+from subpixel.media.reading import (
+    DEFAULT_MAX_PIXELS,
+    PictureFile,
+    expect_format,
+    max_file_bytes,
+    open_picture,
+    open_stream,
+)
 
 __all__ = ["DecoderLimits", "DecoderPool"]
 
@@ -86,32 +97,64 @@ class DecoderPool:
     def open_shown(self, file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> PictureFile:
         """The same for a picture as a screen shows it: its first frame upright, ``(H, W, 3)`` of
         8-bit sRGB, without metadata; see :func:`~subpixel.media.display.render.render_srgb`."""
-        return open_picture(file, max_pixels=max_pixels, decoders=_ShowingPool(self))
+        contents = FileContents.of(Path(file), max_file_bytes(max_pixels))
+        form = expect_format(contents)
+        return self.open_task(FileTask(contents, form.package, max_pixels, "show"), form)
 
     def open_contents(self, contents: FileContents, form: Format, max_pixels: int) -> PictureFile:
         """The same for a file of the format ``form`` whose first bytes were read."""
-        return self.open_task(FileTask(contents, form, max_pixels))
+        return self.open_task(FileTask(contents, form.package, max_pixels), form)
 
-    def open_task(self, task: FileTask) -> PictureFile:
+    def open_colours(self, profile: bytes, header: Header, file: Path) -> "ApartColours":
+        """Apply a profile that nobody trusts to rows of ``header``, which go into ``file``."""
+        form = RowForm(header.width, header.channels, header.colours, header.dtype.itemsize)
+        contents = FileContents(file, b"", (), profile)
+        task = FileTask(contents, None, 1, "colours", form.numbers)
+        return ApartColours(self._start_service(task), form)
+
+    def enlarge_map(self, header: Header, quality: int) -> bytes | None:
+        """The gain map of a picture of ``header``, grown with it, as a JPEG of ``quality``; None
+        where there is none that fits."""
+        gain_map = header.metadata.gain_map
+        if gain_map is None:
+            return None
+        sides = header.width, header.height, quality, gain_map.width, gain_map.height
+        numbers = MapForm(*sides, gain_map.region).numbers
+        contents = FileContents(Path("the gain map"), b"", (), b"")
+        decoder = self._start_service(FileTask(contents, None, 1, "gain map", numbers))
+        try:
+            return bytes(decoder.exchange(gain_map.data, range(MAX_MAP))) or None
+        finally:
+            decoder.end()
+
+    def _start_service(self, task: FileTask) -> FileDecoder:
+        decoder = self._fork(task)
+        decoder.start()
+        return decoder
+
+    def open_task(self, task: FileTask, form: Format) -> PictureFile:
         """Start a decoder for the file, which then waits to be asked for rows."""
         decoder, answer = self.start_decoder(task)
         self.put_back(decoder)
         contents, header = task.contents, answer.header
         return ApartPicture(
-            contents.file, task.form, header, answer.memory, contents, self, task, answer
+            contents.file, form, header, answer.memory, contents, self, task, answer
         )
 
     def start_decoder(self, task: FileTask) -> tuple[FileDecoder, OpenAnswer]:
         """A new decoder that has opened the file, and what it says of it."""
+        decoder = self._fork(task)
+        return decoder, decoder.open()
+
+    def _fork(self, task: FileTask) -> FileDecoder:
         spawner = self._running_spawner()
         try:
-            decoder = FileDecoder(spawner, task, self._limits)
+            return FileDecoder(spawner, task, self._limits)
         except OSError as error:
             raise PictureError(
                 f"{task.contents.file} can't be read: no decoder can be started: "
                 f"{spawner.last_words() or error.strerror}"
             ) from error
-        return decoder, decoder.open()
 
     def take_idle(self, task: FileTask) -> FileDecoder | None:
         """The decoder that waits for that file's next request, if there still is one."""
@@ -143,13 +186,23 @@ class DecoderPool:
 
 
 @dataclass(frozen=True)
-class _ShowingPool:
-    """Opens pictures as a screen shows them."""
+class ApartColours:
+    """Turns rows into sRGB by a profile that nobody trusts."""
 
-    pool: DecoderPool
+    _decoder: FileDecoder
+    _form: RowForm
 
-    def open_contents(self, contents: FileContents, form: Format, max_pixels: int) -> PictureFile:
-        return self.pool.open_task(FileTask(contents, form, max_pixels, as_shown=True))
+    def convert(self, rows: Rows) -> Rows:
+        """``(h, W, C)`` of any height; grey becomes RGB."""
+        height, width, channels = len(rows), self._form.width, self._form.channels
+        shape = (height, width, channels - self._form.colours + 3)
+        size = math.prod(shape) * rows.dtype.itemsize
+        piece = self._decoder.exchange(rows.data.cast("B"), range(size, size + 1))
+        return np.frombuffer(piece, rows.dtype).reshape(shape)
+
+    def close(self) -> None:
+        """No more rows come."""
+        self._decoder.end()
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +212,10 @@ class ApartPicture(PictureFile):
     _pool: DecoderPool
     _task: FileTask
     _answer: OpenAnswer
+
+    @property
+    def decoders(self) -> DecoderPool:
+        return self._pool
 
     def compression(self) -> Compression:
         return self._answer.compression
