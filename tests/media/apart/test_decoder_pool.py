@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from samples import smooth
-from subpixel.errors import PictureError, UsageError
+from subpixel.errors import MemoryLimitError, PictureError, UsageError
 from subpixel.media.apart.pool import MAX_IDLE, DecoderLimits, DecoderPool
 from subpixel.media.picture import read_source
 
@@ -113,7 +113,7 @@ def test_who_reads_slowly_is_no_hanging_decoder(folder: Path) -> None:
 
 def test_memory_is_limited(folder: Path) -> None:
     small = DecoderPool(DecoderLimits(memory=1 << 20))
-    with small as pool, pytest.raises((MemoryError, PictureError)):
+    with small as pool, pytest.raises((MemoryLimitError, PictureError), match="large"):
         read_source(pool.open(folder / "large.png"))
     with DecoderPool(DecoderLimits(memory=256 << 20)) as pool:
         read_source(pool.open(folder / "large.png"))

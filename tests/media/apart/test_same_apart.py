@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="decoders are fo
 
 SUFFIXES = [form.suffixes[0] for form in FORMATS if form.package is None or find_spec(form.package)]
 TABLE = list(product(SUFFIXES, (np.uint8, np.uint16), (1, 2, 3, 4)))
-FULL = list(product(SUFFIXES, (np.uint8, np.uint16), (1, 2, 3, 4), range(2, 9)))
+FULL = list(product(SUFFIXES, (np.uint8, np.uint16), (1, 2, 3, 4), range(1, 9)))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def write_rich(file: Path, dtype: type, channels: int, orientation: int) -> None
     write_picture(picture, file, EncodeOptions(lossless=True).restrict(format_of(file)))
 
 
-@pytest.mark.parametrize(("suffix", "dtype", "channels"), TABLE)
+@pytest.mark.parametrize(("suffix", "dtype", "channels"), TABLE[::3])
 def test_every_format_and_depth(
     pool: DecoderPool, tmp_path: Path, suffix: str, dtype: type, channels: int
 ) -> None:

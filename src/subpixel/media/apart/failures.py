@@ -27,9 +27,15 @@ def to_failure(error: Exception, file: Path) -> FailureAnswer:
 
 
 def to_exception(failure: FailureAnswer, file: Path) -> Exception:
-    """The error that a decoder says it had; one that no decoder has is a :class:`PictureError`."""
+    """The error that a decoder says it had; one that no decoder has is a :class:`PictureError`.
+
+    A lack of memory is one of the decoder's limit: smaller tiles would not mend it.
+    """
     if failure.kind == _NO_MEMORY:
-        return MemoryError(failure.message)
+        return MemoryLimitError(
+            f"{file} can't be read: its decoder was refused memory ({failure.message}); allow it "
+            "more (--max-memory), or the file is damaged"
+        )
     kind = _KINDS.get(failure.kind, PictureError)
     message = failure.message if str(file) in failure.message else f"{file}: {failure.message}"
     return kind(message)
