@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from subpixel.media.apart.answer import AnswerError, FailureAnswer, pack_answer
 from subpixel.media.apart.channel import Channel, DecoderGoneError
+from subpixel.media.apart.messages.answer import AnswerError, FailureAnswer, pack_answer
 from subpixel.media.picture import Header, Rows
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="has no such sockets")

@@ -43,7 +43,7 @@ def pool() -> Iterator[DecoderPool]:
 def zygotes() -> list[psutil.Process]:
     """Those of this process."""
     ours = psutil.Process().children()
-    return [each for each in ours if "subpixel.media.apart.zygote" in each.cmdline()]
+    return [each for each in ours if "subpixel.media.apart.child.zygote" in each.cmdline()]
 
 
 def decoders() -> set[psutil.Process]:

@@ -96,6 +96,7 @@ def test_no_other_file(place: Path, line: str) -> None:
         "os.kill(os.getppid(), 0)",
         "os.kill(os.getppid(), 9)",
         "os.memfd_create('x')",
+        "resource.prlimit(0, resource.RLIMIT_DATA, (1 << 40, 1 << 40))",
         "os.setpriority(os.PRIO_PROCESS, 0, 5)",
     ],
 )
@@ -145,6 +146,7 @@ def test_the_kernels_own_numbers(machine: str, header: str) -> None:
     table = CALL_TABLES[machine]
     assert dict(table.denied) == {name: numbers[name] for name in table.denied}
     assert (table.clone, table.tgkill) == (numbers["clone"], numbers["tgkill"])
+    assert table.prlimit == numbers["prlimit64"]
     opening = {"open": 1, "openat": 2}
     assert table.opening == {numbers[n]: a for n, a in opening.items() if n in numbers}
 

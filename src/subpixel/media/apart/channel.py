@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from subpixel.media.apart.answer import (
+from subpixel.media.apart.messages.answer import (
     SIZES_BYTES,
     AnswerError,
     FailureAnswer,
@@ -15,7 +15,14 @@ from subpixel.media.apart.answer import (
     unpack_answer,
     unpack_sizes,
 )
-from subpixel.media.apart.job import END_OF_ROWS, FAILURE, PIECE_HEAD, ROWS, ROWS_HEAD, DecoderJob
+from subpixel.media.apart.messages.job import (
+    END_OF_ROWS,
+    FAILURE,
+    PIECE_HEAD,
+    ROWS,
+    ROWS_HEAD,
+    DecoderJob,
+)
 from subpixel.media.picture import Header, Rows
 from subpixel.media.reading import CHUNK_ROWS
 

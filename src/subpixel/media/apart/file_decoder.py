@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from subpixel.errors import PictureError, UsageError
-from subpixel.media.apart.answer import AnswerError, FailureAnswer, OpenAnswer
 from subpixel.media.apart.channel import Channel, DecoderGoneError
-from subpixel.media.apart.failures import to_exception
-from subpixel.media.apart.job import NOT_STARTED, DecoderJob, Task
+from subpixel.media.apart.messages.answer import AnswerError, FailureAnswer, OpenAnswer
+from subpixel.media.apart.messages.failures import to_exception
+from subpixel.media.apart.messages.job import NOT_STARTED, DecoderJob, Task
 from subpixel.media.apart.spawner import Spawner
 from subpixel.media.libvips import FileContents
 from subpixel.media.picture import Header, Rows
@@ -24,10 +24,10 @@ MEMORY_SHARE = 0.5
 """Of the memory that is free, what a decoder may take where nothing else is said."""
 
 REASONS: dict[int, str] = {
-    signal.SIGXCPU: "it used all the processor time that it may have",
-    signal.SIGKILL: "something killed it: the system, for lack of memory, or somebody",
+    24: "it used all the processor time that it may have",
+    9: "something killed it: the system, for lack of memory, or somebody",
 }
-"""What a signal most probably means."""
+"""What SIGXCPU and SIGKILL of Linux most probably mean."""
 
 Value = TypeVar("Value")
 

@@ -14,9 +14,9 @@ from typing import Self
 import numpy as np
 
 from subpixel.errors import PictureError, ProviderError, UsageError
-from subpixel.media.apart.answer import OpenAnswer
 from subpixel.media.apart.file_decoder import DecoderLimits, FileDecoder, FileTask
-from subpixel.media.apart.services import MAX_MAP, MapForm, RowForm
+from subpixel.media.apart.messages.answer import OpenAnswer
+from subpixel.media.apart.messages.forms import MAX_MAP, MapForm, RowForm
 from subpixel.media.apart.spawner import Spawner
 from subpixel.media.compression.read import Compression
 from subpixel.media.formats.format import Format

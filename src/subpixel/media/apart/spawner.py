@@ -12,9 +12,9 @@ import time
 from contextlib import suppress
 from itertools import count
 
-from subpixel.media.apart.job import MESSAGE_BYTES, NO_PACKAGE, STARTED
+from subpixel.media.apart.messages.job import MESSAGE_BYTES, NO_PACKAGE, STARTED
 
-ZYGOTE = "subpixel.media.apart.zygote"
+ZYGOTE = "subpixel.media.apart.child.zygote"
 """The module that runs as the zygote."""
 
 SINGLE_THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

@@ -67,6 +67,11 @@ def follow_parent(parent: int) -> None:
         os._exit(1)
 
 
+def stop_following_parent() -> None:
+    """Undo :func:`follow_parent`."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, 0)
+
+
 def confine(limits: ProcessLimits, readable: Sequence[Path]) -> None:
     """Give up for good whatever the kernel lets this process give up, but reading ``readable``
     files. It must have one thread. Raises :class:`OSError`."""

@@ -312,13 +312,16 @@ class CallTable:
     denied: Mapping[str, int]
     clone: int
     tgkill: int
+    prlimit: int
     opening: Mapping[int, int]
     """Of each call that opens a file, the argument that has its flags, from 0."""
 
 
 CALL_TABLES = {
-    "x86_64": CallTable(0xC000003E, _X86_64, clone=56, tgkill=234, opening={2: 1, 257: 2}),
-    "aarch64": CallTable(0xC00000B7, _AARCH64, clone=220, tgkill=131, opening={56: 2}),
+    "x86_64": CallTable(
+        0xC000003E, _X86_64, clone=56, tgkill=234, prlimit=302, opening={2: 1, 257: 2}
+    ),
+    "aarch64": CallTable(0xC00000B7, _AARCH64, clone=220, tgkill=131, prlimit=261, opening={56: 2}),
 }
 """By :func:`platform.machine`."""
 
@@ -363,12 +366,24 @@ def _write_program(table: CallTable, pid: int) -> Iterator[bytes]:
     yield _refuse(errno.ENOSYS)
     yield from _check_argument(table.clone, 0, _step(_IF_ANY_BIT, CLONE_THREAD, 1, 0))
     yield from _check_argument(table.tgkill, 0, _step(_IF_EQUAL, pid, 1, 0))
+    yield from _expect_null(table.prlimit, 2)  # limits are read, not set: root could raise them
     for number, argument in table.opening.items():
         yield from _check_argument(number, argument, _step(_IF_ANY_BIT, CHANGING_FLAGS, 0, 1))
     for number in sorted(set(table.denied.values())):
         yield _step(_IF_EQUAL, number, 0, 1)
         yield _refuse(errno.EPERM)
     yield _step(_RETURN, _ALLOW)
+
+
+def _expect_null(number: int, argument: int) -> Iterator[bytes]:
+    """A call is refused unless that argument, of 64 bits, is 0."""
+    yield _step(_IF_EQUAL, number, 0, 6)
+    yield _step(_LOAD, _ARGUMENTS + 8 * argument)
+    yield _step(_IF_EQUAL, 0, 0, 2)
+    yield _step(_LOAD, _ARGUMENTS + 8 * argument + 4)
+    yield _step(_IF_EQUAL, 0, 1, 0)
+    yield _refuse(errno.EPERM)
+    yield _step(_LOAD, _NUMBER)
 
 
 def _check_argument(number: int, argument: int, passes: bytes) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from subpixel.errors import (
     SubpixelError,
     one_line,
 )
-from subpixel.media.apart.answer import FailureAnswer
+from subpixel.media.apart.messages.answer import FailureAnswer
 
 _KINDS = {kind.__name__: kind for kind in (PictureError, PictureTooLargeError, MemoryLimitError)}
 _NO_MEMORY = MemoryError.__name__

@@ -2,55 +2,15 @@
 enlarged. Each service turns pieces of bytes into others."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from subpixel.media.apart.messages.forms import RowForm
 from subpixel.media.display.render import apply_profile
 from subpixel.media.formats.jpeg.ultra_hdr import enlarge_map
 from subpixel.media.picture import GainMap, Header, Metadata
 
 Service = Callable[[bytes], bytes]
-
-MAX_MAP = 1 << 27
-"""Most bytes of an enlarged gain map."""
-
-
-@dataclass(frozen=True)
-class RowForm:
-    """Rows whose profile is to be applied."""
-
-    width: int
-    channels: int
-    colours: int
-    """1, grey, or 3."""
-    sample_bytes: int
-    """1 or 2."""
-
-    @property
-    def numbers(self) -> tuple[float, ...]:
-        """As a job has them."""
-        return self.width, self.channels, self.colours, self.sample_bytes
-
-
-@dataclass(frozen=True)
-class MapForm:
-    """A gain map, and the picture that it grows with."""
-
-    width: int
-    height: int
-    quality: int
-    map_width: int
-    map_height: int
-    region: tuple[float, float, float, float]
-
-    @property
-    def numbers(self) -> tuple[float, ...]:
-        """As a job has them."""
-        return (
-            *(self.width, self.height, self.quality, self.map_width, self.map_height),
-            *self.region,
-        )
 
 
 def make_colour_service(profile: bytes, numbers: Sequence[float]) -> Service:

@@ -59,7 +59,7 @@ class DecoderJob:
     seconds: int
     """Of processor time."""
     numbers: tuple[float, ...] = ()
-    """What else the task needs to know: see :mod:`~subpixel.media.apart.services`."""
+    """What else the task needs to know: see :mod:`~subpixel.media.apart.messages.forms`."""
 
     def pack(self) -> bytes:
         """As a message; the file's bytes come behind it."""

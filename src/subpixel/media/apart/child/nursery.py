@@ -1,9 +1,9 @@
-"""The process that decoders are forked from: everything is imported, nothing of a file was seen.
+"""Decoders are forked: everything is imported, and nothing of a file was seen.
 
-It has one thread, so that a fork is sound: it imports libvips and never computes with it. On its
-socket it takes ``fork NUMBER PACKAGE`` with the decoder's socket, and ``kill NUMBER``; it says
-``started`` first, and ``end NUMBER STATUS`` of each decoder that has ended. At the socket's end
-it kills those that are left, and goes.
+The process has one thread, so that a fork is sound: it imports libvips and never computes with it.
+On its socket it takes ``fork NUMBER PACKAGE`` with the decoder's socket, and ``kill NUMBER``; it
+says ``started`` first, and ``end NUMBER STATUS`` of each decoder that has ended. At the socket's
+end it kills those that are left, and goes.
 """
 
 import gc
@@ -13,21 +13,19 @@ import resource  # noqa: F401 - for the decoders, which import nothing any more
 import select
 import signal
 import socket
-import sys
 from contextlib import suppress
 
-from subpixel.media.apart.decoder import serve_file
-from subpixel.media.apart.job import MESSAGE_BYTES, NO_PACKAGE, NOT_STARTED, STARTED
+from subpixel.media.apart.child.decoder import serve_file
+from subpixel.media.apart.messages.job import MESSAGE_BYTES, NO_PACKAGE, NOT_STARTED, STARTED
 from subpixel.media.libvips import block_untrusted_operations
-from subpixel.system.processes.confinement import follow_parent
+from subpixel.system.processes.confinement import follow_parent, stop_following_parent
 
 OPTIONAL_PACKAGES = ("brotli",)
 """What formats import when a file needs it: a decoder couldn't any more."""
 
 
-def main() -> None:
-    """Serve the socket whose number is on the command line, until its other end closes."""
-    control = socket.socket(fileno=int(sys.argv[1]))
+def serve_decoders(control: socket.socket) -> None:
+    """Fork decoders as the socket asks for them, until its other end closes."""
     block_untrusted_operations()
     for package in OPTIONAL_PACKAGES:
         _import_package(package)
@@ -38,6 +36,7 @@ def main() -> None:
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     gc.freeze()
+    stop_following_parent()
     control.send(STARTED)
     nursery = Nursery(control, (wake, waker))
     try:
@@ -132,7 +131,3 @@ class Nursery:
     def _say_end(self, number: int, status: int) -> None:
         with suppress(OSError):  # the other end is closed: the next message says so
             self._control.send(f"end {number} {status}".encode())
-
-
-if __name__ == "__main__":
-    main()

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from subpixel.errors import PictureError
-from subpixel.media.apart.answer import OpenAnswer, pack_answer
-from subpixel.media.apart.failures import to_failure
-from subpixel.media.apart.job import (
+from subpixel.media.apart.child.services import make_colour_service, make_map_service
+from subpixel.media.apart.messages.answer import OpenAnswer, pack_answer
+from subpixel.media.apart.messages.failures import to_failure
+from subpixel.media.apart.messages.job import (
     END_OF_ROWS,
     FAILURE,
     PIECE_HEAD,
@@ -19,7 +20,6 @@ from subpixel.media.apart.job import (
     DecoderJob,
     unpack_job,
 )
-from subpixel.media.apart.services import make_colour_service, make_map_service
 from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
 from subpixel.media.display.render import render_srgb
 from subpixel.media.libvips import FileContents

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subpixel.errors import MemoryLimitError, PictureError
-from subpixel.media.apart.answer import (
+from subpixel.media.apart.messages.answer import (
     MAX_BLOCKS,
     MAX_TEXT,
     SIZES_BYTES,
@@ -25,7 +25,7 @@ from subpixel.media.apart.answer import (
     unpack_answer,
     unpack_sizes,
 )
-from subpixel.media.apart.failures import to_exception, to_failure
+from subpixel.media.apart.messages.failures import to_exception, to_failure
 from subpixel.media.compression.read import Compression
 from subpixel.media.picture import GainMap, Header, Loss, Metadata
 

@@ -60,7 +60,7 @@ class FailureAnswer:
     """A file that can't be read."""
 
     kind: str
-    """The name of an exception: see :mod:`~subpixel.media.apart.failures`."""
+    """The name of an exception: see :mod:`~subpixel.media.apart.messages.failures`."""
     message: str
 
 
