@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image, ImageCms
 
@@ -172,6 +174,51 @@ def test_as_a_screen_shows_it(pool: DecoderPool, tmp_path: Path) -> None:
     shown = read_source(pool.open_shown(tmp_path / "a.png"))
     assert np.array_equal(shown.frames[0], render_srgb(read_picture(tmp_path / "a.png")))
     assert shown.metadata == Metadata()
+
+
+IMPORTS = """
+import importlib, sys
+from pathlib import Path
+from subpixel.errors import SubpixelError
+from subpixel.media.apart.child.nursery import import_ahead
+from subpixel.media.formats.registry import FORMATS
+from subpixel.media.image_file import read_picture
+import_ahead()
+for package in sys.argv[2:]:
+    importlib.import_module(package)
+before = set(sys.modules)
+for file in sorted(Path(sys.argv[1]).iterdir()):
+    try:
+        read_picture(file)
+    except SubpixelError:
+        pass
+print(*sorted(set(sys.modules) - before))
+"""
+
+
+def test_a_decoder_has_nothing_left_to_import(tmp_path: Path) -> None:
+    """It couldn't: it has no files."""
+    for suffix in SUFFIXES:
+        write_rich(tmp_path / f"a{suffix}", np.uint8, 3, 6)
+        data = (tmp_path / f"a{suffix}").read_bytes()
+        (tmp_path / f"b{suffix}").write_bytes(data[: len(data) // 2])
+    for number, insertion in enumerate(INSERTIONS):
+        (tmp_path / f"{number}{insertion.suffix}").write_bytes(insertion.data)
+    (tmp_path / "c.jpg").write_bytes(iso_file())
+    Image.new("CMYK", (9, 7), (90, 80, 7, 30)).save(tmp_path / "d.jpg")
+    packages = [form.package for form in FORMATS if form.package and find_spec(form.package)]
+    command = [sys.executable, "-c", IMPORTS, str(tmp_path), *packages]
+    end = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert end.stdout.split() == []
+
+
+def test_packages_start_no_thread(pool: DecoderPool, tmp_path: Path) -> None:
+    """A fork is sound in a process of one thread."""
+    for suffix in SUFFIXES:
+        write_rich(tmp_path / f"a{suffix}", np.uint8, 3, 1)
+        read_source(pool.open(tmp_path / f"a{suffix}"))
+    zygotes = [each for each in psutil.Process().children() if "zygote" in " ".join(each.cmdline())]
+    assert {zygote.num_threads() for zygote in zygotes} == {1}
 
 
 def test_untrusted_in_one_call(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ says ``started`` first, and ``end NUMBER STATUS`` of each decoder that has ended
 end it kills those that are left, and goes.
 """
 
+import codecs
 import gc
 import importlib
 import os
@@ -24,11 +25,14 @@ OPTIONAL_PACKAGES = ("brotli",)
 """What formats import when a file needs it: a decoder couldn't any more."""
 
 
+CODECS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-be", "utf-16-le")
+"""Of text in files; Python imports one when it is first used."""
+
+
 def serve_decoders(control: socket.socket) -> None:
     """Fork decoders as the socket asks for them, until its other end closes."""
     block_untrusted_operations()
-    for package in OPTIONAL_PACKAGES:
-        _import_package(package)
+    import_ahead()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who asked decides
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
@@ -44,6 +48,14 @@ def serve_decoders(control: socket.socket) -> None:
             pass
     finally:
         nursery.kill_all()
+
+
+def import_ahead() -> None:
+    """Import what a decoder may need, whatever its file holds, but for its format's package."""
+    for package in OPTIONAL_PACKAGES:
+        _import_package(package)
+    for codec in CODECS:
+        codecs.lookup(codec)
 
 
 def _import_package(name: str) -> None:
