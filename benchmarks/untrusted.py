@@ -75,10 +75,10 @@ def report(name: str, direct: Sequence[Cost], apart: Sequence[Cost]) -> str:
     """A line of the table."""
     pairs = list(zip(direct, apart, strict=True))
     clock = sorted(b.milliseconds - a.milliseconds for a, b in pairs)
-    spent = sum(b.processor - a.processor for a, b in pairs) / len(pairs)
+    processor = sum(b.processor - a.processor for a, b in pairs) / len(pairs)
     usual = statistics.median(cost.milliseconds for cost in direct)
     high = clock[int(0.9 * len(clock))]
-    return f"{name:8} {usual:10.1f} {statistics.median(clock):12.1f} {high:14.1f} {spent:20.1f}"
+    return f"{name:8} {usual:10.1f} {statistics.median(clock):12.1f} {high:14.1f} {processor:20.1f}"
 
 
 def main() -> None:

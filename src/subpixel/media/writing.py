@@ -206,12 +206,12 @@ class Encoder:
         grow_map = decoders.enlarge_map if decoders else None
         self._task = EncodeTask(header, form, options, opaque is True, grow_map)
         self._decoders = decoders if profile_fate(header, form) == "applied" else None
-        self._written = _announce_srgb(self._task) if self._decoders else self._task
+        self._file_task = _announce_srgb(self._task) if self._decoders else self._task
         self._stage: ColourStage | None = None
         self._look = Look(header, form, opaque=opaque is not False)
         self._rows = 0
         self._rows_left = form.count_frames(header) * header.height
-        self._tiff = GrowingTiff(self._written.file_header)
+        self._tiff = GrowingTiff(self._file_task.file_header)
         self._end: Future[None] = Future()
 
     @property
@@ -239,7 +239,7 @@ class Encoder:
             header = self._task.file_header
             self._stage = self._decoders.open_colours(profile, header, self._file)
         with ThreadPoolExecutor(1, "encoder") as thread:
-            self._end = thread.submit(_encode, self._tiff, self._written, target)
+            self._end = thread.submit(_encode, self._tiff, self._file_task, target)
             try:
                 yield
             finally:

@@ -213,6 +213,16 @@ def test_a_closed_pool_says_so(folder: Path) -> None:
         read_source(file)
 
 
+def test_rows_end_with_their_pool(folder: Path) -> None:
+    pool = DecoderPool()
+    first, second = (pool.open(folder / "large.png").chunks() for _ in range(2))
+    assert len(next(first)) == len(next(second)) == 32
+    pool.close()
+    with pytest.raises(PictureError, match=r"large\.png ended"):
+        list(first)
+    second.close()
+
+
 def test_limits_are_checked() -> None:
     with pytest.raises(UsageError, match="memory is 0"):
         DecoderLimits(memory=0)

@@ -144,7 +144,7 @@ def test_the_kernels_own_numbers(machine: str, header: str) -> None:
     rows = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)$", Path(header).read_text(), re.M)
     numbers = {name: int(number) for name, number in rows}
     table = CALL_TABLES[machine]
-    assert dict(table.denied) == {name: numbers[name] for name in table.denied}
+    assert dict(table.refusals) == {name: numbers[name] for name in table.refusals}
     assert (table.clone, table.tgkill) == (numbers["clone"], numbers["tgkill"])
     assert table.prlimit == numbers["prlimit64"]
     opening = {"open": 1, "openat": 2}
@@ -166,7 +166,7 @@ def test_both_processors_lose_the_same() -> None:
     }
     old |= {"utimes", "futimesat", "mknod", "inotify_init", "mkdir", "rmdir", "rename"}
     old |= {"iopl", "ioperm", "modify_ldt"}
-    assert set(CALL_TABLES["x86_64"].denied) - set(CALL_TABLES["aarch64"].denied) == old
+    assert set(CALL_TABLES["x86_64"].refusals) - set(CALL_TABLES["aarch64"].refusals) == old
 
 
 def test_what_lacks_is_said() -> None:

@@ -13,7 +13,7 @@ from subpixel.errors import PictureError, UsageError
 from subpixel.media.apart.channel import Channel, DecoderGoneError
 from subpixel.media.apart.messages.answer import AnswerError, FailureAnswer, OpenAnswer
 from subpixel.media.apart.messages.failures import to_exception
-from subpixel.media.apart.messages.job import NOT_STARTED, DecoderJob, Task
+from subpixel.media.apart.messages.job import NO_ROOM, DecoderJob, Task
 from subpixel.media.apart.spawner import Spawner
 from subpixel.media.libvips import FileContents
 from subpixel.media.picture import Header, Rows
@@ -156,7 +156,7 @@ class FileDecoder:
             self._spawner.kill(self._number)
             words = self._spawner.last_words()
             return f"{name} ended, and the process that it comes from{words and f': {words}'}"
-        if code == NOT_STARTED:
+        if code == NO_ROOM:
             return f"{name} could not be started: the system has no room for a further process"
         if code >= 0:
             return f"{name} ended with exit code {code}; {DAMAGE}"

@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from itertools import count
 
-from subpixel.media.apart.messages.job import MESSAGE_BYTES, NO_PACKAGE, STARTED
+from subpixel.media.apart.messages.job import MESSAGE_BYTES, NO_PACKAGE, READY
 
 ZYGOTE = "subpixel.media.apart.child.zygote"
 """The module that runs as the zygote."""
@@ -37,8 +37,8 @@ class Spawner:
         self._control, inner = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._lock, self._numbers = threading.Lock(), count()
         self._ends: dict[int, int] = {}
-        self._started = False
-        self._dropped: set[int] = set()
+        self._is_ready = False
+        self._ignore: set[int] = set()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - as long as this
         with inner:
             self._process = subprocess.Popen(
@@ -75,7 +75,7 @@ class Spawner:
         with self._lock:
             self._take_messages(0)
             if self._ends.pop(number, None) is None:
-                self._dropped.add(number)
+                self._ignore.add(number)
                 self._tell(f"kill {number}")
 
     def await_end(self, number: int) -> int | None:
@@ -91,13 +91,16 @@ class Spawner:
 
     def last_words(self) -> str:
         """The last line that the zygote wrote to its standard error."""
+        if self._errors.closed:
+            return ""
         self._errors.seek(0)
         lines = self._errors.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1] if lines else ""
 
     def close(self) -> None:
         """End it and all its decoders."""
-        self._control.close()
+        with self._lock:
+            self._control.close()
         try:
             self._process.wait(END_WAIT)
         except subprocess.TimeoutExpired:
@@ -107,9 +110,9 @@ class Spawner:
 
     def _await_start(self) -> None:
         """Importing is no part of the time that a file takes."""
-        if not self._started and not self._take_messages(START_WAIT):
+        if not self._is_ready and not self._take_messages(START_WAIT):
             raise OSError(errno.ECHILD, "the process that decoders come from ended at its start")
-        if not self._started:
+        if not self._is_ready:
             raise OSError(errno.ETIMEDOUT, "the process that decoders come from does not start")
 
     def _tell(self, message: str) -> None:
@@ -118,25 +121,33 @@ class Spawner:
 
     def _take_messages(self, seconds: float) -> bool:
         """Note what the zygote says within that time, if anything; False: it is gone."""
+        if self._control.fileno() < 0:  # closed
+            return False
         poll = select.poll()
         poll.register(self._control, select.POLLIN)
         while poll.poll(1000 * seconds):
-            message = self._control.recv(MESSAGE_BYTES)
+            message = self._receive()
             if not message:
                 return False
             self._note_message(message)
             seconds = 0
         return True
 
+    def _receive(self) -> bytes:
+        try:
+            return self._control.recv(MESSAGE_BYTES)
+        except ConnectionError:
+            return b""
+
     def _note_message(self, message: bytes) -> None:
-        if message == STARTED:
-            self._started = True
+        if message == READY:
+            self._is_ready = True
             return
         _, number, status = message.decode().split()
         self._note_end(int(number), int(status))
 
     def _note_end(self, number: int, status: int) -> None:
-        if number in self._dropped:
-            self._dropped.remove(number)
+        if number in self._ignore:
+            self._ignore.remove(number)
         else:
             self._ends[number] = status

@@ -55,7 +55,7 @@ class ProcessLimits:
     """Bytes beside what it holds already."""
     seconds: int
     """Of processor time from now on, all threads together."""
-    mapped: int
+    file_bytes: int
     """Bytes of files that it may see as memory."""
 
 
@@ -89,7 +89,7 @@ def _set_limits(limits: ProcessLimits) -> None:
     import resource
 
     threads = 2 * (os.cpu_count() or 1) + 8
-    space = limits.memory + limits.mapped + threads * THREAD_SPACE
+    space = limits.memory + limits.file_bytes + threads * THREAD_SPACE
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, 0)
     _lower(resource.RLIMIT_NOFILE, OPEN_FILES)

@@ -309,7 +309,7 @@ class CallTable:
 
     machine: int
     """AUDIT_ARCH of linux/audit.h."""
-    denied: Mapping[str, int]
+    refusals: Mapping[str, int]
     clone: int
     tgkill: int
     prlimit: int
@@ -369,7 +369,7 @@ def _write_program(table: CallTable, pid: int) -> Iterator[bytes]:
     yield from _expect_null(table.prlimit, 2)  # limits are read, not set: root could raise them
     for number, argument in table.opening.items():
         yield from _check_argument(number, argument, _step(_IF_ANY_BIT, CHANGING_FLAGS, 0, 1))
-    for number in sorted(set(table.denied.values())):
+    for number in sorted(set(table.refusals.values())):
         yield _step(_IF_EQUAL, number, 0, 1)
         yield _refuse(errno.EPERM)
     yield _step(_RETURN, _ALLOW)

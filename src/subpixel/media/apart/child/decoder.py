@@ -29,7 +29,7 @@ from subpixel.system.processes.confinement import ProcessLimits, confine
 
 
 @dataclass(frozen=True)
-class _Opened:
+class _OpenFile:
     """What is read of, by rows."""
 
     source: Source
@@ -44,27 +44,27 @@ def serve_file(fd: int) -> None:
         _serve_pieces(job, fd)
         return
     try:
-        opened = _open_job(job, fd)
-        answer = OpenAnswer(opened.source.header, opened.source.memory, opened.compression)
+        open_file = _open_job(job, fd)
+        answer = OpenAnswer(open_file.source.header, open_file.source.memory, open_file.compression)
         message = pack_answer(answer)
     except Exception as error:
         _write(fd, pack_answer(to_failure(error, Path(job.file))))
         return
     _write(fd, message)
     while os.read(fd, 1) == ROWS:
-        _send_rows(fd, opened.source, Path(job.file))
+        _send_rows(fd, open_file.source, Path(job.file))
 
 
-def _open_job(job: DecoderJob, fd: int) -> _Opened:
+def _open_job(job: DecoderJob, fd: int) -> _OpenFile:
     contents = _take_contents(job, fd)
     in_place = contents.data is None
-    mapped = contents.file.stat().st_size if in_place else 0
-    limits = ProcessLimits(job.memory + contents.memory, job.seconds, mapped)
+    file_bytes = contents.file.stat().st_size if in_place else 0
+    limits = ProcessLimits(job.memory + contents.memory, job.seconds, file_bytes)
     confine(limits, [contents.file] if in_place else [])
     picture = open_contents(contents, job.max_pixels)
     if job.task == "show":
-        return _Opened(_show(picture), UNKNOWN_COMPRESSION)
-    return _Opened(picture, picture.compression())
+        return _OpenFile(_show(picture), UNKNOWN_COMPRESSION)
+    return _OpenFile(picture, picture.compression())
 
 
 def _serve_pieces(job: DecoderJob, fd: int) -> None:

@@ -2,7 +2,7 @@
 
 The process has one thread, so that a fork is sound: it imports libvips and never computes with it.
 On its socket it takes ``fork NUMBER PACKAGE`` with the decoder's socket, and ``kill NUMBER``; it
-says ``started`` first, and ``end NUMBER STATUS`` of each decoder that has ended. At the socket's
+says ``ready`` first, and ``end NUMBER STATUS`` of each decoder that has ended. At the socket's
 end it kills those that are left, and goes.
 """
 
@@ -17,7 +17,7 @@ import socket
 from contextlib import suppress
 
 from subpixel.media.apart.child.decoder import serve_file
-from subpixel.media.apart.messages.job import MESSAGE_BYTES, NO_PACKAGE, NOT_STARTED, STARTED
+from subpixel.media.apart.messages.job import MESSAGE_BYTES, NO_PACKAGE, NO_ROOM, READY
 from subpixel.media.libvips import block_untrusted_operations
 from subpixel.system.processes.confinement import follow_parent, stop_following_parent
 
@@ -41,7 +41,7 @@ def serve_decoders(control: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     gc.freeze()
     stop_following_parent()
-    control.send(STARTED)
+    control.send(READY)
     nursery = Nursery(control, (wake, waker))
     try:
         while nursery.take_message():
@@ -102,7 +102,7 @@ class Nursery:
         try:
             pid = os.fork()
         except OSError:
-            self._say_end(number, NOT_STARTED)
+            self._say_end(number, NO_ROOM)
             os.close(fd)
             return
         if pid == 0:

@@ -17,13 +17,13 @@ ROWS_HEAD = struct.Struct("<I")
 MESSAGE_BYTES = 256
 """Most of a message between the zygote and who starts decoders."""
 
-STARTED = b"started"
+READY = b"ready"
 """What the zygote says first."""
 
 NO_PACKAGE = "-"
 """In place of a package's name."""
 
-NOT_STARTED = 256
+NO_ROOM = 256
 """The exit code of a decoder that could not be forked; no process has it."""
 
 END_OF_ROWS, FAILURE = 0, 0xFFFFFFFF
