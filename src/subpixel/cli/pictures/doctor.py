@@ -42,6 +42,7 @@ def _print_environment(machine: Environment) -> None:
     ]
     print_table(title, ("package", "version"), packages)
     print_table("Devices", ("device", "works", "execution provider", "detail"), devices)
+    print_table("Untrusted pictures", ("what", "works"), [("--untrusted", str(machine.untrusted))])
 
 
 def _tuning_cells(stored: StoredTuning) -> list[tuple[str, ...]]:
