@@ -43,6 +43,9 @@ MAX_PAGES_METADATA = 1 << 26
 CHUNK_ROWS = 32
 """Rows that are decoded at a time. libvips drops its sequential cache's oldest rows beyond that."""
 
+CHUNK_BYTES = 1 << 22
+"""Of rows that are decoded at a time, about the most: those of a very wide picture are fewer."""
+
 READ_CACHE_ROWS = 1100
 """Rows that libvips keeps of a picture that it reads from top to bottom."""
 
@@ -284,8 +287,9 @@ def _fetch_rows(image: VipsImage, start: int, stop: int, height: int) -> Iterato
     """Rows ``[start, stop)`` of frames of ``height`` rows below each other."""
     region = pyvips.Region.new(image)
     dtype = _DTYPES[image.format]
+    most = _chunk_rows(image.width * image.bands * np.dtype(dtype).itemsize)
     while start < stop:
-        count = min(CHUNK_ROWS, height - start % height)
+        count = min(most, height - start % height)
         samples = np.frombuffer(region.fetch(0, start, image.width, count), dtype)
         yield samples.reshape(count, image.width, image.bands)
         start += count
@@ -294,14 +298,20 @@ def _fetch_rows(image: VipsImage, start: int, stop: int, height: int) -> Iterato
 def _cut_rows(frames: Iterator[Rows], header: Header) -> Iterator[Rows]:
     """At most :data:`CHUNK_ROWS` at a time; raises :class:`ValueError` for rows of another form
     than the file announced."""
+    _, _, width, channels = header.shape
+    most = _chunk_rows(width * channels * header.dtype.itemsize)
     for rows in frames:
         if rows.shape[1:] != header.shape[2:] or rows.dtype != header.dtype:
             raise ValueError(
                 f"its header announces rows of {header.shape[2:]} {header.dtype}, and they are of "
                 f"{rows.shape[1:]} {rows.dtype}"
             )
-        for top in range(0, len(rows), CHUNK_ROWS):
-            yield rows[top : top + CHUNK_ROWS]
+        for top in range(0, len(rows), most):
+            yield rows[top : top + most]
+
+
+def _chunk_rows(row_bytes: int) -> int:
+    return max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes))
 
 
 def _decoder_memory(image: VipsImage, form: Format) -> int:
@@ -313,4 +323,5 @@ def _decoder_memory(image: VipsImage, form: Format) -> int:
         return int(image.width * image.get_page_height() * per_pixel * (1 + deep))
     row = image.width * image.bands * (1 + deep)
     whole = reader.interlaced_rows * row if get_number(image, "interlaced", 0) else 0
-    return int(min(image.height, READ_CACHE_ROWS) * row + image.get_page_height() * whole)
+    rows = min(image.height, READ_CACHE_ROWS) + 2 * _chunk_rows(row)
+    return int(rows * row + image.get_page_height() * whole)

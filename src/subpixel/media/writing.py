@@ -21,6 +21,7 @@ from subpixel.media.formats.format import EncodeOptions, EncodeTask, Format
 from subpixel.media.formats.registry import FORMATS, expect_all_used, format_of, list_names
 from subpixel.media.formats.tiff.growing_tiff import GrowingTiff, ReaderGoneError, load_growing_tiff
 from subpixel.media.libvips import (
+    MAX_VIPS_SIDE,
     FileTarget,
     VipsImage,
     explain_error,
@@ -249,13 +250,24 @@ class Encoder:
 
 
 def _expect_sides(header: Header, form: Format) -> None:
-    limit = form.capacity.max_side
-    if limit is not None and max(header.width, header.height) > limit:
-        others = list_names(f for f in FORMATS if f.capacity.max_side is None)
+    sides, count = (header.width, header.height), form.count_frames(header)
+    limit = _max_side(form)
+    if max(sides) > limit:
+        others = [each for each in FORMATS if _max_side(each) >= max(sides)]
+        instead = f"use {list_names(others)}" if others else "make it smaller"
         raise PictureError(
             f"{header.width} x {header.height} pixels are too large for {form.name}, "
-            f"which holds up to {limit:,} along a side; use {others}"
+            f"which holds up to {limit:,} along a side; {instead}"
         )
+    if count * header.height > MAX_VIPS_SIDE:
+        raise PictureError(
+            f"{count} frames of {header.height} rows are more than can be written in one file, "
+            f"{MAX_VIPS_SIDE:,} rows; make them smaller, or write fewer frames"
+        )
+
+
+def _max_side(form: Format) -> int:
+    return min(form.capacity.max_side or MAX_VIPS_SIDE, MAX_VIPS_SIDE)
 
 
 def _encode(tiff: GrowingTiff, task: EncodeTask, target: FileTarget) -> None:

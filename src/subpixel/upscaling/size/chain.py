@@ -126,7 +126,7 @@ class _SharedReport:
 
     def __init__(self, report: RunReport, plans: Sequence[TilePlan], frames: int) -> None:
         self._report = report
-        self._runs = [(0, frames * len(plan.rows) * len(plan.groups)) for plan in plans]
+        self._runs = [(0, frames * plan.runs) for plan in plans]
 
     def report_of(self, number: int) -> RunReport:
         """For the pipeline of this ``number``."""

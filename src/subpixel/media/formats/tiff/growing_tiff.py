@@ -100,7 +100,12 @@ class GrowingTiff:
 
 def load_growing_tiff(source: pyvips.SourceCustom) -> VipsImage:
     """Its frames below each other as an image that is read from top to bottom."""
-    return pyvips.Image.tiffload_source(source, access="sequential", fail_on="error")
+    return pyvips.Image.tiffload_source(
+        source,
+        access="sequential",
+        fail_on="error",
+        unlimited=True,  # a row may be longer than what libtiff allows files that aren't ours
+    )
 
 
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
