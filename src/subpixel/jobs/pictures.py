@@ -115,7 +115,7 @@ class PictureFiles:
 
     def _open_file(self, file: Path) -> PictureFile:
         if file != PIPE:
-            return open_picture(file, max_pixels=self._max_pixels)
+            return open_picture(file, max_pixels=self._max_pixels, max_memory=self._max_memory)
         held = resident()
         room = max(0, memory_limit(self._max_memory, held) - held)
         return open_stream(

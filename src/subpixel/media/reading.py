@@ -13,7 +13,7 @@ from typing import BinaryIO
 import numpy as np
 import pyvips
 
-from subpixel.errors import PictureError, PictureTooLargeError
+from subpixel.errors import MemoryLimitError, PictureError, PictureTooLargeError
 from subpixel.media.formats.account import collect_losses
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import list_names, sniff
@@ -29,6 +29,7 @@ from subpixel.media.libvips import (
 )
 from subpixel.media.metadata import icc
 from subpixel.media.picture import Header, Loss, Metadata, Picture, Rows, read_source
+from subpixel.system.machine_memory import resident
 
 DEFAULT_MAX_PIXELS = 500_000_000
 """Width × height × frames. Twice the largest camera sensors (250 megapixels), 1.5 GB as 8-bit RGB;
@@ -107,17 +108,21 @@ class PictureFile:
             yield reader.true_samples(rows[..., :channels], self.header.bit_depth)
 
 
-def open_picture(file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> PictureFile:
+def open_picture(
+    file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS, max_memory: int | None = None
+) -> PictureFile:
     """Open a picture of any format in the registry, told apart by content rather than by suffix.
 
     Pixels are uint8 or uint16: palettes and 1, 2 and 4 bits unfolded, animations frame by frame,
     CMYK turned into sRGB through its profile (recorded in ``losses``). Nothing is decoded yet,
-    but for transparency that a format's decoder gives in any case. Raises
-    :class:`PictureTooLargeError` when width × height × frames is over ``max_pixels``, and
-    :class:`PictureError`, in one line, for a file that is missing or damaged, or holds anything
-    that a picture can't be.
+    but for transparency that a format's decoder gives in any case; ``max_memory`` is what the
+    process may hold for that, in bytes. Raises :class:`PictureTooLargeError` when
+    width × height × frames is over ``max_pixels``, :class:`~subpixel.errors.MemoryLimitError` where
+    ``max_memory`` is too little, and :class:`PictureError`, in one line, for a file that is missing
+    or damaged, or holds anything that a picture can't be.
     """
-    return _open_contents(FileContents.of(Path(file), _max_bytes(max_pixels)), max_pixels)
+    contents = FileContents.of(Path(file), _max_bytes(max_pixels))
+    return _open_contents(contents, max_pixels, max_memory)
 
 
 def open_stream(
@@ -134,20 +139,24 @@ def open_stream(
     raises, and :class:`~subpixel.errors.MemoryLimitError` for more bytes.
     """
     most = min(_max_bytes(max_pixels), max_bytes if max_bytes is not None else sys.maxsize)
-    return _open_contents(FileContents.of_stream(stream, name, most), max_pixels)
+    return _open_contents(FileContents.of_stream(stream, name, most), max_pixels, None)
 
 
 def _max_bytes(max_pixels: int) -> int:
     return max_pixels * PIXEL_BYTES + MAX_PAGES_METADATA
 
 
-def _open_contents(contents: FileContents, max_pixels: int) -> PictureFile:
+def _open_contents(contents: FileContents, max_pixels: int, max_memory: int | None) -> PictureFile:
     form = sniff(contents.head)
     if form is None:
         raise PictureError(f"{contents.file} can't be read: it holds no {list_names()} picture")
     with _decoding_errors(contents.file, form):
         _expect_package(contents.file, form)
-        return _open_tolerantly(contents, form, max_pixels)
+        source = _open_tolerantly(contents, form, max_pixels)
+        if not form.reader.spare_alpha:
+            return source
+        _expect_room(source, max_memory)
+        return replace(source, header=_drop_spare_alpha(source))
 
 
 def read_picture(file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
@@ -202,8 +211,7 @@ def _open_strictly(
     image, conversions = _convert_to_rgb(image)
     metadata = _set_read_profile(metadata, get_blob(image, "icc-profile-data"))
     header = _build_header(image, form, metadata, (*skips, *unread, *conversions))
-    source = PictureFile(contents.file, form, header, memory, contents)
-    return replace(source, header=_drop_spare_alpha(source)) if form.reader.spare_alpha else source
+    return PictureFile(contents.file, form, header, memory, contents)
 
 
 def _set_read_profile(metadata: Metadata, profile: bytes | None) -> Metadata:
@@ -273,6 +281,17 @@ def _build_header(
     dtype = np.dtype(_DTYPES[image.format])
     depth = 8 if dtype == np.uint8 else form.reader.bit_depth(image)
     return Header(shape, dtype, metadata, depth, losses, extras)
+
+
+def _expect_room(source: PictureFile, max_memory: int | None) -> None:
+    """Before all of a picture with alpha is decoded."""
+    needed = resident() + source.memory
+    if max_memory is not None and source.header.has_alpha and needed > max_memory:
+        raise MemoryLimitError(
+            f"{source.header.width} x {source.header.height} pixels need at least "
+            f"{-(-needed // 10**6)}M of memory to be decoded as {source.form.name}, and "
+            f"{max_memory // 10**6}M are allowed; raise --max-memory"
+        )
 
 
 def _drop_spare_alpha(source: PictureFile) -> Header:
