@@ -155,7 +155,7 @@ def _open_contents(contents: FileContents, max_pixels: int, max_memory: int | No
         source = _open_tolerantly(contents, form, max_pixels)
         if not form.reader.spare_alpha:
             return source
-        _expect_room(source, max_memory)
+        _expect_decoding_room(source, max_memory)
         return replace(source, header=_drop_spare_alpha(source))
 
 
@@ -283,7 +283,7 @@ def _build_header(
     return Header(shape, dtype, metadata, depth, losses, extras)
 
 
-def _expect_room(source: PictureFile, max_memory: int | None) -> None:
+def _expect_decoding_room(source: PictureFile, max_memory: int | None) -> None:
     """Before all of a picture with alpha is decoded."""
     needed = resident() + source.memory
     if max_memory is not None and source.header.has_alpha and needed > max_memory:

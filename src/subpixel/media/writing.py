@@ -285,7 +285,7 @@ def _saves_rows(task: EncodeTask) -> bool:
     return is_long and writer.save_rows is not None and writer.takes_rows(task)
 
 
-def _save(tiff: GrowingTiff, task: EncodeTask, target: FileTarget) -> None:
+def _save_picture(tiff: GrowingTiff, task: EncodeTask, target: FileTarget) -> None:
     writer = task.form.writer
     if writer.save_rows is not None and _saves_rows(task):
         is_kept = profile_fate(task.header, task.form) == "kept"
@@ -300,7 +300,7 @@ def _encode(tiff: GrowingTiff, task: EncodeTask, target: FileTarget) -> None:
     """Read the growing picture to its end and write the file."""
     pyvips.vips_lib.vips_error_clear()
     try:
-        _save(tiff, task, target)
+        _save_picture(tiff, task, target)
         if target.error is not None:  # not every saver of libvips looks
             raise target.error
         target.stream.flush()

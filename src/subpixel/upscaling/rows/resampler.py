@@ -131,12 +131,12 @@ class Resampler:
         for frame in split_frames(chunks, header.height):
             yield from self._resample(header, frame)
 
-    def _axes(self, header: Header) -> "tuple[_Axis, _Axis]":
+    def _axes(self, header: Header) -> "tuple[_ResampledAxis, _ResampledAxis]":
         """Down and across."""
         part = self._part(header)
         return (
-            _Axis(part.height, self.height, self.kernel, part.top),
-            _Axis(part.width, self.width, self.kernel, part.left),
+            _ResampledAxis(part.height, self.height, self.kernel, part.top),
+            _ResampledAxis(part.width, self.width, self.kernel, part.left),
         )
 
     def _group(self, header: Header) -> int:
@@ -161,7 +161,7 @@ class Resampler:
 
 
 @dataclass(frozen=True)
-class _Axis:
+class _ResampledAxis:
     """An axis of ``size`` samples brought to ``target``, of which the first ``left_out`` don't
     come."""
 
@@ -206,7 +206,7 @@ class _ColumnBlocks:
     """Outputs ``[start, stop)`` of an axis, a block at a time; of a long one computed anew at each
     use."""
 
-    axis: _Axis
+    axis: _ResampledAxis
     start: int
     stop: int
 
