@@ -65,7 +65,8 @@ class NetworkChain:
             return (self.pipelines[0].fit(stages[0][1], codecs, max_memory, attempt),)
         least = [pipeline.least_memory(each) for pipeline, each in stages]
         spare -= sum(least)
-        _expect_room(header, spare, most)
+        taker = f"{header.width} x {header.height} pixels need" if stages else "the picture needs"
+        _expect_room(taker, spare, most)
         plans: list[TilePlan] = []
         for (pipeline, each), needed in zip(stages, least, strict=True):
             share = needed + spare // (len(stages) - len(plans))
@@ -102,11 +103,11 @@ class NetworkChain:
             yield from source.chunks()
 
 
-def _expect_room(header: Header, room: int, most: int) -> None:
+def _expect_room(taker: str, room: int, most: int) -> None:
     if room < 0:
+        needed, allowed = memory.format_bytes(most - room), memory.format_bytes(most)
         raise MemoryLimitError(
-            f"{header.width} x {header.height} pixels need at least "
-            f"{memory.format_bytes(most - room)} of memory, and {memory.format_bytes(most)} are allowed; raise --max-memory"
+            f"{taker} at least {needed} of memory, and {allowed} are allowed; raise --max-memory"
         )
 
 
