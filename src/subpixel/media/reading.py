@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol
 import numpy as np
 import pyvips
 
-from subpixel.errors import PictureError, PictureTooLargeError
+from subpixel.errors import MemoryLimitError, PictureError, PictureTooLargeError
 from subpixel.media.compression.read import Compression
 from subpixel.media.formats.account import collect_losses
 from subpixel.media.formats.format import Format
@@ -30,6 +30,7 @@ from subpixel.media.libvips import (
 )
 from subpixel.media.metadata import icc
 from subpixel.media.picture import Header, Loss, Metadata, Picture, Rows, read_source
+from subpixel.system.machine_memory import resident
 
 DEFAULT_MAX_PIXELS = 500_000_000
 """Width × height × frames. Twice the largest camera sensors (250 megapixels), 1.5 GB as 8-bit RGB;
@@ -43,6 +44,9 @@ MAX_PAGES_METADATA = 1 << 26
 
 CHUNK_ROWS = 32
 """Rows that are decoded at a time. libvips drops its sequential cache's oldest rows beyond that."""
+
+CHUNK_BYTES = 1 << 22
+"""Of rows that are decoded at a time, about the most: those of a very wide picture are fewer."""
 
 READ_CACHE_ROWS = 1100
 """Rows that libvips keeps of a picture that it reads from top to bottom."""
@@ -144,20 +148,22 @@ def open_picture(
     file: str | Path,
     *,
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_memory: int | None = None,
     decoders: Decoders | None = None,
 ) -> PictureFile:
     """Open a picture of any format in the registry, told apart by content rather than by suffix.
 
     Pixels are uint8 or uint16: palettes and 1, 2 and 4 bits unfolded, animations frame by frame,
     CMYK turned into sRGB through its profile (recorded in ``losses``). Nothing is decoded yet,
-    but for transparency that a format's decoder gives in any case; with ``decoders`` that happens
-    apart, as does everything else but a look at the first bytes. Raises
-    :class:`PictureTooLargeError` when width × height × frames is over ``max_pixels``, and
-    :class:`PictureError`, in one line, for a file that is missing or damaged, or holds anything
-    that a picture can't be.
+    but for transparency that a format's decoder gives in any case; ``max_memory`` is what the
+    process may hold for that, in bytes. With ``decoders`` it happens apart, as does everything else
+    but a look at the first bytes. Raises :class:`PictureTooLargeError` when
+    width × height × frames is over ``max_pixels``, :class:`~subpixel.errors.MemoryLimitError` where
+    ``max_memory`` is too little, and :class:`PictureError`, in one line, for a file that is missing
+    or damaged, or holds anything that a picture can't be.
     """
     contents = FileContents.of(Path(file), max_file_bytes(max_pixels))
-    return open_contents(contents, max_pixels, decoders)
+    return open_contents(contents, max_pixels, max_memory, decoders)
 
 
 def open_stream(
@@ -175,7 +181,7 @@ def open_stream(
     raises, and :class:`~subpixel.errors.MemoryLimitError` for more bytes.
     """
     most = min(max_file_bytes(max_pixels), max_bytes if max_bytes is not None else sys.maxsize)
-    return open_contents(FileContents.of_stream(stream, name, most), max_pixels, decoders)
+    return open_contents(FileContents.of_stream(stream, name, most), max_pixels, None, decoders)
 
 
 def max_file_bytes(max_pixels: int) -> int:
@@ -184,14 +190,21 @@ def max_file_bytes(max_pixels: int) -> int:
 
 
 def open_contents(
-    contents: FileContents, max_pixels: int, decoders: Decoders | None = None
+    contents: FileContents,
+    max_pixels: int,
+    max_memory: int | None = None,
+    decoders: Decoders | None = None,
 ) -> PictureFile:
     """Open a file whose first bytes were read, as :func:`open_picture` does."""
     form = expect_format(contents)
     if decoders is not None:
         return decoders.open_contents(contents, form, max_pixels)
     with _decoding_errors(contents.file, form):
-        return _open_tolerantly(contents, form, max_pixels)
+        source = _open_tolerantly(contents, form, max_pixels)
+        if not form.reader.spare_alpha:
+            return source
+        _expect_decoding_room(source, max_memory)
+        return replace(source, header=_drop_spare_alpha(source))
 
 
 def expect_format(contents: FileContents) -> Format:
@@ -265,8 +278,7 @@ def _open_strictly(
     image, conversions = _convert_to_rgb(image)
     metadata = _set_read_profile(metadata, get_blob(image, "icc-profile-data"))
     header = _build_header(image, form, metadata, (*skips, *unread, *conversions))
-    source = PictureFile(contents.file, form, header, memory, contents)
-    return replace(source, header=_drop_spare_alpha(source)) if form.reader.spare_alpha else source
+    return PictureFile(contents.file, form, header, memory, contents)
 
 
 def _set_read_profile(metadata: Metadata, profile: bytes | None) -> Metadata:
@@ -338,6 +350,17 @@ def _build_header(
     return Header(shape, dtype, metadata, depth, losses, extras)
 
 
+def _expect_decoding_room(source: PictureFile, max_memory: int | None) -> None:
+    """Before all of a picture with alpha is decoded."""
+    needed = resident() + source.memory
+    if max_memory is not None and source.header.has_alpha and needed > max_memory:
+        raise MemoryLimitError(
+            f"{source.header.width} x {source.header.height} pixels need at least "
+            f"{-(-needed // 10**6)}M of memory to be decoded as {source.form.name}, and "
+            f"{max_memory // 10**6}M are allowed; raise --max-memory"
+        )
+
+
 def _drop_spare_alpha(source: PictureFile) -> Header:
     """The header without alpha where decoding shows that all is opaque."""
     header = source.header
@@ -350,8 +373,9 @@ def _fetch_rows(image: VipsImage, start: int, stop: int, height: int) -> Iterato
     """Rows ``[start, stop)`` of frames of ``height`` rows below each other."""
     region = pyvips.Region.new(image)
     dtype = _DTYPES[image.format]
+    most = _chunk_rows(image.width * image.bands * np.dtype(dtype).itemsize)
     while start < stop:
-        count = min(CHUNK_ROWS, height - start % height)
+        count = min(most, height - start % height)
         samples = np.frombuffer(region.fetch(0, start, image.width, count), dtype)
         yield samples.reshape(count, image.width, image.bands)
         start += count
@@ -360,14 +384,20 @@ def _fetch_rows(image: VipsImage, start: int, stop: int, height: int) -> Iterato
 def _cut_rows(frames: Iterator[Rows], header: Header) -> Iterator[Rows]:
     """At most :data:`CHUNK_ROWS` at a time; raises :class:`ValueError` for rows of another form
     than the file announced."""
+    _, _, width, channels = header.shape
+    most = _chunk_rows(width * channels * header.dtype.itemsize)
     for rows in frames:
         if rows.shape[1:] != header.shape[2:] or rows.dtype != header.dtype:
             raise ValueError(
                 f"its header announces rows of {header.shape[2:]} {header.dtype}, and they are of "
                 f"{rows.shape[1:]} {rows.dtype}"
             )
-        for top in range(0, len(rows), CHUNK_ROWS):
-            yield rows[top : top + CHUNK_ROWS]
+        for top in range(0, len(rows), most):
+            yield rows[top : top + most]
+
+
+def _chunk_rows(row_bytes: int) -> int:
+    return max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes))
 
 
 def _decoder_memory(image: VipsImage, form: Format) -> int:
@@ -379,4 +409,5 @@ def _decoder_memory(image: VipsImage, form: Format) -> int:
         return int(image.width * image.get_page_height() * per_pixel * (1 + deep))
     row = image.width * image.bands * (1 + deep)
     whole = reader.interlaced_rows * row if get_number(image, "interlaced", 0) else 0
-    return int(min(image.height, READ_CACHE_ROWS) * row + image.get_page_height() * whole)
+    rows = min(image.height, READ_CACHE_ROWS) + 2 * _chunk_rows(row)
+    return int(rows * row + image.get_page_height() * whole)

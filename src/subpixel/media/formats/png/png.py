@@ -18,6 +18,7 @@ from subpixel.media.formats.png.animation import (
     spread_frames,
     write_animation,
 )
+from subpixel.media.formats.png.by_rows import write_png_rows
 from subpixel.media.formats.png.chunks import (
     SIGNATURE,
     SINGLE_CHUNKS,
@@ -45,6 +46,9 @@ from subpixel.media.libvips import (
 )
 from subpixel.media.metadata import exif
 from subpixel.media.picture import Loss, Metadata, Rows
+
+FAST_LEVEL = 2
+"""zlib's, by default: see :attr:`EncodeOptions.png_compression`."""
 
 
 def _load_png(contents: FileContents, fail_on: Strictness) -> VipsLoad:
@@ -131,9 +135,18 @@ def _save_png(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
 
     out = target.for_libvips(splice)
     if level is None:
-        image.pngsave_target(out, keep="none", compression=2, filter="up")
+        image.pngsave_target(out, keep="none", compression=FAST_LEVEL, filter="up")
     else:
         image.pngsave_target(out, keep="none", compression=level)
+
+
+def _save_png_rows(
+    blocks: Iterator[Rows], task: EncodeTask, profile: bytes | None, target: FileTarget
+) -> None:
+    level, meta = task.options.png_compression, task.header.metadata
+    chunks = _build_chunks(meta, task.exif_block(meta.orientation), profile)
+    fast = FAST_LEVEL if level is None else level
+    write_png_rows(blocks, task.file_header, chunks, fast, target)
 
 
 def _encode_frames(image: VipsImage, task: EncodeTask, block: bytes | None) -> Iterator[bytes]:
@@ -142,7 +155,7 @@ def _encode_frames(image: VipsImage, task: EncodeTask, block: bytes | None) -> I
     profile = get_blob(image, "icc-profile-data")
     for number, frame in enumerate(cut_frames(image, task.header.height)):
         if level is None:
-            file = frame.pngsave_buffer(keep="none", compression=2, filter="up")
+            file = frame.pngsave_buffer(keep="none", compression=FAST_LEVEL, filter="up")
         else:
             file = frame.pngsave_buffer(keep="none", compression=level)
         yield file if number else _splice_chunks(file, meta, block, profile)
@@ -152,14 +165,18 @@ def _splice_chunks(
     file: bytes, meta: Metadata, block: bytes | None, profile: bytes | None
 ) -> bytes:
     """libvips' PNG, or its beginning, with the metadata's chunks before its pixels."""
+    return b"".join(_replace_chunks(file, _build_chunks(meta, block, profile)))
+
+
+def _build_chunks(meta: Metadata, block: bytes | None, profile: bytes | None) -> bytes:
+    """What stands before the pixels, but for the header."""
     density = _build_density(meta)
     chunks = build_colour_chunks(profile)
     chunks += [(b"pHYs", density)] if density else []
     if block is not None:
         chunks.append((b"eXIf", block))
     chunks += encode_texts(meta.xmp, meta.text)
-    ours = b"".join(build_chunk(name, data) for name, data in chunks)
-    return b"".join(_replace_chunks(file, ours))
+    return b"".join(build_chunk(name, data) for name, data in chunks)
 
 
 def _reaches_pixels(file: bytes) -> bool:
@@ -222,6 +239,9 @@ PNG = Format(
         interlaced_rows=1.2,
     ),
     writer=FormatWriter(
-        save=_save_png, options=frozenset({"png_compression", "lossless"}), animation_bytes=64
+        save=_save_png,
+        save_rows=_save_png_rows,
+        options=frozenset({"png_compression", "lossless"}),
+        animation_bytes=64,
     ),
 )

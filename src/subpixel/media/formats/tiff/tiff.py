@@ -18,6 +18,7 @@ from subpixel.media.formats.format import (
     FormatWriter,
     count_sample_bytes,
 )
+from subpixel.media.formats.tiff.by_rows import DEFLATE_LEVEL, ORDER, write_tiff_rows
 from subpixel.media.formats.tiff.directories import (
     Directory,
     TiffFile,
@@ -52,7 +53,7 @@ from subpixel.media.libvips import (
 )
 from subpixel.media.metadata import exif, icc, iptc, tags
 from subpixel.media.metadata.exif import ByteOrder, Field
-from subpixel.media.picture import ExtraChannel, Loss, Metadata
+from subpixel.media.picture import ExtraChannel, Loss, Metadata, Rows
 
 CLASSIC_BYTES = 3 << 30
 """Bytes of pixels up to which a file's offsets surely fit in 32 bits. A larger one is a BigTIFF,
@@ -139,12 +140,28 @@ def _save_tiff(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
         keep="other" if meta.pages else "icc:xmp:other",
         compression=task.options.tiff_compression,
         predictor="horizontal",
-        level=2,
+        level=DEFLATE_LEVEL,
         resunit="inch",
         bigtiff=count_sample_bytes(task.header) > CLASSIC_BYTES,
     )
     order = exif.order_of(target.stream)
     exif.insert_fields(target.stream, _list_page_fields(task, order))
+
+
+def _takes_rows(task: EncodeTask) -> bool:
+    """LZW is libvips' affair, and so is a BigTIFF."""
+    is_classic = count_sample_bytes(task.file_header) <= CLASSIC_BYTES
+    return is_classic and task.options.tiff_compression != "lzw"
+
+
+def _save_tiff_rows(
+    blocks: Iterator[Rows], task: EncodeTask, profile: bytes | None, target: FileTarget
+) -> None:
+    meta, header = replace(task.header.metadata, icc=profile), task.file_header
+    fields = _own_fields(meta, ORDER, grey=header.is_grey)
+    fields += next(iter(_list_page_fields(task, ORDER)))
+    deflate = task.options.tiff_compression == "deflate"
+    write_tiff_rows(blocks, header, fields, target, deflate=deflate)
 
 
 def _list_page_fields(task: EncodeTask, order: ByteOrder) -> Iterator[list[Field]]:
@@ -210,5 +227,10 @@ TIFF = Format(
     reader=FormatReader(
         load=_load_tiff, describe=_describe_tiff, parts=_list_tiff_parts, extras=_name_extras
     ),
-    writer=FormatWriter(save=_save_tiff, options=frozenset({"tiff_compression", "lossless"})),
+    writer=FormatWriter(
+        save=_save_tiff,
+        save_rows=_save_tiff_rows,
+        takes_rows=_takes_rows,
+        options=frozenset({"tiff_compression", "lossless"}),
+    ),
 )
