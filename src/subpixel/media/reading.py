@@ -352,8 +352,10 @@ def _build_header(
 
 def _expect_decoding_room(source: PictureFile, max_memory: int | None) -> None:
     """Before all of a picture with alpha is decoded."""
+    if max_memory is None or not source.header.has_alpha:
+        return
     needed = resident() + source.memory
-    if max_memory is not None and source.header.has_alpha and needed > max_memory:
+    if needed > max_memory:
         raise MemoryLimitError(
             f"{source.header.width} x {source.header.height} pixels need at least "
             f"{-(-needed // 10**6)}M of memory to be decoded as {source.form.name}, and "
