@@ -14,7 +14,7 @@ import numpy as np
 import pyvips
 
 from subpixel.errors import PictureError, PictureTooLargeError
-from subpixel.media.formats.account import collect_losses
+from subpixel.media.formats.account import collect_losses, limit_metadata
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import list_names, sniff
 from subpixel.media.libvips import (
@@ -28,6 +28,7 @@ from subpixel.media.libvips import (
     is_out_of_memory,
 )
 from subpixel.media.metadata import icc
+from subpixel.media.metadata.budget import MAX_METADATA, Budget
 from subpixel.media.picture import Header, Loss, Metadata, Picture, Rows, read_source
 
 DEFAULT_MAX_PIXELS = 500_000_000
@@ -39,6 +40,9 @@ PIXEL_BYTES = 8
 
 MAX_PAGES_METADATA = 1 << 26
 """What a file that is read from a pipe may hold beside its pixels, in bytes."""
+
+METADATA_COPIES = 4
+"""How often texts and blocks are held while they are changed and written."""
 
 CHUNK_ROWS = 32
 """Rows that are decoded at a time. libvips drops its sequential cache's oldest rows beyond that."""
@@ -195,10 +199,13 @@ def _open_strictly(
     _expect_allowed_size(image, contents.file, max_pixels)
     metadata, unread = form.reader.describe(contents, image)
     unread += collect_losses(form.reader.parts(contents))
-    memory = _decoder_memory(image, form) + contents.memory
+    decoder_memory = _decoder_memory(image, form)
     image, conversions = _convert_to_rgb(image)
     metadata = _set_read_profile(metadata, get_blob(image, "icc-profile-data"))
-    header = _build_header(image, form, metadata, (*skips, *unread, *conversions))
+    budget = Budget()
+    metadata, oversized = limit_metadata(metadata, budget)
+    memory = decoder_memory + contents.memory + METADATA_COPIES * (MAX_METADATA - budget.bytes)
+    header = _build_header(image, form, metadata, (*skips, *unread, *conversions, *oversized))
     source = PictureFile(contents.file, form, header, memory, contents)
     return replace(source, header=_drop_spare_alpha(source)) if form.reader.spare_alpha else source
 

@@ -52,7 +52,7 @@ from subpixel.media.libvips import (
 )
 from subpixel.media.metadata import iptc
 from subpixel.media.metadata.exif import EXIF_PREFIX
-from subpixel.media.metadata.xmp_extension import build_pieces, split_extension
+from subpixel.media.metadata.xmp.xmp_extension import build_pieces, split_extension
 from subpixel.media.picture import Loss, Metadata
 
 JFIF_END = 20

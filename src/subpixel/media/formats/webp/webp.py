@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from subpixel.media.compression.read import read_webp_compression
-from subpixel.media.formats.account import Budget, FilePart
+from subpixel.media.formats.account import FilePart, lose_oversized
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.formats.webp.riff import RIFF_HEAD, list_webp_parts, walk_riff
 from subpixel.media.libvips import (
@@ -20,6 +20,7 @@ from subpixel.media.libvips import (
     set_timing,
 )
 from subpixel.media.metadata import exif
+from subpixel.media.metadata.budget import Budget
 from subpixel.media.picture import Loss, Metadata
 
 
@@ -55,7 +56,7 @@ def _read_first_chunks(
             has_room = budget.take(chunk.size)
             first[chunk.name] = chunk.read(stream) if has_room else b""
             if not has_room:
-                losses.append(Loss(what, f"{chunk.size:,} bytes have no room in memory; left out"))
+                losses.append(lose_oversized(what, chunk.size))
     return first, tuple(losses)
 
 
