@@ -3,9 +3,10 @@
 import io
 import mmap
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO, Literal
 
 import pyvips
@@ -207,22 +208,95 @@ class FileTarget:
             self.stream.write(whole)
 
 
-def load_first_page(loader: str, contents: FileContents, fail_on: Strictness) -> VipsImage:
+Patches = Mapping[int, bytes]
+"""Bytes that stand in place of a file's own, by where."""
+
+NO_PATCHES: Patches = MappingProxyType({})
+
+
+class PatchedFile:
+    """A file some of whose bytes are others, for libvips, which asks for them."""
+
+    def __init__(self, stream: BinaryIO, patches: Patches) -> None:
+        self._stream, self._patches = stream, patches
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes; none at the end, and where the file can't be read any more."""
+        try:
+            at = self._stream.tell()
+            data = self._stream.read(size)
+        except OSError:
+            return b""
+        touched = [(p - at, new) for p, new in self._patches.items() if -len(new) < p - at < size]
+        return data if not touched else _overlay(data, touched)
+
+    def seek(self, offset: int, whence: int) -> int:
+        try:
+            return self._stream.seek(offset, whence)
+        except (OSError, ValueError):
+            return -1
+
+    def connect(self) -> pyvips.SourceCustom:
+        """The file for libvips; it must live as long as the image that is read from it."""
+        source = pyvips.SourceCustom()
+        source.on_read(self.read)
+        source.on_seek(self.seek)
+        return source
+
+
+def patch_bytes(data: bytes, patches: Patches) -> bytes:
+    """A whole file with these bytes in place of its own."""
+    return _overlay(data, patches.items())
+
+
+def _overlay(data: bytes, patches: Iterable[tuple[int, bytes]]) -> bytes:
+    """The data with bytes replaced, which may begin before it and go on behind it."""
+    whole = bytearray(data)
+    for at, new in patches:
+        start, stop = max(at, 0), min(at + len(new), len(whole))
+        if start < stop:
+            whole[start:stop] = new[start - at : stop - at]
+    return bytes(whole)
+
+
+def load_first_page(
+    loader: str, contents: FileContents, fail_on: Strictness, patches: Patches = NO_PATCHES
+) -> VipsImage:
     """Open a file with libvips' operation ``loader``, from top to bottom: its first page."""
     load = getattr(pyvips.Image, loader)
-    return _repair_profile(load(contents.source(), fail_on=fail_on, access="sequential"))
+    source = _open_source(contents, patches)
+    return _finish_load(load(source, fail_on=fail_on, access="sequential"), source)
 
 
-def load_page(loader: str, contents: FileContents, fail_on: Strictness, page: int) -> VipsImage:
+def load_page(
+    loader: str,
+    contents: FileContents,
+    fail_on: Strictness,
+    page: int,
+    patches: Patches = NO_PATCHES,
+) -> VipsImage:
     """The same: page number ``page``, counted from 0."""
     load = getattr(pyvips.Image, loader)
-    return _repair_profile(load(contents.source(), page=page, fail_on=fail_on, access="sequential"))
+    source = _open_source(contents, patches)
+    return _finish_load(load(source, page=page, fail_on=fail_on, access="sequential"), source)
 
 
-def load_all_pages(loader: str, contents: FileContents, fail_on: Strictness) -> VipsImage:
+def load_all_pages(
+    loader: str, contents: FileContents, fail_on: Strictness, patches: Patches = NO_PATCHES
+) -> VipsImage:
     """The same: all pages below each other, which are of one size."""
     load = getattr(pyvips.Image, loader)
-    return _repair_profile(load(contents.source(), n=-1, fail_on=fail_on, access="sequential"))
+    source = _open_source(contents, patches)
+    return _finish_load(load(source, n=-1, fail_on=fail_on, access="sequential"), source)
+
+
+def _open_source(contents: FileContents, patches: Patches) -> pyvips.Source:
+    return PatchedFile(contents.stream(), patches).connect() if patches else contents.source()
+
+
+def _finish_load(image: VipsImage, source: pyvips.Source) -> VipsImage:
+    image._references.append(source)  # its callbacks, if it has any: no image keeps them by itself
+    return _repair_profile(image)
 
 
 def load_bytes(data: bytes, fail_on: Strictness, *, pages: int = 1) -> VipsImage:

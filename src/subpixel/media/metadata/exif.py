@@ -54,6 +54,12 @@ MAX_FIELDS = 1 << 17
 """Most fields of all directories together: 8,000 pages' worth. A file of more is likelier made to
 keep a reader busy than to be looked at."""
 
+MAX_PLAIN_FIELDS, MAX_PLAIN_BLOCK = 1000, 1 << 16
+"""Most fields, and bytes, of a block that libexif is shown."""
+
+_NO_ORDER = bytes(2)
+"""In place of a block's byte order: it is none then."""
+
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _SIZES |= {16: 8, 17: 8, 18: 8, 129: 1}
 _WORDS = {3: "H", 4: "I", 5: "I", 8: "H", 9: "I", 10: "I", 11: "I", 12: "Q", 13: "I"}
@@ -415,11 +421,17 @@ class DirectoryReader:
         self._entry = struct.Struct(layout.order + layout.entry)
         self._offset = struct.Struct(layout.order + layout.offset)
         self._entry_size = self._entry.size + self._offset.size
-        most = min(len(self._view) // self._entry_size, MAX_FIELDS)
-        self.budget = Budget(most, len(self._view))
+        self._most = min(len(self._view) // self._entry_size, MAX_FIELDS)
+        self.budget = Budget(self._most, len(self._view))
         self.is_overdrawn = False
         """Whether a directory was left out as there were too many fields before it."""
+        self.is_tangled = False
+        """Whether one was named twice, or that, or values lie over one another."""
         self._offsets, self._shared = set[int](), set[tuple[int, int]]()
+
+    def count_fields(self) -> int:
+        """How many fields were read."""
+        return self._most - self.budget.steps
 
     def is_known(self, offset: int) -> bool:
         """Whether the directory there was looked for before."""
@@ -430,6 +442,7 @@ class DirectoryReader:
         out of reach, or was read before. Fields that are directories themselves are followed so
         deep."""
         start = offset + self._count.size
+        self.is_tangled |= self.is_known(offset)
         if offset < 8 or start > len(self._view) or self.is_known(offset):
             return (), 0
         self._offsets.add(offset)
@@ -438,7 +451,7 @@ class DirectoryReader:
         if count > MAX_ENTRIES or end + self._offset.size > len(self._view):
             return (), 0
         if not self.budget.step(max(count, 1)):
-            self.is_overdrawn = True
+            self.is_overdrawn = self.is_tangled = True
             return (), 0
         (following,) = self._offset.unpack_from(self._view, end)
         places = range(start, end, self._entry_size)
@@ -462,7 +475,39 @@ class DirectoryReader:
             return True
         if tag in tags.BLOCKS:
             self._shared.add((start, length))
-        return self.budget.take(length)
+        has_room = self.budget.take(length)
+        self.is_tangled |= not has_room
+        return has_room
+
+
+def hide_tangled(block: bytes, at: int) -> dict[int, bytes]:
+    """What has to stand where in a file that has the block at ``at`` for libexif, below libvips, to
+    pass it over; nothing for a plain block.
+
+    It takes the square of the number of fields, and copies values that lie over one another.
+    """
+    start = len(EXIF_PREFIX) if block.startswith(EXIF_PREFIX) else 0
+    return {at + start: _NO_ORDER} if _is_tangled(block[start:]) else {}
+
+
+def reveal_tangled(block: bytes) -> bytes:
+    """The block, which has no prefix, as it was before :func:`hide_tangled` changed it, if it did:
+    the number 42 in it shows the order of bytes."""
+    order = {b"*\0": b"II", b"\0*": b"MM"}.get(block[2:4])
+    return order + block[2:] if order and block[:2] == _NO_ORDER else block
+
+
+def _is_tangled(block: bytes) -> bool:
+    layout = layout_of(block)
+    if layout is None:
+        return False
+    if len(block) > MAX_PLAIN_BLOCK:
+        return True
+    reader = DirectoryReader(block, layout)
+    _, following = reader.read(first_offset(block, layout), depth=2)
+    if following:
+        reader.read(following, depth=2)
+    return reader.is_tangled or reader.count_fields() > MAX_PLAIN_FIELDS
 
 
 def _lay_out(fields: Sequence[Field], at: int, order: ByteOrder) -> bytes:

@@ -26,7 +26,7 @@ def list_trailing_parts(
     """The parts behind the end of the picture, which is at ``start``: lost, all but the pictures
     that begin at ``gain_maps``."""
     size, at = stream.seek(0, io.SEEK_END), _skip_padding(stream, start)
-    budget = Budget(4 * MAX_PARTS)
+    budget = Budget(MAX_PARTS)
     for _ in range(MAX_PARTS):
         if at >= size:
             return
