@@ -401,7 +401,10 @@ def select_metadata(image: VipsImage, metadata: Metadata, block: bytes | None) -
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether libvips, or a codec under it, was refused memory."""
+    """Whether libvips, or a codec under it, says that it was refused memory: there may be too
+    little, or a damaged file asks for any amount."""
+    if isinstance(error, MemoryError):
+        return True
     message = str(error).lower()
     if "security limit" in message:  # of libheif, for a file that is no good
         return False

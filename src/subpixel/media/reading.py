@@ -30,6 +30,7 @@ from subpixel.media.libvips import (
 from subpixel.media.metadata import icc
 from subpixel.media.metadata.budget import MAX_METADATA, Budget
 from subpixel.media.picture import Header, Loss, Metadata, Picture, Rows, read_source
+from subpixel.system.machine_memory import can_allocate
 
 DEFAULT_MAX_PIXELS = 500_000_000
 """Width × height × frames. Twice the largest camera sensors (250 megapixels), 1.5 GB as 8-bit RGB;
@@ -43,6 +44,9 @@ MAX_PAGES_METADATA = 1 << 26
 
 METADATA_COPIES = 4
 """How often texts and blocks are held while they are changed and written."""
+
+SPARE_MEMORY = 1 << 28
+"""More than it takes to read the header of any sound file, in bytes."""
 
 CHUNK_ROWS = 32
 """Rows that are decoded at a time. libvips drops its sequential cache's oldest rows beyond that."""
@@ -78,7 +82,7 @@ class PictureFile:
         :class:`PictureError` where the data is damaged or cut off, or the file has changed
         since it was source, and :class:`MemoryError`.
         """
-        with _decoding_errors(self.file, self.form):
+        with _decoding_errors(self.file, self.form, 2 * self.memory):
             self._contents.expect_unchanged()
             yield from self._decode()
 
@@ -146,7 +150,7 @@ def _open_contents(contents: FileContents, max_pixels: int) -> PictureFile:
     form = sniff(contents.head)
     if form is None:
         raise PictureError(f"{contents.file} can't be read: it holds no {list_names()} picture")
-    with _decoding_errors(contents.file, form):
+    with _decoding_errors(contents.file, form, contents.memory):
         _expect_package(contents.file, form)
         return _open_tolerantly(contents, form, max_pixels)
 
@@ -161,17 +165,22 @@ def read_picture(file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> P
 
 
 @contextmanager
-def _decoding_errors(file: Path, form: Format) -> Iterator[None]:
-    """What goes wrong in libvips, in our words."""
+def _decoding_errors(file: Path, form: Format, memory: int) -> Iterator[None]:
+    """What goes wrong in libvips, in our words; ``memory`` is what a sound file takes, in bytes.
+
+    A decoder that was refused memory although so much is there was asked for more by a damaged
+    file.
+    """
     pyvips.vips_lib.vips_error_clear()
     try:
         yield
-    except (pyvips.Error, ValueError) as error:
+    except (pyvips.Error, ValueError, MemoryError) as error:
+        reason = explain_error(error)
         if is_out_of_memory(error):
-            raise MemoryError(f"decoding {form.name}") from error
-        raise PictureError(
-            f"{file} can't be read as {form.name}: {explain_error(error)}"
-        ) from error
+            if not can_allocate(memory + SPARE_MEMORY):
+                raise MemoryError(f"{file}: decoding {form.name}") from error
+            reason = f"it is damaged, and asks for more memory than its picture takes ({reason})"
+        raise PictureError(f"{file} can't be read as {form.name}: {reason}") from error
 
 
 def _expect_package(file: Path, form: Format) -> None:

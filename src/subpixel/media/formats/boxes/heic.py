@@ -107,7 +107,7 @@ def _heif_errors() -> Iterator[None]:
             message.replace("Memory allocation error: Security", "Security")
         ) from error
     except OSError as error:
-        raise MemoryError("coding HEIC") from error
+        raise ValueError(f"out of memory: {error}") from error
 
 
 def _split_mode(picture: HeifImage) -> tuple[str, int]:
