@@ -1,13 +1,17 @@
 """libvips as reading, writing and the formats use it: files, fields of images, errors."""
 
+import atexit
 import io
+import logging
 import mmap
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Literal
+from weakref import finalize
 
 import pyvips
 
@@ -219,6 +223,7 @@ class PatchedFile:
 
     def __init__(self, stream: BinaryIO, patches: Patches) -> None:
         self._stream, self._patches = stream, patches
+        finalize(self, stream.close)
 
     def read(self, size: int) -> bytes:
         """Up to ``size`` bytes; none at the end, and where the file can't be read any more."""
@@ -400,6 +405,47 @@ def select_metadata(image: VipsImage, metadata: Metadata, block: bytes | None) -
     return "icc:xmp:exif" if block is not None else "icc:xmp"
 
 
+_CString = Any
+"""A pointer to bytes that end in a zero."""
+
+_LOG_DOMAINS = (b"VIPS", b"GLib", b"GLib-GObject")
+_ALL_LOG_LEVELS = 255
+_LOG_LEVELS = {4: 40, 8: 50, 16: 30, 32: 20, 64: 20, 128: 10}
+"""Python's levels by GLib's."""
+
+
+def clear_errors() -> None:
+    """Forget what libvips said of other files, and have what it logs go where it belongs."""
+    _forward_log()
+    pyvips.vips_lib.vips_error_clear()
+
+
+@cache
+def _forward_log() -> object:
+    """Hand what libvips and GLib log to the logger ``pyvips``; returns the callback, to be kept.
+
+    pyvips itself does so for libvips, but not where a damaged file's bytes make a message that is
+    no UTF-8, and GLib else writes to stderr.
+    """
+    if pyvips.API_mode:
+        pyvips.ffi.def_extern(name="_log_handler_callback")(_log_message)
+        callback = pyvips.glib_lib._log_handler_callback
+    else:
+        callback = pyvips.ffi.callback("GLogFunc", _log_message)
+    for domain in _LOG_DOMAINS:
+        handler = pyvips.glib_lib.g_log_set_handler(
+            domain, _ALL_LOG_LEVELS, callback, pyvips.ffi.NULL
+        )
+        atexit.register(pyvips.glib_lib.g_log_remove_handler, domain, handler)
+    return callback
+
+
+def _log_message(domain: _CString, level: int, message: _CString, _data: object) -> None:
+    text = (b"" if p == pyvips.ffi.NULL else pyvips.ffi.string(p) for p in (domain, message))
+    line = ": ".join(part.decode("utf-8", "replace") for part in text)
+    logging.getLogger("pyvips").log(_LOG_LEVELS.get(level & 0xFC, 30), "%s", line)
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Whether libvips, or a codec under it, says that it was refused memory: there may be too
     little, or a damaged file asks for any amount."""
@@ -415,6 +461,8 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def explain_error(error: Exception) -> str:
     """The first telling line of libvips' log, which lists every step that failed in turn."""
+    if isinstance(error, UnicodeDecodeError):  # what libvips says quotes the file's bytes
+        return "the data is damaged"
     if not isinstance(error, pyvips.Error):
         return str(error)
     lines = [line.strip() for line in str(error.detail or error.message).splitlines()]

@@ -22,6 +22,7 @@ from subpixel.media.libvips import (
     Strictness,
     VipsImage,
     VipsLoad,
+    clear_errors,
     explain_error,
     get_blob,
     get_number,
@@ -171,7 +172,7 @@ def _decoding_errors(file: Path, form: Format, memory: int) -> Iterator[None]:
     A decoder that was refused memory although so much is there was asked for more by a damaged
     file.
     """
-    pyvips.vips_lib.vips_error_clear()
+    clear_errors()
     try:
         yield
     except (pyvips.Error, ValueError, MemoryError) as error:

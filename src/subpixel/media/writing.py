@@ -23,6 +23,7 @@ from subpixel.media.formats.tiff.growing_tiff import GrowingTiff, ReaderGoneErro
 from subpixel.media.libvips import (
     FileTarget,
     VipsImage,
+    clear_errors,
     explain_error,
     is_out_of_memory,
     set_blob,
@@ -260,7 +261,7 @@ def _expect_sides(header: Header, form: Format) -> None:
 
 def _encode(tiff: GrowingTiff, task: EncodeTask, target: FileTarget) -> None:
     """Read the growing picture to its end and write the file."""
-    pyvips.vips_lib.vips_error_clear()
+    clear_errors()
     try:
         source = tiff.connect()
         task.form.writer.save(_build_image(load_growing_tiff(source), task), task, target)
