@@ -167,21 +167,19 @@ class TestResolution:
 
 
 def claim_many(tmp_path: Path) -> Path:
-    """A TIFF whose StripOffsets claim a hundred times as many as there are bytes."""
+    """A TIFF whose Compression has a thousand million numbers: libtiff wants two bytes for each."""
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 8, 3), np.uint8), metadata=None)
     data = bytearray((tmp_path / "a.tif").read_bytes())
-    for tag in (273, 279):
-        match = re.search(struct.pack("<H", tag) + rb"[\3\4]\0", data)
-        assert match is not None
-        at = match.start()
-        struct.pack_into("<HII", data, at + 2, 4, 0x3FFF0000, 8)
+    match = re.search(struct.pack("<HH", 259, 3), data)
+    assert match is not None
+    struct.pack_into("<I", data, match.start() + 4, 0x3FFF0000)
     (tmp_path / "a.tif").write_bytes(data)
     return tmp_path / "a.tif"
 
 
 class TestMemory:
     def test_a_damaged_file_is_no_lack_of_memory(self, tmp_path: Path) -> None:
-        with pytest.raises(PictureError, match=r"a\.tif can't be read as TIFF"):
+        with pytest.raises(PictureError, match=r"a\.tif.*damaged, and asks for more memory"):
             read_picture(claim_many(tmp_path))
 
     @pytest.mark.parametrize("words", ["Out of memory reading tag", "Memory allocation error: x"])
