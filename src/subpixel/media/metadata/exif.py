@@ -416,13 +416,12 @@ class DirectoryReader:
     """
 
     def __init__(self, block: Block, layout: TiffLayout) -> None:
-        self._layout, self._view = layout, memoryview(block)
+        self._block, self._size = block, len(block)
         self._count = struct.Struct(layout.order + layout.count)
-        self._entry = struct.Struct(layout.order + layout.entry)
         self._offset = struct.Struct(layout.order + layout.offset)
-        self._entry_size = self._entry.size + self._offset.size
-        self._most = min(len(self._view) // self._entry_size, MAX_FIELDS)
-        self.budget = Budget(self._most, len(self._view))
+        self._entry = struct.Struct(f"{layout.order}{layout.entry}{layout.inline}s")
+        self._most = min(self._size // self._entry.size, MAX_FIELDS)
+        self.budget = Budget(self._most, self._size)
         self.is_overdrawn = False
         """Whether a directory was left out as there were too many fields before it."""
         self.is_tangled = False
@@ -443,30 +442,31 @@ class DirectoryReader:
         deep."""
         start = offset + self._count.size
         self.is_tangled |= self.is_known(offset)
-        if offset < 8 or start > len(self._view) or self.is_known(offset):
+        if offset < 8 or start > self._size or self.is_known(offset):
             return (), 0
         self._offsets.add(offset)
-        (count,) = self._count.unpack_from(self._view, offset)
-        end = start + self._entry_size * count
-        if count > MAX_ENTRIES or end + self._offset.size > len(self._view):
+        (count,) = self._count.unpack(self._block[offset:start])
+        end = start + self._entry.size * count
+        if count > MAX_ENTRIES or end + self._offset.size > self._size:
             return (), 0
         if not self.budget.step(max(count, 1)):
             self.is_overdrawn = self.is_tangled = True
             return (), 0
-        (following,) = self._offset.unpack_from(self._view, end)
-        places = range(start, end, self._entry_size)
-        return tuple(self._read_field(at, depth) for at in places), int(following)
+        (following,) = self._offset.unpack(self._block[end : end + self._offset.size])
+        entries = enumerate(self._entry.iter_unpack(self._block[start:end]))
+        fields = (self._read_field(start + i * self._entry.size, e, depth) for i, e in entries)
+        return tuple(fields), int(following)
 
-    def _read_field(self, at: int, depth: int) -> Field:
-        tag, kind, count = self._entry.unpack_from(self._view, at)
-        start, length = at + self._entry.size, _SIZES.get(kind, 1) * count
-        is_directory = tag in DIRECTORIES and depth > 0
-        (where,) = self._offset.unpack_from(self._view, start)
-        if length > self._offset.size:
-            start = where
-        if start + length > len(self._view) or not self._has_room(tag, start, length):
+    def _read_field(self, at: int, entry: tuple[int, int, int, bytes], depth: int) -> Field:
+        tag, kind, count, inner = entry
+        length = _SIZES.get(kind, 1) * count
+        (where,) = self._offset.unpack(inner)
+        is_inner = length <= self._offset.size
+        start = at + self._entry.size - self._offset.size if is_inner else where
+        if start + length > self._size or not self._has_room(tag, start, length):
             return Field(tag, kind, count, b"", at)
-        value = self._view[start : start + length]
+        value = inner[:length] if is_inner else _cut_value(self._block, start, length)
+        is_directory = tag in DIRECTORIES and depth > 0
         children = self.read(where, depth - 1)[0] if is_directory else ()
         return Field(tag, kind, count, value, at, children, start)
 
@@ -478,6 +478,11 @@ class DirectoryReader:
         has_room = self.budget.take(length)
         self.is_tangled |= not has_room
         return has_room
+
+
+def _cut_value(block: Block, start: int, length: int) -> memoryview:
+    """Neither copied nor read: in an attack many overlap."""
+    return memoryview(block)[start : start + length]
 
 
 def hide_tangled(block: bytes, at: int) -> dict[int, bytes]:
