@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from file_contents import contents_of
 from steps import count_steps
 from subpixel.errors import PictureError
 from subpixel.media.formats.account import collect_losses
@@ -34,7 +35,6 @@ from subpixel.media.formats.tiff.fields import list_field_parts
 from subpixel.media.formats.tiff.pages import choose_pages, name_other_pages
 from subpixel.media.formats.webp.riff import list_webp_parts
 from subpixel.media.image_file import open_picture
-from subpixel.media.libvips import FileContents
 from subpixel.media.metadata import iptc
 from subpixel.media.metadata.xmp.xmp import RDF, retract_promises
 from subpixel.media.metadata.xmp.xmp_extension import split_extension
@@ -44,10 +44,6 @@ MAX_STEPS_PER_BYTE = 60
 
 Make = Callable[[int], bytes]
 Read = Callable[[bytes], object]
-
-
-def contents_of(data: bytes) -> FileContents:
-    return FileContents(Path("a"), data[:64], (), data)
 
 
 def box(name: bytes, content: bytes) -> bytes:

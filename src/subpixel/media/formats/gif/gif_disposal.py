@@ -107,13 +107,13 @@ def _insert_empty(
     file: Block, frames: list[_Frame], clears: list[bool], builder: "_EmptyFrames"
 ) -> Iterator[bytes]:
     """The file from its first frame on, with an empty frame behind each."""
-    at = frames[0].start
+    idle, at = builder.build_idle(), frames[0].start
     for frame, clears_place in zip(frames, clears, strict=True):
         data = bytearray(file[at : frame.stop])
         if clears_place and frame.control is not None:
             data[frame.control - at] = frame.flags & ~0x1C | _KEEP << 2
         yield bytes(data)
-        yield builder.build(frame.place) if clears_place else _IDLE_FRAME
+        yield builder.build(frame.place) if clears_place else idle
         at = frame.stop
     yield file[at:]
 
@@ -163,6 +163,10 @@ class _EmptyFrames:
             self._samples[count] = _compress_zeros(count)
         return _build_empty_frame(place, _CLEAR, self._samples[count])
 
+    def build_idle(self) -> bytes:
+        """A frame that shows nothing and changes nothing."""
+        return _build_empty_frame((0, 0, 1, 1), _KEEP, _compress_zeros(1))
+
 
 def _build_empty_frame(place: tuple[int, int, int, int], disposal: int, samples: bytes) -> bytes:
     flags = disposal << 2 | 1
@@ -201,7 +205,3 @@ def _list_codes(count: int) -> Iterator[tuple[int, int]]:
         width = max(width, min((first + run - 1).bit_length(), 12))
         run += 1
     yield clear + 1, width
-
-
-_IDLE_FRAME = _build_empty_frame((0, 0, 1, 1), _KEEP, _compress_zeros(1))
-"""A frame that shows nothing and changes nothing."""
