@@ -464,7 +464,7 @@ def explain_error(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):  # what libvips says quotes the file's bytes
         return "the data is damaged"
     if not isinstance(error, pyvips.Error):
-        return str(error)
+        return str(error) or type(error).__name__
     lines = [line.strip() for line in str(error.detail or error.message).splitlines()]
     noise = ("bad seek", "load error", "unable to call", "unable to write")
     telling = [line for line in lines if line and not any(word in line for word in noise)]
