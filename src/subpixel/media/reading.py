@@ -15,7 +15,7 @@ import pyvips
 
 from subpixel.errors import MemoryLimitError, PictureError, PictureTooLargeError
 from subpixel.media.compression.read import Compression
-from subpixel.media.formats.account import collect_losses
+from subpixel.media.formats.account import collect_losses, limit_metadata
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import list_names, sniff
 from subpixel.media.libvips import (
@@ -23,14 +23,16 @@ from subpixel.media.libvips import (
     Strictness,
     VipsImage,
     VipsLoad,
+    clear_errors,
     explain_error,
     get_blob,
     get_number,
     is_out_of_memory,
 )
 from subpixel.media.metadata import icc
+from subpixel.media.metadata.budget import MAX_METADATA, Budget
 from subpixel.media.picture import Header, Loss, Metadata, Picture, Rows, read_source
-from subpixel.system.machine_memory import resident
+from subpixel.system.machine_memory import can_allocate, resident
 
 DEFAULT_MAX_PIXELS = 500_000_000
 """Width × height × frames. Twice the largest camera sensors (250 megapixels), 1.5 GB as 8-bit RGB;
@@ -41,6 +43,12 @@ PIXEL_BYTES = 8
 
 MAX_PAGES_METADATA = 1 << 26
 """What a file that is read from a pipe may hold beside its pixels, in bytes."""
+
+METADATA_COPIES = 4
+"""How often texts and blocks are held while they are changed and written."""
+
+SPARE_MEMORY = 1 << 28
+"""More than it takes to read the header of any sound file, in bytes."""
 
 CHUNK_ROWS = 32
 """Rows that are decoded at a time. libvips drops its sequential cache's oldest rows beyond that."""
@@ -85,7 +93,7 @@ class PictureFile:
         :class:`PictureError` where the data is damaged or cut off, or the file has changed
         since it was source, and :class:`MemoryError`.
         """
-        with _decoding_errors(self.file, self.form):
+        with _decoding_errors(self.file, self.form, 2 * self.memory):
             self._contents.expect_unchanged()
             yield from self._decode()
 
@@ -199,7 +207,7 @@ def open_contents(
     form = expect_format(contents)
     if decoders is not None:
         return decoders.open_contents(contents, form, max_pixels)
-    with _decoding_errors(contents.file, form):
+    with _decoding_errors(contents.file, form, contents.memory):
         source = _open_tolerantly(contents, form, max_pixels)
         if not form.reader.spare_alpha:
             return source
@@ -236,17 +244,22 @@ def read_picture(
 
 
 @contextmanager
-def _decoding_errors(file: Path, form: Format) -> Iterator[None]:
-    """What goes wrong in libvips, in our words."""
-    pyvips.vips_lib.vips_error_clear()
+def _decoding_errors(file: Path, form: Format, memory: int) -> Iterator[None]:
+    """What goes wrong in libvips, in our words; ``memory`` is what a sound file takes, in bytes.
+
+    A decoder that was refused memory although so much is there was asked for more by a damaged
+    file.
+    """
+    clear_errors()
     try:
         yield
-    except (pyvips.Error, ValueError) as error:
+    except (pyvips.Error, ValueError, MemoryError) as error:
+        reason = explain_error(error)
         if is_out_of_memory(error):
-            raise MemoryError(f"decoding {form.name}") from error
-        raise PictureError(
-            f"{file} can't be read as {form.name}: {explain_error(error)}"
-        ) from error
+            if not can_allocate(memory + SPARE_MEMORY):
+                raise MemoryError(f"{file}: decoding {form.name}") from error
+            reason = f"it is damaged, and asks for more memory than its picture takes ({reason})"
+        raise PictureError(f"{file} can't be read as {form.name}: {reason}") from error
 
 
 def _expect_package(file: Path, form: Format) -> None:
@@ -274,10 +287,13 @@ def _open_strictly(
     _expect_allowed_size(image, contents.file, max_pixels)
     metadata, unread = form.reader.describe(contents, image)
     unread += collect_losses(form.reader.parts(contents))
-    memory = _decoder_memory(image, form) + contents.memory
+    decoder_memory = _decoder_memory(image, form)
     image, conversions = _convert_to_rgb(image)
     metadata = _set_read_profile(metadata, get_blob(image, "icc-profile-data"))
-    header = _build_header(image, form, metadata, (*skips, *unread, *conversions))
+    budget = Budget()
+    metadata, oversized = limit_metadata(metadata, budget)
+    memory = decoder_memory + contents.memory + METADATA_COPIES * (MAX_METADATA - budget.bytes)
+    header = _build_header(image, form, metadata, (*skips, *unread, *conversions, *oversized))
     return PictureFile(contents.file, form, header, memory, contents)
 
 

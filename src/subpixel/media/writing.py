@@ -25,6 +25,7 @@ from subpixel.media.libvips import (
     MAX_VIPS_SIDE,
     FileTarget,
     VipsImage,
+    clear_errors,
     explain_error,
     is_out_of_memory,
     set_blob,
@@ -333,7 +334,7 @@ def _save_picture(tiff: GrowingTiff, task: EncodeTask, target: FileTarget) -> No
 
 def _encode(tiff: GrowingTiff, task: EncodeTask, target: FileTarget) -> None:
     """Read the growing picture to its end and write the file."""
-    pyvips.vips_lib.vips_error_clear()
+    clear_errors()
     try:
         _save_picture(tiff, task, target)
         if target.error is not None:  # not every saver of libvips looks

@@ -323,8 +323,8 @@ class Upscaler:
                         writer.write(rows)
                 return writer.losses  # complete when the file is
         raise MemoryLimitError(
-            f"memory was refused {attempts} times, in ever smaller tiles; close other programs, "
-            "or lower --max-memory"
+            f"{file}: memory was refused {attempts} times, in ever smaller tiles; close other "
+            "programs, or lower --max-memory"
         )
 
     def expect_room(

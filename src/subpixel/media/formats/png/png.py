@@ -5,11 +5,12 @@ written here. Source: W3C PNG 3rd edition.
 """
 
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from subpixel.media.formats.account import Budget, FilePart, collect_losses
+from subpixel.media.formats.account import FilePart, collect_losses, lose_oversized
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.formats.png.animation import (
     add_timing,
@@ -37,14 +38,17 @@ from subpixel.media.formats.png.text import Texts, encode_texts
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
+    Patches,
     Strictness,
     VipsImage,
     VipsLoad,
     get_blob,
     load_first_page,
+    patch_bytes,
     read_metadata,
 )
 from subpixel.media.metadata import exif
+from subpixel.media.metadata.budget import Budget
 from subpixel.media.picture import Loss, Metadata, Rows
 
 FAST_LEVEL = 2
@@ -52,11 +56,27 @@ FAST_LEVEL = 2
 
 
 def _load_png(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    image = load_first_page("pngload_source", contents, fail_on)
+    with contents.stream() as stream:
+        hidden = _hide_exif(stream)
+    image = load_first_page("pngload_source", contents, fail_on, hidden)
     with contents.stream() as stream:
         colour = read_colour(stream, grey=image.bands <= 2)
     image, losses = spread_frames(apply_colour(image, colour), contents)
     return image, (*colour.losses, *losses)
+
+
+def _hide_exif(stream: BinaryIO) -> Patches:
+    """What hides EXIF from libvips that keeps it busy; libpng passes over what has no room here."""
+    patches: dict[int, bytes] = {}
+    budget = Budget()
+    for chunk in walk_chunks(stream):
+        if chunk.name == b"eXIf" and budget.take(chunk.size):
+            block = chunk.read(stream)
+            hidden = exif.hide_tangled(block, 0)
+            checksum = zlib.crc32(b"eXIf" + patch_bytes(block, hidden)).to_bytes(4)
+            patches |= {chunk.at + at: data for at, data in hidden.items()}
+            patches |= {chunk.at + chunk.size: checksum} if hidden else {}
+    return patches
 
 
 def _decode_png(contents: FileContents) -> Iterator[Rows] | None:
@@ -69,17 +89,21 @@ def _decode_png(contents: FileContents) -> Iterator[Rows] | None:
 def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
     with contents.stream(buffering=0) as stream:
         png = _read_png_facts(stream)
-    block, (resolution, aspect) = png.first.get(b"eXIf"), png.density
+    block, (resolution, aspect) = png.first.get(b"eXIf") or None, png.density
+    believed = exif.believe_resolution(resolution)
     meta = replace(
         read_metadata(image),
         text=tuple(png.texts.pairs),
         xmp=png.texts.xmp,
         exif=block,
         orientation=exif.orientation_in(block),
-        resolution=resolution or exif.resolution_in(block),
+        resolution=believed or exif.resolution_in(block),
         aspect=aspect,
     )
-    return add_timing(meta, contents), collect_losses(png.texts.losses)
+    losses = collect_losses(png.texts.losses) + png.losses
+    if resolution is not None and believed is None:
+        losses += (exif.lose_resolution(resolution),)
+    return add_timing(meta, contents), losses
 
 
 def _list_png_parts(contents: FileContents) -> Iterator[FilePart]:
@@ -94,6 +118,8 @@ class _PngFacts:
     texts: Texts
     first: dict[bytes, bytes]
     """The content of the first chunk of each name that is read."""
+    losses: tuple[Loss, ...]
+    """Of those, the ones that are too large."""
 
     @property
     def density(self) -> tuple[tuple[float, float] | None, tuple[int, int] | None]:
@@ -110,16 +136,18 @@ class _PngFacts:
 def _read_png_facts(stream: BinaryIO) -> _PngFacts:
     """Read the chunks; texts that are damaged or oversized are left out and named as losses."""
     budget = Budget()
-    texts, first = Texts(budget), dict[bytes, bytes]()
+    texts, first, losses = Texts(budget), dict[bytes, bytes](), list[Loss]()
     for chunk in walk_chunks(stream):
         if chunk.name in TEXT_CHUNKS:
             if budget.take(chunk.size):
                 texts.add(chunk.name, chunk.read(stream))
             else:
                 texts.add_oversized(chunk.size)
-        elif chunk.name in SINGLE_CHUNKS and chunk.name not in first and budget.take(chunk.size):
-            first[chunk.name] = chunk.read(stream)
-    return _PngFacts(texts, first)
+        elif chunk.name in SINGLE_CHUNKS and chunk.name not in first:
+            has_room = budget.take(chunk.size)
+            first[chunk.name] = chunk.read(stream) if has_room else b""
+            losses += [] if has_room else [lose_oversized(SINGLE_CHUNKS[chunk.name], chunk.size)]
+    return _PngFacts(texts, first, tuple(losses))
 
 
 def _save_png(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:

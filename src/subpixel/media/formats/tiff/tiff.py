@@ -24,7 +24,7 @@ from subpixel.media.formats.tiff.directories import (
     TiffFile,
     read_directories,
 )
-from subpixel.media.formats.tiff.fields import describe_page, list_field_parts, read_profile
+from subpixel.media.formats.tiff.fields import PageReader, list_field_parts, read_profile
 from subpixel.media.formats.tiff.pages import (
     EXTRA_SAMPLES,
     SEPARATED,
@@ -52,6 +52,7 @@ from subpixel.media.libvips import (
     set_blob,
 )
 from subpixel.media.metadata import exif, icc, iptc, tags
+from subpixel.media.metadata.budget import Budget
 from subpixel.media.metadata.exif import ByteOrder, Field
 from subpixel.media.picture import ExtraChannel, Loss, Metadata, Rows
 
@@ -95,11 +96,13 @@ def _find_pages(contents: FileContents) -> tuple[TiffFile, tuple[Directory, ...]
 def _describe_tiff(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
     tiff, pages = _find_pages(contents)
     if not pages:
-        return read_metadata(image), ()
-    metas = tuple(map(describe_page, pages))
+        return read_metadata(image), (_UNREAD,)
+    reader = PageReader(Budget())
+    metas = tuple(map(reader.describe, pages))
     alike = all(meta == metas[0] for meta in metas) and _is_bare(metas[0])
     meta = metas[0] if alike else replace(metas[0], pages=metas if pages[1:] else ())
-    losses = tuple(_MOVED for meta in metas[:1] if exif.has_maker_note(meta.exif))
+    losses = tuple(reader.losses.values())
+    losses += tuple(_MOVED for meta in metas[:1] if exif.has_maker_note(meta.exif))
     kind = kind_of(pages[0])
     if kind.photometric == SEPARATED and any(page.icc != meta.icc for page in metas):
         losses += (Loss("icc", "pages of several profiles; the first one's is used for all"),)
@@ -112,6 +115,9 @@ def _describe_tiff(contents: FileContents, image: VipsImage) -> tuple[Metadata, 
 
 
 _MOVED = Loss("maker note", "kept, but moved: offsets inside it may no longer hold")
+
+
+_UNREAD = Loss("unknown data", "directories that can't be read; what they describe is left out")
 
 
 def _is_bare(meta: Metadata) -> bool:
