@@ -114,7 +114,7 @@ def walk_chunks(stream: BinaryIO) -> Iterator[Chunk]:
     No more than are looked at (:data:`MAX_PARTS`) of other chunks.
     """
     run, number = None, 0
-    for chunk in _walk_every_chunk(stream):
+    for chunk in walk_every_chunk(stream):
         if chunk.name == b"IDAT":
             run = Chunk(b"IDAT", chunk.size + (run.size if run else 0), run.at if run else chunk.at)
             continue
@@ -129,7 +129,7 @@ def walk_chunks(stream: BinaryIO) -> Iterator[Chunk]:
         yield run
 
 
-def _walk_every_chunk(stream: BinaryIO) -> Iterator[Chunk]:
+def walk_every_chunk(stream: BinaryIO) -> Iterator[Chunk]:
     """All chunks, those of pixels one by one, of which a header at least is there."""
     size = stream.seek(0, io.SEEK_END)
     at = len(SIGNATURE)
