@@ -3,7 +3,6 @@
 The pixels are held as stored: an orientation is a tag, except in formats whose decoder applies it.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from subpixel.media.libvips import (
     get_blob,
     get_number,
     is_out_of_memory,
+    reading_errors,
 )
 from subpixel.media.metadata import icc
 from subpixel.media.picture import Header, Loss, Metadata, Picture, Rows, read_source
@@ -38,7 +38,7 @@ PIXEL_BYTES = 8
 """What a pixel takes in a file without compression, at most: four channels of 16 bits."""
 
 MAX_PAGES_METADATA = 1 << 26
-"""What a file that is read from a pipe may hold beside its pixels, in bytes."""
+"""What a file that is held in memory may have beside its pixels, in bytes."""
 
 CHUNK_ROWS = 32
 """Rows that are decoded at a time. libvips drops its sequential cache's oldest rows beyond that."""
@@ -77,6 +77,7 @@ class PictureFile:
         with _decoding_errors(self.file, self.form):
             self._contents.expect_unchanged()
             yield from self._decode()
+            self._contents.expect_unchanged()  # where a decoder made the best of a file cut off
 
     def _decode(self) -> Iterator[Rows]:
         """All rows; behind a harmless warning they go on where it stopped them."""
@@ -104,17 +105,24 @@ class PictureFile:
             yield reader.true_samples(rows[..., :channels], self.header.bit_depth)
 
 
-def open_picture(file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> PictureFile:
+def open_picture(
+    file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS, max_bytes: int | None = None
+) -> PictureFile:
     """Open a picture of any format in the registry, told apart by content rather than by suffix.
 
     Pixels are uint8 or uint16: palettes and 1, 2 and 4 bits unfolded, animations frame by frame,
     CMYK turned into sRGB through its profile (recorded in ``losses``). Nothing is decoded yet,
-    but for transparency that a format's decoder gives in any case. Raises
-    :class:`PictureTooLargeError` when width × height × frames is over ``max_pixels``, and
-    :class:`PictureError`, in one line, for a file that is missing or damaged, or holds anything
-    that a picture can't be.
+    but for transparency that a format's decoder gives in any case. GIF and WebP are held in memory
+    as files: up to ``max_bytes``, and to what ``max_pixels`` pixels of 16 bits take without
+    compression.
+
+    Raises :class:`PictureTooLargeError` when width × height × frames is over ``max_pixels``,
+    :class:`~subpixel.errors.MemoryLimitError` for more bytes, and :class:`PictureError`, in one
+    line, for a file that is missing or damaged, or holds anything that a picture can't be, and for
+    a folder, a pipe or a device: what comes through a pipe is for :func:`open_stream`.
     """
-    return _open_contents(FileContents.of(Path(file), _max_bytes(max_pixels)), max_pixels)
+    contents = FileContents.of(Path(file), _max_bytes(max_pixels, max_bytes))
+    return _open_contents(contents, _sniff(contents.head, contents.file), max_pixels)
 
 
 def open_stream(
@@ -130,18 +138,24 @@ def open_stream(
     take without compression. ``name`` is what messages call it. Raises what :func:`open_picture`
     raises, and :class:`~subpixel.errors.MemoryLimitError` for more bytes.
     """
-    most = min(_max_bytes(max_pixels), max_bytes if max_bytes is not None else sys.maxsize)
-    return _open_contents(FileContents.of_stream(stream, name, most), max_pixels)
+    most = _max_bytes(max_pixels, max_bytes)
+    contents = FileContents.of_stream(stream, name, most, lambda head: _sniff(head, Path(name)))
+    return _open_contents(contents, _sniff(contents.head, contents.file), max_pixels)
 
 
-def _max_bytes(max_pixels: int) -> int:
-    return max_pixels * PIXEL_BYTES + MAX_PAGES_METADATA
+def _max_bytes(max_pixels: int, asked: int | None) -> int:
+    most = max_pixels * PIXEL_BYTES + MAX_PAGES_METADATA
+    return most if asked is None else min(most, asked)
 
 
-def _open_contents(contents: FileContents, max_pixels: int) -> PictureFile:
-    form = sniff(contents.head)
+def _sniff(head: bytes, file: Path) -> Format:
+    form = sniff(head)
     if form is None:
-        raise PictureError(f"{contents.file} can't be read: it holds no {list_names()} picture")
+        raise PictureError(f"{file} can't be read: it holds no {list_names()} picture")
+    return form
+
+
+def _open_contents(contents: FileContents, form: Format, max_pixels: int) -> PictureFile:
     with _decoding_errors(contents.file, form):
         _expect_package(contents.file, form)
         return _open_tolerantly(contents, form, max_pixels)
@@ -158,10 +172,11 @@ def read_picture(file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> P
 
 @contextmanager
 def _decoding_errors(file: Path, form: Format) -> Iterator[None]:
-    """What goes wrong in libvips, in our words."""
+    """What goes wrong in libvips and in the file system, in our words."""
     pyvips.vips_lib.vips_error_clear()
     try:
-        yield
+        with reading_errors(file):
+            yield
     except (pyvips.Error, ValueError) as error:
         if is_out_of_memory(error):
             raise MemoryError(f"decoding {form.name}") from error
@@ -195,7 +210,8 @@ def _open_strictly(
     _expect_allowed_size(image, contents.file, max_pixels)
     metadata, unread = form.reader.describe(contents, image)
     unread += collect_losses(form.reader.parts(contents))
-    memory = _decoder_memory(image, form) + contents.memory
+    held = contents.size if form.reader.holds_file else contents.memory
+    memory = _decoder_memory(image, form) + held
     image, conversions = _convert_to_rgb(image)
     metadata = _set_read_profile(metadata, get_blob(image, "icc-profile-data"))
     header = _build_header(image, form, metadata, (*skips, *unread, *conversions))

@@ -9,19 +9,19 @@ Offsets that point nowhere, and fields of unknown types, are left as they are.
 """
 
 import io
-import mmap
 import struct
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from subpixel.media.metadata import geo, tags
+from subpixel.system.files.inputs import FileBytes, FileSpan
 
 ByteOrder = Literal["<", ">"]
 
-Block = bytes | mmap.mmap
-"""An EXIF block, or a TIFF file of any size: mapped, only its directories are read from disk."""
+Block = bytes | FileBytes
+"""An EXIF block, or a TIFF file of any size, of which only what is looked at is read from disk."""
 
 EXIF_PREFIX = b"Exif\0\0"
 """What stands before the block in a JPEG segment; libvips keeps it."""
@@ -63,7 +63,7 @@ class Field(NamedTuple):
     kind: int
     length: int
     """How many values, of the kind's size each."""
-    value: bytes | memoryview
+    value: bytes | memoryview | FileSpan
     at: int = 0
     """Where the field's entry stands in the block it was read from."""
     children: tuple["Field", ...] = ()
@@ -97,7 +97,7 @@ def layout_of(block: Block) -> TiffLayout | None:
     order = orders.get(bytes(block[:2]))
     if order is None or len(block) < 8:
         return None
-    (version,) = struct.unpack_from(order + "H", block, 2)
+    (version,) = unpack_at(order + "H", block, 2)
     if version == 42:
         return TiffLayout(order, "H", "HHI", "I")
     return TiffLayout(order, "Q", "HHQ", "Q") if version == 43 else None
@@ -370,7 +370,7 @@ def first_offset(block: Block, layout: TiffLayout) -> int:
     at = 4 if layout.count == "H" else 8
     if len(block) < at + layout.inline:
         return len(block)
-    return int(struct.unpack_from(layout.order + layout.offset, block, at)[0])
+    return int(unpack_at(layout.order + layout.offset, block, at)[0])
 
 
 def read_directory(
@@ -382,12 +382,12 @@ def read_directory(
     start = offset + struct.calcsize("=" + layout.count)
     if offset < 8 or start > len(block):
         return (), 0
-    (count,) = struct.unpack_from(layout.order + layout.count, block, offset)
+    (count,) = unpack_at(layout.order + layout.count, block, offset)
     end = start + size * count
     if count > MAX_ENTRIES or end + layout.inline > len(block):
         return (), 0
     read = _FieldReader(block, layout, depth)
-    (following,) = struct.unpack_from(layout.order + layout.offset, block, end)
+    (following,) = unpack_at(layout.order + layout.offset, block, end)
     return tuple(map(read, range(start, end, size))), int(following)
 
 
@@ -396,26 +396,38 @@ class _FieldReader:
 
     def __init__(self, block: Block, layout: TiffLayout, depth: int) -> None:
         self._block, self._layout, self._depth = block, layout, depth
-        self._view = memoryview(block)
         self._entry = struct.Struct(layout.order + layout.entry)
         self._offset = struct.Struct(layout.order + layout.offset)
 
     def __call__(self, at: int) -> Field:
-        tag, kind, count = self._entry.unpack_from(self._view, at)
+        entry = self._block[at : at + self._entry.size + self._offset.size]
+        tag, kind, count = self._entry.unpack_from(entry)
         start, length = at + self._entry.size, _SIZES.get(kind, 1) * count
         is_directory = tag in DIRECTORIES and self._depth > 0
         where = start
         if length > self._offset.size or is_directory:
-            (where,) = self._offset.unpack_from(self._view, start)
+            (where,) = self._offset.unpack_from(entry, self._entry.size)
         if length > self._offset.size:
             start = where
-        if start + length > len(self._view):
+        if start + length > len(self._block):
             return Field(tag, kind, count, b"", at)
-        value = self._view[start : start + length]
+        value = _cut_value(self._block, start, length)
         if not is_directory:
             return Field(tag, kind, count, value, at)
         children = read_directory(self._block, self._layout, where, self._depth - 1)[0]
         return Field(tag, kind, count, value, at, children)
+
+
+def unpack_at(form: str, block: Block, at: int) -> tuple[Any, ...]:
+    """:func:`struct.unpack_from` of a block; raises :class:`struct.error` behind its end."""
+    return struct.unpack(form, block[at : at + struct.calcsize(form)])
+
+
+def _cut_value(block: Block, start: int, length: int) -> memoryview | FileSpan:
+    """Neither copied nor read: in an attack many overlap."""
+    if isinstance(block, FileBytes):
+        return block.part(start, length)
+    return memoryview(block)[start : start + length]
 
 
 def _lay_out(fields: Sequence[Field], at: int, order: ByteOrder) -> bytes:
@@ -428,7 +440,7 @@ def _lay_out(fields: Sequence[Field], at: int, order: ByteOrder) -> bytes:
 
 def _build_entry(field: Field, tail: bytearray, start: int, order: ByteOrder) -> bytes:
     """Twelve bytes of directory; a value that doesn't fit goes into ``tail``, at ``start`` on."""
-    kind, count, value = field.kind, field.length, field.value
+    kind, count, value = field.kind, field.length, bytes(field.value)
     if field.tag in DIRECTORIES:
         kind, count, value = LONG, 1, struct.pack(order + "I", start + len(tail))
         tail += _lay_out([f for f in field.children if f.is_whole], start + len(tail), order)
@@ -437,7 +449,7 @@ def _build_entry(field: Field, tail: bytearray, start: int, order: ByteOrder) ->
         tail += value
         value = pointer
     tail += bytes(len(tail) % 2)
-    return struct.pack(order + "HHI", field.tag, kind, count) + bytes(value).ljust(4, b"\0")
+    return struct.pack(order + "HHI", field.tag, kind, count) + value.ljust(4, b"\0")
 
 
 def _convert_order(field: Field, source: ByteOrder, target: ByteOrder) -> Field:
@@ -446,7 +458,7 @@ def _convert_order(field: Field, source: ByteOrder, target: ByteOrder) -> Field:
     if source == target or word is None:
         return field._replace(children=children)
     words = len(field.value) // struct.calcsize("=" + word)
-    numbers = struct.unpack(f"{source}{words}{word}", field.value)
+    numbers = struct.unpack(f"{source}{words}{word}", bytes(field.value))
     return field._replace(value=struct.pack(f"{target}{words}{word}", *numbers), children=children)
 
 
@@ -488,7 +500,7 @@ def _patch_geo(
 ) -> None:
     """Where pixels lie on the ground, as numbers of the same length in the same place."""
     values = {
-        f.tag: struct.unpack(f"{order}{f.length}d", f.value)
+        f.tag: struct.unpack(f"{order}{f.length}d", bytes(f.value))
         for f in fields
         if f.tag in tags.GEO_PLACES and f.kind == DOUBLE and len(f.value) == 8 * f.length > 0
     }
@@ -555,7 +567,7 @@ def first_number(field: Field, order: ByteOrder) -> int | None:
     word = _WHOLE_WORDS.get(field.kind)
     if word is None or len(field.value) < _SIZES[field.kind]:
         return None
-    return int(struct.unpack_from(order + word, field.value)[0])
+    return int(struct.unpack(order + word, field.value[: _SIZES[field.kind]])[0])
 
 
 def _order_in(block: Block) -> ByteOrder:

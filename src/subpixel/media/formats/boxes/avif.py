@@ -41,7 +41,7 @@ def is_avif(head: bytes) -> bool:
 
 def _load_avif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     image, losses = _load_primary(contents, fail_on)
-    file = contents.map()
+    file = contents.look()
     items = read_items(file)
     if image.hasalpha() and _is_premultiplied(file, items):
         image = _unpremultiply(image)

@@ -37,7 +37,6 @@ from subpixel.media.libvips import (
     Strictness,
     VipsImage,
     VipsLoad,
-    load_all_pages,
     load_bytes,
     read_metadata,
     set_timing,
@@ -50,9 +49,10 @@ MAX_COLOURS = 255
 
 
 def _load_gif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    replacement = clear_as_browsers(contents.map())
+    file = contents.hold()
+    replacement = clear_as_browsers(file)
     if replacement is None:
-        return load_all_pages("gifload_source", contents, fail_on), ()
+        return load_bytes(file, fail_on, pages=-1), ()
     data, own = replacement
     return _take_pages(load_bytes(data, fail_on, pages=-1), own), ()
 
@@ -172,6 +172,7 @@ GIF = Format(
         parts=_list_gif_parts,
         spare_alpha=True,
         pixel_bytes=8,
+        holds_file=True,
     ),
     writer=FormatWriter(save=_save_gif, options=frozenset({"lossless"}), pixel_bytes=16),
 )

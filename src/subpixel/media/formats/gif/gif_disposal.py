@@ -12,8 +12,6 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from subpixel.media.metadata.exif import Block
-
 MAX_AREA = 1 << 32
 """Most pixels to clear, of all frames: a second's work."""
 
@@ -48,7 +46,7 @@ class _Frame:
         return self.flags >> 2 & 7
 
 
-def clear_as_browsers(file: Block) -> tuple[bytes, tuple[int, ...]] | None:
+def clear_as_browsers(file: bytes) -> tuple[bytes, tuple[int, ...]] | None:
     """The file with empty frames where libnsgif needs them, and the numbers of its own frames.
 
     None where it needs none. Raises :class:`ValueError` for an attack: more to clear than any
@@ -85,7 +83,7 @@ def _lies_within(place: tuple[int, int, int, int], screen: tuple[int, int, int, 
 
 
 def _insert_empty(
-    file: Block,
+    file: bytes,
     frames: list[_Frame],
     clears: list[bool],
     first: tuple[int, int, int, int] | None,
@@ -108,7 +106,7 @@ def _insert_empty(
     return b"".join((*parts, file[at:])), tuple(own)
 
 
-def _list_frames(file: Block) -> Iterator[_Frame]:
+def _list_frames(file: bytes) -> Iterator[_Frame]:
     """All frames up to the end, or to where the file is damaged."""
     if len(file) < _GIF_HEADER:
         return
@@ -132,7 +130,7 @@ def _palette_size(flags: int) -> int:
     return 3 * (2 << (flags & 7)) if flags & 0x80 else 0
 
 
-def _skip_blocks(file: Block, at: int) -> int:
+def _skip_blocks(file: bytes, at: int) -> int:
     """The first byte behind data in blocks, each with its size before it, the last one empty."""
     while at < len(file) and file[at]:
         at += 1 + file[at]

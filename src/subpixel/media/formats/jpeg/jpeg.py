@@ -48,7 +48,7 @@ from subpixel.media.libvips import (
     VipsImage,
     VipsLoad,
     load_bytes,
-    load_first_page,
+    load_rows,
 )
 from subpixel.media.metadata import iptc
 from subpixel.media.metadata.exif import EXIF_PREFIX
@@ -63,11 +63,11 @@ _MAX_XMP = MAX_SEGMENT - len(XMP_LABEL)
 
 
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    correction = mend_jpeg(contents.map(), ends_itself=fail_on == "warning")
+    correction = mend_jpeg(contents.look(), ends_itself=fail_on == "warning")
     if correction is not None:
         image = load_bytes(correction, fail_on)
     else:
-        image = load_first_page("jpegload_source", contents, fail_on)
+        image = load_rows("jpegload_source", contents, fail_on)
     with contents.stream() as stream:
         segments, _ = read_head(stream)
     return set_whole_profile(image, select_contents(segments, APP2, ICC_LABEL))

@@ -14,7 +14,7 @@ from subpixel.media.libvips import (
     Strictness,
     VipsImage,
     VipsLoad,
-    load_all_pages,
+    load_bytes,
     read_metadata,
     select_metadata,
     set_timing,
@@ -24,7 +24,7 @@ from subpixel.media.picture import Loss, Metadata
 
 
 def _load_webp(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    return load_all_pages("webpload_source", contents, fail_on), ()
+    return load_bytes(contents.hold(), fail_on, pages=-1), ()
 
 
 def _describe_webp(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
@@ -100,6 +100,7 @@ WEBP = Format(
         parts=_list_webp_parts,
         compression=read_webp_compression,
         pixel_bytes=10,
+        holds_file=True,
     ),
     writer=FormatWriter(
         save=_save_webp, options=frozenset({"quality", "lossless", "effort"}), pixel_bytes=28
