@@ -24,6 +24,7 @@ from subpixel.cli.messages import (
 )
 from subpixel.cli.signals import Ended, orderly_end
 from subpixel.errors import SubpixelError, UsageError
+from subpixel.system.arenas import share_arena
 from subpixel.system.extras import explain_missing
 
 VERBS = {  # the room of each, and what it is for
@@ -96,6 +97,7 @@ def verbs() -> None:
 def main() -> None:
     """The console script ``subpixel``."""
     _open_standard_streams()
+    share_arena()
     code = run(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):  # a reader that has gone, a full disk: said already, or too late

@@ -38,6 +38,10 @@ READ_BYTES = 1 << 20
 """What is read at a time of what is held in memory."""
 
 
+MAX_HELD_BYTES = 1 << 24
+"""Most bytes of a file that is held in memory though it could be read by rows."""
+
+
 @dataclass(frozen=True)
 class FileContents:
     """A file's bytes: left on disk, or in memory where they can be read but once (a stream)."""
@@ -117,9 +121,15 @@ class FileContents:
             return pyvips.Source.new_from_descriptor(stream.fileno())
 
     def row_source(self) -> pyvips.Source:
-        """For a loader of libvips that reads from top to bottom, and would map a file."""
+        """For a loader of libvips that reads from top to bottom, and would map a file.
+
+        A small one is held; a large one comes through a pipe, for which a thread is needed, with
+        all the address space that the system sets aside for one.
+        """
         if self.data is not None or os.name == "nt":
             return self.source()
+        if self.size <= min(MAX_HELD_BYTES, self.max_bytes):
+            return pyvips.Source.new_from_memory(self.hold())
         with pump_file(self.file) as pipe:
             return pyvips.Source.new_from_descriptor(pipe.fileno())
 
@@ -246,8 +256,10 @@ def load_first_page(loader: str, contents: FileContents, fail_on: Strictness) ->
 
 def load_rows(loader: str, contents: FileContents, fail_on: Strictness) -> VipsImage:
     """The same, for a loader that reads no byte twice, and would map a file."""
-    load = getattr(pyvips.Image, loader)
-    return _repair_profile(load(contents.row_source(), fail_on=fail_on, access="sequential"))
+    source = contents.row_source()
+    image = getattr(pyvips.Image, loader)(source, fail_on=fail_on, access="sequential")
+    image._references.append(source)  # and the bytes that it may hold
+    return _repair_profile(image)
 
 
 def load_page(loader: str, contents: FileContents, fail_on: Strictness, page: int) -> VipsImage:

@@ -210,7 +210,7 @@ def _open_strictly(
     _expect_allowed_size(image, contents.file, max_pixels)
     metadata, unread = form.reader.describe(contents, image)
     unread += collect_losses(form.reader.parts(contents))
-    held = contents.size if form.reader.holds_file else contents.memory
+    held = contents.size if contents.size <= form.reader.held_bytes else contents.memory
     memory = _decoder_memory(image, form) + held
     image, conversions = _convert_to_rgb(image)
     metadata = _set_read_profile(metadata, get_blob(image, "icc-profile-data"))

@@ -311,7 +311,8 @@ class Upscaler:
                 return writer.losses  # complete when the file is
         raise MemoryLimitError(
             f"memory was refused {attempts} times, in ever smaller tiles; close other programs, "
-            "or lower --max-memory"
+            "lower --max-memory, or raise the limit of the address space (ulimit -v), if there is "
+            "one"
         )
 
     def rows(

@@ -105,7 +105,8 @@ def _expect_room(room: int, most: int) -> None:
     if room < 0:
         raise MemoryLimitError(
             f"the picture needs at least {memory.format_bytes(most - room)} of memory, and "
-            f"{memory.format_bytes(most)} are allowed; raise --max-memory"
+            f"{memory.format_bytes(most)} are allowed; "
+            f"{memory.name_remedy(most - room, 'raise --max-memory')}"
         )
 
 

@@ -1,5 +1,6 @@
 """GIF: frames of up to 256 colours. It has no tag for the orientation, so pixels go out upright."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
@@ -172,7 +173,7 @@ GIF = Format(
         parts=_list_gif_parts,
         spare_alpha=True,
         pixel_bytes=8,
-        holds_file=True,
+        held_bytes=sys.maxsize,
     ),
     writer=FormatWriter(save=_save_gif, options=frozenset({"lossless"}), pixel_bytes=16),
 )

@@ -42,6 +42,7 @@ from subpixel.media.formats.jpeg.ultra_hdr import (
     find_gain_map,
 )
 from subpixel.media.libvips import (
+    MAX_HELD_BYTES,
     FileContents,
     FileTarget,
     Strictness,
@@ -191,6 +192,7 @@ JPEG = Format(
         # what libjpeg warns of in whole pictures; its other warnings mean damaged pixels
         harmless_warnings=("extraneous bytes", "bad ICC marker"),
         interlaced_rows=2,
+        held_bytes=MAX_HELD_BYTES,
     ),
     writer=FormatWriter(save=_save_jpeg, options=frozenset({"quality"})),
 )

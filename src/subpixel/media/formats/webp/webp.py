@@ -1,6 +1,7 @@
 """WebP: RIFF chunks. Source: RFC 9649."""
 
 import struct
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -100,7 +101,7 @@ WEBP = Format(
         parts=_list_webp_parts,
         compression=read_webp_compression,
         pixel_bytes=10,
-        holds_file=True,
+        held_bytes=sys.maxsize,
     ),
     writer=FormatWriter(
         save=_save_webp, options=frozenset({"quality", "lossless", "effort"}), pixel_bytes=28
