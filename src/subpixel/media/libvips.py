@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -80,7 +81,7 @@ class FileContents:
         with reading_errors(file):
             head = _read_head(stream)
             accept(_expect_bytes(head, file))
-            data = _read_all(stream, file, max_bytes, head)
+            data = _read_all(stream, max_bytes, partial(_refuse_stream, name), head)
         return FileContents(file, data[:HEAD_BYTES], (), data, max_bytes)
 
     @property
@@ -109,7 +110,7 @@ class FileContents:
         if self.data is not None:
             return self.data
         with self.stream(buffering=0) as stream:
-            return _read_all(stream, self.file, self.max_bytes)
+            return _read_all(stream, self.max_bytes, partial(_refuse_file, self.file))
 
     def source(self) -> pyvips.Source:
         """For libvips, which reads the file as it goes along, here and there."""
@@ -166,19 +167,31 @@ def _read_head(stream: BinaryIO) -> bytes:
     return head
 
 
-def _read_all(stream: BinaryIO, file: Path, max_bytes: int, head: bytes = b"") -> bytes:
+def _read_all(
+    stream: BinaryIO, max_bytes: int, refusal: Callable[[int], str], head: bytes = b""
+) -> bytes:
     """Block by block, as no more may come than is allowed; held twice at the end."""
     blocks, size = [head], len(head)
     while block := stream.read(READ_BYTES):
         blocks.append(block)
         size += len(block)
         if size > max_bytes:
-            raise MemoryLimitError(
-                f"{file} has more than {max_bytes:,} bytes, which would have to be held in memory "
-                "together; raise --max-memory or --max-pixels, or save it in a format that is read "
-                "by rows (PNG, TIFF) and name that file"
-            )
+            raise MemoryLimitError(refusal(max_bytes))
     return b"".join(blocks)
+
+
+def _refuse_stream(name: str, max_bytes: int) -> str:
+    return (
+        f"{name} gives more than {max_bytes:,} bytes, which are held in memory as they can be read "
+        "but once; save them as a file and name that, or raise --max-memory or --max-pixels"
+    )
+
+
+def _refuse_file(file: Path, max_bytes: int) -> str:
+    return (
+        f"{file} has more than {max_bytes:,} bytes, and its format can't be read by rows; raise "
+        "--max-memory or --max-pixels, or save it as PNG or TIFF"
+    )
 
 
 def _stamp_of(stream: BinaryIO) -> tuple[int, ...]:
