@@ -196,7 +196,7 @@ def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
     pipe, target = tmp_path / "pipe.png", tmp_path / "out.png"
     os.mkfifo(pipe)
     code, out, err = _run(str(pipe), "-o", str(target), "--scale", "2")
-    line = f"{pipe} can't be read: it is a named pipe, and only ordinary files are read; - is"
+    line = f"{pipe} can't be read: it is a named pipe, and only ordinary files are read"
     assert (code, out) == (1, b"")
     assert line in err
     assert not target.exists()

@@ -4,6 +4,7 @@ A pipe would be waited for without end, a device may do anything when it is open
 file that another process cuts off ends this one with SIGBUS, so bytes are always read.
 """
 
+import errno
 import os
 import stat
 import threading
@@ -39,24 +40,25 @@ def open_input(file: Path, *, buffering: int = -1) -> BinaryIO:
     Raises :class:`OSError`, whose text says why, for anything else: it is neither waited for nor
     opened.
     """
-    _expect_ordinary(file.stat())
+    _expect_ordinary(file.stat(), file)
     descriptor = os.open(file, _FLAGS)
     try:
-        _expect_ordinary(os.fstat(descriptor))  # it may have been replaced meanwhile
+        _expect_ordinary(os.fstat(descriptor), file)  # it may have been replaced meanwhile
         return os.fdopen(descriptor, "rb", buffering=buffering)
     except BaseException:
         os.close(descriptor)
         raise
 
 
-def _expect_ordinary(status: os.stat_result) -> None:
+def _expect_ordinary(status: os.stat_result, file: Path) -> None:
     mode = status.st_mode
     if stat.S_ISREG(mode):
         return
     kind = next((kind for is_kind, kind in _KINDS if is_kind(mode)), "no ordinary file")
     if kind == "a folder":
-        raise OSError("it is a folder; name a file")
-    raise OSError(f"it is {kind}, and only ordinary files are read; - is standard input")
+        raise IsADirectoryError(errno.EISDIR, "it is a folder; name a file", str(file))
+    text = f"it is {kind}, and only ordinary files are read; save what it gives as one"
+    raise OSError(errno.EINVAL, text, str(file))
 
 
 class FileBytes:
