@@ -32,9 +32,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that were opened, in order."""
     files: list[Path] = []
 
-    def count(file: Path, *, max_pixels: int) -> object:
+    def count(file: Path, *, max_pixels: int, max_bytes: int) -> object:
         files.append(file)
-        return open_picture(file, max_pixels=max_pixels)
+        return open_picture(file, max_pixels=max_pixels, max_bytes=max_bytes)
 
     monkeypatch.setattr(pictures, "open_picture", count)
     return files
