@@ -190,7 +190,7 @@ def _refuse_stream(name: str, max_bytes: int) -> str:
 def _refuse_file(file: Path, max_bytes: int) -> str:
     return (
         f"{file} has more than {max_bytes:,} bytes, and its format can't be read by rows; raise "
-        "--max-memory or --max-pixels, or save it as PNG or TIFF"
+        "--max-memory or --max-pixels, or save it in a format that can"
     )
 
 
