@@ -34,10 +34,21 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     files: list[Path] = []
 
     def count(
-        file: Path, *, max_pixels: int, max_memory: int | None, decoders: Decoders | None
+        file: Path,
+        *,
+        max_pixels: int,
+        max_memory: int | None,
+        max_bytes: int,
+        decoders: Decoders | None,
     ) -> object:
         files.append(file)
-        return open_picture(file, max_pixels=max_pixels, max_memory=max_memory, decoders=decoders)
+        return open_picture(
+            file,
+            max_pixels=max_pixels,
+            max_memory=max_memory,
+            max_bytes=max_bytes,
+            decoders=decoders,
+        )
 
     monkeypatch.setattr(pictures, "open_picture", count)
     return files

@@ -11,7 +11,7 @@ from PIL import Image
 
 from samples import smooth
 from subpixel.errors import MemoryLimitError, PictureError
-from subpixel.media.image_file import open_picture, read_picture
+from subpixel.media.image_file import open_picture, open_stream, read_picture
 from subpixel.media.reading import CHUNK_BYTES, CHUNK_ROWS
 from subpixel.system.machine_memory import resident
 
@@ -76,12 +76,13 @@ def test_a_file_that_changed_meanwhile_is_not_read_on(noise: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_a_pipe_is_read_once_and_held(tmp_path: Path, noise: Path) -> None:
+def test_a_pipe_is_read_once_and_held_as_a_stream(tmp_path: Path, noise: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     feeder = Thread(target=lambda: pipe.write_bytes(noise.read_bytes()))
     feeder.start()
-    opened = open_picture(pipe)
+    with pipe.open("rb") as stream:
+        opened = open_stream(stream)
     feeder.join()
     for _ in range(2):
         assert np.array_equal(np.concatenate(list(opened.chunks())), NOISE)

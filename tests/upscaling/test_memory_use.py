@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -102,6 +103,20 @@ def test_little_address_space_is_enough_or_is_said(tmp_path: Path, megabytes: in
         assert "\n" not in done.said.strip()
     assert {p.name for p in tmp_path.iterdir()} <= {"in.png", "out.png"}
     assert target.exists() == (done.code == 0)
+
+
+@pytest.mark.slow
+def test_the_advice_for_little_address_space_helps(tmp_path: Path) -> None:
+    """A JPEG of 6 megapixels is refused in so little, and done in what the refusal asks for."""
+    source, target = tmp_path / "in.jpg", tmp_path / "out.png"
+    Image.linear_gradient("L").resize((3000, 2000)).convert("RGB").save(source)
+    words = (str(source), "-o", str(target), "--scale", "2")
+    refused = upscale(500 << 10, *words)
+    assert refused.code == 1
+    asked = re.search(r"raise the limit of the address space \(ulimit -v (\d+)\)", refused.said)
+    assert asked is not None, refused.said
+    assert upscale(int(asked[1]), *words).code == 0
+    assert open_picture(target).header.shape == (1, 4000, 6000, 3)
 
 
 @pytest.fixture

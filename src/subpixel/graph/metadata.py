@@ -10,6 +10,7 @@ from subpixel.errors import NetworkError
 from subpixel.graph.ort_format import is_ort
 from subpixel.graph.passes.sparse import make_dense
 from subpixel.spec import METADATA_PREFIX, ModelSpec, Precision, spec_from_metadata
+from subpixel.system.files.inputs import open_input
 
 MAX_MESSAGE_BYTES = 2**31 - 1
 """The largest message that protobuf reads and writes."""
@@ -91,7 +92,8 @@ def _parse(file: Path) -> onnx.ModelProto:
                 f"{MAX_MESSAGE_BYTES / 1e9:.1f} GB, protobuf's limit: save it with its parameters "
                 "in a file beside it"
             )
-        content = file.read_bytes()
+        with open_input(file) as stream:
+            content = stream.read()
         if is_ort(content):
             raise NetworkError(
                 f"{file}: is of ONNX Runtime's own format (.ort), which only ONNX Runtime reads; "

@@ -3,11 +3,11 @@
 import atexit
 import io
 import logging
-import mmap
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, BinaryIO, Literal
@@ -18,6 +18,7 @@ import pyvips
 from subpixel.errors import MemoryLimitError, PictureError
 from subpixel.media.metadata import exif, icc
 from subpixel.media.picture import Loss, Metadata
+from subpixel.system.files.inputs import FileBytes, open_input, pump_file
 
 VipsImage = Any
 """A :class:`pyvips.Image`; its operations are made at run time, so it has no useful type."""
@@ -39,12 +40,16 @@ DEFAULT_DELAY_MS = 100
 
 
 READ_BYTES = 1 << 20
-"""What is read of a pipe at a time."""
+"""What is read at a time of what is held in memory."""
+
+
+MAX_HELD_BYTES = 1 << 24
+"""Most bytes of a file that is held in memory though it could be read by rows."""
 
 
 @dataclass(frozen=True)
 class FileContents:
-    """A file's bytes: left on disk, or in memory where they can be read but once (a pipe)."""
+    """A file's bytes: left on disk, or in memory where they can be read but once (a stream)."""
 
     file: Path
     head: bytes
@@ -52,40 +57,41 @@ class FileContents:
     stamp: tuple[int, ...]
     """What changes when the file does."""
     data: bytes | None
+    max_bytes: int
+    """Most bytes of it that are held in memory."""
 
     @staticmethod
     def of(file: Path, max_bytes: int) -> "FileContents":
-        """A file, which may be a pipe of up to ``max_bytes``.
+        """An ordinary file, of which formats that can't be read by rows hold up to ``max_bytes``.
 
-        Raises :class:`PictureError` for a file that can't be opened, or is empty, and
-        :class:`MemoryLimitError` for more bytes.
+        Raises :class:`PictureError` for a file that can't be opened, or is empty, and for a
+        folder, a pipe or a device.
         """
-        try:
-            with file.open("rb") as stream:
-                stamp = _stamp_of(stream)
-                data = None if stamp else _read_all(stream, file, max_bytes)
-                head = stream.read(HEAD_BYTES) if data is None else data[:HEAD_BYTES]
-        except OSError as error:
-            raise PictureError(f"{file} can't be read: {error.strerror or error}") from error
-        if not head:
-            raise PictureError(f"{file} can't be read: it is empty (0 bytes)")
-        return FileContents(file, head, stamp, data)
+        with reading_errors(file), open_input(file) as stream:
+            head, stamp = stream.read(HEAD_BYTES), _stamp_of(stream)
+        return FileContents(file, _expect_bytes(head, file), stamp, None, max_bytes)
 
     @staticmethod
-    def of_stream(stream: BinaryIO, name: str, max_bytes: int) -> "FileContents":
+    def of_stream(
+        stream: BinaryIO, name: str, max_bytes: int, accept: Callable[[bytes], object]
+    ) -> "FileContents":
         """All that is left of a stream, called ``name`` in messages.
 
-        Raises :class:`PictureError` for one that can't be read, or is empty, and
+        ``accept`` gets its first bytes before more are read, and raises what is wrong with them.
+        Raises :class:`PictureError` for a stream that can't be read, or is empty, and
         :class:`MemoryLimitError` for more than ``max_bytes``.
         """
         file = Path(name)
-        try:
-            data = _read_all(stream, file, max_bytes)
-        except OSError as error:
-            raise PictureError(f"{name} can't be read: {error.strerror or error}") from error
-        if not data:
-            raise PictureError(f"{name} can't be read: it is empty (0 bytes)")
-        return FileContents(file, data[:HEAD_BYTES], (), data)
+        with reading_errors(file):
+            head = _read_head(stream)
+            accept(_expect_bytes(head, file))
+            data = _read_all(stream, max_bytes, partial(_refuse_stream, name), head)
+        return FileContents(file, data[:HEAD_BYTES], (), data, max_bytes)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all of it."""
+        return self.stamp[2] if self.data is None else len(self.data)
 
     @property
     def memory(self) -> int:
@@ -97,56 +103,103 @@ class FileContents:
         there."""
         if self.data is not None:
             return io.BytesIO(self.data)
-        return self.file.open("rb", buffering=buffering)
+        return open_input(self.file, buffering=buffering)
 
-    def map(self) -> exif.Block:
-        """All of it, read from disk where it is looked at; raises :class:`MemoryError`."""
+    def look(self) -> exif.Block:
+        """All of it, read from disk where it is looked at."""
+        return FileBytes(self.file) if self.data is None else self.data
+
+    def hold(self) -> bytes:
+        """All of it, in memory; raises :class:`MemoryLimitError` for more than ``max_bytes``."""
         if self.data is not None:
             return self.data
-        try:
-            with self.stream() as stream:
-                return mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        except OSError as error:
-            raise MemoryError(f"no room to map {self.file}: {error.strerror}") from error
+        with self.stream(buffering=0) as stream:
+            return _read_all(stream, self.max_bytes, partial(_refuse_file, self.file))
 
     def source(self) -> pyvips.Source:
-        """For libvips, which reads a file as it goes along."""
-        if self.data is None:
+        """For libvips, which reads the file as it goes along, here and there."""
+        if self.data is not None:
+            return pyvips.Source.new_from_memory(self.data)
+        if os.name == "nt":  # which doesn't let a file be cut off that is mapped
             return pyvips.Source.new_from_file(os.fsencode(self.file))
-        return pyvips.Source.new_from_memory(self.data)
+        with self.stream(buffering=0) as stream:
+            return pyvips.Source.new_from_descriptor(stream.fileno())
+
+    def row_source(self) -> pyvips.Source:
+        """For a loader of libvips that reads from top to bottom, and would map a file.
+
+        A small one is held; a large one comes through a pipe, for which a thread is needed, with
+        all the address space that the system sets aside for one.
+        """
+        if self.data is not None or os.name == "nt":
+            return self.source()
+        if self.size <= min(MAX_HELD_BYTES, self.max_bytes):
+            return pyvips.Source.new_from_memory(self.hold())
+        with pump_file(self.file) as pipe:
+            return pyvips.Source.new_from_descriptor(pipe.fileno())
 
     def expect_unchanged(self) -> None:
         """Raises :class:`PictureError` when the file is not what it was when it was opened."""
         if self.data is not None:
             return
-        try:
-            with self.stream() as stream:
-                stamp = _stamp_of(stream)
-        except OSError as error:
-            raise PictureError(f"{self.file} can't be read: {error.strerror}") from error
+        with reading_errors(self.file), self.stream() as stream:
+            stamp = _stamp_of(stream)
         if stamp != self.stamp:
             raise PictureError(f"{self.file} has changed while it was read; start anew")
 
 
-def _read_all(stream: BinaryIO, file: Path, max_bytes: int) -> bytes:
+@contextmanager
+def reading_errors(file: Path) -> Iterator[None]:
+    """The system's errors as :class:`PictureError`."""
+    try:
+        yield
+    except OSError as error:
+        raise PictureError(f"{file} can't be read: {error.strerror or error}") from error
+
+
+def _expect_bytes(head: bytes, file: Path) -> bytes:
+    if not head:
+        raise PictureError(f"{file} can't be read: it is empty (0 bytes)")
+    return head
+
+
+def _read_head(stream: BinaryIO) -> bytes:
+    """The first :data:`HEAD_BYTES`, which a pipe may give one by one."""
+    head = b""
+    while len(head) < HEAD_BYTES and (block := stream.read(HEAD_BYTES - len(head))):
+        head += block
+    return head
+
+
+def _read_all(
+    stream: BinaryIO, max_bytes: int, refusal: Callable[[int], str], head: bytes = b""
+) -> bytes:
     """Block by block, as no more may come than is allowed; held twice at the end."""
-    blocks, size = [], 0
+    blocks, size = [head], len(head)
     while block := stream.read(READ_BYTES):
         blocks.append(block)
         size += len(block)
         if size > max_bytes:
-            raise MemoryLimitError(
-                f"{file} gives more than {max_bytes:,} bytes, which are held in memory as they can "
-                "be read but once; save them as a file and name that, or raise --max-memory or "
-                "--max-pixels"
-            )
+            raise MemoryLimitError(refusal(max_bytes))
     return b"".join(blocks)
 
 
+def _refuse_stream(name: str, max_bytes: int) -> str:
+    return (
+        f"{name} gives more than {max_bytes:,} bytes, which are held in memory as they can be read "
+        "but once; save them as a file and name that, or raise --max-memory or --max-pixels"
+    )
+
+
+def _refuse_file(file: Path, max_bytes: int) -> str:
+    return (
+        f"{file} has more than {max_bytes:,} bytes, and its format can't be read by rows; raise "
+        "--max-memory or --max-pixels, or save it in a format that can"
+    )
+
+
 def _stamp_of(stream: BinaryIO) -> tuple[int, ...]:
-    """What changes when a file does; empty for what is no file of a size."""
-    if not stream.seekable():
-        return ()
+    """What changes when a file does."""
     status = os.fstat(stream.fileno())
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
@@ -279,6 +332,13 @@ def load_first_page(
     return _finish_load(load(source, fail_on=fail_on, access="sequential"), source)
 
 
+def load_rows(loader: str, contents: FileContents, fail_on: Strictness) -> VipsImage:
+    """The same, for a loader that reads no byte twice, and would map a file."""
+    source = contents.row_source()
+    load = getattr(pyvips.Image, loader)
+    return _finish_load(load(source, fail_on=fail_on, access="sequential"), source)
+
+
 def load_page(
     loader: str,
     contents: FileContents,
@@ -292,21 +352,13 @@ def load_page(
     return _finish_load(load(source, page=page, fail_on=fail_on, access="sequential"), source)
 
 
-def load_all_pages(
-    loader: str, contents: FileContents, fail_on: Strictness, patches: Patches = NO_PATCHES
-) -> VipsImage:
-    """The same: all pages below each other, which are of one size."""
-    load = getattr(pyvips.Image, loader)
-    source = _open_source(contents, patches)
-    return _finish_load(load(source, n=-1, fail_on=fail_on, access="sequential"), source)
-
-
 def _open_source(contents: FileContents, patches: Patches) -> pyvips.Source:
     return PatchedFile(contents.stream(), patches).connect() if patches else contents.source()
 
 
 def _finish_load(image: VipsImage, source: pyvips.Source) -> VipsImage:
-    image._references.append(source)  # its callbacks, if it has any: no image keeps them by itself
+    # No image keeps its source's callbacks, nor the bytes that it may hold.
+    image._references.append(source)
     return _repair_profile(image)
 
 

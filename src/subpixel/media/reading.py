@@ -3,7 +3,6 @@
 The pixels are held as stored: an orientation is a tag, except in formats whose decoder applies it.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from subpixel.media.libvips import (
     get_blob,
     get_number,
     is_out_of_memory,
+    reading_errors,
 )
 from subpixel.media.metadata import icc
 from subpixel.media.metadata.budget import MAX_METADATA, Budget
@@ -42,7 +42,7 @@ PIXEL_BYTES = 8
 """What a pixel takes in a file without compression, at most: four channels of 16 bits."""
 
 MAX_PAGES_METADATA = 1 << 26
-"""What a file that is read from a pipe may hold beside its pixels, in bytes."""
+"""What a file that is held in memory may have beside its pixels, in bytes."""
 
 METADATA_COPIES = 4
 """How often texts and blocks are held while they are changed and written."""
@@ -96,6 +96,7 @@ class PictureFile:
         with _decoding_errors(self.file, self.form, 2 * self.memory):
             self._contents.expect_unchanged()
             yield from self._decode()
+            self._contents.expect_unchanged()  # where a decoder made the best of a file cut off
 
     def _decode(self) -> Iterator[Rows]:
         """All rows; behind a harmless warning they go on where it stopped them."""
@@ -157,6 +158,7 @@ def open_picture(
     *,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     max_memory: int | None = None,
+    max_bytes: int | None = None,
     decoders: Decoders | None = None,
 ) -> PictureFile:
     """Open a picture of any format in the registry, told apart by content rather than by suffix.
@@ -164,13 +166,17 @@ def open_picture(
     Pixels are uint8 or uint16: palettes and 1, 2 and 4 bits unfolded, animations frame by frame,
     CMYK turned into sRGB through its profile (recorded in ``losses``). Nothing is decoded yet,
     but for transparency that a format's decoder gives in any case; ``max_memory`` is what the
-    process may hold for that, in bytes. With ``decoders`` it happens apart, as does everything else
-    but a look at the first bytes. Raises :class:`PictureTooLargeError` when
-    width × height × frames is over ``max_pixels``, :class:`~subpixel.errors.MemoryLimitError` where
-    ``max_memory`` is too little, and :class:`PictureError`, in one line, for a file that is missing
-    or damaged, or holds anything that a picture can't be.
+    process may hold for that, in bytes. GIF and WebP are held in memory as files: up to
+    ``max_bytes``, and to what ``max_pixels`` pixels of 16 bits take without compression. With
+    ``decoders`` all of it happens apart, but for a look at the first bytes.
+
+    Raises :class:`PictureTooLargeError` when width × height × frames is over ``max_pixels``,
+    :class:`~subpixel.errors.MemoryLimitError` where ``max_memory`` or ``max_bytes`` is too little,
+    and :class:`PictureError`, in one line, for a file that is missing or damaged, or holds anything
+    that a picture can't be, and for a folder, a pipe or a device: what comes through a pipe is for
+    :func:`open_stream`.
     """
-    contents = FileContents.of(Path(file), max_file_bytes(max_pixels))
+    contents = FileContents.of(Path(file), limit_file_bytes(max_pixels, max_bytes))
     return open_contents(contents, max_pixels, max_memory, decoders)
 
 
@@ -188,13 +194,18 @@ def open_stream(
     take without compression. ``name`` is what messages call it. Raises what :func:`open_picture`
     raises, and :class:`~subpixel.errors.MemoryLimitError` for more bytes.
     """
-    most = min(max_file_bytes(max_pixels), max_bytes if max_bytes is not None else sys.maxsize)
-    return open_contents(FileContents.of_stream(stream, name, most), max_pixels, None, decoders)
+    most = limit_file_bytes(max_pixels, max_bytes)
+    contents = FileContents.of_stream(
+        stream, name, most, lambda head: sniff_format(head, Path(name))
+    )
+    return open_contents(contents, max_pixels, None, decoders)
 
 
-def max_file_bytes(max_pixels: int) -> int:
-    """Most bytes of a file of so many pixels that is held in memory."""
-    return max_pixels * PIXEL_BYTES + MAX_PAGES_METADATA
+def limit_file_bytes(max_pixels: int, max_bytes: int | None = None) -> int:
+    """Most bytes of a file of so many pixels that are held in memory, and of no more than are
+    allowed."""
+    most = max_pixels * PIXEL_BYTES + MAX_PAGES_METADATA
+    return most if max_bytes is None else min(most, max_bytes)
 
 
 def open_contents(
@@ -218,10 +229,17 @@ def open_contents(
 def expect_format(contents: FileContents) -> Format:
     """The format that the first bytes announce; raises :class:`PictureError` where they announce
     none, or a package lacks that decodes it."""
-    form = sniff(contents.head)
-    if form is None:
-        raise PictureError(f"{contents.file} can't be read: it holds no {list_names()} picture")
+    form = sniff_format(contents.head, contents.file)
     _expect_package(contents.file, form)
+    return form
+
+
+def sniff_format(head: bytes, file: Path) -> Format:
+    """The format that the first bytes announce; raises :class:`PictureError` where they announce
+    none."""
+    form = sniff(head)
+    if form is None:
+        raise PictureError(f"{file} can't be read: it holds no {list_names()} picture")
     return form
 
 
@@ -245,14 +263,16 @@ def read_picture(
 
 @contextmanager
 def _decoding_errors(file: Path, form: Format, memory: int) -> Iterator[None]:
-    """What goes wrong in libvips, in our words; ``memory`` is what a sound file takes, in bytes.
+    """What goes wrong in libvips and in the file system, in our words; ``memory`` is what a sound
+    file takes, in bytes.
 
     A decoder that was refused memory although so much is there was asked for more by a damaged
     file.
     """
     clear_errors()
     try:
-        yield
+        with reading_errors(file):
+            yield
     except (pyvips.Error, ValueError, MemoryError) as error:
         reason = explain_error(error)
         if is_out_of_memory(error):
@@ -287,12 +307,13 @@ def _open_strictly(
     _expect_allowed_size(image, contents.file, max_pixels)
     metadata, unread = form.reader.describe(contents, image)
     unread += collect_losses(form.reader.parts(contents))
-    decoder_memory = _decoder_memory(image, form)
+    held = contents.size if contents.size <= form.reader.held_bytes else contents.memory
+    decoder_memory = _decoder_memory(image, form) + held
     image, conversions = _convert_to_rgb(image)
     metadata = _set_read_profile(metadata, get_blob(image, "icc-profile-data"))
     budget = Budget()
     metadata, oversized = limit_metadata(metadata, budget)
-    memory = decoder_memory + contents.memory + METADATA_COPIES * (MAX_METADATA - budget.bytes)
+    memory = decoder_memory + METADATA_COPIES * (MAX_METADATA - budget.bytes)
     header = _build_header(image, form, metadata, (*skips, *unread, *conversions, *oversized))
     return PictureFile(contents.file, form, header, memory, contents)
 

@@ -40,6 +40,19 @@ def can_allocate(size: int) -> bool:
     return True
 
 
+def address_limit_for(size: int) -> int | None:
+    """The RLIMIT_AS, in bytes, under which this process may come to hold ``size`` bytes; None where
+    the present one is no lower."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    memory = psutil.Process().memory_info()
+    needs = int(memory.vms) + SET_ASIDE + max(0, size - int(memory.rss))
+    return None if limit == resource.RLIM_INFINITY or limit >= needs else needs
+
+
 def _free_in_cgroups(root: Path, membership: Path) -> Iterator[int]:
     """What each cgroup that the process is in leaves it: the kernel's cgroup-v2.rst, and v1's."""
     try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from subpixel.errors import MemoryLimitError
 from subpixel.media.picture import Header
-from subpixel.system.machine_memory import address_space, free_memory
+from subpixel.system.machine_memory import address_limit_for, address_space, free_memory
 from subpixel.upscaling.alpha import SURVEY_COLUMNS, SURVEY_ROWS
 from subpixel.upscaling.bands import AHEAD
 from subpixel.upscaling.tiling import TilePlan
@@ -89,10 +89,25 @@ def expect_fit(needs: Needs, plan: TilePlan, most: int) -> TilePlan:
     if total > most:
         raise MemoryLimitError(
             f"{needs.header.width} x {needs.header.height} pixels need at least "
-            f"{format_bytes(total)} of memory, and {format_bytes(most)} are allowed; raise "
-            "--max-memory, or write a format that needs less (PNG, TIFF)"
+            f"{format_bytes(total)} of memory, and {format_bytes(most)} are allowed; "
+            f"{name_remedy(total, 'raise --max-memory')}, or write a format that needs less (PNG, "
+            "TIFF)"
         )
     return plan
+
+
+ADDRESS_STEP = 100 << 20
+"""To whole numbers of these bytes a limit of the address space is rounded up, and as much more."""
+
+
+def name_remedy(total: int, otherwise: str) -> str:
+    """What lets the process hold ``total`` bytes: a higher limit of its address space, where that
+    is what is short, or else ``otherwise``."""
+    limit = address_limit_for(total)
+    if limit is None:
+        return otherwise
+    kilobytes = (limit // ADDRESS_STEP + 2) * (ADDRESS_STEP >> 10)
+    return f"raise the limit of the address space (ulimit -v {kilobytes})"
 
 
 CutTiles = Callable[[tuple[int, int] | None], TilePlan]

@@ -324,7 +324,8 @@ class Upscaler:
                 return writer.losses  # complete when the file is
         raise MemoryLimitError(
             f"{file}: memory was refused {attempts} times, in ever smaller tiles; close other "
-            "programs, or lower --max-memory"
+            "programs, lower --max-memory, or raise the limit of the address space (ulimit -v), if "
+            "there is one"
         )
 
     def expect_room(

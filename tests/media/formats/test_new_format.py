@@ -18,7 +18,7 @@ from subpixel.errors import LossError, PictureError
 from subpixel.media.formats import registry
 from subpixel.media.formats.format import Capacity, Format, FormatReader, FormatWriter
 from subpixel.media.image_file import losses_in, open_picture, read_picture, write_picture
-from subpixel.media.libvips import build_header, load_first_page
+from subpixel.media.libvips import build_header
 from subpixel.media.picture import Metadata, Picture
 from subpixel.media.reading import METADATA_COPIES, PictureFile
 
@@ -52,7 +52,10 @@ RAW = Format(
         max_side=100,
     ),
     reader=FormatReader(
-        load=lambda contents, fail_on: (load_first_page("vipsload_source", contents, fail_on), ())
+        load=lambda contents, fail_on: (
+            pyvips.Image.vipsload(str(contents.file), fail_on=fail_on, access="sequential"),
+            (),
+        )
     ),
     writer=FormatWriter(
         save=lambda image, task, target: image.rawsave_target(

@@ -214,6 +214,8 @@ class FormatReader:
     samples; 0 for one that decodes rows. Measured with libvips 8.18 on 9 and 16 megapixels."""
     animation_bytes: float = 0
     """The same for a file of several frames, where a single one is decoded by rows."""
+    held_bytes: int = 0
+    """Files of up to so many bytes are held in memory while they are decoded."""
     interlaced_rows: float = 0
     """What a decoder of rows holds of an interlaced picture, in rows for each row."""
 

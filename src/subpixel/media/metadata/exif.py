@@ -9,22 +9,22 @@ Offsets that point nowhere, and fields of unknown types, are left as they are.
 """
 
 import io
-import mmap
 import struct
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from subpixel.media.metadata import geo, tags
 from subpixel.media.metadata.budget import Budget
 from subpixel.media.picture import Loss
+from subpixel.system.files.inputs import FileBytes, FileSpan
 
 ByteOrder = Literal["<", ">"]
 
-Block = bytes | mmap.mmap
-"""An EXIF block, or a TIFF file of any size: mapped, only its directories are read from disk."""
+Block = bytes | FileBytes
+"""An EXIF block, or a TIFF file of any size, of which only what is looked at is read from disk."""
 
 EXIF_PREFIX = b"Exif\0\0"
 """What stands before the block in a JPEG segment; libvips keeps it."""
@@ -77,7 +77,7 @@ class Field(NamedTuple):
     kind: int
     length: int
     """How many values, of the kind's size each."""
-    value: bytes | memoryview
+    value: bytes | memoryview | FileSpan
     at: int = 0
     """Where the field's entry stands in the block it was read from."""
     children: tuple["Field", ...] = ()
@@ -113,7 +113,7 @@ def layout_of(block: Block) -> TiffLayout | None:
     order = orders.get(bytes(block[:2]))
     if order is None or len(block) < 8:
         return None
-    (version,) = struct.unpack_from(order + "H", block, 2)
+    (version,) = unpack_at(order + "H", block, 2)
     if version == 42:
         return TiffLayout(order, "H", "HHI", "I")
     return TiffLayout(order, "Q", "HHQ", "Q") if version == 43 else None
@@ -405,7 +405,7 @@ def first_offset(block: Block, layout: TiffLayout) -> int:
     at = 4 if layout.count == "H" else 8
     if len(block) < at + layout.inline:
         return len(block)
-    return int(struct.unpack_from(layout.order + layout.offset, block, at)[0])
+    return int(unpack_at(layout.order + layout.offset, block, at)[0])
 
 
 class DirectoryReader:
@@ -480,11 +480,6 @@ class DirectoryReader:
         return has_room
 
 
-def _cut_value(block: Block, start: int, length: int) -> memoryview:
-    """Neither copied nor read: in an attack many overlap."""
-    return memoryview(block)[start : start + length]
-
-
 def hide_tangled(block: bytes, at: int) -> dict[int, bytes]:
     """What has to stand where in a file that has the block at ``at`` for libexif, below libvips, to
     pass it over; nothing for a plain block.
@@ -515,6 +510,18 @@ def _is_tangled(block: bytes) -> bool:
     return reader.is_tangled or reader.count_fields() > MAX_PLAIN_FIELDS
 
 
+def unpack_at(form: str, block: Block, at: int) -> tuple[Any, ...]:
+    """:func:`struct.unpack_from` of a block; raises :class:`struct.error` behind its end."""
+    return struct.unpack(form, block[at : at + struct.calcsize(form)])
+
+
+def _cut_value(block: Block, start: int, length: int) -> memoryview | FileSpan:
+    """Neither copied nor read: in an attack many overlap."""
+    if isinstance(block, FileBytes):
+        return block.part(start, length)
+    return memoryview(block)[start : start + length]
+
+
 def _lay_out(fields: Sequence[Field], at: int, order: ByteOrder) -> bytes:
     """A directory of ``fields``, with all it points to, as it stands at offset ``at``."""
     tail = bytearray()
@@ -525,7 +532,7 @@ def _lay_out(fields: Sequence[Field], at: int, order: ByteOrder) -> bytes:
 
 def _build_entry(field: Field, tail: bytearray, start: int, order: ByteOrder) -> bytes:
     """Twelve bytes of directory; a value that doesn't fit goes into ``tail``, at ``start`` on."""
-    kind, count, value = field.kind, field.length, field.value
+    kind, count, value = field.kind, field.length, bytes(field.value)
     if field.tag in DIRECTORIES:
         kind, count, value = LONG, 1, struct.pack(order + "I", start + len(tail))
         tail += _lay_out([f for f in field.children if f.is_whole], start + len(tail), order)
@@ -534,7 +541,7 @@ def _build_entry(field: Field, tail: bytearray, start: int, order: ByteOrder) ->
         tail += value
         value = pointer
     tail += bytes(len(tail) % 2)
-    return struct.pack(order + "HHI", field.tag, kind, count) + bytes(value).ljust(4, b"\0")
+    return struct.pack(order + "HHI", field.tag, kind, count) + value.ljust(4, b"\0")
 
 
 def _convert_order(field: Field, source: ByteOrder, target: ByteOrder) -> Field:
@@ -543,7 +550,7 @@ def _convert_order(field: Field, source: ByteOrder, target: ByteOrder) -> Field:
     if source == target or word is None:
         return field._replace(children=children)
     words = len(field.value) // struct.calcsize("=" + word)
-    numbers = struct.unpack(f"{source}{words}{word}", field.value)
+    numbers = struct.unpack(f"{source}{words}{word}", bytes(field.value))
     return field._replace(value=struct.pack(f"{target}{words}{word}", *numbers), children=children)
 
 
@@ -589,7 +596,9 @@ def _patch_geo(
         for f in fields
         if f.tag in tags.GEO_PLACES and f.kind == DOUBLE and len(f.value) == 8 * f.length > 0
     }
-    values = {tag: struct.unpack(f"{order}{f.length}d", f.value) for tag, f in places.items()}
+    values = {
+        tag: struct.unpack(f"{order}{f.length}d", bytes(f.value)) for tag, f in places.items()
+    }
     if factors is None or not values:
         return
     keys = next((bytes(f.value) for f in fields if f.tag == tags.GEO_KEYS), b"")
@@ -652,7 +661,7 @@ def first_number(field: Field, order: ByteOrder) -> int | None:
     word = _WHOLE_WORDS.get(field.kind)
     if word is None or len(field.value) < _SIZES[field.kind]:
         return None
-    return int(struct.unpack_from(order + word, field.value)[0])
+    return int(struct.unpack(order + word, field.value[: _SIZES[field.kind]])[0])
 
 
 def _order_in(block: Block) -> ByteOrder:

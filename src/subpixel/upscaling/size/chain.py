@@ -107,7 +107,8 @@ def _expect_room(taker: str, room: int, most: int) -> None:
     if room < 0:
         needed, allowed = memory.format_bytes(most - room), memory.format_bytes(most)
         raise MemoryLimitError(
-            f"{taker} at least {needed} of memory, and {allowed} are allowed; raise --max-memory"
+            f"{taker} at least {needed} of memory, and {allowed} are allowed; "
+            f"{memory.name_remedy(most - room, 'raise --max-memory')}"
         )
 
 

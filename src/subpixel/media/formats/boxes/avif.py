@@ -43,7 +43,7 @@ def is_avif(head: bytes) -> bool:
 
 
 def _load_avif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    file = contents.map()
+    file = contents.look()
     items = read_items(file)
     image, losses = _load_primary(contents, fail_on, _hide_exif(file, items))
     if image.hasalpha() and _is_premultiplied(file, items):

@@ -54,7 +54,7 @@ _XMP = "application/rdf+xml"
 def list_box_parts(contents: FileContents) -> Iterator[FilePart]:
     """All boxes, items and properties of a file, the pictures of one kind but for the primary
     among what is named elsewhere."""
-    file = contents.map()
+    file = contents.look()
     items = read_items(file)
     end = 0
     for box in walk_boxes(file, 0, len(file)):

@@ -75,7 +75,7 @@ def _load_heic(contents: FileContents, _fail_on: Strictness) -> VipsLoad:
     picture = pictures[pictures.primary_index]
     width, height = picture.size
     shape = (1, height, width, _CHANNELS[_split_mode(picture)[0]])
-    info, file = picture.info, contents.map()
+    info, file = picture.info, contents.look()
     profile, losses = describe_colours(file, read_items(file), grey=shape[3] <= 2)
     header = build_header(shape, _split_mode(picture)[1], info.get("icc_profile") or profile)
     for name, value in (("exif-data", info.get("exif")), ("xmp-data", info.get("xmp"))):

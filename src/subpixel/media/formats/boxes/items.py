@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from subpixel.media.formats.boxes.boxes import Box, find_box, walk_boxes
-from subpixel.media.metadata.exif import Block
+from subpixel.media.metadata.exif import Block, unpack_at
 
 MAX_NAME = 1 << 10
 """Most bytes of a content type, or of what an auxiliary picture is called."""
@@ -164,7 +164,7 @@ def _build_items(file: Block, boxes: dict[bytes, Box]) -> Items:
 def _read_primary(file: Block, box: Box | None) -> int:
     if box is None:
         return 0
-    return int(struct.unpack_from(">I" if file[box.start] else ">H", file, box.start + 4)[0])
+    return int(unpack_at(">I" if file[box.start] else ">H", file, box.start + 4)[0])
 
 
 def _read_item_entries(file: Block, box: Box | None) -> Iterator[tuple[int, bytes, str, bool]]:
@@ -177,7 +177,7 @@ def _read_item_entries(file: Block, box: Box | None) -> Iterator[tuple[int, byte
         if entry.name != b"infe" or version < 2:
             continue
         wide = version > 2
-        (number,) = struct.unpack_from(">I" if wide else ">H", file, entry.start + 4)
+        (number,) = unpack_at(">I" if wide else ">H", file, entry.start + 4)
         at = entry.start + (10 if wide else 8)
         _, _, rest = bytes(file[at + 4 : min(entry.stop, at + MAX_NAME)]).partition(b"\0")
         yield number, bytes(file[at : at + 4]), _text(rest), bool(file[entry.start + 3] & 1)
@@ -187,7 +187,7 @@ def _read_places(file: Block, box: Box | None) -> Iterator[tuple[int, tuple[tupl
     """Number and extents of each item whose data lies in the file itself."""
     if box is None:
         return
-    version, sizes, sizes2 = struct.unpack_from(">B3xBB", file, box.start)
+    version, sizes, sizes2 = unpack_at(">B3xBB", file, box.start)
     offset_size, length_size, base_size = sizes >> 4, sizes & 15, sizes2 >> 4
     index_size = sizes2 & 15 if version else 0
     wide = 4 if version > 1 else 2

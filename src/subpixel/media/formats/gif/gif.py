@@ -1,5 +1,6 @@
 """GIF: frames of up to 256 colours. It has no tag for the orientation, so pixels go out upright."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
@@ -37,7 +38,6 @@ from subpixel.media.libvips import (
     Strictness,
     VipsImage,
     VipsLoad,
-    load_all_pages,
     load_bytes,
     read_metadata,
     set_timing,
@@ -51,9 +51,10 @@ MAX_COLOURS = 255
 
 
 def _load_gif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    replacement = clear_as_browsers(contents.map())
+    file = contents.hold()
+    replacement = clear_as_browsers(file)
     if replacement is None:
-        return load_all_pages("gifload_source", contents, fail_on), ()
+        return load_bytes(file, fail_on, pages=-1), ()
     return _take_pages(load_bytes(replacement.file, fail_on, pages=-1), replacement.pages), ()
 
 
@@ -175,6 +176,7 @@ GIF = Format(
         parts=_list_gif_parts,
         spare_alpha=True,
         pixel_bytes=8,
+        held_bytes=sys.maxsize,
     ),
     writer=FormatWriter(save=_save_gif, options=frozenset({"lossless"}), pixel_bytes=16),
 )

@@ -13,8 +13,6 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from subpixel.media.metadata.exif import Block
-
 MAX_AREA = 1 << 31
 """Most pixels to clear, of all frames: a second's work."""
 
@@ -58,7 +56,7 @@ class ClearedGif:
     """The numbers of the file's own frames."""
 
 
-def clear_as_browsers(file: Block) -> ClearedGif | None:
+def clear_as_browsers(file: bytes) -> ClearedGif | None:
     """The file with empty frames where libnsgif needs them.
 
     None where it needs none. Raises :class:`ValueError` for an attack: more to clear than any
@@ -104,7 +102,7 @@ def _lies_within(place: tuple[int, int, int, int], screen: tuple[int, int, int, 
 
 
 def _insert_empty(
-    file: Block, frames: list[_Frame], clears: list[bool], builder: "_EmptyFrames"
+    file: bytes, frames: list[_Frame], clears: list[bool], builder: "_EmptyFrames"
 ) -> Iterator[bytes]:
     """The file from its first frame on, with an empty frame behind each."""
     idle, at = builder.build_idle(), frames[0].start
@@ -118,7 +116,7 @@ def _insert_empty(
     yield file[at:]
 
 
-def _list_frames(file: Block) -> Iterator[_Frame]:
+def _list_frames(file: bytes) -> Iterator[_Frame]:
     """All frames up to the end, or to where the file is damaged."""
     if len(file) < _GIF_HEADER:
         return
@@ -142,7 +140,7 @@ def _palette_size(flags: int) -> int:
     return 3 * (2 << (flags & 7)) if flags & 0x80 else 0
 
 
-def _skip_blocks(file: Block, at: int) -> int:
+def _skip_blocks(file: bytes, at: int) -> int:
     """The first byte behind data in blocks, each with its size before it, the last one empty."""
     end = len(file)
     while at < end and (length := file[at]):

@@ -42,6 +42,7 @@ from subpixel.media.formats.jpeg.ultra_hdr import (
     find_gain_map,
 )
 from subpixel.media.libvips import (
+    MAX_HELD_BYTES,
     FileContents,
     FileTarget,
     Patches,
@@ -50,6 +51,7 @@ from subpixel.media.libvips import (
     VipsLoad,
     load_bytes,
     load_first_page,
+    load_rows,
     patch_bytes,
 )
 from subpixel.media.metadata import iptc
@@ -65,13 +67,15 @@ _MAX_XMP = MAX_SEGMENT - len(XMP_LABEL)
 
 
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    correction = mend_jpeg(contents.map(), ends_itself=fail_on == "warning")
+    correction = mend_jpeg(contents.look(), ends_itself=fail_on == "warning")
     with contents.stream() as stream:
         hidden = _hide_exif(stream)
     if correction is not None:
         image = load_bytes(patch_bytes(correction, hidden), fail_on)
-    else:
+    elif hidden:
         image = load_first_page("jpegload_source", contents, fail_on, hidden)
+    else:
+        image = load_rows("jpegload_source", contents, fail_on)
     with contents.stream() as stream:
         segments, _ = read_head(stream)
     return set_whole_profile(image, select_contents(segments, APP2, ICC_LABEL))
@@ -204,6 +208,7 @@ JPEG = Format(
         # what libjpeg warns of in whole pictures; its other warnings mean damaged pixels
         harmless_warnings=("extraneous bytes", "bad ICC marker"),
         interlaced_rows=2,
+        held_bytes=MAX_HELD_BYTES,
     ),
     writer=FormatWriter(save=_save_jpeg, options=frozenset({"quality"})),
 )

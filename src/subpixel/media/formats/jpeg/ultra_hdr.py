@@ -77,13 +77,13 @@ def find_gain_map(contents: FileContents, segments: Iterable[Segment]) -> GainMa
     blocks = [s for s in segments if s.marker == APP2 and s.has_label(MPF_LABEL)]
     if not blocks:
         return None
-    file, at = contents.map(), blocks[0].at + len(MPF_LABEL)
+    file, at = contents.look(), blocks[0].at + len(MPF_LABEL)
     budget = Budget(MAX_PARTS, min(len(file), MAX_METADATA))
     for start, end in islice(_parse_mpf(blocks[0].data[len(MPF_LABEL) :], at), MAX_MPF_PICTURES):
         if end > len(file) or not budget.take(end - start):
             continue
         if _is_gain_map(file[start : min(end, start + MAX_MAP_HEAD)], budget):
-            return GainMapFile(start, bytes(file[start:end]))
+            return GainMapFile(start, file[start:end])
     return None
 
 
@@ -92,8 +92,9 @@ def _parse_mpf(block: bytes, at: int) -> Iterator[tuple[int, int]]:
     layout = exif.layout_of(block)
     for field in exif.fields_of(block):
         if field.tag == _MP_ENTRY and layout is not None:
-            for entry in range(16, len(field.value) - 15, 16):
-                size, offset = struct.unpack_from(layout.order + "II", field.value, entry + 4)
+            value = bytes(field.value)
+            for entry in range(16, len(value) - 15, 16):
+                size, offset = struct.unpack_from(layout.order + "II", value, entry + 4)
                 if size and offset:
                     yield at + offset, at + offset + size
 

@@ -88,7 +88,7 @@ def _set_first_profile(image: VipsImage, profile: bytes | None) -> None:
 def _find_pages(contents: FileContents) -> tuple[TiffFile, tuple[Directory, ...]]:
     """Raises :class:`ValueError` for a camera's raw file."""
     expect_no_raw_head(contents.head)
-    tiff = read_directories(contents.map())
+    tiff = read_directories(contents.look())
     expect_no_raw(tiff)
     return tiff, choose_pages(tiff)
 

@@ -1,6 +1,7 @@
 """WebP: RIFF chunks. Source: RFC 9649."""
 
 import struct
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
@@ -16,7 +17,8 @@ from subpixel.media.libvips import (
     Strictness,
     VipsImage,
     VipsLoad,
-    load_all_pages,
+    load_bytes,
+    patch_bytes,
     read_metadata,
     select_metadata,
     set_timing,
@@ -29,7 +31,7 @@ from subpixel.media.picture import Loss, Metadata
 def _load_webp(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     with contents.stream() as stream:
         hidden = _hide_exif(stream)
-    return load_all_pages("webpload_source", contents, fail_on, hidden), ()
+    return load_bytes(patch_bytes(contents.hold(), hidden), fail_on, pages=-1), ()
 
 
 def _hide_exif(stream: BinaryIO) -> Patches:
@@ -116,6 +118,7 @@ WEBP = Format(
         parts=_list_webp_parts,
         compression=read_webp_compression,
         pixel_bytes=10,
+        held_bytes=sys.maxsize,
     ),
     writer=FormatWriter(
         save=_save_webp, options=frozenset({"quality", "lossless", "effort"}), pixel_bytes=28
