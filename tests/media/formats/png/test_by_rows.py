@@ -96,10 +96,9 @@ def test_a_full_disk_is_said() -> None:
     encoder = Encoder(
         Picture(noise(1, np.uint8)).header, Path("a.png"), EncodeOptions(), opaque=None
     )
-    with encoder.into(Full()):
-        encoder.write(noise(1, np.uint8)[0])
-        with pytest.raises((OSError, PictureError), match="No space"):
-            encoder.finish()
+    with encoder.into(Full()), pytest.raises((OSError, PictureError), match="No space"):
+        encoder.write(noise(1, np.uint8)[0])  # which fails itself where the encoder was quick
+        encoder.finish()
 
 
 def test_data_chunks_are_not_small() -> None:
