@@ -23,6 +23,9 @@ from subpixel.system.files.folders import expect_free_folder, whole_folder
 INVENTORY = "subpixel-package.json"
 """The list of a package's files, by which one is told from other folders."""
 
+LATER_FILES = ("node_modules", "package-lock.json", "__pycache__")
+"""What running a package's programs leaves in it."""
+
 
 @dataclass(frozen=True)
 class PackageReport:
@@ -57,14 +60,14 @@ def package_network(
     :class:`~subpixel.errors.SubpixelError` where ``out`` can't be written: it holds something, say,
     and is no package that ``overwrite`` may replace.
     """
-    expect_free_folder(out, INVENTORY, overwrite=overwrite)
+    expect_free_folder(out, find_foreign_files, overwrite=overwrite)
     spec, _ = describe(model)
     _expect_plain(model, spec)
     graph = with_spec(with_explicit_convolutions(load_model(model)), spec)
     golden, network = make_golden(graph, spec), target.convert(graph)
     golden.expect_from(network)
     files = _package_files(target, graph, spec, golden, network)
-    with whole_folder(out, INVENTORY, overwrite=overwrite) as draft:
+    with whole_folder(out, find_foreign_files, overwrite=overwrite) as draft:
         for name, content in files.items():
             path = draft / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +75,23 @@ def package_network(
     sizes = sum(map(len, files.values()))
     exact = golden.values is None
     return PackageReport(target.name, spec, out, tuple(sorted(files)), sizes, exact, golden.sha256)
+
+
+def find_foreign_files(folder: Path) -> str | None:
+    """What in ``folder`` is neither a package's nor left by its programs, in a few words."""
+    try:
+        inventory = json.loads((folder / INVENTORY).read_text(encoding="utf-8"))
+        own = {INVENTORY, *inventory["sha256"]}
+    except (OSError, ValueError, TypeError, KeyError):
+        return f"it holds other things than a package (no {INVENTORY})"
+    foreign = [
+        path
+        for file in folder.rglob("*")
+        if not (file.is_dir() and not file.is_symlink())
+        and (path := file.relative_to(folder)).as_posix() not in own
+        and not set(path.parts) & set(LATER_FILES)
+    ]
+    return f"it holds {foreign[0]}, which is not of the package" if foreign else None
 
 
 def _expect_plain(model: Path, spec: ModelSpec) -> None:

@@ -2,42 +2,47 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from subpixel.errors import SubpixelError
 from subpixel.system.files.targets import target_exists
 
+FindForeign = Callable[[Path], str | None]
+"""Why a folder that holds something may not be replaced: what is in it that is not of the
+program's own making; None where it all is."""
 
-def expect_free_folder(folder: Path, mark: str, *, overwrite: bool) -> None:
-    """Check that ``folder`` may be written, before the work starts.
 
-    It may where it is missing or empty, or with ``overwrite`` where it holds the file ``mark``, by
-    which the program that makes such folders knows its own. Raises
-    :class:`~subpixel.errors.TargetExistsError` or :class:`SubpixelError` otherwise: a folder of
-    anything else is never replaced.
+def expect_free_folder(folder: Path, find_foreign: FindForeign, *, overwrite: bool) -> None:
+    """Check that ``folder`` may be written, before the work starts: it is missing or empty, or with
+    ``overwrite`` holds nothing foreign.
+
+    Raises :class:`~subpixel.errors.TargetExistsError` or :class:`SubpixelError` otherwise.
     """
     try:
         if not os.path.lexists(folder):
             return
         if not folder.is_dir():
-            raise SubpixelError(f"{folder} can't be written: it is a file; name a folder")
+            raise SubpixelError(f"{folder} can't be written: it is no folder; name another")
         if not any(folder.iterdir()):
             return
-        if (folder / mark).is_file() and not overwrite:
-            raise target_exists(folder)
+        foreign = find_foreign(folder)
     except OSError as error:
         raise SubpixelError(f"{folder} can't be written: {error.strerror or error}") from error
-    if not (folder / mark).is_file():
+    if foreign:
         raise SubpixelError(
-            f"{folder} holds other things, and is not replaced, --overwrite or not; name a new "
-            "or an empty folder"
+            f"{folder} is not replaced, --overwrite or not: {foreign}; name a new or an empty "
+            "folder"
         )
+    if not overwrite:
+        raise target_exists(folder)
 
 
 @contextmanager
-def whole_folder(folder: Path, mark: str, *, overwrite: bool = False) -> Iterator[Path]:
+def whole_folder(
+    folder: Path, find_foreign: FindForeign, *, overwrite: bool = False
+) -> Iterator[Path]:
     """Yield an empty draft of ``folder``; when the block succeeds, it takes the folder's name.
 
     When the block ends with any exception nothing is left behind, and a folder that was there is
@@ -45,12 +50,12 @@ def whole_folder(folder: Path, mark: str, *, overwrite: bool = False) -> Iterato
     disk is full or the folder can't be written.
     """
     target = Path(os.path.realpath(folder))
-    expect_free_folder(target, mark, overwrite=overwrite)
+    expect_free_folder(target, find_foreign, overwrite=overwrite)
     draft = target.with_name(f".{os.urandom(8).hex()}.partial")
     try:
         draft.mkdir(parents=True)
         yield draft
-        expect_free_folder(target, mark, overwrite=overwrite)
+        expect_free_folder(target, find_foreign, overwrite=overwrite)
         _take_place(draft, target)
     except OSError as error:
         raise SubpixelError(f"{folder} can't be written: {error.strerror or error}") from error

@@ -1,0 +1,147 @@
+"""Packages run by the runtimes that they are for, each installed into an environment of its own.
+
+Slow, and skipped where npm or PyPI can't be reached. The programs' own tests are in
+``tests/publish/package``.
+"""
+
+import io
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from environments import install_node_modules, make_venv
+from subpixel.publish.package.package import package_network
+from subpixel.publish.package.targets import find_target
+from subpixel.publish.package.values import PINS
+from subpixel.zoo.manifest import find_bundled
+
+pytestmark = pytest.mark.slow
+
+NETWORKS = pytest.mark.parametrize("name", ["balanced-int8", "fast"])
+
+
+def pack(target: str, name: str, folder: Path) -> Path:
+    return package_network(find_bundled(name, 3).path, folder / "out", find_target(target)).path
+
+
+def apart(folder: Path, larger: Path | io.BytesIO) -> int:
+    """By how much a picture's code values differ from the golden picture's, at most."""
+    pictures = [np.asarray(Image.open(file)) for file in (folder / "golden.png", larger)]
+    return int(np.abs(pictures[0].astype(int) - pictures[1]).max())
+
+
+@NETWORKS
+def test_node(name: str, tmp_path: Path) -> None:
+    folder = pack("node", name, tmp_path)
+    install_node_modules(folder)
+    check = subprocess.run(
+        ["node", "check.mjs"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert check.stdout == "the golden picture\n", check.stderr
+    subprocess.run(["node", "upscale.mjs", "picture.png", "larger.png"], cwd=folder, check=True)
+    assert apart(folder, folder / "larger.png") <= (name == "fast")
+    with Image.open(folder / "picture.png") as image:
+        image.transpose(Image.Transpose.ROTATE_180).save(folder / "picture.png")
+    check = subprocess.run(["node", "check.mjs"], cwd=folder, capture_output=True, check=False)
+    assert (check.returncode, check.stdout[:6]) == (1, b"WRONG:")
+
+
+LOOPBACK = """
+import sys
+import azureml_inference_server_http.constants as constants
+constants.DEFAULT_HOST = "127.0.0.1"  # it is 0.0.0.0, and no option changes it
+from azureml_inference_server_http.amlserver import run
+run()
+"""
+
+
+@contextmanager
+def azure_server(folder: Path, state: Path) -> Iterator[str]:
+    """Azure's inference server on a package, on loopback."""
+    python = make_venv(
+        "azureml",
+        f"azureml-inference-server-http=={PINS['azureml_server']}",
+        *(f"{package}=={PINS[package]}" for package in ("numpy", "onnxruntime", "pillow")),
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"AZUREML_MODEL_DIR": str(folder)}
+    environment.pop("PYTHONPATH", None)
+    command = [str(python), "-c", LOOPBACK, "--entry_script", "score.py", "--port", str(port)]
+    with (state / "log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/", server, state / "log")
+            yield f"http://127.0.0.1:{port}/score"
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        assert server.poll() is None, log.read_text()[-2000:]
+        try:
+            urlopen(url).close()
+        except (URLError, ConnectionError):
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(log.read_text()[-2000:])
+
+
+@NETWORKS
+def test_azure_s_inference_server(name: str, tmp_path: Path) -> None:
+    folder = pack("azureml", name, tmp_path)
+    picture = (folder / "model" / "picture.png").read_bytes()
+    with azure_server(folder, tmp_path) as url:
+        with urlopen(Request(url, picture)) as answer:
+            assert answer.headers["Content-Type"] == "image/png"
+            larger = io.BytesIO(answer.read())
+        with pytest.raises(HTTPError) as refusal:
+            urlopen(Request(url, b"no picture"))
+        refusal.value.close()
+    assert refusal.value.code == 400
+    assert apart(folder / "model", larger) <= (name == "fast")
+
+
+PARSE = """
+import sys
+from google.protobuf import text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+config = text_format.Parse(open(sys.argv[1]).read(), ModelConfig())
+(end,), (result,) = config.input, config.output
+print(config.name, config.backend, config.max_batch_size, end.name, list(end.dims), result.name)
+"""
+
+
+@NETWORKS
+def test_triton_s_own_parser_reads_the_config(name: str, tmp_path: Path) -> None:
+    folder = pack("triton", name, tmp_path) / "repository" / f"{name}-x3"
+    python = make_venv("tritonclient", "tritonclient[grpc]==2.73.0")
+    command = [str(python), "-c", PARSE, str(folder / "config.pbtxt")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    dims = "[-1, -1, -1, 3]" if name == "balanced-int8" else "[-1, 3, -1, -1]"
+    assert done.stdout == f"{name}-x3 onnxruntime 0 input {dims} output\n", done.stderr
+
+
+def test_kotlin_s_sample_has_its_brackets(tmp_path: Path) -> None:
+    """It isn't compiled; where kotlinc is, it is parsed."""
+    if shutil.which("kotlinc") is None:
+        pytest.skip("kotlinc is not here; the sample says that it was not compiled")
+    folder = pack("mobile", "fast", tmp_path)
+    command = ["kotlinc", "android/Upscaler.kt", "-d", str(tmp_path / "classes")]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert "expecting" not in done.stderr.lower()
