@@ -137,11 +137,37 @@ def test_triton_s_own_parser_reads_the_config(name: str, tmp_path: Path) -> None
     assert done.stdout == f"{name}-x3 onnxruntime 0 input {dims} output\n", done.stderr
 
 
-def test_kotlin_s_sample_has_its_brackets(tmp_path: Path) -> None:
-    """It isn't compiled; where kotlinc is, it is parsed."""
-    if shutil.which("kotlinc") is None:
-        pytest.skip("kotlinc is not here; the sample says that it was not compiled")
-    folder = pack("mobile", "fast", tmp_path)
-    command = ["kotlinc", "android/Upscaler.kt", "-d", str(tmp_path / "classes")]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert "expecting" not in done.stderr.lower()
+STAND_INS = Path(__file__).parent / "android"
+"""As much of Android and of ONNX Runtime's Java as the sample uses; the network repeats pixels."""
+
+
+@NETWORKS
+def test_kotlin_s_sample_against_stand_ins(name: str, tmp_path: Path) -> None:
+    """Compiled by Debian's `kotlin`, and run on a picture: its order of channels, its rounding."""
+    libraries = Path("/usr/share/kotlin/kotlinc/lib")
+    if not (shutil.which("kotlinc") and shutil.which("javac") and libraries.is_dir()):
+        pytest.skip("kotlinc is not here: apt-get install kotlin")
+    folder = package_network(
+        find_bundled(name, 2).path, tmp_path / "out", find_target("mobile")
+    ).path
+    classes = tmp_path / "classes"
+    classes.mkdir()
+    jars = [str(libraries / f"kotlin-stdlib{part}.jar") for part in ("", "-jdk7")]
+    path = os.pathsep.join([str(classes), *jars])
+    stand_ins = [str(file) for file in STAND_INS.rglob("*.java") if file.name != "Enlarge.java"]
+    options = ["-cp", path, "-d", str(classes)]
+    for command in (
+        ["javac", "-d", str(classes), *stand_ins],
+        ["kotlinc", str(folder / "android" / "Upscaler.kt"), *options],
+        ["javac", *options, str(STAND_INS / "Enlarge.java")],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    command = ["java", "-cp", path, "Enlarge"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    rows = (
+        ["ff0102fe", "ff7f8081", "ffff0000"],
+        ["ff00ff00", "ff0000ff", "ff123456"],
+    )
+    larger = [colour for row in rows for _ in "ab" for colour in row for _ in "ab"]
+    assert result == ["6x4", *larger]

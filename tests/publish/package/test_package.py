@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 from PIL import Image
 
-from graphs import Graph, nearest
+from networks import sub_pixel_network
 from subpixel.cli.main import run
 from subpixel.errors import NetworkError, SubpixelError, TargetExistsError, UsageError
 from subpixel.graph.metadata import load_model, read_spec, with_spec
@@ -107,11 +107,7 @@ RGB = ModelSpec("Some Network! v1", 2, "rgb", "rgb")
 
 
 def test_sizes_are_those_that_the_network_takes(tmp_path: Path) -> None:
-    graph = Graph(channels=3)
-    enlarged = graph.node(
-        "Resize", "input", "", graph.constant([1, 1, 2, 2], np.float32), mode="nearest"
-    )
-    model = graph.model(enlarged, channels=3, into=3)
+    model = sub_pixel_network(channels=3, scale=2)
     sizes = {
         (40, 50): replace(RGB, fixed_size=(40, 50)),
         (48, 64): replace(RGB, size_multiple=16),
@@ -139,7 +135,7 @@ def test_half_precision_is_judged_as_a_picture(tmp_path: Path) -> None:
 
 
 def test_what_can_t_be_packed_is_refused_before_anything_is_written(tmp_path: Path) -> None:
-    luma = store(tmp_path, nearest(2), ModelSpec("luma", 2, "luma", "luma"))
+    luma = store(tmp_path, sub_pixel_network(), ModelSpec("luma", 2, "luma", "luma"))
     out, target = tmp_path / "out", find_target("node")
     with pytest.raises(NetworkError, match="--interface rgb"):
         package_network(luma, out, target)
