@@ -171,3 +171,28 @@ def test_kotlin_s_sample_against_stand_ins(name: str, tmp_path: Path) -> None:
     )
     larger = [colour for row in rows for _ in "ab" for colour in row for _ in "ab"]
     assert result == ["6x4", *larger]
+
+
+VALIDATE = """
+from azure.ai.ml import load_online_deployment, load_online_endpoint
+endpoint = load_online_endpoint("endpoint.yml")
+deployment = load_online_deployment("deployment.yml")
+assert endpoint.name == deployment.endpoint_name
+print(deployment.code_configuration.scoring_script, deployment.instance_type, endpoint.auth_mode)
+"""
+
+
+def test_azure_s_own_schema_takes_the_files(tmp_path: Path) -> None:
+    folder = pack("azureml", "fast", tmp_path)
+    python = make_venv("azure-ai-ml", "azure-ai-ml==1.35.0")
+    environment = os.environ | {"AZURE_CORE_COLLECT_TELEMETRY": "0"}
+    environment.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        [str(python), "-c", VALIDATE],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["score.py", "Standard_DS3_v2", "key"], done.stderr

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from subpixel.errors import NetworkError
-from subpixel.graph.exact.integers import Codes, evaluate_integers
+from subpixel.graph.exact.integers import CodeArray, evaluate_integers
 from subpixel.graph.exact.sums import SUMS
 from subpixel.graph.int8.qdq import Kernel, QuantGrid, Writer
 from subpixel.media.photograph import photograph
@@ -21,7 +21,7 @@ from subpixel.zoo.manifest import INT8, BundledNetwork, find_bundled, read_manif
 NETWORKS = [row for row in read_manifest() if row.name.endswith(INT8)]
 
 
-def run(model: onnx.ModelProto, codes: Codes, *, any_weights: bool = False) -> Codes:
+def run(model: onnx.ModelProto, codes: CodeArray, *, any_weights: bool = False) -> CodeArray:
     """ONNX Runtime, which fuses a file's quantised convolutions as it does for everybody.
 
     ``any_weights``: without it AVX2 adds neighbouring products in 16 bits, which only weights such
@@ -37,7 +37,7 @@ def run(model: onnx.ModelProto, codes: Codes, *, any_weights: bool = False) -> C
     return np.asarray(result)
 
 
-def sha256(codes: Codes) -> str:
+def sha256(codes: CodeArray) -> str:
     return hashlib.sha256(np.ascontiguousarray(codes).tobytes()).hexdigest()
 
 
@@ -176,4 +176,36 @@ def test_a_bias_of_other_steps_is_refused() -> None:
         if tensor.name == "luma/relu_1/bias/step":
             tensor.CopyFrom(numpy_helper.from_array(np.ones(16, np.float32), tensor.name))
     with pytest.raises(NetworkError, match="its bias is not in steps"):
+        evaluate_integers(model, np.zeros((1, 4, 4, 3), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("operator", "change", "message"),
+    [
+        ("Reshape", {"allowzero": 1}, "its attribute allowzero is not understood"),
+        ("Transpose", {"keep": 1}, "its attribute keep is not understood"),
+        ("Conv", {"auto_pad": "SAME_UPPER"}, "auto_pad is set"),
+        ("Pad", {"mode": "reflect"}, "none of zeros or of the border's pixels"),
+    ],
+)
+def test_another_form_of_an_operator_is_refused(
+    operator: str, change: dict[str, object], message: str
+) -> None:
+    model = onnx.load(find_bundled("fast-int8", 2).path)
+    for node in model.graph.node:
+        if node.op_type == operator:
+            others = [a for a in node.attribute if a.name not in change]
+            del node.attribute[:]
+            node.attribute.extend(others)
+            node.attribute.extend(helper.make_attribute(*item) for item in change.items())
+    with pytest.raises(NetworkError, match=message):
+        evaluate_integers(model, np.zeros((1, 4, 4, 3), np.uint8))
+
+
+def test_a_slice_in_steps_is_refused() -> None:
+    model = onnx.load(find_bundled("fast-int8", 2).path)
+    for node in model.graph.node:
+        if node.op_type == "Slice":
+            node.input.append("whole/1")
+    with pytest.raises(NetworkError, match="it has 5 inputs, in a form"):
         evaluate_integers(model, np.zeros((1, 4, 4, 3), np.uint8))

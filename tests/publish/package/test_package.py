@@ -18,20 +18,24 @@ from subpixel.errors import NetworkError, SubpixelError, TargetExistsError, Usag
 from subpixel.graph.metadata import load_model, read_spec, with_spec
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.publish.package.package import INVENTORY, package_network
-from subpixel.publish.package.targets import TARGETS, Target, find_target
+from subpixel.publish.package.targets import PACKAGE_TARGETS, Target, find_target
 from subpixel.spec import ModelSpec
 from subpixel.zoo.manifest import find_bundled
 
 NETWORKS = {name: find_bundled(name, 2).path for name in ("fast", "fast-int8")}
-FAST = [*((target.name, "fast-int8") for target in TARGETS), ("node", "fast"), ("mobile", "fast")]
+FAST = [
+    *((target.name, "fast-int8") for target in PACKAGE_TARGETS),
+    ("node", "fast"),
+    ("mobile", "fast"),
+]
 CASES = [
     pytest.param(
         target,
         name,
         id=f"{target.name}-{name}",
-        marks=[pytest.mark.slow] if (target.name, name) not in FAST else [],
+        marks=[pytest.mark.slow] if name == "fast" and (target.name, name) not in FAST else [],
     )
-    for target in TARGETS
+    for target in PACKAGE_TARGETS
     for name in NETWORKS
 ]
 

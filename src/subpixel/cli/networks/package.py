@@ -7,7 +7,7 @@ import click
 from subpixel.cli.options.choices import FILE, JSON, SCALE
 from subpixel.cli.options.completion import complete_network
 from subpixel.cli.output import format_file_size, print_json
-from subpixel.publish.package.targets import TARGETS, find_target
+from subpixel.publish.package.targets import PACKAGE_TARGETS, find_target
 
 
 @click.command(no_args_is_help=True)
@@ -16,9 +16,9 @@ from subpixel.publish.package.targets import TARGETS, find_target
 @click.option("-o", "--output", type=FILE, required=True, help="The folder to write.")
 @click.option(
     "--target",
-    type=click.Choice([target.name for target in TARGETS]),
+    type=click.Choice([target.name for target in PACKAGE_TARGETS]),
     required=True,
-    help="; ".join(f"{target.name}: {target.purpose}" for target in TARGETS) + ".",
+    help="; ".join(f"{target.name}: {target.purpose}" for target in PACKAGE_TARGETS) + ".",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an earlier package, and nothing else.")
 @JSON

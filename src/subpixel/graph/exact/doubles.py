@@ -13,6 +13,10 @@ FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 """Types whose numbers are all doubles, too."""
 
 
+STATED_TYPES = ("to", "dtype", "output_dtype", "stash_type")
+"""Attributes that hold a type."""
+
+
 def evaluate_doubles(model: onnx.ModelProto, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
     """What the network ``model`` makes of ``pixels``, float32 ``(N, C, H, W)`` in 0 … 1, with its
     parameters as they are and everything between them in float64.
@@ -29,10 +33,10 @@ def widen_floats(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of ``model`` that computes in float64 from its input to its output."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
-    for graph in _graphs(result.graph):
+    for graph in _nested_graphs(result.graph):
         del graph.value_info[:]
         for tensor in graph.initializer:
-            _widen_tensor(tensor)
+            _widen_parameter(tensor)
         for end in (*graph.input, *graph.output):
             if end.type.tensor_type.elem_type in FLOATS:
                 end.type.tensor_type.elem_type = TensorProto.DOUBLE
@@ -41,24 +45,24 @@ def widen_floats(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
-def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
+def _nested_graphs(graph: GraphProto) -> Iterator[GraphProto]:
     """The graph and all inside its nodes."""
     yield graph
     for node in graph.node:
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs):
-                yield from _graphs(inner)
+                yield from _nested_graphs(inner)
 
 
 def _widen_node(node: NodeProto) -> None:
     for attribute in node.attribute:
         if attribute.type == AttributeProto.TENSOR:
-            _widen_tensor(attribute.t)
-        if node.op_type == "Cast" and attribute.name == "to" and attribute.i in FLOATS:
+            _widen_parameter(attribute.t)
+        if attribute.name in STATED_TYPES and attribute.i in FLOATS:
             attribute.i = TensorProto.DOUBLE
 
 
-def _widen_tensor(tensor: TensorProto) -> None:
+def _widen_parameter(tensor: TensorProto) -> None:
     if tensor.data_type in FLOATS:
         values = numpy_helper.to_array(tensor).astype(np.float64)
         tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))

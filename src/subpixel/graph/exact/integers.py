@@ -21,7 +21,7 @@ from onnx import helper, numpy_helper
 from subpixel.errors import NetworkError
 from subpixel.graph.exact.sums import Sum, Term, Whole, add_as_onnx
 
-Codes = NDArray[np.uint8]
+CodeArray = NDArray[np.uint8]
 """A picture's 8-bit code values, or activations in their grids."""
 
 INT32_END = 2**31
@@ -57,16 +57,16 @@ class Terms:
     second: Term
 
 
-Value = NDArray[Any] | Term | Filters | Products | Terms
+NodeValue = NDArray[Any] | Term | Filters | Products | Terms
 """What a tensor of the graph holds: integers as they are, or the real values of integers."""
 
 
 @dataclass(frozen=True, eq=False)
-class Call:
+class NodeCall:
     """One node, with the values of its inputs; None for one that is left out."""
 
     node: onnx.NodeProto
-    inputs: Sequence[Value | None]
+    inputs: Sequence[NodeValue | None]
     add: Sum
     attributes: Mapping[str, Any] = field(init=False)
 
@@ -91,7 +91,9 @@ class Call:
         )
 
 
-def evaluate_integers(model: onnx.ModelProto, codes: Codes, add: Sum = add_as_onnx) -> Codes:
+def evaluate_integers(
+    model: onnx.ModelProto, codes: CodeArray, add: Sum = add_as_onnx
+) -> CodeArray:
     """What the network ``model`` makes of ``codes``, uint8 ``(N, H, W, 3)``; uint8 as well.
 
     ``model`` computes in 8-bit integers from end to end
@@ -100,10 +102,10 @@ def evaluate_integers(model: onnx.ModelProto, codes: Codes, add: Sum = add_as_on
     names the node, for any other network, and for sums that leave int32.
     """
     graph = model.graph
-    values: dict[str, Value] = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+    values: dict[str, NodeValue] = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
     values[graph.input[0].name] = codes
     for node in graph.node:
-        call = Call(node, [values[name] if name else None for name in node.input], add)
+        call = NodeCall(node, [values[name] if name else None for name in node.input], add)
         values[node.output[0]] = _evaluate_node(call)
     result = values[graph.output[0].name]
     if not isinstance(result, np.ndarray) or result.dtype != np.uint8:
@@ -111,15 +113,19 @@ def evaluate_integers(model: onnx.ModelProto, codes: Codes, add: Sum = add_as_on
     return result
 
 
-def _evaluate_node(call: Call) -> Value:
-    operator = OPERATORS.get(call.node.op_type)
+def _evaluate_node(call: NodeCall) -> NodeValue:
+    operator = EVALUATORS.get(call.node.op_type)
     if operator is None or call.node.domain not in ("", "ai.onnx"):
         raise call.fault("it is none of the operators that such networks are made of")
-    return operator(call)
+    if len(call.inputs) not in operator.inputs or any(value is None for value in call.inputs):
+        raise call.fault(f"it has {len(call.inputs)} inputs, in a form that is not used here")
+    if unknown := call.attributes.keys() - set(operator.attributes):
+        raise call.fault(f"its attribute {min(unknown)} is not understood")
+    return operator.evaluate(call)
 
 
-def _dequantize(call: Call) -> Term | Filters:
-    """Codes become whole numbers of steps. One step is for all, or one for each filter."""
+def _dequantize(call: NodeCall) -> Term | Filters:
+    """CodeArray become whole numbers of steps. One step is for all, or one for each filter."""
     codes, steps = call.array(0).astype(np.int64), call.array(1)
     zero = call.array(2).astype(np.int64) if len(call.inputs) > 2 else np.int64(0)
     if steps.size == 1 and not steps.ndim:
@@ -130,7 +136,7 @@ def _dequantize(call: Call) -> Term | Filters:
     return Filters(codes - np.reshape(zero, shape), steps.astype(np.float32))
 
 
-def _quantize(call: Call) -> Codes:
+def _quantize(call: NodeCall) -> CodeArray:
     """The nearest whole number of steps, half to even, then the zero point; saturated."""
     step, zero = np.float32(call.array(1)), int(call.array(2))
     if call.array(2).dtype != np.uint8:
@@ -152,7 +158,7 @@ def _requantize(sums: Products, step: np.float32) -> Whole:
     return np.rint(scaled).astype(np.int64)
 
 
-def _convolve(call: Call) -> Products:
+def _convolve(call: NodeCall) -> Products:
     source, filters = call.inputs[:2]
     if not isinstance(source, Term) or not isinstance(filters, Filters):
         raise call.fault("its input and its weights are not quantised")
@@ -168,7 +174,7 @@ def _convolve(call: Call) -> Products:
     return Products(whole, source.step, filters.steps)
 
 
-def _add_products(call: Call, source: Whole, filters: Whole) -> Whole:
+def _add_products(call: NodeCall, source: Whole, filters: Whole) -> Whole:
     """The convolution of whole numbers ``(N, C, H, W)``.
 
     It is computed in float64, where sums of 8-bit products are exact in any order up to 2⁵³.
@@ -186,7 +192,7 @@ def _add_products(call: Call, source: Whole, filters: Whole) -> Whole:
     return np.concatenate(planes, axis=1).astype(np.int64)
 
 
-def _windows(call: Call, source: Whole, kernel: Sequence[int]) -> NDArray[np.float64]:
+def _windows(call: NodeCall, source: Whole, kernel: Sequence[int]) -> NDArray[np.float64]:
     """``(N, C, H', W', kernel height, kernel width)``: what each output pixel reads."""
     if call.attributes.get("auto_pad", b"NOTSET") != b"NOTSET":
         raise call.fault("auto_pad is set")
@@ -199,7 +205,7 @@ def _windows(call: Call, source: Whole, kernel: Sequence[int]) -> NDArray[np.flo
     return windows[:, :, ::down, ::along, ::rows, ::columns]
 
 
-def _add(call: Call) -> Value:
+def _add(call: NodeCall) -> NodeValue:
     first, second = call.inputs
     if isinstance(first, Term) and isinstance(second, Term):
         return Terms(first, second)
@@ -207,47 +213,47 @@ def _add(call: Call) -> Value:
     return result
 
 
-def _subtract(call: Call) -> Value:
+def _subtract(call: NodeCall) -> NodeValue:
     result: NDArray[Any] = call.array(0) - call.array(1)
     return result
 
 
-def _multiply(call: Call) -> Value:
+def _multiply(call: NodeCall) -> NodeValue:
     result: NDArray[Any] = call.array(0) * call.array(1)
     return result
 
 
-def _divide(call: Call) -> Value:
+def _divide(call: NodeCall) -> NodeValue:
     if min(call.array(0).min(), call.array(1).min()) < 0:
         raise call.fault("a length is negative")
     result: NDArray[Any] = call.array(0) // call.array(1)
     return result
 
 
-def _shape(call: Call) -> Value:
+def _shape(call: NodeCall) -> NodeValue:
     return np.array(call.array(0).shape, np.int64)
 
 
-def _reshape(call: Call) -> Value:
+def _reshape(call: NodeCall) -> NodeValue:
     sides = call.array(0).shape
     shape = [sides[axis] if side == 0 else side for axis, side in enumerate(call.numbers(1))]
     return call.array(0).reshape(shape)
 
 
-def _transpose(call: Call) -> Value:
-    return call.array(0).transpose(call.attributes["perm"])
+def _transpose(call: NodeCall) -> NodeValue:
+    return call.array(0).transpose(call.attributes.get("perm"))
 
 
-def _concat(call: Call) -> Value:
+def _concat(call: NodeCall) -> NodeValue:
     parts = [call.array(place) for place in range(len(call.inputs))]
     return np.concatenate(parts, axis=call.attributes["axis"])
 
 
-def _squeeze(call: Call) -> Value:
+def _squeeze(call: NodeCall) -> NodeValue:
     return np.squeeze(call.array(0), tuple(call.numbers(1)))
 
 
-def _slice(call: Call) -> Value:
+def _slice(call: NodeCall) -> NodeValue:
     starts, stops, axes = (call.numbers(place) for place in (1, 2, 3))
     taken = [slice(None)] * call.array(0).ndim
     for start, stop, axis in zip(starts, stops, axes, strict=True):
@@ -255,9 +261,9 @@ def _slice(call: Call) -> Value:
     return call.array(0)[tuple(taken)]
 
 
-def _pad(call: Call) -> Value:
+def _pad(call: NodeCall) -> NodeValue:
     pads, mode = call.numbers(1), call.attributes.get("mode", b"constant").decode()
-    if min(pads) < 0 or mode not in ("constant", "edge") or len(call.inputs) > 2:
+    if min(pads) < 0 or mode not in ("constant", "edge"):
         raise call.fault("it is none of zeros or of the border's pixels")
     before_after = np.reshape(pads, (2, -1)).T
     result: NDArray[Any] = (
@@ -268,19 +274,32 @@ def _pad(call: Call) -> Value:
     return result
 
 
-OPERATORS: Mapping[str, Callable[[Call], Value]] = {
-    "Add": _add,
-    "Concat": _concat,
-    "Conv": _convolve,
-    "DequantizeLinear": _dequantize,
-    "Div": _divide,
-    "Mul": _multiply,
-    "Pad": _pad,
-    "QuantizeLinear": _quantize,
-    "Reshape": _reshape,
-    "Shape": _shape,
-    "Slice": _slice,
-    "Squeeze": _squeeze,
-    "Sub": _subtract,
-    "Transpose": _transpose,
+@dataclass(frozen=True)
+class Operator:
+    """An operator, in the forms that networks of integers have it in."""
+
+    evaluate: Callable[[NodeCall], NodeValue]
+    inputs: range
+    """How many inputs it may have."""
+    attributes: tuple[str, ...] = ()
+    """Those that are understood; one that is none of them makes another operator of it."""
+
+
+CONVOLUTION = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
+
+EVALUATORS: Mapping[str, Operator] = {
+    "Add": Operator(_add, range(2, 3)),
+    "Concat": Operator(_concat, range(1, 1000), ("axis",)),
+    "Conv": Operator(_convolve, range(2, 4), CONVOLUTION),
+    "DequantizeLinear": Operator(_dequantize, range(2, 4), ("axis",)),
+    "Div": Operator(_divide, range(2, 3)),
+    "Mul": Operator(_multiply, range(2, 3)),
+    "Pad": Operator(_pad, range(2, 3), ("mode",)),
+    "QuantizeLinear": Operator(_quantize, range(3, 4)),
+    "Reshape": Operator(_reshape, range(2, 3)),
+    "Shape": Operator(_shape, range(1, 2)),
+    "Slice": Operator(_slice, range(4, 5)),
+    "Squeeze": Operator(_squeeze, range(2, 3)),
+    "Sub": Operator(_subtract, range(2, 3)),
+    "Transpose": Operator(_transpose, range(1, 2), ("perm",)),
 }

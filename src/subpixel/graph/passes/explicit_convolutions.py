@@ -9,7 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import onnx
 from onnx import GraphProto, NodeProto, helper
 
-WEIGHTS: Mapping[str, int] = {"Conv": 1, "ConvTranspose": 1, "ConvInteger": 1, "QLinearConv": 3}
+WEIGHT_INPUTS: Mapping[str, int] = {
+    "Conv": 1,
+    "ConvTranspose": 1,
+    "ConvInteger": 1,
+    "QLinearConv": 3,
+}
 """Which input of each operator are its weights."""
 
 
@@ -31,7 +36,7 @@ def _complete_graph(graph: GraphProto, outer: Mapping[str, Sequence[int]]) -> No
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs):
                 _complete_graph(inner, shapes)
-        if node.op_type in WEIGHTS and node.domain in ("", "ai.onnx"):
+        if node.op_type in WEIGHT_INPUTS and node.domain in ("", "ai.onnx"):
             _complete_node(node, shapes)
 
 
@@ -48,7 +53,7 @@ def _weight_shapes(graph: GraphProto) -> Iterator[tuple[str, Sequence[int]]]:
 
 
 def _complete_node(node: NodeProto, shapes: Mapping[str, Sequence[int]]) -> None:
-    shape = shapes.get(node.input[WEIGHTS[node.op_type]])
+    shape = shapes.get(node.input[WEIGHT_INPUTS[node.op_type]])
     if shape is None:
         return
     kernel, present = list(shape[2:]), {attribute.name for attribute in node.attribute}

@@ -20,9 +20,9 @@ EXTENSIONS = "com.microsoft.extensions"
 OPSET = 13
 """The first at which Squeeze and Unsqueeze take their axes as an input."""
 
-INNER = "network/"
-OUTER = "file/"
-WHITE = 255.0
+NETWORK_PREFIX = "network/"
+FILE_PREFIX = "file/"
+WHITE_CODE = 255.0
 NOWHERE = [9, 9, 9]
 CHANNEL_ORDERS = np.array([NOWHERE, NOWHERE, NOWHERE, [2, 1, 0]], np.int64)
 """By a decoded picture's number of channels: where red, green and blue are."""
@@ -39,7 +39,7 @@ def with_image_files(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto
     """
     _expect_any_size(spec)
     inner = at_opset(model, OPSET, "an interface of image files")
-    compose.add_prefix(inner, INNER, inplace=True)
+    compose.add_prefix(inner, NETWORK_PREFIX, inplace=True)
     graph, writer = inner.graph, _FileNodes()
     source, result = graph.input[0].name, graph.output[0].name
     _add_decoder(writer, spec, source)
@@ -56,7 +56,7 @@ def with_image_files(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto
     graph.input.append(ends[0])
     graph.output.append(ends[1])
     inner.opset_import.append(helper.make_opsetid(EXTENSIONS, 1))
-    _describe(inner, spec)
+    _describe_file(inner, spec)
     return inner
 
 
@@ -68,7 +68,7 @@ class _FileNodes:
         self.parameters: list[TensorProto] = []
 
     def constant(self, values: NDArray[np.generic]) -> str:
-        name = f"{OUTER}constant{len(self.parameters)}"
+        name = f"{FILE_PREFIX}constant{len(self.parameters)}"
         self.parameters.append(numpy_helper.from_array(values, name))
         return name
 
@@ -83,7 +83,7 @@ class _FileNodes:
         result: str | None = None,
         domain: str = "",
     ) -> str:
-        result = result or f"{OUTER}{len(self.nodes)}/{operator}"
+        result = result or f"{FILE_PREFIX}{len(self.nodes)}/{operator}"
         node = helper.make_node(operator, inputs, [result], name=result, domain=domain)
         node.attribute.extend(attributes)
         self.nodes.append(node)
@@ -99,7 +99,7 @@ def _add_decoder(writer: _FileNodes, spec: ModelSpec, source: str) -> None:
         return
     batch = writer.add("Unsqueeze", [rgb, writer.lengths(0)])
     floats = writer.add("Cast", [batch], make_attribute("to", TensorProto.FLOAT))
-    shares = writer.add("Div", [floats, writer.constant(np.array(WHITE, np.float32))])
+    shares = writer.add("Div", [floats, writer.constant(np.array(WHITE_CODE, np.float32))])
     writer.add("Transpose", [shares], make_attribute("perm", (0, 3, 1, 2)), result=source)
 
 
@@ -121,7 +121,7 @@ def _add_encoder(writer: _FileNodes, spec: ModelSpec, result: str) -> None:
     up."""
     codes = result
     if spec.samples != "uint8":
-        ends = [writer.constant(np.array(end, np.float32)) for end in (0, 1, WHITE, 0.5)]
+        ends = [writer.constant(np.array(end, np.float32)) for end in (0, 1, WHITE_CODE, 0.5)]
         clipped = writer.add("Clip", [result, *ends[:2]])
         scaled = writer.add("Mul", [clipped, ends[2]])
         raised = writer.add("Add", [scaled, ends[3]])
@@ -143,7 +143,7 @@ def _expect_any_size(spec: ModelSpec) -> None:
         )
 
 
-def _describe(model: onnx.ModelProto, spec: ModelSpec) -> None:
+def _describe_file(model: onnx.ModelProto, spec: ModelSpec) -> None:
     """Other metadata than our facts, which are those of a network of pictures."""
     theirs = [prop for prop in model.metadata_props if not prop.key.startswith(METADATA_PREFIX)]
     del model.metadata_props[:]

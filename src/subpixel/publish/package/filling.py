@@ -20,17 +20,17 @@ def fill_templates(package: str, values: Mapping[str, str]) -> Mapping[str, byte
     """
     return {
         Template(path.removesuffix(SUFFIX)).substitute(values): _fill_file(path, file, values)
-        for path, file in _walk(resources.files(package), "")
+        for path, file in _list_files(resources.files(package), "")
     }
 
 
-def _walk(folder: Traversable, above: str) -> Iterator[tuple[str, Traversable]]:
+def _list_files(folder: Traversable, above: str) -> Iterator[tuple[str, Traversable]]:
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if entry.name in ("__pycache__", "__init__.py"):
             continue
         path = above + entry.name
         if entry.is_dir():
-            yield from _walk(entry, path + "/")
+            yield from _list_files(entry, path + "/")
         else:
             yield path, entry
 

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from subpixel import __version__
 from subpixel.errors import NetworkError
 from subpixel.graph.exact.doubles import evaluate_doubles
-from subpixel.graph.exact.integers import Codes, evaluate_integers
+from subpixel.graph.exact.integers import evaluate_integers
 from subpixel.graph.exact.sums import SUMS
 from subpixel.imaging.metrics import psnr_of
 from subpixel.media.photograph import photograph
 from subpixel.media.picture import Picture
 from subpixel.media.writing import encode_picture
 from subpixel.parity.compare import CODES, Tolerance, tolerance_for
+from subpixel.runtime.op import Codes
 from subpixel.runtime.session import Session
 from subpixel.spec import ModelSpec, next_multiple
 
@@ -101,7 +102,7 @@ class Golden:
         if self.values is None:
             self.expect_codes(session.codes(self.picture[None])[0])
         else:
-            _expect_none(self._fault_of_values(session(_planes(self.picture))[0]))
+            _expect_none(self._fault_of_values(session(_to_planes(self.picture))[0]))
 
     def expect_codes(self, codes: Codes) -> None:
         """Raise :class:`~subpixel.errors.NetworkError` where a network's result in 8 bits isn't the
@@ -143,9 +144,9 @@ def make_golden(model: onnx.ModelProto, spec: ModelSpec) -> Golden:
     """
     size = _crop_size(spec)
     if spec.samples != "uint8":
-        return _golden_values(model, spec, _cut(CORNERS[0], size))
+        return _golden_values(model, spec, _cut_photograph(CORNERS[0], size))
     for corner in CORNERS:
-        picture = _cut(corner, size)
+        picture = _cut_photograph(corner, size)
         results = [evaluate_integers(model, picture[None], add)[0] for add in SUMS.values()]
         if all(np.array_equal(results[0], other) for other in results[1:]):
             return Golden(picture, results[0], None, tolerance_for(spec.precision))
@@ -156,13 +157,13 @@ def make_golden(model: onnx.ModelProto, spec: ModelSpec) -> Golden:
 
 
 def _golden_values(model: onnx.ModelProto, spec: ModelSpec, picture: Codes) -> Golden:
-    values = evaluate_doubles(model, _planes(picture))[0]
+    values = evaluate_doubles(model, _to_planes(picture))[0]
     return Golden(
         picture, _to_codes(values), values.astype(np.float32), tolerance_for(spec.precision)
     )
 
 
-def _planes(picture: Codes) -> NDArray[np.float32]:
+def _to_planes(picture: Codes) -> NDArray[np.float32]:
     return np.ascontiguousarray(picture.transpose(2, 0, 1)[None] / np.float32(255), np.float32)
 
 
@@ -182,7 +183,7 @@ def _crop_size(spec: ModelSpec) -> tuple[int, int]:
     return (max(sides), max(sides)) if spec.square else (sides[0], sides[1])
 
 
-def _cut(corner: tuple[int, int], size: tuple[int, int]) -> Codes:
+def _cut_photograph(corner: tuple[int, int], size: tuple[int, int]) -> Codes:
     """A part of the photograph, repeated where it is larger than that."""
     rows, columns = (
         np.arange(start, start + side) for start, side in zip(corner, size, strict=True)

@@ -57,7 +57,7 @@ REPOSITORY = "repository/${slug}/1/model.onnx"
 SERVED = ("pictures", "client", "repository")
 """Triton's own form of a network, and a client for any server of the protocol that it speaks."""
 
-TARGETS: tuple[Target, ...] = (
+PACKAGE_TARGETS: tuple[Target, ...] = (
     Target("node", "Node.js, with onnxruntime-node", _own("node")),
     Target(
         "mobile",
@@ -84,9 +84,8 @@ in ``subpixel.serve.page``) names that package in ``templates``; nothing is impo
 
 def find_target(name: str) -> Target:
     """The row ``name``; raises :class:`UsageError`, naming what there is, for another."""
-    for target in TARGETS:
+    for target in PACKAGE_TARGETS:
         if target.name == name:
             return target
-    raise UsageError(
-        f"no target is called {name!r}; there are {', '.join(target.name for target in TARGETS)}"
-    )
+    names = ", ".join(target.name for target in PACKAGE_TARGETS)
+    raise UsageError(f"no target is called {name!r}; there are {names}")

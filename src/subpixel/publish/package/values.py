@@ -42,7 +42,7 @@ def template_values(model: onnx.ModelProto, spec: ModelSpec, golden: Golden) -> 
         "sha256": golden.sha256,
         "size": f"{width}×{height}",
         "promise": _promise(golden),
-        "limits": _limits(spec),
+        "limits": _describe_limits(spec),
         "takes_codes": "true" if spec.samples == "uint8" else "false",
         "input": graph.input[0].name,
         "output": graph.output[0].name,
@@ -65,7 +65,7 @@ def _promise(golden: Golden) -> str:
     return "equal within float32's rounding: no 8-bit value differs by more than 1"
 
 
-def _limits(spec: ModelSpec) -> str:
+def _describe_limits(spec: ModelSpec) -> str:
     """Which pictures the network takes, in a sentence."""
     if spec.fixed_size is not None:
         return "It takes pictures of {}×{} pixels (height×width) alone.".format(*spec.fixed_size)
