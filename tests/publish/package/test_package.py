@@ -168,6 +168,28 @@ def test_a_network_that_onnx_runtime_computes_otherwise_is_not_packed(tmp_path: 
     assert not (tmp_path / "out").exists()
 
 
+def test_a_target_s_own_function_ends_the_package(tmp_path: Path) -> None:
+    """As the web page, which is made by a package above, will have it."""
+
+    def finish(folder: Path, network: Path) -> None:
+        assert (folder / "golden.json").is_file()
+        (folder / "app").mkdir()
+        (folder / "app" / "copy.onnx").write_bytes(network.read_bytes())
+
+    target = Target("page", "a page", (), finish=finish)
+    report = package_network(NETWORKS["fast-int8"], tmp_path / "out", target)
+    expected = ("app/copy.onnx", "golden.json", "golden.png", "network.onnx", "picture.png")
+    assert report.files == (*expected, INVENTORY)
+    inventory = json.loads((tmp_path / "out" / INVENTORY).read_text())
+    assert tuple(inventory["sha256"]) == expected
+    package_network(NETWORKS["fast-int8"], tmp_path / "out", target, overwrite=True)
+
+    twice = replace(target, finish=lambda *parts: (finish(*parts), finish(*parts))[0])
+    with pytest.raises(SubpixelError, match="can't be written"):  # app/ is there already
+        package_network(NETWORKS["fast-int8"], tmp_path / "other", twice)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def test_only_a_package_is_replaced(tmp_path: Path) -> None:
     out, target = tmp_path / "out", find_target("docker")
     package_network(NETWORKS["fast-int8"], out, target)

@@ -1,6 +1,5 @@
 """A network becomes a folder that is ready for a platform, proven first and written whole."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ from subpixel.network.identify import describe
 from subpixel.publish.package.filling import fill_templates
 from subpixel.publish.package.golden import FACTS_FILE, Golden, make_golden
 from subpixel.publish.package.targets import Target
-from subpixel.publish.package.values import template_values
+from subpixel.publish.package.values import make_slug, template_values
 from subpixel.spec import ModelSpec
 from subpixel.system.files.folders import expect_free_folder, whole_folder
+from subpixel.system.files.hashing import hash_file
 
 INVENTORY = "subpixel-package.json"
 """The list of a package's files, by which one is told from other folders."""
@@ -35,7 +35,7 @@ class PackageReport:
     spec: ModelSpec
     path: Path
     files: tuple[str, ...]
-    """Relative to ``path``, sorted."""
+    """Relative to ``path``, sorted; the inventory is the last."""
     size: int
     """Bytes of all files."""
     exact: bool
@@ -66,15 +66,31 @@ def package_network(
     graph = with_spec(with_explicit_convolutions(load_model(model)), spec)
     golden, network = make_golden(graph, spec), target.convert(graph)
     golden.expect_from(network)
-    files = _package_files(target, graph, spec, golden, network)
+    path = Template(target.network).substitute(slug=make_slug(spec))
+    files = _package_files(target, graph, spec, golden) | {path: network}
+    files |= _data_files(target, spec, golden, path)
     with whole_folder(out, find_foreign_files, overwrite=overwrite) as draft:
         for name, content in files.items():
-            path = draft / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-    sizes = sum(map(len, files.values()))
-    exact = golden.values is None
-    return PackageReport(target.name, spec, out, tuple(sorted(files)), sizes, exact, golden.sha256)
+            _write_file(draft / name, content)
+        target.finish(draft, draft / path)
+        sizes = _write_inventory(draft, target)
+    total, exact = sum(sizes.values()), golden.values is None
+    return PackageReport(target.name, spec, out, tuple(sizes), total, exact, golden.sha256)
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def _write_inventory(folder: Path, target: Target) -> Mapping[str, int]:
+    """List the package's files with their hashes; their sizes by path, sorted."""
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    files = {name: files[name] for name in sorted(files) if files[name].is_file()}
+    hashes = {name: hash_file(file) for name, file in files.items()}
+    inventory = folder / INVENTORY
+    inventory.write_bytes(_to_json({"target": target.name, "sha256": hashes}))
+    return {name: file.stat().st_size for name, file in {**files, INVENTORY: inventory}.items()}
 
 
 def find_foreign_files(folder: Path) -> str | None:
@@ -114,21 +130,23 @@ def _expect_plain(model: Path, spec: ModelSpec) -> None:
 
 
 def _package_files(
-    target: Target, model: onnx.ModelProto, spec: ModelSpec, golden: Golden, network: bytes
-) -> Mapping[str, bytes]:
-    """Every file of the package, by its path; the inventory is the last."""
-    values = template_values(model, spec, golden)
-    path = Template(target.network).substitute(values)
-    data = PurePosixPath(target.data)
-    facts = golden.facts(spec, str(PurePosixPath(path).relative_to(data)))
-    files: dict[str, bytes] = {}
+    target: Target, model: onnx.ModelProto, spec: ModelSpec, golden: Golden
+) -> dict[str, bytes]:
+    """The files that are filled from templates, and what is said of the network."""
+    values, files = template_values(model, spec, golden), dict[str, bytes]()
     for folder in target.templates:
         files |= fill_templates(folder, values)
-    files |= {str(data / name): content for name, content in golden.files().items()}
-    files |= {name: text.encode() for name, text in target.reports(model).items()}
-    files |= {path: network, str(data / FACTS_FILE): _to_json(facts)}
-    hashes = {name: hashlib.sha256(files[name]).hexdigest() for name in sorted(files)}
-    return {**files, INVENTORY: _to_json({"target": target.name, "sha256": hashes})}
+    return files | {name: text.encode() for name, text in target.reports(model).items()}
+
+
+def _data_files(
+    target: Target, spec: ModelSpec, golden: Golden, network: str
+) -> Mapping[str, bytes]:
+    """The golden picture, and the facts that programs read; ``network`` is its file's path."""
+    data = PurePosixPath(target.data)
+    facts = golden.facts(spec, str(PurePosixPath(network).relative_to(data)))
+    files = {**golden.files(), FACTS_FILE: _to_json(facts)}
+    return {str(data / name): content for name, content in files.items()}
 
 
 def _to_json(value: object) -> bytes:

@@ -3,8 +3,9 @@
 The command line's help reads this table: what converts networks is imported when it is called.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from subpixel.errors import UsageError
@@ -33,6 +34,9 @@ class Target:
     """The network's file."""
     reports: "Callable[[onnx.ModelProto], Mapping[str, str]]" = lambda model: {}
     """Texts about the network, by file name."""
+    finish: Callable[[Path, Path], None] = lambda folder, network: None
+    """Writes what templates can't say into the folder, which holds all the rest already; gets the
+    network's file in it, too."""
 
 
 def _own(*folders: str) -> tuple[str, ...]:
@@ -78,14 +82,15 @@ PACKAGE_TARGETS: tuple[Target, ...] = (
     Target("triton", "NVIDIA Triton Inference Server", _own(*SERVED, "triton"), network=REPOSITORY),
     Target("docker", "a container image, on the processor", _own("pictures", "python", "docker")),
 )
-"""Another platform is another row. One whose files lie in a package above this one (the web page,
-in ``subpixel.serve.page``) names that package in ``templates``; nothing is imported from it."""
+"""Another platform is another row. One whose files are made by a package above this one (the web
+page, by ``subpixel.serve``) stands there, with a function as ``finish``, and joins these in
+``subpixel.cli.networks.package``."""
 
 
-def find_target(name: str) -> Target:
+def find_target(name: str, targets: Sequence[Target] = PACKAGE_TARGETS) -> Target:
     """The row ``name``; raises :class:`UsageError`, naming what there is, for another."""
-    for target in PACKAGE_TARGETS:
+    for target in targets:
         if target.name == name:
             return target
-    names = ", ".join(target.name for target in PACKAGE_TARGETS)
+    names = ", ".join(target.name for target in targets)
     raise UsageError(f"no target is called {name!r}; there are {names}")

@@ -36,7 +36,7 @@ def template_values(model: onnx.ModelProto, spec: ModelSpec, golden: Golden) -> 
     return {
         **PINS,
         "name": spec.name,
-        "slug": _slug(spec),
+        "slug": make_slug(spec),
         "scale": str(spec.scale),
         "licence": spec.licence,
         "sha256": golden.sha256,
@@ -52,7 +52,7 @@ def template_values(model: onnx.ModelProto, spec: ModelSpec, golden: Golden) -> 
     }
 
 
-def _slug(spec: ModelSpec) -> str:
+def make_slug(spec: ModelSpec) -> str:
     """A name that Kubernetes, Triton and Azure admit: lower case, digits and hyphens."""
     words = re.findall("[a-z0-9]+", f"{spec.name} x{spec.scale}".lower())
     slug = "-".join(words)[:MAX_SLUG].strip("-")
