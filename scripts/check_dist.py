@@ -35,7 +35,8 @@ def _expected() -> set[str]:
     modules = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
     manifest = tomllib.loads((PACKAGE / "zoo" / "manifest.toml").read_text(encoding="utf-8"))
     networks = {f"zoo/{row['file']}" for row in manifest["network"]}
-    return modules | networks | {"py.typed", "zoo/manifest.toml", _photograph()}
+    templates = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.template")}
+    return modules | networks | templates | {"py.typed", "zoo/manifest.toml", _photograph()}
 
 
 def _photograph() -> str:

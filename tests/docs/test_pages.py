@@ -21,6 +21,7 @@ NOT_RUN = Counter(
     {
         "needs the network": 6,
         "takes hours": 2,
+        "needs the extra bytes": 1,
         "needs the network, 761 MB": 1,
         "trains for an hour": 1,
         "installs into the user's folders": 1,

@@ -42,6 +42,7 @@ VERBS = {  # the room of each, and what it is for
     "quantize": ("networks", "Make an ONNX file of fewer bits, if it stays nearly as good."),
     "verify": ("networks", "Prove an ONNX file equal to its checkpoint, or to another ONNX file."),
     "bisect": ("networks", "Find the stage and the node that make an ONNX file wrong."),
+    "package": ("networks", "Pack a network for Node, phones, clouds, servers or containers."),
     "train": ("networks", "Train a small network on a folder of photographs."),
     "evaluate": ("networks", "Measure a network on a benchmark set, bicubic beside it."),
     "tune": ("networks", "Find the fastest setting on this machine that keeps the picture."),

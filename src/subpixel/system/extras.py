@@ -19,6 +19,7 @@ EXTRAS: Mapping[str, str] = {
     "pillow_jxl": "jxl",
     "brotli": "jxl",
     "backports": "tiff",
+    "onnxruntime_extensions": "bytes",
 }
 """The extra that installs a package, by the package's import name."""
 
