@@ -8,16 +8,17 @@ writes goldens.json beside it; `test_page_modules.py` compares it with what Pyth
 import hashlib
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from subpixel.media.compression.jpeg_tables import fit_quality, libjpeg_table
 from subpixel.media.compression.read import Compression
 from subpixel.media.picture import Header
-from subpixel.spec import ModelSpec
+from subpixel.spec import ModelSpec, Padding
 from subpixel.upscaling.alpha import SURVEY_ROWS, Survey, limit_alpha
 from subpixel.upscaling.choice.curve import strength_for
 from subpixel.upscaling.planning import Planner
@@ -52,14 +53,14 @@ OPTIONS: tuple[dict[str, Any], ...] = (
 def goldens() -> dict[str, Any]:
     return {
         "plans": [*_plans()],
-        "rows": [_rows(length, padding) for length in (1, 5) for padding in _paddings()],
+        "rows": [_rows(length, padding) for length in (1, 5) for padding in get_args(Padding)],
         "alpha": [_alpha(*shape) for shape in ((5, 7, 4), (70, 33, 4), (150, 211, 2))],
         "limits": _limits(),
         "jpeg": [_jpeg(quality) for quality in range(1, 101)],
     }
 
 
-def _plans() -> Any:
+def _plans() -> Iterator[dict[str, Any]]:
     for name, spec in SPECS.items():
         for height, width in SIZES:
             for options in OPTIONS if name in ("balanced", "multiples") else OPTIONS[:2]:
@@ -93,11 +94,7 @@ def _spans(spans: tuple[Span, ...]) -> list[Any]:
     return [len(numbers), numbers[:2], numbers[-2:], weights]
 
 
-def _paddings() -> tuple[Any, ...]:
-    return "reflect", "edge", "zeros"
-
-
-def _rows(length: int, padding: Any) -> dict[str, Any]:
+def _rows(length: int, padding: Padding) -> dict[str, Any]:
     rows = source_rows(0, 3 * length, length, padding).tolist()
     return {"length": length, "padding": padding, "rows": rows}
 

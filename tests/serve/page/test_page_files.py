@@ -73,7 +73,7 @@ def interlaced(samples: np.ndarray) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body + png_chunk(b"IEND", b"")
 
 
-def pillow_png(image: Image.Image, **options: Any) -> bytes:
+def pillow_png(image: Image.Image, **options: object) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "PNG", **options)
     return stream.getvalue()

@@ -8,6 +8,7 @@ import { bytes, duration, pixels } from "./words.js";
 const at = (id) => document.getElementById(id);
 const STAGES = { reading: "Reading the photo…", loading: "Loading the network…", writing: "Writing the file…" };
 const QUARTER = 0.25;
+const TITLE = document.title;
 
 const pictures = [];
 let selected = null;
@@ -178,14 +179,16 @@ const nameOf = ({ file, result }) => `${file.name.replace(/\.[^.]*$/, "")}_x${re
 function drawProgress(picture) {
   const bar = at("progress");
   const { state, stage, done, total } = picture;
-  if (state === "running" && stage === "tiles") {
+  if (state === "running" && stage === "tiles" && done > 0) {
     bar.max = total;
     bar.value = done;
     at("left").textContent = [`Tile ${Math.min(done + 1, total)} of ${total}`, timeLeft(picture)].filter(Boolean).join(" · ");
   } else {
     bar.removeAttribute("value");
-    at("left").textContent = state === "waiting" ? "Waiting for the photos before it" : STAGES[stage] ?? "";
+    const tiles = total === 1 ? "Enlarging…" : `Tile 1 of ${total}`;
+    at("left").textContent = state === "waiting" ? "Waiting for the photos before it" : STAGES[stage] ?? tiles;
   }
+  document.title = state === "running" && done ? `${Math.floor((100 * done) / total)} % · subpixel` : TITLE;
 }
 
 /** What belongs to all pictures together. */
@@ -198,6 +201,7 @@ function draw() {
 function addThumb(picture) {
   const button = Object.assign(document.createElement("button"), { type: "button", className: "thumb" });
   const image = Object.assign(new Image(), { src: URL.createObjectURL(picture.file), alt: "", decoding: "async" });
+  image.addEventListener("error", () => image.remove());
   const mark = Object.assign(document.createElement("span"), { className: "mark" });
   button.append(image, mark);
   button.addEventListener("click", () => select(picture));
@@ -209,7 +213,7 @@ function addThumb(picture) {
 
 function drawThumb(picture) {
   const { state, done, total, button, mark, file } = picture;
-  const words = { waiting: "Waiting", done: "Ready", failed: "Failed", cancelled: "Cancelled" };
+  const words = { undefined: "Waiting", waiting: "Waiting", done: "Ready", failed: "Failed", cancelled: "Cancelled" };
   const text = words[state] ?? `${total ? Math.floor((100 * done) / total) : 0} %`;
   if (mark.textContent !== text) mark.textContent = text;
   button.setAttribute("aria-label", `${file.name}: ${text}`);

@@ -2,6 +2,15 @@
 
 const STEP = 1.5;
 const MAX_ZOOM = 8;
+/** Where each key moves the divider, in percent. */
+const KEYS = {
+  ArrowLeft: (at, factor) => at - 2 * factor,
+  ArrowRight: (at, factor) => at + 2 * factor,
+  PageDown: (at) => at - 10,
+  PageUp: (at) => at + 10,
+  Home: () => 0,
+  End: () => 100,
+};
 const HANDLE = '<svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><path d="M9 7l-5 5 5 5M15 7l5 5-5 5"/></svg>';
 
 export class Viewer {
@@ -16,6 +25,7 @@ export class Viewer {
   /** The photo alone, while it is being enlarged. */
   showPhoto(file, alt) {
     const image = this.image(file, alt);
+    image.addEventListener("error", () => image.remove());
     this.show(image, image);
     this.bar.hidden = true;
   }
@@ -35,7 +45,16 @@ export class Viewer {
     set("aria-valuemin", "0");
     set("aria-valuemax", "100");
     set("aria-valuenow", "50");
-    slider.addEventListener("slide", () => set("aria-valuenow", String(Math.round(slider.value))));
+    const tell = () => set("aria-valuenow", String(Math.round(slider.value)));
+    slider.addEventListener("slide", tell);
+    set("keyboard", "disabled"); // the component moves only while a key is held down
+    slider.addEventListener("keydown", (event) => {
+      const value = KEYS[event.key]?.(slider.value, event.shiftKey ? 5 : 1);
+      if (value === undefined) return;
+      event.preventDefault();
+      slider.value = Math.min(Math.max(value, 0), 100);
+      tell();
+    });
     this.show(slider, second, size);
     this.bar.hidden = false;
   }
@@ -76,11 +95,10 @@ export class Viewer {
     const width = this.zoom === null ? this.fit : (this.full * this.zoom) / devicePixelRatio;
     this.content.style.width = `${Math.floor(width)}px`;
     this.content.style.height = `${Math.floor(width / this.ratio)}px`;
-    this.level.textContent = this.zoom === null ? "Fit" : `${Math.round(this.zoom * 100)} %`;
+    this.level.textContent = `${Math.round(this.current * 100)} %`;
     this.box.dataset.pixels = String(this.zoom !== null && this.zoom >= 4);
     // Dragging anywhere moves the divider, unless it would be in the way of scrolling.
-    if (this.zoom === null) this.content.removeAttribute("handle");
-    else this.content.setAttribute("handle", "true");
+    this.content.handle = this.zoom !== null;
   }
 
   press(what) {

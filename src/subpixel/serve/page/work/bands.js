@@ -11,7 +11,7 @@ import { sourceRows } from "./tile_plan.js";
  * called again. `report(done, total)` hears of each tile; `signal` ends it between two tiles.
  */
 export async function* enlargeRows(source, plan, scale, runColours, { report, signal }) {
-  const { chunks, opaque } = await prepare(source, signal);
+  const { chunks, opaque } = await prepare(source);
   const window = new RowWindow(chunks, source.width * source.channels);
   const total = plan.rows.length * plan.columns.length;
   let done = 0;
@@ -21,6 +21,7 @@ export async function* enlargeRows(source, plan, scale, runColours, { report, si
       (span.keepStop - span.keepStart) * scale * plan.width * scale * source.channels,
     );
     for (const columns of plan.columns) {
+      await hear();
       signal.throwIfAborted();
       const tile = cutTile(seen, plan.paddedWidth, columns, source.channels);
       const [high, wide] = [span.stop - span.start, columns.stop - columns.start];
@@ -35,12 +36,14 @@ export async function* enlargeRows(source, plan, scale, runColours, { report, si
   }
 }
 
+/** A network computes without a pause: only here can the worker hear that it is to end. */
+const hear = () => new Promise((resolve) => setTimeout(resolve));
+
 /** The rows with the colour that transparent pixels hide replaced, and whether alpha is full. */
-async function prepare(source, signal) {
+async function prepare(source) {
   if (source.channels === 1 || source.channels === 3) return { chunks: source.rows(), opaque: false };
   let survey = null;
   for await (const band of regroup(source.rows(), SURVEY_ROWS, source.width * source.channels)) {
-    signal.throwIfAborted();
     survey ??= new Survey(source.height, source.width, fullScaleOf(band));
     survey.add(band, source.width, source.channels);
   }
