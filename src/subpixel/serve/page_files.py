@@ -24,11 +24,27 @@ FIRST_VISIT = ("ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm", "ort
 """Of the runtime, what is fetched at once, so that the page works offline from then on; the other
 half is for graphics cards, and fetched where it is asked for."""
 
+POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'wasm-unsafe-eval'",
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' blob: data:",
+        "worker-src 'self' blob:",
+        "connect-src 'self' blob:",
+        "form-action 'none'",
+        "base-uri 'none'",
+    )
+)
+"""What the page may load and where it may connect to: nothing but where it comes from."""
+
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
+    "Content-Security-Policy": POLICY,
 }
-"""With them a browser gives the page threads from its first visit on; without, from the second."""
+"""What a server should send with the page: a browser gives it threads then, and holds its worker to
+:data:`POLICY`, from the first visit on; without, from the second."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +88,7 @@ def write_page(folder: Path, networks: Sequence[Path]) -> None:
         (folder / "networks" / row.file).write_bytes(row.content)
     listing = json.dumps([row.row for row in rows], indent=1)
     (folder / "networks.json").write_text(listing + "\n", encoding="utf-8")
-    _write_release(folder, rows[0])
+    _write_release(folder, rows)
 
 
 def bundled_networks() -> tuple[Path, ...]:
@@ -132,15 +148,22 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _write_release(folder: Path, first: PageNetwork) -> None:
+def _write_release(folder: Path, networks: Sequence[PageNetwork]) -> None:
     """``release.js``: what the service worker fetches at the first visit, under a name that
     changes with any of the files."""
     own = [file.relative_to(PAGE).as_posix() for pattern in SOURCES for file in PAGE.glob(pattern)]
     shell = [name for name in own if name != "service_worker.js"]
     runtime = [f"vendor/{name}" for name in (*FIRST_VISIT, "index.js", "styles.css")]
-    files = sorted([*shell, "networks.json", *runtime, f"networks/{first.file}"])
+    first = [f"networks/{row.file}" for row in networks if _is_like(row.spec, networks[0].spec)]
+    files = sorted([*shell, "networks.json", *runtime, *first])
     all_files = sorted(path for path in folder.rglob("*") if path.is_file())
     hashes = [hash_file(path) for path in all_files if path.name != "release.js"]
     version = hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
-    release = json.dumps({"version": version, "files": files}, indent=1)
+    release = json.dumps({"version": version, "policy": POLICY, "files": files}, indent=1)
     (folder / "release.js").write_text(f"self.RELEASE = {release};\n", encoding="utf-8")
+
+
+def _is_like(spec: ModelSpec, first: ModelSpec) -> bool:
+    """Whether a photo may go through this network without another choice than the first one's: by
+    its compression, one of several of a scale."""
+    return (spec.scale, spec.samples) == (first.scale, first.samples)

@@ -1,12 +1,20 @@
 /**
  * The page without a network connection: what the first visit needs is kept, the rest when it is
- * asked for. Also gives the page the headers with which browsers let it have threads.
+ * asked for. Also gives the page headers that a server of files doesn't.
  */
 
 importScripts("release.js");
 
 const { version, files } = self.RELEASE;
 const CACHE = `subpixel-${version}`;
+/** With these a browser gives the page threads, and keeps it, its worker too, from sending anything
+ * elsewhere. */
+const HEADERS = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Content-Security-Policy": self.RELEASE.policy,
+};
 
 self.addEventListener("install", (event) => {
   const fill = async () => {
@@ -49,9 +57,7 @@ const isOwn = (url) => /\/(vendor|networks)\/[^/]+$/.test(new URL(url).pathname)
 function isolate(response) {
   if (response.status === 0) return response;
   const headers = new Headers(response.headers);
-  headers.set("Cross-Origin-Opener-Policy", "same-origin");
-  headers.set("Cross-Origin-Embedder-Policy", "require-corp");
-  headers.set("Cross-Origin-Resource-Policy", "same-origin");
+  Object.entries(HEADERS).forEach(([name, value]) => headers.set(name, value));
   const { status, statusText } = response;
   return new Response(response.body, { status, statusText, headers });
 }

@@ -4,6 +4,7 @@
 const KNOWN = {
   balanced: ["Photos", "For photos without visible damage."],
   denoise: ["JPEG clean-up", "Removes the blocks and rings of strong compression."],
+  "denoise-50": ["Drawings", "For screenshots, drawings and logos: no rims along the edges of flat areas."],
   fast: ["Fast", "An eighth of the computing, a little less sharp."],
 };
 const AUTOMATIC = "auto";
@@ -81,10 +82,8 @@ export class Settings {
 
   fillNetworks() {
     const names = [...new Set(this.networks.map(plainName))];
-    const scales = (name) => this.networks.some((facts) => plainName(facts) === name);
-    const between = (name) => name in FAMILY && ![0, 1].includes(FAMILY[name]);
-    const options = names.filter((name) => !between(name)).map((name) => [name, KNOWN[name]?.[0] ?? name]);
-    if (scales("balanced") && scales("denoise")) options.unshift([AUTOMATIC, "Automatic"]);
+    const options = names.filter((name) => name in KNOWN || !(name in FAMILY)).map((name) => [name, KNOWN[name]?.[0] ?? name]);
+    if (names.includes("balanced") && names.includes("denoise")) options.unshift([AUTOMATIC, "Automatic"]);
     fill(this.form.elements.network, options);
   }
 

@@ -94,7 +94,9 @@ export class Viewer {
     if (!this.content) return;
     const width = this.zoom === null ? this.fit : (this.full * this.zoom) / devicePixelRatio;
     this.content.style.width = `${Math.floor(width)}px`;
-    this.content.style.height = `${Math.floor(width / this.ratio)}px`;
+    const height = `${Math.floor(width / this.ratio)}px`;
+    this.content.style.height = height;
+    this.content.querySelectorAll("img").forEach((image) => (image.style.height = height));
     this.level.textContent = `${Math.round(this.current * 100)} %`;
     this.box.dataset.pixels = String(this.zoom !== null && this.zoom >= 4);
     // Dragging anywhere moves the divider, unless it would be in the way of scrolling.

@@ -32,8 +32,8 @@ export class Network {
   static async open(facts, device) {
     if (!runtimes.has(device)) runtimes.set(device, loadRuntime(device));
     const ort = await runtimes.get(device);
-    const response = await fetch(new URL(`../networks/${facts.file}`, import.meta.url));
-    if (!response.ok) throw new Error(`The network ${facts.file} can't be loaded (${response.status}).`);
+    const response = await fetch(new URL(`../networks/${facts.file}`, import.meta.url)).catch(() => null);
+    if (!response?.ok) throw new Error(`The network ${facts.file} can't be fetched: is there a connection?`);
     return new Network(ort, facts, device, new Uint8Array(await response.arrayBuffer()));
   }
 
