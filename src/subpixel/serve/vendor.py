@@ -77,11 +77,11 @@ def find_vendor() -> Path:
 
     Raises :class:`ProviderError` where neither is there and npm isn't, or fails.
     """
-    for folder in (PAGE / "vendor", _cache_folder()):
+    for folder in (PAGE / "vendor", vendor_folder()):
         if _is_complete(folder):
             return folder
-    fill_vendor(_cache_folder())
-    return _cache_folder()
+    fill_vendor(vendor_folder())
+    return vendor_folder()
 
 
 def fill_vendor(folder: Path) -> None:
@@ -106,7 +106,8 @@ def _is_complete(folder: Path) -> bool:
     return all((folder / name).is_file() for name in (*vendor_files(), LICENCES))
 
 
-def _cache_folder() -> Path:
+def vendor_folder() -> Path:
+    """Where they are kept in the user's cache; one folder for each lock file."""
     return cache_folder() / "page" / hash_file(LOCK)[:16]
 
 

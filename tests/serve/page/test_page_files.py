@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import struct
 import subprocess
 import zlib
@@ -286,3 +287,22 @@ def test_a_webp_keeps_what_it_says(channels: int, lossless: bool, tmp_path: Path
     assert dressed.info["icc_profile"] == profile
     assert dressed.getexif()[0x0112] == 8
     assert (np.array(dressed) == np.array(load(plain))).all()
+
+
+def test_damage_ends_in_words(tmp_path: Path) -> None:
+    """No reader runs into an error of its own, whatever is cut off or changed."""
+    for name in ("rgb", "interlaced rgba", "clear palette", "clear grey", "grey of 2 bits"):
+        (tmp_path / f"{name}.png").write_bytes(png_files()[name])
+    photo_with_everything(tmp_path / "photo.jpg")
+    image = Image.fromarray(waves(4))
+    image.save(tmp_path / "lossless.webp", lossless=True, exif=Image.Exif())
+    image.save(tmp_path / "lossy.webp", icc_profile=bytes(300))
+    variables = {"DAMAGE_FOLDER": str(tmp_path), "DAMAGE_MUTATIONS": "150"}
+    done = subprocess.run(
+        [expect_node(), "--test", str(RUN.parent / "damage.test.mjs")],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout

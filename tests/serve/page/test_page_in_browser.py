@@ -214,10 +214,14 @@ KINDS: Mapping[str, Callable[[Image.Image, Path], None]] = {
     "alpha.png": lambda image, file: with_holes(image).save(file),
     "grey_alpha.png": lambda image, file: with_holes(image).convert("LA").save(file),
     "palette.png": lambda image, file: image.quantize(100).save(file),
+    "quality_60.jpg": lambda image, file: image.save(file, quality=60),
+    "progressive.jpg": lambda image, file: image.save(file, quality=90, progressive=True),
+    "grey.jpg": lambda image, file: image.convert("L").save(file, quality=90),
+    "lossy.webp": lambda image, file: image.save(file, quality=80),
     "plain.webp": lambda image, file: image.save(file, lossless=True),
     "alpha.webp": lambda image, file: with_holes(image).save(file, lossless=True, exact=True),
 }
-"""Pictures that go in, each lossless."""
+"""Pictures that go in. What is lossy comes out of every decoder alike."""
 
 
 @pytest.mark.parametrize("name", KINDS)

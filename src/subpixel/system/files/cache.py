@@ -35,8 +35,8 @@ class Cache:
 CACHES: tuple[Cache, ...] = (
     Cache("gallery", "networks of OpenModelDB, and its catalogue", ("gallery",)),
     Cache("tuning", "what `tune` found, and the networks it made for that", ("tuning", "networks")),
-    Cache("page", "what npm fetched for the web page", ("page",)),
     Cache("sessions", "engines that TensorRT built", ("tensorrt",)),
+    Cache("page", "what npm fetched for the web page", ("page",)),
 )
 
 

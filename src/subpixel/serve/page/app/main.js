@@ -26,7 +26,7 @@ async function start() {
   });
   listen();
   if ("serviceWorker" in navigator) {
-    navigator.serviceWorker.register("service_worker.js").catch(() => {
+    navigator.serviceWorker.register("service_worker.js", { updateViaCache: "none" }).catch(() => {
       at("offline").textContent = "This browser doesn't keep the page for offline use here.";
     });
   }

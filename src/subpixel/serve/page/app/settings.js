@@ -92,7 +92,7 @@ export class Settings {
     const there = this.networks.filter((facts) => plainName(facts) === name).map((facts) => facts.scale);
     const scales = [...new Set(there)].sort((one, other) => one - other);
     const before = Number(this.form.elements.scale?.value);
-    const chosen = scales.includes(before) ? before : scales[0];
+    const chosen = [before, this.networks[0].scale, scales[0]].find((scale) => scales.includes(scale));
     const box = this.form.querySelector("#scales");
     if (box.dataset.scales === String(scales)) return;
     box.dataset.scales = String(scales);

@@ -4,6 +4,7 @@ import { PictureError, concat, hasText, latin, viewOf } from "./bytes.js";
 
 const SIGNATURE = "\x89PNG\r\n\x1a\n";
 const CHANNELS = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 };
+const DEPTHS = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] };
 /** Chunks that hold for the larger picture as they are. */
 const CARRIED = new Set(["iCCP", "sRGB", "gAMA", "cHRM", "cICP", "eXIf", "pHYs", "tEXt", "zTXt", "iTXt"]);
 const STRUCTURE = new Set(["IHDR", "PLTE", "tRNS", "IDAT", "IEND"]);
@@ -71,7 +72,7 @@ function readHeader(chunks) {
     type: data[9],
     interlaced: data[12] === 1,
   };
-  if (!(header.type in CHANNELS) || ![1, 2, 4, 8, 16].includes(header.depth)) {
+  if (!DEPTHS[header.type]?.includes(header.depth)) {
     throw new PictureError("This PNG is of a kind that doesn't exist; it is damaged.");
   }
   if (header.width === 0 || header.height === 0) throw new PictureError("This PNG has no pixels.");
@@ -204,8 +205,10 @@ function sampleConverter(header, palette, clear) {
   return convert;
 }
 
-const keyOf = (clear, channels) =>
-  Array.from({ length: channels }, (_, i) => viewOf(clear).getUint16(2 * i));
+function keyOf(clear, channels) {
+  if (clear.length < 2 * channels) throw new PictureError("This PNG's transparent colour is cut off.");
+  return Array.from({ length: channels }, (_, i) => viewOf(clear).getUint16(2 * i));
+}
 
 function withKey(samples, channels, key, factor, full) {
   const result = new samples.constructor((samples.length / channels) * (channels + 1));
