@@ -14,16 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from PIL import Image, ImageCms
 
 import subpixel
+from networks import sub_pixel_network
 from page_server import serve_folder
 from subpixel import Upscaler
 from subpixel.errors import ProviderError
+from subpixel.graph.metadata import with_spec
 from subpixel.serve.page_files import HEADERS, bundled_networks, write_page
 from subpixel.serve.vendor import PAGE
-from subpixel.spec import Precision
+from subpixel.spec import ModelSpec, Precision
 
 pytestmark = pytest.mark.slow
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra test-page")
@@ -37,6 +40,7 @@ SOFTWARE_GPU = (
     "--enable-features=Vulkan",
     "--use-vulkan=swiftshader",
 )
+OWN = ModelSpec("own", 3, "luma", "luma", halo=1)
 PATIENCE = 540_000
 """Milliseconds for one photo: machines are shared."""
 DONE = 'body[data-state="done"], body[data-state="failed"], body[data-state="cancelled"]'
@@ -310,6 +314,37 @@ def test_a_webp_stays_one(opened: Visit, tmp_path: Path) -> None:
     assert sha256(pixels_of(content)) == sha256(expected)
 
 
+@pytest.mark.parametrize(("source", "target"), [("jpeg", "png"), ("png", "webp"), ("webp", "jpeg")])
+def test_profile_and_exif_pass_to_another_format(
+    source: str, target: str, opened: Visit, tmp_path: Path
+) -> None:
+    file = tmp_path / f"photo.{source}"
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    photo(60, 40).save(file, icc_profile=icc, exif=exif)
+    opened.choose(network="fast", scale="2", format=target)
+    larger = Image.open(io.BytesIO(opened.enlarge(file)))
+    assert (larger.format, larger.size) == (target.upper(), (120, 80))
+    assert larger.info["icc_profile"] == icc
+    assert larger.getexif()[0x010F] == "Maker"
+
+
+def test_a_photo_is_pasted(opened: Visit, tmp_path: Path) -> None:
+    file = tmp_path / "photo.png"
+    photo(60, 40).save(file)
+    opened.choose(network="fast", scale="2")
+    opened.tab.evaluate(
+        "(bytes) => { const clipboardData = new DataTransfer();"
+        "clipboardData.items.add(new File([new Uint8Array(bytes)], 'image.png'));"
+        "document.body.dispatchEvent("
+        "new ClipboardEvent('paste', { clipboardData, bubbles: true })); }",
+        list(file.read_bytes()),
+    )
+    assert opened.wait() == "done"
+    assert pixels_of(opened.download()).shape == (80, 120, 3)
+
+
 def test_what_a_browser_cannot_keep_is_said(opened: Visit, tmp_path: Path) -> None:
     file = tmp_path / "moving.gif"
     frames = [photo(60, 40).quantize(64), photo(60, 40).rotate(180).quantize(64)]
@@ -381,6 +416,20 @@ def test_offline_after_the_first_visit_and_then_with_threads(
     assert tab.evaluate("crossOriginIsolated") is True
     context.close()
     assert sha256(result) == sha256(python_s("balanced", 2, pixels_of(file.read_bytes())))
+
+
+@pytest.mark.usefixtures("page_folder")  # skips where nothing can be fetched
+def test_a_page_of_one_network_of_one_s_own(browser: Browser, tmp_path: Path) -> None:
+    """A luma network of float32, of one scale; its page has nothing else to choose from."""
+    file, network = tmp_path / "photo.png", tmp_path / "own.onnx"
+    photo(90, 70).save(file)
+    onnx.save(with_spec(sub_pixel_network(scale=3), OWN), network)
+    write_page(tmp_path / "page", [network])
+    with serve_folder(tmp_path / "page", HEADERS) as url, visit(browser, url) as page:
+        assert page.tab.locator("#network option").all_inner_texts() == ["own"]
+        result = pixels_of(page.enlarge(file)).astype(int)
+    expected = Upscaler(network, device="cpu")(pixels_of(file.read_bytes())).astype(int)
+    assert abs(result - expected).max() <= 1
 
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
