@@ -40,6 +40,7 @@ SOFTWARE_GPU = (
     "--enable-features=Vulkan",
     "--use-vulkan=swiftshader",
 )
+CACHE_NAMES = "caches.keys().then((names) => names.sort())"
 OWN = ModelSpec("own", 3, "luma", "luma", halo=1)
 PATIENCE = 540_000
 """Milliseconds for one photo: machines are shared."""
@@ -430,6 +431,34 @@ def test_a_page_of_one_network_of_one_s_own(browser: Browser, tmp_path: Path) ->
         result = pixels_of(page.enlarge(file)).astype(int)
     expected = Upscaler(network, device="cpu")(pixels_of(file.read_bytes())).astype(int)
     assert abs(result - expected).max() <= 1
+
+
+def test_a_new_version_takes_the_place_of_the_old_one(
+    browser: Browser, page_folder: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "page"
+    shutil.copytree(page_folder, folder)
+    context = browser.new_context()
+    tab = context.new_page()
+    with serve_folder(folder, {}) as url:
+        tab.goto(url)
+        tab.evaluate("navigator.serviceWorker.ready.then(() => 0)")
+        (before,) = tab.evaluate(CACHE_NAMES)
+        index = (folder / "index.html").read_text(encoding="utf-8")
+        (folder / "index.html").write_text(index.replace("Make photos", "Make all"), "utf-8")
+        release = (folder / "release.js").read_text(encoding="utf-8")
+        release = release.replace(before.removeprefix("subpixel-"), "0123456789abcdef")
+        (folder / "release.js").write_text(release, "utf-8")
+        tab.reload()  # which is what makes a browser look for a new worker
+        for _ in range(100):
+            names = tab.evaluate(CACHE_NAMES)
+            if names == ["subpixel-0123456789abcdef"]:
+                break
+            tab.wait_for_timeout(200)
+        assert names == ["subpixel-0123456789abcdef"]
+        tab.reload()
+        assert tab.inner_text("h1") == "Make all larger"
+    context.close()
 
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}

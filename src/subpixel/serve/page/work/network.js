@@ -62,7 +62,11 @@ export class Network {
     const shape = this.device === "webgpu" ? `${height} ${width}` : "any";
     if (this.shape === shape) return this.session;
     await this.close();
-    this.session = await this.ort.InferenceSession.create(this.content, { executionProviders: [this.device] });
+    const options = { executionProviders: [this.device] };
+    this.session = await this.ort.InferenceSession.create(this.content, options).catch((error) => {
+      const advice = this.device === "webgpu" ? " Choose another way to compute." : "";
+      throw new Error(`The network can't be opened here: ${error.message}.${advice}`);
+    });
     this.shape = shape;
     return this.session;
   }

@@ -9,8 +9,8 @@ import { Network, countThreads } from "./network.js";
 import { PreviewMaker, previewSize } from "./preview.js";
 import { planPicture } from "./tile_plan.js";
 
-/** Side of a tile: smaller ones let a browser with little memory breathe, and progress be seen. */
-const TILE = 384;
+/** Side of a tile: smaller than Python's, so that progress is seen, and smaller still in little memory. */
+const TILE = (navigator.deviceMemory ?? 8) > 4 ? 384 : 256;
 const GPU_TILE = 256;
 
 let open = { key: "", network: null };
