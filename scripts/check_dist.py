@@ -36,7 +36,14 @@ def _expected() -> set[str]:
     manifest = tomllib.loads((PACKAGE / "zoo" / "manifest.toml").read_text(encoding="utf-8"))
     networks = {f"zoo/{row['file']}" for row in manifest["network"]}
     templates = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.template")}
-    return modules | networks | templates | {"py.typed", "zoo/manifest.toml", _photograph()}
+    files = {"py.typed", "zoo/manifest.toml", _photograph()}
+    return modules | networks | templates | files | _page()
+
+
+def _page() -> set[str]:
+    """The web page's files, and what `make page` fetched for it."""
+    page = PACKAGE / "serve" / "page"
+    return {path.relative_to(PACKAGE).as_posix() for path in page.rglob("*") if path.is_file()}
 
 
 def _photograph() -> str:

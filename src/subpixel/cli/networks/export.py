@@ -161,7 +161,7 @@ def _wrap_network(
     if as_json:
         print_json({"passed": True, "path": output})
     else:
-        click.echo(f"wrote     {output}")
+        print_line(f"wrote     {output}")
     return 0
 
 

@@ -7,6 +7,7 @@ import click
 from subpixel.cli.options.choices import FILE, JSON, SCALE
 from subpixel.cli.options.completion import complete_network
 from subpixel.cli.output import format_file_size, print_json
+from subpixel.cli.streams import print_line
 from subpixel.publish.package.targets import PACKAGE_TARGETS, find_target
 
 ALL_TARGETS = PACKAGE_TARGETS
@@ -45,7 +46,7 @@ def command(
     if as_json:
         print_json(report)
         return
-    click.echo(f"packed    {report.summary()}")
-    click.echo(f"golden    sha256 {report.sha256}" + ("" if report.exact else ", within a bound"))
+    print_line(f"packed    {report.summary()}")
+    print_line(f"golden    sha256 {report.sha256}" + ("" if report.exact else ", within a bound"))
     size = format_file_size(report.size)
-    click.echo(f"wrote     {report.path}: {len(report.files)} files, {size}")
+    print_line(f"wrote     {report.path}: {len(report.files)} files, {size}")

@@ -96,7 +96,7 @@ def test_a_full_disk_is_said() -> None:
     encoder = Encoder(
         Picture(noise(1, np.uint8)).header, Path("a.png"), EncodeOptions(), opaque=None
     )
-    with encoder.into(Full()), pytest.raises((OSError, PictureError), match="No space"):
+    with encoder.into(Full()), pytest.raises((OSError, PictureError), match="No space"):  # noqa: PT012
         encoder.write(noise(1, np.uint8)[0])  # which fails itself where the encoder was quick
         encoder.finish()
 

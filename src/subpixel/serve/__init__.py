@@ -1,0 +1,1 @@
+"""The web page, in which everything happens on the visitor's machine."""
