@@ -10,9 +10,6 @@ from subpixel.cli.output import format_file_size, print_json
 from subpixel.cli.streams import print_line
 from subpixel.publish.package.targets import PACKAGE_TARGETS, find_target
 
-ALL_TARGETS = PACKAGE_TARGETS
-"""In the order of the help."""
-
 
 @click.command(no_args_is_help=True)
 @click.argument("model", metavar="NAME|FILE", shell_complete=complete_network)
@@ -20,9 +17,9 @@ ALL_TARGETS = PACKAGE_TARGETS
 @click.option("-o", "--output", type=FILE, required=True, help="The folder to write.")
 @click.option(
     "--target",
-    type=click.Choice([target.name for target in ALL_TARGETS]),
+    type=click.Choice([target.name for target in PACKAGE_TARGETS]),
     required=True,
-    help="; ".join(f"{target.name}: {target.purpose}" for target in ALL_TARGETS) + ".",
+    help="; ".join(f"{target.name}: {target.purpose}" for target in PACKAGE_TARGETS) + ".",
 )
 @click.option("--overwrite", is_flag=True, help="Replace an earlier package, and nothing else.")
 @JSON
@@ -40,9 +37,7 @@ def command(
     from subpixel.network.locate import locate
     from subpixel.publish.package.package import package_network
 
-    report = package_network(
-        locate(model, scale), output, find_target(target, ALL_TARGETS), overwrite=overwrite
-    )
+    report = package_network(locate(model, scale), output, find_target(target), overwrite=overwrite)
     if as_json:
         print_json(report)
         return

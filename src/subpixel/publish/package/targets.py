@@ -3,7 +3,8 @@
 The command line's help reads this table: what converts networks is imported when it is called.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,6 +56,14 @@ def _usability(model: "onnx.ModelProto") -> Mapping[str, str]:
     return {"usability.txt": check_mobile_usability(model)}
 
 
+def _write_page(folder: Path, network: Path) -> None:
+    from subpixel.serve.page_files import HEADERS, write_page
+
+    write_page(folder, [network])
+    headers = json.dumps(HEADERS, indent=1)
+    (folder / "headers.json").write_text(headers + "\n", encoding="utf-8")
+
+
 REPOSITORY = "repository/${slug}/1/model.onnx"
 """Where Triton looks for version 1 of a network."""
 
@@ -62,6 +71,13 @@ SERVED = ("pictures", "client", "repository")
 """Triton's own form of a network, and a client for any server of the protocol that it speaks."""
 
 PACKAGE_TARGETS: tuple[Target, ...] = (
+    Target(
+        "web",
+        "a page for any server of files; pictures stay in the browser",
+        _own("web"),
+        network="networks/${slug}.onnx",
+        finish=_write_page,
+    ),
     Target("node", "Node.js, with onnxruntime-node", _own("node")),
     Target(
         "mobile",
@@ -82,15 +98,13 @@ PACKAGE_TARGETS: tuple[Target, ...] = (
     Target("triton", "NVIDIA Triton Inference Server", _own(*SERVED, "triton"), network=REPOSITORY),
     Target("docker", "a container image, on the processor", _own("pictures", "python", "docker")),
 )
-"""Another platform is another row. One whose files are made by a package above this one (the web
-page, by ``subpixel.serve``) stands there, with a function as ``finish``, and joins these in
-``subpixel.cli.networks.package``."""
+"""Another platform is another row."""
 
 
-def find_target(name: str, targets: Sequence[Target] = PACKAGE_TARGETS) -> Target:
+def find_target(name: str) -> Target:
     """The row ``name``; raises :class:`UsageError`, naming what there is, for another."""
-    for target in targets:
+    for target in PACKAGE_TARGETS:
         if target.name == name:
             return target
-    names = ", ".join(target.name for target in targets)
+    names = ", ".join(target.name for target in PACKAGE_TARGETS)
     raise UsageError(f"no target is called {name!r}; there are {names}")
