@@ -13,7 +13,6 @@ import signal
 import sys
 import time
 import traceback
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -74,7 +73,6 @@ def _prepare(place: Path) -> None:
     sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
     faulthandler.enable(sys.stderr)
     faulthandler.register(signal.SIGUSR1, sys.stderr)
-    warnings.simplefilter("default")
 
 
 def _run_cases(child: Child, cases: list[Case]) -> None:
