@@ -6,17 +6,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 # A worker on each core; one thread in each, as two would wait for one another.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 # The numeric tests as if on these; tests/platforms/masks.py has the names and what they lack.
 PROCESSORS ?= avx512 avx2 sse41
 
 # The lowest and the newest versions that pyproject.toml admits, whatever constraints.txt says,
-# without PyTorch; the blocks of the documents need it, in processes of their own. The two largest
-# grids of files run with the versions of constraints.txt alone.
+# without PyTorch; the blocks of the documents need it, in processes of their own.
 BASE_TESTS := -m pytest --base-install --ignore tests/test_readme.py --ignore tests/docs \
-	--ignore tests/media/test_whole_account.py --ignore tests/media/test_contract.py \
-	-m "not slow" --numprocesses auto --dist loadfile
+	-m "not slow" --numprocesses auto --dist worksteal
 define test-versions
 	$(PYTHON) -m venv --clear .venv-$(1)
 	.venv-$(1)/bin/python -m pip install --quiet --disable-pip-version-check uv

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from hashlib import sha256
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 
@@ -51,11 +52,23 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+def _set_cache(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    patch.setenv("XDG_CACHE_HOME", str(folder))  # for processes of their own
+    patch.setattr("platformdirs.user_cache_path", lambda *_, **__: folder / "subpixel")
+
+
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test finds what this machine's user has tuned, nor leaves anything among it."""
-    folder = tmp_path_factory.mktemp("cache")
+def _caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No fixture finds what this machine's user has tuned, nor leaves anything among it."""
+    folder = tmp_path_factory.mktemp("caches")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(folder))  # for processes of their own
-        patch.setattr("platformdirs.user_cache_path", lambda *_, **__: folder / "subpixel")
-        yield
+        _set_cache(patch, folder)
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(
+    _caches: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """No test finds what another has tuned."""
+    _set_cache(monkeypatch, _caches / sha256(request.node.nodeid.encode()).hexdigest())

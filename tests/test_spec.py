@@ -57,7 +57,7 @@ def test_a_strangers_metadata_says_nothing() -> None:
         ({"subpixel.origin": "[" * 100_000}, "not JSON"),
         ({"subpixel.halo": "1000000000000"}, "to 1048576"),
         ({"subpixel.halo": "NaN"}, "halo is nan"),
-        ({"subpixel.size_minimum": "1000000000"}, "to 1048576"),
+        ({"subpixel.size_minimum": "1000000000"}, "to 1024"),
         ({"subpixel.fixed_size": "7"}, "fixed_size is 7; it must be a height and a width"),
         ({"subpixel.fixed_size": '"ab"'}, "a height and a width"),
         ({"subpixel.fixed_size": "[8, 8, 8]"}, "a height and a width"),

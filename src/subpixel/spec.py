@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from subpixel.errors import SpecError, one_line
+from subpixel.strict_json import JsonError, parse_json, show_value
 
 Colour = Literal["luma", "rgb"]
 Precision = Literal["fp32", "fp16", "bf16", "int8"]
@@ -37,20 +38,26 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "precision": get_args(Precision),
     "samples": get_args(SampleType),
 }
-_MINIMA: Mapping[str, int] = {
-    "scale": 1,
-    "size_multiple": 1,
-    "size_minimum": 1,
-    "size_maximum": 1,
-    "halo": 0,
-    "fixed_batch": 1,
+MAX_FACT = 1 << 20
+"""The largest length, count or factor that a fact may state: more than any picture's side."""
+
+MAX_PADDED_SIDE = 1 << 10
+"""The largest multiple or minimum of a side: every picture is padded to it."""
+
+_RANGES: Mapping[str, tuple[int, int]] = {
+    "scale": (1, MAX_FACT),
+    "size_multiple": (1, MAX_PADDED_SIDE),
+    "size_minimum": (1, MAX_PADDED_SIDE),
+    "size_maximum": (1, MAX_FACT),
+    "halo": (0, MAX_FACT),
+    "fixed_batch": (1, MAX_FACT),
 }
 
 _OPTIONAL_FIELDS = ("size_maximum", "halo", "fixed_batch")
 """The fields that may be None."""
 
-MAX_FACT = 1 << 20
-"""The largest length, count or factor that a fact may state: more than any picture's side."""
+MAX_FACT_BYTES = 1 << 14
+"""The longest text of a fact."""
 
 _TEXT_FIELDS = ("name", "architecture", "licence", "origin")
 _BOOLEAN_FIELDS = ("square", "pads")
@@ -103,18 +110,22 @@ class ModelSpec:
     def __post_init__(self) -> None:
         for field, allowed in _CHOICES.items():
             if getattr(self, field) not in allowed:
-                raise SpecError(f"{field} is {getattr(self, field)!r}; it is one of {allowed}")
-        for field, minimum in _MINIMA.items():
+                raise SpecError(
+                    f"{field} is {show_value(getattr(self, field))}; it is one of {allowed}"
+                )
+        for field, (minimum, maximum) in _RANGES.items():
             value = getattr(self, field)
             if not (value is None and field in _OPTIONAL_FIELDS):
-                _expect_length(field, value, minimum)
+                _expect_length(field, value, minimum, maximum)
         _expect_fixed_size(self.fixed_size)
         for field in _TEXT_FIELDS:
             if not isinstance(getattr(self, field), str):
-                raise SpecError(f"{field} is {getattr(self, field)!r}; it must be text")
+                raise SpecError(f"{field} is {show_value(getattr(self, field))}; it must be text")
         for field in _BOOLEAN_FIELDS:
             if not isinstance(getattr(self, field), bool):
-                raise SpecError(f"{field} is {getattr(self, field)!r}; it must be true or false")
+                raise SpecError(
+                    f"{field} is {show_value(getattr(self, field))}; it must be true or false"
+                )
 
     @property
     def channels(self) -> int:
@@ -132,11 +143,11 @@ def next_multiple(length: int, multiple: int) -> int:
     return -(-length // multiple) * multiple
 
 
-def _expect_length(field: str, value: object, minimum: int) -> None:
+def _expect_length(field: str, value: object, minimum: int, maximum: int) -> None:
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if not whole or not minimum <= value <= MAX_FACT:  # type: ignore[operator]
+    if not whole or not minimum <= value <= maximum:  # type: ignore[operator]
         raise SpecError(
-            f"{field} is {value!r}; it must be a whole number from {minimum} to {MAX_FACT}"
+            f"{field} is {show_value(value)}; it must be a whole number from {minimum} to {maximum}"
         )
 
 
@@ -144,9 +155,9 @@ def _expect_fixed_size(size: object) -> None:
     if size is None:
         return
     if not isinstance(size, tuple) or len(size) != 2:
-        raise SpecError(f"fixed_size is {size!r}; it must be a height and a width")
+        raise SpecError(f"fixed_size is {show_value(size)}; it must be a height and a width")
     for side in size:
-        _expect_length("fixed_size", side, 1)
+        _expect_length("fixed_size", side, 1, MAX_FACT)
 
 
 def spec_from_metadata(metadata: Mapping[str, str]) -> ModelSpec | None:
@@ -163,22 +174,24 @@ def spec_from_metadata(metadata: Mapping[str, str]) -> ModelSpec | None:
     if not facts:
         return None
     try:
-        values: dict[str, Any] = {key: json.loads(text) for key, text in facts.items()}
-    except (ValueError, RecursionError) as error:  # not JSON, or nested too deeply
+        values = {key: parse_json(text, max_bytes=MAX_FACT_BYTES) for key, text in facts.items()}
+    except JsonError as error:
         raise SpecError(f"the file's subpixel.* metadata is not JSON: {one_line(error)}") from error
     version = values.pop("version", None)
     if version != FACTS_VERSION:
         raise SpecError(
-            f"the file's facts are of version {version!r}; this subpixel reads {FACTS_VERSION!r}"
+            f"the file's facts are of version {show_value(version)}; "
+            f"this subpixel reads {FACTS_VERSION!r}"
         )
     return _parse_facts(values)
 
 
-def _parse_facts(values: dict[str, Any]) -> ModelSpec:
+def _parse_facts(values: dict[str, object]) -> ModelSpec:
     known = {field.name for field in fields(ModelSpec)}
     missing = {"name", "scale", "colour", "interface"} - values.keys()
     if missing:
         raise SpecError(f"the file's facts lack {', '.join(sorted(missing))}; export it again")
-    if isinstance(values.get("fixed_size"), list):
-        values["fixed_size"] = tuple(values["fixed_size"])
-    return ModelSpec(**{key: value for key, value in values.items() if key in known})
+    facts: dict[str, Any] = {key: value for key, value in values.items() if key in known}
+    if isinstance(facts.get("fixed_size"), list):
+        facts["fixed_size"] = tuple(facts["fixed_size"])
+    return ModelSpec(**facts)

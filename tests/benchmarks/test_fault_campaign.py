@@ -49,7 +49,7 @@ def test_a_fault_is_caught(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("index", range(60))
+@pytest.mark.parametrize("index", range(30))
 def test_the_first_of_a_campaign_are_caught(index: int, tmp_path: Path) -> None:
     fault = draw(SEED, index)
     assert fault is not None

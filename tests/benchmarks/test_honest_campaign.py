@@ -31,7 +31,7 @@ def test_no_false_alarm(index: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("index", range(2, 40))
+@pytest.mark.parametrize("index", range(2, 20))
 def test_no_false_alarm_in_the_first_of_a_campaign(index: int) -> None:
     expect_silence(index)
 

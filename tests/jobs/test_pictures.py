@@ -17,6 +17,7 @@ from subpixel.jobs.pictures import (
 )
 from subpixel.media.image_file import open_picture, read_picture, write_picture
 from subpixel.media.picture import Picture
+from subpixel.media.reading import Decoders
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import TunedSettings, Tuning
 from subpixel.upscaling.upscaler import Upscaler
@@ -32,9 +33,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that were opened, in order."""
     files: list[Path] = []
 
-    def count(file: Path, *, max_pixels: int) -> object:
+    def count(file: Path, *, max_pixels: int, decoders: Decoders | None) -> object:
         files.append(file)
-        return open_picture(file, max_pixels=max_pixels)
+        return open_picture(file, max_pixels=max_pixels, decoders=decoders)
 
     monkeypatch.setattr(pictures, "open_picture", count)
     return files

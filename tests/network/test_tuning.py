@@ -58,6 +58,7 @@ FOUND = Tuning(45.0, DEFAULT, (FLAT, QUICK, OTHER, DEFAULT))
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "cache")
+    monkeypatch.setattr(tuning_cache, "available_devices", lambda: ("cpu", "openvino"))
     return tmp_path / "cache"
 
 
@@ -159,9 +160,9 @@ def test_a_damaged_file_is_left_alone_with_a_line(damage: Callable[[str], str]) 
     assert "\n" not in complaints[0]
 
 
-@pytest.mark.usefixtures("cache")
-def test_a_network_made_for_it_that_has_changed_is_not_used(tmp_path: Path) -> None:
-    made = tmp_path / "made.onnx"
+def test_a_network_made_for_it_that_has_changed_is_not_used(cache: Path) -> None:
+    made = cache / "networks" / "made.onnx"
+    made.parent.mkdir(parents=True)
     made.write_bytes(INT8.read_bytes())
     quick = dataclasses.replace(QUICK, file=made)
     store_tuning(dataclasses.replace(FOUND, rows=(quick, OTHER, DEFAULT)), tuning_key(FAST))

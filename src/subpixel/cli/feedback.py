@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-import click
-
 from subpixel.cli.options.pictures.network_choice import ChoiceLines
 from subpixel.cli.options.pictures.upscaling import Volume
+from subpixel.cli.streams import guarded_streams, print_line, unguarded
 from subpixel.jobs.folder import describe_omissions
 from subpixel.jobs.outputs import JobPlan
 from subpixel.jobs.pictures import JobResult
 from subpixel.jobs.progress import JobProgress
+from subpixel.plain_text import escape_controls
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -31,7 +31,7 @@ LOG_INTERVAL = 10.0
 
 def say(line: str) -> None:
     """A line on stderr, where nothing moves."""
-    click.echo(f"subpixel: {line}", err=True)
+    print_line(f"subpixel: {line}", err=True)
 
 
 class Display(Protocol):
@@ -74,11 +74,17 @@ class TerminalDisplay:
 
     def say(self, line: str) -> None:
         self.bar.console.print(
-            f"subpixel: {line}", markup=False, highlight=False, emoji=False, soft_wrap=True
+            escape_controls(f"subpixel: {line}"),
+            markup=False,
+            highlight=False,
+            emoji=False,
+            soft_wrap=True,
         )
 
     def show(self, progress: JobProgress) -> None:
-        self.bar.update(self.task, completed=progress.share, description=progress.describe())
+        self.bar.update(
+            self.task, completed=progress.share, description=escape_controls(progress.describe())
+        )
 
 
 @contextmanager
@@ -91,7 +97,8 @@ def open_display(volume: Volume, *, several: bool) -> Iterator[Display]:
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(file=unguarded(sys.stderr))
+    with Progress(*columns, console=console, transient=True) as bar, guarded_streams():
         yield TerminalDisplay(bar, bar.add_task("", total=1.0))
 
 

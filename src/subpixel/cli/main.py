@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -23,6 +24,7 @@ from subpixel.cli.messages import (
     suggest_upscale,
 )
 from subpixel.cli.signals import Ended, orderly_end
+from subpixel.cli.streams import guards_output, print_line, show_warning
 from subpixel.errors import SubpixelError, UsageError
 from subpixel.system.extras import explain_missing
 
@@ -97,6 +99,7 @@ def main() -> None:
     """The console script ``subpixel``."""
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123 - closed by the caller
     sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
+    warnings.showwarning = show_warning
     code = run(sys.argv[1:])
     with suppress(OSError):  # a reader that has gone, a full disk: said already, or too late
         sys.stdout.flush()
@@ -118,6 +121,7 @@ def _interruptible() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@guards_output
 def run(arguments: list[str]) -> int:
     """Run one command line and return its exit code: 0, 1 (failure), 2 (usage), 130 (Ctrl-C), or
     128 and the number of another signal."""
@@ -128,11 +132,11 @@ def run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        click.echo(f"subpixel: {explain_click_error(error)}", err=True)
+        print_line(f"subpixel: {explain_click_error(error)}", err=True)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, Ended) as error:
         with suppress(OSError):  # a terminal that has gone
-            click.echo("subpixel: interrupted; nothing half-written was left behind", err=True)
+            print_line("subpixel: interrupted; nothing half-written was left behind", err=True)
         return BY_SIGNAL + error.signal if isinstance(error, Ended) else INTERRUPTED
     except ModuleNotFoundError as error:
         return _report_failure(explain_missing(error))
@@ -143,5 +147,5 @@ def run(arguments: list[str]) -> int:
 def _report_failure(error: Exception) -> int:
     if not isinstance(error, (SubpixelError, OSError)):
         raise error
-    click.echo(f"subpixel: {error}", err=True)
+    print_line(f"subpixel: {error}", err=True)
     return USAGE if isinstance(error, UsageError) else FAILURE

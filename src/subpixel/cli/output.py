@@ -2,28 +2,39 @@
 
 import dataclasses
 import json
+import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from subpixel.cli.streams import guarded_streams, print_lines, unguarded
 from subpixel.errors import UsageError
+from subpixel.plain_text import escape_controls
 
 if TYPE_CHECKING:
     from subpixel.parity.compare import ParityReport
 
 
 def print_json(value: object) -> None:
-    """Dataclasses, paths and plain values as indented JSON on stdout."""
-    click.echo(json.dumps(value, default=_plain, indent=2))
+    """Dataclasses, paths and plain values as indented JSON on stdout; a number that isn't finite,
+    which JSON lacks, is null."""
+    text = json.dumps(_finite(value), default=_plain, indent=2, allow_nan=False)
+    print_lines(text.replace("\x7f", "\\u007f"))  # the one control character that JSON admits
+
+
+def _finite(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _finite(dataclasses.asdict(value))
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _plain(value: object) -> object:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"no JSON form for {type(value).__name__}")
@@ -34,18 +45,19 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape_controls(title), title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(escape_controls, row))
     width = None if sys.stdout.isatty() else 200
-    Console(width=width, highlight=False, markup=False).print(table)
+    console = Console(file=unguarded(sys.stdout), width=width, highlight=False, markup=False)
+    console.print(table)
 
 
 def print_proof(report: "ParityReport", indent: str = "") -> None:
     """What came of a comparison: the verdict, the facts, what was not covered, the seed."""
-    click.echo(indent + str(report).replace("\n", "\n" + " " * len(indent)))
+    print_lines(indent + str(report).replace("\n", "\n" + " " * len(indent)))
 
 
 def format_file_size(count: int) -> str:
@@ -67,10 +79,13 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
     from rich.console import Console
     from rich.progress import Progress, TextColumn
 
-    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[what]}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[what]}", markup=False))
+    console = Console(file=unguarded(sys.stderr))
+    with Progress(*columns, console=console, transient=True) as bar, guarded_streams():
         task = bar.add_task("", what="")
-        yield lambda what, done, total: bar.update(task, completed=done, total=total, what=what)
+        yield lambda what, done, total: bar.update(
+            task, completed=done, total=total, what=escape_controls(what)
+        )
 
 
 def expect_pictures(*folders: Path | None) -> None:

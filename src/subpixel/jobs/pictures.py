@@ -18,6 +18,7 @@ from subpixel.media.image_file import (
     open_picture,
     open_stream,
 )
+from subpixel.media.reading import Decoders
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import Tuning
 from subpixel.system.files.atomic import remove_stale_drafts
@@ -88,11 +89,17 @@ class PictureFiles:
     :meth:`take`. :data:`PIPE` is what standard input gives, held in memory.
 
     ``max_memory`` is :attr:`JobOptions.max_memory`: what comes through the pipe may take a part of
-    it.
+    it. ``decoders`` read files that nobody trusts.
     """
 
-    def __init__(self, max_pixels: int = DEFAULT_MAX_PIXELS, max_memory: int | None = None) -> None:
+    def __init__(
+        self,
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+        max_memory: int | None = None,
+        decoders: Decoders | None = None,
+    ) -> None:
         self._max_pixels, self._max_memory = max_pixels, max_memory
+        self._decoders = decoders
         self._open: dict[Path, PictureFile] = {}
 
     def megapixels(self, file: Path) -> float:
@@ -115,7 +122,7 @@ class PictureFiles:
 
     def _open_file(self, file: Path) -> PictureFile:
         if file != PIPE:
-            return open_picture(file, max_pixels=self._max_pixels)
+            return open_picture(file, max_pixels=self._max_pixels, decoders=self._decoders)
         held = resident()
         room = max(0, memory_limit(self._max_memory, held) - held)
         return open_stream(
@@ -123,6 +130,7 @@ class PictureFiles:
             name="standard input",
             max_pixels=self._max_pixels,
             max_bytes=int(PIPE_SHARE * room),
+            decoders=self._decoders,
         )
 
 

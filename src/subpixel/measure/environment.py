@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from subpixel.errors import SubpixelError
 from subpixel.runtime.devices import DEVICES
 from subpixel.runtime.opening import available_devices, open_session
+from subpixel.system.processes.confinement import Confinement, describe_confinement
 from subpixel.system.processors import processor_name
 from subpixel.system.versions import package_version
 from subpixel.zoo.manifest import read_manifest, verify_bundled
@@ -51,6 +52,8 @@ class Environment:
     packages: Mapping[str, str | None]
     """Installed version by name; None where missing."""
     devices: tuple[DeviceState, ...]
+    untrusted: Confinement
+    """What is taken away from the decoder of a picture that nobody trusts."""
 
 
 def survey() -> Environment:
@@ -62,6 +65,7 @@ def survey() -> Environment:
         cores=os.cpu_count() or 1,
         packages={name: package_version(name) for name in PACKAGES},
         devices=tuple(_state(device) for device in DEVICES),
+        untrusted=describe_confinement(),
     )
 
 

@@ -207,6 +207,12 @@ class FileTarget:
             self.stream.write(whole)
 
 
+def block_untrusted_operations() -> None:
+    """Let this process do without the operations that libvips itself doesn't trust with hostile
+    data; none of them belongs to a format of ours."""
+    pyvips.block_untrusted_set(True)
+
+
 def load_first_page(loader: str, contents: FileContents, fail_on: Strictness) -> VipsImage:
     """Open a file with libvips' operation ``loader``, from top to bottom: its first page."""
     load = getattr(pyvips.Image, loader)
@@ -246,6 +252,17 @@ def _repair_profile(image: VipsImage) -> VipsImage:
     image = image.copy()
     set_blob(image, "icc-profile-data", whole)
     return image
+
+
+def through_own_profile(image: VipsImage) -> VipsImage:
+    """An image of 8 or 16 bits whose profile is set, in sRGB."""
+    depth = 8 if image.format == "uchar" else 16
+    return image.icc_transform("srgb", embedded=True, depth=depth)
+
+
+def srgb_profile() -> bytes:
+    """libvips' own, which an image has that was turned into sRGB."""
+    return bytes(pyvips.Operation.call("profile_load", "srgb"))
 
 
 def build_header(

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import pyvips
 
 from subpixel.errors import PictureError, PictureTooLargeError
+from subpixel.media.compression.read import Compression
 from subpixel.media.formats.account import collect_losses
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import list_names, sniff
@@ -63,9 +64,15 @@ class PictureFile:
     """About what libvips holds while it decodes, beside the rows it gives."""
     _contents: FileContents
 
-    def stream(self) -> BinaryIO:
-        """The file as it lies on disk, open for reading."""
-        return self._contents.stream()
+    def compression(self) -> Compression:
+        """How coarsely the file was quantised, as far as it says so."""
+        with self._contents.stream() as stream:
+            return self.form.reader.compression(stream)
+
+    @property
+    def decoders(self) -> "Decoders | None":
+        """Who decodes it apart, if anybody; they do what else its bytes are needed for."""
+        return None
 
     def chunks(self) -> Iterator[Rows]:
         """Decode from the start: ``(h, W, C)`` rows from top to bottom, frame after frame.
@@ -104,17 +111,53 @@ class PictureFile:
             yield reader.true_samples(rows[..., :channels], self.header.bit_depth)
 
 
-def open_picture(file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> PictureFile:
+class ColourStage(Protocol):
+    """Turns rows into sRGB."""
+
+    def convert(self, rows: Rows) -> Rows:
+        """``(h, W, C)`` of any height; grey becomes RGB."""
+        ...
+
+    def close(self) -> None:
+        """No more rows come."""
+        ...
+
+
+class Decoders(Protocol):
+    """Who decodes files apart: a :class:`~subpixel.media.apart.pool.DecoderPool`."""
+
+    def open_colours(self, profile: bytes, header: Header, file: Path) -> ColourStage:
+        """Apply ``profile`` to rows of ``header``, which go into ``file``."""
+        ...
+
+    def enlarge_map(self, header: Header, quality: int) -> bytes | None:
+        """The gain map of a picture of ``header``, grown with it, as a JPEG of ``quality``; None
+        where there is none that fits."""
+        ...
+
+    def open_contents(self, contents: FileContents, form: Format, max_pixels: int) -> PictureFile:
+        """Open a file of the format ``form`` whose first bytes were read."""
+        ...
+
+
+def open_picture(
+    file: str | Path,
+    *,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    decoders: Decoders | None = None,
+) -> PictureFile:
     """Open a picture of any format in the registry, told apart by content rather than by suffix.
 
     Pixels are uint8 or uint16: palettes and 1, 2 and 4 bits unfolded, animations frame by frame,
     CMYK turned into sRGB through its profile (recorded in ``losses``). Nothing is decoded yet,
-    but for transparency that a format's decoder gives in any case. Raises
+    but for transparency that a format's decoder gives in any case; with ``decoders`` that happens
+    apart, as does everything else but a look at the first bytes. Raises
     :class:`PictureTooLargeError` when width × height × frames is over ``max_pixels``, and
     :class:`PictureError`, in one line, for a file that is missing or damaged, or holds anything
     that a picture can't be.
     """
-    return _open_contents(FileContents.of(Path(file), _max_bytes(max_pixels)), max_pixels)
+    contents = FileContents.of(Path(file), max_file_bytes(max_pixels))
+    return open_contents(contents, max_pixels, decoders)
 
 
 def open_stream(
@@ -123,6 +166,7 @@ def open_stream(
     name: str = "the stream",
     max_pixels: int = DEFAULT_MAX_PIXELS,
     max_bytes: int | None = None,
+    decoders: Decoders | None = None,
 ) -> PictureFile:
     """Open a picture that a binary stream (a pipe) gives, from where it is to its end.
 
@@ -130,30 +174,52 @@ def open_stream(
     take without compression. ``name`` is what messages call it. Raises what :func:`open_picture`
     raises, and :class:`~subpixel.errors.MemoryLimitError` for more bytes.
     """
-    most = min(_max_bytes(max_pixels), max_bytes if max_bytes is not None else sys.maxsize)
-    return _open_contents(FileContents.of_stream(stream, name, most), max_pixels)
+    most = min(max_file_bytes(max_pixels), max_bytes if max_bytes is not None else sys.maxsize)
+    return open_contents(FileContents.of_stream(stream, name, most), max_pixels, decoders)
 
 
-def _max_bytes(max_pixels: int) -> int:
+def max_file_bytes(max_pixels: int) -> int:
+    """Most bytes of a file of so many pixels that is held in memory."""
     return max_pixels * PIXEL_BYTES + MAX_PAGES_METADATA
 
 
-def _open_contents(contents: FileContents, max_pixels: int) -> PictureFile:
-    form = sniff(contents.head)
-    if form is None:
-        raise PictureError(f"{contents.file} can't be read: it holds no {list_names()} picture")
+def open_contents(
+    contents: FileContents, max_pixels: int, decoders: Decoders | None = None
+) -> PictureFile:
+    """Open a file whose first bytes were read, as :func:`open_picture` does."""
+    form = expect_format(contents)
+    if decoders is not None:
+        return decoders.open_contents(contents, form, max_pixels)
     with _decoding_errors(contents.file, form):
-        _expect_package(contents.file, form)
         return _open_tolerantly(contents, form, max_pixels)
 
 
-def read_picture(file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
+def expect_format(contents: FileContents) -> Format:
+    """The format that the first bytes announce; raises :class:`PictureError` where they announce
+    none, or a package lacks that decodes it."""
+    form = sniff(contents.head)
+    if form is None:
+        raise PictureError(f"{contents.file} can't be read: it holds no {list_names()} picture")
+    _expect_package(contents.file, form)
+    return form
+
+
+def read_picture(
+    file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS, untrusted: bool = False
+) -> Picture:
     """Read the whole of what :func:`open_picture` opens.
 
-    Frames come as ``(N, H, W, C)``. Raises what :func:`open_picture` and
-    :meth:`PictureFile.chunks` raise.
+    Frames come as ``(N, H, W, C)``. With ``untrusted`` the file is decoded in a process of its own,
+    within limits of memory and time; who reads many keeps a
+    :class:`~subpixel.media.apart.pool.DecoderPool`, as starting one takes a while. Raises what
+    :func:`open_picture` and :meth:`PictureFile.chunks` raise.
     """
-    return read_source(open_picture(file, max_pixels=max_pixels))
+    if not untrusted:
+        return read_source(open_picture(file, max_pixels=max_pixels))
+    from subpixel.media.apart.pool import DecoderPool  # which opens files by this module
+
+    with DecoderPool() as decoders:
+        return read_source(decoders.open(file, max_pixels=max_pixels))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -26,6 +27,8 @@ from subpixel.media.libvips import (
     explain_error,
     is_out_of_memory,
     set_blob,
+    srgb_profile,
+    through_own_profile,
 )
 from subpixel.media.losses import (
     Look,
@@ -36,6 +39,7 @@ from subpixel.media.losses import (
     refuse_losses,
 )
 from subpixel.media.picture import Header, Loss, Picture, Rows
+from subpixel.media.reading import ColourStage, Decoders
 from subpixel.system.files.atomic import atomic_file
 from subpixel.system.files.targets import expect_free_file, target_exists
 
@@ -52,7 +56,8 @@ class PictureWriter:
     """A picture file that is being written, from top to bottom; a context manager.
 
     ``header`` says what is coming, ``file``'s suffix names the format, ``opaque`` whether alpha,
-    where there is any, is full all over (None: not known). All rows must be given in order with
+    where there is any, is full all over (None: not known). ``decoders`` apply a profile and enlarge
+    a gain map that nobody trusts. All rows must be given in order with
     :meth:`write`. When the block ends well the file is finished, flushed to disk and takes its
     name in one step; when it ends with any exception, nothing is left behind.
 
@@ -72,9 +77,10 @@ class PictureWriter:
         opaque: bool | None = None,
         strict: bool = False,
         overwrite: bool = False,
+        decoders: Decoders | None = None,
     ) -> None:
         self._file, self._overwrite, self._strict = Path(file), overwrite, strict
-        self._encoder = Encoder(header, self._file, options, opaque=opaque)
+        self._encoder = Encoder(header, self._file, options, opaque=opaque, decoders=decoders)
         expect_free_file(self._file, overwrite=overwrite)
         self.losses: tuple[Loss, ...] = self._encoder.losses
         """What the file doesn't hold of the picture's source; complete when the file is."""
@@ -184,18 +190,28 @@ class Encoder:
     """
 
     def __init__(
-        self, header: Header, file: Path, options: EncodeOptions, *, opaque: bool | None
+        self,
+        header: Header,
+        file: Path,
+        options: EncodeOptions,
+        *,
+        opaque: bool | None,
+        decoders: Decoders | None = None,
     ) -> None:
         form = format_of(file)
         form.expect_package()
         expect_all_used(options, form)
         _expect_sides(header, form)
         self._file = file
-        self._task = EncodeTask(header, form, options, opaque is True)
+        grow_map = decoders.enlarge_map if decoders else None
+        self._task = EncodeTask(header, form, options, opaque is True, grow_map)
+        self._decoders = decoders if profile_fate(header, form) == "applied" else None
+        self._file_task = _announce_srgb(self._task) if self._decoders else self._task
+        self._stage: ColourStage | None = None
         self._look = Look(header, form, opaque=opaque is not False)
         self._rows = 0
         self._rows_left = form.count_frames(header) * header.height
-        self._tiff = GrowingTiff(self._task.file_header)
+        self._tiff = GrowingTiff(self._file_task.file_header)
         self._end: Future[None] = Future()
 
     @property
@@ -218,11 +234,17 @@ class Encoder:
     def into(self, stream: BinaryIO) -> Iterator[None]:
         """Encode into ``stream``, open for reading and writing, until the block ends."""
         target = FileTarget(stream, self._file)
+        profile = self._task.header.metadata.icc
+        if self._decoders is not None and profile is not None:
+            header = self._task.file_header
+            self._stage = self._decoders.open_colours(profile, header, self._file)
         with ThreadPoolExecutor(1, "encoder") as thread:
-            self._end = thread.submit(_encode, self._tiff, self._task, target)
+            self._end = thread.submit(_encode, self._tiff, self._file_task, target)
             try:
                 yield
             finally:
+                if self._stage is not None:
+                    self._stage.close()
                 target.stop()
                 self._tiff.end()
 
@@ -234,10 +256,17 @@ class Encoder:
         self._rows += len(rows)
         try:
             if len(part):
-                self._tiff.put(self._task.convert(part))
+                self._put(self._task.convert(part))
         except ReaderGoneError:
             self._end.result()
             raise
+
+    def _put(self, samples: Rows) -> None:
+        if self._stage is None:
+            self._tiff.put(samples)
+            return
+        for block in _cut_samples(samples):
+            self._tiff.put(self._stage.convert(block))
 
     def finish(self) -> None:
         """Wait for the last byte."""
@@ -246,6 +275,12 @@ class Encoder:
             raise ValueError(f"{missing} rows of the picture did not come")
         self._tiff.end()
         self._end.result()
+
+
+def _cut_samples(samples: Rows) -> Iterator[Rows]:
+    step = max(1, BLOCK_BYTES // samples[:1].nbytes)
+    for top in range(0, len(samples), step):
+        yield samples[top : top + step]
 
 
 def _expect_sides(header: Header, form: Format) -> None:
@@ -303,5 +338,12 @@ def _set_profile(image: VipsImage, task: EncodeTask) -> VipsImage:
         set_blob(image, "icc-profile-data", profile)
     if fate != "applied":
         return image
-    depth = 8 if image.format == "uchar" else 16
-    return image.icc_transform("srgb", embedded=True, depth=depth)
+    return through_own_profile(image)
+
+
+def _announce_srgb(task: EncodeTask) -> EncodeTask:
+    """The same for rows that were converted, as the file takes them, and turned into sRGB."""
+    header = task.file_header
+    shape = (*header.shape[:3], 3 + len(header.extra_channels))
+    meta = replace(header.metadata, icc=srgb_profile() if task.form.capacity.icc else None)
+    return replace(task, header=replace(header, shape=shape, metadata=meta))

@@ -12,10 +12,12 @@ from pathlib import Path
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.ort_format import HEAD, is_ort
+from subpixel.network.checks.facts import expect_true_facts
 from subpixel.network.file_metadata import read_file_metadata
 from subpixel.runtime.opening import Opened, open_session
 from subpixel.spec import ModelSpec, spec_from_metadata
 from subpixel.thirdparty.apart import identify_apart
+from subpixel.zoo.manifest import FOLDER
 
 OpenFile = Callable[[Path | bytes], Opened]
 """Opens a network, a file or its content, as a session."""
@@ -53,7 +55,7 @@ def identify(file: Path, open_file: OpenFile, convention: Convention) -> Identit
 
     ``convention`` is what is known of a third-party file. Raises :class:`NetworkError` for a file
     that is no super-resolution network, and :class:`UsageError` for a ``convention`` of a file
-    that states its facts; messages begin with the file's name.
+    that states its facts; those are checked against its graph. Messages begin with the file's name.
     """
     if not file.is_file():
         raise NetworkError(f"{file}: there is no such file")
@@ -88,6 +90,8 @@ def _identify(file: Path, open_file: OpenFile, convention: Convention) -> Identi
     if spec is None:
         return _identify_third_party(file, open_file, convention)
     _expect_unsettled(convention)
+    if file.parent != FOLDER:  # which locate has verified
+        expect_true_facts(session, spec, None if is_ort_file(file) else file)
     return Identity(session, spec, file, declared=True)
 
 

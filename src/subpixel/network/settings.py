@@ -1,15 +1,18 @@
 """How a network is run: asked for once, completed once, handed on whole."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated
 
 from subpixel.runtime.opening import resolve_device
-from subpixel.spec import Precision
+from subpixel.spec import MAX_FACT, Precision
+from subpixel.strict_json import Within
 
 MAX_FLAT_DIFFERENCE = 1.0
 """Code values of 8 bits by which interpolated flat areas may differ from the network's, where
 ``adaptive`` is on and no other bound is named."""
+
+MAX_STORED_THREADS, MAX_STORED_BATCH = 4096, 64
+"""The most that settings in the user's cache may say; the caller may ask for more."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,11 @@ class RunSettings:
     """``"auto"``, or a key of :data:`~subpixel.runtime.devices.DEVICES`."""
     precision: Precision | None = None
     """What the network computes in; None: what its file says. ``"int8"`` is a file of its own."""
-    tile: int | None = None
+    tile: Annotated[int | None, Within(0, MAX_FACT)] = None
     """Side of a tile in input pixels, halo included; None: 512; 0: the whole picture at once."""
-    threads: int | None = None
+    threads: Annotated[int | None, Within(1, MAX_STORED_THREADS)] = None
     """Threads of the processor; None: one per physical core."""
-    batch: int | None = None
+    batch: Annotated[int | None, Within(1, MAX_STORED_BATCH)] = None
     """Tiles side by side that go through the network in one run; None: 1."""
     adaptive: bool | None = None
     """Whether flat areas are interpolated; None: no."""
@@ -91,8 +94,3 @@ class RunSettings:
 
 DEFAULT_SETTINGS = RunSettings()
 """Nothing is asked for."""
-
-
-def parse_settings(values: Mapping[str, Any]) -> RunSettings:
-    """Out of JSON; raises :class:`TypeError` for names that settings don't have."""
-    return RunSettings(**values)

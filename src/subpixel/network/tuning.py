@@ -1,13 +1,19 @@
 """What ``subpixel tune`` found: the settings that keep a network's pictures, the best first."""
 
-from collections.abc import Mapping
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 from subpixel.network.flatness import Flatness
-from subpixel.network.settings import DEFAULT_SETTINGS, RunSettings, parse_settings
+from subpixel.network.settings import DEFAULT_SETTINGS, RunSettings
+from subpixel.strict_json import Within, read_value
 from subpixel.zoo.manifest import FOLDER
+
+MAX_RATIO, MAX_TUNED_SECONDS, MAX_DECIBELS = 1e6, 1e6, 1e3
+"""The most that a tuning in the user's cache may say."""
+
+Seconds = Annotated[float, Within(0, MAX_TUNED_SECONDS)]
 
 
 @dataclass(frozen=True)
@@ -20,15 +26,15 @@ class TunedSettings:
     """The network's file in that precision."""
     sha256: str
     """Of the file."""
-    ratio: float
+    ratio: Annotated[float, Within(0, MAX_RATIO)]
     """How many times as fast as the default setting: the median of interleaved rounds."""
-    seconds_per_megapixel: float
+    seconds_per_megapixel: Seconds
     """Of the input."""
-    opening: float
+    opening: Seconds
     """Seconds until the network is open."""
-    psnr: float
+    psnr: Annotated[float, Within(0, math.inf)]
     """PSNR in dB between 8-bit pictures of a photograph and the fp32 file's; may be infinite."""
-    task_loss: float | None = None
+    task_loss: Annotated[float | None, Within(-MAX_DECIBELS, MAX_DECIBELS)] = None
     """By how many dB the PSNR on a benchmark set is lower; None where it was not measured."""
     flatness: Flatness | None = None
     """What passes for flat, as measured, where the setting is adaptive."""
@@ -38,7 +44,7 @@ class TunedSettings:
 class Tuning:
     """What was found: the default's row, and the others, the best first."""
 
-    floor_db: float
+    floor_db: Annotated[float, Within(0, math.inf)]
     default: TunedSettings
     rows: tuple[TunedSettings, ...]
 
@@ -65,11 +71,9 @@ class Tuning:
         return replace(self, rows=tuple(r for r in self.rows if _seconds(r, megapixels) <= limit))
 
 
-def parse_tuning(values: Mapping[str, Any]) -> Tuning:
-    """Out of JSON; raises :class:`KeyError`, :class:`TypeError` or :class:`ValueError` where it
-    is no tuning."""
-    rows = tuple(_parse_row(row) for row in values["rows"])
-    return Tuning(float(values["floor_db"]), _parse_row(values["default"]), rows)
+def parse_tuning(value: object) -> Tuning:
+    """Out of JSON; raises :class:`~subpixel.strict_json.JsonError` where it is no tuning."""
+    return read_value(value, Tuning, "the tuning")
 
 
 def _suits_deep(setting: RunSettings) -> bool:
@@ -78,15 +82,3 @@ def _suits_deep(setting: RunSettings) -> bool:
 
 def _seconds(row: TunedSettings, megapixels: float) -> float:
     return row.opening + megapixels * row.seconds_per_megapixel
-
-
-def _parse_row(values: Mapping[str, Any]) -> TunedSettings:
-    flat = values["flatness"]
-    return TunedSettings(
-        **{
-            **values,
-            "file": Path(values["file"]),
-            "setting": parse_settings(values["setting"]),
-            "flatness": None if flat is None else Flatness(**flat),
-        }
-    )

@@ -67,7 +67,7 @@ class Session:
         captured: bool = False,
     ) -> None:
         self.device = device
-        source = model if isinstance(model, bytes) else str(model)
+        source = model if isinstance(model, bytes) else _nameable(model)
         options = _session_options(threads, optimisation)
         self._session = _open_on(source, device, options, captured)
         self.provider: str = self._session.get_providers()[0]
@@ -79,8 +79,11 @@ class Session:
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """The file's ``metadata_props``."""
-        return dict(self._session.get_modelmeta().custom_metadata_map)
+        """The file's ``metadata_props``; raises :class:`NetworkError` where they are no UTF-8."""
+        try:
+            return dict(self._session.get_modelmeta().custom_metadata_map)
+        except UnicodeDecodeError as error:
+            raise NetworkError("its metadata is no text; export it again") from error
 
     @property
     def input_shape(self) -> tuple[int | str | None, ...]:
@@ -119,6 +122,15 @@ class Session:
             return self._captured(samples)
         (result,) = self._session.run([self._output.name], {self._input.name: samples})
         return np.asarray(result)
+
+
+def _nameable(file: Path) -> str | bytes:
+    """The file's name, or its content where the name is no UTF-8: ONNX Runtime takes none else."""
+    try:
+        str(file).encode()
+    except UnicodeEncodeError:
+        return file.read_bytes()
+    return str(file)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -6,12 +6,14 @@ import pickle
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from subpixel.convention import Convention
 from subpixel.errors import NetworkError, SubpixelError, UsageError
 from subpixel.spec import ModelSpec, spec_from_metadata
+from subpixel.strict_json import JsonError, parse_json, read_value
 from subpixel.system.machine_memory import free_memory
 from subpixel.system.processes.children import run_child
 
@@ -41,7 +43,7 @@ class ProbeLimits:
 class ProbeAnswer:
     """What the child found, as JSON."""
 
-    facts: dict[str, str]
+    facts: Mapping[str, str]
     """:meth:`~subpixel.spec.ModelSpec.to_metadata`; empty where there is an error."""
     remark: str
     unchanged: bool
@@ -96,11 +98,15 @@ def _run(folder: Path, limits: ProbeLimits) -> None:
 
 
 def _read_verdict(folder: Path) -> ProbeVerdict:
-    answer = ProbeAnswer(**json.loads((folder / ANSWER).read_text("utf-8")))
+    try:
+        answer = read_value(parse_json((folder / ANSWER).read_bytes()), ProbeAnswer, "the answer")
+    except (OSError, JsonError) as error:  # the file's own code may have written it
+        raise NetworkError(f"the process that ran it answers no facts: {error}") from error
     if answer.error is not None:
         raise (UsageError if answer.is_usage else NetworkError)(answer.error)
     spec = spec_from_metadata(answer.facts)
-    assert spec is not None, "an answer without an error has facts"
+    if spec is None:
+        raise NetworkError("the process that ran it answers no facts")
     content = None if answer.unchanged else (folder / MODEL).read_bytes()
     return ProbeVerdict(spec, answer.remark, content)
 

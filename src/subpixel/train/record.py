@@ -13,6 +13,7 @@ from subpixel.measure.evaluate import Evaluation
 from subpixel.measure.sheet import sheet
 from subpixel.media.arrays import to_picture
 from subpixel.media.image_file import write_picture
+from subpixel.plain_text import escape_controls, escape_markdown
 from subpixel.publish.release import ReleaseReport
 from subpixel.spec import ModelSpec
 from subpixel.train.data import JPEG_QUALITIES, Luma
@@ -98,15 +99,15 @@ def model_card(
         f"| {name} | {q.psnr:.2f} | {q.ssim:.4f} | {q.psnr_rgb:.2f} | {q.ssim_rgb:.4f} |\n"
         for name, q in rows
     )
-    return f"""\
-# {released.path.stem}
+    return escape_markdown(f"""\
+# {escape_controls(released.path.stem)}
 
 {spec.architecture} ×{spec.scale}: {parameters(model):,} parameters, \
 {multiply_adds_per_pixel(model) or 0:,.0f} multiply-adds per pixel of the small picture, colour \
 included; halo {spec.halo} px.
 
-Trained for {steps:,} steps on {pictures} pictures of the folder `{data.name}`, whose low \
-resolution was made by bicubic reduction; {_describe_damage(jpeg)}.\
+Trained for {steps:,} steps on {pictures} pictures of the folder `{escape_controls(data.name)}`, \
+whose low resolution was made by bicubic reduction; {_describe_damage(jpeg)}.\
 {_describe_teacher(teacher)} Name the pictures' authors and licences here, and the \
 weights' own licence.
 
@@ -117,7 +118,7 @@ On the {len(evaluation.scores)} pictures that were held out, \
 |---|---|---|---|---|
 {table}
 The ONNX file against PyTorch: {released.parity.summary()}
-"""
+""")
 
 
 def _describe_damage(jpeg: int | None) -> str:

@@ -283,9 +283,15 @@ class Upscaler:
         the smallest tiles take more than is allowed or available;
         :class:`~subpixel.errors.UsageError` as :meth:`picture` does.
         """
-        from subpixel.media.image_file import EncodeOptions, PictureWriter, open_picture
+        from subpixel.media.image_file import (
+            EncodeOptions,
+            PictureFile,
+            PictureWriter,
+            open_picture,
+        )
 
         source = open_picture(Path(source)) if isinstance(source, str | Path) else source
+        decoders = source.decoders if isinstance(source, PictureFile) else None
         choice = choice or self.choose(source)
         source = treat_alpha(source, self._alpha)
         chain, to_size = self._chain_for(source.header, size, choice)
@@ -299,7 +305,13 @@ class Upscaler:
         attempts = 1 if source.header.count is None else ATTEMPTS
         for attempt in range(attempts):
             writer = PictureWriter(
-                header, Path(file), options, opaque=opaque, strict=strict, overwrite=overwrite
+                header,
+                Path(file),
+                options,
+                opaque=opaque,
+                strict=strict,
+                overwrite=overwrite,
+                decoders=decoders,
             )
             codecs = writer.memory + source.memory + stages_memory(stages, larger)
             plans = chain.fit(source.header, codecs, max_memory, attempt)

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from subpixel.errors import NetworkError, UsageError
+from subpixel.errors import NetworkError, UsageError, one_line
+from subpixel.strict_json import read_value
 
 FOLDER = Path(__file__).parent
 AUTO = "auto"
@@ -44,12 +45,22 @@ class BundledNetwork:
         return FOLDER / self.file
 
 
+@dataclass(frozen=True)
+class _Manifest:
+    network: tuple[BundledNetwork, ...]
+
+
 def read_manifest() -> tuple[BundledNetwork, ...]:
     """Every bundled network, in the manifest's order."""
     import tomllib  # imported only where a network is named
 
-    with (FOLDER / "manifest.toml").open("rb") as stream:
-        return tuple(BundledNetwork(**row) for row in tomllib.load(stream)["network"])
+    try:
+        with (FOLDER / "manifest.toml").open("rb") as stream:
+            return read_value(tomllib.load(stream), _Manifest, "the manifest").network
+    except (OSError, ValueError) as error:  # JsonError and TOML's own are such
+        raise NetworkError(
+            f"{FOLDER / 'manifest.toml'} is damaged ({one_line(error)}); install subpixel again"
+        ) from error
 
 
 def network_names() -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from subpixel.parity.matrix.matrix import (
     TaskScore,
     VisibleDifference,
 )
-from subpixel.parity.matrix.page import matrix_page
+from subpixel.parity.matrix.page import escape, matrix_page
 from subpixel.spec import ModelSpec
 
 HOSTILE = "<script src='//x.example'>&\"</script>"
@@ -141,6 +141,12 @@ def test_words_carry_the_verdicts(page: Page) -> None:
 def test_names_are_text_and_never_markup(page: Page) -> None:
     assert HOSTILE in page.text
     assert any(HOSTILE in text and text.startswith("no kernel") for text in page.text)
+
+
+def test_markup_and_controls_are_shown() -> None:
+    assert escape("<a b=\"c\" d='e'>\x1b[2J\u202e") == (
+        "&lt;a b=&quot;c&quot; d=&#x27;e&#x27;&gt;\\x1b[2J\\u202e"
+    )
 
 
 def test_tables_have_headers(page: Page) -> None:

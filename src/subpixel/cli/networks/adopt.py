@@ -16,6 +16,7 @@ from subpixel.cli.options.convention import (
     make_convention,
 )
 from subpixel.cli.output import print_json
+from subpixel.cli.streams import print_line
 from subpixel.convention import ChannelOrder, TensorLayout, ValueRange
 from subpixel.errors import UsageError
 from subpixel.system.files.targets import expect_free_file
@@ -64,4 +65,4 @@ def command(
     if as_json:
         print_json({"remark": adopted.remark, "file": output, "facts": adopted.spec})
     else:
-        click.echo(f"{output}: {adopted.remark}")
+        print_line(f"{output}: {adopted.remark}")

@@ -24,6 +24,7 @@ from subpixel.cli.options.comparison import (
     make_tolerance,
 )
 from subpixel.cli.output import print_json, print_table, progress
+from subpixel.cli.streams import print_line
 
 if TYPE_CHECKING:
     from subpixel.parity.bisect.blame import Blame
@@ -94,15 +95,15 @@ def command(
 
 
 def _print_blame(blame: "Blame") -> None:
-    click.echo(blame.summary())
+    print_line(blame.summary())
     if blame.result:
-        click.echo(f"picture   {blame.result.case.name}: {blame.result.reason}")
+        print_line(f"picture   {blame.result.case.name}: {blame.result.reason}")
     if blame.alone:
-        click.echo(f"alone     {blame.alone.reason or 'within tolerance'}")
+        print_line(f"alone     {blame.alone.reason or 'within tolerance'}")
     if blame.mended is False:
-        click.echo("          there is more behind it: mending this node alone is not enough")
+        print_line("          there is more behind it: mending this node alone is not enough")
     for line in blame.evidence:
-        click.echo(f"differs   {line}")
+        print_line(f"differs   {line}")
     if blame.growth:
         rows = [
             (
@@ -115,4 +116,4 @@ def _print_blame(blame: "Blame") -> None:
         ]
         print_table("The difference over the depth", GROWTH_COLUMNS, rows)
     if blame.folder:
-        click.echo(f"wrote     {blame.folder}")
+        print_line(f"wrote     {blame.folder}")

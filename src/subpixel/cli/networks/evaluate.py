@@ -21,6 +21,7 @@ from subpixel.cli.options.choices import (
 )
 from subpixel.cli.options.completion import complete_network
 from subpixel.cli.output import print_json, print_table, progress
+from subpixel.cli.streams import print_line
 from subpixel.errors import UsageError
 from subpixel.imaging.metrics import Perceive, Quality
 from subpixel.measure.evaluate import Evaluation, Result, benchmark, evaluate
@@ -121,7 +122,7 @@ def _perceptual() -> Perceive:
     expect_installed("torchmetrics")
     from subpixel.nets.perceptual import load_perceptual
 
-    return load_perceptual(lambda line: click.echo(f"subpixel: {line}", err=True))
+    return load_perceptual(lambda line: print_line(f"subpixel: {line}", err=True))
 
 
 def _open_checkpoint(checkpoint: "Path | CheckpointFile", scale: int | None) -> Upscaler:

@@ -18,6 +18,7 @@ from subpixel.cli.options.choices import (
     WEIGHTS,
 )
 from subpixel.cli.output import print_json, print_proof, progress
+from subpixel.cli.streams import print_line
 from subpixel.errors import UsageError
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
 from subpixel.system.files.targets import make_folder
@@ -150,21 +151,21 @@ def _release_json(report: "ReleaseReport") -> dict[str, object]:
 def _print_release(report: "ReleaseReport", notes: Sequence[str]) -> None:
     spec, findings = report.spec, report.check.findings
     failed = [finding for finding in findings if not finding.ok]
-    click.echo(f"network   {report.summary()}")
+    print_line(f"network   {report.summary()}")
     for note in notes:
-        click.echo(f"taken     {note}")
+        print_line(f"taken     {note}")
     for tried in report.tried:
         if tried.reason is not None:
-            click.echo(f"rejected  {tried.attempt}: {tried.reason}")
-    click.echo(
+            print_line(f"rejected  {tried.attempt}: {tried.reason}")
+    print_line(
         f"exported  by {report.tried[-1].attempt}, opset {report.opset}; {_describe_sizes(spec)}"
     )
-    click.echo(f"checked   {len(findings) - len(failed)} of {len(findings)} checks passed")
+    print_line(f"checked   {len(findings) - len(failed)} of {len(findings)} checks passed")
     for finding in failed:
-        click.echo(f"          {finding.check}: {finding.message}")
+        print_line(f"          {finding.check}: {finding.message}")
     if report.parity is not None:
         print_proof(report.parity, indent="compared  ")
-    click.echo(f"wrote     {report.path or report.kept or 'nothing: it failed'}")
+    print_line(f"wrote     {report.path or report.kept or 'nothing: it failed'}")
 
 
 def _describe_sizes(spec: ModelSpec) -> str:

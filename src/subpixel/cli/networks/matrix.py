@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from subpixel.cli.output import print_json, print_table
+from subpixel.cli.streams import print_line
 
 if TYPE_CHECKING:
     from subpixel.measure.environment import Environment
@@ -80,9 +79,9 @@ def _print_matrix(report: "MatrixReport") -> None:
             "on the benchmark set", SCORE_COLUMNS, [_score_row(score) for score in report.scores]
         )
     for number, note in enumerate(notes, start=1):
-        click.echo(f"({number})  {note}")
-    click.echo(f"floor: {report.floor_db:g} dB between reduced precision and fp32, in every case")
-    click.echo(report.summary())
+        print_line(f"({number})  {note}")
+    print_line(f"floor: {report.floor_db:g} dB between reduced precision and fp32, in every case")
+    print_line(report.summary())
 
 
 def _way_cells(cell: "Cell") -> tuple[str, str, str, str]:

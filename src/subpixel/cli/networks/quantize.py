@@ -16,6 +16,7 @@ from subpixel.cli.options.choices import (
     TASK_LOSS,
 )
 from subpixel.cli.output import expect_pictures, print_json
+from subpixel.cli.streams import print_line
 from subpixel.spec import Precision
 
 
@@ -72,8 +73,8 @@ def command(
     if as_json:
         print_json({"passed": bool(report), "path": report.path, "task": report.task})
     else:
-        click.echo(report.summary())
-        click.echo(f"wrote {output}" if report else f"nothing was written{_advice(calibration)}")
+        print_line(report.summary())
+        print_line(f"wrote {output}" if report else f"nothing was written{_advice(calibration)}")
     return 0 if report else 1
 
 

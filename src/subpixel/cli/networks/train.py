@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from subpixel.cli.options.choices import FILE, OVERWRITE
+from subpixel.cli.streams import print_line
 from subpixel.system.files.targets import expect_free_file
 from subpixel.train.presets import PRESETS
 
@@ -62,19 +63,19 @@ def command(
     order = TrainingRun(chosen, scale, data, output, seed, device, warm_start, denoise, teacher)
     outcome = run_recipe(order, _show, overwrite=overwrite)
     if outcome.release.parity is not None:
-        click.echo(outcome.release.parity.summary())
+        print_line(outcome.release.parity.summary())
     if outcome.evaluation is None:
-        click.echo("the export failed its checks; nothing was written")
+        print_line("the export failed its checks; nothing was written")
         return 1
     network, bicubic = outcome.evaluation.network, outcome.evaluation.bicubic
-    click.echo(f"held-out pictures: {network.psnr:.2f} dB, bicubic {bicubic.psnr:.2f} dB")
-    click.echo(f"wrote {outcome.release.path}")
+    print_line(f"held-out pictures: {network.psnr:.2f} dB, bicubic {bicubic.psnr:.2f} dB")
+    print_line(f"wrote {outcome.release.path}")
     return 0
 
 
 def _show(progress: "Progress") -> None:
     left = progress.seconds_left
-    click.echo(
+    print_line(
         f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  "
         f"held-out {progress.psnr:.3f} dB  {left / 60:.0f} min left"
     )

@@ -17,6 +17,7 @@ from subpixel.cli.options.choices import (
     TASK_LOSS,
 )
 from subpixel.cli.output import expect_pictures, print_json, print_table, progress
+from subpixel.cli.streams import print_line
 from subpixel.imaging.metrics import json_psnr
 
 if TYPE_CHECKING:
@@ -93,11 +94,11 @@ def command(
     else:
         _print_search(report.search)
         if report.search.best.setting.adaptive:
-            click.echo(
+            print_line(
                 "adaptive is on: flat parts are interpolated, as far as that was measured to be "
                 "within one 8-bit code value of the network (upscale --no-adaptive: off)"
             )
-        click.echo(f"kept in {report.file}; upscale uses it (--no-tuning: the default)")
+        print_line(f"kept in {report.file}; upscale uses it (--no-tuning: the default)")
 
 
 def _search_json(search: "Search") -> dict[str, Any]:

@@ -8,7 +8,9 @@ import click
 from subpixel.cli.messages import SuggestingGroup
 from subpixel.cli.options.choices import JSON
 from subpixel.cli.output import format_file_size, print_json, print_table
+from subpixel.cli.streams import print_line
 from subpixel.errors import UsageError
+from subpixel.plain_text import escape_controls
 from subpixel.system.files.cache import (
     CACHES,
     Cache,
@@ -49,16 +51,16 @@ def clear(names: Sequence[str], yes: bool) -> int:
     """
     caches = [cache for cache in CACHES if cache.paths and (not names or cache.name in names)]
     if not caches:
-        click.echo("nothing to remove")
+        print_line("nothing to remove")
         return 0
     _ask(caches, yes)
     faults: list[str] = []
     for cache in caches:
         removal = remove_cache(cache)
         faults += removal.faults
-        click.echo(f"{cache.name}: {_describe_cache(removal.space)} freed")
+        print_line(f"{cache.name}: {_describe_cache(removal.space)} freed")
     for fault in faults:
-        click.echo(f"subpixel: {fault}", err=True)
+        print_line(f"subpixel: {fault}", err=True)
     return 1 if faults else 0
 
 
@@ -69,7 +71,7 @@ def _ask(caches: Sequence[Cache], yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(f"this would remove {names}; say so with --yes, as nobody can be asked")
-    if not click.confirm(f"Remove {names} from {cache_folder()}?", err=True):
+    if not click.confirm(escape_controls(f"Remove {names} from {cache_folder()}?"), err=True):
         raise click.exceptions.Exit(1)
 
 

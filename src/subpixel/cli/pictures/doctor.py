@@ -7,6 +7,7 @@ import click
 from subpixel.cli.options.choices import JSON
 from subpixel.cli.output import print_json, print_table
 from subpixel.cli.pictures.cache import cache_facts, print_caches
+from subpixel.cli.streams import print_line
 from subpixel.measure.environment import PACKAGES, Environment, survey
 from subpixel.network.tuning_cache import StoredTuning, list_tunings
 
@@ -21,7 +22,7 @@ def command(as_json: bool) -> None:
     environment = survey()
     tunings, faults = list_tunings()
     for fault in faults:
-        click.echo(f"subpixel: {fault}", err=True)
+        print_line(f"subpixel: {fault}", err=True)
     if as_json:
         facts = {"tunings": tunings, "caches": cache_facts()}
         print_json({**asdict(environment), **facts})
@@ -41,6 +42,7 @@ def _print_environment(machine: Environment) -> None:
     ]
     print_table(title, ("package", "version"), packages)
     print_table("Devices", ("device", "works", "execution provider", "detail"), devices)
+    print_table("Untrusted pictures", ("what", "works"), [("--untrusted", str(machine.untrusted))])
 
 
 def _tuning_cells(stored: StoredTuning) -> list[tuple[str, ...]]:

@@ -16,6 +16,7 @@ from subpixel.cli.options.choices import (
 )
 from subpixel.cli.options.completion import complete_gallery_network
 from subpixel.cli.output import print_json, print_table, progress
+from subpixel.cli.streams import print_line
 from subpixel.errors import GalleryError, SubpixelError
 from subpixel.system.files.hashing import hash_file
 from subpixel.zoo.gallery import store
@@ -63,7 +64,7 @@ def search(words: tuple[str, ...], gallery: str, offline: bool, as_json: bool) -
     else:
         near = ", ".join(answer.catalogue.suggestions(" ".join(words)))
         hint = f"; similar names: {near}" if near else ""
-        click.echo(f"none of {len(answer.catalogue.models)} networks matches{hint}", err=True)
+        print_line(f"none of {len(answer.catalogue.models)} networks matches{hint}", err=True)
     return 0 if models else 1
 
 
@@ -137,17 +138,17 @@ def get(
 def remove(name: str) -> None:
     """Remove a network that was got from the gallery, by its whole name."""
     store.remove_network(name)
-    click.echo(f"removed   {name}")
+    print_line(f"removed   {name}")
 
 
 def _ask_gallery(gallery: str, offline: bool) -> Answer:
     answer = ask_catalogue(gallery, offline=offline)
     if answer.offline is not None:
-        click.echo(
+        print_line(
             f"subpixel: offline, {answer.offline}; this is the catalogue of {answer.date}", err=True
         )
     if faults := len(answer.catalogue.faults):
-        click.echo(f"subpixel: entries of the catalogue that can't be read: {faults}", err=True)
+        print_line(f"subpixel: entries of the catalogue that can't be read: {faults}", err=True)
     return answer
 
 
@@ -198,11 +199,11 @@ def _print_choice(model: CatalogueModel, resource: Resource) -> None:
     others = len(model.resources) - 1
     size = "of unknown size" if resource.size is None else f"{resource.size:,} bytes"
     more = f", one of {others + 1} (--list-files)" if others else ""
-    click.echo(
+    print_line(
         f"network   {model.id}, {model.architecture} x{model.scale}, by {_join_authors(model)}"
     )
-    click.echo(f"licence   {_describe_licence(model)}")
-    click.echo(f"file      {resource.type}, {size}{more}")
+    print_line(f"licence   {_describe_licence(model)}")
+    print_line(f"file      {resource.type}, {size}{more}")
 
 
 def _print_entry(entry: store.Entry, as_json: bool, state: str) -> None:
@@ -210,15 +211,15 @@ def _print_entry(entry: store.Entry, as_json: bool, state: str) -> None:
         print_json({**asdict(entry), "path": entry.path})
         return
     report = entry.report
-    click.echo(f"from      {entry.source}")
-    click.echo(f"verified  sha256 {entry.weights_sha256}")
-    click.echo(f"made      {report['way']}")
+    print_line(f"from      {entry.source}")
+    print_line(f"verified  sha256 {entry.weights_sha256}")
+    print_line(f"made      {report['way']}")
     for fact in report.get("limits", ()):
-        click.echo(f"takes     {fact}")
+        print_line(f"takes     {fact}")
     if report.get("summary"):
-        click.echo(f"compared  {report['summary']}")
-    click.echo(f"kept      {entry.path}")
-    click.echo(f"{entry.id} {state}: subpixel upscale photo.jpg --model {entry.id}")
+        print_line(f"compared  {report['summary']}")
+    print_line(f"kept      {entry.path}")
+    print_line(f"{entry.id} {state}: subpixel upscale photo.jpg --model {entry.id}")
 
 
 def _join_authors(model: CatalogueModel) -> str:

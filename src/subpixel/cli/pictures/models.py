@@ -9,6 +9,7 @@ from subpixel.cli.messages import SuggestingGroup
 from subpixel.cli.options.choices import JSON
 from subpixel.cli.output import print_json, print_table
 from subpixel.cli.pictures.gallery import get, remove, search
+from subpixel.cli.streams import print_line
 from subpixel.zoo.family import find_mixture
 from subpixel.zoo.gallery.store import Entry, entries
 from subpixel.zoo.manifest import INT8, BundledNetwork, read_manifest
@@ -83,7 +84,7 @@ def command(context: click.Context, verbose: bool, as_json: bool) -> None:
         return
     others, faults = entries()
     for fault in faults:
-        click.echo(f"subpixel: {fault}", err=True)
+        print_line(f"subpixel: {fault}", err=True)
     if as_json:
         print_json([*map(_network_facts, read_manifest()), *map(_gallery_facts, others)])
         return
@@ -95,7 +96,8 @@ def command(context: click.Context, verbose: bool, as_json: bool) -> None:
     if others and verbose:
         print_table("From the gallery", GALLERY_COLUMNS, [_gallery_cells(e) for e in others])
     elif others:
-        click.echo("\nFrom the gallery")
+        print_line()
+        print_line("From the gallery")
         _print_lines(SHORT_GALLERY_COLUMNS, [_short_gallery_cells(entry) for entry in others])
 
 
@@ -165,7 +167,7 @@ def _print_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> No
     titles = [column.title for column in columns]
     for cells in (titles, *rows):
         line = " ".join(c.pad(text) for c, text in zip(columns, cells, strict=True))
-        click.echo(line.rstrip())
+        print_line(line.rstrip())
 
 
 def _proven(entry: Entry) -> str:

@@ -25,6 +25,7 @@ from subpixel.cli.options.pictures.upscaling import (
     TargetOptions,
     Volume,
 )
+from subpixel.cli.options.untrusted import open_decoders
 from subpixel.cli.output import print_json
 from subpixel.convention import Convention
 from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
@@ -110,7 +111,10 @@ def command(
     Of a folder and its subfolders every picture is taken, told by what the files hold. Left out,
     and counted at the end, are hidden files, thumbnails, and earlier results beside their sources.
     """
-    files = PictureFiles(limits.max_pixels, limits.max_memory)
+    decoders = open_decoders(limits.untrusted, limits.max_memory)
+    files = PictureFiles(
+        limits.max_pixels, limits.max_memory, click.get_current_context().with_resource(decoders)
+    )
     pipe = targets.plan_pipe(inputs, prints_json=as_json)
     scale = choose_opening_scale(size, bundled_scales(network.first, network.precision))
     tuning = _load_tuning(network, scale, inputs, files, volume)

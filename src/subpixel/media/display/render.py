@@ -7,9 +7,9 @@ import pyvips
 from numpy.typing import NDArray
 
 from subpixel.errors import PictureError
-from subpixel.media.libvips import explain_error, set_blob
+from subpixel.media.libvips import explain_error, set_blob, through_own_profile
 from subpixel.media.metadata import icc
-from subpixel.media.picture import Picture
+from subpixel.media.picture import Picture, Rows
 
 
 def render_srgb(picture: Picture) -> NDArray[np.uint8]:
@@ -19,6 +19,20 @@ def render_srgb(picture: Picture) -> NDArray[np.uint8]:
     Raises :class:`PictureError` for a profile that can't be used.
     """
     return turn_rows_upright(_convert_to_srgb(picture), picture.metadata.orientation)
+
+
+def apply_profile(rows: Rows, profile: bytes, *, grey: bool) -> Rows:
+    """``(h, W, C)`` of uint8 or uint16 in sRGB, three channels in place of one of grey; channels
+    beyond stay as they are. Raises :class:`PictureError` for a profile that can't be used."""
+    deep = rows.dtype == np.uint16
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(rows))
+    names = ("grey16", "rgb16") if deep else ("b-w", "srgb")
+    image = image.copy(interpretation=names[not grey])
+    set_blob(image, "icc-profile-data", profile)
+    try:
+        return np.asarray(through_own_profile(image).numpy())
+    except pyvips.Error as error:
+        raise PictureError(f"its colour profile can't be used: {explain_error(error)}") from error
 
 
 def turn_rows_upright(rows: NDArray[Any], orientation: int) -> NDArray[Any]:

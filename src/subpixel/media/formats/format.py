@@ -280,6 +280,8 @@ class EncodeTask:
     options: EncodeOptions
     opaque: bool
     """Whether alpha, where there is any, is known to be full all over."""
+    grow_map: "Callable[[Header, int], bytes | None] | None" = None
+    """Who enlarges the picture's gain map, at a quality of 1 … 100; None: whoever encodes."""
 
     @property
     def drops_alpha(self) -> bool:

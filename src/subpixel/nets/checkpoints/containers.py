@@ -6,7 +6,6 @@ rejected by name.
 """
 
 import io
-import json
 import re
 import warnings
 import zipfile
@@ -19,6 +18,7 @@ import safetensors.torch
 import torch
 
 from subpixel.errors import CheckpointError, one_line
+from subpixel.strict_json import JsonError, parse_json, read_value
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".safetensors", ".npz")
 """The usual suffixes of checkpoints; files with other names are read by their content."""
@@ -29,6 +29,10 @@ MAX_INFLATION = 8
 """The maximum compression ratio of an .npz; weights hardly compress."""
 
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"
+
+
+MAX_HEADER_BYTES = 100_000_000
+"""The longest header that the safetensors format allows."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,17 @@ def _from_safetensors(data: bytes) -> Container:
         weights = safetensors.torch.load(data)
     except Exception as error:  # SafetensorError, and KeyError for a dtype that PyTorch lacks
         raise CheckpointError(f"is no readable safetensors file: {one_line(error)}") from error
-    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    return Container(weights, header.get("__metadata__") or {})
+    return Container(weights, _read_notes(data[8 : 8 + int.from_bytes(data[:8], "little")]))
+
+
+def _read_notes(header: bytes) -> Mapping[str, str]:
+    """What a safetensors header says beside its tensors."""
+    try:
+        values = parse_json(header, max_bytes=MAX_HEADER_BYTES)
+        notes = values.get("__metadata__") if isinstance(values, dict) else None
+        return {} if notes is None else read_value(notes, Mapping[str, str], "__metadata__")  # type: ignore[type-abstract]
+    except JsonError as error:
+        raise CheckpointError(f"is no readable safetensors file: {error}") from error
 
 
 def _from_zip(data: bytes) -> object:
@@ -160,6 +173,9 @@ def _from_npz(data: bytes, claimed: int) -> Mapping[str, torch.Tensor]:
             numbers = {key: arrays[key] for key in arrays.files}
     except Exception as error:  # ValueError for pickled objects, BadZipFile, zlib.error, …
         raise CheckpointError(f"is no readable .npz file: {one_line(error)}") from error
+    strange = [key for key, value in numbers.items() if not isinstance(value, np.ndarray)]
+    if strange:  # NumPy gives the bytes of what has no .npy header
+        raise CheckpointError(f"is no readable .npz file: {strange[0]}.npy in it is no array")
     return {
         key: _array_to_tensor(value) for key, value in numbers.items() if value.dtype.kind in "fiub"
     }

@@ -4,7 +4,6 @@
 accelerate write them: ``{"metadata": …, "weight_map": {key: file}}``.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,8 +14,12 @@ from subpixel.errors import CheckpointError
 from subpixel.nets.checkpoints.containers import read_container
 from subpixel.nets.checkpoints.selection import is_weight
 from subpixel.nets.checkpoints.state_dict import Contents, contents_of
+from subpixel.strict_json import JsonError, parse_json
 
 INDEX_SUFFIX = ".json"
+
+MAX_INDEX_BYTES = 64 << 20
+"""More than the index of any checkpoint has."""
 
 SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}(\.\w+)")
 
@@ -40,11 +43,12 @@ def read_shards(file: Path, index: bytes, wanted_key: str | None = None) -> tupl
 
 def _weight_map(index: bytes) -> Mapping[str, str]:
     try:
-        places = json.loads(index)["weight_map"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            "is no index of a checkpoint in several files: it has no weight_map"
-        ) from error
+        content = parse_json(index, max_bytes=MAX_INDEX_BYTES)
+    except JsonError as error:
+        raise CheckpointError(f"is no index of a checkpoint in several files: {error}") from error
+    places = content.get("weight_map") if isinstance(content, dict) else None
+    if places is None:
+        raise CheckpointError("is no index of a checkpoint in several files: it has no weight_map")
     if not isinstance(places, dict) or not all(isinstance(n, str) for n in places.values()):
         raise CheckpointError("is no index of a checkpoint: its weight_map names no files")
     return places

@@ -4,7 +4,7 @@ import base64
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from html import escape as escape_markup
 from importlib import resources
 from typing import get_args
 
@@ -23,6 +23,7 @@ from subpixel.parity.matrix.matrix import (
     Verdict,
     VisibleDifference,
 )
+from subpixel.plain_text import escape_controls
 from subpixel.spec import Precision
 from subpixel.system.session_options import Optimisation
 
@@ -101,6 +102,11 @@ def _coverage_html(report: MatrixReport) -> str:
         f"{report.full_grid} where the file's own precision runs at the defaults, "
         f"{report.grid} in every other cell: the dearest are left out"
     )
+
+
+def escape(text: str) -> str:
+    """For HTML's text and attributes; control characters are shown, too."""
+    return escape_markup(escape_controls(text, keep_newlines=True))
 
 
 def _list_html(facts: Mapping[str, str]) -> str:

@@ -79,10 +79,7 @@ def _named(model: "str | Path | Network") -> str:
 
 
 def _read_stated(source: Source) -> Compression:
-    if not isinstance(source, PictureFile):
-        return UNKNOWN_COMPRESSION
-    with source.stream() as stream:
-        return source.form.reader.compression(stream)
+    return source.compression() if isinstance(source, PictureFile) else UNKNOWN_COMPRESSION
 
 
 def _make_choice(compression: Compression, reason: str) -> NetworkChoice:

@@ -1,10 +1,12 @@
 """The pipelines of one upscaler: one for each network and setting, made at its first use."""
 
 import threading
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
+from subpixel.errors import SubpixelError
 from subpixel.network.flatness import Flatness
 from subpixel.network.locate import has_int8_twin, locate, locate_precision
 from subpixel.network.network import Network
@@ -62,9 +64,23 @@ class Pipelines:
 
     def get(self, name: NetworkName, *, deep: bool) -> Pipeline:
         """The one for 8-bit pictures, or for ``deep`` ones of more bits. Raises what opening the
-        network raises."""
+        network raises; as tuned no longer, with a warning, where only that can't be had."""
         row = self._find_row(name, deep=deep)
-        settings = self.settings(name, deep=deep)
+        if row is None:
+            return self._get(name, None, self.settings(name, deep=deep))
+        try:
+            return self._get(name, row, row.setting)
+        except SubpixelError as error:
+            tuning, self._tuning = self._tuning, None
+            try:
+                pipeline = self.get(name, deep=deep)
+            except SubpixelError:  # what was tuned is not to blame
+                self._tuning = tuning
+                raise
+            warnings.warn(f"what tune found can't be used, and is not: {error}", stacklevel=2)
+            return pipeline
+
+    def _get(self, name: NetworkName, row: TunedSettings | None, settings: RunSettings) -> Pipeline:
         key = str(name), row or settings
         with self._lock:
             if key not in self._pipelines:

@@ -4,13 +4,13 @@ The format is that of ``api/v1/models.json``: an object of models by ID. Unknown
 ignored; an invalid entry doesn't affect the others.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from subpixel.errors import GalleryError, UsageError, one_line
+from subpixel.strict_json import JsonError, parse_json
 from subpixel.zoo.gallery.names import close_ids, is_sha256, is_valid_id, match_id
 
 MAX_CATALOGUE_BYTES = 64 << 20
@@ -127,8 +127,8 @@ class Catalogue:
 def parse_catalogue(data: bytes) -> Catalogue:
     """Parse the API's answer; raises :class:`GalleryError` where it is no catalogue."""
     try:
-        content = json.loads(data)
-    except (ValueError, RecursionError) as error:  # truncated, not JSON, nested too deeply
+        content = parse_json(data, max_bytes=MAX_CATALOGUE_BYTES)
+    except JsonError as error:  # truncated, not JSON, nested too deeply
         raise GalleryError(f"the catalogue is no JSON, or cut short: {one_line(error)}") from error
     if not isinstance(content, dict):
         raise GalleryError(f"the catalogue is a JSON {type(content).__name__}, not an object by ID")

@@ -3,13 +3,14 @@ down."""
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from subpixel.errors import GalleryError
+from subpixel.strict_json import read_value
 from subpixel.system.files.atomic import write_bytes
+from subpixel.system.files.json_files import read_json_file
 from subpixel.system.files.targets import make_folder
 from subpixel.zoo.gallery.catalogue import MAX_CATALOGUE_BYTES, Catalogue, parse_catalogue
 from subpixel.zoo.gallery.store import gallery_folder
@@ -17,6 +18,9 @@ from subpixel.zoo.gallery.transport import open_url, read_chunks
 
 DEFAULT_GALLERY = "https://openmodeldb.info"
 CATALOGUE_PATH = "/api/v1/models.json"
+
+MAX_RECORD_BYTES = 2 * MAX_CATALOGUE_BYTES
+"""With JSON's escapes."""
 
 
 @dataclass(frozen=True)
@@ -112,9 +116,9 @@ def _write_record(file: Path, record: _Record) -> None:
 def _read_record(file: Path, url: str) -> _Record | None:
     """The cached record; None where there is none, or a damaged one, which the next replaces."""
     try:
-        values: Mapping[str, str] = json.loads(file.read_bytes())
-        record = _Record(**values)
+        content = read_json_file(file, max_bytes=MAX_RECORD_BYTES)
+        record = read_value(content, _Record, "the record")
         parse_catalogue(record.body.encode())
-    except (OSError, ValueError, TypeError, AttributeError, GalleryError):
+    except (OSError, ValueError, GalleryError):
         return None
     return record if record.url == url else None

@@ -4,14 +4,16 @@ import io
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
 
 from subpixel.errors import GalleryError, SubpixelError
+from subpixel.strict_json import JsonError, read_value
 from subpixel.system.files.atomic import write_bytes
 from subpixel.system.files.hashing import hash_stream
+from subpixel.system.files.json_files import read_json_file
 from subpixel.zoo.gallery.catalogue import MAX_WEIGHTS
 from subpixel.zoo.gallery.transport import open_url, read_chunks
 
@@ -81,6 +83,14 @@ def expect_same_content(stream: BinaryIO, expected: ExpectedFile) -> None:
 
 
 _STALE = ": the file has changed since it was listed, or was damaged, so it was not used"
+
+
+@dataclass(frozen=True)
+class _Note:
+    """Beside a partial file: what it is a part of."""
+
+    url: str
+    validator: str | None
 
 
 @dataclass(frozen=True)
@@ -187,8 +197,8 @@ class _Download:
 
     def _writable(self, response: HTTPResponse, start: int) -> BinaryIO:
         """The partial file, truncated to ``start`` bytes, with its URL and version recorded."""
-        note = {"url": self.url, "validator": _strong_validator(response)}
-        write_bytes(self.note, json.dumps(note).encode(), overwrite=True)
+        note = _Note(self.url, _strong_validator(response))
+        write_bytes(self.note, json.dumps(asdict(note)).encode(), overwrite=True)
         stream = self.partial.open("r+b" if start else "wb")
         stream.truncate(start)
         stream.seek(start)
@@ -200,11 +210,11 @@ class _Download:
     def _validator(self) -> str | None:
         """The recorded version of this URL's partial file, if there is one."""
         try:
-            note = json.loads(self.note.read_bytes())
-            validator = note["validator"] if note["url"] == self.url else None
-        except (OSError, ValueError, KeyError, TypeError):
+            note = read_value(read_json_file(self.note), _Note, "the note")
+        except (OSError, JsonError):
             return None
-        return validator if isinstance(validator, str) and validator.isprintable() else None
+        validator = note.validator if note.url == self.url else None
+        return validator if validator is not None and validator.isprintable() else None
 
     def _discard(self) -> None:
         self.partial.unlink(missing_ok=True)

@@ -11,13 +11,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Annotated, Any
 
 from subpixel.errors import NetworkError, SubpixelError, UsageError, one_line
+from subpixel.strict_json import JsonError, Within, read_value
 from subpixel.system.files.atomic import write_bytes
 from subpixel.system.files.cache import cache_folder
 from subpixel.system.files.hashing import hash_file
+from subpixel.system.files.json_files import read_json_file
 from subpixel.system.files.targets import make_folder
+from subpixel.zoo.gallery.catalogue import MAX_SCALE
 from subpixel.zoo.gallery.names import close_ids, is_sha256, is_valid_id
 
 ENTRY_FORMAT = 1
@@ -25,6 +28,9 @@ ENTRY_FORMAT = 1
 
 DIGEST_LENGTH = 16
 """The number of hexadecimal digits of a sha256 in a file's name."""
+
+MAX_NETWORK_BYTES = 1 << 40
+"""The largest size that a description may say."""
 
 _SUFFIX = r"\.(?:onnx|pth|safetensors)(?:\.partial|\.partial\.json|\.source)?"
 """The ends of the names of a network's files, after the digits; no other network's ID matches
@@ -45,7 +51,7 @@ class Entry:
     tags: tuple[str, ...]
     description: str
     architecture: str
-    scale: int
+    scale: Annotated[int, Within(1, MAX_SCALE)]
     catalogue: str
     """The gallery's URL."""
     source: str
@@ -54,7 +60,7 @@ class Entry:
     weights_sha256: str
     sha256: str
     """Of the ONNX file."""
-    size: int
+    size: Annotated[int, Within(0, MAX_NETWORK_BYTES)]
     """Of the ONNX file, in bytes."""
     date: str
     """When it was made, ISO 8601."""
@@ -71,7 +77,11 @@ def entries() -> tuple[tuple[Entry, ...], tuple[str, ...]]:
     """All networks in the cache, by name, and a line on each damaged one."""
     networks: list[Entry] = []
     faults: list[str] = []
-    for file in sorted(_networks().glob("*.json")):
+    try:
+        files = sorted(_networks().glob("*.json"))
+    except OSError as error:
+        return (), (_unreadable(error),)
+    for file in files:
         try:
             networks.append(_read_entry(file))
         except NetworkError as error:
@@ -82,11 +92,19 @@ def entries() -> tuple[tuple[Entry, ...], tuple[str, ...]]:
 def find_entry(name: str) -> Entry | None:
     """The network called ``name``, ignoring case; None where there is none.
 
-    Raises :class:`NetworkError` for one that is damaged.
+    Raises :class:`NetworkError` for one that is damaged, or where the cache can't be read.
     """
-    if not is_valid_id(name) or not (file := _entry_file(name)).is_file():
+    if not is_valid_id(name):
         return None
-    return _read_entry(file)
+    try:
+        exists = _entry_file(name).is_file()
+    except OSError as error:
+        raise NetworkError(_unreadable(error)) from error
+    return _read_entry(_entry_file(name)) if exists else None
+
+
+def _unreadable(error: OSError) -> str:
+    return f"{_networks()} can't be read ({error.strerror}); no network of the gallery is used"
 
 
 def suggestions(name: str) -> list[str]:
@@ -190,23 +208,20 @@ def _remove_files(folder: Path, name: str, keep: Path | None = None) -> int:
 
 def _read_entry(file: Path) -> Entry:
     try:
-        values = json.loads(file.read_bytes())
-        if values.pop("format") != ENTRY_FORMAT:
-            raise ValueError("it is of another version of subpixel")
-        entry = _parse_entry(values)
-        if _entry_file(entry.id) != file:
-            raise ValueError(f"it is of {entry.id}")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        values = read_json_file(file)
+        if not isinstance(values, dict) or values.get("format") != ENTRY_FORMAT:
+            raise JsonError("it is of another version of subpixel")
+        known = {field.name for field in fields(Entry)}
+        content = {key: value for key, value in values.items() if key in known}
+        entry = _expect_entry(read_value(content, Entry, "the network"), file)
+    except (OSError, JsonError) as error:
         raise NetworkError(f"{file} is damaged ({one_line(error)}); {_AGAIN}") from error
     return entry
 
 
-def _parse_entry(values: Mapping[str, Any]) -> Entry:
-    facts = {field.name: values[field.name] for field in fields(Entry)}
-    lists = {key: tuple(map(str, facts[key])) for key in ("authors", "accepted", "tags")}
-    entry = Entry(**{**facts, **lists})
+def _expect_entry(entry: Entry, file: Path) -> Entry:
     if not (is_valid_id(entry.id) and is_sha256(entry.sha256)):
-        raise ValueError("its ID or its sha256 is none")
-    if type(entry.scale) is not int or type(entry.size) is not int:
-        raise TypeError("its scale or its size is no number")
+        raise JsonError("its ID or its sha256 is none")
+    if _entry_file(entry.id) != file:
+        raise JsonError(f"it is of {entry.id}")
     return entry

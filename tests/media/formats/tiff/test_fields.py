@@ -111,6 +111,7 @@ VALUES = st.one_of(
 )
 NOT_FREE = tags.STORAGE | tags.SEPARATE | tags.BLOCKS | {
     34665, 34853, 40965, 270, 305, 33421, 33422, 50706, *tags.GEO, *tags.COLOUR,
+    exif.PIXEL_X, exif.PIXEL_Y,  # the picture's size: every output has its own
 }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ from subpixel.cli.options.grouping import group_options
 from subpixel.cli.options.pictures.alpha import ALPHA
 from subpixel.cli.options.pictures.network_choice import NETWORK_NAME, STRENGTH, expect_own_strength
 from subpixel.cli.options.pictures.picture_format import FORMAT, expect_one_format
+from subpixel.cli.options.untrusted import UNTRUSTED
 from subpixel.errors import UsageError
 from subpixel.jobs.outputs import Job, Naming
 from subpixel.jobs.pictures import PIPE
@@ -199,6 +200,7 @@ class Limits:
 
     max_pixels: int
     max_memory: int | None
+    untrusted: bool
 
 
 LIMITS = group_options(
@@ -217,6 +219,7 @@ LIMITS = group_options(
         metavar="SIZE",
         help="Of the whole process, such as 1G, 500M or 1.5GiB. [default: half of what is free]",
     ),
+    UNTRUSTED,
 )
 
 ENCODE_NAMES = {

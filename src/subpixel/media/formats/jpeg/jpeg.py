@@ -98,7 +98,7 @@ def _save_jpeg(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     quality, meta = task.options.quality or 95, task.header.metadata
     chroma, block = "off" if quality >= 90 else "on", task.exif_block(meta.orientation)
 
-    gain_map = enlarge_map(task.header, quality)
+    gain_map = (task.grow_map or enlarge_map)(task.header, quality)
     announcement = b"" if gain_map is None else build_announcement(gain_map)
     if gain_map is not None:
         meta = replace(meta, xmp=announce_map(meta.xmp, gain_map))

@@ -1,6 +1,5 @@
 """The account of a TIFF file's fields: each is kept, says how pixels are stored, or is a loss."""
 
-import json
 from collections.abc import Iterable, Iterator
 
 from subpixel.media.formats.account import FilePart
@@ -16,6 +15,7 @@ from subpixel.media.formats.tiff.pages import (
 from subpixel.media.metadata import exif, icc, iptc, tags
 from subpixel.media.metadata.exif import Field
 from subpixel.media.picture import Loss, Metadata
+from subpixel.strict_json import JsonError, parse_json
 
 _TURNED_INTO_SRGB = (SEPARATED, CIE_LAB, ICC_LAB)
 
@@ -117,10 +117,12 @@ def _read_shape(text: str) -> str | None:
     if not text.startswith("{") or '"shape"' not in text:
         return None
     try:
-        described = json.loads(text)
-    except ValueError:
+        described = parse_json(text)
+    except JsonError:
         return None
-    return ", ".join(sorted(described.keys() - {"shape"})) if "shape" in described else None
+    if not isinstance(described, dict) or "shape" not in described:
+        return None
+    return ", ".join(sorted(described.keys() - {"shape"}))
 
 
 def _travels(field: Field, page: Directory) -> bool:

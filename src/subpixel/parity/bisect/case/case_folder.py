@@ -17,6 +17,7 @@ from subpixel.graph.execute import CPU
 from subpixel.graph.flow import TensorValues
 from subpixel.parity.bisect.blame import Blame
 from subpixel.parity.bisect.case.excerpt import Excerpt, distance
+from subpixel.plain_text import escape_markdown
 from subpixel.system.files.targets import expect_free
 
 
@@ -122,7 +123,13 @@ def _write_files(folder: Path, blame: Blame, excerpt: Excerpt) -> None:
     (folder / FACTS).write_text(json.dumps(facts, indent=2) + "\n", "utf-8")
     script = resources.files(__package__) / "reproduce.py.txt"
     (folder / SCRIPT).write_text(script.read_text("utf-8"), "utf-8")
-    (folder / TEXT).write_text("\n".join(_report(blame, excerpt)) + "\n", "utf-8")
+    text = escape_markdown("\n".join(map(_one_line, _report(blame, excerpt))) + "\n")
+    (folder / TEXT).write_text(text, "utf-8")
+
+
+def _one_line(line: str) -> str:
+    """A name may have a newline in it, which would begin a line of its own."""
+    return line.replace("\n", "\\n")
 
 
 def _save_values(folder: Path, kind: str, values: TensorValues) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Untrusted pictures, decoded in processes of their own."""

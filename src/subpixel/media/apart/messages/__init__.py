@@ -1,0 +1,1 @@
+"""What a decoder and who asked it say to each other."""

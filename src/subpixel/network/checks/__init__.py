@@ -1,0 +1,1 @@
+"""Whether network files are what they say: facts against the graph, forms of one network."""
