@@ -133,7 +133,8 @@ def _judge_memory(peak: int, budget: int) -> list[Fault]:
 
 def _judge_message(verdict: Verdict) -> list[Fault]:
     lower = verdict.detail.lower()
-    if verdict.word == "refused" and any(words in lower for words in SHORTAGE):
+    is_called_damaged = "damaged" in lower  # the decoder's own words may follow
+    if verdict.word == "refused" and any(words in lower for words in SHORTAGE) > is_called_damaged:
         return [Fault("shortage", sign_text(verdict.detail), verdict.detail)]
     return []
 
