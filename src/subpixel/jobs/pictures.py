@@ -122,7 +122,12 @@ class PictureFiles:
 
     def _open_file(self, file: Path) -> PictureFile:
         if file != PIPE:
-            return open_picture(file, max_pixels=self._max_pixels, decoders=self._decoders)
+            return open_picture(
+                file,
+                max_pixels=self._max_pixels,
+                max_memory=self._max_memory,
+                decoders=self._decoders,
+            )
         held = resident()
         room = max(0, memory_limit(self._max_memory, held) - held)
         return open_stream(
@@ -201,12 +206,14 @@ def _upscale_file(
     expect_free_file(job.target, overwrite=options.overwrite)
     status = job.source.stat() if options.keep_date else None
     source, form = files.take(job.source), format_of(job.target)
+    encode, most = options.encode.restrict(form), options.max_memory
+    upscaler.expect_room(source, job.target, encode, size=options.size, max_memory=most)
     make_folder(job.target.parent)
     way, choice = upscaler.enlargement(source.header, options.size), upscaler.choose(source)
     losses = upscaler.file(
         source,
         job.target,
-        options.encode.restrict(form),
+        encode,
         size=options.size,
         choice=choice,
         strict=options.strict,

@@ -1,12 +1,17 @@
 """libvips as reading, writing and the formats use it: files, fields of images, errors."""
 
+import atexit
 import io
+import logging
 import mmap
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, BinaryIO, Literal
+from weakref import finalize
 
 import pyvips
 
@@ -213,22 +218,96 @@ def block_untrusted_operations() -> None:
     pyvips.block_untrusted_set(True)
 
 
-def load_first_page(loader: str, contents: FileContents, fail_on: Strictness) -> VipsImage:
+Patches = Mapping[int, bytes]
+"""Bytes that stand in place of a file's own, by where."""
+
+NO_PATCHES: Patches = MappingProxyType({})
+
+
+class PatchedFile:
+    """A file some of whose bytes are others, for libvips, which asks for them."""
+
+    def __init__(self, stream: BinaryIO, patches: Patches) -> None:
+        self._stream, self._patches = stream, patches
+        finalize(self, stream.close)
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes; none at the end, and where the file can't be read any more."""
+        try:
+            at = self._stream.tell()
+            data = self._stream.read(size)
+        except OSError:
+            return b""
+        touched = [(p - at, new) for p, new in self._patches.items() if -len(new) < p - at < size]
+        return data if not touched else _overlay(data, touched)
+
+    def seek(self, offset: int, whence: int) -> int:
+        try:
+            return self._stream.seek(offset, whence)
+        except (OSError, ValueError):
+            return -1
+
+    def connect(self) -> pyvips.SourceCustom:
+        """The file for libvips; it must live as long as the image that is read from it."""
+        source = pyvips.SourceCustom()
+        source.on_read(self.read)
+        source.on_seek(self.seek)
+        return source
+
+
+def patch_bytes(data: bytes, patches: Patches) -> bytes:
+    """A whole file with these bytes in place of its own."""
+    return _overlay(data, patches.items())
+
+
+def _overlay(data: bytes, patches: Iterable[tuple[int, bytes]]) -> bytes:
+    """The data with bytes replaced, which may begin before it and go on behind it."""
+    whole = bytearray(data)
+    for at, new in patches:
+        start, stop = max(at, 0), min(at + len(new), len(whole))
+        if start < stop:
+            whole[start:stop] = new[start - at : stop - at]
+    return bytes(whole)
+
+
+def load_first_page(
+    loader: str, contents: FileContents, fail_on: Strictness, patches: Patches = NO_PATCHES
+) -> VipsImage:
     """Open a file with libvips' operation ``loader``, from top to bottom: its first page."""
     load = getattr(pyvips.Image, loader)
-    return _repair_profile(load(contents.source(), fail_on=fail_on, access="sequential"))
+    source = _open_source(contents, patches)
+    return _finish_load(load(source, fail_on=fail_on, access="sequential"), source)
 
 
-def load_page(loader: str, contents: FileContents, fail_on: Strictness, page: int) -> VipsImage:
+def load_page(
+    loader: str,
+    contents: FileContents,
+    fail_on: Strictness,
+    page: int,
+    patches: Patches = NO_PATCHES,
+) -> VipsImage:
     """The same: page number ``page``, counted from 0."""
     load = getattr(pyvips.Image, loader)
-    return _repair_profile(load(contents.source(), page=page, fail_on=fail_on, access="sequential"))
+    source = _open_source(contents, patches)
+    return _finish_load(load(source, page=page, fail_on=fail_on, access="sequential"), source)
 
 
-def load_all_pages(loader: str, contents: FileContents, fail_on: Strictness) -> VipsImage:
+def load_all_pages(
+    loader: str, contents: FileContents, fail_on: Strictness, patches: Patches = NO_PATCHES
+) -> VipsImage:
     """The same: all pages below each other, which are of one size."""
     load = getattr(pyvips.Image, loader)
-    return _repair_profile(load(contents.source(), n=-1, fail_on=fail_on, access="sequential"))
+    source = _open_source(contents, patches)
+    return _finish_load(load(source, n=-1, fail_on=fail_on, access="sequential"), source)
+
+
+def _open_source(contents: FileContents, patches: Patches) -> pyvips.Source:
+    return PatchedFile(contents.stream(), patches).connect() if patches else contents.source()
+
+
+def _finish_load(image: VipsImage, source: pyvips.Source) -> VipsImage:
+    image._references.append(source)  # its callbacks, if it has any: no image keeps them by itself
+    return _repair_profile(image)
 
 
 def load_bytes(data: bytes, fail_on: Strictness, *, pages: int = 1) -> VipsImage:
@@ -343,8 +422,52 @@ def select_metadata(image: VipsImage, metadata: Metadata, block: bytes | None) -
     return "icc:xmp:exif" if block is not None else "icc:xmp"
 
 
+_CString = Any
+"""A pointer to bytes that end in a zero."""
+
+_LOG_DOMAINS = (b"VIPS", b"GLib", b"GLib-GObject")
+_ALL_LOG_LEVELS = 255
+_LOG_LEVELS = {4: 40, 8: 50, 16: 30, 32: 20, 64: 20, 128: 10}
+"""Python's levels by GLib's."""
+
+
+def clear_errors() -> None:
+    """Forget what libvips said of other files, and have what it logs go where it belongs."""
+    _forward_log()
+    pyvips.vips_lib.vips_error_clear()
+
+
+@cache
+def _forward_log() -> object:
+    """Hand what libvips and GLib log to the logger ``pyvips``; returns the callback, to be kept.
+
+    pyvips itself does so for libvips, but not where a damaged file's bytes make a message that is
+    no UTF-8, and GLib else writes to stderr.
+    """
+    if pyvips.API_mode:
+        pyvips.ffi.def_extern(name="_log_handler_callback")(_log_message)
+        callback = pyvips.glib_lib._log_handler_callback
+    else:
+        callback = pyvips.ffi.callback("GLogFunc", _log_message)
+    for domain in _LOG_DOMAINS:
+        handler = pyvips.glib_lib.g_log_set_handler(
+            domain, _ALL_LOG_LEVELS, callback, pyvips.ffi.NULL
+        )
+        atexit.register(pyvips.glib_lib.g_log_remove_handler, domain, handler)
+    return callback
+
+
+def _log_message(domain: _CString, level: int, message: _CString, _data: object) -> None:
+    text = (b"" if p == pyvips.ffi.NULL else pyvips.ffi.string(p) for p in (domain, message))
+    line = ": ".join(part.decode("utf-8", "replace") for part in text)
+    logging.getLogger("pyvips").log(_LOG_LEVELS.get(level & 0xFC, 30), "%s", line)
+
+
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether libvips, or a codec under it, was refused memory."""
+    """Whether libvips, or a codec under it, says that it was refused memory: there may be too
+    little, or a damaged file asks for any amount."""
+    if isinstance(error, MemoryError):
+        return True
     message = str(error).lower()
     if "security limit" in message:  # of libheif, for a file that is no good
         return False
@@ -355,8 +478,10 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def explain_error(error: Exception) -> str:
     """The first telling line of libvips' log, which lists every step that failed in turn."""
+    if isinstance(error, UnicodeDecodeError):  # what libvips says quotes the file's bytes
+        return "the data is damaged"
     if not isinstance(error, pyvips.Error):
-        return str(error)
+        return str(error) or type(error).__name__
     lines = [line.strip() for line in str(error.detail or error.message).splitlines()]
     noise = ("bad seek", "load error", "unable to call", "unable to write")
     telling = [line for line in lines if line and not any(word in line for word in noise)]

@@ -1,5 +1,6 @@
 """How much memory there is, and how much of it this process holds."""
 
+import mmap
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,16 @@ def address_space() -> int:
     if limit == resource.RLIM_INFINITY:
         return sys.maxsize
     return limit - int(psutil.Process().memory_info().vms) - SET_ASIDE
+
+
+def can_allocate(size: int) -> bool:
+    """Whether the system lets this process have ``size`` bytes more now; they are given back."""
+    flags = {} if sys.platform == "win32" else {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS}
+    try:
+        mmap.mmap(-1, size, **flags).close()
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 def _free_in_cgroups(root: Path, membership: Path) -> Iterator[int]:

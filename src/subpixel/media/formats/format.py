@@ -169,6 +169,10 @@ def _read_no_compression(_stream: BinaryIO) -> Compression:
     return UNKNOWN_COMPRESSION
 
 
+def _take_any(_task: "EncodeTask") -> bool:
+    return True
+
+
 def _leave_to_libvips(_contents: FileContents) -> None:
     return None
 
@@ -230,6 +234,14 @@ class FormatWriter:
     save: Callable[[VipsImage, "EncodeTask", FileTarget], None]
     """Encode the image, whose frames lie below each other, into the target, with the task's
     metadata. Raises :class:`pyvips.Error` or :class:`ValueError` where that can't be done."""
+    save_rows: Callable[[Iterator[Rows], "EncodeTask", bytes | None, FileTarget], None] | None = (
+        None
+    )
+    """The same for one frame, from its rows as they come and the profile that the file is to have,
+    without libvips: for rows so long that libvips would hold too much. Raises :class:`ValueError`
+    where rows are missing. None: libvips encodes all pictures."""
+    takes_rows: Callable[["EncodeTask"], bool] = _take_any
+    """Whether ``save_rows`` can encode this one."""
     options: frozenset[str] = frozenset()
     """The fields of :class:`EncodeOptions` that mean something here; others are refused."""
     drops_opaque_alpha: bool = False

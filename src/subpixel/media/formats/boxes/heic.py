@@ -32,7 +32,7 @@ from subpixel.media.libvips import (
     turn_upright,
 )
 from subpixel.media.metadata.colour_tags import coding_points_in
-from subpixel.media.metadata.xmp import retract_promises, state_upright
+from subpixel.media.metadata.xmp.xmp import retract_promises, state_upright
 from subpixel.media.picture import Loss, Metadata, Rows, make_alpha_straight
 
 HEIC_MAX_DEPTH = 10
@@ -107,7 +107,7 @@ def _heif_errors() -> Iterator[None]:
             message.replace("Memory allocation error: Security", "Security")
         ) from error
     except OSError as error:
-        raise MemoryError("coding HEIC") from error
+        raise ValueError(f"out of memory: {error}") from error
 
 
 def _split_mode(picture: HeifImage) -> tuple[str, int]:

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import pyvips
 
-from subpixel.media.formats.account import MAX_PARTS, Budget, FilePart
+from subpixel.media.formats.account import MAX_PARTS, FilePart
 from subpixel.media.formats.format import (
     COMMENT,
     Capacity,
@@ -42,6 +42,7 @@ from subpixel.media.libvips import (
     read_metadata,
     set_timing,
 )
+from subpixel.media.metadata.budget import Budget
 from subpixel.media.metadata.comment import decode_comment
 from subpixel.media.picture import Loss, Metadata
 
@@ -53,19 +54,21 @@ def _load_gif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     replacement = clear_as_browsers(contents.map())
     if replacement is None:
         return load_all_pages("gifload_source", contents, fail_on), ()
-    data, own = replacement
-    return _take_pages(load_bytes(data, fail_on, pages=-1), own), ()
+    return _take_pages(load_bytes(replacement.file, fail_on, pages=-1), replacement.pages), ()
 
 
-def _take_pages(image: VipsImage, numbers: tuple[int, ...]) -> VipsImage:
+def _take_pages(image: VipsImage, numbers: range) -> VipsImage:
     """The pages of these numbers below each other; all where some are missing."""
-    height = image.get_page_height()
-    if numbers[-1] >= image.height // height:
+    height, count = image.get_page_height(), len(numbers)
+    first, step = numbers.start, numbers.step
+    if image.height < (first + count * step) * height:
         return image
-    pages = [image.crop(0, number * height, image.width, height) for number in numbers]
-    whole = pyvips.Image.arrayjoin(pages, across=1).copy()
+    whole = image.crop(0, first * height, image.width, count * step * height)
+    if step > 1:  # one operation, however many pages there are
+        whole = whole.grid(height, step, count).crop(0, 0, image.width, count * height)
+    whole = whole.copy()
     whole.set_type(pyvips.GValue.gint_type, "page-height", height)
-    whole.set_type(pyvips.GValue.gint_type, "n-pages", len(numbers))
+    whole.set_type(pyvips.GValue.gint_type, "n-pages", count)
     if image.get_typeof("delay"):
         delays = image.get("delay")
         whole.set_type(pyvips.GValue.array_int_type, "delay", [delays[n] for n in numbers])

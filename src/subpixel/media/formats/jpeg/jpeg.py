@@ -44,15 +44,17 @@ from subpixel.media.formats.jpeg.ultra_hdr import (
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
+    Patches,
     Strictness,
     VipsImage,
     VipsLoad,
     load_bytes,
     load_first_page,
+    patch_bytes,
 )
 from subpixel.media.metadata import iptc
-from subpixel.media.metadata.exif import EXIF_PREFIX
-from subpixel.media.metadata.xmp_extension import build_pieces, split_extension
+from subpixel.media.metadata.exif import EXIF_PREFIX, hide_tangled
+from subpixel.media.metadata.xmp.xmp_extension import build_pieces, split_extension
 from subpixel.media.picture import Loss, Metadata
 
 JFIF_END = 20
@@ -64,13 +66,24 @@ _MAX_XMP = MAX_SEGMENT - len(XMP_LABEL)
 
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     correction = mend_jpeg(contents.map(), ends_itself=fail_on == "warning")
+    with contents.stream() as stream:
+        hidden = _hide_exif(stream)
     if correction is not None:
-        image = load_bytes(correction, fail_on)
+        image = load_bytes(patch_bytes(correction, hidden), fail_on)
     else:
-        image = load_first_page("jpegload_source", contents, fail_on)
+        image = load_first_page("jpegload_source", contents, fail_on, hidden)
     with contents.stream() as stream:
         segments, _ = read_head(stream)
     return set_whole_profile(image, select_contents(segments, APP2, ICC_LABEL))
+
+
+def _hide_exif(stream: BinaryIO) -> Patches:
+    """What hides EXIF from libvips that keeps it busy."""
+    patches: dict[int, bytes] = {}
+    for segment in walk_head(stream):
+        if segment.marker == APP1 and segment.has_label(EXIF_PREFIX):
+            patches |= hide_tangled(segment.data, segment.at)
+    return patches
 
 
 def _describe_jpeg(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
