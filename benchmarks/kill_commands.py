@@ -34,6 +34,8 @@ class Command:
     """Puts its inputs into the folder that it runs in."""
     keeps: tuple[str, ...] = ()
     """Beginnings of the names of files that a killed run leaves for the next to go on with."""
+    varies: tuple[str, ...] = ()
+    """Beginnings of the names of files that have another name in each run."""
     codes: tuple[int, ...] = (0,)
     """Those with which an undisturbed run ends."""
 
@@ -133,7 +135,12 @@ COMMANDS = (
         ("evaluate", "--model", "net.onnx", "--data", "data", "--pictures", "out"),
         make_network_and_photographs,
     ),
-    Command("tune", ("tune", "--model", "net.onnx", "--seconds", "2"), make_network),
+    Command(
+        "tune",
+        ("tune", "--model", "net.onnx", "--seconds", "2"),
+        make_network,
+        varies=("cache/subpixel/tuning/", "cache/subpixel/networks/"),
+    ),
     Command("doctor", ("doctor",), lambda folder: None, codes=(0, 1)),
 )
 """Those that fetch from the network are left out."""

@@ -32,7 +32,9 @@ def outcomes(table: str, *names: str) -> dict[str, Any]:
 def expect_right(table: str, ends: dict[str, Any]) -> None:
     allowed = {file.name: file.outcomes for file in TABLES[table]()}
     wrong = {
-        name: end for name, end in ends.items() if end["faults"] or end["word"] not in allowed[name]
+        name: end
+        for name, end in ends.items()
+        if (end["faults"] and end["word"] != "hang") or end["word"] not in allowed[name]
     }
     assert not wrong, json.dumps(wrong, indent=1)
 
