@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from tests.robustness.seeds.seed import Seed
+
 Outcome = Literal["ok", "refused", "stopped", "left", "hang"]
 
 TAKEN: tuple[Outcome, ...] = ("ok", "left")
@@ -33,6 +35,10 @@ class HostileFile:
     build: Callable[[], bytes]
     outcomes: tuple[Outcome, ...] = EITHER
     """Those that are right."""
+
+    def make(self) -> Seed:
+        """The file."""
+        return Seed(self.name, self.build())
 
 
 def family(
