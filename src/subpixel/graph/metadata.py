@@ -23,7 +23,7 @@ def with_spec(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
     """
     result = onnx.ModelProto()
     result.CopyFrom(model)
-    theirs = [prop for prop in model.metadata_props if not prop.key.startswith(METADATA_PREFIX)]
+    theirs = [p for p in model.metadata_props if not _text(p.key).startswith(METADATA_PREFIX)]
     del result.metadata_props[:]
     result.metadata_props.extend(theirs)
     for key, value in spec.to_metadata().items():
@@ -36,7 +36,12 @@ def read_spec(model: onnx.ModelProto) -> ModelSpec | None:
 
     Raises :class:`~subpixel.errors.SpecError` when they can't be read.
     """
-    return spec_from_metadata({prop.key: prop.value for prop in model.metadata_props})
+    return spec_from_metadata({_text(p.key): _text(p.value) for p in model.metadata_props})
+
+
+def _text(value: str | bytes) -> str:
+    """protobuf gives a string that is no UTF-8 as bytes."""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
 def with_precision(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
