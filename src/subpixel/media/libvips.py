@@ -4,6 +4,7 @@ import atexit
 import io
 import logging
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -282,6 +283,7 @@ class PatchedFile:
 
     def __init__(self, stream: BinaryIO, patches: Patches) -> None:
         self._stream, self._patches = stream, patches
+        self._places, self._reach = sorted(patches), max(map(len, patches.values()), default=0)
         finalize(self, stream.close)
 
     def read(self, size: int) -> bytes:
@@ -291,7 +293,8 @@ class PatchedFile:
             data = self._stream.read(size)
         except OSError:
             return b""
-        touched = [(p - at, new) for p, new in self._patches.items() if -len(new) < p - at < size]
+        first, last = (bisect_left(self._places, p) for p in (at - self._reach, at + size))
+        touched = [(p - at, self._patches[p]) for p in self._places[first:last]]
         return data if not touched else _overlay(data, touched)
 
     def seek(self, offset: int, whence: int) -> int:

@@ -5,7 +5,6 @@ written here. Source: W3C PNG 3rd edition.
 """
 
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -34,17 +33,16 @@ from subpixel.media.formats.png.colour import (
     read_colour,
     widen_rows,
 )
+from subpixel.media.formats.png.hiding import hide_chunks
 from subpixel.media.formats.png.text import Texts, encode_texts
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
-    Patches,
     Strictness,
     VipsImage,
     VipsLoad,
     get_blob,
     load_first_page,
-    patch_bytes,
     read_metadata,
 )
 from subpixel.media.metadata import exif
@@ -57,26 +55,12 @@ FAST_LEVEL = 2
 
 def _load_png(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     with contents.stream() as stream:
-        hidden = _hide_exif(stream)
+        hidden = hide_chunks(stream)
     image = load_first_page("pngload_source", contents, fail_on, hidden)
     with contents.stream() as stream:
         colour = read_colour(stream, grey=image.bands <= 2)
     image, losses = spread_frames(apply_colour(image, colour), contents)
     return image, (*colour.losses, *losses)
-
-
-def _hide_exif(stream: BinaryIO) -> Patches:
-    """What hides EXIF from libvips that keeps it busy; libpng passes over what has no room here."""
-    patches: dict[int, bytes] = {}
-    budget = Budget()
-    for chunk in walk_chunks(stream):
-        if chunk.name == b"eXIf" and budget.take(chunk.size):
-            block = chunk.read(stream)
-            hidden = exif.hide_tangled(block, 0)
-            checksum = zlib.crc32(b"eXIf" + patch_bytes(block, hidden)).to_bytes(4)
-            patches |= {chunk.at + at: data for at, data in hidden.items()}
-            patches |= {chunk.at + chunk.size: checksum} if hidden else {}
-    return patches
 
 
 def _decode_png(contents: FileContents) -> Iterator[Rows] | None:
