@@ -23,7 +23,7 @@ from subpixel.cli.messages import (
     explain_habit,
     suggest_upscale,
 )
-from subpixel.cli.signals import Ended, orderly_end
+from subpixel.cli.signals import BY_SIGNAL, Ended, orderly_end
 from subpixel.cli.streams import guards_output, print_line, show_warning
 from subpixel.errors import SubpixelError, UsageError
 from subpixel.system.arenas import share_arena
@@ -51,9 +51,6 @@ VERBS = {  # the room of each, and what it is for
 }
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
-
-BY_SIGNAL = 128
-"""What a shell adds to a signal's number."""
 
 
 class Verbs(SuggestingGroup):

@@ -274,6 +274,8 @@ def _exif_loss(header: Header, form: Format) -> Loss | None:
 
 def _xmp_loss(packet: bytes | None, form: Format) -> Loss | None:
     """XMP that is too long is split, where it is sound."""
+    if packet is not None and not form.capacity.xmp_zeros and 0 in packet:
+        return Loss("xmp", f"it holds bytes of zero (UTF-16, or damage); {form.name} holds none")
     limit = form.capacity.max_xmp
     if packet is None or limit is None or len(packet) <= limit:
         return None

@@ -58,6 +58,8 @@ class Capacity:
     """Whether code points of ITU-T H.273 are held, and so the transfer of high dynamic range."""
     exif: bool = True
     xmp: bool = True
+    xmp_zeros: bool = True
+    """Whether an XMP packet may hold bytes of zero, as one in UTF-16 does."""
     iptc: bool = False
     text: Literal["no", "comments", "yes"] = "no"
     """Whether text is held by any key, or as the key :data:`COMMENT` alone."""

@@ -102,7 +102,7 @@ def build_comment(text: bytes) -> bytes:
 
 
 def build_xmp(packet: bytes) -> bytes:
-    """The extension that holds an XMP packet."""
+    """The extension that holds an XMP packet, in which there is no byte of zero."""
     while _ends_early(packet):
         packet += b" "
     head = bytes([EXTENSION, APPLICATION_LABEL, len(XMP_NAME)]) + XMP_NAME

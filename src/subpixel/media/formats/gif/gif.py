@@ -130,7 +130,8 @@ def _save_gif(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
         image = _turn_upright(image.copy_memory(), meta.orientation)
     set_timing(image, meta)
     blocks = [build_comment(text.encode()) for key, text in meta.text if key == COMMENT]
-    blocks += [build_xmp(meta.xmp)] if meta.xmp is not None else []
+    if meta.xmp is not None and 0 not in meta.xmp:
+        blocks.append(build_xmp(meta.xmp))
     image.gifsave_target(
         target.for_libvips(lambda head: join_blocks(head, blocks)),
         keep="none",
@@ -164,6 +165,7 @@ GIF = Format(
         icc=False,
         exif=False,
         text="comments",
+        xmp_zeros=False,
         resolution=False,
         delay_unit=DelayUnit(10, "hundredths of a second"),
         colours=MAX_COLOURS,
