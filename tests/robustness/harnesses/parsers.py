@@ -27,7 +27,7 @@ from subpixel.errors import SubpixelError
 from subpixel.media.formats.account import collect_losses
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import FORMATS, sniff
-from subpixel.media.libvips import FileContents
+from subpixel.media.libvips import HEAD_BYTES, FileContents
 from subpixel.network.file_metadata import read_file_metadata
 from subpixel.spec import spec_from_metadata
 from subpixel.zoo.gallery.catalogue import parse_catalogue
@@ -62,7 +62,7 @@ def _account(form: Format, data: bytes) -> None:
     """All parts of a picture file, and how coarsely it was quantised; no pixel is decoded."""
     if not data or sniff(data[:64]) is not form:
         return
-    contents = FileContents.of_stream(io.BytesIO(data), "a file", MAX_BYTES)
+    contents = FileContents(Path("a file"), data[:HEAD_BYTES], (), data, MAX_BYTES)
     collect_losses(form.reader.parts(contents))
     form.reader.compression(io.BytesIO(data))
 
