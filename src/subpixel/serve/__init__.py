@@ -1,0 +1,1 @@
+"""The server: pictures and tensors over HTTP; ``app.py`` has its routes."""
