@@ -25,7 +25,9 @@ class ServerLimits:
     queue: Annotated[int, Within(0, 10_000)] = 16
     """Requests that wait beside them; a further one gets 429."""
     seconds: Annotated[float, Within(0.1, 86_400)] = 120.0
-    """Of work on one request, waiting not included; also of sending a body or taking a result."""
+    """Of work on one request, waiting not included."""
+    transfer_seconds: Annotated[float, Within(0.1, 86_400)] = 120.0
+    """In which a body must have come, and in which an answer must be taken."""
     idle_seconds: Annotated[float, Within(0.1, 3600)] = 10.0
     """Without a byte of a request's head or body, after which it ends."""
     connections: Annotated[int, Within(1, 100_000)] = 256

@@ -135,7 +135,16 @@ LIMITS = group_options(
         default=_DEFAULT.seconds,
         show_default=True,
         metavar="SECONDS",
-        help="For the work on one request; also for receiving it, and for sending its answer.",
+        help="For the work on one request.",
+    ),
+    click.option(
+        "--transfer-timeout",
+        "transfer_seconds",
+        type=float,
+        default=_DEFAULT.transfer_seconds,
+        show_default=True,
+        metavar="SECONDS",
+        help="For receiving a request, and for sending its answer.",
     ),
     click.option(
         "--idle-timeout",

@@ -47,7 +47,7 @@ class BodyReader:
         hold.grow(size)
         chunks, count = list[bytes](), 0
         try:
-            async with asyncio.timeout(self.limits.seconds) as whole:
+            async with asyncio.timeout(self.limits.transfer_seconds) as whole:
                 async for chunk in self._chunks(request):
                     count += len(chunk)
                     if count > self.limits.max_body:
@@ -58,7 +58,7 @@ class BodyReader:
                     else:
                         chunks.append(chunk)
         except TimeoutError as error:
-            slow = self.limits.seconds if whole.expired() else self.limits.idle_seconds
+            slow = self.limits.transfer_seconds if whole.expired() else self.limits.idle_seconds
             raise HTTPException(408, f"the body did not come within {slow:g} s") from error
         if hold.full:
             raise OutOfBytesError

@@ -95,10 +95,10 @@ class FileAnswer(StreamingResponse):
             yield piece
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it all, in the time that a request may take."""
+        """Send it all, in the time that this may take."""
         try:
             with self._service.metrics.stage("send"):
-                async with asyncio.timeout(self._service.limits.seconds):
+                async with asyncio.timeout(self._service.limits.transfer_seconds):
                     await super().__call__(scope, receive, send)
         finally:
             self._result.close()
