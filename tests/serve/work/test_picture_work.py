@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -99,8 +99,9 @@ class Killing(Watch):
 
     def report(self, done: int, total: int) -> None:
         for child in psutil.Process().children(recursive=True):
-            if child.children() == []:
-                os.kill(child.pid, signal.SIGKILL)
+            with suppress(psutil.Error, ProcessLookupError):
+                if child.children() == []:
+                    os.kill(child.pid, signal.SIGKILL)
         super().report(done, total)
 
 

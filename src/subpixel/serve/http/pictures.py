@@ -140,6 +140,7 @@ class EventAnswer(StreamingResponse):
     async def _progress(self) -> AsyncIterator[str]:
         future = asyncio.ensure_future(asyncio.wrap_future(self._job.future))
         before, silent = (-1, -1), 0.0
+        future.add_done_callback(_look_at)
         while not future.done():
             progress = self._job.watch.progress
             if progress != before:
@@ -150,8 +151,6 @@ class EventAnswer(StreamingResponse):
                 yield ": waiting\n\n"
             await asyncio.wait([future], timeout=LOOK_SECONDS)
             silent += LOOK_SECONDS
-        if not future.cancelled():
-            future.exception()  # looked at, so that nobody warns of it
 
     async def _file(self, result: PictureResult) -> AsyncIterator[str]:
         digest = hashlib.sha256()
@@ -170,6 +169,12 @@ class EventAnswer(StreamingResponse):
                 "losses": list(result.losses),
             },
         )
+
+
+def _look_at(future: asyncio.Future[PictureResult]) -> None:
+    """Else asyncio warns of an error that nobody looked at."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _event(name: str, value: object) -> str:

@@ -33,6 +33,7 @@ async def await_result(job: QueuedJob[JobValue], receive: Receive) -> JobValue:
             return future.result()
         finally:
             gone.cancel()
+            future.cancel()  # else asyncio warns of an error that nobody looked at
 
 
 async def await_disconnect(receive: Receive) -> None:
