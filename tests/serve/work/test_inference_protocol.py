@@ -151,6 +151,8 @@ def test_any_field_is_read_or_refused(wrong: dict[str, Any], data: st.DataObject
         ("UINT8", [2], [1, 256]),
         ("UINT8", [2], [1, -1]),
         ("UINT8", [2], [1, 1.5]),
+        ("UINT8", [2], [1, True]),
+        ("FP32", [2], [0.5, True]),
         ("UINT8", [2], [1, "2"]),
         ("UINT8", [2], [1, None]),
         ("UINT8", [3], [1, 2]),

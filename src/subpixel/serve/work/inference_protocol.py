@@ -165,6 +165,14 @@ def _read_shape(value: object, name: str) -> tuple[int, ...]:
     return tuple(value)
 
 
+_JSON_TYPES: Mapping[str, tuple[type, ...]] = {
+    "b": (bool,),
+    "f": (int, float),
+    **dict.fromkeys("iu", (int,)),
+}
+"""What JSON's values may be, by numpy's kind."""
+
+
 def _read_values(
     value: object, dtype: np.dtype[Any], shape: tuple[int, ...], name: str
 ) -> NDArray[Any]:
@@ -173,17 +181,12 @@ def _read_values(
     if not isinstance(value, list):
         raise fault
     try:
-        values = np.asarray(value) if value else np.empty(0, dtype)
+        values = np.array(value, object).ravel()
+        if all(type(each) in _JSON_TYPES[dtype.kind] for each in values):
+            return np.array(values.tolist(), dtype).reshape(shape)
     except (ValueError, OverflowError) as error:
         raise fault from error
-    kinds = {"b": "b", "u": "iu", "i": "iu", "f": "iuf"}[dtype.kind]
-    if values.size != math.prod(shape) or (values.size and values.dtype.kind not in kinds):
-        raise fault
-    if dtype.kind in "iu" and values.size:
-        bounds = np.iinfo(dtype)
-        if int(values.min()) < bounds.min or int(values.max()) > bounds.max:
-            raise fault
-    return np.asarray(values.astype(dtype).reshape(shape))
+    raise fault
 
 
 def _read_output(value: object) -> OutputChoice:

@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,6 +31,16 @@ class JobCancelledError(Exception):
 
 class TimeLimitError(Exception):
     """The job took longer than it may."""
+
+
+def _drop_locals(error: BaseException | None) -> None:
+    """A decoder, and what it decoded, would live in the frames of ``error`` until the garbage
+    collector came by."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 class Closable(Protocol):
@@ -151,6 +162,9 @@ class JobQueue:
             watch.begin()
             watch.expect_going()
             return work(watch)
+        except BaseException as error:
+            _drop_locals(error)
+            raise
         finally:
             with self._lock:
                 self._counts.running -= 1
