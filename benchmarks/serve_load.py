@@ -1,10 +1,10 @@
 """``subpixel serve`` under load, on loopback: does its memory stay, and what does too much get?
 
 First many mixed requests, sound and broken, from several clients at once: the memory after the
-first hundred and at the end. Then requests at twice the rate that it can answer: their statuses, and how
-long they took. Prints JSON; the exit code is 1 where memory grew by more than a tenth, something
-else than 200 and 429 was answered under the overload, or somebody waited longer than the queue
-explains.
+first hundred and at the end. Then requests at twice the rate that it can answer: their statuses,
+and how long they took. Prints JSON; the exit code is 1 where memory grew by more than a tenth,
+something else than 200 and 429 was answered under the overload, or somebody waited longer than the
+queue explains.
 
     python benchmarks/serve_load.py --requests 2000 --clients 16 --seconds 60
 """

@@ -3,6 +3,8 @@
 import json
 import signal
 import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -109,6 +111,16 @@ def test_what_cant_be_is_refused(
 ) -> None:
     assert run(["serve", "--model", "fast", *options]) == code
     assert capsys.readouterr().err.strip()
+
+
+def test_extra_is_named_where_it_is_missing() -> None:
+    hide = "import sys; sys.modules.update(starlette=None, uvicorn=None, prometheus_client=None); "
+    call = "from subpixel.cli.main import main; main()"
+    for options, code in (["--help"], 0), (["--model", "fast"], 1):
+        command = [sys.executable, "-c", hide + call, "serve", *options]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.returncode == code, done.stderr
+        assert code == 0 or "'.[serve]'" in done.stderr
 
 
 def test_taken_port_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

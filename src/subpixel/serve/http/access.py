@@ -1,12 +1,10 @@
 """Who may ask: a bearer token, compared in constant time, and the names that the server has."""
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-
-from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 
 from subpixel.errors import UsageError
 
@@ -17,6 +15,14 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 OPEN_PATHS = ("/", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")
 """What is answered without a token; so is the page's folder."""
+
+
+class AccessError(Exception):
+    """Somebody may not ask; :attr:`status` is HTTP's."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def is_loopback(host: str) -> bool:
@@ -52,17 +58,17 @@ class Access:
     """The names in ``Host`` that are answered, in lower case, without a port (None: all): a web
     page elsewhere, whose name somebody points here, can't ask."""
 
-    def expect_allowed(self, path: str, headers: Headers, *, guarded: bool) -> None:
-        """Raises :class:`HTTPException`: 421 for another host, 403 for another site's page, 401
+    def expect_allowed(self, path: str, headers: Mapping[str, str], *, guarded: bool) -> None:
+        """Raises :class:`AccessError`: 421 for another host, 403 for another site's page, 401
         without the token where ``guarded``."""
         if self.hosts is not None and _without_port(headers.get("host", "")) not in self.hosts:
-            raise HTTPException(421, "the server isn't called so; see --allow-host")
+            raise AccessError(421, "the server isn't called so; see --allow-host")
         if headers.get("sec-fetch-site") == "cross-site" and path != "/":
-            raise HTTPException(403, "pages of other sites may not ask")
+            raise AccessError(403, "pages of other sites may not ask")
         if guarded and self.token is not None and not self._matches(headers):
-            raise HTTPException(401, "a token is needed: Authorization: Bearer TOKEN")
+            raise AccessError(401, "a token is needed: Authorization: Bearer TOKEN")
 
-    def _matches(self, headers: Headers) -> bool:
+    def _matches(self, headers: Mapping[str, str]) -> bool:
         kind, _, token = headers.get("authorization", "").partition(" ")
         same = hmac.compare_digest(token.encode(), (self.token or "").encode())
         return same and kind.lower() == "bearer"

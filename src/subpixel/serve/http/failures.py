@@ -16,6 +16,7 @@ from subpixel.errors import (
     SubpixelError,
     UsageError,
 )
+from subpixel.serve.http.access import AccessError
 from subpixel.serve.work.budget import OutOfBytesError
 from subpixel.serve.work.job_queue import JobCancelledError, QueueFullError, TimeLimitError
 
@@ -59,6 +60,8 @@ def explain_failure(error: Exception) -> Failure:
     kind = type(error).__name__
     if isinstance(error, ClientDisconnect | JobCancelledError):
         return Failure(NO_ANSWER, "", fault=kind)
+    if isinstance(error, AccessError):
+        return Failure(error.status, str(error), fault=kind)
     if isinstance(error, HTTPException):
         retry = (error.headers or {}).get(RETRY_AFTER)
         return Failure(error.status_code, error.detail, None if retry is None else int(retry))
