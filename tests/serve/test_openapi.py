@@ -22,7 +22,7 @@ def test_every_route_is_described_and_no_other(service: Service) -> None:
         if isinstance(route, Route)
         for method in (route.methods or set()) - {"HEAD"}
     }
-    paths = describe_interface(["fast"], service.limits)["paths"]
+    paths = describe_interface(["fast"], ["fast"], service.limits)["paths"]
     described = {
         (path, method.upper())
         for path, item in paths.items()
@@ -33,7 +33,7 @@ def test_every_route_is_described_and_no_other(service: Service) -> None:
 
 
 def test_parameters_are_those_that_are_read(service: Service) -> None:
-    upscale = describe_interface(["fast"], service.limits)["paths"]["/v1/upscale"]["post"]
+    upscale = describe_interface(["fast"], ["fast"], service.limits)["paths"]["/v1/upscale"]["post"]
     assert [row["name"] for row in upscale["parameters"]] == list(NAMES)
     for row in upscale["parameters"]:
         read_options({row["name"]: str(row["example"]).lower()})
@@ -42,13 +42,13 @@ def test_parameters_are_those_that_are_read(service: Service) -> None:
 
 
 def test_path_parameters_are_named(service: Service) -> None:
-    for path, item in describe_interface(["fast"], service.limits)["paths"].items():
+    for path, item in describe_interface(["fast"], ["fast"], service.limits)["paths"].items():
         names = [row["name"] for row in item.get("parameters", ())]
         assert names == re.findall(r"{(\w+)}", path)
 
 
 def test_every_reference_is_there(service: Service) -> None:
-    whole = describe_interface(["fast"], service.limits)
+    whole = describe_interface(["fast"], ["fast"], service.limits)
     for reference in re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(whole)):
         place = whole
         for part in reference.split("/"):
@@ -56,7 +56,7 @@ def test_every_reference_is_there(service: Service) -> None:
 
 
 def test_answers_have_described_statuses(client: TestClient, service: Service) -> None:
-    paths = describe_interface(service.networks.names, service.limits)["paths"]
+    paths = describe_interface(service.networks.names, ["fast"], service.limits)["paths"]
     for path, item in paths.items():
         for method, described in ((m, d) for m, d in item.items() if m != "parameters"):
             url = path.format(model="fast", version="1")
@@ -70,7 +70,7 @@ def test_page_of_the_site_names_all(service: Service) -> None:
     if not page.is_file():
         pytest.skip("needs the repository")
     text = page.read_text(encoding="utf-8")
-    for path in describe_interface(["fast"], service.limits)["paths"]:
+    for path in describe_interface(["fast"], ["fast"], service.limits)["paths"]:
         assert path.replace("/versions/{version}", "").replace("{model}", "MODEL") in text, path
     for name in NAMES:
         assert f"`{name}`" in text

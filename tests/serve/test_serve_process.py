@@ -31,7 +31,9 @@ def accepted(server: ServerProcess) -> list[int]:
     return [line["status"] for line in server.lines if line["event"] == "request"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_end_under_load_loses_nothing(number: signal.Signals) -> None:
     with server_process(["--queue", "50"]) as server, ThreadPoolExecutor(8) as threads:
         children = psutil.Process(server.process.pid).children(recursive=True)

@@ -11,8 +11,11 @@ from subpixel.upscaling.size.target_size import MAX_FACTOR
 Json = dict[str, Any]
 
 
-def describe_interface(models: Sequence[str], limits: ServerLimits) -> Json:
-    """The whole description, for a server of these networks."""
+def describe_interface(
+    models: Sequence[str], tensor_models: Sequence[str], limits: ServerLimits
+) -> Json:
+    """The whole description, for a server of these networks, which clients of tensors name
+    ``tensor_models``."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -28,7 +31,7 @@ def describe_interface(models: Sequence[str], limits: ServerLimits) -> Json:
             "/health/ready": {"get": _describe_ready()},
             "/metrics": {"get": _read("Metrics, for Prometheus.", "text/plain")},
             "/openapi.json": {"get": _read_json("This description.", {"openapi": "3.1.0"})},
-            **_describe_tensors(),
+            **_describe_tensors(tensor_models),
         },
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -179,7 +182,7 @@ def _list_parameters(models: Sequence[str]) -> list[Json]:
     ]
 
 
-def _describe_tensors() -> Json:
+def _describe_tensors(models: Sequence[str]) -> Json:
     """The Open Inference Protocol, version 2."""
     server = {"name": "subpixel", "version": __version__, "extensions": ["binary_tensor_data"]}
     paths: Json = {
@@ -190,7 +193,7 @@ def _describe_tensors() -> Json:
     for versioned in ("", "/versions/{version}"):
         place, names = f"/v2/models/{{model}}{versioned}", ["model"]
         names += ["version"] if versioned else []
-        parameters = [_path_parameter(name) for name in names]
+        parameters = [_path_parameter(name, models) for name in names]
         paths[place] = {"get": _read_json("A network.", _MODEL)}
         paths[f"{place}/ready"] = {"get": _describe_model_ready()}
         paths[f"{place}/infer"] = {"post": _describe_inference()}
@@ -212,10 +215,10 @@ _MODEL = {
 }
 
 
-def _path_parameter(name: str) -> Json:
-    example = "1" if name == "version" else "balanced-x2"
-    schema = {"type": "string"}
-    return {"name": name, "in": "path", "required": True, "schema": schema, "example": example}
+def _path_parameter(name: str, models: Sequence[str]) -> Json:
+    values = ["1"] if name == "version" else list(models)
+    schema = {"type": "string", "enum": values}
+    return {"name": name, "in": "path", "required": True, "schema": schema, "example": values[0]}
 
 
 def _describe_model_ready() -> Json:

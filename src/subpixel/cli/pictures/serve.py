@@ -16,9 +16,13 @@ from subpixel.serve.http.access import LOOPBACK_NAMES, Access, is_loopback, read
 from subpixel.serve.limits import ServerLimits
 from subpixel.serve.logs import JsonLog
 from subpixel.serve.work.networks import default_models
+from subpixel.system.allocator import limit_arenas
 from subpixel.upscaling.upscaler import Upscaler
 
 _DEFAULT = ServerLimits()
+
+ARENAS = 2
+"""Of the allocator: with more, memory grows for hundreds of requests."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +218,7 @@ def command(
     if listening.warning:
         say(listening.warning)
     block_untrusted_operations()
+    limit_arenas(ARENAS)
     open_upscaler = partial(Upscaler, device=device, threads=threads)
     log = JsonLog(sys.stdout)
     with open_service(

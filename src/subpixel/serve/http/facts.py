@@ -9,6 +9,7 @@ from subpixel import __version__
 from subpixel.serve.metrics import CONTENT_TYPE
 from subpixel.serve.openapi import describe_interface
 from subpixel.serve.service import Service
+from subpixel.serve.work.tensors import list_models
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,4 +40,6 @@ class FactRoutes:
 
     async def interface(self, _request: Request) -> Response:
         """The description in OpenAPI."""
-        return JSONResponse(describe_interface(self.service.networks.names, self.service.limits))
+        networks, limits = self.service.networks, self.service.limits
+        names = list(list_models(networks))
+        return JSONResponse(describe_interface(networks.names, names, limits))

@@ -1,6 +1,7 @@
 """What went wrong, as an answer: a status, and one line of JSON."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -43,16 +44,13 @@ class Failure:
 
     status: int
     message: str
-    retry_seconds: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     fault: str | None = None
     """For the log: the kind, and for what nobody expected the place in the code."""
 
     def answer(self) -> JSONResponse:
         """As the Open Inference Protocol has it, and all else here."""
-        headers = {} if self.retry_seconds is None else {RETRY_AFTER: str(self.retry_seconds)}
-        if self.status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
-        return JSONResponse({"error": self.message}, self.status, headers)
+        return JSONResponse({"error": self.message}, self.status, self.headers)
 
 
 def explain_failure(error: Exception) -> Failure:
@@ -61,19 +59,22 @@ def explain_failure(error: Exception) -> Failure:
     if isinstance(error, ClientDisconnect | JobCancelledError):
         return Failure(NO_ANSWER, "", fault=kind)
     if isinstance(error, AccessError):
-        return Failure(error.status, str(error), fault=kind)
+        headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+        return Failure(error.status, str(error), headers, kind)
     if isinstance(error, HTTPException):
-        retry = (error.headers or {}).get(RETRY_AFTER)
-        return Failure(error.status_code, error.detail, None if retry is None else int(retry))
+        return Failure(error.status_code, error.detail, error.headers or {})
     if isinstance(error, QueueFullError):
-        return Failure(429, str(error), error.seconds, kind)
+        return Failure(429, str(error), {RETRY_AFTER: str(error.seconds)}, kind)
     if isinstance(error, OutOfBytesError):
-        return Failure(429, "too many bytes are being received; try again in 1 s", 1, kind)
+        return Failure(
+            429, "too many bytes are being received; try again in 1 s", {RETRY_AFTER: "1"}, kind
+        )
     for each, status in _STATUSES:
         if isinstance(error, each):
             return Failure(status, str(error), fault=kind)
     if isinstance(error, MemoryError | OSError):
-        return Failure(503, "the server lacks memory or room on disk; try again", 10, _place(error))
+        words = "the server lacks memory or room on disk; try again in 10 s"
+        return Failure(503, words, {RETRY_AFTER: "10"}, _place(error))
     words = str(error) if isinstance(error, SubpixelError) else "the server failed"
     return Failure(500, words, fault=_place(error))
 

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from subpixel.system.allocator import return_free_memory
+
 RECENT = 32
 """Jobs whose mean time says how long the next ones will wait."""
 
@@ -171,5 +173,6 @@ class JobQueue:
                 self._counts.seconds.append(time.monotonic() - start)
 
     def _leave(self, _future: Future[JobValue]) -> None:
+        return_free_memory()
         with self._lock:
             self._counts.held -= 1
