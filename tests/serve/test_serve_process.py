@@ -56,9 +56,9 @@ def test_end_under_load_loses_nothing(number: signal.Signals) -> None:
 def test_ready_says_that_the_end_comes() -> None:
     with server_process(["--notice", "600"]) as server:
         ready = f"{server.url}/health/ready"
-        assert httpx2.get(ready).status_code == 200
+        assert httpx2.get(ready, timeout=PATIENCE).status_code == 200
         server.process.send_signal(signal.SIGTERM)
-        await_true(lambda: httpx2.get(ready).status_code == 503)
+        await_true(lambda: httpx2.get(ready, timeout=PATIENCE).status_code == 503)
         assert post(server.url) == 200  # load balancers may still send some
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(PATIENCE) == 0
@@ -86,7 +86,7 @@ def test_page_folder_and_token(tmp_path: Path) -> None:
     token.write_text("a-token-of-enough-characters\n")
     options = ["--page", str(tmp_path), "--token-file", str(token)]
     with server_process(options) as server:
-        assert httpx2.get(server.url).text == "our page"
+        assert httpx2.get(server.url, timeout=PATIENCE).text == "our page"
         assert httpx2.get(f"{server.url}/v1/models").status_code == 401
         headers = {"authorization": f"Bearer {token.read_text().strip()}"}
         assert httpx2.get(f"{server.url}/v1/models", headers=headers).status_code == 200

@@ -155,13 +155,19 @@ class _OrderlyServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """A signal: the end begins. It isn't raised again at the end, which is as asked for."""
+        if self._loop is None:
+            self.force_exit = self.should_exit = True
+        else:  # whatever was interrupted may hold the log's lock: nothing is written here
+            self._loop.call_soon_threadsafe(self._drain)
+
+    def _drain(self) -> None:
         state = self._service.state
-        if state.draining or self._loop is None:
+        if state.draining:
             self.force_exit = self.should_exit = True
             return
         state.draining = True
         self._service.log.write(ServerEvent("draining"))
-        self._loop.call_soon_threadsafe(self._loop.call_later, self._notice, self._stop)
+        asyncio.get_running_loop().call_later(self._notice, self._stop)
 
     def _stop(self) -> None:
         self.should_exit = True

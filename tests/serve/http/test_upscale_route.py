@@ -4,15 +4,19 @@ import base64
 import hashlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from starlette.testclient import TestClient
 
-from served import picture_file
+from served import PATIENCE, picture_file
 from subpixel.cli.main import run
+from subpixel.serve.http.pictures import FileAnswer
 from subpixel.serve.service import Service
+from subpixel.serve.work.job_queue import Watch
+from subpixel.serve.work.options import read_options
 
 PNG = picture_file()
 
@@ -194,3 +198,10 @@ def test_nothing_stays(client: TestClient, service: Service) -> None:
     client.post("/v1/upscale", content=PNG[:50])
     assert service.bodies.held == 0
     assert (service.queue.running, service.queue.waiting) == (0, 0)
+
+
+def test_odd_names_are_quoted_in_headers(service: Service) -> None:
+    result = service.pictures.upscale(PNG, read_options({}), Watch(PATIENCE))
+    odd = replace(result, network="nétz\r\nX-Other: 1")
+    assert FileAnswer(odd, service).headers["x-subpixel-network"] == "n%C3%A9tz%0D%0AX-Other%3A%201"
+    result.close()

@@ -7,15 +7,16 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from subpixel.serve.http.bodies import BodyReader, UploadForm, read_upload
 from subpixel.serve.http.failures import explain_failure
-from subpixel.serve.http.waiting import abandoning, await_result
+from subpixel.serve.http.waiting import await_result
 from subpixel.serve.service import Service
 from subpixel.serve.work.job_queue import QueuedJob
 from subpixel.serve.work.options import read_options
@@ -85,7 +86,7 @@ class FileAnswer(StreamingResponse):
         headers = {
             "Content-Length": str(result.size),
             "X-Subpixel-Size": f"{result.width}x{result.height}",
-            "X-Subpixel-Network": result.network,
+            "X-Subpixel-Network": quote(result.network),
             "X-Subpixel-Losses": ", ".join(result.losses),
         }
         super().__init__(self._pieces(), headers=headers, media_type=media_type(result))
@@ -116,10 +117,15 @@ class EventAnswer(StreamingResponse):
         super().__init__(self._events(), media_type=EVENT_STREAM)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send all events; the job ends with the client."""
-        async with abandoning(self._job):
-            await super().__call__(scope, receive, send)
-        if not self._job.future.done():  # Starlette ended quietly as the client went
+        """Send all events; the job ends with the client, or when it takes none for too long."""
+
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(self._service.limits.idle_seconds):
+                await send(message)
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        finally:
             self._job.abandon()
 
     async def _events(self) -> AsyncIterator[str]:

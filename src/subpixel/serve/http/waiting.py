@@ -1,8 +1,6 @@
 """Requests that wait for a job: it ends when the client goes."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
@@ -10,30 +8,22 @@ from starlette.types import Receive
 from subpixel.serve.work.job_queue import JobValue, QueuedJob
 
 
-@asynccontextmanager
-async def abandoning(job: QueuedJob[JobValue]) -> AsyncIterator[None]:
-    """When the block ends before the job does, nobody wants it any more."""
+async def await_result(job: QueuedJob[JobValue], receive: Receive) -> JobValue:
+    """The job's result; raises what it raises, and :class:`ClientDisconnect`, which ends it."""
+    gone = asyncio.ensure_future(await_disconnect(receive))
+    future = asyncio.ensure_future(asyncio.wrap_future(job.future))
+    both: list[asyncio.Future[object]] = [gone, future]  # type: ignore[list-item]
     try:
-        yield
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if not future.done():
+            raise ClientDisconnect
+        return future.result()
     except BaseException:
         job.abandon()
         raise
-
-
-async def await_result(job: QueuedJob[JobValue], receive: Receive) -> JobValue:
-    """The job's result; raises what it raises, and :class:`ClientDisconnect`, which ends it."""
-    async with abandoning(job):
-        gone = asyncio.ensure_future(await_disconnect(receive))
-        future = asyncio.ensure_future(asyncio.wrap_future(job.future))
-        try:
-            both: list[asyncio.Future[object]] = [gone, future]  # type: ignore[list-item]
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if not future.done():
-                raise ClientDisconnect
-            return future.result()
-        finally:
-            gone.cancel()
-            future.cancel()  # else asyncio warns of an error that nobody looked at
+    finally:
+        gone.cancel()
+        future.cancel()  # else asyncio warns of an error that nobody looked at
 
 
 async def await_disconnect(receive: Receive) -> None:
