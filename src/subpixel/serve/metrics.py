@@ -32,7 +32,7 @@ class ServerMetrics:
         )
         self._stages = Histogram(
             "subpixel_stage_seconds",
-            "A stage of one request: body, wait, open, choose, upscale, send.",
+            "A stage of one request: open, choose, upscale, send.",
             ("stage",),
             buckets=SECONDS,
             registry=registry,

@@ -228,6 +228,37 @@ def _describe_model_ready() -> Json:
     }
 
 
+_REQUEST = {
+    "type": "object",
+    "required": ["inputs"],
+    "properties": {
+        "inputs": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["name", "datatype", "shape"],
+                "properties": {
+                    "name": {"const": "image"},
+                    "datatype": {"enum": ["UINT8", "UINT16", "FP32"]},
+                    "shape": {
+                        "type": "array",
+                        "minItems": 4,
+                        "maxItems": 4,
+                        "items": {"type": "integer", "minimum": 1},
+                    },
+                    "data": {"type": "array"},
+                    "parameters": {"type": "object"},
+                },
+            },
+        },
+        "outputs": {"type": "array"},
+        "parameters": {"type": "object"},
+    },
+}
+
+
 def _describe_inference() -> Json:
     image = {"name": "image", "datatype": "UINT8", "shape": [1, 1, 2, 1], "data": [0, 255]}
     answer = {
@@ -237,7 +268,7 @@ def _describe_inference() -> Json:
     }
     content = _json_content({"type": "object"}, answer)
     content["application/octet-stream"] = {"schema": {"type": "string", "format": "binary"}}
-    asked = _json_content({"type": "object", "required": ["inputs"]}, {"inputs": [image]})
+    asked = _json_content(_REQUEST, {"inputs": [image]})
     return {
         "summary": "Enlarge pictures as tensors: (pictures, height, width, channels).",
         "requestBody": {"required": True, "content": asked},

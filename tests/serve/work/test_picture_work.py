@@ -11,7 +11,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from served import PATIENCE, GatedOp, gated_service, picture_file
+from served import PATIENCE, GatedOp, await_true, gated_service, picture_file
 from subpixel.errors import MemoryLimitError, PictureError
 from subpixel.serve.http.failures import explain_failure
 from subpixel.serve.limits import ServerLimits
@@ -119,6 +119,17 @@ def test_killed_decoder_costs_one_request() -> None:
         for _ in range(2):
             small = picture_file()
             service.pictures.upscale(small, UpscaleOptions(), begin()).close()
+
+
+def test_no_decoder_stays() -> None:
+    op = GatedOp()
+    op.gate.set()
+    with gated_service(op, LIMITS) as service:
+        few = len(psutil.Process().children(recursive=True))
+        for content in (picture_file(), picture_file()[:-300], b"nothing"):
+            with suppress(PictureError):
+                service.pictures.upscale(content, UpscaleOptions(), begin()).close()
+        await_true(lambda: len(psutil.Process().children(recursive=True)) <= few)
 
 
 def test_faults_say_no_more_than_they_should() -> None:

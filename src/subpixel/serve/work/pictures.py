@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from subpixel.errors import MemoryLimitError, PictureTooLargeError, SubpixelError
-from subpixel.media.apart.pool import DecoderPool
+from subpixel.media.apart.pool import ApartPicture, DecoderPool
 from subpixel.media.formats.format import Format
 from subpixel.media.picture import Header
 from subpixel.media.reading import PictureFile
@@ -69,9 +69,18 @@ class PictureWork:
         limits.
         """
         upscaler = self.networks.get(options.model)
-        size = _own_scale_left_out(options.size, upscaler)
         with self.metrics.stage("open"):
             source = self.decoders.open(data, name=PICTURE_NAME, max_pixels=self.limits.max_pixels)
+        try:
+            return self._upscale_file(source, upscaler, options, watch)
+        finally:
+            if isinstance(source, ApartPicture):
+                source.close()
+
+    def _upscale_file(
+        self, source: PictureFile, upscaler: Upscaler, options: UpscaleOptions, watch: Watch
+    ) -> PictureResult:
+        size = _own_scale_left_out(options.size, upscaler)
         larger = upscaler.enlargement(source.header, size).header(source.header)
         self._expect_allowed(source.header, larger)
         watch.expect_going()
