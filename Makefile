@@ -23,7 +23,7 @@ define test-versions
 	OMP_NUM_THREADS=1 .venv-$(1)/bin/python $(BASE_TESTS) $(TESTS)
 endef
 
-.PHONY: demo test test-all test-lowest test-newest test-processors lint format docs man dist clean
+.PHONY: demo test test-all test-lowest test-newest test-processors lint format docs man page dist clean
 
 demo: $(VENV)/base
 	@$(BIN)/python scripts/demo.py
@@ -62,15 +62,20 @@ man: $(VENV)/base
 	@mkdir -p build
 	$(BIN)/python scripts/man_page.py > build/subpixel.1
 
+# The web page in build/page. What it takes from npm goes into the package, and from there into the
+# wheel; neither is committed.
+page: $(VENV)/base
+	$(BIN)/python scripts/build_page.py build/page
+
 # The source distribution and the wheel, in dist/.
-dist: $(VENV)/dist
+dist: $(VENV)/dist page
 	rm -rf dist
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
 	$(BIN)/python scripts/check_dist.py dist
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest .demo build dist site
+	rm -rf $(VENV) .venv-lowest .venv-newest .demo build dist site src/subpixel/serve/page/vendor
 
 $(VENV)/base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -210,9 +210,15 @@ def _judge_files(run: Run, plain: PlainRun, *, orderly: bool) -> list[str]:
     for name, digest in run.files().items():
         if name in plain.files and not _is_whole(run.place / name, digest, plain.files[name]):
             faults.append(f"{name} is half-written")
-        if name not in plain.files and orderly and not name.startswith(run.command.keeps):
+        if name not in plain.files and orderly and not _is_usual(run.command, name):
             faults.append(f"{name} is left")
     return faults
+
+
+def _is_usual(command: Command, name: str) -> bool:
+    """Whether a file that no undisturbed run has is one that may be there; no draft is."""
+    is_draft = Path(name).name.startswith(".") or name.endswith(".partial")
+    return name.startswith((*command.keeps, *command.varies)) and not is_draft
 
 
 def _is_whole(file: Path, digest: str, expected: str) -> bool:
@@ -238,8 +244,8 @@ def can_be_read(file: Path) -> bool:
 
 def _judge_names(run: Run, plain: PlainRun) -> list[str]:
     """After a further run: drafts must be gone; what a kill left in TMPDIR is the system's."""
-    usual = ("tmp/", *run.command.keeps)
-    strange = [n for n in run.files() if n not in plain.files and not n.startswith(usual)]
+    strange = [n for n in run.files() if n not in plain.files and not n.startswith("tmp/")]
+    strange = [name for name in strange if not _is_usual(run.command, name)]
     return [f"{name} is left after a further run" for name in strange]
 
 

@@ -1,15 +1,23 @@
 """A command of each verb that writes or starts something, with inputs that take it seconds."""
 
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "fixtures"))
 
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from networks import sub_pixel_network
+from subpixel.graph.metadata import with_spec
 from subpixel.media.arrays import to_picture
 from subpixel.media.image_file import write_picture
 from subpixel.network.locate import locate
+from subpixel.spec import ModelSpec
 
 UPSCALE = ("upscale", "in", "-o", "out", "--model", "fast")
 VERIFY = ("verify", "net.onnx", "--against", "bad.onnx", "--matrix", "--precision", "fp32")
@@ -26,6 +34,8 @@ class Command:
     """Puts its inputs into the folder that it runs in."""
     keeps: tuple[str, ...] = ()
     """Beginnings of the names of files that a killed run leaves for the next to go on with."""
+    varies: tuple[str, ...] = ()
+    """Beginnings of the names of files that have another name in each run."""
     codes: tuple[int, ...] = (0,)
     """Those with which an undisturbed run ends."""
 
@@ -67,22 +77,15 @@ def make_network(folder: Path) -> None:
 
 
 def make_stranger(folder: Path) -> None:
-    """A third-party file: the bundled one without its facts."""
-    import onnx
-
-    model = onnx.load(locate("fast", 3))
-    del model.metadata_props[:]
-    onnx.save(model, folder / "net.onnx")
+    """A third-party file of two nodes."""
+    onnx.save(sub_pixel_network(3), folder / "net.onnx")
 
 
 def make_two_networks(folder: Path) -> None:
-    """A network, and the same with one weight changed."""
-    import onnx
-    from onnx import numpy_helper
-
-    make_network(folder)
-    model = onnx.load(folder / "net.onnx")
-    tensor = next(t for t in model.graph.initializer if len(t.dims) == 4)
+    """A network of two nodes, and the same with one weight changed."""
+    model = with_spec(sub_pixel_network(3), ModelSpec("small", 2, "rgb", "rgb", halo=1))
+    onnx.save(model, folder / "net.onnx")
+    tensor = model.graph.initializer[0]
     changed = numpy_helper.to_array(tensor).copy()
     changed[0, 0, 0, 0] += 1
     tensor.CopyFrom(numpy_helper.from_array(changed, tensor.name))
@@ -132,7 +135,12 @@ COMMANDS = (
         ("evaluate", "--model", "net.onnx", "--data", "data", "--pictures", "out"),
         make_network_and_photographs,
     ),
-    Command("tune", ("tune", "--model", "net.onnx", "--seconds", "2"), make_network),
+    Command(
+        "tune",
+        ("tune", "--model", "net.onnx", "--seconds", "2"),
+        make_network,
+        varies=("cache/subpixel/tuning/", "cache/subpixel/networks/"),
+    ),
     Command("doctor", ("doctor",), lambda folder: None, codes=(0, 1)),
 )
 """Those that fetch from the network are left out."""

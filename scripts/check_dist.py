@@ -35,7 +35,15 @@ def _expected() -> set[str]:
     modules = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
     manifest = tomllib.loads((PACKAGE / "zoo" / "manifest.toml").read_text(encoding="utf-8"))
     networks = {f"zoo/{row['file']}" for row in manifest["network"]}
-    return modules | networks | {"py.typed", "zoo/manifest.toml", _photograph()}
+    templates = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.template")}
+    files = {"py.typed", "zoo/manifest.toml", _photograph()}
+    return modules | networks | templates | files | _page()
+
+
+def _page() -> set[str]:
+    """The web page's files, and what `make page` fetched for it."""
+    page = PACKAGE / "serve" / "page"
+    return {path.relative_to(PACKAGE).as_posix() for path in page.rglob("*") if path.is_file()}
 
 
 def _photograph() -> str:

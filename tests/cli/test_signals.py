@@ -116,6 +116,32 @@ def test_a_signal_that_is_ignored_stays_so(large: Path) -> None:
         signal.signal(signal.SIGHUP, before)
 
 
+NEVER_ENDS = """
+import threading
+from subpixel.cli import signals
+signals.GRACE = 0.5
+with signals.orderly_end():
+    print("here", flush=True)
+    while True:
+        try:
+            threading.Event().wait()
+        except BaseException:
+            pass
+"""
+"""As a library that doesn't return, below whatever waits for it."""
+
+
+@pytest.mark.parametrize("number", CODES)
+def test_what_never_returns_is_ended_all_the_same(number: signal.Signals) -> None:
+    command = [sys.executable, "-c", NEVER_ENDS]
+    hearing = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=hearing) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"here\n"
+        process.send_signal(number)
+        assert process.wait(PATIENCE) == CODES[number]
+
+
 def children_of(number: int) -> set[int]:
     found = set()
     for status in Path("/proc").glob("[0-9]*/stat"):

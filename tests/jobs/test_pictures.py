@@ -33,9 +33,22 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that were opened, in order."""
     files: list[Path] = []
 
-    def count(file: Path, *, max_pixels: int, decoders: Decoders | None) -> object:
+    def count(
+        file: Path,
+        *,
+        max_pixels: int,
+        max_memory: int | None,
+        max_bytes: int,
+        decoders: Decoders | None,
+    ) -> object:
         files.append(file)
-        return open_picture(file, max_pixels=max_pixels, decoders=decoders)
+        return open_picture(
+            file,
+            max_pixels=max_pixels,
+            max_memory=max_memory,
+            max_bytes=max_bytes,
+            decoders=decoders,
+        )
 
     monkeypatch.setattr(pictures, "open_picture", count)
     return files

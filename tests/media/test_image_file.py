@@ -430,7 +430,7 @@ class TestBadInput:
         (tmp_path / "file").write_bytes(b"x")
         for path, words in (
             (tmp_path / "missing.png", "No such file"),
-            (tmp_path, "directory"),
+            (tmp_path, "it is a folder"),
             (tmp_path / "file" / "a.png", "Not a directory"),
         ):
             with pytest.raises(PictureError, match=words):

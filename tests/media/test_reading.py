@@ -10,9 +10,10 @@ import pyvips
 from PIL import Image
 
 from samples import smooth
-from subpixel.errors import PictureError
-from subpixel.media.image_file import open_picture, read_picture
-from subpixel.media.reading import CHUNK_ROWS
+from subpixel.errors import MemoryLimitError, PictureError
+from subpixel.media.image_file import open_picture, open_stream, read_picture
+from subpixel.media.reading import CHUNK_BYTES, CHUNK_ROWS
+from subpixel.system.machine_memory import resident
 
 NOISE = np.random.default_rng(0).integers(0, 256, (150, 70, 3), dtype=np.uint8)
 
@@ -75,12 +76,13 @@ def test_a_file_that_changed_meanwhile_is_not_read_on(noise: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_a_pipe_is_read_once_and_held(tmp_path: Path, noise: Path) -> None:
+def test_a_pipe_is_read_once_and_held_as_a_stream(tmp_path: Path, noise: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     feeder = Thread(target=lambda: pipe.write_bytes(noise.read_bytes()))
     feeder.start()
-    opened = open_picture(pipe)
+    with pipe.open("rb") as stream:
+        opened = open_stream(stream)
     feeder.join()
     for _ in range(2):
         assert np.array_equal(np.concatenate(list(opened.chunks())), NOISE)
@@ -95,3 +97,25 @@ def test_transparency_of_a_gif_that_is_not_used_is_left_out(tmp_path: Path, used
     opened = open_picture(tmp_path / "a.gif")
     assert opened.header.channels == (4 if used else 3)
     assert read_picture(tmp_path / "a.gif").frames.shape == opened.header.shape
+
+
+@pytest.mark.parametrize("suffix", [".png", ".ppm"])
+def test_chunks_of_a_very_wide_picture_have_fewer_rows(tmp_path: Path, suffix: str) -> None:
+    """libvips decodes one, subpixel itself the other."""
+    width = CHUNK_BYTES // 3 // 4
+    wide = np.tile(NOISE[:9], (1, width // 70 + 1, 1))[:, :width]
+    file = tmp_path / f"wide{suffix}"
+    Image.fromarray(wide).save(file)
+    chunks = list(open_picture(file).chunks())
+    assert [len(chunk) for chunk in chunks] == [4, 4, 1]
+    assert np.array_equal(np.concatenate(chunks), wide)
+
+
+def test_a_gif_is_not_decoded_for_its_alpha_where_memory_is_short(tmp_path: Path) -> None:
+    """It may be transparent, and only its pixels tell."""
+    file = tmp_path / "a.gif"
+    grey = np.random.default_rng(0).integers(0, 200, (1000, 1500), dtype=np.uint8)
+    Image.fromarray(grey).convert("P").save(file, transparency=255)
+    with pytest.raises(MemoryLimitError, match=r"1500 x 1000 pixels need at least .*M of memory"):
+        open_picture(file, max_memory=resident() + 10**6)
+    assert open_picture(file, max_memory=resident() + 10**9).header.channels == 3

@@ -35,6 +35,9 @@ def test_a_file_of_fewer_bits(tmp_path: Path, precision: Precision) -> None:
     assert spec.samples == ("uint8" if precision == "int8" else "float")
     weights = [t for t in load_model(out).graph.initializer if len(t.dims) == 4]
     assert {t.data_type for t in weights} <= {TensorProto.FLOAT16, TensorProto.INT8}
+    convolutions = [n for n in load_model(out).graph.node if n.op_type == "Conv"]
+    said = [{a.name for a in node.attribute} for node in convolutions]
+    assert all({"kernel_shape", "dilations", "strides"} <= names for names in said)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,9 @@ def test_what_is_published(
     assert (report.spec.precision, report.spec.halo) == (precision, 4)
     assert report.spec.origin.startswith("small.pth (sha256 ")
     assert Session(out).input_shape == ("batch", channels, "height", "width")
+    said = [{a.name for a in n.attribute} for n in model.graph.node if n.op_type == "Conv"]
+    assert said
+    assert all({"kernel_shape", "dilations", "strides"} <= names for names in said)
 
 
 class Baked(nn.Module):

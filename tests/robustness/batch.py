@@ -13,7 +13,6 @@ import signal
 import sys
 import time
 import traceback
-import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -74,7 +73,6 @@ def _prepare(place: Path) -> None:
     sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
     faulthandler.enable(sys.stderr)
     faulthandler.register(signal.SIGUSR1, sys.stderr)
-    warnings.simplefilter("default")
 
 
 def _run_cases(child: Child, cases: list[Case]) -> None:
@@ -135,7 +133,8 @@ def _judge_memory(peak: int, budget: int) -> list[Fault]:
 
 def _judge_message(verdict: Verdict) -> list[Fault]:
     lower = verdict.detail.lower()
-    if verdict.word == "refused" and any(words in lower for words in SHORTAGE):
+    is_called_damaged = "damaged" in lower  # the decoder's own words may follow
+    if verdict.word == "refused" and any(words in lower for words in SHORTAGE) > is_called_damaged:
         return [Fault("shortage", sign_text(verdict.detail), verdict.detail)]
     return []
 

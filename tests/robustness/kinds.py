@@ -44,7 +44,7 @@ class Kind:
     libraries: tuple[str, ...] = ()
     """What is imported before processes are forked."""
     mutates: bool = True
-    """False: the seeds themselves are the cases, by their number."""
+    """False: the seeds themselves are the cases, by their number, and are made when they are."""
 
 
 KINDS = (
@@ -95,7 +95,7 @@ class Case:
         """The seed that it is made of, mutated, under the seed's name."""
         seeds, dice = list_seeds(self.kind), self.dice("file")
         if not self.kind.mutates:
-            return seeds[self.number]
+            return seeds[self.number].make()
         seed = dice.choice(seeds)
         alike = [s.data for s in seeds if s.suffix == seed.suffix]
         return Seed(seed.name, mutate(dice, seed.suffix, seed.data, alike))

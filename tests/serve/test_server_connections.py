@@ -101,7 +101,7 @@ def test_work_ends_between_tiles_when_the_client_goes(accept: str) -> None:
         await_true(lambda: '"route": "/v1/upscale"' in log._stream.getvalue())  # type: ignore[attr-defined]
         op.gate.set()
         await_true(lambda: service.queue.running == 0)
-        assert op.runs - tiles < 20  # of some three hundred
+        assert op.runs - tiles < 60  # of some three hundred; three rows of tiles were under way
         assert service.bodies.held == 0
         expect_well(port)
 

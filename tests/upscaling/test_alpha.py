@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from networks import BoxBlur
 from subpixel import Upscaler
+from subpixel.upscaling import alpha
 from subpixel.upscaling.alpha import SURVEY_ROWS, Survey
 from subpixel.upscaling.samples import upscale_samples
 
@@ -18,6 +19,18 @@ def bleed(samples: np.ndarray) -> np.ndarray:
     for band in bands:
         survey.at(band)
     return np.concatenate(list(survey.bleed(bands)))
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 500), (70, 129), (130, 640), (500, 1)])
+@pytest.mark.parametrize("channels", [2, 4])
+def test_a_wide_picture_goes_in_parts_and_comes_out_the_same(
+    monkeypatch: pytest.MonkeyPatch, height: int, width: int, channels: int
+) -> None:
+    samples = np.random.default_rng(0).integers(0, 256, (height, width, channels), dtype=np.uint8)
+    samples[..., -1] *= samples[..., -1] > 128
+    whole = bleed(samples)
+    monkeypatch.setattr(alpha, "SURVEY_COLUMNS", SURVEY_ROWS)
+    assert np.array_equal(bleed(samples), whole)
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(0, 255), seeds)
@@ -133,9 +146,9 @@ def test_bands_bleed_as_the_whole_does(
 
 def test_a_survey_knows_opaque_from_nearly() -> None:
     samples = np.full((130, 3, 4), 255, np.uint8)
-    for alpha in (255, 254):
-        samples[-1, -1, -1] = alpha
+    for coverage in (255, 254):
+        samples[-1, -1, -1] = coverage
         survey = Survey(130, 3)
         for top in range(0, 130, SURVEY_ROWS):
             survey.at(samples[top : top + SURVEY_ROWS])
-        assert survey.opaque == (alpha == 255)
+        assert survey.opaque == (coverage == 255)

@@ -103,3 +103,11 @@ def test_what_is_asked_for_or_a_share(monkeypatch: pytest.MonkeyPatch) -> None:
     assert memory.memory_limit(5000, held=70) == 470
     monkeypatch.setattr(memory, "address_space", lambda: -1)
     assert memory.memory_limit(None, held=70) == 70
+
+
+def test_the_remedy_is_what_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "address_limit_for", lambda size: None)
+    assert memory.name_remedy(10**9, "raise --max-memory") == "raise --max-memory"
+    monkeypatch.setattr(memory, "address_limit_for", lambda size: size + 5)
+    line = memory.name_remedy(100 << 20, "raise --max-memory")
+    assert line == f"raise the limit of the address space (ulimit -v {300 << 10})"

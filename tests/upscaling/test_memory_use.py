@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -104,6 +105,20 @@ def test_little_address_space_is_enough_or_is_said(tmp_path: Path, megabytes: in
     assert target.exists() == (done.code == 0)
 
 
+@pytest.mark.slow
+def test_the_advice_for_little_address_space_helps(tmp_path: Path) -> None:
+    """A JPEG of 6 megapixels is refused in so little, and done in what the refusal asks for."""
+    source, target = tmp_path / "in.jpg", tmp_path / "out.png"
+    Image.linear_gradient("L").resize((3000, 2000)).convert("RGB").save(source)
+    words = (str(source), "-o", str(target), "--scale", "2")
+    refused = upscale(500 << 10, *words)
+    assert refused.code == 1
+    asked = re.search(r"raise the limit of the address space \(ulimit -v (\d+)\)", refused.said)
+    assert asked is not None, refused.said
+    assert upscale(int(asked[1]), *words).code == 0
+    assert open_picture(target).header.shape == (1, 4000, 6000, 3)
+
+
 @pytest.fixture
 def group() -> Iterator[Path]:
     """A memory cgroup of version 1 or 2, made for one test."""
@@ -137,3 +152,67 @@ def test_the_kernel_never_has_to_kill(group: Path, tmp_path: Path, megabytes: in
         assert "of memory" in done.said
     assert done.code == 0 or megabytes < 500
     assert {p.name for p in tmp_path.iterdir()} == {"in.tif", *[target.name] * (done.code == 0)}
+
+
+def enough_memory(refusal: str) -> int:
+    """The bytes that a refusal says would do."""
+    number = refusal.partition("at least ")[2].partition(" of memory")[0]
+    return int(float(number[:-1]) * {"M": 10**6, "G": 10**9}[number[-1]])
+
+
+def upscale_within(limit: int, source: Path, target: Path, *words: str) -> Ended:
+    """Done or refused in a line, and in neither case more is held."""
+    memory = f"{-(-limit // 10**6)}M"
+    done = upscale(None, str(source), "-o", str(target), "--max-memory", memory, *words)
+    assert done.peak <= limit
+    if done.code != 0:
+        assert "of memory" in done.said
+        assert "\n" not in done.said.strip()
+        assert not target.exists()
+    return done
+
+
+def stripes(height: int, width: int, channels: int) -> np.ndarray:
+    """Cheap noise of any size, ``(1, H, W, C)``."""
+    noise = np.random.default_rng(0).integers(0, 256, (1, 500, 500, channels), dtype=np.uint8)
+    times = (1, -(-height // 500), -(-width // 500), 1)
+    return np.tile(noise, times)[:, :height, :width]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("width", "height", "suffix"),
+    [(2_000_000, 4, ".png"), (4, 2_000_000, ".tif"), (300_000, 30, ".tif"), (9, 300_000, ".png")],
+)
+def test_very_wide_and_very_tall(tmp_path: Path, width: int, height: int, suffix: str) -> None:
+    source, target = tmp_path / "in.png", tmp_path / f"out{suffix}"
+    write_picture(Picture(stripes(height, width, 3)), source)
+    done = upscale_within(LIMIT, source, target, "--scale", "3")
+    if done.code != 0:
+        enough = enough_memory(done.said)
+        assert upscale_within(enough, source, target, "--scale", "3").code == 0
+    assert open_picture(target).header.shape == (1, 3 * height, 3 * width, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("channels", "words"),
+    [
+        (4, ("--scale", "2")),
+        (4, ("--scale", "1.5")),
+        (3, ("--scale", "5")),
+        (3, ("--width", "90001")),
+        (3, ("--fit", "50000x50000")),
+        (3, ("--scale", "2", "--adaptive")),
+        (3, ("--scale", "2", "--precision", "fp32")),
+    ],
+)
+def test_alpha_filters_and_networks_in_turn_of_a_very_wide_one(
+    tmp_path: Path, channels: int, words: tuple[str, ...]
+) -> None:
+    """Each within what a refusal says it needs."""
+    source, target = tmp_path / "in.png", tmp_path / "out.png"
+    write_picture(Picture(stripes(12, 60_000, channels)), source)
+    done = upscale_within(150 * 10**6, source, target, *words)
+    assert done.code == 1, "so little isn't enough for anything"
+    assert upscale_within(enough_memory(done.said), source, target, *words).code == 0

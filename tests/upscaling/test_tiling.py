@@ -70,7 +70,7 @@ def test_a_band_goes_through_in_few_and_even_groups(
     drawn: tuple[TilePlan, int, int], batch: int
 ) -> None:
     plan = replace(drawn[0], batch=batch)
-    assert sum(plan.groups, ()) == plan.columns
+    assert sum(plan.groups, ()) == tuple(plan.columns)
     sizes = [len(group) for group in plan.groups]
     assert 1 <= min(sizes) <= max(sizes) <= min(sizes) + 1
     assert max(sizes) <= batch

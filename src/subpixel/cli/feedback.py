@@ -9,13 +9,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from subpixel.cli.options.pictures.network_choice import ChoiceLines
 from subpixel.cli.options.pictures.upscaling import Volume
-from subpixel.cli.streams import guarded_streams, print_line, unguarded
+from subpixel.cli.streams import print_line, unguarded
 from subpixel.jobs.folder import describe_omissions
 from subpixel.jobs.outputs import JobPlan
 from subpixel.jobs.pictures import JobResult
@@ -30,8 +30,9 @@ LOG_INTERVAL = 10.0
 
 
 def say(line: str) -> None:
-    """A line on stderr, where nothing moves."""
-    print_line(f"subpixel: {line}", err=True)
+    """A line on stderr, where nothing moves. Where nobody can read it, the work still goes on."""
+    with suppress(OSError):  # closed, a full disk, a terminal that has gone
+        print_line(f"subpixel: {line}", err=True)
 
 
 class Display(Protocol):
@@ -73,13 +74,14 @@ class TerminalDisplay:
     task: "TaskID"
 
     def say(self, line: str) -> None:
-        self.bar.console.print(
-            escape_controls(f"subpixel: {line}"),
-            markup=False,
-            highlight=False,
-            emoji=False,
-            soft_wrap=True,
-        )
+        with suppress(OSError):  # a terminal that has gone
+            self.bar.console.print(
+                escape_controls(f"subpixel: {line}"),
+                markup=False,
+                highlight=False,
+                emoji=False,
+                soft_wrap=True,
+            )
 
     def show(self, progress: JobProgress) -> None:
         self.bar.update(
@@ -97,9 +99,14 @@ def open_display(volume: Volume, *, several: bool) -> Iterator[Display]:
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
-    console = Console(file=unguarded(sys.stderr))
-    with Progress(*columns, console=console, transient=True) as bar, guarded_streams():
+    bar = Progress(*columns, console=Console(file=unguarded(sys.stderr)), transient=True)
+    try:
+        with suppress(OSError):  # a terminal that has gone
+            bar.start()
         yield TerminalDisplay(bar, bar.add_task("", total=1.0))
+    finally:
+        with suppress(OSError):
+            bar.stop()
 
 
 @dataclass
@@ -123,6 +130,8 @@ class Feedback:
         self.progress.finish(success=result.error is None)
         if result.error:
             self.display.say(result.error)
+            if result.trace and self.volume.verbose:
+                self.display.say(result.trace.rstrip())
         elif not self.volume.quiet:
             self._tell(result)
         self.display.show(self.progress)

@@ -23,9 +23,10 @@ from subpixel.cli.messages import (
     explain_habit,
     suggest_upscale,
 )
-from subpixel.cli.signals import Ended, orderly_end
+from subpixel.cli.signals import BY_SIGNAL, Ended, orderly_end
 from subpixel.cli.streams import guards_output, print_line, show_warning
 from subpixel.errors import SubpixelError, UsageError
+from subpixel.system.arenas import share_arena
 from subpixel.system.extras import explain_missing
 
 VERBS = {  # the room of each, and what it is for
@@ -42,6 +43,7 @@ VERBS = {  # the room of each, and what it is for
     "quantize": ("networks", "Make an ONNX file of fewer bits, if it stays nearly as good."),
     "verify": ("networks", "Prove an ONNX file equal to its checkpoint, or to another ONNX file."),
     "bisect": ("networks", "Find the stage and the node that make an ONNX file wrong."),
+    "package": ("networks", "Pack a network for Node, phones, clouds, servers or containers."),
     "train": ("networks", "Train a small network on a folder of photographs."),
     "evaluate": ("networks", "Measure a network on a benchmark set, bicubic beside it."),
     "tune": ("networks", "Find the fastest setting on this machine that keeps the picture."),
@@ -50,9 +52,6 @@ VERBS = {  # the room of each, and what it is for
 }
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
-
-BY_SIGNAL = 128
-"""What a shell adds to a signal's number."""
 
 
 class Verbs(SuggestingGroup):
@@ -98,15 +97,28 @@ def verbs() -> None:
 
 def main() -> None:
     """The console script ``subpixel``."""
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, PTH123 - closed by the caller
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
+    _open_standard_streams()
     warnings.showwarning = show_warning
+    share_arena()
     code = run(sys.argv[1:])
-    with suppress(OSError):  # a reader that has gone, a full disk: said already, or too late
-        sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # a reader that has gone, a full disk: said already, or too late
+            stream.flush()
     # Everything is written and closed; taking libraries down one by one costs a tenth of a run.
     os._exit(code)
+
+
+def _open_standard_streams() -> None:
+    """Those that the caller has closed: no file that is written may get their numbers, under which
+    libraries speak. What goes to such a standard output fails, and nobody misses the messages."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            way = os.O_WRONLY if number == 0 else os.O_RDONLY  # which no use of it fits
+            os.set_inheritable(os.open(os.devnull, way), True)  # the lowest that is free
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115, PTH123
 
 
 @contextmanager
@@ -133,11 +145,10 @@ def run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except click.ClickException as error:
-        print_line(f"subpixel: {explain_click_error(error)}", err=True)
+        _tell(explain_click_error(error))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, Ended) as error:
-        with suppress(OSError):  # a terminal that has gone
-            print_line("subpixel: interrupted; nothing half-written was left behind", err=True)
+        _tell("interrupted; nothing half-written was left behind")
         return BY_SIGNAL + error.signal if isinstance(error, Ended) else INTERRUPTED
     except ModuleNotFoundError as error:
         return _report_failure(explain_missing(error))
@@ -145,8 +156,13 @@ def run(arguments: list[str]) -> int:
         return _report_failure(error)
 
 
+def _tell(line: str) -> None:
+    with suppress(OSError):  # a terminal that has gone, a full disk: the exit code says it too
+        print_line(f"subpixel: {line}", err=True)
+
+
 def _report_failure(error: Exception) -> int:
     if not isinstance(error, (SubpixelError, OSError)):
         raise error
-    print_line(f"subpixel: {error}", err=True)
+    _tell(str(error))
     return USAGE if isinstance(error, UsageError) else FAILURE

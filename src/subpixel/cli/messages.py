@@ -1,6 +1,7 @@
 """What a command line that can't be run is answered: one line, and what was probably meant."""
 
 import difflib
+import os
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,7 +81,8 @@ def suggest_upscale(args: Sequence[str]) -> str | None:
 
 def hint_at_output(first: Path, second: Path) -> str:
     """What is meant, where the second of two files to read isn't there."""
-    if not first.is_file() or second.exists() or not second.suffix:
+    is_there = os.path.isfile(first) and not os.path.exists(second)  # noqa: PTH110, PTH113 - any name
+    if not is_there or not second.suffix:
         return ""
     return f"; did you mean -o {shlex.quote(str(second))}?"
 

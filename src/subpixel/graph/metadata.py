@@ -10,6 +10,7 @@ from subpixel.errors import NetworkError
 from subpixel.graph.ort_format import is_ort
 from subpixel.graph.passes.sparse import make_dense
 from subpixel.spec import METADATA_PREFIX, ModelSpec, Precision, spec_from_metadata
+from subpixel.system.files.inputs import open_input
 
 MAX_MESSAGE_BYTES = 2**31 - 1
 """The largest message that protobuf reads and writes."""
@@ -22,7 +23,7 @@ def with_spec(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
     """
     result = onnx.ModelProto()
     result.CopyFrom(model)
-    theirs = [prop for prop in model.metadata_props if not prop.key.startswith(METADATA_PREFIX)]
+    theirs = [p for p in model.metadata_props if not _text(p.key).startswith(METADATA_PREFIX)]
     del result.metadata_props[:]
     result.metadata_props.extend(theirs)
     for key, value in spec.to_metadata().items():
@@ -35,7 +36,12 @@ def read_spec(model: onnx.ModelProto) -> ModelSpec | None:
 
     Raises :class:`~subpixel.errors.SpecError` when they can't be read.
     """
-    return spec_from_metadata({prop.key: prop.value for prop in model.metadata_props})
+    return spec_from_metadata({_text(p.key): _text(p.value) for p in model.metadata_props})
+
+
+def _text(value: str | bytes) -> str:
+    """protobuf gives a string that is no UTF-8 as bytes."""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
 def with_precision(model: onnx.ModelProto, precision: Precision) -> onnx.ModelProto:
@@ -91,7 +97,8 @@ def _parse(file: Path) -> onnx.ModelProto:
                 f"{MAX_MESSAGE_BYTES / 1e9:.1f} GB, protobuf's limit: save it with its parameters "
                 "in a file beside it"
             )
-        content = file.read_bytes()
+        with open_input(file) as stream:
+            content = stream.read()
         if is_ort(content):
             raise NetworkError(
                 f"{file}: is of ONNX Runtime's own format (.ort), which only ONNX Runtime reads; "

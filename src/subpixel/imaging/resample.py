@@ -137,19 +137,20 @@ def _imresize_matrix(size: int, scale: Fraction) -> FloatArray:
 
 
 def resize_taps(
-    size: int, scale: Fraction, kernel: Kernel = BICUBIC
+    size: int, scale: Fraction, kernel: Kernel = BICUBIC, start: int = 0, stop: int | None = None
 ) -> tuple[NDArray[np.int_], FloatArray]:
     """How the samples of an axis are made, in :func:`imresize` with the bicubic kernel: of which of
     the ``size`` input samples each, and with which weights, both of shape ``(ceil(size * scale),
-    taps)``. When shrinking, the kernel is stretched by ``1 / scale``.
+    taps)``; or only samples ``[start, stop)``, the same numbers. When shrinking, the kernel is
+    stretched by ``1 / scale``.
 
     Taps beyond an end stand for the sample at that end, or have the weight 0, as the kernel says.
     The weights of a sample sum to one.
     """
-    out = math.ceil(size * scale)
+    stop = math.ceil(size * scale) if stop is None else stop
     shrink = min(float(scale), 1.0)
     reach = kernel.reach / shrink
-    centres = (np.arange(out) + 0.5) / float(scale) - 0.5
+    centres = (np.arange(start, stop) + 0.5) / float(scale) - 0.5
     taps = np.floor(centres - reach).astype(int)[:, None] + np.arange(math.ceil(2 * reach) + 2)
     weights = kernel.weigh((centres[:, None] - taps) * shrink)
     if not kernel.repeats_edges:

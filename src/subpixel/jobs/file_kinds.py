@@ -10,6 +10,7 @@ from subpixel.errors import PictureError
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import FORMATS, sniff
 from subpixel.media.libvips import HEAD_BYTES
+from subpixel.system.files.inputs import open_input
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def file_kind_of(file: Path) -> FileKind:
     for foreign in FOREIGN_KINDS:
         if suffix in foreign.suffixes:
             return FileKind(None, foreign.name)
-    with file.open("rb") as stream:
+    with open_input(file) as stream:
         return _kind_of_head(stream.read(HEAD_BYTES))
 
 

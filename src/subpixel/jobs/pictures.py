@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from subpixel.errors import PictureError, SubpixelError, UsageError
+from subpixel.errors import PictureError, UsageError
+from subpixel.jobs.failures import explain_failure
 from subpixel.jobs.outputs import Job
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import explain_unused, format_of
@@ -35,9 +36,9 @@ MAX_OPEN = 64
 PIPE = Path("-")
 """As an input what standard input gives, as an output what standard output takes."""
 
-PIPE_SHARE = 0.25
-"""Of the memory that is there for a picture, what its file may take when it comes through a pipe;
-for a moment it is held twice."""
+HELD_SHARE = 0.25
+"""Of the memory that is there for a picture, what its file may take when it is held in memory: one
+that comes through a pipe, or can't be read by rows. For a moment it is held twice."""
 
 JobReport = Callable[[str, int, int], None]
 """Gets a picture's name, the runs done of it, and their total."""
@@ -66,6 +67,8 @@ class JobResult:
     choice: NetworkChoice | None = None
     """The network that was chosen for it and why, where none was named."""
     error: str | None = None
+    trace: str | None = None
+    """Where an error struck that is a fault of this package, in several lines."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +91,8 @@ class PictureFiles:
     """Picture files by name, their headers read once: a file that was looked at stays open until
     :meth:`take`. :data:`PIPE` is what standard input gives, held in memory.
 
-    ``max_memory`` is :attr:`JobOptions.max_memory`: what comes through the pipe may take a part of
-    it. ``decoders`` read files that nobody trusts.
+    ``max_memory`` is :attr:`JobOptions.max_memory`: files that are held in memory may take a part
+    of it. ``decoders`` read files that nobody trusts.
     """
 
     def __init__(
@@ -121,15 +124,22 @@ class PictureFiles:
         return self._open.pop(file, None) or self._open_file(file)
 
     def _open_file(self, file: Path) -> PictureFile:
-        if file != PIPE:
-            return open_picture(file, max_pixels=self._max_pixels, decoders=self._decoders)
         held = resident()
         room = max(0, memory_limit(self._max_memory, held) - held)
+        most = int(HELD_SHARE * room)
+        if file != PIPE:
+            return open_picture(
+                file,
+                max_pixels=self._max_pixels,
+                max_memory=self._max_memory,
+                max_bytes=most,
+                decoders=self._decoders,
+            )
         return open_stream(
             sys.stdin.buffer,
             name="standard input",
             max_pixels=self._max_pixels,
-            max_bytes=int(PIPE_SHARE * room),
+            max_bytes=most,
             decoders=self._decoders,
         )
 
@@ -164,7 +174,7 @@ def limit_tuning(tuning: Tuning, inputs: Sequence[Path], files: PictureFiles) ->
     for file in inputs:
         try:
             megapixels += files.megapixels(file)
-        except SubpixelError:  # what is wrong with a file is said when its turn comes
+        except Exception:
             return tuning
     return tuning.limit_opening(megapixels)
 
@@ -181,13 +191,16 @@ def upscale_files(
         remove_stale_drafts(folder)
     for job in jobs:
         try:
-            yield _upscale_file(upscaler, job, files, options, report)
-        except SubpixelError as error:
-            yield JobResult(job.source, error=str(error))
-        except MemoryError as error:
-            yield JobResult(job.source, error=f"{job.source}: not enough memory: {error}")
-        except OSError as error:
-            yield JobResult(job.source, error=f"{job.source}: {error.strerror or error}")
+            result = _upscale_file(upscaler, job, files, options, report)
+        except Exception as error:
+            result = fail_job(job, error)
+        yield result
+
+
+def fail_job(job: Job, error: Exception) -> JobResult:
+    """What becomes of a picture at which ``error`` was raised."""
+    failure = explain_failure(job, error)
+    return JobResult(job.source, error=failure.line, trace=failure.trace)
 
 
 def _upscale_file(
@@ -201,12 +214,14 @@ def _upscale_file(
     expect_free_file(job.target, overwrite=options.overwrite)
     status = job.source.stat() if options.keep_date else None
     source, form = files.take(job.source), format_of(job.target)
+    encode, most = options.encode.restrict(form), options.max_memory
+    upscaler.expect_room(source, job.target, encode, size=options.size, max_memory=most)
     make_folder(job.target.parent)
     way, choice = upscaler.enlargement(source.header, options.size), upscaler.choose(source)
     losses = upscaler.file(
         source,
         job.target,
-        options.encode.restrict(form),
+        encode,
         size=options.size,
         choice=choice,
         strict=options.strict,

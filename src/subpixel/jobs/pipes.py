@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from subpixel.errors import SubpixelError, UsageError
+from subpixel.errors import UsageError
 from subpixel.jobs.outputs import Job
 from subpixel.jobs.pictures import (
     PIPE,
@@ -15,6 +15,7 @@ from subpixel.jobs.pictures import (
     JobReport,
     JobResult,
     PictureFiles,
+    fail_job,
     upscale_files,
 )
 from subpixel.upscaling.upscaler import Upscaler
@@ -79,8 +80,8 @@ def upscale_pipe(
         return _upscale_one(upscaler, job, files, options, report)
     try:
         suffix = suffix or files.look(job.source).form.suffixes[0]
-    except SubpixelError as error:
-        return JobResult(job.source, error=str(error))
+    except Exception as error:
+        return fail_job(job, error)
     with tempfile.TemporaryDirectory(prefix="subpixel-") as folder:
         file = Path(folder, f"{OUTPUT_NAME}{suffix}")
         result = _upscale_one(upscaler, Job(job.source, file), files, options, report)

@@ -8,9 +8,11 @@ from typing import Literal
 import numpy as np
 
 from subpixel.errors import LossError
+from subpixel.media.formats.account import FilePart, collect_losses
 from subpixel.media.formats.format import COMMENT, Format, count_sample_bytes
 from subpixel.media.formats.registry import FORMATS, format_of, list_names
-from subpixel.media.metadata import colour_tags, exif, icc, tags, xmp_extension
+from subpixel.media.metadata import colour_tags, exif, icc, tags
+from subpixel.media.metadata.xmp import xmp_extension
 from subpixel.media.picture import Header, Loss, Picture, Rows
 
 _EXIF_GROWTH = 128
@@ -272,6 +274,8 @@ def _exif_loss(header: Header, form: Format) -> Loss | None:
 
 def _xmp_loss(packet: bytes | None, form: Format) -> Loss | None:
     """XMP that is too long is split, where it is sound."""
+    if packet is not None and not form.capacity.xmp_zeros and 0 in packet:
+        return Loss("xmp", f"it holds bytes of zero (UTF-16, or damage); {form.name} holds none")
     limit = form.capacity.max_xmp
     if packet is None or limit is None or len(packet) <= limit:
         return None
@@ -290,11 +294,15 @@ def _moving_losses(header: Header) -> Iterator[Loss]:
     block = header.metadata.exif
     if exif.has_maker_note(block) and "maker note" not in {loss.what for loss in header.losses}:
         yield Loss("maker note", "kept, but moved: offsets inside it may no longer hold")
-    for entry in exif.fields_left_out(block):
-        yield Loss(*tags.explain_loss(entry.tag, len(entry.value)))
+    yield from collect_losses(map(_lose_field, exif.fields_left_out(block)))
     further = _chain_loss(header)
     if further is not None:
         yield further
+
+
+def _lose_field(field: exif.Field) -> FilePart:
+    size = len(field.value)
+    return FilePart(f"a field {field.tag}", size, Loss(*tags.explain_loss(field.tag, size)))
 
 
 def _chain_loss(header: Header) -> Loss | None:

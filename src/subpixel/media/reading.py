@@ -3,7 +3,6 @@
 The pixels are held as stored: an orientation is a tag, except in formats whose decoder applies it.
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,9 +12,9 @@ from typing import BinaryIO, Protocol
 import numpy as np
 import pyvips
 
-from subpixel.errors import PictureError, PictureTooLargeError
+from subpixel.errors import MemoryLimitError, PictureError, PictureTooLargeError
 from subpixel.media.compression.read import Compression
-from subpixel.media.formats.account import collect_losses
+from subpixel.media.formats.account import collect_losses, limit_metadata
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import list_names, sniff
 from subpixel.media.libvips import (
@@ -23,13 +22,17 @@ from subpixel.media.libvips import (
     Strictness,
     VipsImage,
     VipsLoad,
+    clear_errors,
     explain_error,
     get_blob,
     get_number,
     is_out_of_memory,
+    reading_errors,
 )
 from subpixel.media.metadata import icc
+from subpixel.media.metadata.budget import MAX_METADATA, Budget
 from subpixel.media.picture import Header, Loss, Metadata, Picture, Rows, read_source
+from subpixel.system.machine_memory import can_allocate, resident
 
 DEFAULT_MAX_PIXELS = 500_000_000
 """Width × height × frames. Twice the largest camera sensors (250 megapixels), 1.5 GB as 8-bit RGB;
@@ -39,10 +42,19 @@ PIXEL_BYTES = 8
 """What a pixel takes in a file without compression, at most: four channels of 16 bits."""
 
 MAX_PAGES_METADATA = 1 << 26
-"""What a file that is read from a pipe may hold beside its pixels, in bytes."""
+"""What a file that is held in memory may have beside its pixels, in bytes."""
+
+METADATA_COPIES = 4
+"""How often texts and blocks are held while they are changed and written."""
+
+SPARE_MEMORY = 1 << 28
+"""More than it takes to read the header of any sound file, in bytes."""
 
 CHUNK_ROWS = 32
 """Rows that are decoded at a time. libvips drops its sequential cache's oldest rows beyond that."""
+
+CHUNK_BYTES = 1 << 22
+"""Of rows that are decoded at a time, about the most: those of a very wide picture are fewer."""
 
 READ_CACHE_ROWS = 1100
 """Rows that libvips keeps of a picture that it reads from top to bottom."""
@@ -81,9 +93,10 @@ class PictureFile:
         :class:`PictureError` where the data is damaged or cut off, or the file has changed
         since it was source, and :class:`MemoryError`.
         """
-        with _decoding_errors(self.file, self.form):
+        with _decoding_errors(self.file, self.form, 2 * self.memory):
             self._contents.expect_unchanged()
             yield from self._decode()
+            self._contents.expect_unchanged()  # where a decoder made the best of a file cut off
 
     def _decode(self) -> Iterator[Rows]:
         """All rows; behind a harmless warning they go on where it stopped them."""
@@ -144,20 +157,27 @@ def open_picture(
     file: str | Path,
     *,
     max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_memory: int | None = None,
+    max_bytes: int | None = None,
     decoders: Decoders | None = None,
 ) -> PictureFile:
     """Open a picture of any format in the registry, told apart by content rather than by suffix.
 
     Pixels are uint8 or uint16: palettes and 1, 2 and 4 bits unfolded, animations frame by frame,
     CMYK turned into sRGB through its profile (recorded in ``losses``). Nothing is decoded yet,
-    but for transparency that a format's decoder gives in any case; with ``decoders`` that happens
-    apart, as does everything else but a look at the first bytes. Raises
-    :class:`PictureTooLargeError` when width × height × frames is over ``max_pixels``, and
-    :class:`PictureError`, in one line, for a file that is missing or damaged, or holds anything
-    that a picture can't be.
+    but for transparency that a format's decoder gives in any case; ``max_memory`` is what the
+    process may hold for that, in bytes. GIF and WebP are held in memory as files: up to
+    ``max_bytes``, and to what ``max_pixels`` pixels of 16 bits take without compression. With
+    ``decoders`` all of it happens apart, but for a look at the first bytes.
+
+    Raises :class:`PictureTooLargeError` when width × height × frames is over ``max_pixels``,
+    :class:`~subpixel.errors.MemoryLimitError` where ``max_memory`` or ``max_bytes`` is too little,
+    and :class:`PictureError`, in one line, for a file that is missing or damaged, or holds anything
+    that a picture can't be, and for a folder, a pipe or a device: what comes through a pipe is for
+    :func:`open_stream`.
     """
-    contents = FileContents.of(Path(file), max_file_bytes(max_pixels))
-    return open_contents(contents, max_pixels, decoders)
+    contents = FileContents.of(Path(file), limit_file_bytes(max_pixels, max_bytes))
+    return open_contents(contents, max_pixels, max_memory, decoders)
 
 
 def open_stream(
@@ -174,33 +194,52 @@ def open_stream(
     take without compression. ``name`` is what messages call it. Raises what :func:`open_picture`
     raises, and :class:`~subpixel.errors.MemoryLimitError` for more bytes.
     """
-    most = min(max_file_bytes(max_pixels), max_bytes if max_bytes is not None else sys.maxsize)
-    return open_contents(FileContents.of_stream(stream, name, most), max_pixels, decoders)
+    most = limit_file_bytes(max_pixels, max_bytes)
+    contents = FileContents.of_stream(
+        stream, name, most, lambda head: sniff_format(head, Path(name))
+    )
+    return open_contents(contents, max_pixels, None, decoders)
 
 
-def max_file_bytes(max_pixels: int) -> int:
-    """Most bytes of a file of so many pixels that is held in memory."""
-    return max_pixels * PIXEL_BYTES + MAX_PAGES_METADATA
+def limit_file_bytes(max_pixels: int, max_bytes: int | None = None) -> int:
+    """Most bytes of a file of so many pixels that are held in memory, and of no more than are
+    allowed."""
+    most = max_pixels * PIXEL_BYTES + MAX_PAGES_METADATA
+    return most if max_bytes is None else min(most, max_bytes)
 
 
 def open_contents(
-    contents: FileContents, max_pixels: int, decoders: Decoders | None = None
+    contents: FileContents,
+    max_pixels: int,
+    max_memory: int | None = None,
+    decoders: Decoders | None = None,
 ) -> PictureFile:
     """Open a file whose first bytes were read, as :func:`open_picture` does."""
     form = expect_format(contents)
     if decoders is not None:
         return decoders.open_contents(contents, form, max_pixels)
-    with _decoding_errors(contents.file, form):
-        return _open_tolerantly(contents, form, max_pixels)
+    with _decoding_errors(contents.file, form, contents.memory):
+        source = _open_tolerantly(contents, form, max_pixels)
+        if not form.reader.spare_alpha:
+            return source
+        _expect_decoding_room(source, max_memory)
+        return replace(source, header=_drop_spare_alpha(source))
 
 
 def expect_format(contents: FileContents) -> Format:
     """The format that the first bytes announce; raises :class:`PictureError` where they announce
     none, or a package lacks that decodes it."""
-    form = sniff(contents.head)
-    if form is None:
-        raise PictureError(f"{contents.file} can't be read: it holds no {list_names()} picture")
+    form = sniff_format(contents.head, contents.file)
     _expect_package(contents.file, form)
+    return form
+
+
+def sniff_format(head: bytes, file: Path) -> Format:
+    """The format that the first bytes announce; raises :class:`PictureError` where they announce
+    none."""
+    form = sniff(head)
+    if form is None:
+        raise PictureError(f"{file} can't be read: it holds no {list_names()} picture")
     return form
 
 
@@ -223,17 +262,24 @@ def read_picture(
 
 
 @contextmanager
-def _decoding_errors(file: Path, form: Format) -> Iterator[None]:
-    """What goes wrong in libvips, in our words."""
-    pyvips.vips_lib.vips_error_clear()
+def _decoding_errors(file: Path, form: Format, memory: int) -> Iterator[None]:
+    """What goes wrong in libvips and in the file system, in our words; ``memory`` is what a sound
+    file takes, in bytes.
+
+    A decoder that was refused memory although so much is there was asked for more by a damaged
+    file.
+    """
+    clear_errors()
     try:
-        yield
-    except (pyvips.Error, ValueError) as error:
+        with reading_errors(file):
+            yield
+    except (pyvips.Error, ValueError, MemoryError) as error:
+        reason = explain_error(error)
         if is_out_of_memory(error):
-            raise MemoryError(f"decoding {form.name}") from error
-        raise PictureError(
-            f"{file} can't be read as {form.name}: {explain_error(error)}"
-        ) from error
+            if not can_allocate(memory + SPARE_MEMORY):
+                raise MemoryError(f"{file}: decoding {form.name}") from error
+            reason = f"it is damaged, and asks for more memory than its picture takes ({reason})"
+        raise PictureError(f"{file} can't be read as {form.name}: {reason}") from error
 
 
 def _expect_package(file: Path, form: Format) -> None:
@@ -261,12 +307,15 @@ def _open_strictly(
     _expect_allowed_size(image, contents.file, max_pixels)
     metadata, unread = form.reader.describe(contents, image)
     unread += collect_losses(form.reader.parts(contents))
-    memory = _decoder_memory(image, form) + contents.memory
+    held = contents.size if contents.size <= form.reader.held_bytes else contents.memory
+    decoder_memory = _decoder_memory(image, form) + held
     image, conversions = _convert_to_rgb(image)
     metadata = _set_read_profile(metadata, get_blob(image, "icc-profile-data"))
-    header = _build_header(image, form, metadata, (*skips, *unread, *conversions))
-    source = PictureFile(contents.file, form, header, memory, contents)
-    return replace(source, header=_drop_spare_alpha(source)) if form.reader.spare_alpha else source
+    budget = Budget()
+    metadata, oversized = limit_metadata(metadata, budget)
+    memory = decoder_memory + METADATA_COPIES * (MAX_METADATA - budget.bytes)
+    header = _build_header(image, form, metadata, (*skips, *unread, *conversions, *oversized))
+    return PictureFile(contents.file, form, header, memory, contents)
 
 
 def _set_read_profile(metadata: Metadata, profile: bytes | None) -> Metadata:
@@ -338,6 +387,19 @@ def _build_header(
     return Header(shape, dtype, metadata, depth, losses, extras)
 
 
+def _expect_decoding_room(source: PictureFile, max_memory: int | None) -> None:
+    """Before all of a picture with alpha is decoded."""
+    if max_memory is None or not source.header.has_alpha:
+        return
+    needed = resident() + source.memory
+    if needed > max_memory:
+        raise MemoryLimitError(
+            f"{source.header.width} x {source.header.height} pixels need at least "
+            f"{-(-needed // 10**6)}M of memory to be decoded as {source.form.name}, and "
+            f"{max_memory // 10**6}M are allowed; raise --max-memory"
+        )
+
+
 def _drop_spare_alpha(source: PictureFile) -> Header:
     """The header without alpha where decoding shows that all is opaque."""
     header = source.header
@@ -350,8 +412,9 @@ def _fetch_rows(image: VipsImage, start: int, stop: int, height: int) -> Iterato
     """Rows ``[start, stop)`` of frames of ``height`` rows below each other."""
     region = pyvips.Region.new(image)
     dtype = _DTYPES[image.format]
+    most = _chunk_rows(image.width * image.bands * np.dtype(dtype).itemsize)
     while start < stop:
-        count = min(CHUNK_ROWS, height - start % height)
+        count = min(most, height - start % height)
         samples = np.frombuffer(region.fetch(0, start, image.width, count), dtype)
         yield samples.reshape(count, image.width, image.bands)
         start += count
@@ -360,14 +423,20 @@ def _fetch_rows(image: VipsImage, start: int, stop: int, height: int) -> Iterato
 def _cut_rows(frames: Iterator[Rows], header: Header) -> Iterator[Rows]:
     """At most :data:`CHUNK_ROWS` at a time; raises :class:`ValueError` for rows of another form
     than the file announced."""
+    _, _, width, channels = header.shape
+    most = _chunk_rows(width * channels * header.dtype.itemsize)
     for rows in frames:
         if rows.shape[1:] != header.shape[2:] or rows.dtype != header.dtype:
             raise ValueError(
                 f"its header announces rows of {header.shape[2:]} {header.dtype}, and they are of "
                 f"{rows.shape[1:]} {rows.dtype}"
             )
-        for top in range(0, len(rows), CHUNK_ROWS):
-            yield rows[top : top + CHUNK_ROWS]
+        for top in range(0, len(rows), most):
+            yield rows[top : top + most]
+
+
+def _chunk_rows(row_bytes: int) -> int:
+    return max(1, min(CHUNK_ROWS, CHUNK_BYTES // row_bytes))
 
 
 def _decoder_memory(image: VipsImage, form: Format) -> int:
@@ -379,4 +448,5 @@ def _decoder_memory(image: VipsImage, form: Format) -> int:
         return int(image.width * image.get_page_height() * per_pixel * (1 + deep))
     row = image.width * image.bands * (1 + deep)
     whole = reader.interlaced_rows * row if get_number(image, "interlaced", 0) else 0
-    return int(min(image.height, READ_CACHE_ROWS) * row + image.get_page_height() * whole)
+    rows = min(image.height, READ_CACHE_ROWS) + 2 * _chunk_rows(row)
+    return int(rows * row + image.get_page_height() * whole)

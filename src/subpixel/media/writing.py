@@ -22,8 +22,10 @@ from subpixel.media.formats.format import EncodeOptions, EncodeTask, Format
 from subpixel.media.formats.registry import FORMATS, expect_all_used, format_of, list_names
 from subpixel.media.formats.tiff.growing_tiff import GrowingTiff, ReaderGoneError, load_growing_tiff
 from subpixel.media.libvips import (
+    MAX_VIPS_SIDE,
     FileTarget,
     VipsImage,
+    clear_errors,
     explain_error,
     is_out_of_memory,
     set_blob,
@@ -47,6 +49,12 @@ __all__ = ["EncodeOptions", "Encoder", "PictureWriter", "encode_picture", "write
 
 WRITE_CACHE_ROWS = 1000
 """Rows that libvips keeps of a picture that it writes from top to bottom."""
+
+HELD_ROWS = 6
+"""Of a picture that is written without libvips: what one row becomes on its way."""
+
+LONG_ROW = 1 << 18
+"""Bytes of a row from which those of a format that needs no libvips are written without it."""
 
 BLOCK_BYTES = 1 << 22
 """About how much of a picture in memory is handed on at a time."""
@@ -220,7 +228,8 @@ class Encoder:
         header = self._task.file_header
         writer, count = self._task.form.writer, self._task.form.count_frames(header)
         row = header.width * header.channels * header.dtype.itemsize
-        rows = min(count * header.height, WRITE_CACHE_ROWS)
+        rows = HELD_ROWS if _saves_rows(self._task) else WRITE_CACHE_ROWS
+        rows = min(count * header.height, rows)
         per_pixel = writer.pixel_bytes or (writer.animation_bytes if count > 1 else 0)
         return row * rows + header.width * header.height * per_pixel
 
@@ -284,21 +293,50 @@ def _cut_samples(samples: Rows) -> Iterator[Rows]:
 
 
 def _expect_sides(header: Header, form: Format) -> None:
-    limit = form.capacity.max_side
-    if limit is not None and max(header.width, header.height) > limit:
-        others = list_names(f for f in FORMATS if f.capacity.max_side is None)
+    sides, count = (header.width, header.height), form.count_frames(header)
+    limit = _max_side(form)
+    if max(sides) > limit:
+        others = [each for each in FORMATS if _max_side(each) >= max(sides)]
+        instead = f"use {list_names(others)}" if others else "make it smaller"
         raise PictureError(
             f"{header.width} x {header.height} pixels are too large for {form.name}, "
-            f"which holds up to {limit:,} along a side; use {others}"
+            f"which holds up to {limit:,} along a side; {instead}"
         )
+    if count * header.height > MAX_VIPS_SIDE:
+        raise PictureError(
+            f"{count} frames of {header.height} rows are more than can be written in one file, "
+            f"{MAX_VIPS_SIDE:,} rows; make them smaller, or write fewer frames"
+        )
+
+
+def _max_side(form: Format) -> int:
+    return min(form.capacity.max_side or MAX_VIPS_SIDE, MAX_VIPS_SIDE)
+
+
+def _saves_rows(task: EncodeTask) -> bool:
+    """Whether the file is written without libvips."""
+    header, writer = task.file_header, task.form.writer
+    row = header.width * header.channels * header.dtype.itemsize
+    is_long = header.count == 1 and row >= LONG_ROW
+    return is_long and writer.save_rows is not None and writer.takes_rows(task)
+
+
+def _save_picture(tiff: GrowingTiff, task: EncodeTask, target: FileTarget) -> None:
+    writer = task.form.writer
+    if writer.save_rows is not None and _saves_rows(task):
+        is_kept = profile_fate(task.header, task.form) == "kept"
+        profile = task.header.metadata.icc if is_kept else None
+        writer.save_rows(tiff.blocks(), task, profile, target)
+    else:
+        source = tiff.connect()  # which lives as long as the image
+        writer.save(_build_image(load_growing_tiff(source), task), task, target)
 
 
 def _encode(tiff: GrowingTiff, task: EncodeTask, target: FileTarget) -> None:
     """Read the growing picture to its end and write the file."""
-    pyvips.vips_lib.vips_error_clear()
+    clear_errors()
     try:
-        source = tiff.connect()
-        task.form.writer.save(_build_image(load_growing_tiff(source), task), task, target)
+        _save_picture(tiff, task, target)
         if target.error is not None:  # not every saver of libvips looks
             raise target.error
         target.stream.flush()

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+from subpixel.system.files.inputs import open_input
+
 METADATA_PROPS = 14
 """Number of the field in ONNX's ``ModelProto``; each holds a key, 1, and a value, 2."""
 
@@ -22,7 +24,7 @@ def read_file_metadata(file: Path) -> Mapping[str, str]:
     """``metadata_props`` of an ONNX file by key; empty where the file is of another form, which is
     left to those that read it whole."""
     try:
-        with file.open("rb") as stream:
+        with open_input(file) as stream:
             entries = [dict(_fields(io.BytesIO(e))) for e in _metadata_entries(stream)]
         pairs = [(entry[1].decode(), entry[2].decode()) for entry in entries]
     except (OSError, ValueError, KeyError):

@@ -16,6 +16,7 @@ from subpixel.network.checks.facts import expect_true_facts
 from subpixel.network.file_metadata import read_file_metadata
 from subpixel.runtime.opening import Opened, open_session
 from subpixel.spec import ModelSpec, spec_from_metadata
+from subpixel.system.files.inputs import open_input
 from subpixel.thirdparty.apart import identify_apart
 from subpixel.zoo.manifest import FOLDER
 
@@ -78,7 +79,7 @@ def read_declared_spec(file: Path) -> ModelSpec | None:
 
 def is_ort_file(file: Path) -> bool:
     """Whether a file is of ONNX Runtime's own format."""
-    with file.open("rb") as stream:
+    with open_input(file) as stream:
         return is_ort(stream.read(HEAD))
 
 

@@ -11,6 +11,7 @@ import onnx
 from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.geometry.cost import estimate_cost
 from subpixel.graph.metadata import load_model
+from subpixel.graph.passes.explicit_convolutions import with_explicit_convolutions
 from subpixel.graph.passes.float16 import find_overflow
 from subpixel.graph.precision import graph_precision
 from subpixel.measure.quality_floor import Floor
@@ -96,7 +97,7 @@ def reduce_precision(
         made = Path(folder) / out.name
         for convert in conversions(graph, precision, pictures):
             try:
-                converted = convert()
+                converted = with_explicit_convolutions(convert())
                 _expect_in_range(converted, precision, spec)
             except NetworkError as error:
                 raise NetworkError(f"{model}: {error}") from error

@@ -15,6 +15,7 @@ from subpixel.graph.geometry.cost import estimate_cost
 from subpixel.graph.geometry.size_constants import size_constants
 from subpixel.graph.geometry.size_numbers import SizeNumbers
 from subpixel.graph.metadata import with_spec
+from subpixel.graph.passes.explicit_convolutions import with_explicit_convolutions
 from subpixel.graph.passes.fixed_batch import with_fixed_batch
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.graph.passes.wrap import rgb_from_luma, spec_on_rgb
@@ -352,7 +353,7 @@ def _finish_export(exported: ExportResult, wish: _Wish) -> tuple[onnx.ModelProto
         model, spec = rgb_from_luma(model, spec.scale), spec_on_rgb(spec)
     if wish.precision == "fp16":
         model, spec = to_fp16(model), replace(spec, precision="fp16")
-    return with_spec(model, spec), spec
+    return with_spec(with_explicit_convolutions(model), spec), spec
 
 
 def _judge_candidate(

@@ -23,6 +23,7 @@ EXTRAS: Mapping[str, str] = {
     "uvicorn": "serve",
     "python_multipart": "serve",
     "prometheus_client": "serve",
+    "onnxruntime_extensions": "bytes",
 }
 """The extra that installs a package, by the package's import name."""
 

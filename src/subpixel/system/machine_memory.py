@@ -1,5 +1,6 @@
 """How much memory there is, and how much of it this process holds."""
 
+import mmap
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,29 @@ def address_space() -> int:
     if limit == resource.RLIM_INFINITY:
         return sys.maxsize
     return limit - int(psutil.Process().memory_info().vms) - SET_ASIDE
+
+
+def can_allocate(size: int) -> bool:
+    """Whether the system lets this process have ``size`` bytes more now; they are given back."""
+    flags = {} if sys.platform == "win32" else {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS}
+    try:
+        mmap.mmap(-1, size, **flags).close()
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+def address_limit_for(size: int) -> int | None:
+    """The RLIMIT_AS, in bytes, under which this process may come to hold ``size`` bytes; None where
+    the present one is no lower."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    memory = psutil.Process().memory_info()
+    needs = int(memory.vms) + SET_ASIDE + max(0, size - int(memory.rss))
+    return None if limit == resource.RLIM_INFINITY or limit >= needs else needs
 
 
 def _free_in_cgroups(root: Path, membership: Path) -> Iterator[int]:

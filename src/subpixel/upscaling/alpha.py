@@ -66,6 +66,9 @@ def treat_alpha(source: Source, mode: AlphaMode) -> Source:
 SURVEY_ROWS = 64
 """Side of the squares of pixels between which :class:`Survey` remembers but one colour each."""
 
+SURVEY_COLUMNS = 64 * SURVEY_ROWS
+"""Columns that are pulled and pushed at a time, in float32."""
+
 
 class Survey:
     """What must be known of a whole picture before its first row can be repainted: little.
@@ -77,12 +80,15 @@ class Survey:
     Pull-push halves the picture again and again, in squares that are aligned and do not overlap.
     So a band of :data:`SURVEY_ROWS` rows can be pulled up to one row of the coarse picture by
     itself, and pushed down again by itself: all bands go through :meth:`at` once, in order, and
-    then once more through :meth:`bleed`. Only the last band may have fewer rows.
+    then once more through :meth:`bleed`. Only the last band may have fewer rows. A wide band goes
+    :data:`SURVEY_COLUMNS` at a time, which are whole squares too.
     """
 
     def __init__(self, height: int, width: int) -> None:
         self._levels = min(SURVEY_ROWS.bit_length() - 1, (max(height, width) - 1).bit_length())
-        self._coarse: list[_Layer] = []
+        self._size = -(-height // SURVEY_ROWS), -(-width // 2**self._levels)
+        self._coarse: _Layer | None = None
+        self._bands = 0
         self.opaque = True
         """Whether no pixel so far lets anything through."""
 
@@ -90,20 +96,30 @@ class Survey:
         """Take in the next rows."""
         full = FULL_SCALE[band.dtype]
         self.opaque = self.opaque and bool((band[..., -1] >= full).all())
-        self._coarse.append(_pull(_weigh_colour(band), self._levels)[-1])
+        coarse = [_pull(_weigh_colour(part), self._levels)[-1] for part in _cut_columns(band)]
+        if self._coarse is None:
+            self._coarse = _make_layer(*self._size, band.shape[-1] - 1)
+        for plane, parts in zip(self._coarse, zip(*coarse, strict=True), strict=True):
+            np.concatenate(parts, axis=1, out=plane[self._bands : self._bands + 1])
+        self._bands += 1
 
     def bleed(self, bands: Iterable[Samples]) -> Iterator[Samples]:
         """The same rows again, and what becomes of them."""
-        colour, weight = (np.concatenate(planes) for planes in zip(*self._coarse, strict=True))
-        behind = _fill_colour((colour, weight))
-        for band, row in zip(bands, self._coarse_rows(behind), strict=True):
-            yield _repaint(band, _push(_pull(_weigh_colour(band), self._levels)[:-1], row))
+        if self._coarse is None:
+            raise ValueError("no band went through at(), which all do before they are repainted")
+        behind = _fill_colour(self._coarse)
+        for number, band in zip(range(self._bands), bands, strict=True):
+            yield self._repaint_band(band, behind[number : number + 1])
 
-    def _coarse_rows(self, behind: Pixels) -> Iterator[Pixels]:
-        top = 0
-        for colour, _ in self._coarse:
-            yield behind[top : top + len(colour)]
-            top += len(colour)
+    def _repaint_band(self, band: Samples, behind: Pixels) -> Samples:
+        result, squares = np.empty_like(band), SURVEY_COLUMNS // 2**self._levels
+        for number, (part, room) in enumerate(
+            zip(_cut_columns(band), _cut_columns(result), strict=True)
+        ):
+            layers = _pull(_weigh_colour(part), self._levels)[:-1]
+            colour = _push(layers, behind[:, number * squares : (number + 1) * squares])
+            room[:] = _repaint(part, colour)
+        return result
 
 
 class Painted(Survey):
@@ -119,6 +135,17 @@ class Painted(Survey):
 
 _Layer = tuple[Pixels, Pixels]
 """Colour times alpha, ``(h, w, C - 1)``, and alpha, ``(h, w, 1)``."""
+
+
+def _make_layer(height: int, width: int, colours: int) -> _Layer:
+    planes = (np.empty((height, width, channels), np.float32) for channels in (colours, 1))
+    colour, weight = planes
+    return colour, weight
+
+
+def _cut_columns(band: Samples) -> Iterator[Samples]:
+    lefts = range(0, band.shape[1], SURVEY_COLUMNS)
+    return (band[:, left : left + SURVEY_COLUMNS] for left in lefts)
 
 
 def _weigh_colour(samples: Samples) -> _Layer:

@@ -34,6 +34,9 @@ RUN_PATIENCE = 1.0
 AHEAD = 2
 """Runs for each worker that are under way or waiting, while bands are being written."""
 
+MAX_WAITING = 256
+"""Runs for each worker that wait at most, however many a band has: each takes about 2 kB."""
+
 
 class Workers:
     """Threads that tiles run on, so many at a time, whichever picture or frame they belong to.
@@ -56,7 +59,8 @@ class _Band:
     """Output rows on their way: where they are put, and the runs that fill them."""
 
     samples: Samples
-    runs: list[Future[None]]
+    runs: deque[Future[None]]
+    """Those that aren't known to be done."""
 
 
 def run_bands(
@@ -73,28 +77,35 @@ def run_bands(
 
     ``room`` gives the array that a band, output rows ``[start, stop)``, is put into and yielded
     as. The ``workers`` are at work on tiles while the bands before are used; no more than
-    :data:`AHEAD` runs for each, or one band, wait meanwhile. What a run raises is raised here,
+    :data:`AHEAD` runs for each, or one band, wait meanwhile, and never more than
+    :data:`MAX_WAITING` for each, however many a band has. What a run raises is raised here,
     before anything below it is yielded; so is :class:`NetworkError` for a result of a wrong shape.
     Once this generator is closed, or has raised an :class:`Exception`, no run of it is under way
     any more.
     """
-    total, done, most = len(plan.rows) * len(plan.groups), 0, AHEAD * workers.count
+    total, done, most = plan.runs, 0, AHEAD * workers.count
     under_way: deque[_Band] = deque()
 
     def begin(span: Span) -> None:
         seen, band = _read_padded(rows, span, plan), room(*_scale_span(span, scale))
-        under_way.append(_Band(band, []))
+        under_way.append(_Band(band, deque()))
         for columns in plan.groups:
+            if sum(len(band.runs) for band in under_way) >= MAX_WAITING * workers.count:
+                finish_run(next(band for band in under_way if band.runs))
             put = partial(_put_tiles, upscale, seen, band, span, scale, columns)
             under_way[-1].runs.append(workers.submit(put))
 
-    def finish() -> Samples:
+    def finish_run(band: _Band) -> None:
         nonlocal done
+        band.runs[0].result()  # where this raises, or is interrupted, it is still under way
+        band.runs.popleft()
+        done += 1
+        report(done, total)
+
+    def finish() -> Samples:
         band = under_way[0]
-        for run in band.runs:
-            run.result()
-            done += 1
-            report(done, total)
+        while band.runs:
+            finish_run(band)
         under_way.popleft()
         return band.samples
 
@@ -164,14 +175,16 @@ def _put_tiles(
 
 def _read_padded(rows: RowReader, span: Span, plan: TilePlan) -> Samples:
     """What the network sees of a band: whole rows of the padded picture."""
-    below = source_rows(span.start, span.stop, plan.height, plan.padding)
-    right = source_rows(0, plan.padded_width, plan.width, plan.padding)
     if span.stop <= plan.height:
         seen = rows(span.start, span.stop)
     else:
+        below = source_rows(span.start, span.stop, plan.height, plan.padding)
         first = int(below[below >= 0].min())
         seen = _take(rows(first, plan.height), below - first, below >= 0, 0)
-    return seen if plan.padded_width == plan.width else _take(seen, right, right >= 0, 1)
+    if plan.padded_width == plan.width:
+        return seen
+    beyond = source_rows(plan.width, plan.padded_width, plan.width, plan.padding)
+    return np.concatenate([seen, _take(seen, beyond, beyond >= 0, 1)], axis=1)
 
 
 def _take(

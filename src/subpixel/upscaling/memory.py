@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from subpixel.errors import MemoryLimitError
 from subpixel.media.picture import Header
-from subpixel.system.machine_memory import address_space, free_memory
-from subpixel.upscaling.alpha import SURVEY_ROWS
+from subpixel.system.machine_memory import address_limit_for, address_space, free_memory
+from subpixel.upscaling.alpha import SURVEY_COLUMNS, SURVEY_ROWS
 from subpixel.upscaling.bands import AHEAD
 from subpixel.upscaling.tiling import TilePlan
 
@@ -59,23 +59,28 @@ class Needs:
         """Rows that wait for their tiles, and larger bands of them: being filled, written, read."""
         row = self.header.width * self.header.channels * self.header.dtype.itemsize
         high, _ = plan.tile
-        kept = max(span.keep_stop - span.keep_start for span in plan.rows)
         bands = min(max(2, -(-AHEAD * self.workers // len(plan.groups))), len(plan.rows))
-        return (bands + 1) * row * (high + kept * self.scale**2)
+        return (bands + 1) * row * (high + plan.rows.max_kept * self.scale**2)
 
     def _tiles(self, plan: TilePlan) -> float:
         """Tiles in the network, before it and behind it: float32, and their samples."""
-        area = max(map(len, plan.groups)) * math.prod(plan.tile)
+        area = plan.groups.max_tiles * math.prod(plan.tile)
         floats = 3 if self.header.extra_channels else 1  # colour and alpha apart, and both together
         sample = 4 * floats + self.header.dtype.itemsize
         around = self.header.channels * sample * (1 + self.scale**2)
-        workers = min(self.workers, len(plan.rows) * len(plan.groups))
+        workers = min(self.workers, plan.runs)
         return workers * area * (ARENA * self.per_pixel + around)
 
     def _bleeding(self) -> int:
-        """A band of float32 and what it is pulled up to and pushed down from."""
-        across = self.header.width * self.header.channels
-        return 6 * 4 * SURVEY_ROWS * across if self.header.has_alpha else 0
+        """Bands of samples; a part of one in float32, and what it is pulled up to and pushed down
+        from; one colour for each square."""
+        if not self.header.has_alpha:
+            return 0
+        height, width, channels = self.header.shape[1:]
+        bands = 4 * SURVEY_ROWS * width * self.header.dtype.itemsize
+        part = 8 * 4 * SURVEY_ROWS * min(width, SURVEY_COLUMNS)
+        squares = 6 * 4 * -(-height // SURVEY_ROWS) * -(-width // SURVEY_ROWS)
+        return channels * (bands + part + squares)
 
 
 def expect_fit(needs: Needs, plan: TilePlan, most: int) -> TilePlan:
@@ -84,10 +89,25 @@ def expect_fit(needs: Needs, plan: TilePlan, most: int) -> TilePlan:
     if total > most:
         raise MemoryLimitError(
             f"{needs.header.width} x {needs.header.height} pixels need at least "
-            f"{format_bytes(total)} of memory, and {format_bytes(most)} are allowed; raise "
-            "--max-memory, or write a format that needs less (PNG, TIFF)"
+            f"{format_bytes(total)} of memory, and {format_bytes(most)} are allowed; "
+            f"{name_remedy(total, 'raise --max-memory')}, or write a format that needs less (PNG, "
+            "TIFF)"
         )
     return plan
+
+
+ADDRESS_STEP = 100 << 20
+"""To whole numbers of these bytes a limit of the address space is rounded up, and as much more."""
+
+
+def name_remedy(total: int, otherwise: str) -> str:
+    """What lets the process hold ``total`` bytes: a higher limit of its address space, where that
+    is what is short, or else ``otherwise``."""
+    limit = address_limit_for(total)
+    if limit is None:
+        return otherwise
+    kilobytes = (limit // ADDRESS_STEP + 2) * (ADDRESS_STEP >> 10)
+    return f"raise the limit of the address space (ulimit -v {kilobytes})"
 
 
 CutTiles = Callable[[tuple[int, int] | None], TilePlan]

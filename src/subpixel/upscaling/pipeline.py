@@ -77,6 +77,10 @@ class Pipeline:
         needs = memory.Needs(header, scale, workers, per_pixel, resident=0, codecs=0)
         return needs.total(plan) - memory.SLACK
 
+    def least_memory(self, header: Header) -> int:
+        """The same with the smallest tiles."""
+        return self.memory(header, self._planner.smallest(header))
+
     @property
     def resident(self) -> int:
         """Bytes that the process held when the network was open, before any picture."""

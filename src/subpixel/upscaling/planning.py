@@ -75,6 +75,12 @@ class Planner:
         """Where memory is no concern."""
         return replace(self._share_out(header), batch=self.batch)
 
+    def smallest(self, header: Header) -> TilePlan:
+        """With the smallest tiles, one by one: what takes the least memory."""
+        if self.rigid or self.spec.halo is None:
+            return replace(self.plan(header), batch=1)
+        return self._cut(header)((self.least, self.least))
+
     def fit(
         self, needs: Needs, most: int, counted: Callable[[], float | None], attempt: int = 0
     ) -> TilePlan:
@@ -94,7 +100,7 @@ class Planner:
         if attempt == 0 and needs.total(plan) <= most:
             return plan
         if self.rigid or self.spec.halo is None:
-            return expect_fit(needs, replace(plan, batch=1), most)
+            return expect_fit(needs, self.smallest(header), most)
         height, width = (max(self.least, side >> attempt) for side in plan.tile)
         return fit_tiles(
             needs, self._cut(header), (height, width), self.least, self._halo(header), most

@@ -4,11 +4,15 @@ All lengths are input pixels. Along each axis the tiles have one and the same si
 it takes for so many to reach from end to end, as what they share is computed twice. The last one
 is moved inward to end where the picture ends, so its border is the picture's border and the
 network sees there what it would see in the whole picture.
+
+Where a tile lies is computed when it is asked for: a plan takes no more memory for millions of
+tiles than for one.
 """
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +36,100 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Spans:
+    """The tiles along an axis of ``length`` pixels, from its start to its end; none is stored.
+
+    Each reads ``size`` pixels of the ``padded`` length and begins ``step`` after the one before,
+    the last one where it ends with the axis; neighbours meet ``halo`` pixels inside both.
+    """
+
+    length: int
+    padded: int
+    size: int
+    step: int
+    halo: int
+
+    def __len__(self) -> int:
+        if self._last_start + self.halo < self.length:
+            return 1 + -(-self._last_start // self.step)
+        # Tiles that would keep nothing but padding are left out.
+        return max(1, 1 + (self.length - self.halo - 1) // self.step)
+
+    def __getitem__(self, number: int) -> Span:
+        count = len(self)
+        if not -count <= number < count:
+            raise IndexError(f"tile {number} of {count}")
+        number %= count
+        start = min(number * self.step, self._last_start)
+        keep_start = self._cut(number) if number else 0
+        keep_stop = self._cut(number + 1) if number + 1 < count else self.length
+        return Span(start, start + self.size, keep_start, keep_stop)
+
+    def __iter__(self) -> Iterator[Span]:
+        return map(self.__getitem__, range(len(self)))
+
+    @property
+    def max_kept(self) -> int:
+        """The most pixels that a tile keeps: the first or the last one, whose one halo is kept."""
+        ends = self[0], self[-1]
+        return max(span.keep_stop - span.keep_start for span in ends)
+
+    @property
+    def _last_start(self) -> int:
+        return self.padded - self.size
+
+    def _cut(self, number: int) -> int:
+        """Where tile ``number`` takes over from the one before."""
+        return min(min(number * self.step, self._last_start) + self.halo, self.length)
+
+
+@dataclass(frozen=True)
+class TileGroups:
+    """The tiles of a band, those together that go through the network at once: as few groups as
+    may be, none more than a tile larger than another, none of more than ``batch``."""
+
+    spans: Spans
+    batch: int
+
+    def __len__(self) -> int:
+        return -(-len(self.spans) // self.batch)
+
+    def __getitem__(self, number: int) -> tuple[Span, ...]:
+        count, tiles = len(self), len(self.spans)
+        if not -count <= number < count:
+            raise IndexError(f"group {number} of {count}")
+        number %= count
+        return tuple(
+            self.spans[i] for i in range(number * tiles // count, (number + 1) * tiles // count)
+        )
+
+    def __iter__(self) -> Iterator[tuple[Span, ...]]:
+        return map(self.__getitem__, range(len(self)))
+
+    @property
+    def max_tiles(self) -> int:
+        """Of a group."""
+        return -(-len(self.spans) // len(self))
+
+
+@dataclass(frozen=True)
 class Tile:
     rows: Span
     columns: Span
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Every tile of ``rows`` crossed with ``columns``, from top to bottom."""
+
+    rows: Spans
+    columns: Spans
+
+    def __len__(self) -> int:
+        return len(self.rows) * len(self.columns)
+
+    def __iter__(self) -> Iterator[Tile]:
+        return (Tile(row, column) for row in self.rows for column in self.columns)
 
 
 @dataclass(frozen=True)
@@ -47,33 +142,46 @@ class TilePlan:
     network at once.
     """
 
-    height: int
-    width: int
-    padded_height: int
-    padded_width: int
-    rows: tuple[Span, ...]
-    columns: tuple[Span, ...]
+    rows: Spans
+    columns: Spans
     padding: Padding = "reflect"
     batch: int = 1
 
     @property
-    def groups(self) -> tuple[tuple[Span, ...], ...]:
-        """The columns of a band, those together that go through the network at once: as few groups
-        as may be, none more than a tile larger than another."""
-        columns, count = self.columns, -(-len(self.columns) // self.batch)
-        cuts = [i * len(columns) // count for i in range(count + 1)]
-        return tuple(columns[start:stop] for start, stop in pairwise(cuts))
+    def height(self) -> int:
+        return self.rows.length
+
+    @property
+    def width(self) -> int:
+        return self.columns.length
+
+    @property
+    def padded_height(self) -> int:
+        return self.rows.padded
+
+    @property
+    def padded_width(self) -> int:
+        return self.columns.padded
+
+    @property
+    def groups(self) -> TileGroups:
+        """The columns of a band, in groups of up to ``batch``."""
+        return TileGroups(self.columns, self.batch)
+
+    @property
+    def runs(self) -> int:
+        """How often the network runs."""
+        return len(self.rows) * len(self.groups)
 
     @property
     def tile(self) -> tuple[int, int]:
         """Height and width of every tile, halo included."""
-        rows, columns = self.rows[0], self.columns[0]
-        return rows.stop - rows.start, columns.stop - columns.start
+        return self.rows.size, self.columns.size
 
     @property
-    def tiles(self) -> tuple[Tile, ...]:
+    def tiles(self) -> "Tiles":
         """All tiles, from top to bottom."""
-        return tuple(Tile(row, column) for row in self.rows for column in self.columns)
+        return Tiles(self.rows, self.columns)
 
 
 def plan_tiles(
@@ -102,9 +210,9 @@ def plan_tiles(
         sizes = zip(padded, tile, strict=True)
         tile_height, tile_width = (_min_size(p, t, halo, multiple, minimum) for p, t in sizes)
         tile = tile_height, tile_width
-    rows, padded_height = _plan_axis(height, padded[0], tile and tile[0], halo, multiple, fixed)
-    columns, padded_width = _plan_axis(width, padded[1], tile and tile[1], halo, multiple, fixed)
-    return TilePlan(height, width, padded_height, padded_width, rows, columns, padding)
+    rows = _plan_axis(height, padded[0], tile and tile[0], halo, multiple, fixed)
+    columns = _plan_axis(width, padded[1], tile and tile[1], halo, multiple, fixed)
+    return TilePlan(rows, columns, padding)
 
 
 def share_out(
@@ -181,7 +289,8 @@ def _min_size(padded: int, tile: int, halo: int, multiple: int, minimum: int) ->
         return tile
     least = max(-(-padded // count(size)), min_tile_side(halo, multiple, minimum))
     first = -(-least // multiple) * multiple
-    return next(s for s in range(first, size + 1, multiple) if count(s) <= count(size))
+    sizes, most = range(first, size + 1, multiple), count(size)
+    return sizes[bisect_left(sizes, True, key=lambda size: count(size) <= most)]
 
 
 def _tile_step(size: int, halo: int, multiple: int) -> int:
@@ -191,25 +300,18 @@ def _tile_step(size: int, halo: int, multiple: int) -> int:
 
 def _plan_axis(
     length: int, padded: int, tile: int | None, halo: int, multiple: int, fixed: bool
-) -> tuple[tuple[Span, ...], int]:
+) -> Spans:
     size = padded if tile is None else tile // multiple * multiple
     if padded <= size:
         padded = size if fixed else padded
-        return (Span(0, padded, 0, length),), padded
+        return Spans(length, padded, padded, padded, 0)
     step = _tile_step(size, halo, multiple)
     if step < 1:
         raise UsageError(
             f"a tile of {tile} pixels can't hold this network's halo of {halo} on each side "
             f"(sizes in multiples of {multiple}); use at least {min_tile_side(halo, multiple)}"
         )
-    starts = [*range(0, padded - size, step), padded - size]
-    cuts = [0, *(min(start + halo, length) for start in starts[1:]), length]
-    spans = (
-        Span(start, start + size, keep_start, keep_stop)
-        for start, keep_start, keep_stop in zip(starts, cuts, cuts[1:], strict=False)
-        if keep_start < keep_stop
-    )
-    return tuple(spans), padded
+    return Spans(length, padded, size, step, halo)
 
 
 def min_tile_side(halo: int, multiple: int, minimum: int = 1) -> int:

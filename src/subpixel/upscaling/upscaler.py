@@ -292,11 +292,12 @@ class Upscaler:
 
         source = open_picture(Path(source)) if isinstance(source, str | Path) else source
         decoders = source.decoders if isinstance(source, PictureFile) else None
+        options = options or EncodeOptions()
+        self.expect_room(source, file, options, size=size, max_memory=max_memory, stages=stages)
         choice = choice or self.choose(source)
         source = treat_alpha(source, self._alpha)
         chain, to_size = self._chain_for(source.header, size, choice)
         stages = (*to_size, *stages)
-        options = options or EncodeOptions()
         surveys = chain.survey(source)
         opaque = all(survey.opaque for survey in surveys) if surveys else None
         larger = chain.headers(source.header)[-1]
@@ -322,9 +323,34 @@ class Upscaler:
                         writer.write(rows)
                 return writer.losses  # complete when the file is
         raise MemoryLimitError(
-            f"memory was refused {attempts} times, in ever smaller tiles; close other programs, "
-            "or lower --max-memory"
+            f"{file}: memory was refused {attempts} times, in ever smaller tiles; close other "
+            "programs, lower --max-memory, or raise the limit of the address space (ulimit -v), if "
+            "there is one"
         )
+
+    def expect_room(
+        self,
+        source: Source,
+        file: str | Path,
+        options: "EncodeOptions | None" = None,
+        *,
+        size: TargetSize | None = None,
+        max_memory: int | None = None,
+        stages: Sequence[RowStage] = (),
+    ) -> None:
+        """Raise what :meth:`file` would for a picture that is too large for the format of ``file``
+        or for the memory, by its header alone: nothing is decoded, and no file is made."""
+        from subpixel.media.image_file import EncodeOptions
+        from subpixel.media.writing import Encoder
+
+        header = treat_alpha(source, self._alpha).header
+        chain, to_size = self._chain_for(header, size, None)
+        stages, larger = (*to_size, *stages), chain.headers(header)[-1]
+        encoder = Encoder(
+            chain_headers(stages, larger)[-1], Path(file), options or EncodeOptions(), opaque=None
+        )
+        codecs = encoder.memory + source.memory + stages_memory(stages, larger)
+        chain.fit(header, codecs, max_memory, attempt=0)
 
     def rows(
         self,
@@ -343,13 +369,16 @@ class Upscaler:
         :class:`~subpixel.errors.UsageError` as :meth:`picture` does, and
         :class:`~subpixel.errors.MemoryLimitError`.
         """
-        choice, source = self.choose(source), treat_alpha(source, self._alpha)
-        header = source.header
-        pipeline = self._pipeline_for(header, choice)
-        larger = header.enlarge(pipeline.spec.scale)
+        header = treat_alpha(source, self._alpha).header
+        larger = header.enlarge(self._pipeline_for(header, None).spec.scale)
         frame = header.height * header.width * header.channels * header.dtype.itemsize
         around = stages_memory(stages, larger) + (frame if header.has_alpha else 0)
-        plan = pipeline.fit(header, source.memory + around, max_memory, attempt=0)
+        around += source.memory
+        self._pipeline_for(header, None).fit(header, around, max_memory, attempt=0)
+        # Only what has room is decoded for a look.
+        choice, source = self.choose(source), treat_alpha(source, self._alpha)
+        pipeline = self._pipeline_for(header, choice)
+        plan = pipeline.fit(header, around, max_memory, attempt=0)
         return run_stages(stages, larger, pipeline.run(source, plan, report=report))
 
     def _chain_for(

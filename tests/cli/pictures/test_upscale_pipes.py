@@ -4,7 +4,6 @@ import io
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -191,17 +190,27 @@ def test_a_terminal_gets_no_picture_and_gives_none(photo: Path, way: str) -> Non
     assert hint[way] in done.stderr
 
 
-def test_a_named_pipe_is_read_once(photo: Path, tmp_path: Path) -> None:
+def test_a_named_pipe_is_not_waited_for(tmp_path: Path) -> None:
     if sys.platform == "win32":
         pytest.skip("Windows has no named pipes in folders")
     pipe, target = tmp_path / "pipe.png", tmp_path / "out.png"
     os.mkfifo(pipe)
-    writer = threading.Thread(target=pipe.write_bytes, args=(photo.read_bytes(),))
-    writer.start()
     code, out, err = _run(str(pipe), "-o", str(target), "--scale", "2")
-    writer.join()
-    assert (code, out, err) == (0, b"", "")
-    assert _look(target.read_bytes()) == ("PNG", (60, 40))
+    line = f"{pipe} can't be read: it is a named pipe, and only ordinary files are read"
+    assert (code, out) == (1, b"")
+    assert line in err
+    assert not target.exists()
+
+
+def test_a_stream_that_is_no_picture_is_refused_before_it_ends() -> None:
+    """Nor is it held: it may never end."""
+    with _start("-", "-o", "-", stdin=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(b"no picture".ljust(64))
+        process.stdin.flush()
+        assert b"standard input can't be read: it holds no" in process.stderr.readline()
+        assert process.wait() == 1
 
 
 def test_another_format_for_files(photo: Path) -> None:

@@ -12,8 +12,9 @@ from PIL import Image
 
 from samples import THUMBNAIL, directory, exif_block, smooth
 from subpixel.media.formats.tiff.directories import read_directories
-from subpixel.media.formats.tiff.fields import describe_page
+from subpixel.media.formats.tiff.fields import PageReader
 from subpixel.media.metadata import exif
+from subpixel.media.metadata.budget import Budget
 
 DIRECTORIES = (0x8769, 0x8825)
 ORDERS = pytest.mark.parametrize("order", ["<", ">"])
@@ -25,7 +26,7 @@ def extract_block(file: bytes) -> bytes | None:
         pages = read_directories(file).pages
     except ValueError:
         return None
-    return describe_page(pages[0]).exif if pages else None
+    return PageReader(Budget()).describe(pages[0]).exif if pages else None
 
 
 def pillow_fields(block: bytes) -> dict[tuple[int, int], object]:

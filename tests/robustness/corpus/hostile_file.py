@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-Outcome = Literal["ok", "refused", "stopped", "left"]
+from tests.robustness.seeds.seed import Seed
+
+Outcome = Literal["ok", "refused", "stopped", "left", "hang"]
 
 TAKEN: tuple[Outcome, ...] = ("ok", "left")
 """The picture is enlarged; a very large one begins well."""
@@ -14,6 +16,9 @@ REFUSED: tuple[Outcome, ...] = ("refused",)
 
 REFUSED_OR_STOPPED: tuple[Outcome, ...] = ("refused", "stopped")
 """A limit that is there for it counts as a refusal."""
+
+ENDLESS: tuple[Outcome, ...] = ("hang",)
+"""Not promised: a network that states its facts is run for as long as it takes; Ctrl-C ends it."""
 
 EITHER: tuple[Outcome, ...] = ("ok", "left", "refused")
 """Damaged in a way that decoders mend or don't."""
@@ -30,6 +35,10 @@ class HostileFile:
     build: Callable[[], bytes]
     outcomes: tuple[Outcome, ...] = EITHER
     """Those that are right."""
+
+    def make(self) -> Seed:
+        """The file."""
+        return Seed(self.name, self.build())
 
 
 def family(

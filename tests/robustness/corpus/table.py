@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from tests.robustness.corpus.hostile_file import HostileFile
 from tests.robustness.kinds import Kind, find_kind
-from tests.robustness.seeds.seed import Seed
 
 
 def hostile_pictures() -> tuple[HostileFile, ...]:
@@ -38,22 +37,6 @@ TABLES = {
 
 def corpus_kind(name: str) -> Kind:
     """The files of one of :data:`TABLES`, tried as mutated files of that kind are."""
-    seeds, trial = f"corpus.table:{name}_seeds", f"trials.{name}:open_plain_trial"
+    seeds, trial = f"corpus.table:hostile_{name}", f"trials.{name}:open_plain_trial"
     plain = replace(find_kind(name), seeds=seeds, trial=trial)
     return replace(plain, name=f"corpus-{name}", mutates=False)
-
-
-def pictures_seeds() -> tuple[Seed, ...]:
-    return _build(hostile_pictures())
-
-
-def networks_seeds() -> tuple[Seed, ...]:
-    return _build(hostile_networks())
-
-
-def checkpoints_seeds() -> tuple[Seed, ...]:
-    return _build(hostile_checkpoints())
-
-
-def _build(files: tuple[HostileFile, ...]) -> tuple[Seed, ...]:
-    return tuple(Seed(file.name, file.build()) for file in files)

@@ -35,7 +35,6 @@ def _with_facts() -> dict[str, onnx.ModelProto]:
         "facts-fixed": with_spec(sub_pixel_network(3, size=(16, 16), batch=1), fixed),
         "facts-tiles": with_spec(plain, tiles),
         "facts-luma": with_spec(sub_pixel_network(1), luma),
-        "facts-loop": with_spec(loop_file(3), same),
         "facts-branch": with_spec(branch_file(), same),
     }
 

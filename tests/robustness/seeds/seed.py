@@ -11,6 +11,10 @@ class Seed:
     """With the suffix that says its format."""
     data: bytes = field(repr=False)
 
+    def make(self) -> "Seed":
+        """Itself; files of the corpus are made one at a time."""
+        return self
+
     @property
     def suffix(self) -> str:
         return self.name[self.name.rindex(".") :]

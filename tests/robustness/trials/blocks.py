@@ -6,13 +6,9 @@ from tests.robustness.case import Verdict
 from tests.robustness.kinds import Budget, Trial
 from tests.robustness.mutation.plain import Dice
 
-try:
-    from subpixel.media.metadata.xmp import xmp, xmp_extension
-except ImportError:
-    from subpixel.media.metadata import xmp, xmp_extension  # type: ignore[no-redef,attr-defined]
-
 from subpixel.errors import SubpixelError
 from subpixel.media.metadata import colour_tags, exif, icc, iptc
+from subpixel.media.metadata.xmp import xmp, xmp_extension
 
 MAX_SEGMENT = 65500
 

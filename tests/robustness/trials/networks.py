@@ -31,7 +31,7 @@ from subpixel.upscaling.upscaler import Upscaler
 
 COMMAND_SHARE = 0.03
 APART_SHARE = 0.02
-SECONDS_APART = 10
+SECONDS_APART = 4
 MEMORY_APART = 200 << 20
 
 PICTURE = to_picture(np.random.default_rng(0).integers(0, 256, (15, 21, 3), np.uint8))

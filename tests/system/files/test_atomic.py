@@ -165,6 +165,36 @@ def test_what_replaces_a_file_has_its_permissions(tmp_path: Path, mode: int) -> 
 
 
 @NEEDS_POSIX
+@pytest.mark.parametrize("is_admitted", [True, False])
+def test_what_replaces_a_file_has_its_owner_where_the_system_admits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, draft: str, is_admitted: bool
+) -> None:
+    target, asked = tmp_path / "a.bin", list[tuple[int, int]]()
+    target.write_bytes(b"old")
+    target.chmod(0o640)
+    owner = (target.stat().st_uid, target.stat().st_gid)
+    if os.geteuid() == 0:
+        owner = (1234, 2345)
+        os.chown(target, *owner)
+    whole = os.fchown
+
+    def change(descriptor: int, user: int, group: int) -> None:
+        asked.append((user, group))
+        if not is_admitted:
+            raise PermissionError(1, "Operation not permitted")
+        whole(descriptor, user, group)
+
+    monkeypatch.setattr(os, "fchown", change)
+    write_bytes(target, b"new", overwrite=True)
+    assert draft
+    assert asked == [owner]
+    assert target.read_bytes() == b"new"
+    status = target.stat()
+    assert stat.S_IMODE(status.st_mode) == 0o640
+    assert ((status.st_uid, status.st_gid) == owner) == (is_admitted or os.geteuid() != 0)
+
+
+@NEEDS_POSIX
 def test_a_new_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"")
     write_bytes(tmp_path / "ours", b"")

@@ -7,6 +7,7 @@ import pytest
 
 from subpixel.network.tuning_cache import tuning_folder
 from subpixel.runtime.devices import provider_options
+from subpixel.serve.vendor import vendor_folder
 from subpixel.system.files.cache import (
     CACHES,
     CacheSize,
@@ -16,7 +17,7 @@ from subpixel.system.files.cache import (
 )
 from subpixel.zoo.gallery.store import gallery_folder
 
-GALLERY, TUNING, SESSIONS = CACHES
+GALLERY, TUNING, SESSIONS, PAGE = CACHES
 
 
 @pytest.fixture
@@ -36,6 +37,7 @@ def test_each_room_s_folder_is_one_of_a_cache(folder: Path) -> None:
     for cache, place in ((GALLERY, gallery_folder()), (TUNING, tuning_folder())):
         assert place in cache.paths
     assert engines == folder / SESSIONS.folders[0]
+    assert vendor_folder().parent == folder / PAGE.folders[0]
 
 
 @pytest.mark.usefixtures("folder")
@@ -43,6 +45,7 @@ def test_caches_are_measured() -> None:
     assert [measure_cache(cache) for cache in CACHES] == [
         CacheSize(2, 200),
         CacheSize(2, 200),
+        CacheSize(0, 0),
         CacheSize(0, 0),
     ]
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from networks import BoxBlur
 from subpixel.errors import UsageError
-from subpixel.imaging.resample import imresize, resize_taps
+from subpixel.imaging.resample import BICUBIC, LANCZOS, Kernel, imresize, resize_taps
 from subpixel.media.image_file import read_picture
 from subpixel.media.picture import GainMap, Header, Metadata, Picture
 from subpixel.network.network import Network
 from subpixel.spec import ModelSpec
+from subpixel.upscaling.rows import resampler
 from subpixel.upscaling.rows.resampler import Part, Resampler, Window
 from subpixel.upscaling.upscaler import Upscaler
 
@@ -182,3 +183,20 @@ def test_a_gain_map_is_cut_with_its_picture(part: Part | None) -> None:
     assert cut is not None
     assert cut.region == (20 / 120, 10 / 80, 100 / 120, 70 / 80)
     assert cut.fits(80, 60)
+
+
+@pytest.mark.parametrize("target", [(40, 61), (20, 29), (55, 200), (31, 47), (3, 2)])
+@pytest.mark.parametrize("kernel", [BICUBIC, LANCZOS])
+def test_columns_in_blocks_and_rows_one_by_one_come_out_the_same(
+    monkeypatch: pytest.MonkeyPatch, target: tuple[int, int], kernel: Kernel
+) -> None:
+    """As of a very wide picture, whose weights are computed block by block."""
+    frames = np.random.default_rng(1).random((1, 31, 47, 4), np.float32)
+    for window in (None, Window(1, 1, target[0] - 1, target[1] - 1)):
+        stage = Resampler(*target, kernel, window)
+        whole, _ = _stream(stage, frames)
+        with monkeypatch.context() as wide:
+            wide.setattr(resampler, "BLOCK_COLUMNS", 7)
+            wide.setattr(resampler, "KEPT_BLOCKS", 0)
+            wide.setattr(resampler, "GROUP_BYTES", 1)
+            assert np.array_equal(_stream(stage, frames)[0], whole)

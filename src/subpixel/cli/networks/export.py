@@ -1,8 +1,10 @@
 """``subpixel export``."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Literal, get_args
 
 import click
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile
     from subpixel.publish.release import ReleaseReport
 
+IMAGE_FILES = "bytes"
+
 
 @click.command(no_args_is_help=True)
 @click.argument("checkpoint", type=FILE, required=False)
@@ -42,10 +46,10 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=FILE, required=True, help="The ONNX file to write.")
 @click.option(
     "--interface",
-    type=click.Choice(get_args(Interface)),
+    type=click.Choice((*get_args(Interface), IMAGE_FILES)),
     default="rgb",
     show_default=True,
-    help="Take RGB, or what the network itself takes.",
+    help="Take RGB, or what the network itself takes; or the bytes of image files (see below).",
 )
 @click.option(
     "--exporter",
@@ -67,7 +71,7 @@ def command(
     settings: tuple[str, ...],
     extra_architectures: bool,
     output: Path,
-    interface: Interface,
+    interface: Interface | Literal["bytes"],
     exporter: Exporter | None,
     opset: int,
     precision: Precision,
@@ -83,9 +87,18 @@ def command(
     facts. Several ways of exporting are tried, each in a process of its own, and the first whose
     file passes is taken. Nothing is written at OUTPUT unless every check passes; else the exit
     code is 1.
+
+    With --interface bytes the file takes the bytes of a PNG or JPEG and gives those of a PNG, of
+    any size; CHECKPOINT may then also be an ONNX file of ours or the name of a bundled network. It
+    runs under ONNX Runtime with its Extensions (extra `bytes`), whose decoder ends the process
+    where the bytes are no PNG or JPEG.
     """
     from subpixel.publish.release import release
 
+    if interface == IMAGE_FILES:
+        _expect_image_files(output, overwrite, keep_failed)
+        if checkpoint and _is_network(checkpoint):
+            return _wrap_network(checkpoint, scale, output, overwrite, as_json)
     file = (
         make_checkpoint_file(checkpoint, weights, settings, extra_architectures)
         if checkpoint
@@ -95,12 +108,13 @@ def command(
         raise UsageError("--weights and --setting are for checkpoints; a module says it itself")
     loaded = _load_module(file, module, scale)
     make_folder(output.parent)
-    with progress() as report_progress:
+    with TemporaryDirectory() as folder, progress() as report_progress:
+        network = Path(folder) / "network.onnx" if interface == IMAGE_FILES else output
         report = release(
             loaded.module,
-            output,
+            network,
             spec=loaded.spec,
-            interface=interface,
+            interface="native" if interface == "native" else "rgb",
             exporter=exporter,
             opset=opset,
             precision=precision,
@@ -110,11 +124,54 @@ def command(
             seed=seed,
             report=report_progress,
         )
+        if network != output and report:
+            report = _write_image_files(report, network, output, overwrite)
     if as_json:
         print_json({**_release_json(report), "notes": loaded.notes})
     else:
         _print_release(report, loaded.notes)
     return 0 if report else 1
+
+
+def _expect_image_files(output: Path, overwrite: bool, keep_failed: bool) -> None:
+    """Said now, not after the work."""
+    from subpixel.runtime.image_files import PACKAGE
+    from subpixel.system.extras import expect_installed
+    from subpixel.system.files.targets import expect_onnx_target
+
+    if keep_failed:
+        raise UsageError("--keep-failed keeps a network on pictures: use it with --interface rgb")
+    expect_onnx_target(output, overwrite=overwrite)
+    expect_installed(PACKAGE)
+
+
+def _is_network(checkpoint: Path) -> bool:
+    from subpixel.zoo.manifest import network_names
+
+    return checkpoint.suffix.lower() == ".onnx" or str(checkpoint) in network_names()
+
+
+def _wrap_network(
+    network: Path, scale: int | None, output: Path, overwrite: bool, as_json: bool
+) -> int:
+    from subpixel.network.locate import locate
+    from subpixel.publish.image_files import publish_image_files
+
+    publish_image_files(locate(network, scale), output, overwrite=overwrite)
+    if as_json:
+        print_json({"passed": True, "path": output})
+    else:
+        print_line(f"wrote     {output}")
+    return 0
+
+
+def _write_image_files(
+    report: "ReleaseReport", network: Path, output: Path, overwrite: bool
+) -> "ReleaseReport":
+    from subpixel.publish.image_files import publish_image_files
+
+    publish_image_files(network, output, overwrite=overwrite)
+    return replace(report, path=output)
 
 
 def _load_module(

@@ -17,7 +17,6 @@ from subpixel.media.apart.messages.job import NO_ROOM, DecoderJob, Task
 from subpixel.media.apart.spawner import Spawner
 from subpixel.media.libvips import FileContents
 from subpixel.media.picture import Header, Rows
-from subpixel.media.reading import max_file_bytes
 from subpixel.system.machine_memory import free_memory
 
 MEMORY_SHARE = 0.5
@@ -72,7 +71,7 @@ class FileTask:
             stamp=contents.stamp,
             size=None if contents.data is None else len(contents.data),
             max_pixels=self.max_pixels,
-            max_bytes=max_file_bytes(self.max_pixels),
+            max_bytes=contents.max_bytes,
             task=self.task,
             memory=int(MEMORY_SHARE * free_memory()) if memory is None else memory,
             seconds=math.ceil(limits.seconds) * (os.cpu_count() or 1),

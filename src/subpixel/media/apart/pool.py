@@ -26,7 +26,7 @@ from subpixel.media.reading import (
     DEFAULT_MAX_PIXELS,
     PictureFile,
     expect_format,
-    max_file_bytes,
+    limit_file_bytes,
     open_picture,
     open_stream,
 )
@@ -97,7 +97,7 @@ class DecoderPool:
     def open_shown(self, file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> PictureFile:
         """The same for a picture as a screen shows it: its first frame upright, ``(H, W, 3)`` of
         8-bit sRGB, without metadata; see :func:`~subpixel.media.display.render.render_srgb`."""
-        contents = FileContents.of(Path(file), max_file_bytes(max_pixels))
+        contents = FileContents.of(Path(file), limit_file_bytes(max_pixels))
         form = expect_format(contents)
         return self.open_task(FileTask(contents, form.package, max_pixels, "show"), form)
 
@@ -108,7 +108,7 @@ class DecoderPool:
     def open_colours(self, profile: bytes, header: Header, file: Path) -> "ApartColours":
         """Apply a profile that nobody trusts to rows of ``header``, which go into ``file``."""
         form = RowForm(header.width, header.channels, header.colours, header.dtype.itemsize)
-        contents = FileContents(file, b"", (), profile)
+        contents = FileContents(file, b"", (), profile, len(profile))
         task = FileTask(contents, None, 1, "colours", form.numbers)
         return ApartColours(self._start_service(task), form)
 
@@ -120,7 +120,7 @@ class DecoderPool:
             return None
         sides = header.width, header.height, quality, gain_map.width, gain_map.height
         numbers = MapForm(*sides, gain_map.region).numbers
-        contents = FileContents(Path("the gain map"), b"", (), b"")
+        contents = FileContents(Path("the gain map"), b"", (), b"", 0)
         decoder = self._start_service(FileTask(contents, None, 1, "gain map", numbers))
         try:
             return bytes(decoder.exchange(gain_map.data, range(MAX_MAP))) or None

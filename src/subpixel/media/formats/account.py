@@ -6,17 +6,16 @@ thought of is a part without a place, hence a loss.
 """
 
 import io
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from subpixel.media.picture import Loss
+from subpixel.media.metadata.budget import Budget
+from subpixel.media.picture import Loss, Metadata
 
 MAX_PARTS = 10_000
 """Most parts of a file that are looked at; the rest is one part without a place."""
-
-MAX_METADATA = 1 << 25
-"""Most bytes that the texts and blocks of one file may take in memory, all together."""
 
 MAX_LOSSES = 16
 """Most losses that are named one by one; the rest is counted."""
@@ -38,21 +37,6 @@ PADDING = b"\0 \r\n\t"
 """Bytes that say nothing where they stand behind the end."""
 
 _BLOCK = 1 << 16
-
-
-@dataclass
-class Budget:
-    """What the texts and blocks of one file may still take in memory."""
-
-    left: int = MAX_METADATA
-    """Bytes."""
-
-    def take(self, size: int) -> bool:
-        """Whether there is room for ``size`` bytes, which then count."""
-        if size > self.left:
-            return False
-        self.left -= size
-        return True
 
 
 def leave_out(kind: str, size: int, guess: str = "") -> FilePart:
@@ -116,3 +100,54 @@ def _join_parts(group: list[FilePart]) -> Loss:
     return replace(
         loss, why=f"{loss.why} (and {len(group) - 1} more like it, {size:,} bytes in all)"
     )
+
+
+def lose_oversized(what: str, size: int) -> Loss:
+    """One of a file's texts or blocks that is too large; ``what`` is the loss's, for programs."""
+    return Loss(what, f"{size:,} bytes have no room in memory beside the rest; left out")
+
+
+def limit_metadata(meta: Metadata, budget: Budget) -> tuple[Metadata, tuple[Loss, ...]]:
+    """What of ``meta`` the budget has room for, and the rest as losses.
+
+    What pages share counts once.
+    """
+    return _MetadataLimit(budget).limit(meta)
+
+
+class _MetadataLimit:
+    """Takes in one value after the other."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget, self._refused = budget, dict[str, int]()
+        self._met: set[int] = set()
+
+    def limit(self, meta: Metadata) -> tuple[Metadata, tuple[Loss, ...]]:
+        """The metadata, and all losses."""
+        whole = replace(self._limit_page(meta), pages=tuple(map(self._limit_page, meta.pages)))
+        losses = (lose_oversized(what, size) for what, size in self._refused.items())
+        return whole, tuple(losses)
+
+    def _limit_page(self, meta: Metadata) -> Metadata:
+        gain_map = meta.gain_map
+        return replace(
+            meta,
+            icc=self._keep("icc", meta.icc),
+            exif=self._keep("exif", meta.exif),
+            xmp=self._keep("xmp", meta.xmp),
+            iptc=self._keep("iptc", meta.iptc),
+            text=tuple(pair for pair in meta.text if self._has_room("text", *pair)),
+            gain_map=gain_map if gain_map and self._has_room("gain map", gain_map.data) else None,
+        )
+
+    def _keep(self, what: str, block: bytes | None) -> bytes | None:
+        return block if block is not None and self._has_room(what, block) else None
+
+    def _has_room(self, what: str, *values: bytes | str) -> bool:
+        new = [value for value in values if id(value) not in self._met]
+        size = sum(map(sys.getsizeof, new))
+        if not self._budget.take(size):
+            self._refused[what] = self._refused.get(what, 0) + size
+            return False
+        self._met.update(map(id, new))
+        return True

@@ -58,6 +58,8 @@ class Capacity:
     """Whether code points of ITU-T H.273 are held, and so the transfer of high dynamic range."""
     exif: bool = True
     xmp: bool = True
+    xmp_zeros: bool = True
+    """Whether an XMP packet may hold bytes of zero, as one in UTF-16 does."""
     iptc: bool = False
     text: Literal["no", "comments", "yes"] = "no"
     """Whether text is held by any key, or as the key :data:`COMMENT` alone."""
@@ -169,6 +171,10 @@ def _read_no_compression(_stream: BinaryIO) -> Compression:
     return UNKNOWN_COMPRESSION
 
 
+def _take_any(_task: "EncodeTask") -> bool:
+    return True
+
+
 def _leave_to_libvips(_contents: FileContents) -> None:
     return None
 
@@ -210,6 +216,8 @@ class FormatReader:
     samples; 0 for one that decodes rows. Measured with libvips 8.18 on 9 and 16 megapixels."""
     animation_bytes: float = 0
     """The same for a file of several frames, where a single one is decoded by rows."""
+    held_bytes: int = 0
+    """Files of up to so many bytes are held in memory while they are decoded."""
     interlaced_rows: float = 0
     """What a decoder of rows holds of an interlaced picture, in rows for each row."""
 
@@ -230,6 +238,14 @@ class FormatWriter:
     save: Callable[[VipsImage, "EncodeTask", FileTarget], None]
     """Encode the image, whose frames lie below each other, into the target, with the task's
     metadata. Raises :class:`pyvips.Error` or :class:`ValueError` where that can't be done."""
+    save_rows: Callable[[Iterator[Rows], "EncodeTask", bytes | None, FileTarget], None] | None = (
+        None
+    )
+    """The same for one frame, from its rows as they come and the profile that the file is to have,
+    without libvips: for rows so long that libvips would hold too much. Raises :class:`ValueError`
+    where rows are missing. None: libvips encodes all pictures."""
+    takes_rows: Callable[["EncodeTask"], bool] = _take_any
+    """Whether ``save_rows`` can encode this one."""
     options: frozenset[str] = frozenset()
     """The fields of :class:`EncodeOptions` that mean something here; others are refused."""
     drops_opaque_alpha: bool = False

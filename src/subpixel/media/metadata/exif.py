@@ -9,19 +9,22 @@ Offsets that point nowhere, and fields of unknown types, are left as they are.
 """
 
 import io
-import mmap
 import struct
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from subpixel.media.metadata import geo, tags
+from subpixel.media.metadata.budget import Budget
+from subpixel.media.picture import Loss
+from subpixel.system.files.inputs import FileBytes, FileSpan
 
 ByteOrder = Literal["<", ">"]
 
-Block = bytes | mmap.mmap
-"""An EXIF block, or a TIFF file of any size: mapped, only its directories are read from disk."""
+Block = bytes | FileBytes
+"""An EXIF block, or a TIFF file of any size, of which only what is looked at is read from disk."""
 
 EXIF_PREFIX = b"Exif\0\0"
 """What stands before the block in a JPEG segment; libvips keeps it."""
@@ -44,8 +47,18 @@ MAX_RESOLUTION = 1_000_000
 MAX_DIRECTORIES = 8
 """Most directories in a row of an EXIF block that are looked at."""
 
-MAX_ENTRIES = 1 << 16
+MAX_ENTRIES = (1 << 16) - 1
 """Most fields of one directory, as many as a classic one can have."""
+
+MAX_FIELDS = 1 << 17
+"""Most fields of all directories together: 8,000 pages' worth. A file of more is likelier made to
+keep a reader busy than to be looked at."""
+
+MAX_PLAIN_FIELDS, MAX_PLAIN_BLOCK = 1000, 1 << 16
+"""Most fields, and bytes, of a block that libexif is shown."""
+
+_NO_ORDER = bytes(2)
+"""In place of a block's byte order: it is none then."""
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _SIZES |= {16: 8, 17: 8, 18: 8, 129: 1}
@@ -53,6 +66,7 @@ _WORDS = {3: "H", 4: "I", 5: "I", 8: "H", 9: "I", 10: "I", 11: "I", 12: "Q", 13:
 _WHOLE_WORDS = {BYTE: "B", SHORT: "H", LONG: "I", 13: "I", 16: "Q", 18: "Q"}
 _MM_PER_UNIT = {2: Fraction(254, 10), 3: Fraction(10)}
 _NO_UNIT, _INCH = 1, 2
+_MAX_LONG = (1 << 32) - 1
 
 
 class Field(NamedTuple):
@@ -63,10 +77,12 @@ class Field(NamedTuple):
     kind: int
     length: int
     """How many values, of the kind's size each."""
-    value: bytes | memoryview
+    value: bytes | memoryview | FileSpan
     at: int = 0
     """Where the field's entry stands in the block it was read from."""
     children: tuple["Field", ...] = ()
+    start: int = 0
+    """Where its value stands there."""
 
     @property
     def is_whole(self) -> bool:
@@ -97,7 +113,7 @@ def layout_of(block: Block) -> TiffLayout | None:
     order = orders.get(bytes(block[:2]))
     if order is None or len(block) < 8:
         return None
-    (version,) = struct.unpack_from(order + "H", block, 2)
+    (version,) = unpack_at(order + "H", block, 2)
     if version == 42:
         return TiffLayout(order, "H", "HHI", "I")
     return TiffLayout(order, "Q", "HHQ", "Q") if version == 43 else None
@@ -111,7 +127,7 @@ def fields_of(block: Block) -> tuple[Field, ...]:
     layout = layout_of(block)
     if layout is None:
         return ()
-    return read_directory(block, layout, first_offset(block, layout), depth=2)[0]
+    return DirectoryReader(block, layout).read(first_offset(block, layout), depth=2)[0]
 
 
 def adjust_block(
@@ -184,6 +200,19 @@ def resolution_of(fields: Sequence[Field], order: ByteOrder) -> tuple[float, flo
     if unit is None or not across or not down or max(across, down) / unit > MAX_RESOLUTION:
         return None
     return float(across / unit), float(down / unit)
+
+
+def believe_resolution(resolution: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Pixels per millimetre that can be; None for none, and for others."""
+    if resolution is None or not all(0 < number <= MAX_RESOLUTION for number in resolution):
+        return None
+    return resolution
+
+
+def lose_resolution(resolution: tuple[float, float]) -> Loss:
+    """One that isn't believed."""
+    across, down = resolution
+    return Loss("resolution", f"{across:g} x {down:g} pixels per millimetre can't be; left out")
 
 
 def has_maker_note(exif: bytes | None) -> bool:
@@ -291,12 +320,18 @@ def resolution_fields(resolution: tuple[float, float] | None, order: ByteOrder) 
     """Pixels per millimetre as a directory's fields; none where there is no resolution."""
     if resolution is None:
         return []
-    across, down = (Fraction(r * 25.4).limit_denominator(10_000) for r in resolution)
+    across, down = (_fit_rational(number * 25.4) for number in resolution)
     return [
         _rational_field(X_RESOLUTION, across, order),
         _rational_field(Y_RESOLUTION, down, order),
         _short_field(RESOLUTION_UNIT, _INCH, order),
     ]
+
+
+def _fit_rational(number: float) -> Fraction:
+    """A number of 0 or more as a fraction of 32-bit numbers."""
+    whole = min(number, float(_MAX_LONG))
+    return Fraction(whole).limit_denominator(max(1, min(10_000, int(_MAX_LONG // max(whole, 1)))))
 
 
 def add_fields(
@@ -370,52 +405,121 @@ def first_offset(block: Block, layout: TiffLayout) -> int:
     at = 4 if layout.count == "H" else 8
     if len(block) < at + layout.inline:
         return len(block)
-    return int(struct.unpack_from(layout.order + layout.offset, block, at)[0])
+    return int(unpack_at(layout.order + layout.offset, block, at)[0])
 
 
-def read_directory(
-    block: Block, layout: TiffLayout, offset: int, depth: int
-) -> tuple[tuple[Field, ...], int]:
-    """The fields of the directory at ``offset``, and the next one's offset; none where it is out of
-    reach. Fields that are directories themselves are followed so deep."""
-    size = struct.calcsize("=" + layout.entry) + layout.inline
-    start = offset + struct.calcsize("=" + layout.count)
-    if offset < 8 or start > len(block):
-        return (), 0
-    (count,) = struct.unpack_from(layout.order + layout.count, block, offset)
-    end = start + size * count
-    if count > MAX_ENTRIES or end + layout.inline > len(block):
-        return (), 0
-    read = _FieldReader(block, layout, depth)
-    (following,) = struct.unpack_from(layout.order + layout.offset, block, end)
-    return tuple(map(read, range(start, end, size))), int(following)
+class DirectoryReader:
+    """Reads the directories of a block, each of them once.
 
+    All together they have no more fields, and no more bytes of values, than fit into the block side
+    by side. A profile, an XMP packet or the like may be that of many pages, and counts once.
+    """
 
-class _FieldReader:
-    """Reads the field whose entry stands at an offset; there may be a hundred thousand."""
-
-    def __init__(self, block: Block, layout: TiffLayout, depth: int) -> None:
-        self._block, self._layout, self._depth = block, layout, depth
-        self._view = memoryview(block)
-        self._entry = struct.Struct(layout.order + layout.entry)
+    def __init__(self, block: Block, layout: TiffLayout) -> None:
+        self._block, self._size = block, len(block)
+        self._count = struct.Struct(layout.order + layout.count)
         self._offset = struct.Struct(layout.order + layout.offset)
+        self._entry = struct.Struct(f"{layout.order}{layout.entry}{layout.inline}s")
+        self._most = min(self._size // self._entry.size, MAX_FIELDS)
+        self.budget = Budget(self._most, self._size)
+        self.is_overdrawn = False
+        """Whether a directory was left out as there were too many fields before it."""
+        self.is_tangled = False
+        """Whether one was named twice, or that, or values lie over one another."""
+        self._offsets, self._shared = set[int](), set[tuple[int, int]]()
 
-    def __call__(self, at: int) -> Field:
-        tag, kind, count = self._entry.unpack_from(self._view, at)
-        start, length = at + self._entry.size, _SIZES.get(kind, 1) * count
-        is_directory = tag in DIRECTORIES and self._depth > 0
-        where = start
-        if length > self._offset.size or is_directory:
-            (where,) = self._offset.unpack_from(self._view, start)
-        if length > self._offset.size:
-            start = where
-        if start + length > len(self._view):
+    def count_fields(self) -> int:
+        """How many fields were read."""
+        return self._most - self.budget.steps
+
+    def is_known(self, offset: int) -> bool:
+        """Whether the directory there was looked for before."""
+        return offset in self._offsets
+
+    def read(self, offset: int, depth: int) -> tuple[tuple[Field, ...], int]:
+        """The fields of the directory at ``offset``, and the next one's offset; none where it is
+        out of reach, or was read before. Fields that are directories themselves are followed so
+        deep."""
+        start = offset + self._count.size
+        self.is_tangled |= self.is_known(offset)
+        if offset < 8 or start > self._size or self.is_known(offset):
+            return (), 0
+        self._offsets.add(offset)
+        (count,) = self._count.unpack(self._block[offset:start])
+        end = start + self._entry.size * count
+        if count > MAX_ENTRIES or end + self._offset.size > self._size:
+            return (), 0
+        if not self.budget.step(max(count, 1)):
+            self.is_overdrawn = self.is_tangled = True
+            return (), 0
+        (following,) = self._offset.unpack(self._block[end : end + self._offset.size])
+        entries = enumerate(self._entry.iter_unpack(self._block[start:end]))
+        fields = (self._read_field(start + i * self._entry.size, e, depth) for i, e in entries)
+        return tuple(fields), int(following)
+
+    def _read_field(self, at: int, entry: tuple[int, int, int, bytes], depth: int) -> Field:
+        tag, kind, count, inner = entry
+        length = _SIZES.get(kind, 1) * count
+        (where,) = self._offset.unpack(inner)
+        is_inner = length <= self._offset.size
+        start = at + self._entry.size - self._offset.size if is_inner else where
+        if start + length > self._size or not self._has_room(tag, start, length):
             return Field(tag, kind, count, b"", at)
-        value = self._view[start : start + length]
-        if not is_directory:
-            return Field(tag, kind, count, value, at)
-        children = read_directory(self._block, self._layout, where, self._depth - 1)[0]
-        return Field(tag, kind, count, value, at, children)
+        value = inner[:length] if is_inner else _cut_value(self._block, start, length)
+        is_directory = tag in DIRECTORIES and depth > 0
+        children = self.read(where, depth - 1)[0] if is_directory else ()
+        return Field(tag, kind, count, value, at, children, start)
+
+    def _has_room(self, tag: int, start: int, length: int) -> bool:
+        if length <= self._offset.size or (start, length) in self._shared:
+            return True
+        if tag in tags.BLOCKS:
+            self._shared.add((start, length))
+        has_room = self.budget.take(length)
+        self.is_tangled |= not has_room
+        return has_room
+
+
+def hide_tangled(block: bytes, at: int) -> dict[int, bytes]:
+    """What has to stand where in a file that has the block at ``at`` for libexif, below libvips, to
+    pass it over; nothing for a plain block.
+
+    It takes the square of the number of fields, and copies values that lie over one another.
+    """
+    start = len(EXIF_PREFIX) if block.startswith(EXIF_PREFIX) else 0
+    return {at + start: _NO_ORDER} if _is_tangled(block[start:]) else {}
+
+
+def reveal_tangled(block: bytes) -> bytes:
+    """The block, which has no prefix, as it was before :func:`hide_tangled` changed it, if it did:
+    the number 42 in it shows the order of bytes."""
+    order = {b"*\0": b"II", b"\0*": b"MM"}.get(block[2:4])
+    return order + block[2:] if order and block[:2] == _NO_ORDER else block
+
+
+def _is_tangled(block: bytes) -> bool:
+    layout = layout_of(block)
+    if layout is None:
+        return False
+    if len(block) > MAX_PLAIN_BLOCK:
+        return True
+    reader = DirectoryReader(block, layout)
+    _, following = reader.read(first_offset(block, layout), depth=2)
+    if following:
+        reader.read(following, depth=2)
+    return reader.is_tangled or reader.count_fields() > MAX_PLAIN_FIELDS
+
+
+def unpack_at(form: str, block: Block, at: int) -> tuple[Any, ...]:
+    """:func:`struct.unpack_from` of a block; raises :class:`struct.error` behind its end."""
+    return struct.unpack(form, block[at : at + struct.calcsize(form)])
+
+
+def _cut_value(block: Block, start: int, length: int) -> memoryview | FileSpan:
+    """Neither copied nor read: in an attack many overlap."""
+    if isinstance(block, FileBytes):
+        return block.part(start, length)
+    return memoryview(block)[start : start + length]
 
 
 def _lay_out(fields: Sequence[Field], at: int, order: ByteOrder) -> bytes:
@@ -428,7 +532,7 @@ def _lay_out(fields: Sequence[Field], at: int, order: ByteOrder) -> bytes:
 
 def _build_entry(field: Field, tail: bytearray, start: int, order: ByteOrder) -> bytes:
     """Twelve bytes of directory; a value that doesn't fit goes into ``tail``, at ``start`` on."""
-    kind, count, value = field.kind, field.length, field.value
+    kind, count, value = field.kind, field.length, bytes(field.value)
     if field.tag in DIRECTORIES:
         kind, count, value = LONG, 1, struct.pack(order + "I", start + len(tail))
         tail += _lay_out([f for f in field.children if f.is_whole], start + len(tail), order)
@@ -437,7 +541,7 @@ def _build_entry(field: Field, tail: bytearray, start: int, order: ByteOrder) ->
         tail += value
         value = pointer
     tail += bytes(len(tail) % 2)
-    return struct.pack(order + "HHI", field.tag, kind, count) + bytes(value).ljust(4, b"\0")
+    return struct.pack(order + "HHI", field.tag, kind, count) + value.ljust(4, b"\0")
 
 
 def _convert_order(field: Field, source: ByteOrder, target: ByteOrder) -> Field:
@@ -446,17 +550,17 @@ def _convert_order(field: Field, source: ByteOrder, target: ByteOrder) -> Field:
     if source == target or word is None:
         return field._replace(children=children)
     words = len(field.value) // struct.calcsize("=" + word)
-    numbers = struct.unpack(f"{source}{words}{word}", field.value)
+    numbers = struct.unpack(f"{source}{words}{word}", bytes(field.value))
     return field._replace(value=struct.pack(f"{target}{words}{word}", *numbers), children=children)
 
 
 def _remove_thumbnail(block: bytes, layout: TiffLayout) -> bytes:
     """Unlink the second directory; cut its JPEG off, or blank it where something follows."""
-    first = first_offset(block, layout)
-    fields, following = read_directory(block, layout, first, depth=0)
+    first, reader = first_offset(block, layout), DirectoryReader(block, layout)
+    fields, following = reader.read(first, depth=0)
     if not fields or not following:
         return block
-    thumbnail = read_directory(block, layout, following, depth=0)[0]
+    thumbnail = reader.read(following, depth=0)[0]
     start = _number_in(block, thumbnail, THUMBNAIL_OFFSET) or len(block)
     length = _number_in(block, thumbnail, THUMBNAIL_LENGTH) or 0
     (count,) = struct.unpack_from(layout.order + "H", block, first)
@@ -487,20 +591,22 @@ def _patch_geo(
     block: bytearray, fields: Iterable[Field], order: ByteOrder, factors: geo.Factors | None
 ) -> None:
     """Where pixels lie on the ground, as numbers of the same length in the same place."""
-    values = {
-        f.tag: struct.unpack(f"{order}{f.length}d", f.value)
+    places = {
+        f.tag: f
         for f in fields
         if f.tag in tags.GEO_PLACES and f.kind == DOUBLE and len(f.value) == 8 * f.length > 0
+    }
+    values = {
+        tag: struct.unpack(f"{order}{f.length}d", bytes(f.value)) for tag, f in places.items()
     }
     if factors is None or not values:
         return
     keys = next((bytes(f.value) for f in fields if f.tag == tags.GEO_KEYS), b"")
     numbers = struct.unpack(f"{order}{len(keys) // 2}H", keys[: len(keys) // 2 * 2])
     enlarged = geo.enlarge_geo(values, factors, of_points=geo.is_of_points(numbers))
-    for field in fields:
-        if field.tag in enlarged:
-            (at,) = struct.unpack_from(order + "I", block, field.at + 8)
-            struct.pack_into(f"{order}{field.length}d", block, at, *enlarged[field.tag])
+    for tag, numbers_there in enlarged.items():
+        at = places[tag].start
+        struct.pack_into(f"{order}{places[tag].length}d", block, at, *numbers_there)
 
 
 def _set_number(block: bytearray, field: Field, order: ByteOrder, number: int) -> None:
@@ -534,13 +640,13 @@ def _rational_field(tag: int, number: Fraction, order: ByteOrder) -> Field:
     return Field(tag, RATIONAL, 1, struct.pack(order + "II", number.numerator, number.denominator))
 
 
-def numbers_of(field: Field, order: ByteOrder) -> tuple[int, ...]:
-    """A field's whole numbers; none where it has others."""
+def numbers_of(field: Field, order: ByteOrder, most: int = sys.maxsize) -> tuple[int, ...]:
+    """A field's whole numbers, the first ``most`` of them; none where it has others."""
     word = _WHOLE_WORDS.get(field.kind)
     if word is None:
         return ()
     size = struct.calcsize("=" + word)
-    count = len(field.value) // size
+    count = min(len(field.value) // size, most)
     return struct.unpack(f"{order}{count}{word}", field.value[: count * size])
 
 
@@ -555,7 +661,7 @@ def first_number(field: Field, order: ByteOrder) -> int | None:
     word = _WHOLE_WORDS.get(field.kind)
     if word is None or len(field.value) < _SIZES[field.kind]:
         return None
-    return int(struct.unpack_from(order + word, field.value)[0])
+    return int(struct.unpack(order + word, field.value[: _SIZES[field.kind]])[0])
 
 
 def _order_in(block: Block) -> ByteOrder:

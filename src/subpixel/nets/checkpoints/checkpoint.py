@@ -11,6 +11,7 @@ from subpixel.nets.checkpoints.recognition import recognise
 from subpixel.nets.checkpoints.settings import AS_SHOWN, Choice, parse_choice, settle_settings
 from subpixel.nets.checkpoints.shards import INDEX_SUFFIX, index_of, read_shards
 from subpixel.nets.checkpoints.state_dict import Contents, read_contents
+from subpixel.system.files.inputs import open_input
 
 MAX_CHECKPOINT_SCALE = 16
 
@@ -101,7 +102,8 @@ def _load_contents(file: CheckpointFile) -> tuple[Contents, bytes]:
 
 def _read_file(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        with open_input(file) as stream:
+            return stream.read()
     except OSError as error:
         raise CheckpointError(f"can't be read: {error.strerror}") from error
 

@@ -71,6 +71,11 @@ def _expect_enlargement(session: Opened, spec: ModelSpec) -> None:
         result = session(np.full(shape, 0.5, np.float32)).shape
     except NetworkError as error:
         raise SpecError(f"its facts allow a picture of {shape}, and {error}") from error
+    except MemoryError as error:
+        raise NetworkError(
+            f"its facts allow a picture of {shape}, for which it takes more memory than there is; "
+            "it can't be used here"
+        ) from error
     if result != wanted:
         raise _contradiction(f"that {shape} becomes {wanted}", f"makes it {result}")
 

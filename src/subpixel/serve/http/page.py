@@ -3,6 +3,7 @@
 from html import escape
 from pathlib import Path
 
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -10,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from subpixel.errors import UsageError
+from subpixel.serve.page_files import HEADERS
 
 _PLAIN = """<!doctype html>
 <html lang="en">
@@ -56,17 +58,14 @@ async def _show_plain(request: Request) -> Response:
 
 
 class _IsolatedFiles(StaticFiles):
-    """Files with the headers that WebAssembly needs for several threads."""
+    """Files with the headers that the page should have."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_isolated(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message["headers"],
-                    (b"cross-origin-opener-policy", b"same-origin"),
-                    (b"cross-origin-embedder-policy", b"require-corp"),
-                    (b"cache-control", b"no-cache"),
-                ]
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                headers["Cache-Control"] = "no-cache"
             await send(message)
 
         await super().__call__(scope, receive, send_isolated)

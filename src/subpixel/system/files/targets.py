@@ -23,16 +23,21 @@ def expect_free(target: Path, *, overwrite: bool) -> None:
 
 def expect_free_file(target: Path, *, overwrite: bool) -> None:
     """:func:`expect_free` and :func:`expect_replaceable`."""
-    expect_free(target, overwrite=overwrite)
     expect_replaceable(target)
+    expect_free(target, overwrite=overwrite)
 
 
 def expect_replaceable(target: Path) -> None:
     """Check that ``target`` is a file or nothing: what else there is, is never replaced.
 
-    Raises :class:`SubpixelError` for a folder, a pipe, a device or a socket.
+    Raises :class:`SubpixelError` for a folder, a pipe, a device or a socket, and where that can't
+    be determined.
     """
-    if target.exists() and not target.is_file():
+    try:
+        is_other = target.exists() and not target.is_file()
+    except OSError as error:
+        raise SubpixelError(f"{target} can't be written: {error.strerror or error}") from error
+    if is_other:
         kind = "a folder" if target.is_dir() else "a pipe, a device or a socket"
         raise SubpixelError(f"{target} can't be written: it is {kind}; name a file")
 
@@ -72,10 +77,10 @@ def are_distinct(first: Path, second: Path) -> bool:
     """
     there = [_exists(path) for path in (first, second)]
     if any(there):
-        return not (all(there) and first.samefile(second))
+        return not (all(there) and _are_one(first, second))
     folder = Path(os.path.commonpath([first.absolute().parent, second.absolute().parent]))
     below = [path.absolute().relative_to(folder) for path in (first, second)]
-    while not folder.is_dir():
+    while not os.path.isdir(folder):  # noqa: PTH112 - it may be out of reach
         folder = folder.parent
     try:
         with TemporaryDirectory(dir=folder, prefix=".") as probe:
@@ -85,6 +90,13 @@ def are_distinct(first: Path, second: Path) -> bool:
             return not other.exists()
     except OSError:
         return True
+
+
+def _are_one(first: Path, second: Path) -> bool:
+    try:
+        return first.samefile(second)
+    except OSError:  # removed meanwhile
+        return False
 
 
 def _exists(path: Path) -> bool:

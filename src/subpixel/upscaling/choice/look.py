@@ -49,9 +49,10 @@ def _pick_bands(source: Source) -> Iterator[Rows]:
     count = -(-header.height // BAND_ROWS)
     step = -(-count // MAX_BANDS)
     frames = split_frames(source.chunks(), header.height)
-    for number, band in enumerate(regroup(next(frames), BAND_ROWS)):
+    columns = map(_crop_columns, next(frames))  # before rows are put together, however wide
+    for number, band in enumerate(regroup(columns, BAND_ROWS)):
         if number % step == 0:
-            yield np.array(_crop_columns(band))  # a copy: the band may be a view of a whole frame
+            yield np.array(band)  # a copy: the band may be a view of a whole frame
             if number + step >= count:
                 return
 

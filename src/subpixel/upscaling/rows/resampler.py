@@ -1,8 +1,10 @@
 """Rows of a picture brought to another size as they pass, antialiased where it shrinks."""
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +16,22 @@ from subpixel.runtime.op import Samples
 from subpixel.upscaling.rows.window import RowWindow, split_frames
 
 GROUP = 16
-"""Rows that are resampled at a time."""
+"""Rows that are resampled at a time; of very wide pictures fewer."""
+
+GROUP_BYTES = 1 << 25
+"""Of a group in float32, about the most."""
+
+BLOCK_COLUMNS = 1 << 16
+"""Columns whose weights are computed at a time."""
+
+KEPT_BLOCKS = 4
+"""Blocks of columns up to which their weights are kept from group to group."""
 
 BLOCK = 1 << 15
 """About how many samples are added up at a time."""
+
+WEIGHT_BYTES = 60
+"""What a weight takes while it is computed, about."""
 
 NO_WEIGHT = 1e-12
 """What a kernel gives where it is 0, but for the rounding of its sines."""
@@ -101,38 +115,125 @@ class Resampler:
         return replace(metadata, gain_map=part)
 
     def memory(self, header: Header) -> int:
-        """The source's rows that a group is made of, those that came with them, and the group."""
-        part = self._part(header)
-        taps = _make_resampling(part.height, self.height, self.kernel).weights.shape[1]
-        rows = 2 * (GROUP * (1 + part.height / self.height) + taps)
+        """The source's rows that a group is made of, those that came with them, and the group;
+        the weights of columns."""
+        part, (down, across) = self._part(header), self._axes(header)
+        group = self._group(header)
+        rows = 2 * (group * (1 + part.height / self.height) + down.taps)
         wide = 4 * header.channels * header.width
-        return int(rows * wide + 6 * GROUP * 4 * header.channels * self._window.width)
+        block = min(self._window.width, BLOCK_COLUMNS * KEPT_BLOCKS)
+        weights = block * (4 * across.taps + 8)
+        weights += WEIGHT_BYTES * (across.taps + 2) * min(block, BLOCK_COLUMNS)
+        return int(rows * wide + 6 * group * 4 * header.channels * self._window.width + weights)
 
     def run(self, header: Header, chunks: Iterable[Samples]) -> Iterator[Samples]:
-        """Rows of the target's width, :data:`GROUP` at a time."""
-        part, kept = self._part(header), self._window
-        down = _make_resampling(part.height, self.height, self.kernel).shift(part.top)
-        whole = _make_resampling(part.width, self.width, self.kernel).shift(part.left)
-        across = whole.part(kept.left, kept.left + kept.width)
+        """Rows of the target's width, :data:`GROUP` at a time or fewer."""
         for frame in split_frames(chunks, header.height):
-            yield from self._resample(header, frame, down, across)
+            yield from self._resample(header, frame)
+
+    def _axes(self, header: Header) -> "tuple[_ResampledAxis, _ResampledAxis]":
+        """Down and across."""
+        part = self._part(header)
+        return (
+            _ResampledAxis(part.height, self.height, self.kernel, part.top),
+            _ResampledAxis(part.width, self.width, self.kernel, part.left),
+        )
+
+    def _group(self, header: Header) -> int:
+        """How many rows are resampled at a time."""
+        row = 4 * header.channels * max(header.width, self._window.width)
+        return max(1, min(GROUP, GROUP_BYTES // row))
 
     def _part(self, header: Header) -> Part:
         return self.part or Part(header.height, header.width, 0, 0)
 
-    def _resample(
-        self, header: Header, frame: Iterator[Samples], down: "_Resampling", across: "_Resampling"
-    ) -> Iterator[Samples]:
-        columns = slice(across.first, across.last + 1)
-        pieces = (piece[:, columns] for chunk in frame for piece in _cut_chunk(chunk))
+    def _resample(self, header: Header, frame: Iterator[Samples]) -> Iterator[Samples]:
+        kept, group, (down, across) = self._window, self._group(header), self._axes(header)
+        blocks = _ColumnBlocks(across, kept.left, kept.left + kept.width)
+        columns = slice(blocks.first, blocks.last + 1)
+        pieces = (piece[:, columns] for chunk in frame for piece in _cut_chunk(chunk, group))
         window = RowWindow(_to_floats(piece, header) for piece in pieces)
-        bottom = self._window.top + self._window.height
-        for top in range(self._window.top, bottom, GROUP):
-            part = down.part(top, min(top + GROUP, bottom))
+        bottom = kept.top + kept.height
+        for top in range(kept.top, bottom, group):
+            part = down.part(top, min(top + group, bottom))
             rows = part.apply(window(part.first, part.last + 1))
-            # Columns come first, so that what belongs to one lies together.
-            lines = np.ascontiguousarray(rows.transpose(1, 0, 2))
-            yield _to_samples(across.apply(lines).transpose(1, 0, 2), header)
+            yield _join_columns([_resample_across(rows, block, header) for block in blocks])
+
+
+@dataclass(frozen=True)
+class _ResampledAxis:
+    """An axis of ``size`` samples brought to ``target``, of which the first ``left_out`` don't
+    come."""
+
+    size: int
+    target: int
+    kernel: Kernel
+    left_out: int = 0
+
+    @property
+    def taps(self) -> int:
+        """How many inputs have a weight in an output: whole numbers between the kernel's ends."""
+        if self.size == self.target:
+            return 1
+        shrink = min(1.0, self.target / self.size)
+        return min(self.size, math.ceil(2 * self.kernel.reach / shrink))
+
+    def part(self, start: int, stop: int) -> "_Resampling":
+        """Outputs ``[start, stop)``: the same numbers whichever part they are asked for in."""
+        if self.size == self.target:
+            starts, weights = np.arange(start, stop), np.ones((stop - start, 1), np.float32)
+        else:
+            starts, weights = self._weigh(start, stop)
+        first, last = int(starts[0]), int(starts[-1]) + weights.shape[1] - 1
+        left = self.left_out
+        return _Resampling(first - left, last - left, starts - first, weights)
+
+    def _weigh(self, start: int, stop: int) -> tuple[NDArray[np.intp], Floats]:
+        """What weighs samples beyond an end is added to the one there."""
+        scale = Fraction(self.target, self.size)
+        taps, weights = resize_taps(self.size, scale, self.kernel, start, stop)
+        span = self.taps
+        starts = np.clip(taps[:, 0] + 1, 0, self.size - span)
+        places = np.clip(np.clip(taps, 0, self.size - 1) - starts[:, None], 0, span - 1)
+        weights[np.abs(weights) <= NO_WEIGHT] = 0
+        together = np.zeros((len(taps), span))
+        np.add.at(together, (np.arange(len(taps))[:, None], places), weights)
+        return starts, together.astype(np.float32)
+
+
+@dataclass(frozen=True, eq=False)
+class _ColumnBlocks:
+    """Outputs ``[start, stop)`` of an axis, a block at a time; of a long one computed anew at each
+    use."""
+
+    axis: _ResampledAxis
+    start: int
+    stop: int
+
+    @property
+    def first(self) -> int:
+        """The first input that is needed."""
+        return self.axis.part(self.start, self.start + 1).first
+
+    @property
+    def last(self) -> int:
+        """The last one."""
+        return self.axis.part(self.stop - 1, self.stop).last
+
+    def __iter__(self) -> "Iterator[_Resampling]":
+        """Their inputs are counted from the first that any needs."""
+        return iter(self._kept) if self._kept is not None else self._compute()
+
+    @cached_property
+    def _kept(self) -> "tuple[_Resampling, ...] | None":
+        is_short = self.stop - self.start <= KEPT_BLOCKS * BLOCK_COLUMNS
+        return tuple(self._compute()) if is_short else None
+
+    def _compute(self) -> "Iterator[_Resampling]":
+        first = self.first
+        for left in range(self.start, self.stop, BLOCK_COLUMNS):
+            part = self.axis.part(left, min(left + BLOCK_COLUMNS, self.stop))
+            yield replace(part, first=part.first - first, last=part.last - first)
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,16 +246,6 @@ class _Resampling:
     """The inputs that it takes."""
     starts: NDArray[np.intp]
     weights: Floats
-
-    def shift(self, left_out: int) -> "_Resampling":
-        """The same where the first so many inputs don't come."""
-        return replace(self, first=self.first - left_out, last=self.last - left_out)
-
-    def part(self, start: int, stop: int) -> "_Resampling":
-        """Outputs ``[start, stop)``."""
-        starts, weights = self.starts[start:stop], self.weights[start:stop]
-        first, last = int(starts.min()), int(starts.max()) + weights.shape[1] - 1
-        return _Resampling(self.first + first, self.first + last, starts - first, weights)
 
     def apply(self, samples: Floats) -> Floats:
         """Along the first axis of ``(inputs, …)``; tap by tap, which is one order of additions,
@@ -178,22 +269,19 @@ class _Resampling:
                 np.add(total, product, total)
 
 
-def _make_resampling(size: int, target: int, kernel: Kernel) -> _Resampling:
-    """As few taps as have a weight; what weighs samples beyond an end is added to the one there."""
-    taps, weights = resize_taps(size, Fraction(target, size), kernel)
-    taps = np.clip(taps, 0, size - 1)
-    counts = np.abs(weights) > NO_WEIGHT
-    first = np.where(counts, taps, size).min(axis=1)
-    span = int((np.where(counts, taps, 0).max(axis=1) - first).max()) + 1
-    starts = np.minimum(first, size - span)
-    together = np.zeros((len(taps), span))
-    places = np.clip(taps - starts[:, None], 0, span - 1)
-    np.add.at(together, (np.arange(len(taps))[:, None], places), np.where(counts, weights, 0))
-    return _Resampling(0, size - 1, starts, together.astype(np.float32))
+def _resample_across(rows: Floats, block: _Resampling, header: Header) -> Samples:
+    """A block of the columns that ``rows``, ``(h, W, C)``, become."""
+    # Columns come first, so that what belongs to one lies together.
+    lines = np.ascontiguousarray(rows[:, block.first : block.last + 1].transpose(1, 0, 2))
+    return _to_samples(block.apply(lines).transpose(1, 0, 2), header)
 
 
-def _cut_chunk(chunk: Samples) -> Iterator[Samples]:
-    return (chunk[top : top + GROUP] for top in range(0, len(chunk), GROUP))
+def _join_columns(parts: Sequence[Samples]) -> Samples:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+
+def _cut_chunk(chunk: Samples, rows: int) -> Iterator[Samples]:
+    return (chunk[top : top + rows] for top in range(0, len(chunk), rows))
 
 
 def _to_floats(samples: Samples, header: Header) -> Floats:

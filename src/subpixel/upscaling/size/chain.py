@@ -54,23 +54,25 @@ class NetworkChain:
     ) -> tuple[TilePlan, ...]:
         """The plans with which the process holds no more than it may, ``codecs`` bytes included.
 
-        Each pipeline may take an equal share of what those before it leave. Raises
-        :class:`~subpixel.errors.MemoryLimitError`.
+        Each pipeline may take what it needs at least, and an equal share of what those before it
+        leave beside that. Raises :class:`~subpixel.errors.MemoryLimitError`.
         """
         held = max((each.resident for each in self.pipelines), default=resident())
         most = memory.memory_limit(max_memory, held)
-        room = most - memory.SLACK - held - codecs
-        if not self.pipelines:
-            _expect_room(room, most)
-        if len(self.pipelines) == 1:
-            first, _ = self.headers(header)
-            return (self.pipelines[0].fit(first, codecs, max_memory, attempt),)
+        spare = most - memory.SLACK - held - codecs
+        stages = list(zip(self.pipelines, self.headers(header), strict=False))
+        if len(stages) == 1:
+            return (self.pipelines[0].fit(stages[0][1], codecs, max_memory, attempt),)
+        least = [pipeline.least_memory(each) for pipeline, each in stages]
+        spare -= sum(least)
+        taker = f"{header.width} x {header.height} pixels need" if stages else "the picture needs"
+        _expect_room(taker, spare, most)
         plans: list[TilePlan] = []
-        for pipeline, each in zip(self.pipelines, self.headers(header), strict=False):
-            share = room // (len(self.pipelines) - len(plans))
+        for (pipeline, each), needed in zip(stages, least, strict=True):
+            share = needed + spare // (len(stages) - len(plans))
             others = most - memory.SLACK - pipeline.resident - share
             plans.append(pipeline.fit(each, others, most, attempt))
-            room -= pipeline.memory(each, plans[-1])
+            spare -= pipeline.memory(each, plans[-1]) - needed
         return tuple(plans)
 
     def run(
@@ -101,11 +103,12 @@ class NetworkChain:
             yield from source.chunks()
 
 
-def _expect_room(room: int, most: int) -> None:
+def _expect_room(taker: str, room: int, most: int) -> None:
     if room < 0:
+        needed, allowed = memory.format_bytes(most - room), memory.format_bytes(most)
         raise MemoryLimitError(
-            f"the picture needs at least {memory.format_bytes(most - room)} of memory, and "
-            f"{memory.format_bytes(most)} are allowed; raise --max-memory"
+            f"{taker} at least {needed} of memory, and {allowed} are allowed; "
+            f"{memory.name_remedy(most - room, 'raise --max-memory')}"
         )
 
 
@@ -126,7 +129,7 @@ class _SharedReport:
 
     def __init__(self, report: RunReport, plans: Sequence[TilePlan], frames: int) -> None:
         self._report = report
-        self._runs = [(0, frames * len(plan.rows) * len(plan.groups)) for plan in plans]
+        self._runs = [(0, frames * plan.runs) for plan in plans]
 
     def report_of(self, number: int) -> RunReport:
         """For the pipeline of this ``number``."""

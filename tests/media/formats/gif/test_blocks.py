@@ -21,7 +21,14 @@ from subpixel.media.formats.gif.blocks import (
     read_xmp,
     walk_gif,
 )
-from subpixel.media.image_file import open_picture, read_picture, write_picture
+from subpixel.media.image_file import (
+    encode_picture,
+    losses_in,
+    open_picture,
+    open_stream,
+    read_picture,
+    write_picture,
+)
 from subpixel.media.picture import Metadata, Picture
 
 PLAIN = Picture(smooth(3))
@@ -85,3 +92,13 @@ def test_too_many_sub_blocks_end_the_walk(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_file_that_is_cut_off(cut: int) -> None:
     parts = list(list_gif_parts(io.BytesIO(GIF[:cut])))
     assert sum(part.size for part in parts) <= cut
+
+
+def test_xmp_with_zeros_is_a_loss() -> None:
+    """A zero ends a block: where the packet has one, no padding leads a reader behind it."""
+    packet = "<x:xmpmeta xmlns:x='adobe:ns:meta/'/>".encode("utf-16")
+    picture = replace(PLAIN, metadata=Metadata(xmp=packet))
+    (loss,) = losses_in(picture, ".gif")
+    assert (loss.what, "zero" in loss.why) == ("xmp", True)
+    stream = io.BytesIO(encode_picture(picture, "a.gif"))
+    assert open_stream(stream).header.metadata.xmp is None

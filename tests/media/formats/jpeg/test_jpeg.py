@@ -14,7 +14,7 @@ from subpixel.errors import LossError
 from subpixel.media.formats.jpeg.description import describe_head
 from subpixel.media.formats.jpeg.segments import read_head
 from subpixel.media.image_file import losses_in, open_picture, read_picture, write_picture
-from subpixel.media.metadata.xmp_extension import EXTENSION_LABEL
+from subpixel.media.metadata.xmp.xmp_extension import EXTENSION_LABEL
 from subpixel.media.picture import Metadata, Picture
 from xmp_packets import build_packet, list_properties
 

@@ -9,10 +9,11 @@ import pytest
 from PIL import Image
 
 from insertions import PNG, TOKEN, chunk, with_chunks
-from subpixel.media.formats.account import MAX_LOSSES, MAX_METADATA, MAX_PARTS
+from subpixel.media.formats.account import MAX_LOSSES, MAX_PARTS
 from subpixel.media.formats.png.chunks import list_png_parts, walk_chunks
 from subpixel.media.formats.png.text import MAX_TEXT
 from subpixel.media.image_file import open_picture, read_picture, write_picture
+from subpixel.media.metadata.budget import MAX_METADATA
 from subpixel.media.picture import Header, Metadata
 
 

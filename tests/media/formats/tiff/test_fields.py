@@ -327,5 +327,5 @@ def test_fields_that_overlap_are_no_gigabytes(tmp_path: Path) -> None:
         struct.pack_into("<II", data, at + 4, size - 8, 8)
     (tmp_path / "a.tif").write_bytes(data)
     picture = read_picture(tmp_path / "a.tif")
-    assert picture.metadata.exif is None
+    assert len(picture.metadata.exif or b"") < 2 * size
     assert "exif" in {loss.what for loss in picture.losses}

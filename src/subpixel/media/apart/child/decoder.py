@@ -1,6 +1,5 @@
 """What runs in the process of one file: it gives up what it doesn't need, and decodes."""
 
-import io
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from subpixel.media.apart.messages.job import (
 )
 from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
 from subpixel.media.display.render import render_srgb
-from subpixel.media.libvips import FileContents
+from subpixel.media.libvips import HEAD_BYTES, FileContents
 from subpixel.media.picture import Picture, Rows, Source, read_source
 from subpixel.media.reading import CHUNK_ROWS, PictureFile, open_contents
 from subpixel.system.processes.confinement import ProcessLimits, confine
@@ -88,7 +87,8 @@ def _serve_pieces(job: DecoderJob, fd: int) -> None:
 def _take_contents(job: DecoderJob, fd: int) -> FileContents:
     file = Path(job.file)
     if job.size is not None:
-        return FileContents.of_stream(io.BytesIO(_read(fd, job.size)), job.file, job.size)
+        data = _read(fd, job.size)
+        return FileContents(file, data[:HEAD_BYTES], (), data, job.max_bytes)
     os.chdir(job.folder)
     contents = FileContents.of(file, job.max_bytes)
     if contents.stamp != job.stamp:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from subpixel.media.formats.account import MAX_PARTS
 from subpixel.media.formats.boxes.box_account import list_box_parts
 from subpixel.media.formats.boxes.box_colour import describe_colours
 from subpixel.media.formats.boxes.brands import HEVC_BRANDS, list_brands
@@ -14,6 +15,7 @@ from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatRe
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
+    Patches,
     Strictness,
     VipsImage,
     VipsLoad,
@@ -24,8 +26,9 @@ from subpixel.media.libvips import (
     select_metadata,
     set_blob,
 )
+from subpixel.media.metadata import exif
 from subpixel.media.metadata.colour_tags import coding_points_in
-from subpixel.media.metadata.exif import Block
+from subpixel.media.metadata.exif import MAX_PLAIN_BLOCK, Block
 from subpixel.media.picture import Loss, Metadata, Rows
 
 AVIF_MAX_DEPTH = 12
@@ -40,9 +43,9 @@ def is_avif(head: bytes) -> bool:
 
 
 def _load_avif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    image, losses = _load_primary(contents, fail_on)
-    file = contents.map()
+    file = contents.look()
     items = read_items(file)
+    image, losses = _load_primary(contents, fail_on, _hide_exif(file, items))
     if image.hasalpha() and _is_premultiplied(file, items):
         image = _unpremultiply(image)
     profile, unread = describe_colours(file, items, grey=image.bands <= 2)
@@ -52,13 +55,25 @@ def _load_avif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     return image, losses + unread
 
 
-def _load_primary(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    first = load_first_page("heifload_source", contents, fail_on)
+def _hide_exif(file: Block, items: Items) -> Patches:
+    """What hides EXIF from libvips that keeps it busy."""
+    patches: dict[int, bytes] = {}
+    for item in items.by_number.values():
+        if item.kind == b"Exif" and item.extents and len(patches) < MAX_PARTS:
+            start = item.extents[0][0]
+            at = start + 4 + int.from_bytes(file[start : start + 4])
+            size = min(item.extents[0][1], MAX_PLAIN_BLOCK + 1)
+            patches |= exif.hide_tangled(bytes(file[at : at + size]), at)
+    return patches
+
+
+def _load_primary(contents: FileContents, fail_on: Strictness, hidden: Patches) -> VipsLoad:
+    first = load_first_page("heifload_source", contents, fail_on, hidden)
     pages = first.get_n_pages()
     if pages == 1:
         return first, ()
     primary = first.get("heif-primary")
-    image = load_page("heifload_source", contents, fail_on, primary)
+    image = load_page("heifload_source", contents, fail_on, primary, hidden)
     return image, (Loss("frames", f"one of the {pages} pictures in the file is used"),)
 
 
@@ -79,7 +94,9 @@ def _unpremultiply(image: VipsImage) -> VipsImage:
 
 
 def _describe_avif(_contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
-    return replace(read_metadata(image), orientation=1), ()
+    meta = read_metadata(image)
+    block = None if meta.exif is None else exif.reveal_tangled(meta.exif)
+    return replace(meta, exif=block, resolution=exif.resolution_in(block), orientation=1), ()
 
 
 def _read_bit_depth(image: VipsImage) -> int:

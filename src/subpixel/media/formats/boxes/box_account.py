@@ -54,7 +54,7 @@ _XMP = "application/rdf+xml"
 def list_box_parts(contents: FileContents) -> Iterator[FilePart]:
     """All boxes, items and properties of a file, the pictures of one kind but for the primary
     among what is named elsewhere."""
-    file = contents.map()
+    file = contents.look()
     items = read_items(file)
     end = 0
     for box in walk_boxes(file, 0, len(file)):
@@ -125,7 +125,7 @@ def _assign_roles(file: Block, items: Items) -> _Roles:
     transparency = items.with_sources(alpha) if alpha is not None else set()
     shown = items.with_sources(items.primary) | transparency
     maps = [n for n, item in items.by_number.items() if item.kind == b"tmap"]
-    gain_map = {number for n in maps for number in items.with_sources(n)} - shown
+    gain_map = items.with_sources(*maps) - shown
     return _Roles(frozenset(shown), frozenset(transparency), frozenset(gain_map))
 
 
@@ -147,14 +147,14 @@ def _list_item_parts(file: Block, items: Items) -> Iterator[FilePart]:
 def _account_picture(file: Block, items: Items, item: Item) -> FilePart:
     """One that isn't shown: what it is of the others."""
     kind = auxiliary_type(file, items, item.number)
-    refers = {r.kind for r in items.references if r.source == item.number}
+    refers = items.reference_kinds(item.number)
     if kind in _GAIN_MAPS:
         return FilePart("a gain map", item.size, Loss("gain map", "an HDR gain map is left out"))
     if kind in _MAX_BOX_DEPTH:
         loss = Loss("further pictures", "a depth map is left out")
         return FilePart("a depth map", item.size, loss)
     if b"auxl" in refers:
-        return leave_out("an auxiliary picture", item.size, kind)
+        return leave_out("an auxiliary picture", item.size, escape_name(kind.encode()))
     if b"thmb" in refers:  # stale, like the one of EXIF, once the picture is larger
         return FilePart("a thumbnail", item.size)
     if item.is_hidden:
@@ -167,7 +167,7 @@ def _account_data(items: Items, item: Item, read: set[str]) -> FilePart:
     kind = escape_name(item.kind)
     what = {b"Exif": "EXIF"}.get(item.kind) or ("XMP" if item.content_type == _XMP else None)
     if what is None:
-        return leave_out(f"an item {kind}", item.size, item.content_type)
+        return leave_out(f"an item {kind}", item.size, escape_name(item.content_type.encode()))
     if not items.refers(b"cdsc", item.number, items.primary):
         return leave_out(f"an item of {what} that isn't the picture's", item.size)
     if what in read:

@@ -1,10 +1,9 @@
 """Boxes of the ISO base media file format, walked. Source: ISO/IEC 14496-12, 4.2."""
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from subpixel.media.metadata.exif import Block
+from subpixel.media.metadata.exif import Block, unpack_at
 
 
 @dataclass(frozen=True)
@@ -29,10 +28,10 @@ class Box:
 def walk_boxes(file: Block, start: int, stop: int) -> Iterator[Box]:
     """The boxes one after the other; where bytes are no box, or one that is cut off, it ends."""
     while start + 8 <= stop:
-        size, name = struct.unpack_from(">I4s", file, start)
+        size, name = unpack_at(">I4s", file, start)
         header = 8
         if size == 1 and start + 16 <= stop:
-            (size,) = struct.unpack_from(">Q", file, start + 8)
+            (size,) = unpack_at(">Q", file, start + 8)
             header = 16
         end = start + size if size else stop
         if end < start + header or end > stop:

@@ -32,7 +32,7 @@ from subpixel.media.libvips import (
     turn_upright,
 )
 from subpixel.media.metadata.colour_tags import coding_points_in
-from subpixel.media.metadata.xmp import retract_promises, state_upright
+from subpixel.media.metadata.xmp.xmp import retract_promises, state_upright
 from subpixel.media.picture import Loss, Metadata, Rows, make_alpha_straight
 
 HEIC_MAX_DEPTH = 10
@@ -75,7 +75,7 @@ def _load_heic(contents: FileContents, _fail_on: Strictness) -> VipsLoad:
     picture = pictures[pictures.primary_index]
     width, height = picture.size
     shape = (1, height, width, _CHANNELS[_split_mode(picture)[0]])
-    info, file = picture.info, contents.map()
+    info, file = picture.info, contents.look()
     profile, losses = describe_colours(file, read_items(file), grey=shape[3] <= 2)
     header = build_header(shape, _split_mode(picture)[1], info.get("icc_profile") or profile)
     for name, value in (("exif-data", info.get("exif")), ("xmp-data", info.get("xmp"))):
@@ -107,7 +107,7 @@ def _heif_errors() -> Iterator[None]:
             message.replace("Memory allocation error: Security", "Security")
         ) from error
     except OSError as error:
-        raise MemoryError("coding HEIC") from error
+        raise ValueError(f"out of memory: {error}") from error
 
 
 def _split_mode(picture: HeifImage) -> tuple[str, int]:

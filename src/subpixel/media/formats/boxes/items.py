@@ -6,9 +6,13 @@ Source: ISO/IEC 14496-12, 8.11, and ISO/IEC 23008-12 (HEIF).
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from subpixel.media.formats.boxes.boxes import Box, find_box, walk_boxes
-from subpixel.media.metadata.exif import Block
+from subpixel.media.metadata.exif import Block, unpack_at
+
+MAX_NAME = 1 << 10
+"""Most bytes of a content type, or of what an auxiliary picture is called."""
 
 _ALPHA = (
     "urn:mpeg:mpegB:cicp:systems:auxiliary:alpha",
@@ -57,28 +61,54 @@ class Items:
     properties: tuple[Box, ...] = ()
     """All that are defined, used or not."""
 
+    @cached_property
+    def _named_properties(self) -> dict[tuple[int, bytes], Box]:
+        """The first property of each name of each item."""
+        return {
+            (number, box.name): box
+            for number, item in self.by_number.items()
+            for box in reversed(item.properties)
+        }
+
+    @cached_property
+    def _links(self) -> frozenset[tuple[bytes, int, int]]:
+        """Kind, source and target of all references."""
+        return frozenset(
+            (r.kind, r.source, target) for r in self.references for target in r.targets
+        )
+
+    @cached_property
+    def _kinds(self) -> dict[int, set[bytes]]:
+        kinds: dict[int, set[bytes]] = {}
+        for reference in self.references:
+            kinds.setdefault(reference.source, set()).add(reference.kind)
+        return kinds
+
+    @cached_property
+    def _derived(self) -> dict[int, tuple[int, ...]]:
+        return {r.source: r.targets for r in self.references if r.kind == b"dimg"}
+
     def property_of(self, number: int, name: bytes) -> Box | None:
         """The first property of that name of an item."""
-        item = self.by_number.get(number)
-        boxes = item.properties if item is not None else ()
-        return next((box for box in boxes if box.name == name), None)
+        return self._named_properties.get((number, name))
 
     def refers(self, kind: bytes, source: int, target: int) -> bool:
         """Whether one item refers to another in this way."""
-        return any(
-            r.kind == kind and r.source == source and target in r.targets for r in self.references
-        )
+        return (kind, source, target) in self._links
 
-    def with_sources(self, number: int) -> set[int]:
-        """The item, and all that it is derived from, as a grid is from its tiles."""
-        derived = {r.source: r.targets for r in self.references if r.kind == b"dimg"}
+    def reference_kinds(self, source: int) -> set[bytes]:
+        """The ways in which an item refers to others."""
+        return self._kinds.get(source, set())
+
+    def with_sources(self, *roots: int) -> set[int]:
+        """The items, and all that they are derived from, as a grid is from its tiles."""
         numbers: set[int] = set()
-        queue = [number]
+        queue = list(roots)
         while queue:
             current = queue.pop()
             if current not in numbers:
                 numbers.add(current)
-                queue += derived.get(current, ())
+                queue += self._derived.get(current, ())
         return numbers
 
 
@@ -97,7 +127,11 @@ def read_items(file: Block) -> Items:
 def auxiliary_type(file: Block, items: Items, number: int) -> str:
     """What an auxiliary picture is, as a URN; empty where nothing says it."""
     box = items.property_of(number, b"auxC")
-    return "" if box is None else _text(bytes(file[box.start + 4 : box.stop]))
+    return (
+        ""
+        if box is None
+        else _text(bytes(file[box.start + 4 : min(box.stop, box.start + MAX_NAME)]))
+    )
 
 
 def find_alpha(file: Block, items: Items) -> int | None:
@@ -117,8 +151,9 @@ def find_alpha(file: Block, items: Items) -> int | None:
 def _build_items(file: Block, boxes: dict[bytes, Box]) -> Items:
     properties, uses = _read_properties(file, boxes.get(b"iprp"))
     places = dict(_read_places(file, boxes.get(b"iloc")))
+    entries = {entry[0]: entry for entry in _read_item_entries(file, boxes.get(b"iinf"))}
     items = {}
-    for number, kind, content_type, is_hidden in _read_item_entries(file, boxes.get(b"iinf")):
+    for number, kind, content_type, is_hidden in entries.values():
         used = tuple(properties[i - 1] for i in uses.get(number, ()) if 0 < i <= len(properties))
         extents = places.get(number, ())
         items[number] = Item(number, kind, content_type, is_hidden, used, extents)
@@ -129,7 +164,7 @@ def _build_items(file: Block, boxes: dict[bytes, Box]) -> Items:
 def _read_primary(file: Block, box: Box | None) -> int:
     if box is None:
         return 0
-    return int(struct.unpack_from(">I" if file[box.start] else ">H", file, box.start + 4)[0])
+    return int(unpack_at(">I" if file[box.start] else ">H", file, box.start + 4)[0])
 
 
 def _read_item_entries(file: Block, box: Box | None) -> Iterator[tuple[int, bytes, str, bool]]:
@@ -142,9 +177,9 @@ def _read_item_entries(file: Block, box: Box | None) -> Iterator[tuple[int, byte
         if entry.name != b"infe" or version < 2:
             continue
         wide = version > 2
-        (number,) = struct.unpack_from(">I" if wide else ">H", file, entry.start + 4)
+        (number,) = unpack_at(">I" if wide else ">H", file, entry.start + 4)
         at = entry.start + (10 if wide else 8)
-        _, _, rest = bytes(file[at + 4 : entry.stop]).partition(b"\0")
+        _, _, rest = bytes(file[at + 4 : min(entry.stop, at + MAX_NAME)]).partition(b"\0")
         yield number, bytes(file[at : at + 4]), _text(rest), bool(file[entry.start + 3] & 1)
 
 
@@ -152,7 +187,7 @@ def _read_places(file: Block, box: Box | None) -> Iterator[tuple[int, tuple[tupl
     """Number and extents of each item whose data lies in the file itself."""
     if box is None:
         return
-    version, sizes, sizes2 = struct.unpack_from(">B3xBB", file, box.start)
+    version, sizes, sizes2 = unpack_at(">B3xBB", file, box.start)
     offset_size, length_size, base_size = sizes >> 4, sizes & 15, sizes2 >> 4
     index_size = sizes2 & 15 if version else 0
     wide = 4 if version > 1 else 2
@@ -189,18 +224,16 @@ class _Numbers:
         return number
 
 
-def _read_properties(
-    file: Block, box: Box | None
-) -> tuple[tuple[Box, ...], dict[int, tuple[int, ...]]]:
+def _read_properties(file: Block, box: Box | None) -> tuple[tuple[Box, ...], dict[int, list[int]]]:
     """All properties, and of each item the numbers of its own, counted from 1."""
     properties: tuple[Box, ...] = ()
-    uses: dict[int, tuple[int, ...]] = {}
+    uses: dict[int, list[int]] = {}
     for inner in walk_boxes(file, box.start, box.stop) if box is not None else ():
         if inner.name == b"ipco":
             properties = tuple(walk_boxes(file, inner.start, inner.stop))
         elif inner.name == b"ipma":
             for number, indices in _read_uses(file, inner):
-                uses[number] = uses.get(number, ()) + indices
+                uses.setdefault(number, []).extend(indices)
     return properties, uses
 
 

@@ -10,23 +10,23 @@ from typing import BinaryIO
 
 from subpixel.media.formats.account import (
     MAX_PARTS,
-    Budget,
     FilePart,
     escape_name,
     leave_out,
     list_rest,
     lose,
 )
+from subpixel.media.metadata.budget import MAX_STEPS, Budget
 
 GIF_HEAD = 13
 """Bytes of the header and the screen's description."""
 
+MAX_SUB_BLOCKS = 4 * MAX_STEPS
+"""Most sub-blocks that are walked, about 1 GB of them as encoders write them."""
+
 EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B
 COMMENT_LABEL, CONTROL_LABEL, TEXT_LABEL, APPLICATION_LABEL = 0xFE, 0xF9, 0x01, 0xFF
 XMP_NAME = b"XMP DataXMP"
-MAX_SUB_BLOCKS = 1 << 22
-"""Most sub-blocks that are walked, about 1 GB of them as encoders write them."""
-
 _CONTROL_BYTES = 8
 _LOOPS = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _LOOP_BYTES = (19, 25)
@@ -69,9 +69,9 @@ def walk_gif(stream: BinaryIO) -> Iterator[GifBlock]:
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     at = GIF_HEAD + count_colour_bytes(stream.read(GIF_HEAD).ljust(GIF_HEAD, b"\0")[10])
-    steps = Budget(MAX_SUB_BLOCKS)
+    budget = Budget(MAX_SUB_BLOCKS)
     while at < size:
-        block = _read_block(stream, at, size, steps)
+        block = _read_block(stream, at, size, budget)
         yield block
         if block.kind not in (EXTENSION, IMAGE):
             return
@@ -102,7 +102,7 @@ def build_comment(text: bytes) -> bytes:
 
 
 def build_xmp(packet: bytes) -> bytes:
-    """The extension that holds an XMP packet."""
+    """The extension that holds an XMP packet, in which there is no byte of zero."""
     while _ends_early(packet):
         packet += b" "
     head = bytes([EXTENSION, APPLICATION_LABEL, len(XMP_NAME)]) + XMP_NAME
@@ -162,7 +162,7 @@ def _account_application(block: GifBlock, *, is_first: bool) -> FilePart:
     return leave_out(name, block.size)
 
 
-def _read_block(stream: BinaryIO, at: int, size: int, steps: Budget) -> GifBlock:
+def _read_block(stream: BinaryIO, at: int, size: int, budget: Budget) -> GifBlock:
     stream.seek(at)
     head = stream.read(14).ljust(14, b"\0")
     kind, label, name, inner = head[0], 0, b"", size
@@ -172,20 +172,20 @@ def _read_block(stream: BinaryIO, at: int, size: int, steps: Budget) -> GifBlock
         label, inner = head[1], at + 2
         if label == APPLICATION_LABEL and head[2] == 11:
             name, inner = head[3:14], at + 14
-        end = _skip_sub_blocks(stream, inner, size, steps)
+        end = _skip_sub_blocks(stream, inner, size, budget)
     elif kind == IMAGE:
         inner = at + 11 + count_colour_bytes(head[9])
-        end = _skip_sub_blocks(stream, inner, size, steps)
+        end = _skip_sub_blocks(stream, inner, size, budget)
     else:
         end = size
     return GifBlock(kind, label, name, at, inner, end)
 
 
-def _skip_sub_blocks(stream: BinaryIO, at: int, size: int, steps: Budget) -> int:
+def _skip_sub_blocks(stream: BinaryIO, at: int, size: int, budget: Budget) -> int:
     """Behind the empty sub-block that ends them; the file's end where there are too many."""
     stream.seek(at)
     while at < size:
-        if not steps.take(1):
+        if not budget.step():
             return size
         length = int.from_bytes(stream.read(1))
         at += 1 + length

@@ -1,12 +1,13 @@
 """GIF: frames of up to 256 colours. It has no tag for the orientation, so pixels go out upright."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
 import pyvips
 
-from subpixel.media.formats.account import MAX_PARTS, Budget, FilePart
+from subpixel.media.formats.account import MAX_PARTS, FilePart
 from subpixel.media.formats.format import (
     COMMENT,
     Capacity,
@@ -37,11 +38,11 @@ from subpixel.media.libvips import (
     Strictness,
     VipsImage,
     VipsLoad,
-    load_all_pages,
     load_bytes,
     read_metadata,
     set_timing,
 )
+from subpixel.media.metadata.budget import Budget
 from subpixel.media.metadata.comment import decode_comment
 from subpixel.media.picture import Loss, Metadata
 
@@ -50,22 +51,25 @@ MAX_COLOURS = 255
 
 
 def _load_gif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    replacement = clear_as_browsers(contents.map())
+    file = contents.hold()
+    replacement = clear_as_browsers(file)
     if replacement is None:
-        return load_all_pages("gifload_source", contents, fail_on), ()
-    data, own = replacement
-    return _take_pages(load_bytes(data, fail_on, pages=-1), own), ()
+        return load_bytes(file, fail_on, pages=-1), ()
+    return _take_pages(load_bytes(replacement.file, fail_on, pages=-1), replacement.pages), ()
 
 
-def _take_pages(image: VipsImage, numbers: tuple[int, ...]) -> VipsImage:
+def _take_pages(image: VipsImage, numbers: range) -> VipsImage:
     """The pages of these numbers below each other; all where some are missing."""
-    height = image.get_page_height()
-    if numbers[-1] >= image.height // height:
+    height, count = image.get_page_height(), len(numbers)
+    first, step = numbers.start, numbers.step
+    if image.height < (first + count * step) * height:
         return image
-    pages = [image.crop(0, number * height, image.width, height) for number in numbers]
-    whole = pyvips.Image.arrayjoin(pages, across=1).copy()
+    whole = image.crop(0, first * height, image.width, count * step * height)
+    if step > 1:  # one operation, however many pages there are
+        whole = whole.grid(height, step, count).crop(0, 0, image.width, count * height)
+    whole = whole.copy()
     whole.set_type(pyvips.GValue.gint_type, "page-height", height)
-    whole.set_type(pyvips.GValue.gint_type, "n-pages", len(numbers))
+    whole.set_type(pyvips.GValue.gint_type, "n-pages", count)
     if image.get_typeof("delay"):
         delays = image.get("delay")
         whole.set_type(pyvips.GValue.array_int_type, "delay", [delays[n] for n in numbers])
@@ -126,7 +130,8 @@ def _save_gif(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
         image = _turn_upright(image.copy_memory(), meta.orientation)
     set_timing(image, meta)
     blocks = [build_comment(text.encode()) for key, text in meta.text if key == COMMENT]
-    blocks += [build_xmp(meta.xmp)] if meta.xmp is not None else []
+    if meta.xmp is not None and 0 not in meta.xmp:
+        blocks.append(build_xmp(meta.xmp))
     image.gifsave_target(
         target.for_libvips(lambda head: join_blocks(head, blocks)),
         keep="none",
@@ -160,6 +165,7 @@ GIF = Format(
         icc=False,
         exif=False,
         text="comments",
+        xmp_zeros=False,
         resolution=False,
         delay_unit=DelayUnit(10, "hundredths of a second"),
         colours=MAX_COLOURS,
@@ -172,6 +178,7 @@ GIF = Format(
         parts=_list_gif_parts,
         spare_alpha=True,
         pixel_bytes=8,
+        held_bytes=sys.maxsize,
     ),
     writer=FormatWriter(save=_save_gif, options=frozenset({"lossless"}), pixel_bytes=16),
 )

@@ -4,17 +4,16 @@ A frame may ask that its place be cleared before the next one is drawn. Browsers
 transparent. libvips (its libnsgif) does where the frame has a transparent colour, and else fills
 the place with the background colour; so it does around a first frame that is smaller than the
 picture. Behind each such frame, and before such a first one, comes an empty frame here that has a
-transparent colour: libnsgif clears what that one covers. The empty frames' pages are left out
-again. Source: GIF89a (CompuServe, 1990).
+transparent colour: libnsgif clears what that one covers. Behind all others comes one that does
+nothing, so that every second page is the file's own: the rest is left out again in one operation.
+Source: GIF89a (CompuServe, 1990).
 """
 
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from subpixel.media.metadata.exif import Block
-
-MAX_AREA = 1 << 32
+MAX_AREA = 1 << 31
 """Most pixels to clear, of all frames: a second's work."""
 
 _GIF_HEADER = 13
@@ -48,8 +47,17 @@ class _Frame:
         return self.flags >> 2 & 7
 
 
-def clear_as_browsers(file: Block) -> tuple[bytes, tuple[int, ...]] | None:
-    """The file with empty frames where libnsgif needs them, and the numbers of its own frames.
+@dataclass(frozen=True)
+class ClearedGif:
+    """A file with empty frames."""
+
+    file: bytes
+    pages: range
+    """The numbers of the file's own frames."""
+
+
+def clear_as_browsers(file: bytes) -> ClearedGif | None:
+    """The file with empty frames where libnsgif needs them.
 
     None where it needs none. Raises :class:`ValueError` for an attack: more to clear than any
     picture has.
@@ -64,7 +72,16 @@ def clear_as_browsers(file: Block) -> tuple[bytes, tuple[int, ...]] | None:
     area = sum(width * height for _, _, width, height in [*places, screen])
     if area > MAX_AREA:
         raise ValueError(f"its frames clear {area:,} pixels, over {MAX_AREA:,}")
-    return _insert_empty(file, frames, [*clears, False], screen if starts_small else None)
+    builder = _EmptyFrames()
+    head = builder.build(screen) if starts_small else b""
+    parts = [file[: frames[0].start], head]
+    if any(clears):
+        parts += _insert_empty(file, frames, [*clears, False], builder)
+    else:
+        parts.append(file[frames[0].start :])
+    step = 2 if any(clears) else 1
+    start = 1 if starts_small else 0
+    return ClearedGif(b"".join(parts), range(start, start + step * len(frames), step))
 
 
 def _needs_clearing(frames: list[_Frame], number: int) -> bool:
@@ -85,30 +102,21 @@ def _lies_within(place: tuple[int, int, int, int], screen: tuple[int, int, int, 
 
 
 def _insert_empty(
-    file: Block,
-    frames: list[_Frame],
-    clears: list[bool],
-    first: tuple[int, int, int, int] | None,
-) -> tuple[bytes, tuple[int, ...]]:
-    parts, own, page = [file[: frames[0].start]], [], 0
-    if first is not None:
-        parts.append(_build_empty_frame(first))
-        page += 1
-    at = frames[0].start
+    file: bytes, frames: list[_Frame], clears: list[bool], builder: "_EmptyFrames"
+) -> Iterator[bytes]:
+    """The file from its first frame on, with an empty frame behind each."""
+    idle, at = builder.build_idle(), frames[0].start
     for frame, clears_place in zip(frames, clears, strict=True):
         data = bytearray(file[at : frame.stop])
-        own.append(page)
-        page += 1
         if clears_place and frame.control is not None:
             data[frame.control - at] = frame.flags & ~0x1C | _KEEP << 2
-            data += _build_empty_frame(frame.place)
-            page += 1
-        parts.append(bytes(data))
+        yield bytes(data)
+        yield builder.build(frame.place) if clears_place else idle
         at = frame.stop
-    return b"".join((*parts, file[at:])), tuple(own)
+    yield file[at:]
 
 
-def _list_frames(file: Block) -> Iterator[_Frame]:
+def _list_frames(file: bytes) -> Iterator[_Frame]:
     """All frames up to the end, or to where the file is damaged."""
     if len(file) < _GIF_HEADER:
         return
@@ -132,18 +140,36 @@ def _palette_size(flags: int) -> int:
     return 3 * (2 << (flags & 7)) if flags & 0x80 else 0
 
 
-def _skip_blocks(file: Block, at: int) -> int:
+def _skip_blocks(file: bytes, at: int) -> int:
     """The first byte behind data in blocks, each with its size before it, the last one empty."""
-    while at < len(file) and file[at]:
-        at += 1 + file[at]
-    return min(at + 1, len(file))
+    end = len(file)
+    while at < end and (length := file[at]):
+        at += 1 + length
+    return min(at + 1, end)
 
 
-def _build_empty_frame(place: tuple[int, int, int, int]) -> bytes:
-    """A frame that shows nothing and then clears its place."""
-    control = struct.pack("<BBBBHBB", _EXTENSION, _GRAPHIC_CONTROL, 4, _CLEAR << 2 | 1, 0, 0, 0)
-    image = struct.pack("<B4HB", _IMAGE, *place, 0x80) + bytes(6)
-    return control + image + _compress_zeros(place[2] * place[3])
+class _EmptyFrames:
+    """Builds frames that show nothing and then clear their place."""
+
+    def __init__(self) -> None:
+        self._samples: dict[int, bytes] = {}
+
+    def build(self, place: tuple[int, int, int, int]) -> bytes:
+        """The frame at this place: left, top, width, height."""
+        count = place[2] * place[3]
+        if count not in self._samples:
+            self._samples[count] = _compress_zeros(count)
+        return _build_empty_frame(place, _CLEAR, self._samples[count])
+
+    def build_idle(self) -> bytes:
+        """A frame that shows nothing and changes nothing."""
+        return _build_empty_frame((0, 0, 1, 1), _KEEP, _compress_zeros(1))
+
+
+def _build_empty_frame(place: tuple[int, int, int, int], disposal: int, samples: bytes) -> bytes:
+    flags = disposal << 2 | 1
+    control = struct.pack("<BBBBHBB", _EXTENSION, _GRAPHIC_CONTROL, 4, flags, 0, 0, 0)
+    return control + struct.pack("<B4HB", _IMAGE, *place, 0x80) + bytes(6) + samples
 
 
 def _compress_zeros(count: int) -> bytes:

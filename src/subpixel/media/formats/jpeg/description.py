@@ -17,8 +17,9 @@ from subpixel.media.formats.jpeg.segments import (
     Segment,
     select_contents,
 )
-from subpixel.media.metadata import exif, iptc, xmp, xmp_extension
+from subpixel.media.metadata import exif, iptc
 from subpixel.media.metadata.comment import decode_comment
+from subpixel.media.metadata.xmp import xmp, xmp_extension
 from subpixel.media.picture import Loss, Metadata
 
 

@@ -42,17 +42,21 @@ from subpixel.media.formats.jpeg.ultra_hdr import (
     find_gain_map,
 )
 from subpixel.media.libvips import (
+    MAX_HELD_BYTES,
     FileContents,
     FileTarget,
+    Patches,
     Strictness,
     VipsImage,
     VipsLoad,
     load_bytes,
     load_first_page,
+    load_rows,
+    patch_bytes,
 )
 from subpixel.media.metadata import iptc
-from subpixel.media.metadata.exif import EXIF_PREFIX
-from subpixel.media.metadata.xmp_extension import build_pieces, split_extension
+from subpixel.media.metadata.exif import EXIF_PREFIX, hide_tangled
+from subpixel.media.metadata.xmp.xmp_extension import build_pieces, split_extension
 from subpixel.media.picture import Loss, Metadata
 
 JFIF_END = 20
@@ -63,14 +67,27 @@ _MAX_XMP = MAX_SEGMENT - len(XMP_LABEL)
 
 
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    correction = mend_jpeg(contents.map(), ends_itself=fail_on == "warning")
+    correction = mend_jpeg(contents.look(), ends_itself=fail_on == "warning")
+    with contents.stream() as stream:
+        hidden = _hide_exif(stream)
     if correction is not None:
-        image = load_bytes(correction, fail_on)
+        image = load_bytes(patch_bytes(correction, hidden), fail_on)
+    elif hidden:
+        image = load_first_page("jpegload_source", contents, fail_on, hidden)
     else:
-        image = load_first_page("jpegload_source", contents, fail_on)
+        image = load_rows("jpegload_source", contents, fail_on)
     with contents.stream() as stream:
         segments, _ = read_head(stream)
     return set_whole_profile(image, select_contents(segments, APP2, ICC_LABEL))
+
+
+def _hide_exif(stream: BinaryIO) -> Patches:
+    """What hides EXIF from libvips that keeps it busy."""
+    patches: dict[int, bytes] = {}
+    for segment in walk_head(stream):
+        if segment.marker == APP1 and segment.has_label(EXIF_PREFIX):
+            patches |= hide_tangled(segment.data, segment.at)
+    return patches
 
 
 def _describe_jpeg(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
@@ -191,6 +208,7 @@ JPEG = Format(
         # what libjpeg warns of in whole pictures; its other warnings mean damaged pixels
         harmless_warnings=("extraneous bytes", "bad ICC marker"),
         interlaced_rows=2,
+        held_bytes=MAX_HELD_BYTES,
     ),
     writer=FormatWriter(save=_save_jpeg, options=frozenset({"quality"})),
 )

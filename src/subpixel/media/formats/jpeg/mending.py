@@ -27,6 +27,7 @@ _SOF_SEQUENTIAL = (0xC0, 0xC1, 0xC9)
 _APP0, _APP14 = 0xE0, 0xEE
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+_SEARCH_BYTES = 1 << 20
 _LAST = 63
 """The highest coefficient of a block."""
 
@@ -99,6 +100,15 @@ def mend_jpeg(file: Block, *, ends_itself: bool) -> bytes | None:
     return _patch(file, patches) if patches else None
 
 
+def _find_marker(file: Block, at: int) -> int:
+    """Where the first marker behind a scan's data stands; the file's end where none does."""
+    for start in range(at, len(file), _SEARCH_BYTES):
+        match = _AFTER_SCAN.search(file[start : start + _SEARCH_BYTES + 1])
+        if match is not None:
+            return start + match.start()
+    return len(file)
+
+
 def _find_end(file: Block) -> int:
     """Behind the last byte that is no begin of a marker."""
     end = len(file)
@@ -108,7 +118,7 @@ def _find_end(file: Block) -> int:
 
 
 def _patch(file: Block, patches: dict[int, int]) -> bytes:
-    copy = bytearray(file)
+    copy = bytearray(file[:])
     for at, value in patches.items():
         copy[at] = value
     return bytes(copy)
@@ -158,7 +168,6 @@ def _walk_segments(file: Block) -> Iterator[_Segment]:
         if length < 2 or stop > len(file):
             return
         if marker == _SOS:
-            following = _AFTER_SCAN.search(file, stop)
-            stop = len(file) if following is None else following.start()
+            stop = _find_marker(file, stop)
         yield _Segment(marker, start, stop)
         at = stop

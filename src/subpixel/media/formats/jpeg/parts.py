@@ -27,7 +27,7 @@ from subpixel.media.formats.jpeg.segments import (
 from subpixel.media.formats.jpeg.trailer import is_further_picture, list_trailing_parts
 from subpixel.media.metadata.exif import EXIF_PREFIX
 from subpixel.media.metadata.iptc import PHOTOSHOP_LABEL
-from subpixel.media.metadata.xmp_extension import EXTENSION_LABEL
+from subpixel.media.metadata.xmp.xmp_extension import EXTENSION_LABEL
 
 JFIF_LABEL, XMP_LABEL = b"JFIF\0", b"http://ns.adobe.com/xap/1.0/\0"
 ICC_LABEL, ADOBE_LABEL, DUCKY_LABEL = b"ICC_PROFILE\0", b"Adobe", b"Ducky"

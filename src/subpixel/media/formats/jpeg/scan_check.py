@@ -29,12 +29,14 @@ class FrameHeader:
 
     @staticmethod
     def parse(data: bytes, at: int) -> "FrameHeader | None":
-        """The header whose content is ``data``; None where it is cut off."""
+        """The header whose content is ``data``; None where it is cut off, or damaged."""
         if len(data) < 6 or len(data) < 6 + 3 * data[5]:
             return None
         (height,) = struct.unpack_from(">H", data, 1)
-        numbers = data[7 : 6 + 3 * data[5] : 3]
-        return FrameHeader(at, height, tuple((n >> 4, n & 15) for n in numbers))
+        samplings = tuple((n >> 4, n & 15) for n in data[7 : 6 + 3 * data[5] : 3])
+        if not samplings or any(0 in sampling for sampling in samplings):
+            return None
+        return FrameHeader(at, height, samplings)
 
     @property
     def shows_damage_in_time(self) -> bool:

@@ -105,7 +105,8 @@ def build_segment(marker: int, data: bytes) -> bytes:
 
 
 def _find_marker(stream: BinaryIO, at: int, size: int) -> int | None:
-    """Where the next segment begins; looks at two bytes first, where it mostly is."""
+    """Where the next segment begins; looks at two bytes first, where it mostly is, and then at
+    twice as many each time."""
     length = 2
     while at + 1 < size:
         stream.seek(at)
@@ -114,7 +115,7 @@ def _find_marker(stream: BinaryIO, at: int, size: int) -> int | None:
         if match is not None:
             return at + match.start()
         at += max(len(block) - 1, 1)
-        length = _SEARCH_BYTES
+        length = min(2 * length, _SEARCH_BYTES)
     return None
 
 

@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from subpixel.media.formats.account import MAX_PARTS, PADDING, Budget, FilePart, leave_out, lose
+from subpixel.media.formats.account import MAX_PARTS, PADDING, FilePart, leave_out, lose
 from subpixel.media.formats.jpeg.segments import EOI, walk_segments
+from subpixel.media.metadata.budget import Budget
 
 _PICTURE, _WHAT = "a further picture", "further pictures"
 _TRAILER_BYTES = 1 << 16
@@ -25,11 +26,11 @@ def list_trailing_parts(
     """The parts behind the end of the picture, which is at ``start``: lost, all but the pictures
     that begin at ``gain_maps``."""
     size, at = stream.seek(0, io.SEEK_END), _skip_padding(stream, start)
-    segments = Budget(MAX_PARTS)
+    budget = Budget(MAX_PARTS)
     for _ in range(MAX_PARTS):
         if at >= size:
             return
-        part, end = _read_trailer_part(stream, at, size, segments)
+        part, end = _read_trailer_part(stream, at, size, budget)
         yield replace(part, loss=None) if at in gain_maps else part
         at = _skip_padding(stream, end)
     yield leave_out("further data behind the end of the picture", size - at)
@@ -46,16 +47,16 @@ def is_further_picture(part: FilePart) -> bool:
 
 
 def _read_trailer_part(
-    stream: BinaryIO, at: int, size: int, segments: Budget
+    stream: BinaryIO, at: int, size: int, budget: Budget
 ) -> tuple[FilePart, int]:
     """The part at ``at``, and where it ends."""
     stream.seek(at)
     head = stream.read(12)
     if head[:3] == b"\xff\xd8\xff":
-        end = _find_picture_end(stream, at, size, segments)
+        end = _find_picture_end(stream, at, size, budget)
         return account_further_picture(end - at), end
     if head[4:8] == b"ftyp":
-        end = _find_film_end(stream, at, size)
+        end = _find_film_end(stream, at, size, budget)
         return _lose_film(end - at), end
     if _contains(stream, at, _SAMSUNG_FILM):
         return _lose_film(size - at), size
@@ -72,19 +73,19 @@ def _leave_rest(stream: BinaryIO, at: int, size: int) -> FilePart:
     return leave_out("data behind the end of the picture", size - at, guess)
 
 
-def _find_picture_end(stream: BinaryIO, at: int, size: int, segments: Budget) -> int:
-    """Behind its EOI; ``segments`` is how many may still be walked."""
+def _find_picture_end(stream: BinaryIO, at: int, size: int, budget: Budget) -> int:
+    """Behind its EOI; the file's end where there are too many segments."""
     for segment in walk_segments(stream, at, 0):
         if segment.marker == EOI:
             return segment.end
-        if not segments.take(1):
+        if not budget.step():
             break
     return size
 
 
-def _find_film_end(stream: BinaryIO, at: int, size: int) -> int:
+def _find_film_end(stream: BinaryIO, at: int, size: int, budget: Budget) -> int:
     """Behind the last box whose name looks like one."""
-    for _ in range(MAX_PARTS):
+    while budget.step():
         stream.seek(at)
         head = stream.read(16).ljust(16, b"\0")
         length, name, long = struct.unpack(">I4sQ", head)

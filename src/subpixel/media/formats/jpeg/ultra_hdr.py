@@ -11,11 +11,12 @@ import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, takewhile
 from typing import BinaryIO
 
 import pyvips
 
+from subpixel.media.formats.account import MAX_PARTS
 from subpixel.media.formats.jpeg.parts import XMP_LABEL
 from subpixel.media.formats.jpeg.segments import (
     APP0,
@@ -26,9 +27,11 @@ from subpixel.media.formats.jpeg.segments import (
     Segment,
     build_segment,
     read_head,
+    walk_head,
 )
 from subpixel.media.libvips import FileContents, VipsImage, explain_error
 from subpixel.media.metadata import exif
+from subpixel.media.metadata.budget import MAX_METADATA, Budget
 from subpixel.media.picture import GainMap, Header, Loss, Metadata
 
 APP15 = 0xEF
@@ -74,10 +77,13 @@ def find_gain_map(contents: FileContents, segments: Iterable[Segment]) -> GainMa
     blocks = [s for s in segments if s.marker == APP2 and s.has_label(MPF_LABEL)]
     if not blocks:
         return None
-    file, at = contents.map(), blocks[0].at + len(MPF_LABEL)
+    file, at = contents.look(), blocks[0].at + len(MPF_LABEL)
+    budget = Budget(MAX_PARTS, min(len(file), MAX_METADATA))
     for start, end in islice(_parse_mpf(blocks[0].data[len(MPF_LABEL) :], at), MAX_MPF_PICTURES):
-        if end <= len(file) and _is_gain_map(file[start : min(end, start + MAX_MAP_HEAD)]):
-            return GainMapFile(start, bytes(file[start:end]))
+        if end > len(file) or not budget.take(end - start):
+            continue
+        if _is_gain_map(file[start : min(end, start + MAX_MAP_HEAD)], budget):
+            return GainMapFile(start, file[start:end])
     return None
 
 
@@ -86,8 +92,9 @@ def _parse_mpf(block: bytes, at: int) -> Iterator[tuple[int, int]]:
     layout = exif.layout_of(block)
     for field in exif.fields_of(block):
         if field.tag == _MP_ENTRY and layout is not None:
-            for entry in range(16, len(field.value) - 15, 16):
-                size, offset = struct.unpack_from(layout.order + "II", field.value, entry + 4)
+            value = bytes(field.value)
+            for entry in range(16, len(value) - 15, 16):
+                size, offset = struct.unpack_from(layout.order + "II", value, entry + 4)
                 if size and offset:
                     yield at + offset, at + offset + size
 
@@ -96,11 +103,12 @@ def _read_segments(jpeg: bytes) -> tuple[Segment, ...]:
     return read_head(io.BytesIO(jpeg))[0]
 
 
-def _is_gain_map(jpeg: bytes) -> bool:
+def _is_gain_map(jpeg: bytes, budget: Budget) -> bool:
+    segments = takewhile(lambda _: budget.step(), walk_head(io.BytesIO(jpeg)))
     return jpeg[:2] == b"\xff\xd8" and any(
         (s.marker == APP2 and s.has_label(ISO_LABEL))
         or (s.marker == APP1 and s.has_label(XMP_LABEL) and (_HDRGM in s.data or _APPLE in s.data))
-        for s in _read_segments(jpeg)
+        for s in segments
     )
 
 

@@ -11,12 +11,12 @@ from typing import BinaryIO
 
 from subpixel.media.formats.account import FilePart, escape_name, leave_out
 from subpixel.media.formats.jpeg_xl.codestream import CODESTREAM_SIGNATURE, HEADER_BYTES
+from subpixel.media.metadata.budget import Budget
 from subpixel.media.picture import Loss
 
 CONTAINER_SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
 
-MAX_BLOCK = 1 << 26
-"""Most bytes that one block of metadata may take, or unfold to."""
+_UNFOLD_STEP = 1 << 20
 
 EXIF, XMP, JPEG_DATA = b"Exif", b"xml ", b"jbrd"
 _COMPRESSED = b"brob"
@@ -44,7 +44,8 @@ def walk_jpeg_xl_boxes(stream: BinaryIO) -> Iterator[JpegXlBox]:
     at = stream.seek(0)
     if stream.read(12) != CONTAINER_SIGNATURE:
         return
-    while at + 8 <= end:
+    budget = Budget()
+    while at + 8 <= end and budget.step():
         stream.seek(at)
         size, name, long = struct.unpack(">I4sQ", stream.read(16).ljust(16, b"\0"))
         start = at + (16 if size == 1 else 8)
@@ -71,47 +72,53 @@ def read_codestream_head(stream: BinaryIO) -> bytes:
     head = b""
     for box in walk_jpeg_xl_boxes(stream):
         skip = {b"jxlc": 0, b"jxlp": 4}.get(box.name)
-        if skip is not None and len(head) < HEADER_BYTES:
+        if len(head) >= HEADER_BYTES:
+            break
+        if skip is not None:
             stream.seek(box.start + skip)
             head += stream.read(min(HEADER_BYTES, max(box.size - skip, 0)))
     return head
 
 
-def read_block(stream: BinaryIO, name: bytes) -> tuple[bytes | None, tuple[Loss, ...]]:
+def read_block(
+    stream: BinaryIO, name: bytes, budget: Budget
+) -> tuple[bytes | None, tuple[Loss, ...]]:
     """The content of the first box of this name; or what is wrong with it."""
     box = next((box for box in walk_jpeg_xl_boxes(stream) if box.name == name), None)
     if box is None:
         return None, ()
     what = {EXIF: "exif", XMP: "xmp"}[name]
     try:
-        return _read_content(stream, box), ()
+        return _read_content(stream, box, budget), ()
     except ValueError as error:
         return None, (Loss(what, f"{error}; left out"),)
 
 
-def _read_content(stream: BinaryIO, box: JpegXlBox) -> bytes:
-    if box.size > MAX_BLOCK:
-        raise ValueError(f"{box.size:,} bytes, over {MAX_BLOCK:,}")
+def _read_content(stream: BinaryIO, box: JpegXlBox, budget: Budget) -> bytes:
+    if not budget.take(box.size):
+        raise ValueError(f"{box.size:,} bytes have no room in memory beside the rest")
     stream.seek(box.start)
     data = stream.read(box.size)
-    return _decompress(data) if box.is_compressed else data
+    return _decompress(data, budget) if box.is_compressed else data
 
 
-def _decompress(data: bytes) -> bytes:
+def _decompress(data: bytes, budget: Budget) -> bytes:
     import brotli
 
-    stream, parts, size = brotli.Decompressor(), [], 0
+    stream, parts, has_room = brotli.Decompressor(), [], True
     try:
-        while not stream.is_finished() and size <= MAX_BLOCK:
-            parts.append(stream.process(data, output_buffer_limit=1 << 20))
-            size += len(parts[-1])
+        while not stream.is_finished() and has_room:
+            parts.append(stream.process(data, output_buffer_limit=_UNFOLD_STEP))
+            has_room = budget.take(len(parts[-1]))
             data = b""
             if not parts[-1] and stream.can_accept_more_data():
                 break
     except brotli.error as error:
         raise ValueError(f"its compressed block is damaged ({error})") from error
-    if not stream.is_finished() or size > MAX_BLOCK:
-        raise ValueError(f"its compressed block is cut off or over {MAX_BLOCK:,} bytes")
+    if not has_room:
+        raise ValueError("its compressed block unfolds to more than has room in memory")
+    if not stream.is_finished():
+        raise ValueError("its compressed block is cut off")
     return b"".join(parts)
 
 

@@ -32,7 +32,8 @@ from subpixel.media.libvips import (
     turn_upright,
 )
 from subpixel.media.metadata import exif
-from subpixel.media.metadata.xmp import state_upright
+from subpixel.media.metadata.budget import Budget
+from subpixel.media.metadata.xmp.xmp import state_upright
 from subpixel.media.picture import Loss, Metadata, Rows, make_alpha_straight
 
 JPEG_XL_QUALITY = 90
@@ -92,9 +93,10 @@ def _describe_jpeg_xl(
     header, is_jpeg = _read_image_header(contents)
     if not header.is_srgb:  # only decoding tells the profile
         _set_jpeg_xl_profile(image, contents)
+    budget = Budget()
     with contents.stream() as stream:
-        block, unread = container.read_block(stream, container.EXIF)
-        packet, unread_too = container.read_block(stream, container.XMP)
+        block, unread = container.read_block(stream, container.EXIF, budget)
+        packet, unread_too = container.read_block(stream, container.XMP, budget)
     block = container.strip_exif_offset(block)
     meta = Metadata(exif=block, xmp=packet, resolution=exif.resolution_in(block))
     if is_jpeg:

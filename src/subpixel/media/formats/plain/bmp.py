@@ -8,7 +8,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.media.formats.account import FilePart, leave_out
+from subpixel.media.formats.account import FilePart, leave_out, lose_oversized
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.formats.plain.rows import BLOCK_ROWS, fetch_blocks, read_bytes, stretch
 from subpixel.media.libvips import (
@@ -20,6 +20,8 @@ from subpixel.media.libvips import (
     build_header,
     turn_upright,
 )
+from subpixel.media.metadata import exif
+from subpixel.media.metadata.budget import MAX_METADATA
 from subpixel.media.picture import Loss, Metadata, Rows
 
 _FILE_HEADER, _OS2_HEADER, _HEADER, _V4_HEADER, _V5_HEADER = 14, 12, 40, 108, 124
@@ -33,6 +35,7 @@ _MASKS_16 = (0x7C00, 0x03E0, 0x001F, 0)
 _MASKS_32 = (0xFF0000, 0x00FF00, 0x0000FF, 0)
 
 MAX_FILE = (1 << 32) - 1
+_MAX_DENSITY = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ def _read_masks(
     for mask in (red, green, blue):
         if not mask:
             raise ValueError("a colour has no bits")
+    if max(red, green, blue, alpha) >> bits:
+        raise ValueError(f"a colour has bits beyond the {bits} of a pixel")
     return red, green, blue, alpha
 
 
@@ -149,7 +154,9 @@ def _read_bmp_colour(stream: BinaryIO, info: bytes) -> tuple[bytes | None, tuple
     if kind == _EMBEDDED and len(info) >= _V5_HEADER:
         at, size = struct.unpack_from("<II", info, 112)
         stream.seek(_FILE_HEADER + at)
-        profile = stream.read(min(size, 1 << 26))
+        profile = stream.read(min(size, MAX_METADATA))
+        if size > MAX_METADATA:
+            return None, (lose_oversized("icc", size),)
         return (profile, ()) if len(profile) == size else (None, (_lose_colour("is cut off"),))
     if kind == _LINKED:
         return None, (_lose_colour("is a file of its own"),)
@@ -173,7 +180,10 @@ def _describe_bmp(contents: FileContents, _image: VipsImage) -> tuple[Metadata, 
     with contents.stream() as stream:
         header = read_bmp_header(stream)
         losses = tuple(_find_unnamed_alpha(stream, header))
-    return Metadata(resolution=header.resolution), losses
+    resolution = exif.believe_resolution(header.resolution)
+    if header.resolution is not None and resolution is None:
+        losses += (exif.lose_resolution(header.resolution),)
+    return Metadata(resolution=resolution), losses
 
 
 def _find_unnamed_alpha(stream: BinaryIO, header: BmpHeader) -> Iterator[Loss]:
@@ -184,6 +194,8 @@ def _find_unnamed_alpha(stream: BinaryIO, header: BmpHeader) -> Iterator[Loss]:
     stream.seek(header.start)
     for _ in range(0, header.height, BLOCK_ROWS):
         block = stream.read(BLOCK_ROWS * header.row_bytes)
+        if not block:
+            break
         values |= set(np.unique(np.frombuffer(block, np.uint8)[3::4]).tolist())
     if not values <= {0} and not values <= {255}:
         yield Loss("alpha", "the fourth byte of its pixels is taken as padding, as Windows does")
@@ -265,7 +277,7 @@ def _build_bmp_head(image: VipsImage, channels: int, row: int, meta: Metadata) -
     start = _FILE_HEADER + size + len(palette)
     if start + row * image.height > MAX_FILE:
         raise ValueError("over 4 GiB, which a BMP can't say; use PNG or TIFF")
-    across, down = (round(1000 * r) for r in meta.resolution or (0, 0))
+    across, down = (min(round(1000 * r), _MAX_DENSITY) for r in meta.resolution or (0, 0))
     file = struct.pack("<2sI4xI", b"BM", start + row * image.height, start)
     info = struct.pack(
         "<IiiHHIIiiII",

@@ -29,9 +29,10 @@ from subpixel.media.picture import Loss, Metadata, Rows
 MAX_HEADER = 1 << 16
 """Most bytes of a header, comments included."""
 
+_MAX_DIGITS = 9
 _TEXT_BLOCK = 1 << 20
 _SPACE = b" \t\n\v\f\r"
-_TOKEN = re.compile(rb"(?:\s|#[^\n\r]*)*([^\s#]+)")
+_TOKEN = re.compile(rb"(?>(?:\s|#[^\n\r]*)*)([^\s#]+)")
 _COMMENT = re.compile(rb"#[ \t]?([^\n\r]*)")
 _NEXT_PICTURE = re.compile(rb"P[1-7]\s")
 
@@ -169,16 +170,22 @@ def _parse_rows(data: bytes, count: int, header: NetpbmHeader) -> Rows:
 
 def _read_text(stream: BinaryIO, header: NetpbmHeader) -> Iterator[Rows]:
     """Rows of numbers in decimal; a bitmap's may stand without spaces, and its 1 is black."""
-    per_row, rest, left = header.width * header.channels, np.empty(0, np.int64), header.height
+    per_row, left = header.width * header.channels, header.height
+    pieces, size = list[NDArray[np.int64]](), 0
     for numbers in _read_header_numbers(stream, split=header.coding == "digits"):
-        rest = np.concatenate([rest, numbers])
-        count = min(len(rest) // per_row, left)
-        if count:
-            rows = rest[: count * per_row].reshape(count, header.width, header.channels)
-            yield stretch(1 - rows if header.coding == "digits" else rows, header.white)
-        rest, left = rest[count * per_row :], left - count
+        pieces.append(numbers)
+        size += len(numbers)
+        count = min(size // per_row, left)
+        if not count:
+            continue
+        rest = np.concatenate(pieces)
+        rows = rest[: count * per_row].reshape(count, header.width, header.channels)
+        yield stretch(1 - rows if header.coding == "digits" else rows, header.white)
+        left -= count
         if not left:
             return
+        pieces = [rest[count * per_row :]]
+        size = len(pieces[0])
     raise ValueError(f"it ends {left} rows too early")
 
 
@@ -188,13 +195,15 @@ def _read_header_numbers(stream: BinaryIO, *, split: bool) -> Iterator[NDArray[n
         text = tail + block
         cut = len(text) if split else max(text.rfind(bytes([space])) for space in _SPACE) + 1
         text, tail = text[:cut], text[cut:]
+        if len(tail) > _MAX_DIGITS:
+            raise ValueError("something among its samples is no number")
         yield _parse_samples(text, split=split)
     yield _parse_samples(tail, split=split)
 
 
 def _parse_samples(text: bytes, *, split: bool) -> NDArray[np.int64]:
     words = text.split()
-    if not all(word.isdigit() and len(word) < 10 for word in words) and not split:
+    if not all(word.isdigit() and len(word) <= _MAX_DIGITS for word in words) and not split:
         raise ValueError("something among its samples is no number")
     if not split:
         return np.array(words, np.int64)

@@ -23,6 +23,7 @@ from subpixel.media.libvips import (
     build_header,
     get_blob,
 )
+from subpixel.media.metadata.budget import Budget
 from subpixel.media.picture import Loss, Metadata, Rows
 
 MAX_FRAMES = 100_000
@@ -85,7 +86,8 @@ def _walk_chunks(stream: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     """Name of each chunk, where its data begins, and its bytes."""
     size = stream.seek(0, io.SEEK_END)
     at = len(SIGNATURE)
-    while at + 12 <= size:
+    budget = Budget()
+    while at + 12 <= size and budget.step():
         stream.seek(at)
         length, name = struct.unpack(">I4s", stream.read(8))
         if at + 12 + length > size:
@@ -98,7 +100,7 @@ class _Reader:
     """Chunk after chunk of a file."""
 
     def __init__(self) -> None:
-        self._ihdr, self._shared = b"", list[tuple[bytes, bytes]]()
+        self._ihdr, self._shared = b"", dict[bytes, bytes]()
         self._control: tuple[int, int] | None = None
         self._frames: list[Frame] = []
         self._places: list[tuple[int, int]] = []
@@ -110,7 +112,7 @@ class _Reader:
         if name == b"IHDR":
             self._ihdr = stream.read(min(length, 13))
         elif name in (b"PLTE", b"tRNS") and not self._met_pixels:
-            self._shared.append((name, stream.read(min(length, 1024))))
+            self._shared.setdefault(name, stream.read(min(length, 1024)))
         elif name == b"acTL" and not self._met_pixels and self._control is None:
             self._control = struct.unpack(">II", stream.read(min(length, 8)).ljust(8, b"\0"))
         elif name == b"IDAT":
@@ -151,7 +153,7 @@ class _Reader:
         if count == 1 and not self._has_still:
             return None
         return Animation(
-            self._ihdr, tuple(self._shared), loop, tuple(self._frames), self._has_still
+            self._ihdr, tuple(self._shared.items()), loop, tuple(self._frames), self._has_still
         )
 
 

@@ -6,6 +6,7 @@ their makers' documents.
 
 import io
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,12 +20,13 @@ from subpixel.media.formats.account import (
     list_rest,
     lose,
 )
+from subpixel.media.metadata.budget import MAX_STEPS
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
-SINGLE_CHUNKS = (b"eXIf", b"pHYs")
-"""What is kept of the first chunk of the name."""
+SINGLE_CHUNKS = {b"eXIf": "exif", b"pHYs": "resolution"}
+"""What is kept of the first chunk of the name, and a loss's name for it."""
 
 CHECKSUM_BYTES = 4
 """Behind the content of each chunk."""
@@ -41,10 +43,9 @@ _STORAGE_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"iDOT")
 _CHUNK_SIZES = {b"IEND": 0, b"iDOT": 28, b"pHYs": 9}
 """Bytes of what has but one size; what is longer holds something else."""
 
+_HEADER_BYTES = 13
 _PALETTE, _TRUE_COLOURS, _ALPHA = 3, (2, 6), (4, 6)
 """Colour types."""
-
-_MAX_PIXEL_CHUNKS = 1 << 20
 
 _LOSSES = {
     b"bKGD": ("background", "a colour to show the picture on"),
@@ -101,10 +102,10 @@ class Chunk:
     at: int
     """Where that stands."""
 
-    def read(self, stream: BinaryIO) -> bytes:
-        """The content; shorter where the file is cut off."""
+    def read(self, stream: BinaryIO, most: int = sys.maxsize) -> bytes:
+        """The content, the first ``most`` bytes of it; shorter where the file is cut off."""
         stream.seek(self.at)
-        return stream.read(self.size)
+        return stream.read(min(self.size, most))
 
 
 def walk_chunks(stream: BinaryIO) -> Iterator[Chunk]:
@@ -132,7 +133,7 @@ def walk_every_chunk(stream: BinaryIO) -> Iterator[Chunk]:
     """All chunks, those of pixels one by one, of which a header at least is there."""
     size = stream.seek(0, io.SEEK_END)
     at = len(SIGNATURE)
-    for _ in range(_MAX_PIXEL_CHUNKS):
+    for _ in range(MAX_STEPS):
         if at + 8 > size:
             return
         stream.seek(at)
@@ -152,7 +153,7 @@ def list_png_parts(stream: BinaryIO) -> Iterator[FilePart]:
     header = b""
     for chunk in walk_chunks(stream):
         if chunk.name == b"IHDR":
-            header = chunk.read(stream)
+            header = chunk.read(stream, _HEADER_BYTES)
         data = chunk.read(stream) if chunk.name == b"sBIT" and chunk.size <= 4 else b""
         yield _account_chunk(
             chunk, header.ljust(10, b"\0"), data, is_first=chunk.name not in earlier

@@ -12,8 +12,9 @@ from typing import BinaryIO
 import numpy as np
 import pyvips
 
-from subpixel.media.formats.png.chunks import CHECKSUM_BYTES, COLOUR_CHUNKS, walk_every_chunk
+from subpixel.media.formats.png.chunks import CHECKSUM_BYTES, COLOUR_CHUNKS, walk_chunks
 from subpixel.media.libvips import VipsImage, set_blob
+from subpixel.media.metadata.budget import MAX_METADATA, Budget, NoRoomError, inflate
 from subpixel.media.metadata.colour_tags import (
     CodingPoints,
     coding_points_in,
@@ -24,8 +25,8 @@ from subpixel.media.metadata.icc import fits_colours, repair_length
 from subpixel.media.metadata.profile_building import Chromaticities
 from subpixel.media.picture import Loss, Rows
 
-MAX_PROFILE = 1 << 25
-"""Most bytes that a compressed profile may unfold to."""
+MAX_PROFILE = MAX_METADATA
+"""Most bytes that a compressed profile may unfold to, and that a chunk of colours may have."""
 
 _PROFILE_NAME = b"icc"
 
@@ -84,12 +85,12 @@ def build_colour_chunks(profile: bytes | None) -> list[tuple[bytes, bytes]]:
 def _read_colour_chunks(file: BinaryIO) -> dict[bytes, bytes]:
     """The first of each chunk of colour before the pixels."""
     size, chunks = file.seek(0, io.SEEK_END), dict[bytes, bytes]()
-    for chunk in walk_every_chunk(file):
+    for chunk in walk_chunks(file):
         if chunk.name == b"IDAT":
             break
         is_whole = chunk.at + chunk.size + CHECKSUM_BYTES <= size
         if chunk.name in COLOUR_CHUNKS and is_whole and chunk.name not in chunks:
-            chunks[chunk.name] = chunk.read(file)
+            chunks[chunk.name] = chunk.read(file, MAX_PROFILE)
     return chunks
 
 
@@ -112,10 +113,9 @@ def _read_coding_points(data: bytes, *, grey: bool) -> PngColour:
 def _read_profile(data: bytes, *, grey: bool) -> PngColour:
     """Of ``iCCP``; libpng passes a profile over where its length is a few bytes off."""
     _, _, rest = data.partition(b"\0")
-    stream = zlib.decompressobj()
     try:
-        profile = repair_length(stream.decompress(rest[1:], MAX_PROFILE))
-    except zlib.error:
+        profile = repair_length(inflate(rest[1:], Budget(), MAX_PROFILE))
+    except (zlib.error, EOFError, NoRoomError):
         profile = b""
     if fits_colours(profile, grey=grey):
         return PngColour(profile)

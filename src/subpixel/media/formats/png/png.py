@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from subpixel.media.formats.account import Budget, FilePart, collect_losses
+from subpixel.media.formats.account import FilePart, collect_losses, lose_oversized
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.formats.png.animation import (
     add_timing,
@@ -18,6 +18,7 @@ from subpixel.media.formats.png.animation import (
     spread_frames,
     write_animation,
 )
+from subpixel.media.formats.png.by_rows import write_png_rows
 from subpixel.media.formats.png.chunks import (
     SIGNATURE,
     SINGLE_CHUNKS,
@@ -32,6 +33,7 @@ from subpixel.media.formats.png.colour import (
     read_colour,
     widen_rows,
 )
+from subpixel.media.formats.png.hiding import hide_chunks
 from subpixel.media.formats.png.text import Texts, encode_texts
 from subpixel.media.libvips import (
     FileContents,
@@ -44,11 +46,17 @@ from subpixel.media.libvips import (
     read_metadata,
 )
 from subpixel.media.metadata import exif
+from subpixel.media.metadata.budget import Budget
 from subpixel.media.picture import Loss, Metadata, Rows
+
+FAST_LEVEL = 2
+"""zlib's, by default: see :attr:`EncodeOptions.png_compression`."""
 
 
 def _load_png(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    image = load_first_page("pngload_source", contents, fail_on)
+    with contents.stream() as stream:
+        hidden = hide_chunks(stream)
+    image = load_first_page("pngload_source", contents, fail_on, hidden)
     with contents.stream() as stream:
         colour = read_colour(stream, grey=image.bands <= 2)
     image, losses = spread_frames(apply_colour(image, colour), contents)
@@ -65,17 +73,21 @@ def _decode_png(contents: FileContents) -> Iterator[Rows] | None:
 def _describe_png(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
     with contents.stream(buffering=0) as stream:
         png = _read_png_facts(stream)
-    block, (resolution, aspect) = png.first.get(b"eXIf"), png.density
+    block, (resolution, aspect) = png.first.get(b"eXIf") or None, png.density
+    believed = exif.believe_resolution(resolution)
     meta = replace(
         read_metadata(image),
         text=tuple(png.texts.pairs),
         xmp=png.texts.xmp,
         exif=block,
         orientation=exif.orientation_in(block),
-        resolution=resolution or exif.resolution_in(block),
+        resolution=believed or exif.resolution_in(block),
         aspect=aspect,
     )
-    return add_timing(meta, contents), collect_losses(png.texts.losses)
+    losses = collect_losses(png.texts.losses) + png.losses
+    if resolution is not None and believed is None:
+        losses += (exif.lose_resolution(resolution),)
+    return add_timing(meta, contents), losses
 
 
 def _list_png_parts(contents: FileContents) -> Iterator[FilePart]:
@@ -90,6 +102,8 @@ class _PngFacts:
     texts: Texts
     first: dict[bytes, bytes]
     """The content of the first chunk of each name that is read."""
+    losses: tuple[Loss, ...]
+    """Of those, the ones that are too large."""
 
     @property
     def density(self) -> tuple[tuple[float, float] | None, tuple[int, int] | None]:
@@ -106,16 +120,18 @@ class _PngFacts:
 def _read_png_facts(stream: BinaryIO) -> _PngFacts:
     """Read the chunks; texts that are damaged or oversized are left out and named as losses."""
     budget = Budget()
-    texts, first = Texts(budget), dict[bytes, bytes]()
+    texts, first, losses = Texts(budget), dict[bytes, bytes](), list[Loss]()
     for chunk in walk_chunks(stream):
         if chunk.name in TEXT_CHUNKS:
             if budget.take(chunk.size):
                 texts.add(chunk.name, chunk.read(stream))
             else:
                 texts.add_oversized(chunk.size)
-        elif chunk.name in SINGLE_CHUNKS and chunk.name not in first and budget.take(chunk.size):
-            first[chunk.name] = chunk.read(stream)
-    return _PngFacts(texts, first)
+        elif chunk.name in SINGLE_CHUNKS and chunk.name not in first:
+            has_room = budget.take(chunk.size)
+            first[chunk.name] = chunk.read(stream) if has_room else b""
+            losses += [] if has_room else [lose_oversized(SINGLE_CHUNKS[chunk.name], chunk.size)]
+    return _PngFacts(texts, first, tuple(losses))
 
 
 def _save_png(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
@@ -131,9 +147,18 @@ def _save_png(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
 
     out = target.for_libvips(splice)
     if level is None:
-        image.pngsave_target(out, keep="none", compression=2, filter="up")
+        image.pngsave_target(out, keep="none", compression=FAST_LEVEL, filter="up")
     else:
         image.pngsave_target(out, keep="none", compression=level)
+
+
+def _save_png_rows(
+    blocks: Iterator[Rows], task: EncodeTask, profile: bytes | None, target: FileTarget
+) -> None:
+    level, meta = task.options.png_compression, task.header.metadata
+    chunks = _build_chunks(meta, task.exif_block(meta.orientation), profile)
+    fast = FAST_LEVEL if level is None else level
+    write_png_rows(blocks, task.file_header, chunks, fast, target)
 
 
 def _encode_frames(image: VipsImage, task: EncodeTask, block: bytes | None) -> Iterator[bytes]:
@@ -142,7 +167,7 @@ def _encode_frames(image: VipsImage, task: EncodeTask, block: bytes | None) -> I
     profile = get_blob(image, "icc-profile-data")
     for number, frame in enumerate(cut_frames(image, task.header.height)):
         if level is None:
-            file = frame.pngsave_buffer(keep="none", compression=2, filter="up")
+            file = frame.pngsave_buffer(keep="none", compression=FAST_LEVEL, filter="up")
         else:
             file = frame.pngsave_buffer(keep="none", compression=level)
         yield file if number else _splice_chunks(file, meta, block, profile)
@@ -152,14 +177,18 @@ def _splice_chunks(
     file: bytes, meta: Metadata, block: bytes | None, profile: bytes | None
 ) -> bytes:
     """libvips' PNG, or its beginning, with the metadata's chunks before its pixels."""
+    return b"".join(_replace_chunks(file, _build_chunks(meta, block, profile)))
+
+
+def _build_chunks(meta: Metadata, block: bytes | None, profile: bytes | None) -> bytes:
+    """What stands before the pixels, but for the header."""
     density = _build_density(meta)
     chunks = build_colour_chunks(profile)
     chunks += [(b"pHYs", density)] if density else []
     if block is not None:
         chunks.append((b"eXIf", block))
     chunks += encode_texts(meta.xmp, meta.text)
-    ours = b"".join(build_chunk(name, data) for name, data in chunks)
-    return b"".join(_replace_chunks(file, ours))
+    return b"".join(build_chunk(name, data) for name, data in chunks)
 
 
 def _reaches_pixels(file: bytes) -> bool:
@@ -222,6 +251,9 @@ PNG = Format(
         interlaced_rows=1.2,
     ),
     writer=FormatWriter(
-        save=_save_png, options=frozenset({"png_compression", "lossless"}), animation_bytes=64
+        save=_save_png,
+        save_rows=_save_png_rows,
+        options=frozenset({"png_compression", "lossless"}),
+        animation_bytes=64,
     ),
 )

@@ -4,7 +4,8 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from subpixel.media.formats.account import Budget, FilePart
+from subpixel.media.formats.account import FilePart
+from subpixel.media.metadata.budget import Budget, NoRoomError, inflate
 from subpixel.media.picture import Loss
 
 XMP_KEYWORD = "XML:com.adobe.xmp"
@@ -74,17 +75,14 @@ def _is_translated(data: bytes) -> bool:
 
 def _inflate(data: bytes, budget: Budget) -> bytes:
     """What unfolds counts, be it of use or not."""
-    stream, limit = zlib.decompressobj(), min(MAX_TEXT, budget.left)
     try:
-        text = stream.decompress(data, max(limit, 1))
+        return inflate(data, budget, MAX_TEXT)
+    except NoRoomError as error:
+        raise ValueError(NO_ROOM) from error
+    except EOFError as error:
+        raise ValueError(f"a compressed text is cut off or over {MAX_TEXT:,} bytes") from error
     except zlib.error as error:
         raise ValueError(f"a compressed text is damaged ({error})") from error
-    budget.take(len(text))
-    if not stream.eof and len(text) == limit < MAX_TEXT:
-        raise ValueError(NO_ROOM)
-    if not stream.eof:
-        raise ValueError(f"a compressed text is cut off or over {MAX_TEXT:,} bytes")
-    return text
 
 
 def encode_texts(xmp: bytes | None, texts: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:

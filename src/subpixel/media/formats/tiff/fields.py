@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from subpixel.media.formats.account import FilePart
+from subpixel.media.formats.account import FilePart, lose_oversized
 from subpixel.media.formats.tiff.directories import Directory
 from subpixel.media.formats.tiff.pages import (
     CIE_LAB,
@@ -13,45 +13,82 @@ from subpixel.media.formats.tiff.pages import (
     WIDTH,
 )
 from subpixel.media.metadata import exif, icc, iptc, tags
+from subpixel.media.metadata.budget import MAX_METADATA, Budget
 from subpixel.media.metadata.exif import Field
 from subpixel.media.picture import Loss, Metadata
 from subpixel.strict_json import JsonError, parse_json
 
+MAX_DESCRIPTION = 1 << 22
+"""Most bytes of a description in which it is looked for what it is."""
+
+_ENTRY_BYTES = 12
 _TURNED_INTO_SRGB = (SEPARATED, CIE_LAB, ICC_LAB)
 
 
-def describe_page(directory: Directory) -> Metadata:
-    """What a page says beside its pixels."""
-    resources, records = directory.value(tags.PHOTOSHOP), directory.value(tags.IPTC)
-    orientation = directory.number(tags.ORIENTATION, 1)
-    fields = _choose_fields(directory)
-    return Metadata(
-        icc=read_profile(directory),
-        exif=exif.build_block(fields, directory.order) if fields else None,
-        xmp=directory.value(tags.XMP),
-        iptc=iptc.join_resources(resources, records),
-        orientation=orientation if 1 <= orientation <= 8 else 1,
-        resolution=exif.resolution_of(directory.fields, directory.order),
-    )
+class PageReader:
+    """What pages say beside their pixels, within a budget; what they share is held once."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._shared: dict[tuple[int, int], bytes | None] = {}
+        self.losses: dict[str, Loss] = {}
+        """What has no room, by the loss's name."""
+
+    def describe(self, directory: Directory) -> Metadata:
+        """All of it, for one page."""
+        resources = self._read(directory, tags.PHOTOSHOP, "iptc")
+        records = self._read(directory, tags.IPTC, "iptc")
+        profile = self._read(directory, tags.PROFILE, "icc")
+        orientation = directory.number(tags.ORIENTATION, 1)
+        return Metadata(
+            icc=None if profile is None else icc.repair_length(profile),
+            exif=self._build_exif(directory),
+            xmp=self._read(directory, tags.XMP, "xmp"),
+            iptc=iptc.join_resources(resources, records),
+            orientation=orientation if 1 <= orientation <= 8 else 1,
+            resolution=exif.resolution_of(directory.fields, directory.order),
+        )
+
+    def _read(self, directory: Directory, tag: int, what: str) -> bytes | None:
+        field = directory.field(tag)
+        if field is None or not len(field.value):
+            return None
+        place = (field.start, len(field.value))
+        if place not in self._shared:
+            has_room = self._has_room(what, len(field.value))
+            self._shared[place] = bytes(field.value) if has_room else None
+        return self._shared[place]
+
+    def _build_exif(self, directory: Directory) -> bytes | None:
+        fields = _choose_fields(directory)
+        size = sum(map(_measure, fields))
+        if not fields or not self._has_room("exif", size):
+            return None
+        return exif.build_block(fields, directory.order)
+
+    def _has_room(self, what: str, size: int) -> bool:
+        if self._budget.take(size):
+            return True
+        self.losses.setdefault(what, lose_oversized(what, size))
+        return False
+
+
+def _measure(field: Field) -> int:
+    """About as many bytes as it takes in a block."""
+    return _ENTRY_BYTES + len(field.value) + sum(map(_measure, field.children))
 
 
 def read_profile(directory: Directory) -> bytes | None:
     """A page's profile, its length field true."""
-    profile = directory.value(tags.PROFILE)
+    profile = directory.value(tags.PROFILE, MAX_METADATA)
     return None if profile is None else icc.repair_length(profile)
 
 
 def list_field_parts(pages: Iterable[Directory]) -> Iterator[FilePart]:
     """Every field of the pages that are read."""
     for page in pages:
-        room = _has_room(page)
         for field in page.fields:
-            loss = _judge(field, page)
-            if loss is None and not room and _travels(field, page):
-                loss = Loss(
-                    "exif", f"{_name_field(field)}: the fields are larger than the file; left out"
-                )
-            yield FilePart(_name_field(field), len(field.value), loss)
+            yield FilePart(_name_field(field), len(field.value), _judge(field, page))
             yield from _list_children(field)
         yield from _list_aspect(page)
 
@@ -74,7 +111,8 @@ def _list_children(field: Field) -> Iterator[FilePart]:
 
 
 def _tell_damage(field: Field) -> Loss:
-    return Loss("exif", f"{_name_field(field)} is empty, or points outside the file; left out")
+    name = _name_field(field)
+    return Loss("exif", f"{name} is empty, or points outside the file or at other data; left out")
 
 
 def _name_field(field: Field) -> str:
@@ -88,7 +126,7 @@ def _judge(field: Field, page: Directory) -> Loss | None:
     if not field.is_whole:
         return _tell_damage(field)
     if field.tag == tags.DESCRIPTION:
-        return _judge_description(bytes(field.value))
+        return _judge_description(field)
     if field.tag in tags.BLOCKS or tags.travels(field.tag, field.kind):
         return None
     return Loss(*tags.explain_loss(field.tag, len(field.value)))
@@ -98,9 +136,14 @@ def _is_stored_colour(field: Field, page: Directory) -> bool:
     return field.tag in tags.COLOUR and page.number(PHOTOMETRIC, 1) in _TURNED_INTO_SRGB
 
 
-def _judge_description(value: bytes) -> Loss | None:
+def _read_description(field: Field) -> str:
+    value = bytes(field.value[:MAX_DESCRIPTION])
+    return value.rstrip(b"\0").decode("utf-8", "replace").strip()
+
+
+def _judge_description(field: Field) -> Loss | None:
     """Programs for microscopes write the layout of the pixels into the description."""
-    text = value.rstrip(b"\0").decode("utf-8", "replace").strip()
+    text = _read_description(field)
     if text.startswith("ImageJ="):
         return Loss("description", "ImageJ's ImageDescription, of the old size, is left out")
     if text.startswith("<") and "<OME" in text[:4096]:
@@ -129,23 +172,14 @@ def _travels(field: Field, page: Directory) -> bool:
     if field.tag in tags.BLOCKS or not tags.travels(field.tag, field.kind):
         return False
     if field.tag == tags.DESCRIPTION:
-        text = bytes(field.value).rstrip(b"\0").decode("utf-8", "replace").strip()
-        return _judge_description(bytes(field.value)) is None and _read_shape(text) is None
+        text = _read_description(field)
+        return _judge_description(field) is None and _read_shape(text) is None
     return field.is_whole and not _is_stored_colour(field, page)
 
 
 def _choose_fields(page: Directory) -> tuple[Field, ...]:
     """The fields that go into the block; with a place on the ground the size that it holds for."""
     fields = tuple(field for field in page.fields if _travels(field, page))
-    if not _has_room(page):
-        return ()
     if any(field.tag in tags.GEO_PLACES for field in fields):
         fields += tuple(field for field in page.fields if field.tag in (WIDTH, LENGTH))
     return fields
-
-
-def _has_room(page: Directory) -> bool:
-    """Whether the fields are no larger than the file could hold: in an attack they overlap."""
-    fields = [field for field in page.fields if _travels(field, page)]
-    total = sum(len(f.value) + sum(len(c.value) for c in f.children) for f in fields)
-    return total <= page.file_size

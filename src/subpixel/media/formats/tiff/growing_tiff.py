@@ -9,8 +9,10 @@ import io
 import struct
 import sys
 from collections import deque
+from collections.abc import Iterator
 from threading import Condition
 
+import numpy as np
 import pyvips
 
 from subpixel.media.libvips import VipsImage
@@ -38,6 +40,7 @@ class GrowingTiff:
     def __init__(self, header: Header) -> None:
         rows = header.expect_count("an encoder") * header.height
         row = header.width * header.channels
+        self._row = (header.dtype, header.width, header.channels)
         self._head = _build_head(header, rows, row * header.dtype.itemsize)
         self._size = len(self._head) + rows * row * header.dtype.itemsize
         self._at = 0
@@ -84,6 +87,12 @@ class GrowingTiff:
             self._changed.notify_all()
             return block[:size]
 
+    def blocks(self) -> Iterator[Rows]:
+        """The rows as they were put, for who needs no file."""
+        dtype, width, channels = self._row
+        while block := self._next(sys.maxsize):
+            yield np.frombuffer(block, dtype).reshape(-1, width, channels)
+
     def seek(self, offset: int, whence: int) -> int:
         """Samples can only be read on from where they were left."""
         start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
@@ -100,7 +109,12 @@ class GrowingTiff:
 
 def load_growing_tiff(source: pyvips.SourceCustom) -> VipsImage:
     """Its frames below each other as an image that is read from top to bottom."""
-    return pyvips.Image.tiffload_source(source, access="sequential", fail_on="error")
+    return pyvips.Image.tiffload_source(
+        source,
+        access="sequential",
+        fail_on="error",
+        unlimited=True,  # a row may be longer than what libtiff allows files that aren't ours
+    )
 
 
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262

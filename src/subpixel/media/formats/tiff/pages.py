@@ -16,6 +16,9 @@ SAMPLES, COLOUR_MAP, EXTRA_SAMPLES, SAMPLE_FORMAT = 277, 320, 338, 339
 _REDUCED, _MASK, _OLD_REDUCED = 1, 4, 2
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, PALETTE, SEPARATED, YCBCR = 0, 1, 2, 3, 5, 6
 CIE_LAB, ICC_LAB, ITU_LAB = 8, 9, 10
+MAX_CHANNELS = 256
+"""Most channels that are looked at one by one: more than are read."""
+
 _COLOURS = {MIN_IS_WHITE: 1, MIN_IS_BLACK: 1, PALETTE: 1, SEPARATED: 4}
 
 
@@ -46,9 +49,9 @@ def kind_of(directory: Directory) -> PageKind:
     """What a directory says of its pixels, defaults filled in."""
     samples = min(directory.number(SAMPLES, 1), 65_535)  # a field of 16 bits
     photometric = directory.number(PHOTOMETRIC, MIN_IS_BLACK)
-    bits = directory.numbers(BITS)[:samples] or (1,)
-    extras = directory.numbers(EXTRA_SAMPLES)
-    beside = max(samples - _COLOURS.get(photometric, 3), 0)
+    bits = directory.numbers(BITS, min(samples, MAX_CHANNELS)) or (1,)
+    extras = directory.numbers(EXTRA_SAMPLES, MAX_CHANNELS)
+    beside = min(max(samples - _COLOURS.get(photometric, 3), 0), MAX_CHANNELS)
     return PageKind(
         width=directory.number(WIDTH, 0),
         height=directory.number(LENGTH, 0),

@@ -18,6 +18,7 @@ _HEADS = {
 _CR2_AT, _CR2 = 8, b"CR\2\0"
 _CR3_AT, _CR3 = 4, b"ftypcrx "
 _PHOTOMETRIC, _MAKE, _DNG_VERSION = 262, 271, 50706
+_MAKE_BYTES = 64
 _SENSOR = (32803, 34892)
 """A colour filter array, and values of a sensor that are only interpolated."""
 
@@ -60,10 +61,10 @@ def expect_no_raw(tiff: TiffFile) -> None:
     first = next(tiff.walk(), None)
     if first is None:
         return
-    if first.value(_DNG_VERSION) is not None:
+    if first.value(_DNG_VERSION, 1) is not None:
         raise ValueError(_explain_raw("a camera raw file (DNG)"))
     if any(directory.number(_PHOTOMETRIC, 0) in _SENSOR for directory in tiff.walk()):
-        maker = (first.value(_MAKE) or b"").decode("latin-1").upper()
+        maker = (first.value(_MAKE, _MAKE_BYTES) or b"").decode("latin-1").upper()
         kinds = [kind for name, kind in _MAKERS.items() if maker.startswith(name)]
         raise ValueError(_explain_raw(kinds[0] if kinds else "a camera raw file"))
 

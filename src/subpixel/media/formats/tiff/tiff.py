@@ -18,12 +18,13 @@ from subpixel.media.formats.format import (
     FormatWriter,
     count_sample_bytes,
 )
+from subpixel.media.formats.tiff.by_rows import DEFLATE_LEVEL, ORDER, write_tiff_rows
 from subpixel.media.formats.tiff.directories import (
     Directory,
     TiffFile,
     read_directories,
 )
-from subpixel.media.formats.tiff.fields import describe_page, list_field_parts, read_profile
+from subpixel.media.formats.tiff.fields import PageReader, list_field_parts, read_profile
 from subpixel.media.formats.tiff.pages import (
     EXTRA_SAMPLES,
     SEPARATED,
@@ -51,8 +52,9 @@ from subpixel.media.libvips import (
     set_blob,
 )
 from subpixel.media.metadata import exif, icc, iptc, tags
+from subpixel.media.metadata.budget import Budget
 from subpixel.media.metadata.exif import ByteOrder, Field
-from subpixel.media.picture import ExtraChannel, Loss, Metadata
+from subpixel.media.picture import ExtraChannel, Loss, Metadata, Rows
 
 CLASSIC_BYTES = 3 << 30
 """Bytes of pixels up to which a file's offsets surely fit in 32 bits. A larger one is a BigTIFF,
@@ -86,7 +88,7 @@ def _set_first_profile(image: VipsImage, profile: bytes | None) -> None:
 def _find_pages(contents: FileContents) -> tuple[TiffFile, tuple[Directory, ...]]:
     """Raises :class:`ValueError` for a camera's raw file."""
     expect_no_raw_head(contents.head)
-    tiff = read_directories(contents.map())
+    tiff = read_directories(contents.look())
     expect_no_raw(tiff)
     return tiff, choose_pages(tiff)
 
@@ -94,11 +96,13 @@ def _find_pages(contents: FileContents) -> tuple[TiffFile, tuple[Directory, ...]
 def _describe_tiff(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
     tiff, pages = _find_pages(contents)
     if not pages:
-        return read_metadata(image), ()
-    metas = tuple(map(describe_page, pages))
+        return read_metadata(image), (_UNREAD,)
+    reader = PageReader(Budget())
+    metas = tuple(map(reader.describe, pages))
     alike = all(meta == metas[0] for meta in metas) and _is_bare(metas[0])
     meta = metas[0] if alike else replace(metas[0], pages=metas if pages[1:] else ())
-    losses = tuple(_MOVED for meta in metas[:1] if exif.has_maker_note(meta.exif))
+    losses = tuple(reader.losses.values())
+    losses += tuple(_MOVED for meta in metas[:1] if exif.has_maker_note(meta.exif))
     kind = kind_of(pages[0])
     if kind.photometric == SEPARATED and any(page.icc != meta.icc for page in metas):
         losses += (Loss("icc", "pages of several profiles; the first one's is used for all"),)
@@ -111,6 +115,9 @@ def _describe_tiff(contents: FileContents, image: VipsImage) -> tuple[Metadata, 
 
 
 _MOVED = Loss("maker note", "kept, but moved: offsets inside it may no longer hold")
+
+
+_UNREAD = Loss("unknown data", "directories that can't be read; what they describe is left out")
 
 
 def _is_bare(meta: Metadata) -> bool:
@@ -139,12 +146,28 @@ def _save_tiff(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
         keep="other" if meta.pages else "icc:xmp:other",
         compression=task.options.tiff_compression,
         predictor="horizontal",
-        level=2,
+        level=DEFLATE_LEVEL,
         resunit="inch",
         bigtiff=count_sample_bytes(task.header) > CLASSIC_BYTES,
     )
     order = exif.order_of(target.stream)
     exif.insert_fields(target.stream, _list_page_fields(task, order))
+
+
+def _takes_rows(task: EncodeTask) -> bool:
+    """LZW is libvips' affair, and so is a BigTIFF."""
+    is_classic = count_sample_bytes(task.file_header) <= CLASSIC_BYTES
+    return is_classic and task.options.tiff_compression != "lzw"
+
+
+def _save_tiff_rows(
+    blocks: Iterator[Rows], task: EncodeTask, profile: bytes | None, target: FileTarget
+) -> None:
+    meta, header = replace(task.header.metadata, icc=profile), task.file_header
+    fields = _own_fields(meta, ORDER, grey=header.is_grey)
+    fields += next(iter(_list_page_fields(task, ORDER)))
+    deflate = task.options.tiff_compression == "deflate"
+    write_tiff_rows(blocks, header, fields, target, deflate=deflate)
 
 
 def _list_page_fields(task: EncodeTask, order: ByteOrder) -> Iterator[list[Field]]:
@@ -210,5 +233,10 @@ TIFF = Format(
     reader=FormatReader(
         load=_load_tiff, describe=_describe_tiff, parts=_list_tiff_parts, extras=_name_extras
     ),
-    writer=FormatWriter(save=_save_tiff, options=frozenset({"tiff_compression", "lossless"})),
+    writer=FormatWriter(
+        save=_save_tiff,
+        save_rows=_save_tiff_rows,
+        takes_rows=_takes_rows,
+        options=frozenset({"tiff_compression", "lossless"}),
+    ),
 )

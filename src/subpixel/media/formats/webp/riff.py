@@ -14,6 +14,7 @@ from subpixel.media.formats.account import (
     leave_out,
     list_rest,
 )
+from subpixel.media.metadata.budget import Budget
 
 RIFF_HEAD = 12
 """Where the first chunk begins: behind ``RIFF``, the size and ``WEBP``."""
@@ -53,11 +54,11 @@ def walk_riff(stream: BinaryIO) -> Iterator[RiffChunk]:
     stream.seek(4)
     (length,) = struct.unpack("<I", stream.read(4).ljust(4, b"\0"))
     end = min(stream.seek(0, io.SEEK_END), length + 8)
-    number = 0
+    number, budget = 0, Budget()
     for chunk in _walk_riff(stream, RIFF_HEAD, end):
         yield chunk
         number += chunk.name != _FRAME
-        if number == MAX_PARTS:
+        if number == MAX_PARTS or not budget.step():
             return
 
 

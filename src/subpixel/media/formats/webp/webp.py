@@ -1,30 +1,48 @@
 """WebP: RIFF chunks. Source: RFC 9649."""
 
 import struct
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import BinaryIO
 
 from subpixel.media.compression.read import read_webp_compression
-from subpixel.media.formats.account import Budget, FilePart
+from subpixel.media.formats.account import FilePart, lose_oversized
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.formats.webp.riff import RIFF_HEAD, list_webp_parts, walk_riff
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
+    Patches,
     Strictness,
     VipsImage,
     VipsLoad,
-    load_all_pages,
+    load_bytes,
+    patch_bytes,
     read_metadata,
     select_metadata,
     set_timing,
 )
 from subpixel.media.metadata import exif
+from subpixel.media.metadata.budget import MAX_METADATA, Budget
 from subpixel.media.picture import Loss, Metadata
 
 
 def _load_webp(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    return load_all_pages("webpload_source", contents, fail_on), ()
+    with contents.stream() as stream:
+        hidden = _hide_exif(stream)
+    return load_bytes(patch_bytes(contents.hold(), hidden), fail_on, pages=-1), ()
+
+
+def _hide_exif(stream: BinaryIO) -> Patches:
+    """What hides EXIF from libvips that keeps it busy."""
+    patches: dict[int, bytes] = {}
+    for chunk in walk_riff(stream):
+        if chunk.name == b"EXIF":
+            room = chunk.size <= MAX_METADATA
+            block = chunk.read(stream) if room else b""
+            patches |= exif.hide_tangled(block, chunk.at) if room else {chunk.at: bytes(8)}
+    return patches
 
 
 def _describe_webp(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
@@ -55,7 +73,7 @@ def _read_first_chunks(
             has_room = budget.take(chunk.size)
             first[chunk.name] = chunk.read(stream) if has_room else b""
             if not has_room:
-                losses.append(Loss(what, f"{chunk.size:,} bytes have no room in memory; left out"))
+                losses.append(lose_oversized(what, chunk.size))
     return first, tuple(losses)
 
 
@@ -100,6 +118,7 @@ WEBP = Format(
         parts=_list_webp_parts,
         compression=read_webp_compression,
         pixel_bytes=10,
+        held_bytes=sys.maxsize,
     ),
     writer=FormatWriter(
         save=_save_webp, options=frozenset({"quality", "lossless", "effort"}), pixel_bytes=28

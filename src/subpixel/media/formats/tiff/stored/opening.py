@@ -11,7 +11,7 @@ from subpixel.media.formats.tiff.stored.planes import has_tiled_planes, merge_pl
 from subpixel.media.formats.tiff.stored.samples import Changes
 from subpixel.media.formats.tiff.stored.view import Strips, TiffView, ViewPage
 from subpixel.media.libvips import FileContents, Strictness, VipsImage
-from subpixel.media.metadata import exif
+from subpixel.media.metadata import exif, tags
 
 MAX_JOINED = 256
 """Most pages that are read one by one, as they are stored in different ways."""
@@ -37,7 +37,8 @@ def open_pages(
         return images[0] if len(images) == 1 else _join_pages(images)
     load = _make_loader(contents, tiff, pages, changes, fail_on)
     # libvips takes the last page's palette for all of them
-    if len({page.value(COLOUR_MAP) for page in pages}) == 1:
+    palette = pages[0].value(COLOUR_MAP)
+    if all(page.value(COLOUR_MAP) == palette for page in pages[1:]):
         try:
             return load(0, len(pages))
         except pyvips.Error:
@@ -100,7 +101,7 @@ def _join_pages(pages: Sequence[VipsImage]) -> VipsImage:
 def _view_page(tiff: TiffFile, page: Directory, changes: Changes) -> ViewPage:
     """A page's directory as libvips is to see it, without what it has no need of."""
     strips: Strips | None = None
-    dropped = {*changes, *exif.DIRECTORIES, SUBIFDS}
+    dropped = {*changes, SUBIFDS}
     new = {tag: numbers for tag, numbers in changes.items() if numbers}
     plan = None
     if codecs.is_unpacked_here(page):
@@ -108,6 +109,7 @@ def _view_page(tiff: TiffFile, page: Directory, changes: Changes) -> ViewPage:
         strips = codecs.unpack_strips(page, plan, tiff.block)
         dropped |= {COMPRESSION, plan.offsets_tag, plan.counts_tag}
         new |= {COMPRESSION: [codecs.DEFLATE], plan.counts_tag: strips.sizes}
-    fields = [field for field in page.fields if field.tag not in dropped and len(field.value)]
+    needed = (tags.STORAGE | tags.SEPARATE) - dropped
+    fields = [field for field in page.fields if field.tag in needed and len(field.value)]
     fields += [exif.whole_numbers(tag, numbers, page.order) for tag, numbers in new.items()]
     return ViewPage(fields, plan.offsets_tag if plan else 0, strips)

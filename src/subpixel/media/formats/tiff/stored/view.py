@@ -107,7 +107,7 @@ class TiffView:
     def _read_piece(self, piece: Piece, offset: int, size: int) -> bytes:
         try:
             return piece.read(offset, size)
-        except ValueError:
+        except (ValueError, OSError):
             return b""
 
     def _read_file(self, at: int, size: int) -> bytes:

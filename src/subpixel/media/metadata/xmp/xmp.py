@@ -60,6 +60,17 @@ class Element:
             yield element
             stack += reversed(element.children)
 
+    def list_topmost(self, name: str) -> list["Element"]:
+        """Those of that name, in document order, but for what is inside one of them."""
+        stack, elements = [self], list[Element]()
+        while stack:
+            element = stack.pop()
+            if element.name == name:
+                elements.append(element)
+            else:
+                stack += reversed(element.children)
+        return elements
+
 
 @dataclass(frozen=True)
 class Attribute:
@@ -195,9 +206,10 @@ class _Promises:
     names: list[str] = field(default_factory=list)
 
     def collect(self) -> tuple[list[tuple[int, int]], list[str]]:
-        for element in parse_packet(self.packet).walk():
-            if element.name == f"{_CONTAINER} Directory":
-                self._shorten_directory(element)
+        root = parse_packet(self.packet)
+        for directory in root.list_topmost(f"{_CONTAINER} Directory"):
+            self._shorten_directory(directory)
+        for element in root.walk():
             self._note(element.name, element.start, element.end)
             for attribute in list_attributes(self.packet, element):
                 self._note(attribute.name, attribute.start, attribute.end)
@@ -211,7 +223,7 @@ class _Promises:
 
     def _shorten_directory(self, directory: Element) -> None:
         """Cut the items of what is left out; the whole of it where only the picture stays."""
-        items = [e for e in directory.walk() if e.name == f"{RDF} li"]
+        items = directory.list_topmost(f"{RDF} li")
         semantics = [self._read_semantic(item) for item in items]
         stay = {"Primary", *self.exceptions}
         self.names += [semantic for semantic in semantics if semantic not in stay]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subpixel.media.metadata.xmp_extension import (
+from subpixel.media.metadata.xmp.xmp_extension import (
     EXTENSION_LABEL,
     XmpPiece,
     build_pieces,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subpixel.media.metadata import xmp
-from subpixel.media.metadata.xmp import MAX_DEPTH, parse_packet, retract_promises
+from subpixel.media.metadata.xmp import xmp
+from subpixel.media.metadata.xmp.xmp import MAX_DEPTH, parse_packet, retract_promises
 from xmp_packets import NAMESPACES, build_packet, list_properties
 
 CAMERA = "http://ns.google.com/photos/1.0/camera/"

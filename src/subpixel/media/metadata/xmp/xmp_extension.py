@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
 
-from subpixel.media.metadata.xmp import (
+from subpixel.media.metadata.xmp.xmp import (
     RDF,
     Attribute,
     Element,
@@ -22,6 +22,9 @@ from subpixel.media.metadata.xmp import (
 
 EXTENSION_LABEL = b"http://ns.adobe.com/xmp/extension/\0"
 """What a segment of it begins with."""
+
+MAX_DECLARATIONS = 1 << 20
+"""Most bytes of namespaces that descriptions get when they move."""
 
 _NOTE = "http://ns.adobe.com/xmp/note/"
 _POINTER = f"{_NOTE} HasExtendedXMP"
@@ -149,15 +152,19 @@ def _is_property(attribute: Attribute) -> bool:
 
 def _build_descriptions(packet: bytes, rdf: Element, moves: list[_Move]) -> bytes:
     """The properties that move, in descriptions like their own."""
-    parts = []
-    for number, element in enumerate(rdf.children):
-        own = [packet[start:end] for start, end, n in moves if n == number]
+    parts, texts = [], dict[int, list[bytes]]()
+    for start, end, number in moves:
+        texts.setdefault(number, []).append(packet[start:end])
+    _expect_few_declarations(rdf, len(texts))
+    common = _declare(rdf.scope, ())
+    for number, own in texts.items():
+        element = rdf.children[number]
         attributes = [text for text in own if not text.startswith(b"<")]
         elements = [text for text in own if text.startswith(b"<")]
-        if own:
-            name, about = _read_tag_name(packet, element), _copy_subject(packet, element)
-            head = b"<" + name + about + _declare(element.scope, ()) + b"".join(attributes) + b">"
-            parts.append(head + b"".join(elements) + b"</" + name + b">")
+        name, about = _read_tag_name(packet, element), _copy_subject(packet, element)
+        names = common if element.scope is rdf.scope else _declare(element.scope, ())
+        head = b"<" + name + about + names + b"".join(attributes) + b">"
+        parts.append(head + b"".join(elements) + b"</" + name + b">")
     return b"".join(parts)
 
 
@@ -194,14 +201,22 @@ def _declare(scope: Mapping[str, str], own: Collection[str]) -> bytes:
     return b"".join(parts)
 
 
+def _expect_few_declarations(rdf: Element, descriptions: int) -> None:
+    """Raise :class:`ValueError` where descriptions, each with all namespaces, would be endless."""
+    size = sum(len(prefix) + len(uri) for prefix, uri in rdf.scope.items())
+    if size * descriptions > MAX_DECLARATIONS:
+        raise ValueError("XMP whose descriptions have too many namespaces")
+
+
 def _extract_descriptions(extension: bytes) -> list[bytes]:
     """The descriptions of an extension, each with the namespaces that it stands in."""
     rdf = find_element(parse_packet(extension), f"{RDF} RDF")
-    parts = []
+    _expect_few_declarations(rdf, len(rdf.children))
+    parts, common = [], _declare(rdf.scope, ())
     for element in rdf.children:
         name_end = element.start + 1 + len(_read_tag_name(extension, element))
-        own = () if element.scope is rdf.scope else element.scope.maps[0]
-        declarations = _declare(rdf.scope, own)
+        own = {} if element.scope is rdf.scope else element.scope.maps[0]
+        declarations = _declare(rdf.scope, own) if own.keys() & rdf.scope.keys() else common
         head = extension[element.start : name_end]
         parts.append(head + declarations + extension[name_end : element.end])
     return parts

@@ -1,0 +1,1 @@
+"""XMP: packets, and what of them stands in a second document."""

@@ -1,0 +1,61 @@
+/** A file becomes a picture: its pixels by rows, and what is carried over beside them. */
+
+import { PictureError, hasText } from "./bytes.js";
+import { decodeByBrowser } from "./browser_decoder.js";
+import { isJpeg, readJpeg } from "./jpeg_segments.js";
+import { isPng, readPng } from "./png_reader.js";
+import { isWebp, readWebp } from "./webp_chunks.js";
+
+/**
+ * { format, width, height, channels, depth, rows(), metadata, losses, close() }.
+ *
+ * Pixels are held as they are stored: EXIF's orientation is carried over like the rest of EXIF.
+ * `format` is "jpeg", "png", "webp" or the name of another, which can be read but not written;
+ * `metadata` has what the format's own writer takes.
+ */
+export async function openPicture(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  if (bytes.length === 0) throw new PictureError("The file is empty.");
+  if (isPng(bytes)) return openPng(bytes);
+  if (isJpeg(bytes)) return openJpeg(bytes);
+  if (isWebp(bytes)) return openWebp(bytes);
+  return openOther(file, bytes);
+}
+
+function openPng(bytes) {
+  const { chunks, ...picture } = readPng(bytes);
+  return { format: "png", metadata: { chunks }, close: () => {}, ...picture };
+}
+
+async function openJpeg(bytes) {
+  const { components, carried, lumaTable, losses, bare } = readJpeg(bytes);
+  const file = new Blob(bare, { type: "image/jpeg" });
+  const decoded = await decodeByBrowser(file, { hasAlpha: false, grey: components === 1, asStored: components !== 4 });
+  return { format: "jpeg", depth: 8, metadata: { segments: carried, lumaTable }, ...decoded, losses };
+}
+
+async function openWebp(bytes) {
+  const { hasAlpha, lossless, carried, losses, bare } = readWebp(bytes);
+  const file = new Blob(bare, { type: "image/webp" });
+  const decoded = await decodeByBrowser(file, { hasAlpha, asStored: true });
+  const metadata = { carried, lossless };
+  return { format: "webp", depth: 8, metadata, ...decoded, losses: [...losses, ...decoded.losses] };
+}
+
+async function openOther(file, bytes) {
+  const name = nameOf(bytes) ?? file.type.replace("image/", "");
+  const hasAlpha = ["avif", "gif"].includes(name);
+  const typed = new Blob([bytes], { type: name ? `image/${name}` : file.type });
+  const decoded = await decodeByBrowser(typed, { hasAlpha, asStored: false });
+  const losses = [`Of ${name.toUpperCase() || "this format"} the pixels are kept, in sRGB; profile, EXIF and further pictures are not.`];
+  return { format: name, depth: 8, metadata: {}, ...decoded, losses: [...losses, ...decoded.losses] };
+}
+
+function nameOf(bytes) {
+  if (hasText(bytes, "GIF8")) return "gif";
+  if (hasText(bytes, "BM")) return "bmp";
+  if (hasText(bytes, "ftypavif", 4) || hasText(bytes, "ftypavis", 4)) return "avif";
+  if (hasText(bytes, "ftyphei", 4) || hasText(bytes, "ftypmif1", 4)) return "heic";
+  if (hasText(bytes, "II*\0") || hasText(bytes, "MM\0*")) return "tiff";
+  return null;
+}

@@ -1,0 +1,80 @@
+"""Folders that appear whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from subpixel.errors import SubpixelError
+from subpixel.system.files.targets import target_exists
+
+FindForeign = Callable[[Path], str | None]
+"""Why a folder that holds something may not be replaced: what is in it that is not of the
+program's own making; None where it all is."""
+
+
+def expect_free_folder(folder: Path, find_foreign: FindForeign, *, overwrite: bool) -> None:
+    """Check that ``folder`` may be written, before the work starts: it is missing or empty, or with
+    ``overwrite`` holds nothing foreign.
+
+    Raises :class:`~subpixel.errors.TargetExistsError` or :class:`SubpixelError` otherwise.
+    """
+    try:
+        if not os.path.lexists(folder):
+            return
+        if not folder.is_dir():
+            raise SubpixelError(f"{folder} can't be written: it is no folder; name another")
+        if not any(folder.iterdir()):
+            return
+        foreign = find_foreign(folder)
+    except OSError as error:
+        raise SubpixelError(f"{folder} can't be written: {error.strerror or error}") from error
+    if foreign:
+        raise SubpixelError(
+            f"{folder} is not replaced, --overwrite or not: {foreign}; name a new or an empty "
+            "folder"
+        )
+    if not overwrite:
+        raise target_exists(folder)
+
+
+@contextmanager
+def whole_folder(
+    folder: Path, find_foreign: FindForeign, *, overwrite: bool = False
+) -> Iterator[Path]:
+    """Yield an empty draft of ``folder``; when the block succeeds, it takes the folder's name.
+
+    When the block ends with any exception nothing is left behind, and a folder that was there is
+    as it was. Raises what :func:`expect_free_folder` does, and :class:`SubpixelError` where the
+    disk is full or the folder can't be written.
+    """
+    target = Path(os.path.realpath(folder))
+    expect_free_folder(target, find_foreign, overwrite=overwrite)
+    draft = target.with_name(f".{os.urandom(8).hex()}.partial")
+    try:
+        draft.mkdir(parents=True)
+        yield draft
+        expect_free_folder(target, find_foreign, overwrite=overwrite)
+        _take_place(draft, target)
+    except OSError as error:
+        raise SubpixelError(f"{folder} can't be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _take_place(draft: Path, target: Path) -> None:
+    """A folder can't be exchanged in one step everywhere: the old one is set aside first, and put
+    back where the new one can't take its name."""
+    if not target.exists():
+        draft.rename(target)
+        return
+    old = target.with_name(f".{os.urandom(8).hex()}.partial")
+    target.rename(old)
+    try:
+        draft.rename(target)
+    except OSError:
+        old.rename(target)
+        raise
+    with suppress(OSError):
+        shutil.rmtree(old)

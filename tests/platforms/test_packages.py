@@ -1,0 +1,198 @@
+"""Packages run by the runtimes that they are for, each installed into an environment of its own.
+
+Slow, and skipped where npm or PyPI can't be reached. The programs' own tests are in
+``tests/publish/package``.
+"""
+
+import io
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from environments import install_node_modules, make_venv
+from subpixel.publish.package.package import package_network
+from subpixel.publish.package.targets import find_target
+from subpixel.publish.package.values import PINS
+from subpixel.zoo.manifest import find_bundled
+
+pytestmark = pytest.mark.slow
+
+NETWORKS = pytest.mark.parametrize("name", ["balanced-int8", "fast"])
+
+
+def pack(target: str, name: str, folder: Path) -> Path:
+    return package_network(find_bundled(name, 3).path, folder / "out", find_target(target)).path
+
+
+def apart(folder: Path, larger: Path | io.BytesIO) -> int:
+    """By how much a picture's code values differ from the golden picture's, at most."""
+    pictures = [np.asarray(Image.open(file)) for file in (folder / "golden.png", larger)]
+    return int(np.abs(pictures[0].astype(int) - pictures[1]).max())
+
+
+@NETWORKS
+def test_node(name: str, tmp_path: Path) -> None:
+    folder = pack("node", name, tmp_path)
+    install_node_modules(folder)
+    check = subprocess.run(
+        ["node", "check.mjs"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert check.stdout == "the golden picture\n", check.stderr
+    subprocess.run(["node", "upscale.mjs", "picture.png", "larger.png"], cwd=folder, check=True)
+    assert apart(folder, folder / "larger.png") <= (name == "fast")
+    with Image.open(folder / "picture.png") as image:
+        image.transpose(Image.Transpose.ROTATE_180).save(folder / "picture.png")
+    check = subprocess.run(["node", "check.mjs"], cwd=folder, capture_output=True, check=False)
+    assert (check.returncode, check.stdout[:6]) == (1, b"WRONG:")
+
+
+LOOPBACK = """
+import sys
+import azureml_inference_server_http.constants as constants
+constants.DEFAULT_HOST = "127.0.0.1"  # it is 0.0.0.0, and no option changes it
+from azureml_inference_server_http.amlserver import run
+run()
+"""
+
+
+@contextmanager
+def azure_server(folder: Path, state: Path) -> Iterator[str]:
+    """Azure's inference server on a package, on loopback."""
+    python = make_venv(
+        "azureml",
+        f"azureml-inference-server-http=={PINS['azureml_server']}",
+        *(f"{package}=={PINS[package]}" for package in ("numpy", "onnxruntime", "pillow")),
+    )
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {"AZUREML_MODEL_DIR": str(folder)}
+    environment.pop("PYTHONPATH", None)
+    command = [str(python), "-c", LOOPBACK, "--entry_script", "score.py", "--port", str(port)]
+    with (state / "log").open("wb") as log:
+        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/", server, state / "log")
+            yield f"http://127.0.0.1:{port}/score"
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(600):
+        assert server.poll() is None, log.read_text()[-2000:]
+        try:
+            urlopen(url).close()
+        except (URLError, ConnectionError):
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail(log.read_text()[-2000:])
+
+
+@NETWORKS
+def test_azure_s_inference_server(name: str, tmp_path: Path) -> None:
+    folder = pack("azureml", name, tmp_path)
+    picture = (folder / "model" / "picture.png").read_bytes()
+    with azure_server(folder, tmp_path) as url:
+        with urlopen(Request(url, picture)) as answer:
+            assert answer.headers["Content-Type"] == "image/png"
+            larger = io.BytesIO(answer.read())
+        with pytest.raises(HTTPError) as refusal:
+            urlopen(Request(url, b"no picture"))
+        refusal.value.close()
+    assert refusal.value.code == 400
+    assert apart(folder / "model", larger) <= (name == "fast")
+
+
+PARSE = """
+import sys
+from google.protobuf import text_format
+from tritonclient.grpc.model_config_pb2 import ModelConfig
+config = text_format.Parse(open(sys.argv[1]).read(), ModelConfig())
+(end,), (result,) = config.input, config.output
+print(config.name, config.backend, config.max_batch_size, end.name, list(end.dims), result.name)
+"""
+
+
+@NETWORKS
+def test_triton_s_own_parser_reads_the_config(name: str, tmp_path: Path) -> None:
+    folder = pack("triton", name, tmp_path) / "repository" / f"{name}-x3"
+    python = make_venv("tritonclient", "tritonclient[grpc]==2.73.0")
+    command = [str(python), "-c", PARSE, str(folder / "config.pbtxt")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    dims = "[-1, -1, -1, 3]" if name == "balanced-int8" else "[-1, 3, -1, -1]"
+    assert done.stdout == f"{name}-x3 onnxruntime 0 input {dims} output\n", done.stderr
+
+
+STAND_INS = Path(__file__).parent / "android"
+"""As much of Android and of ONNX Runtime's Java as the sample uses; the network repeats pixels."""
+
+
+@NETWORKS
+def test_kotlin_s_sample_against_stand_ins(name: str, tmp_path: Path) -> None:
+    """Compiled by Debian's `kotlin`, and run on a picture: its order of channels, its rounding."""
+    libraries = Path("/usr/share/kotlin/kotlinc/lib")
+    if not (shutil.which("kotlinc") and shutil.which("javac") and libraries.is_dir()):
+        pytest.skip("kotlinc is not here: apt-get install kotlin")
+    folder = package_network(
+        find_bundled(name, 2).path, tmp_path / "out", find_target("mobile")
+    ).path
+    classes = tmp_path / "classes"
+    classes.mkdir()
+    jars = [str(libraries / f"kotlin-stdlib{part}.jar") for part in ("", "-jdk7")]
+    path = os.pathsep.join([str(classes), *jars])
+    stand_ins = [str(file) for file in STAND_INS.rglob("*.java") if file.name != "Enlarge.java"]
+    options = ["-cp", path, "-d", str(classes)]
+    for command in (
+        ["javac", "-d", str(classes), *stand_ins],
+        ["kotlinc", str(folder / "android" / "Upscaler.kt"), *options],
+        ["javac", *options, str(STAND_INS / "Enlarge.java")],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    command = ["java", "-cp", path, "Enlarge"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    rows = (
+        ["ff0102fe", "ff7f8081", "ffff0000"],
+        ["ff00ff00", "ff0000ff", "ff123456"],
+    )
+    larger = [colour for row in rows for _ in "ab" for colour in row for _ in "ab"]
+    assert result == ["6x4", *larger]
+
+
+VALIDATE = """
+from azure.ai.ml import load_online_deployment, load_online_endpoint
+endpoint = load_online_endpoint("endpoint.yml")
+deployment = load_online_deployment("deployment.yml")
+assert endpoint.name == deployment.endpoint_name
+print(deployment.code_configuration.scoring_script, deployment.instance_type, endpoint.auth_mode)
+"""
+
+
+def test_azure_s_own_schema_takes_the_files(tmp_path: Path) -> None:
+    folder = pack("azureml", "fast", tmp_path)
+    python = make_venv("azure-ai-ml", "azure-ai-ml==1.35.0")
+    environment = os.environ | {"AZURE_CORE_COLLECT_TELEMETRY": "0"}
+    environment.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        [str(python), "-c", VALIDATE],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["score.py", "Standard_DS3_v2", "key"], done.stderr
