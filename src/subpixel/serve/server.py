@@ -93,7 +93,7 @@ def _bind(address: Address) -> socket.socket:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         connection.bind((address.host.strip("[]"), address.port))
-    except (OSError, OverflowError) as error:
+    except (OSError, TypeError, ValueError) as error:  # what is no name of a host at all
         connection.close()
         raise UsageError(
             f"{address.host}, port {address.port}, can't be had: {error}; name another with --host "
