@@ -137,4 +137,5 @@ def test_the_map_has_every_room() -> None:
         above = [*above[: len(indent) // 2 - 1], name]
         drawn.add(Path(*above))
     root = REPOSITORY / "src" / "subpixel"
-    assert drawn == {p.parent.relative_to(root) for p in root.rglob("__init__.py")} - {Path()}
+    files = [file for pattern in ("__init__.py", "*.js") for file in root.rglob(pattern)]
+    assert drawn == {file.parent.relative_to(root) for file in files} - {Path()}

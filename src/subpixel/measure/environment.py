@@ -26,6 +26,7 @@ PACKAGES: Mapping[str, str] = {
     "onnxscript": "pip install '.[torch]' in the repository (the dynamo exporter)",
     "safetensors": "pip install '.[torch]' in the repository (.safetensors checkpoints)",
     "torchmetrics": "pip install '.[perceptual]' in the repository (evaluate --perceptual)",
+    "uvicorn": "pip install '.[serve]' in the repository (serve)",
     "pillow": "pip install pillow (only to hand Pillow images to the Python API)",
 }
 """What subpixel uses, and how to get it."""

@@ -19,6 +19,10 @@ EXTRAS: Mapping[str, str] = {
     "pillow_jxl": "jxl",
     "brotli": "jxl",
     "backports": "tiff",
+    "starlette": "serve",
+    "uvicorn": "serve",
+    "python_multipart": "serve",
+    "prometheus_client": "serve",
     "onnxruntime_extensions": "bytes",
 }
 """The extra that installs a package, by the package's import name."""

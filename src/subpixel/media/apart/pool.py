@@ -228,6 +228,12 @@ class ApartPicture(PictureFile):
             if decoder.at_rest:
                 self._pool.put_back(decoder)
 
+    def close(self) -> None:
+        """End the process that waits for a further reading, which would start another."""
+        decoder = self._pool.take_idle(self._task)
+        if decoder is not None:
+            decoder.end()
+
     def _start_again(self) -> FileDecoder:
         decoder, answer = self._pool.start_decoder(self._task)
         if answer != self._answer:

@@ -1,0 +1,1 @@
+"""What the server does with HTTP: requests read, answers written."""

@@ -1,0 +1,88 @@
+"""What went wrong, as an answer: a status, and one line of JSON."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse
+
+from subpixel.errors import (
+    MemoryLimitError,
+    NetworkError,
+    PictureError,
+    PictureTooLargeError,
+    ProviderError,
+    SubpixelError,
+    UsageError,
+)
+from subpixel.serve.http.access import AccessError
+from subpixel.serve.work.budget import OutOfBytesError
+from subpixel.serve.work.job_queue import JobCancelledError, QueueFullError, TimeLimitError
+
+NO_ANSWER = 0
+"""In place of a status, where nobody waits for one."""
+
+RETRY_AFTER = "Retry-After"
+
+_STATUSES: tuple[tuple[type[Exception], int], ...] = (
+    (PictureTooLargeError, 413),
+    (MemoryLimitError, 413),
+    (PictureError, 422),
+    (UsageError, 400),
+    (NetworkError, 500),
+    (ProviderError, 500),
+    (TimeLimitError, 503),
+)
+"""The first that fits."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What is answered, and what is logged."""
+
+    status: int
+    message: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fault: str | None = None
+    """For the log: the kind, and for what nobody expected the place in the code."""
+
+    def answer(self) -> JSONResponse:
+        """As the Open Inference Protocol has it, and all else here."""
+        return JSONResponse({"error": self.message}, self.status, self.headers)
+
+
+def explain_failure(error: Exception) -> Failure:
+    """What to say of ``error``; nothing of what the system or a library says in it."""
+    kind = type(error).__name__
+    if isinstance(error, ClientDisconnect | JobCancelledError):
+        return Failure(NO_ANSWER, "", fault=kind)
+    if isinstance(error, AccessError):
+        headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
+        return Failure(error.status, str(error), headers, kind)
+    if isinstance(error, HTTPException):
+        return Failure(error.status_code, error.detail, error.headers or {})
+    if isinstance(error, QueueFullError):
+        return Failure(429, str(error), {RETRY_AFTER: str(error.seconds)}, kind)
+    if isinstance(error, OutOfBytesError):
+        return Failure(
+            429, "too many bytes are being received; try again in 1 s", {RETRY_AFTER: "1"}, kind
+        )
+    for each, status in _STATUSES:
+        if isinstance(error, each):
+            return Failure(status, str(error), fault=kind)
+    if isinstance(error, MemoryError | OSError):
+        words = "the server lacks memory or room on disk; try again in 10 s"
+        return Failure(503, words, {RETRY_AFTER: "10"}, _place(error))
+    words = str(error) if isinstance(error, SubpixelError) else "the server failed"
+    return Failure(500, words, fault=_place(error))
+
+
+def _place(error: Exception) -> str:
+    """The kind of an error and where it was raised, without what it says."""
+    frames, trace = [], error.__traceback__
+    while trace is not None:
+        frames.append(f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return f"{type(error).__name__} at {' > '.join(frames[-4:])}"

@@ -1,0 +1,192 @@
+"""``POST /v1/upscale``: a picture in, a larger one out, at once or with its progress before it."""
+
+import asyncio
+import base64
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import quote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from subpixel.serve.http.bodies import BodyReader, UploadForm, read_upload
+from subpixel.serve.http.failures import explain_failure
+from subpixel.serve.http.waiting import await_result
+from subpixel.serve.service import Service
+from subpixel.serve.work.job_queue import QueuedJob
+from subpixel.serve.work.options import read_options
+from subpixel.serve.work.pictures import PictureResult
+
+PIECE = 1 << 16
+"""Bytes of a file that are sent at a time."""
+
+EVENT_PIECE = 3 << 14
+"""Bytes in one event; a multiple of three, so that the pieces' base64 can be joined."""
+
+LOOK_SECONDS = 0.1
+"""Between two looks at a job's progress."""
+
+KEEP_ALIVE_SECONDS = 15.0
+"""After which a comment is sent where nothing has changed."""
+
+EVENT_STREAM = "text/event-stream"
+
+MEDIA_TYPES = {
+    "JPEG": "image/jpeg",
+    "PNG": "image/png",
+    "WebP": "image/webp",
+    "TIFF": "image/tiff",
+    "AVIF": "image/avif",
+    "HEIC": "image/heic",
+    "JPEG XL": "image/jxl",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+    "PPM": "image/x-portable-anymap",
+    "PAM": "image/x-portable-arbitrarymap",
+}
+"""By the format's name."""
+
+
+@dataclass(frozen=True, eq=False)
+class PictureRoute:
+    """An ASGI application: a picture file's bytes, larger; or events, where a client accepts
+    those."""
+
+    service: Service
+    bodies: BodyReader
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request = Request(scope, receive)
+        async with self.bodies.read(request) as body:
+            job = self._submit(await read_upload(request, body))
+            if EVENT_STREAM in request.headers.get("accept", ""):
+                await EventAnswer(job, self.service)(scope, receive, send)
+                return
+            result = await await_result(job, receive)
+        await FileAnswer(result, self.service)(scope, receive, send)
+
+    def _submit(self, upload: UploadForm) -> QueuedJob[PictureResult]:
+        options = read_options(upload.texts)
+        self.service.networks.expect_name(options.model)
+        work = partial(self.service.pictures.upscale, upload.data, options)
+        return self.service.queue.submit(work, self.service.limits.seconds)
+
+
+class FileAnswer(StreamingResponse):
+    """An enlarged picture's file, which is gone afterwards whatever happens."""
+
+    def __init__(self, result: PictureResult, service: Service) -> None:
+        self._result, self._service = result, service
+        headers = {
+            "Content-Length": str(result.size),
+            "X-Subpixel-Size": f"{result.width}x{result.height}",
+            "X-Subpixel-Network": quote(result.network),
+            "X-Subpixel-Losses": ", ".join(result.losses),
+        }
+        super().__init__(self._pieces(), headers=headers, media_type=media_type(result))
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        while piece := await run_in_threadpool(self._result.stream.read, PIECE):
+            yield piece
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it all, in the time that this may take."""
+        try:
+            with self._service.metrics.stage("send"):
+                async with asyncio.timeout(self._service.limits.transfer_seconds):
+                    await super().__call__(scope, receive, send)
+        finally:
+            self._result.close()
+
+
+class EventAnswer(StreamingResponse):
+    """A job's progress, then its file in pieces of base64, then what is known of it; as events.
+
+    ``progress``: ``{"done": 3, "total": 12}``; ``data``: a piece of base64; ``done``: type, size,
+    sha256, width, height, network, losses; ``error``: ``{"status": 422, "error": "…"}``.
+    """
+
+    def __init__(self, job: QueuedJob[PictureResult], service: Service) -> None:
+        self._job, self._service = job, service
+        super().__init__(self._events(), media_type=EVENT_STREAM)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send all events; the job ends with the client, or when it takes none for too long."""
+
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(self._service.limits.idle_seconds):
+                await send(message)
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        finally:
+            self._job.abandon()
+
+    async def _events(self) -> AsyncIterator[str]:
+        async for event in self._progress():
+            yield event
+        try:
+            result = self._job.future.result(0)
+        except Exception as error:
+            failure = explain_failure(error)
+            yield _event("error", {"status": failure.status, "error": failure.message})
+            return
+        try:
+            async for event in self._file(result):
+                yield event
+        finally:
+            result.close()
+
+    async def _progress(self) -> AsyncIterator[str]:
+        future = asyncio.ensure_future(asyncio.wrap_future(self._job.future))
+        before, silent = (-1, -1), 0.0
+        future.add_done_callback(_look_at)
+        while not future.done():
+            progress = self._job.watch.progress
+            if progress != before:
+                before, silent = progress, 0.0
+                yield _event("progress", {"done": progress[0], "total": progress[1]})
+            elif silent >= KEEP_ALIVE_SECONDS:
+                silent = 0.0
+                yield ": waiting\n\n"
+            await asyncio.wait([future], timeout=LOOK_SECONDS)
+            silent += LOOK_SECONDS
+
+    async def _file(self, result: PictureResult) -> AsyncIterator[str]:
+        digest = hashlib.sha256()
+        while piece := await run_in_threadpool(result.stream.read, EVENT_PIECE):
+            digest.update(piece)
+            yield f"event: data\ndata: {base64.b64encode(piece).decode()}\n\n"
+        yield _event(
+            "done",
+            {
+                "type": media_type(result),
+                "size": result.size,
+                "sha256": digest.hexdigest(),
+                "width": result.width,
+                "height": result.height,
+                "network": result.network,
+                "losses": list(result.losses),
+            },
+        )
+
+
+def _look_at(future: asyncio.Future[PictureResult]) -> None:
+    """Else asyncio warns of an error that nobody looked at."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _event(name: str, value: object) -> str:
+    return f"event: {name}\ndata: {json.dumps(value)}\n\n"
+
+
+def media_type(result: PictureResult) -> str:
+    """Of the file."""
+    return MEDIA_TYPES[result.form.name]

@@ -1,0 +1,173 @@
+"""The process that serves: connections with time limits, and an orderly end."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from subpixel.errors import UsageError
+from subpixel.serve.limits import ServerLimits
+from subpixel.serve.logs import ForwardToLog, ServerEvent
+from subpixel.serve.service import Service
+
+KEEP_ALIVE_SECONDS = 15
+"""Between two requests of one connection."""
+
+MAX_HEAD = 32 << 10
+"""Bytes of a request's head."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where to listen."""
+
+    host: str
+    port: int
+    """0: any that is free."""
+    notice_seconds: float = 0.0
+    """From a signal that asks for the end until no more connections are taken; ``/health/ready``
+    says so meanwhile."""
+
+
+def run_server(
+    app: ASGIApp, service: Service, address: Address, announce: Callable[[str], None]
+) -> None:
+    """Serve until SIGTERM or SIGINT comes and what was accepted is answered; a second one ends
+    at once. ``announce`` gets the URL once connections are taken.
+
+    Raises :class:`UsageError` for an address that can't be had.
+    """
+    connection = _bind(address)
+    config = make_config(app, service.limits)
+    host, port = connection.getsockname()[:2]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+    def started() -> None:
+        service.log.write(ServerEvent("listening", url))
+        announce(url)
+
+    handler = ForwardToLog(service.log)
+    loggers = [logging.getLogger(name) for name in ("uvicorn.error", "asyncio")]
+    for logger in loggers:
+        logger.addHandler(handler)
+    try:
+        _OrderlyServer(config, service, address.notice_seconds, started).run([connection])
+    finally:
+        for logger in loggers:
+            logger.removeHandler(handler)
+        connection.close()
+    service.log.write(ServerEvent("stopped"))
+
+
+def make_config(app: ASGIApp, limits: ServerLimits) -> Config:
+    """uvicorn's settings."""
+
+    class TimedProtocol(_TimedProtocol):
+        head_seconds = limits.idle_seconds
+
+    return Config(
+        app,
+        http=TimedProtocol,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=limits.connections,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        h11_max_incomplete_event_size=MAX_HEAD,
+    )
+
+
+def _bind(address: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        connection.bind((address.host.strip("[]"), address.port))
+    except (OSError, TypeError, ValueError) as error:  # what is no name of a host at all
+        connection.close()
+        raise UsageError(
+            f"{address.host}, port {address.port}, can't be had: {error}; name another with --host "
+            "and --port"
+        ) from error
+    return connection
+
+
+class _TimedProtocol(H11Protocol):
+    """uvicorn's, which waits for ever for a head that comes by drops."""
+
+    head_seconds = 10.0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._timer: asyncio.TimerHandle | None = None
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        before = self.cycle
+        super().data_received(data)
+        if self.cycle is not before:
+            self._stop_timer()
+        elif self._timer is None and (before is None or before.response_complete):
+            self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _await_head(self) -> None:
+        self._timer = self.loop.call_later(self.head_seconds, self._end)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _end(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+class _OrderlyServer(uvicorn.Server):
+    """Says that it will end before it takes no more connections."""
+
+    def __init__(
+        self, config: Config, service: Service, notice: float, started: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._service, self._notice, self._started = service, notice, started
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Announce the start."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        self._started()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """A signal: the end begins. It isn't raised again at the end, which is as asked for."""
+        if self._loop is None:
+            self.force_exit = self.should_exit = True
+        else:  # whatever was interrupted may hold the log's lock: nothing is written here
+            self._loop.call_soon_threadsafe(self._drain)
+
+    def _drain(self) -> None:
+        state = self._service.state
+        if state.draining:
+            self.force_exit = self.should_exit = True
+            return
+        state.draining = True
+        self._service.log.write(ServerEvent("draining"))
+        asyncio.get_running_loop().call_later(self._notice, self._stop)
+
+    def _stop(self) -> None:
+        self.should_exit = True

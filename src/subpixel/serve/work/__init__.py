@@ -1,0 +1,1 @@
+"""What the server does, in functions that know nothing of HTTP."""
