@@ -121,9 +121,9 @@ import threading
 from subpixel.cli import signals
 signals.GRACE = 0.5
 with signals.orderly_end():
-    print("here", flush=True)
     while True:
         try:
+            print("here", flush=True)
             threading.Event().wait()
         except BaseException:
             pass

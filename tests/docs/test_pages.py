@@ -20,7 +20,10 @@ RUN = [(page, block) for page, block in BLOCKS if block.language != "text" and n
 NOT_RUN = Counter(
     {
         "needs the network": 8,
-        "takes hours": 2,
+        "takes hours": 3,
+        "takes a minute": 1,
+        "it runs until it is ended": 2,
+        "needs tritonclient, in an environment of its own": 1,
         "needs the extra bytes": 1,
         "needs the network, 761 MB": 1,
         "trains for an hour": 1,

@@ -25,6 +25,12 @@ from subpixel.media.reading import METADATA_COPIES, PictureFile
 HEADER_BYTES = 64
 
 
+@pytest.fixture(autouse=True)
+def _trusted() -> None:
+    """A test of ``--untrusted`` may have blocked this format in the same process."""
+    pyvips.block_untrusted_set(False)
+
+
 def header_of(image: pyvips.Image) -> bytes:
     """As libvips writes it on a machine of little-endian numbers."""
     numbers = (

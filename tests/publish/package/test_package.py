@@ -150,7 +150,9 @@ def test_what_can_t_be_packed_is_refused_before_anything_is_written(tmp_path: Pa
         package_network(store(tmp_path, fast, replace(spec, fixed_batch=4)), out, target)
     with pytest.raises(NetworkError, match="partly in integers"):
         package_network(store(tmp_path, fast, replace(spec, precision="int8")), out, target)
-    with pytest.raises(UsageError, match="no target is called 'toaster'; there are node, mobile"):
+    with pytest.raises(
+        UsageError, match="no target is called 'toaster'; there are web, node, mobile"
+    ):
         find_target("toaster")
     assert not out.exists()
 
