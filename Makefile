@@ -68,7 +68,8 @@ page: $(VENV)/base
 	$(BIN)/python scripts/build_page.py build/page
 
 # The source distribution and the wheel, in dist/.
-dist: $(VENV)/dist page
+dist: $(VENV)/dist $(if $(shell command -v npm),page)
+	@command -v npm > /dev/null || echo "npm isn't installed: the wheel lacks what the web page takes from it"
 	rm -rf dist
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m build
 	$(BIN)/twine check --strict dist/*
