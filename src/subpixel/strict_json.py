@@ -33,7 +33,7 @@ MAX_JSON_BYTES = 4 << 20
 MAX_JSON_DEPTH = 32
 """Objects and lists within one another; nothing that subpixel reads has more than six."""
 
-SHOWN = 40
+MAX_SHOWN = 40
 """Characters of a value that a message repeats."""
 
 
@@ -77,12 +77,12 @@ def read_value(value: object, form: type[JsonForm], name: str = "it") -> JsonFor
 
 
 def show_value(value: object) -> str:
-    """A value in at most :data:`SHOWN` characters, for a message."""
+    """A value in at most :data:`MAX_SHOWN` characters, for a message."""
     if isinstance(value, (dict, list, tuple)):
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, str):
-        return repr(value[:SHOWN])[:SHOWN]
-    return one_line(ValueError(repr(value)), SHOWN)
+        return repr(value[:MAX_SHOWN])[:MAX_SHOWN]
+    return one_line(ValueError(repr(value)), MAX_SHOWN)
 
 
 def _expect_shallow(value: object) -> None:

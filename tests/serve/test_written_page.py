@@ -127,7 +127,7 @@ def test_everything_that_the_page_refers_to_is_in_its_folder(tmp_path: Path) -> 
 
 def test_the_page_and_its_headers_have_one_policy() -> None:
     html = (PAGE / "index.html").read_text(encoding="utf-8")
-    assert f'http-equiv="Content-Security-Policy" content="{page_files.POLICY}"' in html
+    assert f'http-equiv="Content-Security-Policy" content="{page_files.PAGE_POLICY}"' in html
 
 
 def test_the_page_s_own_files_name_no_other_place() -> None:

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 from subpixel.serve.http.access import Access
 from subpixel.serve.http.bodies import BodyReader
 from subpixel.serve.http.facts import FactRoutes
-from subpixel.serve.http.failures import explain_failure
+from subpixel.serve.http.failures import explain_http_failure
 from subpixel.serve.http.gate import Gate
 from subpixel.serve.http.inference import InferenceRoutes
 from subpixel.serve.http.page import make_page_route
@@ -61,4 +61,4 @@ def _list_routes(service: Service) -> list[BaseRoute]:
 
 
 async def _answer_fault(_request: Request, error: Exception) -> Response:
-    return explain_failure(error).answer()
+    return explain_http_failure(error).answer()

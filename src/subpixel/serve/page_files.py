@@ -24,7 +24,7 @@ FIRST_VISIT = ("ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm", "ort
 """Of the runtime, what is fetched at once, so that the page works offline from then on; the other
 half is for graphics cards, and fetched where it is asked for."""
 
-POLICY = "; ".join(
+PAGE_POLICY = "; ".join(
     (
         "default-src 'self'",
         "script-src 'self' 'wasm-unsafe-eval'",
@@ -41,10 +41,10 @@ POLICY = "; ".join(
 HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": PAGE_POLICY,
 }
 """What a server should send with the page: a browser gives it threads then, and holds its worker to
-:data:`POLICY`, from the first visit on; without, from the second."""
+:data:`PAGE_POLICY`, from the first visit on; without, from the second."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _write_release(folder: Path, networks: Sequence[PageNetwork]) -> None:
     all_files = sorted(path for path in folder.rglob("*") if path.is_file())
     hashes = [hash_file(path) for path in all_files if path.name != "release.js"]
     version = hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
-    release = json.dumps({"version": version, "policy": POLICY, "files": files}, indent=1)
+    release = json.dumps({"version": version, "policy": PAGE_POLICY, "files": files}, indent=1)
     (folder / "release.js").write_text(f"self.RELEASE = {release};\n", encoding="utf-8")
 
 

@@ -20,7 +20,7 @@ from subpixel.serve.service import Service
 KEEP_ALIVE_SECONDS = 15
 """Between two requests of one connection."""
 
-MAX_HEAD = 32 << 10
+MAX_HEADER_BYTES = 32 << 10
 """Bytes of a request's head."""
 
 
@@ -83,7 +83,7 @@ def make_config(app: ASGIApp, limits: ServerLimits) -> Config:
         proxy_headers=False,
         limit_concurrency=limits.connections,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        h11_max_incomplete_event_size=MAX_HEAD,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
     )
 
 

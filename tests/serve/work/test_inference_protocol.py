@@ -17,7 +17,7 @@ from subpixel.serve.work.inference_protocol import (
     DATATYPES,
     InferenceRequest,
     OutputChoice,
-    Tensor,
+    ProtocolTensor,
     decode_request,
     encode_response,
     unpack_body,
@@ -25,7 +25,7 @@ from subpixel.serve.work.inference_protocol import (
 
 NAMES = st.text(st.characters(codec="utf-8"), max_size=20)
 TENSORS = st.builds(
-    Tensor,
+    ProtocolTensor,
     NAMES,
     st.sampled_from(list(DATATYPES.values())).flatmap(
         lambda dtype: arrays.arrays(
@@ -54,7 +54,7 @@ FORMS = {
 
 
 def write_request(
-    tensors: list[Tensor], binary: list[bool], extra: dict[str, Any]
+    tensors: list[ProtocolTensor], binary: list[bool], extra: dict[str, Any]
 ) -> tuple[bytes, int]:
     """A message and the length of its JSON, by struct alone."""
     letters = {name: letter for letter, name in FORMS.items()}
@@ -92,7 +92,9 @@ def read_response(body: bytes, size: int | None) -> tuple[dict[str, Any], list[l
 
 
 @given(st.lists(TENSORS, min_size=1, max_size=4), st.data())
-def test_request_comes_as_it_was_written(tensors: list[Tensor], data: st.DataObject) -> None:
+def test_request_comes_as_it_was_written(
+    tensors: list[ProtocolTensor], data: st.DataObject
+) -> None:
     binary = [data.draw(st.booleans()) for _ in tensors]
     number = data.draw(st.none() | NAMES)
     extra = {} if number is None else {"id": number}
@@ -105,7 +107,7 @@ def test_request_comes_as_it_was_written(tensors: list[Tensor], data: st.DataObj
 
 
 @given(st.lists(TENSORS, min_size=1, max_size=3, unique_by=lambda t: t.name), st.data())
-def test_response_reads_as_it_was_meant(tensors: list[Tensor], data: st.DataObject) -> None:
+def test_response_reads_as_it_was_meant(tensors: list[ProtocolTensor], data: st.DataObject) -> None:
     choices = tuple(OutputChoice(t.name, data.draw(st.booleans())) for t in tensors)
     named = data.draw(st.booleans())
     request = InferenceRequest("7", (), choices if named else (), data.draw(st.booleans()))
@@ -183,7 +185,7 @@ def test_raw_sizes_must_fit(size: object) -> None:
 
 
 def test_raw_bytes_must_be_there_and_no_more() -> None:
-    body, size = write_request([Tensor("a", np.arange(4, dtype=np.uint8))], [True], {})
+    body, size = write_request([ProtocolTensor("a", np.arange(4, dtype=np.uint8))], [True], {})
     for other in (body[:-1], body + b"1"):
         with pytest.raises(UsageError):
             decode_request(other, size)
@@ -192,14 +194,14 @@ def test_raw_bytes_must_be_there_and_no_more() -> None:
 def test_unknown_output_is_refused() -> None:
     request = InferenceRequest(None, (), (OutputChoice("x", True),), False)
     with pytest.raises(UsageError, match="there is y"):
-        encode_response("m", "1", request, [Tensor("y", np.zeros(1, np.uint8))])
+        encode_response("m", "1", request, [ProtocolTensor("y", np.zeros(1, np.uint8))])
 
 
 def test_what_json_lacks_is_refused() -> None:
     request = InferenceRequest(None, (), (), False)
     for array in (np.array([np.inf], np.float32), np.zeros(1_000_001, np.uint8)):
         with pytest.raises(UsageError, match="binary_data"):
-            encode_response("m", "1", request, [Tensor("y", array)])
+            encode_response("m", "1", request, [ProtocolTensor("y", array)])
 
 
 @given(st.binary(max_size=200))

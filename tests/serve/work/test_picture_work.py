@@ -13,7 +13,7 @@ from PIL import Image
 
 from served import PATIENCE, GatedOp, await_true, gated_service, picture_file
 from subpixel.errors import MemoryLimitError, PictureError
-from subpixel.serve.http.failures import explain_failure
+from subpixel.serve.http.failures import explain_http_failure
 from subpixel.serve.limits import ServerLimits
 from subpixel.serve.service import Service
 from subpixel.serve.work.budget import ShareBudget
@@ -36,7 +36,7 @@ def test_time_limit_ends_the_work() -> None:
         with pytest.raises(TimeLimitError) as caught:
             service.pictures.upscale(picture_file(), UpscaleOptions(), begin(1e-9))
         assert op.runs == 0
-    assert explain_failure(caught.value).status == 503
+    assert explain_http_failure(caught.value).status == 503
 
 
 class CancelledMidway(Watch):
@@ -95,7 +95,7 @@ def test_what_needs_more_than_a_share_takes_all(
     none = replace(service.pictures, memory=Counting(2, 1 << 20))
     with pytest.raises(MemoryLimitError) as caught:
         none.upscale(picture_file(90, 90), UpscaleOptions(), begin())
-    assert explain_failure(caught.value).status == 413
+    assert explain_http_failure(caught.value).status == 413
 
 
 class Killing(Watch):
@@ -115,7 +115,7 @@ def test_killed_decoder_costs_one_request() -> None:
     with gated_service(op, LIMITS) as service:
         with pytest.raises(PictureError, match="ended") as caught:
             service.pictures.upscale(source, UpscaleOptions(), Killing(PATIENCE))
-        assert explain_failure(caught.value).status == 422
+        assert explain_http_failure(caught.value).status == 422
         for _ in range(2):
             small = picture_file()
             service.pictures.upscale(small, UpscaleOptions(), begin()).close()
@@ -134,6 +134,6 @@ def test_no_decoder_stays() -> None:
 
 def test_faults_say_no_more_than_they_should() -> None:
     for error in (OSError(28, "No space left", "/secret/place"), ZeroDivisionError("secret")):
-        failure = explain_failure(error)
+        failure = explain_http_failure(error)
         assert failure.status >= 500
         assert "secret" not in f"{failure.message} {failure.fault}"

@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 
 from subpixel.system.files import inputs
-from subpixel.system.files.inputs import BLOCK_BYTES, MAX_BLOCKS, FileBytes, open_input, pump_file
+from subpixel.system.files.inputs import (
+    INPUT_BLOCK_BYTES,
+    MAX_INPUT_BLOCKS,
+    FileBytes,
+    open_input,
+    pump_file,
+)
 
-CONTENT = random.Random(3).randbytes(3 * BLOCK_BYTES + 77)
+CONTENT = random.Random(3).randbytes(3 * INPUT_BLOCK_BYTES + 77)
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files in folders")
 
@@ -91,18 +97,21 @@ def test_parts_are_those_of_the_bytes(file: Path) -> None:
 
 def test_few_blocks_are_held(tmp_path: Path) -> None:
     with (tmp_path / "large").open("wb") as stream:
-        stream.truncate(100 * BLOCK_BYTES)
+        stream.truncate(100 * INPUT_BLOCK_BYTES)
     source = FileBytes(tmp_path / "large")
-    assert not any(source[n * BLOCK_BYTES] for n in range(100))
-    assert len(source._blocks) == MAX_BLOCKS
+    assert not any(source[n * INPUT_BLOCK_BYTES] for n in range(100))
+    assert len(source._blocks) == MAX_INPUT_BLOCKS
 
 
 def test_a_file_cut_off_meanwhile_is_said(file: Path) -> None:
     source = FileBytes(file)
     assert source[:4] == CONTENT[:4]
-    os.truncate(file, 2 * BLOCK_BYTES + 5)
-    assert source[2 * BLOCK_BYTES - 9 : 2 * BLOCK_BYTES] == CONTENT[2 * BLOCK_BYTES - 9 :][:9]
-    for part in (lambda: source[2 * BLOCK_BYTES + 7], lambda: source[:]):
+    os.truncate(file, 2 * INPUT_BLOCK_BYTES + 5)
+    assert (
+        source[2 * INPUT_BLOCK_BYTES - 9 : 2 * INPUT_BLOCK_BYTES]
+        == CONTENT[2 * INPUT_BLOCK_BYTES - 9 :][:9]
+    )
+    for part in (lambda: source[2 * INPUT_BLOCK_BYTES + 7], lambda: source[:]):
         with pytest.raises(ValueError, match="cut off while it was read"):
             part()
 

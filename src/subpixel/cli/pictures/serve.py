@@ -87,7 +87,7 @@ LISTENING = group_options(
         "loopback its own names; else all]",
     ),
 )
-LIMITS = group_options(
+SERVER_LIMITS = group_options(
     "limits",
     ServerLimits,
     click.option(
@@ -183,7 +183,7 @@ LIMITS = group_options(
 @click.option(
     "--page", type=FILE, metavar="FOLDER", help="What people see at /. [default: a plain page]"
 )
-@LIMITS
+@SERVER_LIMITS
 @click.option(
     "--max-memory",
     type=SIZE,

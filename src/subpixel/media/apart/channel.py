@@ -19,8 +19,8 @@ from subpixel.media.apart.messages.job import (
     END_OF_ROWS,
     FAILURE,
     PIECE_HEAD,
-    ROWS,
     ROWS_HEAD,
+    ROWS_SIGNAL,
     DecoderJob,
 )
 from subpixel.media.picture import Header, Rows
@@ -81,7 +81,7 @@ class Channel:
     def rows(self, header: Header) -> Iterator[Rows | FailureAnswer]:
         """All rows of the picture that ``header`` announces, or why they end before."""
         self._left, self.at_rest = self._seconds, False
-        self._send(ROWS)
+        self._send(ROWS_SIGNAL)
         height, left = header.height, header.expect_count("a file") * header.height
         while left:
             number = self._receive_number()

@@ -13,13 +13,13 @@ from subpixel.errors import PictureError, UsageError
 from subpixel.media.apart.channel import Channel, DecoderGoneError
 from subpixel.media.apart.messages.answer import AnswerError, FailureAnswer, OpenAnswer
 from subpixel.media.apart.messages.failures import to_exception
-from subpixel.media.apart.messages.job import NO_ROOM, DecoderJob, Task
+from subpixel.media.apart.messages.job import NO_DECODER_ROOM, DecoderJob, Task
 from subpixel.media.apart.spawner import Spawner
 from subpixel.media.libvips import FileContents
 from subpixel.media.picture import Header, Rows
 from subpixel.system.machine_memory import free_memory
 
-MEMORY_SHARE = 0.5
+DECODER_SHARE = 0.5
 """Of the memory that is free, what a decoder may take where nothing else is said."""
 
 REASONS: dict[int, str] = {
@@ -28,7 +28,7 @@ REASONS: dict[int, str] = {
 }
 """What SIGXCPU and SIGKILL of Linux most probably mean."""
 
-Value = TypeVar("Value")
+TaskValue = TypeVar("TaskValue")
 
 DAMAGE = "the file is damaged, or made to do harm"
 
@@ -73,7 +73,7 @@ class FileTask:
             max_pixels=self.max_pixels,
             max_bytes=contents.max_bytes,
             task=self.task,
-            memory=int(MEMORY_SHARE * free_memory()) if memory is None else memory,
+            memory=int(DECODER_SHARE * free_memory()) if memory is None else memory,
             seconds=math.ceil(limits.seconds) * (os.cpu_count() or 1),
             numbers=self.numbers,
         )
@@ -121,7 +121,7 @@ class FileDecoder:
         self._channel.close()
         self._spawner.kill(self._number)
 
-    def _expect(self, answer: Value | FailureAnswer) -> Value:
+    def _expect(self, answer: TaskValue | FailureAnswer) -> TaskValue:
         if isinstance(answer, FailureAnswer):
             raise to_exception(answer, self.task.contents.file)
         return answer
@@ -155,7 +155,7 @@ class FileDecoder:
             self._spawner.kill(self._number)
             words = self._spawner.last_words()
             return f"{name} ended, and the process that it comes from{words and f': {words}'}"
-        if code == NO_ROOM:
+        if code == NO_DECODER_ROOM:
             return f"{name} could not be started: the system has no room for a further process"
         if code >= 0:
             return f"{name} ended with exit code {code}; {DAMAGE}"

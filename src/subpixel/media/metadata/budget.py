@@ -11,7 +11,7 @@ from dataclasses import dataclass
 MAX_METADATA = 1 << 25
 """Most bytes that all texts and blocks of one file may take in memory together."""
 
-MAX_STEPS = 1 << 20
+MAX_PIECES = 1 << 20
 """Most pieces of a file of any size that are walked over one by one: a second's work."""
 
 _INFLATE_STEP = 1 << 16
@@ -22,7 +22,7 @@ _INFLATE_STEP = 1 << 16
 class Budget:
     """What is left of both."""
 
-    steps: int = MAX_STEPS
+    steps: int = MAX_PIECES
     """Pieces: fields, boxes, chunks, blocks, items."""
     bytes: int = MAX_METADATA
     """Of values that are copied or unfolded."""

@@ -13,7 +13,7 @@ from subpixel.errors import UsageError
 from subpixel.serve.limits import ServerLimits
 from subpixel.serve.work.budget import ByteBudget, OutOfBytesError
 
-MAX_FIELDS = 16
+MAX_FORM_FIELDS = 16
 """Texts of a form."""
 
 STEP = 1 << 20
@@ -146,7 +146,7 @@ async def _read_form(request: Request, body: bytes) -> tuple[bytes, list[tuple[s
     async def stream() -> AsyncGenerator[bytes, None]:
         yield body
 
-    parser = MultiPartParser(request.headers, stream(), max_files=1, max_fields=MAX_FIELDS)
+    parser = MultiPartParser(request.headers, stream(), max_files=1, max_fields=MAX_FORM_FIELDS)
     parser.spool_max_size = len(body) + 1  # it lies in memory already: nothing goes to disk
     try:
         form = await parser.parse()

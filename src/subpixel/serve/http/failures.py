@@ -39,7 +39,7 @@ _STATUSES: tuple[tuple[type[Exception], int], ...] = (
 
 
 @dataclass(frozen=True)
-class Failure:
+class HttpFailure:
     """What is answered, and what is logged."""
 
     status: int
@@ -53,30 +53,30 @@ class Failure:
         return JSONResponse({"error": self.message}, self.status, self.headers)
 
 
-def explain_failure(error: Exception) -> Failure:
+def explain_http_failure(error: Exception) -> HttpFailure:
     """What to say of ``error``; nothing of what the system or a library says in it."""
     kind = type(error).__name__
     if isinstance(error, ClientDisconnect | JobCancelledError):
-        return Failure(NO_ANSWER, "", fault=kind)
+        return HttpFailure(NO_ANSWER, "", fault=kind)
     if isinstance(error, AccessError):
         headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
-        return Failure(error.status, str(error), headers, kind)
+        return HttpFailure(error.status, str(error), headers, kind)
     if isinstance(error, HTTPException):
-        return Failure(error.status_code, error.detail, error.headers or {})
+        return HttpFailure(error.status_code, error.detail, error.headers or {})
     if isinstance(error, QueueFullError):
-        return Failure(429, str(error), {RETRY_AFTER: str(error.seconds)}, kind)
+        return HttpFailure(429, str(error), {RETRY_AFTER: str(error.seconds)}, kind)
     if isinstance(error, OutOfBytesError):
-        return Failure(
+        return HttpFailure(
             429, "too many bytes are being received; try again in 1 s", {RETRY_AFTER: "1"}, kind
         )
     for each, status in _STATUSES:
         if isinstance(error, each):
-            return Failure(status, str(error), fault=kind)
+            return HttpFailure(status, str(error), fault=kind)
     if isinstance(error, MemoryError | OSError):
         words = "the server lacks memory or room on disk; try again in 10 s"
-        return Failure(503, words, {RETRY_AFTER: "10"}, _place(error))
+        return HttpFailure(503, words, {RETRY_AFTER: "10"}, _place(error))
     words = str(error) if isinstance(error, SubpixelError) else "the server failed"
-    return Failure(500, words, fault=_place(error))
+    return HttpFailure(500, words, fault=_place(error))
 
 
 def _place(error: Exception) -> str:

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from subpixel.serve.http.access import OPEN_PATHS, Access
-from subpixel.serve.http.failures import Failure, explain_failure
+from subpixel.serve.http.failures import HttpFailure, explain_http_failure
 from subpixel.serve.logs import RequestEvent
 from subpixel.serve.service import Service
 
@@ -93,12 +93,12 @@ class Gate:
             self._access.expect_allowed(path, headers, guarded=guarded)
             await self._app(scope, receive, send)
         except Exception as error:
-            failure = explain_failure(error)
+            failure = explain_http_failure(error)
             exchange.fault = failure.fault
             await self._answer(failure, scope, receive, send, exchange)
 
     async def _answer(
-        self, failure: Failure, scope: Scope, receive: Receive, send: Send, exchange: _Exchange
+        self, failure: HttpFailure, scope: Scope, receive: Receive, send: Send, exchange: _Exchange
     ) -> None:
         if exchange.status:  # the answer has begun: that it breaks off says that it failed
             raise ConnectionAbortedError

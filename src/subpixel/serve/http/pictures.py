@@ -15,7 +15,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from subpixel.serve.http.bodies import BodyReader, UploadForm, read_upload
-from subpixel.serve.http.failures import explain_failure
+from subpixel.serve.http.failures import explain_http_failure
 from subpixel.serve.http.waiting import await_result
 from subpixel.serve.service import Service
 from subpixel.serve.work.job_queue import QueuedJob
@@ -28,10 +28,10 @@ PIECE = 1 << 16
 EVENT_PIECE = 3 << 14
 """Bytes in one event; a multiple of three, so that the pieces' base64 can be joined."""
 
-LOOK_SECONDS = 0.1
+GONE_LOOK_SECONDS = 0.1
 """Between two looks at a job's progress."""
 
-KEEP_ALIVE_SECONDS = 15.0
+EVENT_SECONDS = 15.0
 """After which a comment is sent where nothing has changed."""
 
 EVENT_STREAM = "text/event-stream"
@@ -134,7 +134,7 @@ class EventAnswer(StreamingResponse):
         try:
             result = self._job.future.result(0)
         except Exception as error:
-            failure = explain_failure(error)
+            failure = explain_http_failure(error)
             yield _event("error", {"status": failure.status, "error": failure.message})
             return
         try:
@@ -152,11 +152,11 @@ class EventAnswer(StreamingResponse):
             if progress != before:
                 before, silent = progress, 0.0
                 yield _event("progress", {"done": progress[0], "total": progress[1]})
-            elif silent >= KEEP_ALIVE_SECONDS:
+            elif silent >= EVENT_SECONDS:
                 silent = 0.0
                 yield ": waiting\n\n"
-            await asyncio.wait([future], timeout=LOOK_SECONDS)
-            silent += LOOK_SECONDS
+            await asyncio.wait([future], timeout=GONE_LOOK_SECONDS)
+            silent += GONE_LOOK_SECONDS
 
     async def _file(self, result: PictureResult) -> AsyncIterator[str]:
         digest = hashlib.sha256()

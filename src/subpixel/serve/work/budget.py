@@ -13,7 +13,7 @@ from subpixel.upscaling.memory import format_bytes, memory_limit
 LOOK_SECONDS = 0.1
 """How often one that waits looks whether it still has to."""
 
-MIN_SHARE = 64 << 20
+MIN_REQUEST_SHARE = 64 << 20
 """Of one request; less is no use for any picture."""
 
 
@@ -104,8 +104,8 @@ def split_memory(max_memory: int | None, jobs: int, max_body: int) -> MemorySpli
     held = resident()
     room = memory_limit(max_memory, held) - held
     bodies, each = room // 4, room * 3 // 8 // jobs
-    if bodies < max_body or each < MIN_SHARE:
-        needed = held + max(4 * max_body, MIN_SHARE * jobs * 8 // 3 + 8)
+    if bodies < max_body or each < MIN_REQUEST_SHARE:
+        needed = held + max(4 * max_body, MIN_REQUEST_SHARE * jobs * 8 // 3 + 8)
         raise UsageError(
             f"the server may hold {format_bytes(max(0, held + room))}; bodies of "
             f"{format_bytes(max_body)} and {jobs} jobs at a time take {format_bytes(needed)}: "

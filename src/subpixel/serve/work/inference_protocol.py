@@ -34,11 +34,11 @@ MAX_JSON_VALUES = 1_000_000
 
 MAX_DIMENSIONS, MAX_TENSORS = 8, 16
 
-MAX_NAME = 200
+MAX_TENSOR_NAME = 200
 
 
 @dataclass(frozen=True, eq=False)
-class Tensor:
+class ProtocolTensor:
     """A named array."""
 
     name: str
@@ -66,7 +66,7 @@ class InferenceRequest:
     """What a client asks."""
 
     id: str | None
-    inputs: tuple[Tensor, ...]
+    inputs: tuple[ProtocolTensor, ...]
     outputs: tuple[OutputChoice, ...]
     """None: all that there are."""
     binary: bool
@@ -132,7 +132,7 @@ class _RawData:
         return part
 
 
-def _read_input(value: object, raw: _RawData) -> Tensor:
+def _read_input(value: object, raw: _RawData) -> ProtocolTensor:
     fields = _expect_object(value, "an input")
     name = _text(fields.get("name"), "an input's name")
     datatype, shape = fields.get("datatype"), _read_shape(fields.get("shape"), name)
@@ -142,14 +142,14 @@ def _read_input(value: object, raw: _RawData) -> Tensor:
         )
     dtype, size = DATATYPES[datatype], _parameters(fields).get("binary_data_size")
     if size is None:
-        return Tensor(name, _read_values(fields.get("data"), dtype, shape, name))
+        return ProtocolTensor(name, _read_values(fields.get("data"), dtype, shape, name))
     needed = math.prod(shape) * dtype.itemsize
     if type(size) is not int or size != needed:
         raise UsageError(f"{name} has {show_value(size)} bytes; its shape takes {needed}")
     array = np.frombuffer(raw.take(size), np.uint8 if datatype == "BOOL" else dtype)
     if datatype == "BOOL":
         array = array.astype(np.bool_)
-    return Tensor(name, array.reshape(shape))
+    return ProtocolTensor(name, array.reshape(shape))
 
 
 def _read_shape(value: object, name: str) -> tuple[int, ...]:
@@ -215,7 +215,7 @@ def unpack_body(body: bytes, coding: str | None, max_bytes: int) -> bytes:
 
 
 def encode_response(
-    model: str, version: str, request: InferenceRequest, outputs: Sequence[Tensor]
+    model: str, version: str, request: InferenceRequest, outputs: Sequence[ProtocolTensor]
 ) -> InferenceMessage:
     """The answer to ``request``. Raises :class:`UsageError` for an output that isn't there, and for
     one that is too large for JSON."""
@@ -239,7 +239,7 @@ def encode_response(
     return InferenceMessage(text + b"".join(raw), len(text) if raw else None)
 
 
-def _list_values(tensor: Tensor) -> list[Any]:
+def _list_values(tensor: ProtocolTensor) -> list[Any]:
     array = tensor.array
     if array.size > MAX_JSON_VALUES:
         raise UsageError(
@@ -279,8 +279,8 @@ def _take_flag(fields: Mapping[str, Any], name: str) -> bool:
 
 
 def _text(value: object, name: str) -> str:
-    if not isinstance(value, str) or len(value) > MAX_NAME:
+    if not isinstance(value, str) or len(value) > MAX_TENSOR_NAME:
         raise UsageError(
-            f"{name} is {show_value(value)}; it is a text of up to {MAX_NAME} characters"
+            f"{name} is {show_value(value)}; it is a text of up to {MAX_TENSOR_NAME} characters"
         )
     return value

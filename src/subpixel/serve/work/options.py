@@ -12,7 +12,7 @@ from subpixel.upscaling.size.target_size import TargetSize
 NAMES = ("model", "scale", "width", "height", "format", "quality", "lossless", "strict")
 """The parameters that there are."""
 
-SHOWN = 40
+MAX_SHOWN_OPTION = 40
 """Characters of a value that a message repeats."""
 
 MAX_DIGITS = 9
@@ -89,4 +89,4 @@ def _read_format(text: str) -> Format:
 
 
 def _show(text: str) -> str:
-    return repr(text[:SHOWN])
+    return repr(text[:MAX_SHOWN_OPTION])

@@ -13,7 +13,7 @@ from subpixel.serve.work.budget import ShareBudget
 from subpixel.serve.work.inference_protocol import (
     InferenceMessage,
     InferenceRequest,
-    Tensor,
+    ProtocolTensor,
     decode_request,
     encode_response,
     unpack_body,
@@ -107,7 +107,9 @@ class TensorWork:
                 )
             with self.metrics.stage("upscale"):
                 larger = _enlarge(picture, upscaler, scale, watch)
-            answer = encode_response(name, VERSION, request, [Tensor(OUTPUT, larger.frames)])
+            answer = encode_response(
+                name, VERSION, request, [ProtocolTensor(OUTPUT, larger.frames)]
+            )
         megapixels = math.prod(picture.frames.shape[:3]) / 1e6
         self.metrics.add_megapixels(megapixels, megapixels * scale**2)
         return TensorMessage(answer)

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, overload
 
-BLOCK_BYTES = 1 << 16
+INPUT_BLOCK_BYTES = 1 << 16
 """What is read of a file at a time where single bytes are looked at."""
 
-MAX_BLOCKS = 16
+MAX_INPUT_BLOCKS = 16
 """Blocks that are held."""
 
 _KINDS = (
@@ -91,26 +91,26 @@ class FileBytes:
             return self._read(start, max(start, stop))[::step]
         if not 0 <= place < self._size:
             place = range(self._size)[place]
-        return self._block(place // BLOCK_BYTES)[place % BLOCK_BYTES]
+        return self._block(place // INPUT_BLOCK_BYTES)[place % INPUT_BLOCK_BYTES]
 
     def part(self, start: int, size: int) -> "FileSpan":
         """``size`` bytes from ``start`` on, not read yet."""
         return FileSpan(self, start, size)
 
     def _read(self, start: int, stop: int) -> bytes:
-        number = start // BLOCK_BYTES
-        if stop <= (number + 1) * BLOCK_BYTES:
-            return self._block(number)[start % BLOCK_BYTES :][: stop - start]
+        number = start // INPUT_BLOCK_BYTES
+        if stop <= (number + 1) * INPUT_BLOCK_BYTES:
+            return self._block(number)[start % INPUT_BLOCK_BYTES :][: stop - start]
         return self._fetch(start, stop - start)
 
     def _block(self, number: int) -> bytes:
         with self._lock:
             block = self._blocks.get(number)
             if block is None:
-                start = number * BLOCK_BYTES
-                block = self._fetch(start, min(BLOCK_BYTES, self._size - start))
+                start = number * INPUT_BLOCK_BYTES
+                block = self._fetch(start, min(INPUT_BLOCK_BYTES, self._size - start))
                 self._blocks[number] = block
-                if len(self._blocks) > MAX_BLOCKS:
+                if len(self._blocks) > MAX_INPUT_BLOCKS:
                     self._blocks.popitem(last=False)
             return block
 
@@ -185,7 +185,7 @@ def pump_file(file: Path) -> BinaryIO:
 def _pump(stream: BinaryIO, writer: int) -> None:
     try:
         with stream, os.fdopen(writer, "wb", buffering=0) as pipe:
-            while block := stream.read(BLOCK_BYTES):
+            while block := stream.read(INPUT_BLOCK_BYTES):
                 _write_all(pipe, block)
     except OSError:  # whoever reads is gone, or the file can't be read: its end comes early
         return

@@ -15,7 +15,7 @@ from subpixel.system.processes.seccomp import can_filter_calls, filter_calls
 
 PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS = 4, 38
 
-OPEN_FILES = 64
+MAX_OPEN_FILES = 64
 """As many as a decoder may hold open."""
 
 THREAD_SPACE = 144 << 20
@@ -92,7 +92,7 @@ def _set_limits(limits: ProcessLimits) -> None:
     space = limits.memory + limits.file_bytes + threads * THREAD_SPACE
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_FSIZE, 0)
-    _lower(resource.RLIMIT_NOFILE, OPEN_FILES)
+    _lower(resource.RLIMIT_NOFILE, MAX_OPEN_FILES)
     _lower(resource.RLIMIT_AS, _address_space() + space)
     limit_memory(limits.memory)
     _lower(resource.RLIMIT_DATA, resource.getrlimit(resource.RLIMIT_DATA)[0])

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from subpixel.errors import MemoryLimitError, PictureError
 from subpixel.media.apart.messages.answer import (
-    MAX_BLOCKS,
-    MAX_TEXT,
+    MAX_ANSWER_BLOCKS,
+    MAX_ANSWER_TEXT,
     SIZES_BYTES,
     AnswerError,
     FailureAnswer,
@@ -159,11 +159,11 @@ def test_what_is_no_object_is_refused(text: bytes) -> None:
 
 def test_sizes_have_bounds() -> None:
     with pytest.raises(AnswerError):
-        unpack_sizes(struct.pack("<II", MAX_TEXT + 1, 0))
+        unpack_sizes(struct.pack("<II", MAX_ANSWER_TEXT + 1, 0))
     with pytest.raises(AnswerError):
-        unpack_sizes(struct.pack("<II", 0, MAX_BLOCKS + 1))
+        unpack_sizes(struct.pack("<II", 0, MAX_ANSWER_BLOCKS + 1))
     large = OpenAnswer(
-        replace(HEADER, metadata=Metadata(icc=bytes(MAX_BLOCKS + 1))), 0, Compression()
+        replace(HEADER, metadata=Metadata(icc=bytes(MAX_ANSWER_BLOCKS + 1))), 0, Compression()
     )
     with pytest.raises(ValueError, match="metadata takes"):
         pack_answer(large)

@@ -14,8 +14,8 @@ from subpixel.media.apart.messages.job import (
     END_OF_ROWS,
     FAILURE,
     PIECE_HEAD,
-    ROWS,
     ROWS_HEAD,
+    ROWS_SIGNAL,
     DecoderJob,
     unpack_job,
 )
@@ -50,7 +50,7 @@ def serve_file(fd: int) -> None:
         _write(fd, pack_answer(to_failure(error, Path(job.file))))
         return
     _write(fd, message)
-    while os.read(fd, 1) == ROWS:
+    while os.read(fd, 1) == ROWS_SIGNAL:
         _send_rows(fd, open_file.source, Path(job.file))
 
 

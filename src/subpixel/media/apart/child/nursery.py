@@ -17,7 +17,7 @@ import socket
 from contextlib import suppress
 
 from subpixel.media.apart.child.decoder import serve_file
-from subpixel.media.apart.messages.job import MESSAGE_BYTES, NO_PACKAGE, NO_ROOM, READY
+from subpixel.media.apart.messages.job import MESSAGE_BYTES, NO_DECODER_ROOM, NO_PACKAGE, READY
 from subpixel.media.libvips import block_untrusted_operations
 from subpixel.system.processes.confinement import follow_parent, stop_following_parent
 
@@ -102,7 +102,7 @@ class Nursery:
         try:
             pid = os.fork()
         except OSError:
-            self._say_end(number, NO_ROOM)
+            self._say_end(number, NO_DECODER_ROOM)
             os.close(fd)
             return
         if pid == 0:

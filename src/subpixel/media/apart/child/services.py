@@ -10,10 +10,10 @@ from subpixel.media.display.render import apply_profile
 from subpixel.media.formats.jpeg.ultra_hdr import enlarge_map
 from subpixel.media.picture import GainMap, Header, Metadata
 
-Service = Callable[[bytes], bytes]
+PieceService = Callable[[bytes], bytes]
 
 
-def make_colour_service(profile: bytes, numbers: Sequence[float]) -> Service:
+def make_colour_service(profile: bytes, numbers: Sequence[float]) -> PieceService:
     """Rows of the :class:`RowForm` with those numbers become rows in sRGB."""
     form = RowForm(*map(int, numbers))
     dtype = np.dtype(np.uint8 if form.sample_bytes == 1 else np.uint16)
@@ -25,7 +25,7 @@ def make_colour_service(profile: bytes, numbers: Sequence[float]) -> Service:
     return convert
 
 
-def make_map_service(numbers: Sequence[float]) -> Service:
+def make_map_service(numbers: Sequence[float]) -> PieceService:
     """The gain map of the :class:`MapForm` with those numbers is enlarged; nothing: it doesn't
     fit."""
     width, height, quality, map_width, map_height = map(int, numbers[:5])

@@ -18,14 +18,14 @@ import numpy as np
 from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
 from subpixel.media.picture import ExtraChannel, GainMap, Header, Loss, Metadata
 
-MAX_TEXT = 1 << 23
+MAX_ANSWER_TEXT = 1 << 23
 """Most bytes of an answer's JSON."""
 
-MAX_BLOCKS = 1 << 27
+MAX_ANSWER_BLOCKS = 1 << 27
 """Most bytes of metadata behind it."""
 
-MAX_SIDE = 100_000_000
-MAX_CHANNELS = 1 << 16
+MAX_ANSWER_SIDE = 100_000_000
+MAX_ANSWER_CHANNELS = 1 << 16
 MAX_WORDS = 4096
 """Most characters of a loss or an error."""
 
@@ -38,7 +38,7 @@ _SIZES = struct.Struct("<II")
 SIZES_BYTES = _SIZES.size
 """What comes before an answer: the sizes of its two parts."""
 
-Value = TypeVar("Value")
+AnswerValue = TypeVar("AnswerValue")
 
 
 class AnswerError(ValueError):
@@ -91,7 +91,7 @@ def pack_answer(answer: OpenAnswer | FailureAnswer) -> bytes:
     value["blocks"] = list(map(len, table.blocks))
     text, blocks = json.dumps(value).encode(), b"".join(table.blocks)
     size = len(text) + len(blocks)
-    if len(text) > MAX_TEXT or len(blocks) > MAX_BLOCKS:
+    if len(text) > MAX_ANSWER_TEXT or len(blocks) > MAX_ANSWER_BLOCKS:
         raise ValueError(f"its metadata takes {size:,} bytes, which are too many")
     return _SIZES.pack(len(text), len(blocks)) + text + blocks
 
@@ -140,7 +140,7 @@ def _map_to_json(gain_map: GainMap, table: _BlockTable) -> list[Any]:
 def unpack_sizes(start: bytes) -> tuple[int, int]:
     """The sizes of the two parts that follow; raises :class:`AnswerError` for too large ones."""
     text, blocks = _SIZES.unpack(start)
-    if text > MAX_TEXT or blocks > MAX_BLOCKS:
+    if text > MAX_ANSWER_TEXT or blocks > MAX_ANSWER_BLOCKS:
         raise AnswerError(f"it is {text + blocks:,} bytes long")
     return text, blocks
 
@@ -149,7 +149,7 @@ def unpack_answer(text: bytes, blocks: bytes, max_pixels: int) -> OpenAnswer | F
     """The answer of those two parts, every value checked; raises :class:`AnswerError`."""
     try:
         value = _expect_object(json.loads(text))
-        sizes = _take_list(value, "blocks", _whole(0, MAX_BLOCKS))
+        sizes = _take_list(value, "blocks", _whole(0, MAX_ANSWER_BLOCKS))
         if "kind" in value:
             return FailureAnswer(_words(value.get("kind")), _words(value.get("message")))
         return _from_json(value, _split_blocks(blocks, sizes), max_pixels)
@@ -165,8 +165,8 @@ def _split_blocks(blocks: bytes, sizes: Sequence[int]) -> list[bytes]:
 
 
 def _from_json(value: dict[str, Any], blocks: list[bytes], max_pixels: int) -> OpenAnswer:
-    shape = _take_list(value, "shape", _whole(1, MAX_SIDE))
-    if len(shape) != 4 or math.prod(shape[:3]) > max_pixels or shape[3] > MAX_CHANNELS:
+    shape = _take_list(value, "shape", _whole(1, MAX_ANSWER_SIDE))
+    if len(shape) != 4 or math.prod(shape[:3]) > max_pixels or shape[3] > MAX_ANSWER_CHANNELS:
         raise AnswerError(f"its shape is {shape}")
     dtype = _one_of(_DTYPES)(value.get("dtype"))
     depth = _whole(8, 16)(value.get("bit_depth"))
@@ -237,7 +237,7 @@ def _read_map(value: object, block: Callable[[object], bytes | None]) -> GainMap
     left, top, right, bottom = map(_real, _expect_list(region, 4))
     if not (left < right and top < bottom):
         raise AnswerError(f"its gain map shows {region}")
-    side = _whole(1, MAX_SIDE)
+    side = _whole(1, MAX_ANSWER_SIDE)
     return GainMap(content, side(width), side(height), (left, top, right, bottom))
 
 
@@ -265,7 +265,9 @@ def _expect_list(value: object, length: int) -> list[Any]:
     return value
 
 
-def _take_list(value: dict[str, Any], name: str, read: Callable[[object], Value]) -> list[Value]:
+def _take_list(
+    value: dict[str, Any], name: str, read: Callable[[object], AnswerValue]
+) -> list[AnswerValue]:
     items = value.get(name)
     if not isinstance(items, list):
         raise AnswerError(f"its {name} are {type(items).__name__}")
@@ -293,8 +295,8 @@ def _words(value: object) -> str:
     return value.encode("utf-8", "backslashreplace").decode()  # no lone surrogates
 
 
-def _one_of(names: dict[str, Value]) -> Callable[[object], Value]:
-    def read(value: object) -> Value:
+def _one_of(names: dict[str, AnswerValue]) -> Callable[[object], AnswerValue]:
+    def read(value: object) -> AnswerValue:
         if not isinstance(value, str) or value not in names:
             raise AnswerError(f"one of {', '.join(names)} is {str(value)[:40]}")
         return names[value]
@@ -302,12 +304,14 @@ def _one_of(names: dict[str, Value]) -> Callable[[object], Value]:
     return read
 
 
-def _optional(read: Callable[[object], Value]) -> Callable[[object], Value | None]:
+def _optional(read: Callable[[object], AnswerValue]) -> Callable[[object], AnswerValue | None]:
     return lambda value: None if value is None else read(value)
 
 
-def _pair(read: Callable[[object], Value]) -> Callable[[object], tuple[Value, Value]]:
-    def both(value: object) -> tuple[Value, Value]:
+def _pair(
+    read: Callable[[object], AnswerValue],
+) -> Callable[[object], tuple[AnswerValue, AnswerValue]]:
+    def both(value: object) -> tuple[AnswerValue, AnswerValue]:
         first, second = _expect_list(value, 2)
         return read(first), read(second)
 

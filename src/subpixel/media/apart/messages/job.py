@@ -8,7 +8,7 @@ from typing import Literal
 
 _SIZE = struct.Struct("<I")
 
-ROWS = b"R"
+ROWS_SIGNAL = b"R"
 """Asks for all rows of the picture that was opened, from the top."""
 
 ROWS_HEAD = struct.Struct("<I")
@@ -23,7 +23,7 @@ READY = b"ready"
 NO_PACKAGE = "-"
 """In place of a package's name."""
 
-NO_ROOM = 256
+NO_DECODER_ROOM = 256
 """The exit code of a decoder that could not be forked; no process has it."""
 
 END_OF_ROWS, FAILURE = 0, 0xFFFFFFFF

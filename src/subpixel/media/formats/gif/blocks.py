@@ -16,12 +16,12 @@ from subpixel.media.formats.account import (
     list_rest,
     lose,
 )
-from subpixel.media.metadata.budget import MAX_STEPS, Budget
+from subpixel.media.metadata.budget import MAX_PIECES, Budget
 
 GIF_HEAD = 13
 """Bytes of the header and the screen's description."""
 
-MAX_SUB_BLOCKS = 4 * MAX_STEPS
+MAX_SUB_BLOCKS = 4 * MAX_PIECES
 """Most sub-blocks that are walked, about 1 GB of them as encoders write them."""
 
 EXTENSION, IMAGE, TRAILER = 0x21, 0x2C, 0x3B

@@ -20,7 +20,7 @@ from subpixel.media.formats.account import (
     list_rest,
     lose,
 )
-from subpixel.media.metadata.budget import MAX_STEPS
+from subpixel.media.metadata.budget import MAX_PIECES
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -133,7 +133,7 @@ def walk_every_chunk(stream: BinaryIO) -> Iterator[Chunk]:
     """All chunks, those of pixels one by one, of which a header at least is there."""
     size = stream.seek(0, io.SEEK_END)
     at = len(SIGNATURE)
-    for _ in range(MAX_STEPS):
+    for _ in range(MAX_PIECES):
         if at + 8 > size:
             return
         stream.seek(at)

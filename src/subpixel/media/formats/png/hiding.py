@@ -9,7 +9,7 @@ from subpixel.media.libvips import Patches, patch_bytes
 from subpixel.media.metadata import exif
 from subpixel.media.metadata.budget import MAX_METADATA, Budget
 
-MAX_INFLATION = 1032
+MAX_DEFLATE_RATIO = 1032
 """Bytes that one byte of a deflate stream unfolds to at most (zlib's technical details)."""
 
 _PACKED_TEXT = (b"zTXt", b"iTXt")
@@ -27,7 +27,7 @@ def hide_chunks(stream: BinaryIO) -> Patches:
             patches |= _hide_exif(stream, chunk)
         if chunk.name in _PACKED_TEXT:
             packed.append(chunk)
-    if sum(chunk.size for chunk in packed) * MAX_INFLATION > MAX_METADATA:
+    if sum(chunk.size for chunk in packed) * MAX_DEFLATE_RATIO > MAX_METADATA:
         patches |= {at: data for chunk in packed for at, data in _rename(stream, chunk)}
     return patches
 
