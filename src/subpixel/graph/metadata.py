@@ -107,7 +107,7 @@ def _parse(file: Path) -> onnx.ModelProto:
         model.ParseFromString(content)
     except OSError as error:
         raise NetworkError(f"{file}: can't be read: {error.strerror}") from error
-    except DecodeError as error:
+    except (DecodeError, UnicodeDecodeError) as error:  # by protobuf's implementation
         raise NetworkError(
             f"{file}: is no ONNX file, or is cut short; download or export it again"
         ) from error

@@ -203,7 +203,7 @@ def brotli_bomb(megabytes: int) -> bytes:
         codestream = struct.pack(">I4s", 8 + len(plain), b"jxlc") + plain
         kind = struct.pack(">I4s", 20, b"ftyp") + b"jxl \0\0\0\0jxl "
         plain = b"\0\0\0\x0cJXL \r\n\x87\n" + kind + codestream
-    packed = b"xml " + brotli.compress(bytes(megabytes << 20))
+    packed = b"xml " + brotli.compress(bytes(megabytes << 20), quality=1)
     return plain + struct.pack(">I4s", 8 + len(packed), b"brob") + packed
 
 
