@@ -28,7 +28,7 @@ class Ended(BaseException):
         self.signal = number
 
 
-GRACE = 10.0
+GRACE = 60.0
 """Seconds that an orderly end may take: a library that never returns would hold it up for ever."""
 
 
