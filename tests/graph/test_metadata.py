@@ -7,6 +7,7 @@ from graphs import Graph, nearest
 from subpixel.errors import NetworkError, SpecError
 from subpixel.graph.metadata import load_model, model_bytes, read_spec, with_spec
 from subpixel.spec import ModelSpec
+from subpixel.zoo.manifest import find_bundled
 
 SPEC = ModelSpec("test", 3, "luma", "luma", halo=5, licence="CC0-1.0", origin="drawn by hand")
 
@@ -115,3 +116,15 @@ def test_parameters_beyond_protobufs_limit(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("subpixel.graph.metadata.MAX_MESSAGE_BYTES", 1000)
     with pytest.raises(NetworkError, match=r"net\.onnx: has .* of parameters"):
         model_bytes(loaded, file)
+
+
+@pytest.mark.parametrize("place", ["input", "output", "initializer"])
+def test_a_type_that_onnx_does_not_have_is_damage(tmp_path: Path, place: str) -> None:
+    model = load_model(find_bundled("fast", 2).path)
+    if place == "initializer":
+        model.graph.initializer[0].data_type = -5
+    else:
+        getattr(model.graph, place)[0].type.tensor_type.elem_type = -(1 << 31)
+    (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(NetworkError, match="a type that ONNX doesn't have"):
+        load_model(tmp_path / "net.onnx")

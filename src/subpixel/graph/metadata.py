@@ -113,7 +113,21 @@ def _parse(file: Path) -> onnx.ModelProto:
         ) from error
     if not model.ir_version or not model.opset_import or not model.graph.node:
         raise NetworkError(f"{file}: is no ONNX network: it holds no graph; export it again")
+    unknown = sorted(_list_types(model.graph) - set(onnx.TensorProto.DataType.values()))
+    if unknown:
+        raise NetworkError(
+            f"{file}: holds numbers of a type that ONNX doesn't have ({unknown[0]}): it is "
+            "damaged, or newer than this version of the package onnx"
+        )
     return model
+
+
+def _list_types(graph: onnx.GraphProto) -> set[int]:
+    """The numbers of all types of tensors that a graph declares, or holds."""
+    ends = (*graph.input, *graph.output, *graph.value_info)
+    return {end.type.tensor_type.elem_type for end in ends} | {
+        tensor.data_type for tensor in graph.initializer
+    }
 
 
 def _first_line(error: Exception) -> str:
