@@ -182,7 +182,7 @@ def stripes(height: int, width: int, channels: int) -> np.ndarray:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("width", "height", "suffix"),
-    [(2_000_000, 4, ".png"), (4, 2_000_000, ".tif"), (300_000, 30, ".tif"), (9, 300_000, ".png")],
+    [(2_000_000, 4, ".png"), (4, 2_000_000, ".tif"), (60_000, 30, ".tif"), (9, 300_000, ".png")],
 )
 def test_very_wide_and_very_tall(tmp_path: Path, width: int, height: int, suffix: str) -> None:
     source, target = tmp_path / "in.png", tmp_path / f"out{suffix}"
