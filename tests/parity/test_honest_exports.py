@@ -17,7 +17,7 @@ from subpixel.parity.verify import verify
 from subpixel.spec import Exporter
 
 SMALLEST = ("edsr", "fsrcnn")
-LARGER = ("superresolution", "fast-rgb", "rcan", "srvgg")
+LARGER = ("superresolution", "rcan")
 
 pytestmark = pytest.mark.slow
 
@@ -77,7 +77,7 @@ ROADS: tuple[tuple[Exporter, int], ...] = (
     "host",
     [
         "edsr",
-        *(pytest.param(h, marks=pytest.mark.slow) for h in ("superresolution", "fast", "fsrcnn")),
+        *(pytest.param(h, marks=pytest.mark.slow) for h in ("superresolution",)),
     ],
 )
 @pytest.mark.parametrize("road", ROADS, ids=lambda road: f"{road[0]}-{road[1]}")
