@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import subpixel
-from subpixel.system.arenas import share_arena
+from subpixel.system.allocator import share_arena
 
 pytestmark = pytest.mark.skipif(
     platform.libc_ver()[0] != "glibc",
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 _THREADS = """
 import ctypes, resource, sys, threading
 import psutil
-from subpixel.system.arenas import share_arena
+from subpixel.system.allocator import share_arena
 
 if sys.argv[1] == "limited":
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))

@@ -26,7 +26,7 @@ from subpixel.cli.messages import (
 from subpixel.cli.signals import BY_SIGNAL, Ended, orderly_end
 from subpixel.cli.streams import guards_output, print_line, show_warning
 from subpixel.errors import SubpixelError, UsageError
-from subpixel.system.arenas import share_arena
+from subpixel.system.allocator import share_arena
 from subpixel.system.extras import explain_missing
 
 VERBS = {  # the room of each, and what it is for

@@ -226,19 +226,20 @@ def subgraph_nodes(graph: GraphProto) -> Iterator[NodeProto]:
     """The nodes of a graph, including those of its branches."""
     for node in graph.node:
         yield node
-        for branch in _branches(node):
+        for branch in list_branches(node):
             yield from subgraph_nodes(branch)
 
 
 def reads(node: NodeProto) -> Iterator[str]:
     """The names that a node reads, including those read in its branches."""
     yield from filter(None, node.input)
-    for graph in _branches(node):
+    for graph in list_branches(node):
         for inner in graph.node:
             yield from reads(inner)
 
 
-def _branches(node: NodeProto) -> Iterator[GraphProto]:
+def list_branches(node: NodeProto) -> Iterator[GraphProto]:
+    """The graphs inside a node."""
     for attribute in node.attribute:
         if attribute.type in (AttributeProto.GRAPH, AttributeProto.GRAPHS):
             yield from (attribute.g, *attribute.graphs)
@@ -298,7 +299,7 @@ def _drop_identities(graph: GraphProto) -> None:
 
 def _rename_inputs(node: NodeProto, names: Mapping[str, str]) -> None:
     node.input[:] = [names.get(name, name) for name in node.input]
-    for graph in _branches(node):
+    for graph in list_branches(node):
         for inner in graph.node:
             _rename_inputs(inner, names)
 

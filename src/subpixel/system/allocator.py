@@ -1,4 +1,4 @@
-"""glibc's allocator, which keeps what threads have freed: for processes that run for long."""
+"""glibc's allocator: the arenas of its threads, which keep what was freed in them."""
 
 import ctypes
 import sys
@@ -7,13 +7,23 @@ _ARENA_MAX = -8
 """``M_ARENA_MAX`` of glibc's ``malloc.h``."""
 
 
-def limit_arenas(count: int) -> None:
+def limit_arenas(count: int) -> bool:
     """Let the threads share so many pools of memory, where glibc would give each core eight, all of
     which keep what was freed in them. It holds for the whole process, and is to be called before
-    threads start. Elsewhere than with glibc nothing happens."""
+    threads start. Whether it was done: elsewhere than with glibc nothing happens."""
     change = _find("mallopt")
-    if change is not None:
-        change(_ARENA_MAX, count)
+    return change is not None and bool(change(_ARENA_MAX, count))
+
+
+def share_arena() -> bool:
+    """Let all threads to come allocate from one arena, where the address space is limited: 64 MB of
+    it are set aside for each that has its own. Whether it was done."""
+    if sys.platform != "linux":
+        return False
+    import resource
+
+    limited = resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+    return limited and limit_arenas(1)
 
 
 def return_free_memory() -> None:

@@ -322,11 +322,7 @@ class Upscaler:
                     for rows in run_stages(stages, larger, bands):
                         writer.write(rows)
                 return writer.losses  # complete when the file is
-        raise MemoryLimitError(
-            f"{file}: memory was refused {attempts} times, in ever smaller tiles; close other "
-            "programs, lower --max-memory, or raise the limit of the address space (ulimit -v), if "
-            "there is one"
-        )
+        raise MemoryLimitError(_explain_refusals(file, attempts))
 
     def expect_room(
         self,
@@ -437,3 +433,11 @@ def _memory_refused() -> Iterator[None]:
     except RuntimeError as error:
         if "start new thread" not in str(error):
             raise
+
+
+def _explain_refusals(file: str | Path, attempts: int) -> str:
+    return (
+        f"{file}: memory was refused {attempts} times, in ever smaller tiles; close other "
+        "programs, lower --max-memory, or raise the limit of the address space (ulimit -v), if "
+        "there is one"
+    )

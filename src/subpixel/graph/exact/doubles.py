@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from onnx import AttributeProto, GraphProto, NodeProto, TensorProto, numpy_helper
 
 from subpixel.graph.execute import reference_engine
+from subpixel.graph.flow import list_branches, subgraph_nodes
 
 FLOATS = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16)
 """Types whose numbers are all doubles, too."""
@@ -33,7 +34,7 @@ def widen_floats(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of ``model`` that computes in float64 from its input to its output."""
     result = onnx.ModelProto()
     result.CopyFrom(model)
-    for graph in _nested_graphs(result.graph):
+    for graph in _list_graphs(result.graph):
         del graph.value_info[:]
         for tensor in graph.initializer:
             _widen_parameter(tensor)
@@ -45,13 +46,11 @@ def widen_floats(model: onnx.ModelProto) -> onnx.ModelProto:
     return result
 
 
-def _nested_graphs(graph: GraphProto) -> Iterator[GraphProto]:
+def _list_graphs(graph: GraphProto) -> Iterator[GraphProto]:
     """The graph and all inside its nodes."""
     yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                yield from _nested_graphs(inner)
+    for node in subgraph_nodes(graph):
+        yield from list_branches(node)
 
 
 def _widen_node(node: NodeProto) -> None:

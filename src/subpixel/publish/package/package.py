@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from string import Template
 
@@ -17,14 +17,23 @@ from subpixel.publish.package.golden import FACTS_FILE, Golden, make_golden
 from subpixel.publish.package.targets import Target
 from subpixel.publish.package.values import make_slug, template_values
 from subpixel.spec import ModelSpec
+from subpixel.strict_json import JsonError, read_value
 from subpixel.system.files.folders import expect_free_folder, whole_folder
 from subpixel.system.files.hashing import hash_file
+from subpixel.system.files.json_files import read_json_file
 
 INVENTORY = "subpixel-package.json"
 """The list of a package's files, by which one is told from other folders."""
 
 LATER_FILES = ("node_modules", "package-lock.json", "__pycache__")
 """What running a package's programs leaves in it."""
+
+
+@dataclass(frozen=True)
+class _Inventory:
+    target: str
+    sha256: Mapping[str, str]
+    """Of each file, by its path."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +98,16 @@ def _write_inventory(folder: Path, target: Target) -> Mapping[str, int]:
     files = {name: files[name] for name in sorted(files) if files[name].is_file()}
     hashes = {name: hash_file(file) for name, file in files.items()}
     inventory = folder / INVENTORY
-    inventory.write_bytes(_to_json({"target": target.name, "sha256": hashes}))
+    inventory.write_bytes(_dump_json(asdict(_Inventory(target.name, hashes))))
     return {name: file.stat().st_size for name, file in {**files, INVENTORY: inventory}.items()}
 
 
 def find_foreign_files(folder: Path) -> str | None:
     """What in ``folder`` is neither a package's nor left by its programs, in a few words."""
     try:
-        inventory = json.loads((folder / INVENTORY).read_text(encoding="utf-8"))
-        own = {INVENTORY, *inventory["sha256"]}
-    except (OSError, ValueError, TypeError, KeyError):
+        inventory = read_value(read_json_file(folder / INVENTORY), _Inventory)
+        own = {INVENTORY, *inventory.sha256}
+    except (OSError, JsonError):
         return f"it holds other things than a package (no {INVENTORY})"
     foreign = [
         path
@@ -145,9 +154,9 @@ def _data_files(
     """The golden picture, and the facts that programs read; ``network`` is its file's path."""
     data = PurePosixPath(target.data)
     facts = golden.facts(spec, str(PurePosixPath(network).relative_to(data)))
-    files = {**golden.files(), FACTS_FILE: _to_json(facts)}
+    files = {**golden.files(), FACTS_FILE: _dump_json(facts)}
     return {str(data / name): content for name, content in files.items()}
 
 
-def _to_json(value: object) -> bytes:
+def _dump_json(value: object) -> bytes:
     return (json.dumps(value, indent=2) + "\n").encode()

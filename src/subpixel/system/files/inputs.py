@@ -20,7 +20,7 @@ INPUT_BLOCK_BYTES = 1 << 16
 MAX_INPUT_BLOCKS = 16
 """Blocks that are held."""
 
-_KINDS = (
+_FILE_KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -54,7 +54,7 @@ def _expect_ordinary(status: os.stat_result, file: Path) -> None:
     mode = status.st_mode
     if stat.S_ISREG(mode):
         return
-    kind = next((kind for is_kind, kind in _KINDS if is_kind(mode)), "no ordinary file")
+    kind = next((kind for is_kind, kind in _FILE_KINDS if is_kind(mode)), "no ordinary file")
     if kind == "a folder":
         raise IsADirectoryError(errno.EISDIR, "it is a folder; name a file", str(file))
     text = f"it is {kind}, and only ordinary files are read; save what it gives as one"

@@ -42,11 +42,11 @@ def restrict_files(readable: Iterable[Path]) -> None:
     connect to nobody, and signal nobody outside. Needs :func:`landlock_version` of 1 or more, and
     no privileges that a program could gain (PR_SET_NO_NEW_PRIVS). Raises :class:`OSError`."""
     version = landlock_version()
-    ruleset = _expect(_call(CREATE_RULESET, *_describe_rights(version), 0))
+    ruleset = _expect_success(_call(CREATE_RULESET, *_describe_rights(version), 0))
     try:
         for file in readable:
             _allow_reading(ruleset, file)
-        _expect(_call(RESTRICT_SELF, ruleset, 0))
+        _expect_success(_call(RESTRICT_SELF, ruleset, 0))
     finally:
         os.close(ruleset)
 
@@ -63,7 +63,7 @@ def _allow_reading(ruleset: int, file: Path) -> None:
     fd = os.open(file, os.O_PATH | os.O_CLOEXEC)
     try:
         rule = _PathBeneath(READ_FILE, fd)
-        _expect(_call(ADD_RULE, ruleset, RULE_PATH_BENEATH, ctypes.byref(rule), 0))
+        _expect_success(_call(ADD_RULE, ruleset, RULE_PATH_BENEATH, ctypes.byref(rule), 0))
     finally:
         os.close(fd)
 
@@ -73,7 +73,7 @@ def _call(number: int, *arguments: object) -> int:
     return int(ctypes.CDLL(None, use_errno=True).syscall(ctypes.c_long(number), *words))
 
 
-def _expect(result: int) -> int:
+def _expect_success(result: int) -> int:
     if result < 0:
         code = ctypes.get_errno()
         raise OSError(code, f"Landlock: {os.strerror(code)}")

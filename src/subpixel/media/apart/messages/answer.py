@@ -17,6 +17,7 @@ import numpy as np
 
 from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
 from subpixel.media.picture import ExtraChannel, GainMap, Header, Loss, Metadata
+from subpixel.strict_json import parse_json
 
 MAX_ANSWER_TEXT = 1 << 23
 """Most bytes of an answer's JSON."""
@@ -31,11 +32,14 @@ MAX_WORDS = 4096
 
 _MOST = 1 << 63
 
-_DTYPES: dict[str, np.dtype[Any]] = {"uint8": np.dtype(np.uint8), "uint16": np.dtype(np.uint16)}
-_EXTRAS: dict[str, ExtraChannel] = {name: name for name in get_args(ExtraChannel)}
+_SAMPLE_DTYPES: dict[str, np.dtype[Any]] = {
+    "uint8": np.dtype(np.uint8),
+    "uint16": np.dtype(np.uint16),
+}
+_EXTRA_NAMES: dict[str, ExtraChannel] = {name: name for name in get_args(ExtraChannel)}
 
-_SIZES = struct.Struct("<II")
-SIZES_BYTES = _SIZES.size
+_PART_SIZES = struct.Struct("<II")
+SIZES_BYTES = _PART_SIZES.size
 """What comes before an answer: the sizes of its two parts."""
 
 AnswerValue = TypeVar("AnswerValue")
@@ -87,16 +91,16 @@ def pack_answer(answer: OpenAnswer | FailureAnswer) -> bytes:
     if isinstance(answer, FailureAnswer):
         value: dict[str, Any] = {"kind": answer.kind, "message": answer.message[:MAX_WORDS]}
     else:
-        value = _to_json(answer, table)
+        value = _answer_to_json(answer, table)
     value["blocks"] = list(map(len, table.blocks))
     text, blocks = json.dumps(value).encode(), b"".join(table.blocks)
     size = len(text) + len(blocks)
     if len(text) > MAX_ANSWER_TEXT or len(blocks) > MAX_ANSWER_BLOCKS:
         raise ValueError(f"its metadata takes {size:,} bytes, which are too many")
-    return _SIZES.pack(len(text), len(blocks)) + text + blocks
+    return _PART_SIZES.pack(len(text), len(blocks)) + text + blocks
 
 
-def _to_json(answer: OpenAnswer, table: _BlockTable) -> dict[str, Any]:
+def _answer_to_json(answer: OpenAnswer, table: _BlockTable) -> dict[str, Any]:
     header, compression = answer.header, answer.compression
     return {
         "shape": list(header.shape),
@@ -139,7 +143,7 @@ def _map_to_json(gain_map: GainMap, table: _BlockTable) -> list[Any]:
 
 def unpack_sizes(start: bytes) -> tuple[int, int]:
     """The sizes of the two parts that follow; raises :class:`AnswerError` for too large ones."""
-    text, blocks = _SIZES.unpack(start)
+    text, blocks = _PART_SIZES.unpack(start)
     if text > MAX_ANSWER_TEXT or blocks > MAX_ANSWER_BLOCKS:
         raise AnswerError(f"it is {text + blocks:,} bytes long")
     return text, blocks
@@ -148,12 +152,12 @@ def unpack_sizes(start: bytes) -> tuple[int, int]:
 def unpack_answer(text: bytes, blocks: bytes, max_pixels: int) -> OpenAnswer | FailureAnswer:
     """The answer of those two parts, every value checked; raises :class:`AnswerError`."""
     try:
-        value = _expect_object(json.loads(text))
-        sizes = _take_list(value, "blocks", _whole(0, MAX_ANSWER_BLOCKS))
+        value = _take_object(parse_json(text, max_bytes=MAX_ANSWER_TEXT))
+        sizes = _take_each(value, "blocks", _whole(0, MAX_ANSWER_BLOCKS))
         if "kind" in value:
             return FailureAnswer(_words(value.get("kind")), _words(value.get("message")))
         return _from_json(value, _split_blocks(blocks, sizes), max_pixels)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise AnswerError(str(error)[:200]) from error
 
 
@@ -165,28 +169,28 @@ def _split_blocks(blocks: bytes, sizes: Sequence[int]) -> list[bytes]:
 
 
 def _from_json(value: dict[str, Any], blocks: list[bytes], max_pixels: int) -> OpenAnswer:
-    shape = _take_list(value, "shape", _whole(1, MAX_ANSWER_SIDE))
+    shape = _take_each(value, "shape", _whole(1, MAX_ANSWER_SIDE))
     if len(shape) != 4 or math.prod(shape[:3]) > max_pixels or shape[3] > MAX_ANSWER_CHANNELS:
         raise AnswerError(f"its shape is {shape}")
-    dtype = _one_of(_DTYPES)(value.get("dtype"))
+    dtype = _one_of(_SAMPLE_DTYPES)(value.get("dtype"))
     depth = _whole(8, 16)(value.get("bit_depth"))
     extras = None
     if value.get("extras") is not None:
-        extras = tuple(_take_list(value, "extras", _one_of(_EXTRAS)))
+        extras = tuple(_take_each(value, "extras", _one_of(_EXTRA_NAMES)))
     header = Header(
         (shape[0], shape[1], shape[2], shape[3]),
         dtype,
-        _read_metadata(value.get("metadata"), blocks, pages=True),
+        _take_metadata(value.get("metadata"), blocks, pages=True),
         depth,
-        tuple(_take_list(value, "losses", _read_loss)),
+        tuple(_take_each(value, "losses", _read_loss)),
         extras,
     )
     if (depth == 8) != (dtype == np.uint8):
         raise AnswerError(f"its {dtype} samples have {depth} bits")
-    return OpenAnswer(header, _whole(0, _MOST)(value.get("memory")), _read_compression(value))
+    return OpenAnswer(header, _whole(0, _MOST)(value.get("memory")), _take_compression(value))
 
 
-def _read_compression(value: dict[str, Any]) -> Compression:
+def _take_compression(value: dict[str, Any]) -> Compression:
     quality = _optional(_whole(1, 100))(value.get("jpeg_quality"))
     quantizer = _optional(_real)(value.get("webp_quantizer"))
     if quantizer is not None and not 0 <= quantizer <= 127:
@@ -195,9 +199,9 @@ def _read_compression(value: dict[str, Any]) -> Compression:
     return UNKNOWN_COMPRESSION if read == UNKNOWN_COMPRESSION else read
 
 
-def _read_metadata(value: object, blocks: list[bytes], *, pages: bool) -> Metadata:
+def _take_metadata(value: object, blocks: list[bytes], *, pages: bool) -> Metadata:
     """``pages``: whether it may have some; a page has none."""
-    fields = _expect_object(value)
+    fields = _take_object(value)
     block = _optional(lambda number: blocks[_whole(0, len(blocks) - 1)(number)])
 
     def text(part: object) -> str:
@@ -207,12 +211,12 @@ def _read_metadata(value: object, blocks: list[bytes], *, pages: bool) -> Metada
         return content.decode()
 
     def page(part: object) -> Metadata:
-        return _read_metadata(part, blocks, pages=False)
+        return _take_metadata(part, blocks, pages=False)
 
     def gain_map(part: object) -> GainMap:
         return _read_map(part, block)
 
-    own_pages = _take_list(fields, "pages", page) if pages else []
+    own_pages = _take_each(fields, "pages", page) if pages else []
     return Metadata(
         icc=block(fields.get("icc")),
         exif=block(fields.get("exif")),
@@ -220,8 +224,8 @@ def _read_metadata(value: object, blocks: list[bytes], *, pages: bool) -> Metada
         iptc=block(fields.get("iptc")),
         orientation=_whole(1, 8)(fields.get("orientation")),
         resolution=_optional(_pair(_real))(fields.get("resolution")),
-        text=tuple(_take_list(fields, "text", _pair(text))),
-        delays_ms=tuple(_take_list(fields, "delays_ms", _read_delay)),
+        text=tuple(_take_each(fields, "text", _pair(text))),
+        delays_ms=tuple(_take_each(fields, "delays_ms", _read_delay)),
         loop=_whole(0, _MOST)(fields.get("loop")),
         gain_map=_optional(gain_map)(fields.get("gain_map")),
         aspect=_optional(_pair(_whole(1, _MOST)))(fields.get("aspect")),
@@ -230,11 +234,11 @@ def _read_metadata(value: object, blocks: list[bytes], *, pages: bool) -> Metada
 
 
 def _read_map(value: object, block: Callable[[object], bytes | None]) -> GainMap:
-    data, width, height, region = _expect_list(value, 4)
+    data, width, height, region = _take_exactly(value, 4)
     content = block(data)
     if content is None:
         raise AnswerError("a gain map is missing")
-    left, top, right, bottom = map(_real, _expect_list(region, 4))
+    left, top, right, bottom = map(_real, _take_exactly(region, 4))
     if not (left < right and top < bottom):
         raise AnswerError(f"its gain map shows {region}")
     side = _whole(1, MAX_ANSWER_SIDE)
@@ -243,29 +247,29 @@ def _read_map(value: object, block: Callable[[object], bytes | None]) -> GainMap
 
 def _read_delay(value: object) -> int | Fraction:
     if isinstance(value, list):
-        numerator, denominator = _expect_list(value, 2)
+        numerator, denominator = _take_exactly(value, 2)
         return Fraction(_whole(0, _MOST)(numerator), _whole(1, _MOST)(denominator))
     return _whole(-_MOST, _MOST)(value)
 
 
 def _read_loss(value: object) -> Loss:
-    what, why = _expect_list(value, 2)
+    what, why = _take_exactly(value, 2)
     return Loss(_words(what), _words(why))
 
 
-def _expect_object(value: object) -> dict[str, Any]:
+def _take_object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise AnswerError(f"an object is {type(value).__name__}")
     return value
 
 
-def _expect_list(value: object, length: int) -> list[Any]:
+def _take_exactly(value: object, length: int) -> list[Any]:
     if not isinstance(value, list) or len(value) != length:
         raise AnswerError(f"a list of {length} is {str(value)[:40]}")
     return value
 
 
-def _take_list(
+def _take_each(
     value: dict[str, Any], name: str, read: Callable[[object], AnswerValue]
 ) -> list[AnswerValue]:
     items = value.get(name)
@@ -312,7 +316,7 @@ def _pair(
     read: Callable[[object], AnswerValue],
 ) -> Callable[[object], tuple[AnswerValue, AnswerValue]]:
     def both(value: object) -> tuple[AnswerValue, AnswerValue]:
-        first, second = _expect_list(value, 2)
+        first, second = _take_exactly(value, 2)
         return read(first), read(second)
 
     return both
