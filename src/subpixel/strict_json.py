@@ -33,7 +33,7 @@ MAX_JSON_BYTES = 4 << 20
 MAX_JSON_DEPTH = 32
 """Objects and lists within one another; nothing that subpixel reads has more than six."""
 
-MAX_SHOWN = 40
+MAX_VALUE_SHOWN = 40
 """Characters of a value that a message repeats."""
 
 
@@ -73,16 +73,16 @@ def read_value(value: object, form: type[JsonForm], name: str = "it") -> JsonFor
     there, and no other. Raises :class:`JsonError` with the ``name`` of the first value that isn't
     so.
     """
-    return cast(JsonForm, _read(value, form, name))
+    return cast(JsonForm, _read_form(value, form, name))
 
 
 def show_value(value: object) -> str:
-    """A value in at most :data:`MAX_SHOWN` characters, for a message."""
+    """A value in at most :data:`MAX_VALUE_SHOWN` characters, for a message."""
     if isinstance(value, (dict, list, tuple)):
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, str):
-        return repr(value[:MAX_SHOWN])[:MAX_SHOWN]
-    return one_line(ValueError(repr(value)), MAX_SHOWN)
+        return repr(value[:MAX_VALUE_SHOWN])[:MAX_VALUE_SHOWN]
+    return one_line(ValueError(repr(value)), MAX_VALUE_SHOWN)
 
 
 def _expect_shallow(value: object) -> None:
@@ -100,7 +100,7 @@ def _children(value: object) -> Sequence[object]:
     return value if isinstance(value, list) else ()
 
 
-def _read(value: object, form: object, name: str) -> object:
+def _read_form(value: object, form: object, name: str) -> object:
     origin = get_origin(form)
     if origin is Annotated:
         inner, bounds = get_args(form)
@@ -108,7 +108,7 @@ def _read(value: object, form: object, name: str) -> object:
     if origin in (Union, types.UnionType):
         return _read_optional(value, form, name)
     if origin is Literal:
-        return _expect(value in get_args(form), value, name, f"one of {get_args(form)}")
+        return _expect_form(value in get_args(form), value, name, f"one of {get_args(form)}")
     if origin is tuple:
         return _read_tuple(value, get_args(form), name)
     if isinstance(origin, type) and issubclass(origin, Mapping):
@@ -126,11 +126,11 @@ def _read_plain(value: object, form: object, name: str) -> object:
     if form in (int, float):
         return _read_number(value, form, name, Within(-math.inf, math.inf), finite=True)
     if form is bool:
-        return _expect(isinstance(value, bool), value, name, "true or false")
+        return _expect_form(isinstance(value, bool), value, name, "true or false")
     if form is str:
-        return _expect(_is_text(value), value, name, "text")
+        return _expect_form(_is_text(value), value, name, "text")
     if form is Path:
-        return Path(str(_expect(_is_path(value), value, name, "a path")))
+        return Path(str(_expect_form(_is_path(value), value, name, "a path")))
     raise TypeError(f"{name}: {form} is no form that JSON is read as")
 
 
@@ -149,43 +149,43 @@ def _read_number(
     if not finite:
         wanted += f" from {bounds.min} to {bounds.max}"
     try:
-        number = cast(float, _expect(within, value, name, wanted))
+        number = cast(float, _expect_form(within, value, name, wanted))
         result = number if form is int else float(number)
     except OverflowError as error:  # an integer beyond any float
         raise JsonError(f"{name} is {show_value(value)}; it must be {wanted}") from error
-    _expect(not finite or math.isfinite(result), value, name, wanted)
+    _expect_form(not finite or math.isfinite(result), value, name, wanted)
     return result
 
 
 def _read_optional(value: object, form: object, name: str) -> object:
     (inner,) = (kind for kind in get_args(form) if kind is not types.NoneType)
-    return None if value is None else _read(value, inner, name)
+    return None if value is None else _read_form(value, inner, name)
 
 
 def _read_tuple(value: object, forms: tuple[object, ...], name: str) -> tuple[object, ...]:
-    items = _expect(isinstance(value, (list, tuple)), value, name, "a list")
+    items = _expect_form(isinstance(value, (list, tuple)), value, name, "a list")
     assert isinstance(items, (list, tuple))
     if forms[-1:] == (...,):
         forms = forms[:1] * len(items)
-    _expect(len(items) == len(forms), value, name, f"a list of {len(forms)}")
+    _expect_form(len(items) == len(forms), value, name, f"a list of {len(forms)}")
     pairs = zip(items, forms, strict=True)
-    return tuple(_read(item, form, f"{name}[{i}]") for i, (item, form) in enumerate(pairs))
+    return tuple(_read_form(item, form, f"{name}[{i}]") for i, (item, form) in enumerate(pairs))
 
 
 def _read_mapping(value: object, form: object, name: str) -> Mapping[str, object]:
     items = _expect_members(value, name)
-    return {key: _read(item, form, f"{name} {show_value(key)}") for key, item in items.items()}
+    return {key: _read_form(item, form, f"{name} {show_value(key)}") for key, item in items.items()}
 
 
 def _read_fields(value: object, form: type, name: str) -> object:
     items, hints = _expect_members(value, name), _hints(form)
     known = {field.name: field for field in fields(form)}
     for key in items:
-        _expect(key in known, key, f"a member of {name}", f"one of {', '.join(known)}")
+        _expect_form(key in known, key, f"a member of {name}", f"one of {', '.join(known)}")
     missing = [key for key, one in known.items() if key not in items and not _has_default(one)]
     if missing:
         raise JsonError(f"{name} lacks {', '.join(missing)}")
-    return form(**{key: _read(item, hints[key], key) for key, item in items.items()})
+    return form(**{key: _read_form(item, hints[key], key) for key, item in items.items()})
 
 
 def _has_default(field: Field[object]) -> bool:
@@ -198,11 +198,11 @@ def _hints(form: type) -> Mapping[str, Any]:
 
 
 def _expect_members(value: object, name: str) -> Mapping[str, object]:
-    _expect(isinstance(value, dict), value, name, "an object")
+    _expect_form(isinstance(value, dict), value, name, "an object")
     return cast(Mapping[str, object], value)
 
 
-def _expect(ok: bool, value: object, name: str, wanted: str) -> object:
+def _expect_form(ok: bool, value: object, name: str, wanted: str) -> object:
     if not ok:
         raise JsonError(f"{name} is {show_value(value)}; it must be {wanted}")
     return value

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subpixel.cli.main import VERBS, run
-from subpixel.cli.streams import GuardedStream, guarded_streams, print_line
+from subpixel.cli.streams import GuardedStream, guard_streams, print_line
 from subpixel.graph.metadata import load_model
 from subpixel.media.arrays import to_picture
 from subpixel.media.image_file import write_picture
@@ -224,7 +224,7 @@ def test_what_others_write_is_guarded_too(
 ) -> None:
     buffer = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(buffer, encoding=encoding))
-    with guarded_streams():
+    with guard_streams():
         write(f"é…{NASTY_NAME}")
     sys.stdout.flush()
     assert is_harmless(buffer.getvalue().decode(encoding).replace(os.linesep, "\n"))

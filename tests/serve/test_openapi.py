@@ -12,7 +12,7 @@ from subpixel.serve.app import make_app
 from subpixel.serve.http.access import Access
 from subpixel.serve.openapi import describe_interface
 from subpixel.serve.service import Service
-from subpixel.serve.work.options import NAMES, read_options
+from subpixel.serve.work.options import OPTION_NAMES, read_options
 
 
 def test_every_route_is_described_and_no_other(service: Service) -> None:
@@ -34,7 +34,7 @@ def test_every_route_is_described_and_no_other(service: Service) -> None:
 
 def test_parameters_are_those_that_are_read(service: Service) -> None:
     upscale = describe_interface(["fast"], ["fast"], service.limits)["paths"]["/v1/upscale"]["post"]
-    assert [row["name"] for row in upscale["parameters"]] == list(NAMES)
+    assert [row["name"] for row in upscale["parameters"]] == list(OPTION_NAMES)
     for row in upscale["parameters"]:
         read_options({row["name"]: str(row["example"]).lower()})
         for value in row["schema"].get("enum", ()):
@@ -72,5 +72,5 @@ def test_page_of_the_site_names_all(service: Service) -> None:
     text = page.read_text(encoding="utf-8")
     for path in describe_interface(["fast"], ["fast"], service.limits)["paths"]:
         assert path.replace("/versions/{version}", "").replace("{model}", "MODEL") in text, path
-    for name in NAMES:
+    for name in OPTION_NAMES:
         assert f"`{name}`" in text

@@ -15,8 +15,8 @@ from subpixel.errors import NetworkError, ProviderError, UsageError
 from subpixel.graph.metadata import read_spec, with_spec
 from subpixel.network.opening import open_network
 from subpixel.serve import page_files, vendor
-from subpixel.serve.page_files import bundled_networks, write_page
-from subpixel.serve.vendor import LICENCES, LOCK, PACKAGES, PAGE, vendor_files
+from subpixel.serve.page_files import list_page_networks, write_page
+from subpixel.serve.vendor import LICENCES, LOCK, NPM_PACKAGES, PAGE, vendor_files
 from subpixel.spec import ModelSpec
 from subpixel.zoo.manifest import find_bundled
 
@@ -143,7 +143,7 @@ def test_the_page_s_own_files_name_no_other_place() -> None:
 
 
 def test_the_bundled_networks_begin_with_the_default() -> None:
-    names = [file.name for file in bundled_networks()]
+    names = [file.name for file in list_page_networks()]
     assert names[0] == "balanced-int8-x2.onnx"
     assert {"denoise-50-int8-x3.onnx", "fast-int8-x4.onnx", "balanced-x2.onnx"} <= set(names)
 
@@ -182,7 +182,7 @@ def test_without_npm_the_message_says_what_to_install(
 def test_the_licences_name_the_locked_versions() -> None:
     locked = json.loads(LOCK.read_text(encoding="utf-8"))["packages"]
     text = vendor._write_licences()
-    for package in PACKAGES:
+    for package in NPM_PACKAGES:
         entry = locked[f"node_modules/{package.name}"]
         assert f"{package.name} {entry['version']}, {entry['license']}" in text
         assert entry["license"] == package.licence

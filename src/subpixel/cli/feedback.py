@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from subpixel.cli.options.pictures.network_choice import ChoiceLines
 from subpixel.cli.options.pictures.upscaling import Volume
-from subpixel.cli.streams import print_line, unguarded
+from subpixel.cli.streams import bypass_guard, print_line
 from subpixel.jobs.folder import describe_omissions
 from subpixel.jobs.outputs import JobPlan
 from subpixel.jobs.pictures import JobResult
@@ -99,7 +99,7 @@ def open_display(volume: Volume, *, several: bool) -> Iterator[Display]:
     from rich.progress import BarColumn, Progress, TextColumn
 
     columns = (BarColumn(bar_width=20), TextColumn("{task.description}", markup=False))
-    bar = Progress(*columns, console=Console(file=unguarded(sys.stderr)), transient=True)
+    bar = Progress(*columns, console=Console(file=bypass_guard(sys.stderr)), transient=True)
     try:
         with suppress(OSError):  # a terminal that has gone
             bar.start()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from subpixel.cli.streams import guarded_streams, print_lines, unguarded
+from subpixel.cli.streams import bypass_guard, guard_streams, print_lines
 from subpixel.errors import UsageError
 from subpixel.plain_text import escape_controls
 
@@ -51,7 +51,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for row in rows:
         table.add_row(*map(escape_controls, row))
     width = None if sys.stdout.isatty() else 200
-    console = Console(file=unguarded(sys.stdout), width=width, highlight=False, markup=False)
+    console = Console(file=bypass_guard(sys.stdout), width=width, highlight=False, markup=False)
     console.print(table)
 
 
@@ -80,8 +80,8 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import Progress, TextColumn
 
     columns = (*Progress.get_default_columns(), TextColumn("{task.fields[what]}", markup=False))
-    console = Console(file=unguarded(sys.stderr))
-    with Progress(*columns, console=console, transient=True) as bar, guarded_streams():
+    console = Console(file=bypass_guard(sys.stderr))
+    with Progress(*columns, console=console, transient=True) as bar, guard_streams():
         task = bar.add_task("", what="")
         yield lambda what, done, total: bar.update(
             task, completed=done, total=total, what=escape_controls(what)

@@ -72,14 +72,14 @@ class GuardedStream(EncodableStream):
         return len(text)
 
 
-def unguarded(stream: TextIO) -> TextIO:
+def bypass_guard(stream: TextIO) -> TextIO:
     """The stream for what moves the terminal's cursor on purpose; texts are escaped beforehand."""
     inner = stream.stream if isinstance(stream, GuardedStream) else stream
     return cast(TextIO, EncodableStream(inner))
 
 
 @contextmanager
-def guarded_streams() -> Iterator[None]:
+def guard_streams() -> Iterator[None]:
     """Guard ``sys.stdout`` and ``sys.stderr``."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (cast(TextIO, GuardedStream(stream)) for stream in before)
@@ -96,7 +96,7 @@ def guards_output(
 
     @wraps(function)
     def run_guarded(*args: Arguments.args, **kwargs: Arguments.kwargs) -> GuardedResult:
-        with guarded_streams():
+        with guard_streams():
             return function(*args, **kwargs)
 
     return run_guarded

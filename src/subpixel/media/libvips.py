@@ -70,7 +70,7 @@ class FileContents:
         """
         with reading_errors(file), open_input(file) as stream:
             head, stamp = stream.read(HEAD_BYTES), _stamp_of(stream)
-        return FileContents(file, _expect_bytes(head, file), stamp, None, max_bytes)
+        return FileContents(file, _expect_content(head, file), stamp, None, max_bytes)
 
     @staticmethod
     def of_stream(
@@ -85,7 +85,7 @@ class FileContents:
         file = Path(name)
         with reading_errors(file):
             head = _read_head(stream)
-            accept(_expect_bytes(head, file))
+            accept(_expect_content(head, file))
             data = _read_all(stream, max_bytes, partial(_refuse_stream, name), head)
         return FileContents(file, data[:HEAD_BYTES], (), data, max_bytes)
 
@@ -158,7 +158,7 @@ def reading_errors(file: Path) -> Iterator[None]:
         raise PictureError(f"{file} can't be read: {error.strerror or error}") from error
 
 
-def _expect_bytes(head: bytes, file: Path) -> bytes:
+def _expect_content(head: bytes, file: Path) -> bytes:
     if not head:
         raise PictureError(f"{file} can't be read: it is empty (0 bytes)")
     return head

@@ -24,12 +24,12 @@ def describe_interface(
             "description": "Enlarges pictures with super-resolution networks.",
         },
         "paths": {
-            "/": {"get": _read("The page for people.", "text/html")},
+            "/": {"get": _describe_get("The page for people.", "text/html")},
             "/v1/upscale": {"post": _describe_upscale(models, limits)},
             "/v1/models": {"get": _read_json("The networks.", _MODELS)},
             "/health/live": {"get": _read_json("Whether the server answers.", {"status": "live"})},
             "/health/ready": {"get": _describe_ready()},
-            "/metrics": {"get": _read("Metrics, for Prometheus.", "text/plain")},
+            "/metrics": {"get": _describe_get("Metrics, for Prometheus.", "text/plain")},
             "/openapi.json": {"get": _read_json("This description.", {"openapi": "3.1.0"})},
             **_describe_tensors(tensor_models),
         },
@@ -85,7 +85,7 @@ def _json_content(schema: Json, example: object) -> Json:
     return {"application/json": {"schema": schema, "example": example}}
 
 
-def _read(text: str, media_type: str) -> Json:
+def _describe_get(text: str, media_type: str) -> Json:
     content = {media_type: {"schema": {"type": "string"}}}
     answer = {"description": text, "content": content}
     return {"summary": text, "responses": {"200": answer, **_describe_faults()}}
@@ -130,11 +130,11 @@ def _describe_upscale(models: Sequence[str], limits: ServerLimits) -> Json:
                 "multipart/form-data": {"schema": form},
             },
         },
-        "responses": {"200": _describe_result(binary), **_describe_faults(*_FAULTS)},
+        "responses": {"200": _describe_response(binary), **_describe_faults(*_FAULTS)},
     }
 
 
-def _describe_result(binary: Json) -> Json:
+def _describe_response(binary: Json) -> Json:
     headers = {
         "X-Subpixel-Size": ("Width and height, upright.", "1920x1080"),
         "X-Subpixel-Network": ("The network that it went through.", "balanced"),

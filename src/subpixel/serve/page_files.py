@@ -75,14 +75,14 @@ def write_page(folder: Path, networks: Sequence[Path]) -> None:
     what :func:`~subpixel.serve.vendor.find_vendor` raises.
     """
     rows = [_read_network(file) for file in networks]
-    _expect_names(rows)
+    _expect_own_names(rows)
     vendor = find_vendor()
     make_folder(folder)
     for pattern in SOURCES:
         for file in PAGE.glob(pattern):
-            _copy(file, folder / file.relative_to(PAGE))
+            _copy_file(file, folder / file.relative_to(PAGE))
     for name in (*vendor_files(), LICENCES):
-        _copy(vendor / name, folder / "vendor" / name)
+        _copy_file(vendor / name, folder / "vendor" / name)
     (folder / "networks").mkdir(exist_ok=True)
     for row in rows:
         (folder / "networks" / row.file).write_bytes(row.content)
@@ -91,7 +91,7 @@ def write_page(folder: Path, networks: Sequence[Path]) -> None:
     _write_release(folder, rows)
 
 
-def bundled_networks() -> tuple[Path, ...]:
+def list_page_networks() -> tuple[Path, ...]:
     """The bundled networks for the page: in 8-bit integers and in float32, the default first."""
     from subpixel.zoo import manifest
     from subpixel.zoo.family import POINTS
@@ -134,7 +134,7 @@ def _with_rgb(file: Path, spec: ModelSpec) -> PageNetwork:
     return PageNetwork(spec_on_rgb(spec), file.name, model.SerializeToString())
 
 
-def _expect_names(rows: Sequence[PageNetwork]) -> None:
+def _expect_own_names(rows: Sequence[PageNetwork]) -> None:
     if not rows:
         raise UsageError("a page needs a network; name at least one file")
     names = [row.file for row in rows]
@@ -143,7 +143,7 @@ def _expect_names(rows: Sequence[PageNetwork]) -> None:
         raise UsageError(f"two network files are called {twice[0]}; give them names of their own")
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy_file(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
 

@@ -20,7 +20,7 @@ from subpixel.serve.service import Service
 KEEP_ALIVE_SECONDS = 15
 """Between two requests of one connection."""
 
-MAX_HEADER_BYTES = 32 << 10
+MAX_HEAD_BYTES = 32 << 10
 """Bytes of a request's head."""
 
 
@@ -44,12 +44,12 @@ def run_server(
 
     Raises :class:`UsageError` for an address that can't be had.
     """
-    connection = _bind(address)
+    connection = _bind_socket(address)
     config = make_config(app, service.limits)
     host, port = connection.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
-    def started() -> None:
+    def tell_address() -> None:
         service.log.write(ServerEvent("listening", url))
         announce(url)
 
@@ -58,7 +58,7 @@ def run_server(
     for logger in loggers:
         logger.addHandler(handler)
     try:
-        _OrderlyServer(config, service, address.notice_seconds, started).run([connection])
+        _OrderlyServer(config, service, address.notice_seconds, tell_address).run([connection])
     finally:
         for logger in loggers:
             logger.removeHandler(handler)
@@ -83,11 +83,11 @@ def make_config(app: ASGIApp, limits: ServerLimits) -> Config:
         proxy_headers=False,
         limit_concurrency=limits.connections,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
 
 
-def _bind(address: Address) -> socket.socket:
+def _bind_socket(address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     connection = socket.socket(family, socket.SOCK_STREAM)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -141,17 +141,17 @@ class _OrderlyServer(uvicorn.Server):
     """Says that it will end before it takes no more connections."""
 
     def __init__(
-        self, config: Config, service: Service, notice: float, started: Callable[[], None]
+        self, config: Config, service: Service, notice: float, tell_address: Callable[[], None]
     ) -> None:
         super().__init__(config)
-        self._service, self._notice, self._started = service, notice, started
+        self._service, self._notice, self._tell_address = service, notice, tell_address
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Announce the start."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
-        self._started()
+        self._tell_address()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """A signal: the end begins. It isn't raised again at the end, which is as asked for."""

@@ -30,7 +30,7 @@ class VendorPackage:
     copyright: str
 
 
-PACKAGES = (
+NPM_PACKAGES = (
     VendorPackage(
         "onnxruntime-web",
         (
@@ -69,7 +69,7 @@ OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWA
 
 def vendor_files() -> tuple[str, ...]:
     """The names of all of them, as the page knows them."""
-    return tuple(name for package in PACKAGES for name in package.files)
+    return tuple(name for package in NPM_PACKAGES for name in package.files)
 
 
 def find_vendor() -> Path:
@@ -78,7 +78,7 @@ def find_vendor() -> Path:
     Raises :class:`ProviderError` where neither is there and npm isn't, or fails.
     """
     for folder in (PAGE / "vendor", vendor_folder()):
-        if _is_complete(folder):
+        if _has_all_files(folder):
             return folder
     fill_vendor(vendor_folder())
     return vendor_folder()
@@ -94,7 +94,7 @@ def fill_vendor(folder: Path) -> None:
         _install(Path(scratch))
         new = Path(scratch) / "vendor"
         new.mkdir()
-        for package in PACKAGES:
+        for package in NPM_PACKAGES:
             for name in package.files:
                 shutil.copyfile(_dist(Path(scratch), package) / name, new / name)
         (new / LICENCES).write_text(_write_licences(), encoding="utf-8")
@@ -102,7 +102,7 @@ def fill_vendor(folder: Path) -> None:
         new.rename(folder)
 
 
-def _is_complete(folder: Path) -> bool:
+def _has_all_files(folder: Path) -> bool:
     return all((folder / name).is_file() for name in (*vendor_files(), LICENCES))
 
 
@@ -135,6 +135,6 @@ def _write_licences() -> str:
     heads = [
         f"{package.name} {locked[f'node_modules/{package.name}']['version']}, {package.licence}\n"
         f"{package.copyright}\nFiles: {', '.join(package.files)}\n"
-        for package in PACKAGES
+        for package in NPM_PACKAGES
     ]
     return "\n".join([*heads, "The MIT licence:\n", MIT_TEXT])

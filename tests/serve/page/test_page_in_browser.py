@@ -24,7 +24,7 @@ from page_server import serve_folder
 from subpixel import Upscaler
 from subpixel.errors import ProviderError
 from subpixel.graph.metadata import with_spec
-from subpixel.serve.page_files import HEADERS, bundled_networks, write_page
+from subpixel.serve.page_files import HEADERS, list_page_networks, write_page
 from subpixel.serve.vendor import PAGE
 from subpixel.spec import ModelSpec, Precision
 
@@ -53,7 +53,7 @@ def page_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("needs npm, or `make page` run before")
     folder = tmp_path_factory.mktemp("page")
     try:
-        write_page(folder, bundled_networks())
+        write_page(folder, list_page_networks())
     except ProviderError as error:
         if _has_registry():
             raise

@@ -158,7 +158,7 @@ def _requantize(sums: Products, step: np.float32) -> Whole:
     return np.rint(scaled).astype(np.int64)
 
 
-def _convolve(call: NodeCall) -> Products:
+def _convolve_integers(call: NodeCall) -> Products:
     source, filters = call.inputs[:2]
     if not isinstance(source, Term) or not isinstance(filters, Filters):
         raise call.fault("its input and its weights are not quantised")
@@ -181,7 +181,7 @@ def _add_products(call: NodeCall, source: Whole, filters: Whole) -> Whole:
     """
     groups = call.attributes.get("group", 1)
     parts = zip(
-        np.split(_windows(call, source, filters.shape[2:]), groups, axis=1),
+        np.split(_slide_windows(call, source, filters.shape[2:]), groups, axis=1),
         np.split(filters, groups),
         strict=True,
     )
@@ -192,7 +192,7 @@ def _add_products(call: NodeCall, source: Whole, filters: Whole) -> Whole:
     return np.concatenate(planes, axis=1).astype(np.int64)
 
 
-def _windows(call: NodeCall, source: Whole, kernel: Sequence[int]) -> NDArray[np.float64]:
+def _slide_windows(call: NodeCall, source: Whole, kernel: Sequence[int]) -> NDArray[np.float64]:
     """``(N, C, H', W', kernel height, kernel width)``: what each output pixel reads."""
     if call.attributes.get("auto_pad", b"NOTSET") != b"NOTSET":
         raise call.fault("auto_pad is set")
@@ -223,7 +223,7 @@ def _multiply(call: NodeCall) -> NodeValue:
     return result
 
 
-def _divide(call: NodeCall) -> NodeValue:
+def _divide_whole(call: NodeCall) -> NodeValue:
     if min(call.array(0).min(), call.array(1).min()) < 0:
         raise call.fault("a length is negative")
     result: NDArray[Any] = call.array(0) // call.array(1)
@@ -249,7 +249,7 @@ def _concat(call: NodeCall) -> NodeValue:
     return np.concatenate(parts, axis=call.attributes["axis"])
 
 
-def _squeeze(call: NodeCall) -> NodeValue:
+def _squeeze_array(call: NodeCall) -> NodeValue:
     return np.squeeze(call.array(0), tuple(call.numbers(1)))
 
 
@@ -290,16 +290,16 @@ CONVOLUTION = ("auto_pad", "dilations", "group", "kernel_shape", "pads", "stride
 EVALUATORS: Mapping[str, Operator] = {
     "Add": Operator(_add, range(2, 3)),
     "Concat": Operator(_concat, range(1, 1000), ("axis",)),
-    "Conv": Operator(_convolve, range(2, 4), CONVOLUTION),
+    "Conv": Operator(_convolve_integers, range(2, 4), CONVOLUTION),
     "DequantizeLinear": Operator(_dequantize, range(2, 4), ("axis",)),
-    "Div": Operator(_divide, range(2, 3)),
+    "Div": Operator(_divide_whole, range(2, 3)),
     "Mul": Operator(_multiply, range(2, 3)),
     "Pad": Operator(_pad, range(2, 3), ("mode",)),
     "QuantizeLinear": Operator(_quantize, range(3, 4)),
     "Reshape": Operator(_reshape, range(2, 3)),
     "Shape": Operator(_shape, range(1, 2)),
     "Slice": Operator(_slice, range(4, 5)),
-    "Squeeze": Operator(_squeeze, range(2, 3)),
+    "Squeeze": Operator(_squeeze_array, range(2, 3)),
     "Sub": Operator(_subtract, range(2, 3)),
     "Transpose": Operator(_transpose, range(1, 2), ("perm",)),
 }

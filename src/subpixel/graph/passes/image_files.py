@@ -22,7 +22,7 @@ OPSET = 13
 
 NETWORK_PREFIX = "network/"
 FILE_PREFIX = "file/"
-MAX_CODE = 255.0
+MAX_SAMPLE = 255.0
 NOWHERE = [9, 9, 9]
 CHANNEL_ORDERS = np.array([NOWHERE, NOWHERE, NOWHERE, [2, 1, 0]], np.int64)
 """By a decoded picture's number of channels: where red, green and blue are."""
@@ -99,7 +99,7 @@ def _add_decoder(writer: _FileNodes, spec: ModelSpec, source: str) -> None:
         return
     batch = writer.add("Unsqueeze", [rgb, writer.lengths(0)])
     floats = writer.add("Cast", [batch], make_attribute("to", TensorProto.FLOAT))
-    shares = writer.add("Div", [floats, writer.constant(np.array(MAX_CODE, np.float32))])
+    shares = writer.add("Div", [floats, writer.constant(np.array(MAX_SAMPLE, np.float32))])
     writer.add("Transpose", [shares], make_attribute("perm", (0, 3, 1, 2)), result=source)
 
 
@@ -121,7 +121,7 @@ def _add_encoder(writer: _FileNodes, spec: ModelSpec, result: str) -> None:
     up."""
     codes = result
     if spec.samples != "uint8":
-        ends = [writer.constant(np.array(end, np.float32)) for end in (0, 1, MAX_CODE, 0.5)]
+        ends = [writer.constant(np.array(end, np.float32)) for end in (0, 1, MAX_SAMPLE, 0.5)]
         clipped = writer.add("Clip", [result, *ends[:2]])
         scaled = writer.add("Mul", [clipped, ends[2]])
         raised = writer.add("Add", [scaled, ends[3]])

@@ -56,7 +56,7 @@ def _usability(model: "onnx.ModelProto") -> Mapping[str, str]:
     return {"usability.txt": check_mobile_usability(model)}
 
 
-def _write_page(folder: Path, network: Path) -> None:
+def _write_web_page(folder: Path, network: Path) -> None:
     from subpixel.serve.page_files import HEADERS, write_page
 
     write_page(folder, [network])
@@ -76,7 +76,7 @@ PACKAGE_TARGETS: tuple[Target, ...] = (
         "a page for any server of files; pictures stay in the browser",
         _own("web"),
         network="networks/${slug}.onnx",
-        finish=_write_page,
+        finish=_write_web_page,
     ),
     Target("node", "Node.js, with onnxruntime-node", _own("node")),
     Target(

@@ -34,7 +34,7 @@ class BodyReader:
         Raises :class:`HTTPException` for one that is too long (413), too slow (408) or ends early
         (400), and :class:`OutOfBytesError`, once all was received, where there is no room.
         """
-        size = _stated_size(request)
+        size = _read_length(request)
         if size is not None and size > self.limits.max_body:
             raise self._too_long()
         hold = _Hold(self.budget)
@@ -106,7 +106,7 @@ class _Hold:
         self._size = 0
 
 
-def _stated_size(request: Request) -> int | None:
+def _read_length(request: Request) -> int | None:
     text = request.headers.get("content-length")
     if text is None:
         return None

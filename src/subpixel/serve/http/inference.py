@@ -45,8 +45,8 @@ class InferenceRoutes:
                 "name": name,
                 "versions": [VERSION],
                 "platform": "subpixel",
-                "inputs": [_describe(INPUT)],
-                "outputs": [_describe(OUTPUT)],
+                "inputs": [_describe_tensor(INPUT)],
+                "outputs": [_describe_tensor(OUTPUT)],
             }
         )
 
@@ -79,7 +79,7 @@ class InferenceRoutes:
         return name, model
 
 
-def _describe(name: str) -> dict[str, object]:
+def _describe_tensor(name: str) -> dict[str, object]:
     return {"name": name, "datatype": "UINT8", "shape": [-1, -1, -1, -1]}
 
 

@@ -28,10 +28,10 @@ PIECE = 1 << 16
 EVENT_PIECE = 3 << 14
 """Bytes in one event; a multiple of three, so that the pieces' base64 can be joined."""
 
-GONE_LOOK_SECONDS = 0.1
+PROGRESS_SECONDS = 0.1
 """Between two looks at a job's progress."""
 
-EVENT_SECONDS = 15.0
+SILENCE_SECONDS = 15.0
 """After which a comment is sent where nothing has changed."""
 
 EVENT_STREAM = "text/event-stream"
@@ -146,17 +146,17 @@ class EventAnswer(StreamingResponse):
     async def _progress(self) -> AsyncIterator[str]:
         future = asyncio.ensure_future(asyncio.wrap_future(self._job.future))
         before, silent = (-1, -1), 0.0
-        future.add_done_callback(_look_at)
+        future.add_done_callback(_retrieve_error)
         while not future.done():
             progress = self._job.watch.progress
             if progress != before:
                 before, silent = progress, 0.0
                 yield _event("progress", {"done": progress[0], "total": progress[1]})
-            elif silent >= EVENT_SECONDS:
+            elif silent >= SILENCE_SECONDS:
                 silent = 0.0
                 yield ": waiting\n\n"
-            await asyncio.wait([future], timeout=GONE_LOOK_SECONDS)
-            silent += GONE_LOOK_SECONDS
+            await asyncio.wait([future], timeout=PROGRESS_SECONDS)
+            silent += PROGRESS_SECONDS
 
     async def _file(self, result: PictureResult) -> AsyncIterator[str]:
         digest = hashlib.sha256()
@@ -177,7 +177,7 @@ class EventAnswer(StreamingResponse):
         )
 
 
-def _look_at(future: asyncio.Future[PictureResult]) -> None:
+def _retrieve_error(future: asyncio.Future[PictureResult]) -> None:
     """Else asyncio warns of an error that nobody looked at."""
     if not future.cancelled():
         future.exception()

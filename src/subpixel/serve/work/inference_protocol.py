@@ -102,19 +102,21 @@ def decode_request(body: bytes, json_size: int | None) -> InferenceRequest:
     if not 0 <= size <= len(body):
         raise UsageError(f"the header has {size} bytes, and the body {len(body)}")
     try:
-        fields = _expect_object(parse_json(body[:size], max_bytes=MAX_JSON), "the request")
+        fields = _expect_fields(parse_json(body[:size], max_bytes=MAX_JSON), "the request")
     except JsonError as error:
         raise UsageError(f"the request can't be read: {error}") from error
     raw = _RawData(memoryview(body)[size:])
-    inputs = tuple(_read_input(each, raw) for each in _take_list(fields, "inputs"))
+    inputs = tuple(_read_input(each, raw) for each in _take_tensors(fields, "inputs"))
     if len(raw.rest):
         raise UsageError(f"{len(raw.rest)} bytes follow the last tensor")
     if not inputs:
         raise UsageError("the request has no inputs")
-    outputs = tuple(map(_read_output, _take_list(fields, "outputs")))
-    binary = _take_flag(_parameters(fields), "binary_data_output")
+    outputs = tuple(map(_read_output, _take_tensors(fields, "outputs")))
+    binary = _take_flag(_read_parameters(fields), "binary_data_output")
     name = fields.get("id")
-    return InferenceRequest(None if name is None else _text(name, "id"), inputs, outputs, binary)
+    return InferenceRequest(
+        None if name is None else _read_text(name, "id"), inputs, outputs, binary
+    )
 
 
 @dataclass
@@ -133,14 +135,14 @@ class _RawData:
 
 
 def _read_input(value: object, raw: _RawData) -> ProtocolTensor:
-    fields = _expect_object(value, "an input")
-    name = _text(fields.get("name"), "an input's name")
-    datatype, shape = fields.get("datatype"), _read_shape(fields.get("shape"), name)
+    fields = _expect_fields(value, "an input")
+    name = _read_text(fields.get("name"), "an input's name")
+    datatype, shape = fields.get("datatype"), _read_lengths(fields.get("shape"), name)
     if not isinstance(datatype, str) or datatype not in DATATYPES:
         raise UsageError(
             f"the datatype of {name} is {show_value(datatype)}; it is one of {', '.join(DATATYPES)}"
         )
-    dtype, size = DATATYPES[datatype], _parameters(fields).get("binary_data_size")
+    dtype, size = DATATYPES[datatype], _read_parameters(fields).get("binary_data_size")
     if size is None:
         return ProtocolTensor(name, _read_values(fields.get("data"), dtype, shape, name))
     needed = math.prod(shape) * dtype.itemsize
@@ -152,7 +154,7 @@ def _read_input(value: object, raw: _RawData) -> ProtocolTensor:
     return ProtocolTensor(name, array.reshape(shape))
 
 
-def _read_shape(value: object, name: str) -> tuple[int, ...]:
+def _read_lengths(value: object, name: str) -> tuple[int, ...]:
     if (
         not isinstance(value, list)
         or len(value) > MAX_DIMENSIONS
@@ -190,9 +192,9 @@ def _read_values(
 
 
 def _read_output(value: object) -> OutputChoice:
-    fields = _expect_object(value, "an output")
-    name = _text(fields.get("name"), "an output's name")
-    return OutputChoice(name, _take_flag(_parameters(fields), "binary_data"))
+    fields = _expect_fields(value, "an output")
+    name = _read_text(fields.get("name"), "an output's name")
+    return OutputChoice(name, _take_flag(_read_parameters(fields), "binary_data"))
 
 
 def unpack_body(body: bytes, coding: str | None, max_bytes: int) -> bytes:
@@ -233,13 +235,13 @@ def encode_response(
             raw.append(tensor.array.astype(DATATYPES[tensor.datatype], copy=False).tobytes())
             fields["parameters"] = {"binary_data_size": len(raw[-1])}
         else:
-            fields["data"] = _list_values(tensor)
+            fields["data"] = _list_numbers(tensor)
         head["outputs"].append(fields)
     text = json.dumps(head, allow_nan=False).encode()
     return InferenceMessage(text + b"".join(raw), len(text) if raw else None)
 
 
-def _list_values(tensor: ProtocolTensor) -> list[Any]:
+def _list_numbers(tensor: ProtocolTensor) -> list[Any]:
     array = tensor.array
     if array.size > MAX_JSON_VALUES:
         raise UsageError(
@@ -254,21 +256,21 @@ def _list_values(tensor: ProtocolTensor) -> list[Any]:
     return values
 
 
-def _expect_object(value: object, name: str) -> Mapping[str, Any]:
+def _expect_fields(value: object, name: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
         raise UsageError(f"{name} is {show_value(value)}; it is an object")
     return value
 
 
-def _take_list(fields: Mapping[str, Any], name: str) -> list[Any]:
+def _take_tensors(fields: Mapping[str, Any], name: str) -> list[Any]:
     items = fields.get(name, [])
     if not isinstance(items, list) or len(items) > MAX_TENSORS:
         raise UsageError(f"{name} are {show_value(items)}; they are a list of up to {MAX_TENSORS}")
     return items
 
 
-def _parameters(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _expect_object(fields.get("parameters", {}), "parameters")
+def _read_parameters(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _expect_fields(fields.get("parameters", {}), "parameters")
 
 
 def _take_flag(fields: Mapping[str, Any], name: str) -> bool:
@@ -278,7 +280,7 @@ def _take_flag(fields: Mapping[str, Any], name: str) -> bool:
     return value
 
 
-def _text(value: object, name: str) -> str:
+def _read_text(value: object, name: str) -> str:
     if not isinstance(value, str) or len(value) > MAX_TENSOR_NAME:
         raise UsageError(
             f"{name} is {show_value(value)}; it is a text of up to {MAX_TENSOR_NAME} characters"

@@ -9,7 +9,7 @@ from subpixel.media.formats.format import EncodeOptions, Format
 from subpixel.media.formats.registry import FORMATS
 from subpixel.upscaling.size.target_size import TargetSize
 
-NAMES = ("model", "scale", "width", "height", "format", "quality", "lossless", "strict")
+OPTION_NAMES = ("model", "scale", "width", "height", "format", "quality", "lossless", "strict")
 """The parameters that there are."""
 
 MAX_SHOWN_OPTION = 40
@@ -35,12 +35,14 @@ class UpscaleOptions:
 
 def read_options(texts: Mapping[str, str]) -> UpscaleOptions:
     """Raises :class:`UsageError` for an unknown parameter, or a value that it can't have."""
-    unknown = [name for name in texts if name not in NAMES]
+    unknown = [name for name in texts if name not in OPTION_NAMES]
     if unknown:
-        raise UsageError(f"there is no parameter {_show(unknown[0])}; there are {', '.join(NAMES)}")
+        raise UsageError(
+            f"there is no parameter {_show_words(unknown[0])}; there are {', '.join(OPTION_NAMES)}"
+        )
     return UpscaleOptions(
         texts.get("model"),
-        _read_size(texts),
+        _read_sides(texts),
         _read_format(texts["format"]) if "format" in texts else None,
         EncodeOptions(
             quality=_read_whole(texts, "quality"), lossless=_read_flag(texts, "lossless")
@@ -49,7 +51,7 @@ def read_options(texts: Mapping[str, str]) -> UpscaleOptions:
     )
 
 
-def _read_size(texts: Mapping[str, str]) -> TargetSize | None:
+def _read_sides(texts: Mapping[str, str]) -> TargetSize | None:
     scale = _read_factor(texts["scale"]) if "scale" in texts else None
     width, height = _read_whole(texts, "width"), _read_whole(texts, "height")
     if scale is None and width is None and height is None:
@@ -60,7 +62,7 @@ def _read_size(texts: Mapping[str, str]) -> TargetSize | None:
 def _read_factor(text: str) -> Fraction:
     digits = text.replace(".", "", 1)
     if not (digits.isascii() and digits.isdecimal() and len(text) <= MAX_DIGITS):
-        raise UsageError(f"scale is {_show(text)}; it is a number such as 2 or 1.5")
+        raise UsageError(f"scale is {_show_words(text)}; it is a number such as 2 or 1.5")
     return Fraction(text)
 
 
@@ -69,14 +71,14 @@ def _read_whole(texts: Mapping[str, str], name: str) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
-        raise UsageError(f"{name} is {_show(text)}; it is a whole number such as 90")
+        raise UsageError(f"{name} is {_show_words(text)}; it is a whole number such as 90")
     return int(text)
 
 
 def _read_flag(texts: Mapping[str, str], name: str) -> bool:
     text = texts.get(name, "false")
     if text not in ("true", "false"):
-        raise UsageError(f"{name} is {_show(text)}; it is true or false")
+        raise UsageError(f"{name} is {_show_words(text)}; it is true or false")
     return text == "true"
 
 
@@ -85,8 +87,8 @@ def _read_format(text: str) -> Format:
         if f".{text.lower()}" in form.suffixes:
             return form
     names = ", ".join(form.suffixes[0][1:] for form in FORMATS)
-    raise UsageError(f"format is {_show(text)}; it is one of {names}")
+    raise UsageError(f"format is {_show_words(text)}; it is one of {names}")
 
 
-def _show(text: str) -> str:
+def _show_words(text: str) -> str:
     return repr(text[:MAX_SHOWN_OPTION])

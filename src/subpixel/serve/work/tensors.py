@@ -106,7 +106,7 @@ class TensorWork:
                     "are allowed; send smaller ones"
                 )
             with self.metrics.stage("upscale"):
-                larger = _enlarge(picture, upscaler, scale, watch)
+                larger = _enlarge_tensor(picture, upscaler, scale, watch)
             answer = encode_response(
                 name, VERSION, request, [ProtocolTensor(OUTPUT, larger.frames)]
             )
@@ -125,7 +125,7 @@ class TensorWork:
                 raise PictureTooLargeError(f"{number:,} {what}; {most:,} are allowed")
 
 
-def _enlarge(picture: Picture, upscaler: Upscaler, scale: int, watch: Watch) -> Picture:
+def _enlarge_tensor(picture: Picture, upscaler: Upscaler, scale: int, watch: Watch) -> Picture:
     size = None if scale == upscaler.spec.scale else TargetSize(scale=scale)
     return upscaler.picture(picture, watch.report, size=size)
 

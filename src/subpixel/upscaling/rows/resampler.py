@@ -222,10 +222,10 @@ class _ColumnBlocks:
 
     def __iter__(self) -> "Iterator[_Resampling]":
         """Their inputs are counted from the first that any needs."""
-        return iter(self._kept) if self._kept is not None else self._compute()
+        return iter(self._short_parts) if self._short_parts is not None else self._compute()
 
     @cached_property
-    def _kept(self) -> "tuple[_Resampling, ...] | None":
+    def _short_parts(self) -> "tuple[_Resampling, ...] | None":
         is_short = self.stop - self.start <= KEPT_BLOCKS * BLOCK_COLUMNS
         return tuple(self._compute()) if is_short else None
 

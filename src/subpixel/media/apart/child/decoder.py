@@ -38,7 +38,7 @@ class _OpenFile:
 def serve_file(fd: int) -> None:
     """Open the file that the job says which comes through the socket ``fd``, answer, and give its
     rows as often as they are asked for, until the other end closes."""
-    job = unpack_job(lambda size: _read(fd, size))
+    job = unpack_job(lambda size: _receive(fd, size))
     if job.task in ("colours", "gain map"):
         _serve_pieces(job, fd)
         return
@@ -62,18 +62,18 @@ def _open_job(job: DecoderJob, fd: int) -> _OpenFile:
     confine(limits, [contents.file] if in_place else [])
     picture = open_contents(contents, job.max_pixels)
     if job.task == "show":
-        return _OpenFile(_show(picture), UNKNOWN_COMPRESSION)
+        return _OpenFile(_render_shown(picture), UNKNOWN_COMPRESSION)
     return _OpenFile(picture, picture.compression())
 
 
 def _serve_pieces(job: DecoderJob, fd: int) -> None:
     """Turn pieces of bytes into others, until the other end closes."""
-    data = _read(fd, job.size or 0)
+    data = _receive(fd, job.size or 0)
     confine(ProcessLimits(job.memory, job.seconds, 0), [])
     colours = job.task == "colours"
     serve = make_colour_service(data, job.numbers) if colours else make_map_service(job.numbers)
     while True:
-        piece = _read(fd, PIECE_HEAD.unpack(_read(fd, PIECE_HEAD.size))[0])
+        piece = _receive(fd, PIECE_HEAD.unpack(_receive(fd, PIECE_HEAD.size))[0])
         try:
             result = serve(piece)
         except Exception as error:
@@ -87,7 +87,7 @@ def _serve_pieces(job: DecoderJob, fd: int) -> None:
 def _take_contents(job: DecoderJob, fd: int) -> FileContents:
     file = Path(job.file)
     if job.size is not None:
-        data = _read(fd, job.size)
+        data = _receive(fd, job.size)
         return FileContents(file, data[:HEAD_BYTES], (), data, job.max_bytes)
     os.chdir(job.folder)
     contents = FileContents.of(file, job.max_bytes)
@@ -96,7 +96,7 @@ def _take_contents(job: DecoderJob, fd: int) -> FileContents:
     return contents
 
 
-def _show(picture: PictureFile) -> Picture:
+def _render_shown(picture: PictureFile) -> Picture:
     whole = read_source(picture)
     try:
         return replace(Picture(render_srgb(whole)[np.newaxis]), losses=whole.losses)
@@ -122,7 +122,7 @@ def _send_chunk(fd: int, rows: Rows) -> None:
         _write(fd, np.ascontiguousarray(part).data.cast("B"))
 
 
-def _read(fd: int, size: int) -> bytes:
+def _receive(fd: int, size: int) -> bytes:
     whole = bytearray(size)
     rest = memoryview(whole)
     while rest:

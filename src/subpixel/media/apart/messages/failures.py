@@ -11,7 +11,9 @@ from subpixel.errors import (
 )
 from subpixel.media.apart.messages.answer import FailureAnswer
 
-_KINDS = {kind.__name__: kind for kind in (PictureError, PictureTooLargeError, MemoryLimitError)}
+_ERROR_KINDS = {
+    kind.__name__: kind for kind in (PictureError, PictureTooLargeError, MemoryLimitError)
+}
 _NO_MEMORY = MemoryError.__name__
 
 
@@ -20,7 +22,7 @@ def to_failure(error: Exception, file: Path) -> FailureAnswer:
     if isinstance(error, MemoryError):
         return FailureAnswer(_NO_MEMORY, str(error))
     if isinstance(error, SubpixelError):
-        kind = next(name for name in (type(error).__name__, "PictureError") if name in _KINDS)
+        kind = next(name for name in (type(error).__name__, "PictureError") if name in _ERROR_KINDS)
         return FailureAnswer(kind, str(error))
     fault = f"{file} can't be read: {type(error).__name__}: {one_line(error)}"
     return FailureAnswer("PictureError", fault)
@@ -36,6 +38,6 @@ def to_exception(failure: FailureAnswer, file: Path) -> Exception:
             f"{file} can't be read: its decoder was refused memory ({failure.message}); allow it "
             "more (--max-memory), or the file is damaged"
         )
-    kind = _KINDS.get(failure.kind, PictureError)
+    kind = _ERROR_KINDS.get(failure.kind, PictureError)
     message = failure.message if str(file) in failure.message else f"{file}: {failure.message}"
     return kind(message)

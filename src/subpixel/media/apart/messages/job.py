@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-_SIZE = struct.Struct("<I")
+_JOB_SIZE = struct.Struct("<I")
 
 ROWS_SIGNAL = b"R"
 """Asks for all rows of the picture that was opened, from the top."""
@@ -64,11 +64,11 @@ class DecoderJob:
     def pack(self) -> bytes:
         """As a message; the file's bytes come behind it."""
         text = json.dumps(asdict(self)).encode()
-        return _SIZE.pack(len(text)) + text
+        return _JOB_SIZE.pack(len(text)) + text
 
 
 def unpack_job(read: Callable[[int], bytes]) -> DecoderJob:
     """The job whose message ``read`` gives, so many bytes at a time."""
-    fields = json.loads(read(_SIZE.unpack(read(_SIZE.size))[0]))
+    fields = json.loads(read(_JOB_SIZE.unpack(read(_JOB_SIZE.size))[0]))
     lists = {name: tuple(fields[name]) for name in ("stamp", "numbers")}
     return DecoderJob(**{**fields, **lists})

@@ -45,7 +45,7 @@ def is_avif(head: bytes) -> bool:
 def _load_avif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     file = contents.look()
     items = read_items(file)
-    image, losses = _load_primary(contents, fail_on, _hide_exif(file, items))
+    image, losses = _load_primary(contents, fail_on, _hide_items(file, items))
     if image.hasalpha() and _is_premultiplied(file, items):
         image = _unpremultiply(image)
     profile, unread = describe_colours(file, items, grey=image.bands <= 2)
@@ -55,7 +55,7 @@ def _load_avif(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     return image, losses + unread
 
 
-def _hide_exif(file: Block, items: Items) -> Patches:
+def _hide_items(file: Block, items: Items) -> Patches:
     """What hides EXIF from libvips that keeps it busy."""
     patches: dict[int, bytes] = {}
     for item in items.by_number.values():

@@ -62,7 +62,7 @@ class Items:
     """All that are defined, used or not."""
 
     @cached_property
-    def _named_properties(self) -> dict[tuple[int, bytes], Box]:
+    def _first_properties(self) -> dict[tuple[int, bytes], Box]:
         """The first property of each name of each item."""
         return {
             (number, box.name): box
@@ -85,12 +85,12 @@ class Items:
         return kinds
 
     @cached_property
-    def _derived(self) -> dict[int, tuple[int, ...]]:
+    def _parts(self) -> dict[int, tuple[int, ...]]:
         return {r.source: r.targets for r in self.references if r.kind == b"dimg"}
 
     def property_of(self, number: int, name: bytes) -> Box | None:
         """The first property of that name of an item."""
-        return self._named_properties.get((number, name))
+        return self._first_properties.get((number, name))
 
     def refers(self, kind: bytes, source: int, target: int) -> bool:
         """Whether one item refers to another in this way."""
@@ -108,7 +108,7 @@ class Items:
             current = queue.pop()
             if current not in numbers:
                 numbers.add(current)
-                queue += self._derived.get(current, ())
+                queue += self._parts.get(current, ())
         return numbers
 
 

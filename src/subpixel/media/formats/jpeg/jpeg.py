@@ -69,7 +69,7 @@ _MAX_XMP = MAX_SEGMENT - len(XMP_LABEL)
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     correction = mend_jpeg(contents.look(), ends_itself=fail_on == "warning")
     with contents.stream() as stream:
-        hidden = _hide_exif(stream)
+        hidden = _hide_segments(stream)
     if correction is not None:
         image = load_bytes(patch_bytes(correction, hidden), fail_on)
     elif hidden:
@@ -81,7 +81,7 @@ def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     return set_whole_profile(image, select_contents(segments, APP2, ICC_LABEL))
 
 
-def _hide_exif(stream: BinaryIO) -> Patches:
+def _hide_segments(stream: BinaryIO) -> Patches:
     """What hides EXIF from libvips that keeps it busy."""
     patches: dict[int, bytes] = {}
     for segment in walk_head(stream):

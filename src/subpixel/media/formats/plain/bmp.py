@@ -35,7 +35,7 @@ _MASKS_16 = (0x7C00, 0x03E0, 0x001F, 0)
 _MASKS_32 = (0xFF0000, 0x00FF00, 0x0000FF, 0)
 
 MAX_FILE = (1 << 32) - 1
-_MAX_DENSITY = (1 << 31) - 1
+_MAX_BMP_DENSITY = (1 << 31) - 1
 
 
 @dataclass(frozen=True)
@@ -277,7 +277,7 @@ def _build_bmp_head(image: VipsImage, channels: int, row: int, meta: Metadata) -
     start = _FILE_HEADER + size + len(palette)
     if start + row * image.height > MAX_FILE:
         raise ValueError("over 4 GiB, which a BMP can't say; use PNG or TIFF")
-    across, down = (min(round(1000 * r), _MAX_DENSITY) for r in meta.resolution or (0, 0))
+    across, down = (min(round(1000 * r), _MAX_BMP_DENSITY) for r in meta.resolution or (0, 0))
     file = struct.pack("<2sI4xI", b"BM", start + row * image.height, start)
     info = struct.pack(
         "<IiiHHIIiiII",

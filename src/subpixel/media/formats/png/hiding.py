@@ -24,15 +24,15 @@ def hide_chunks(stream: BinaryIO) -> Patches:
     budget, packed = Budget(), list[Chunk]()
     for chunk in walk_chunks(stream):
         if chunk.name == b"eXIf" and budget.take(chunk.size):
-            patches |= _hide_exif(stream, chunk)
+            patches |= _hide_block(stream, chunk)
         if chunk.name in _PACKED_TEXT:
             packed.append(chunk)
     if sum(chunk.size for chunk in packed) * MAX_DEFLATE_RATIO > MAX_METADATA:
-        patches |= {at: data for chunk in packed for at, data in _rename(stream, chunk)}
+        patches |= {at: data for chunk in packed for at, data in _rename_chunk(stream, chunk)}
     return patches
 
 
-def _hide_exif(stream: BinaryIO, chunk: Chunk) -> Patches:
+def _hide_block(stream: BinaryIO, chunk: Chunk) -> Patches:
     block = chunk.read(stream)
     hidden = exif.hide_tangled(block, 0)
     checksum = zlib.crc32(b"eXIf" + patch_bytes(block, hidden)).to_bytes(4)
@@ -40,7 +40,7 @@ def _hide_exif(stream: BinaryIO, chunk: Chunk) -> Patches:
     return {chunk.at + at: data for at, data in hidden.items()} | end
 
 
-def _rename(stream: BinaryIO, chunk: Chunk) -> Iterator[tuple[int, bytes]]:
+def _rename_chunk(stream: BinaryIO, chunk: Chunk) -> Iterator[tuple[int, bytes]]:
     """A checksum that is wrong stays wrong."""
     data, stored = chunk.read(stream), stream.read(4)
     if len(stored) < 4:

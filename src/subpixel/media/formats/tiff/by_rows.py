@@ -21,7 +21,7 @@ DEFLATE_LEVEL = 2
 ORDER: ByteOrder = "<" if sys.byteorder == "little" else ">"
 """This machine's byte order, in which samples are stored."""
 
-_HEADER = struct.pack(ORDER + "2sHI", b"II" if ORDER == "<" else b"MM", 42, 0)
+_TIFF_HEADER = struct.pack(ORDER + "2sHI", b"II" if ORDER == "<" else b"MM", 42, 0)
 _WIDTH, _LENGTH, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _OFFSETS, _SAMPLES, _ROWS_PER_STRIP, _BYTE_COUNTS, _PREDICTOR, _EXTRA = 273, 277, 278, 279, 317, 338
 _NONE, _DEFLATE = 1, 8
@@ -40,7 +40,7 @@ def write_tiff_rows(
     """The one frame of ``header``, whose rows come in ``blocks`` of uint8 or uint16, with
     ``fields`` in its directory, in :data:`ORDER`; a classic TIFF. Rows are stored as differences
     and deflated, or as they are. Raises :class:`ValueError` where rows are missing."""
-    target.take(_HEADER)
+    target.take(_TIFF_HEADER)
     counts = []
     for rows in blocks:
         for row in rows:
@@ -62,7 +62,7 @@ def _take_differences(row: Rows) -> bytes:
 
 def _list_storage_fields(header: Header, counts: Sequence[int], *, deflate: bool) -> list[Field]:
     """How the pixels are stored."""
-    offsets = len(_HEADER) + np.cumsum([0, *counts[:-1]])
+    offsets = len(_TIFF_HEADER) + np.cumsum([0, *counts[:-1]])
     numbers = [
         (_WIDTH, [header.width]),
         (_LENGTH, [header.height]),

@@ -30,11 +30,11 @@ from subpixel.media.picture import Loss, Metadata
 
 def _load_webp(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     with contents.stream() as stream:
-        hidden = _hide_exif(stream)
+        hidden = _hide_chunks(stream)
     return load_bytes(patch_bytes(contents.hold(), hidden), fail_on, pages=-1), ()
 
 
-def _hide_exif(stream: BinaryIO) -> Patches:
+def _hide_chunks(stream: BinaryIO) -> Patches:
     """What hides EXIF from libvips that keeps it busy."""
     patches: dict[int, bytes] = {}
     for chunk in walk_riff(stream):
