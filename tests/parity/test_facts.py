@@ -74,6 +74,7 @@ def test_sizes_that_a_file_says_it_takes_are_tried(claim: dict[str, Any]) -> Non
     assert wrong["sizes and scale"].verdict == "wrong"
 
 
+@pytest.mark.slow
 def test_a_halo_that_holds_at_even_sizes_alone_is_not_proven_by_the_graph() -> None:
     """The graph of a U-Net reaches 7 px there; at odd sizes tiles show that it is more."""
     whole = host("nested")

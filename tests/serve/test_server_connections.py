@@ -231,6 +231,7 @@ def test_connection_is_kept_for_further_requests(quick: tuple[Service, int]) -> 
         assert client.get("/health/live").status_code == 200
 
 
+@pytest.mark.slow
 def test_answer_that_nobody_takes_is_given_up() -> None:
     op = GatedOp()
     op.gate.set()

@@ -75,6 +75,7 @@ def weights() -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 def test_from_nothing_to_an_upscaled_picture(
     gallery: Gallery, photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,6 +100,7 @@ def test_from_nothing_to_an_upscaled_picture(
         assert picture.size == (80, 64)
 
 
+@pytest.mark.slow
 def test_what_is_here_is_known_everywhere_without_pytorch_or_a_network(
     gallery: Gallery, photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

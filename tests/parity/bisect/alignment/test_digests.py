@@ -18,6 +18,7 @@ from subpixel.parity.bisect.alignment.digests import origin_digests, use_digests
 NETWORKS = [name for name in SIZED if name != "safmn"]
 
 
+@pytest.mark.sample(every=11)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_neither_names_nor_order_enter(name: str) -> None:
     graph, other = (
