@@ -56,6 +56,7 @@ def test_photographs_become_a_proven_network(done: Done) -> None:
         assert weights.metadata() == {"steps": "25"}
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_record(done: Done) -> None:
     evaluation = done.outcome.evaluation
     assert evaluation is not None

@@ -83,6 +83,7 @@ def test_what_can_not_be(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_they_are_for_checkpoints(
     folder: Path, exported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -178,6 +178,7 @@ def test_there_are_enough_kinds() -> None:
     assert len(kinds) >= LEAST_KINDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", FEW)
 def test_the_specimen_itself_is_never_changed(host: str) -> None:
     before = specimen(host).model.SerializeToString(deterministic=True)

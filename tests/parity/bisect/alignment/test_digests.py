@@ -46,6 +46,7 @@ def parameter_edited(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     return result
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_a_fault_changes_what_comes_after_and_what_comes_before(data: st.DataObject) -> None:
