@@ -26,6 +26,7 @@ from subpixel.upscaling.alpha import AlphaMode, expect_alpha_mode, treat_alpha
 from subpixel.upscaling.bands import RunReport, rows_of
 from subpixel.upscaling.choice.choose import NetworkChoice, choose_network, fix_choice
 from subpixel.upscaling.choice.pipelines import NetworkFile, Pipelines
+from subpixel.upscaling.memory import memory_limit
 from subpixel.upscaling.pipeline import Pipeline
 from subpixel.upscaling.rows.stage import RowStage, chain_headers, run_stages, stages_memory
 from subpixel.upscaling.size.chain import NetworkChain
@@ -246,7 +247,7 @@ class Upscaler:
         frames = np.empty((len(picture.frames), *shape[1:]), larger.dtype)
         straight = chain.pipelines and not stages
         room = [rows_of(frame) for frame in frames] if straight else None
-        plans, surveys = chain.plan(header), chain.survey(source)
+        plans, surveys = _plan_in_memory(chain, header, frames.nbytes), chain.survey(source)
         bands = chain.run(source, plans, surveys=surveys, room=room, report=report)
         below, top = frames.reshape(-1, *shape[2:]), 0
         for rows in run_stages(stages, larger, bands):
@@ -360,22 +361,24 @@ class Upscaler:
         top to bottom, frame after frame, no two frames in one chunk.
 
         Frames may be without end: each is read, from its first use on, when the one before has
-        come out. ``max_memory`` and ``stages`` are as for :meth:`file`; memory is counted for one
-        frame, which is held as a whole only where it has alpha. Raises
-        :class:`~subpixel.errors.UsageError` as :meth:`picture` does, and
+        come out. Tiles that are as they were in the frame before aren't computed again, as far as
+        there is memory to hold their results. ``max_memory`` and ``stages`` are as for
+        :meth:`file`; memory is counted for one frame, which is held as a whole only where it has
+        alpha. Raises :class:`~subpixel.errors.UsageError` as :meth:`picture` does, and
         :class:`~subpixel.errors.MemoryLimitError`.
         """
         header = treat_alpha(source, self._alpha).header
-        larger = header.enlarge(self._pipeline_for(header, None).spec.scale)
+        chain = NetworkChain([self._pipeline_for(header, None)])
+        larger = chain.headers(header)[-1]
         frame = header.height * header.width * header.channels * header.dtype.itemsize
         around = stages_memory(stages, larger) + (frame if header.has_alpha else 0)
         around += source.memory
-        self._pipeline_for(header, None).fit(header, around, max_memory, attempt=0)
+        chain.fit(header, around, max_memory, attempt=0)
         # Only what has room is decoded for a look.
         choice, source = self.choose(source), treat_alpha(source, self._alpha)
-        pipeline = self._pipeline_for(header, choice)
-        plan = pipeline.fit(header, around, max_memory, attempt=0)
-        return run_stages(stages, larger, pipeline.run(source, plan, report=report))
+        chain = NetworkChain([self._pipeline_for(header, choice)])
+        plans = chain.fit(header, around, max_memory, attempt=0)
+        return run_stages(stages, larger, chain.run(source, plans, report=report))
 
     def _chain_for(
         self, header: Header, size: TargetSize | None, choice: NetworkChoice | None
@@ -416,6 +419,15 @@ def _find_tuning(
     if not tuning or isinstance(model, Network):
         return None
     return load_tuning(tuned_network(model), scale=scale)
+
+
+def _plan_in_memory(chain: NetworkChain, header: Header, result: int) -> tuple[TilePlan, ...]:
+    """Where memory is no concern; runs are held from frame to frame in what is free beside the
+    ``result``, a number of bytes."""
+    plans = chain.plan(header)
+    if header.count == 1:
+        return plans
+    return chain.cache_runs(header, plans, memory_limit(None, held=0) - result)
 
 
 def _is_deep(header: Header) -> bool:
