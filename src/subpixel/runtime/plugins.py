@@ -122,6 +122,6 @@ def _expect_assigned(session: onnxruntime.InferenceSession, name: str) -> None:
         )
 
 
-def _heavy_operators(part: onnxruntime.OrtEpAssignedSubgraph) -> Iterator[str]:
+def _heavy_operators(part: "onnxruntime.OrtEpAssignedSubgraph") -> Iterator[str]:
     kinds = (node.op_type for node in part.get_nodes())
     return (kind for kind in kinds if any(heavy in kind for heavy in HEAVY_OPERATORS))
