@@ -69,7 +69,10 @@ class Upscaler:
 
     What is left open is as ``subpixel tune`` found it fastest for this network on this machine, if
     it was run: one setting for 8-bit pictures and one, in fp32, for others. ``tuning`` False
-    turns that off; a :class:`~subpixel.network.tuning.Tuning` takes the place of what was found.
+    turns that off, and None says that nothing was found; a
+    :class:`~subpixel.network.tuning.Tuning` takes the place of what was. Where nothing was, and
+    ``device`` is ``"auto"``, a GPU of a plug-in (``webgpu``) is used if it was faster than the
+    processor when the network was run on both, once; never with ``tuning`` False.
     ``convention`` is what is known of a third-party file.
 
     Several threads may call one upscaler at a time; they share its threads. It can be pickled, for
@@ -95,7 +98,7 @@ class Upscaler:
         threads: int | None = None,
         batch: int | None = None,
         adaptive: bool | float | Flatness | None = None,
-        tuning: bool | Tuning = True,
+        tuning: bool | Tuning | None = True,
         convention: Convention = UNKNOWN_CONVENTION,
         alpha: AlphaMode = "repaint",
     ) -> None:
@@ -116,7 +119,7 @@ class Upscaler:
         )
         self._alpha = expect_alpha_mode(alpha)
         switch = None if adaptive is None else adaptive is not False
-        self._is_tuned = tuning is not False
+        self._is_tuned = bool(tuning)
         self._at_scales: dict[int, Upscaler] = {}
         self._lock = threading.Lock()
         self._fixed = fix_choice(model, denoise)
@@ -127,6 +130,7 @@ class Upscaler:
             NetworkFile(self._model, scale, convention),
             _find_tuning(self._model, scale, tuning),
             None if isinstance(adaptive, bool) else adaptive,
+            races=tuning is not False,
         )
         self._precision = precision
         self.tally = self._pipelines.tally
@@ -161,7 +165,8 @@ class Upscaler:
 
     @property
     def remark(self) -> str | None:
-        """What was decided about a third-party file, in one line; None for others."""
+        """What was decided about a third-party file, or that another form than the one named is
+        used, in one line; None: nothing was."""
         return self._pipeline(None, deep=False).network.remark
 
     @property
@@ -412,7 +417,7 @@ class Upscaler:
 
 
 def _find_tuning(
-    model: str | Path | Network, scale: int | None, tuning: bool | Tuning
+    model: str | Path | Network, scale: int | None, tuning: bool | Tuning | None
 ) -> Tuning | None:
     if isinstance(tuning, Tuning):
         return tuning

@@ -41,7 +41,8 @@ DEVICE = click.option(
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="auto, cpu, cuda, tensorrt, openvino, directml, coreml or webgpu (see `doctor`).",
+    help="auto, cpu, cuda, tensorrt, openvino, directml, coreml, webgpu, openvino-plugin, "
+    "tensorrt-rtx or qnn (see `doctor`).",
 )
 THREADS = click.option(
     "--threads", type=click.IntRange(min=1), help="Threads. [default: one per physical core]"

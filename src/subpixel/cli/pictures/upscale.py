@@ -36,6 +36,7 @@ from subpixel.jobs.pictures import (
     PictureFiles,
     expect_used,
     limit_tuning,
+    pays_contest,
     upscale_files,
 )
 from subpixel.jobs.pipes import upscale_pipe
@@ -118,7 +119,9 @@ def command(
     pipe = targets.plan_pipe(inputs, prints_json=as_json)
     scale = choose_opening_scale(size, bundled_scales(network.first, network.precision))
     tuning = _load_tuning(network, scale, inputs, files, volume)
-    upscaler = _open_upscaler(network, scale, tuning, convention, volume)
+    races = tuning is None and not network.no_tuning and pays_contest(inputs, files)
+    as_tuned = tuning if tuning or races else False
+    upscaler = _open_upscaler(network, scale, as_tuned, convention, volume)
     size = _choose_size(upscaler, network.model, size, volume)
     if pipe:
         plan = JobPlan((pipe,))
@@ -188,7 +191,7 @@ def _load_tuning(
 def _open_upscaler(
     network: NetworkOptions,
     scale: int | None,
-    tuning: Tuning | None,
+    tuning: Tuning | bool | None,
     convention: Convention,
     volume: Volume,
 ) -> Upscaler:
@@ -201,7 +204,7 @@ def _open_upscaler(
         tile=network.tile,
         threads=network.threads,
         adaptive=network.adaptive,
-        tuning=tuning or False,
+        tuning=tuning,
         convention=convention,
         alpha=network.alpha,
     )
