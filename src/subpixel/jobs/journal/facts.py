@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,9 @@ from subpixel.system.files.inputs import open_input
 
 DIGEST_DIGITS = 16
 """Hexadecimal digits by which a job is known in its journal."""
+
+FRESH_NS = 2_000_000_000
+"""The coarsest steps in which a file system counts time (FAT), in nanoseconds."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +65,17 @@ class JobFacts:
 def read_facts(file: Path) -> FileFacts:
     """The facts of a file, hashed as a whole.
 
-    Raises :class:`OSError`, and :class:`PictureError` where it changes meanwhile.
+    A file that was changed within the last :data:`FRESH_NS` may change again without a new time:
+    its time counts as unknown, 0. Raises :class:`OSError`, and :class:`PictureError` where the file
+    changes meanwhile.
     """
+    stamp = read_stamp(file)
     with open_input(file, buffering=0) as stream:
-        size, mtime_ns = _stamp(file)
         sha256 = hash_stream(stream)
-        if _stamp(file) != (size, mtime_ns):
-            raise file_changed(file)
-    return FileFacts(size, mtime_ns, sha256)
+    if read_stamp(file) != stamp:
+        raise file_changed(file)
+    size, mtime_ns = stamp
+    return FileFacts(size, mtime_ns if time.time_ns() - mtime_ns > FRESH_NS else 0, sha256)
 
 
 def refresh_facts(file: Path, facts: FileFacts) -> FileFacts | None:
@@ -77,10 +84,10 @@ def refresh_facts(file: Path, facts: FileFacts) -> FileFacts | None:
     It is hashed only where its time isn't that of ``facts``. None, too, where it can't be read.
     """
     try:
-        size, mtime_ns = _stamp(file)
-        if (size, mtime_ns) == (facts.size, facts.mtime_ns):
+        stamp = read_stamp(file)
+        if stamp == (facts.size, facts.mtime_ns):
             return facts
-        now = read_facts(file) if size == facts.size else None
+        now = read_facts(file) if stamp[0] == facts.size else None
     except (OSError, PictureError):
         return None
     return now if now is not None and now.sha256 == facts.sha256 else None
@@ -91,6 +98,7 @@ def file_changed(file: Path) -> PictureError:
     return PictureError(f"{file} was changed while it was read; run it again when it is complete")
 
 
-def _stamp(file: Path) -> tuple[int, int]:
+def read_stamp(file: Path) -> tuple[int, int]:
+    """A file's size in bytes and its time of change in nanoseconds; raises :class:`OSError`."""
     status = file.stat()
     return status.st_size, status.st_mtime_ns

@@ -13,7 +13,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,7 @@ from typing import Self
 from subpixel.errors import JobStoppedError, UsageError
 from subpixel.jobs.journal.facts import FileFacts, JobFacts
 from subpixel.jobs.journal.record_files import RecordReader, RecordWriter
-from subpixel.jobs.journal.records import FailureRecord, JobRecord, UnitRecord
+from subpixel.jobs.journal.records import FailureRecord, JobRecord, Record, UnitRecord
 from subpixel.jobs.journal.shard import Shard, hash_number
 from subpixel.system.files.locks import MAX_REGIONS, RegionLocks
 
@@ -34,17 +34,15 @@ LOCKS_FILE = "locks"
 MAX_WRITERS = 1024
 """Processes at one job at a time; the locks of units come after theirs."""
 
-PROBED_SLOTS = 64
-"""The lowest slots are taken first: where none of these is, nobody is at a job."""
-
 
 class Journal:
-    """An open journal; a context manager. Made by :meth:`open`; for one thread, and once in a process.
+    """An open journal; a context manager. Made by :meth:`open`; for one thread, once in a process.
 
     A unit is known by its key, a text that is the same in every run, such as the place of its
     result below the journal's folder. What a run does with each:
 
-    >>> with Journal.open(folder, facts, units=len(units)) as journal:  # doctest: +SKIP
+    >>> with Journal.open(folder, facts) as journal:  # doctest: +SKIP
+    ...     journal.begin([unit.key for unit in units])
     ...     for unit in units:
     ...         with journal.claim(unit.key) as is_mine:
     ...             if not is_mine:
@@ -65,42 +63,45 @@ class Journal:
         self._locks = locks
         self._units: dict[str, UnitRecord] = {}
         self._failures: dict[str, FailureRecord] = {}
-        self._begun: list[JobRecord] = []
+        self._jobs: list[JobRecord] = []
         self._outdated: set[str] = set()
         self._reader = RecordReader(folder)
-        self._slot = self._take_slot()
-        self._writer = RecordWriter(folder / _name_file(shard, self._slot))
+        self._writer = RecordWriter(folder / _name_file(shard, self._take_slot()))
+        self._read(self._reader.read_new())
+        self._failures.clear()
 
     @classmethod
-    def open(
-        cls,
-        folder: Path,
-        facts: JobFacts,
-        *,
-        units: int,
-        shard: Shard | None = None,
-        fresh: bool = False,
-        replaces: bool = False,
-    ) -> "Journal":
+    def open(cls, folder: Path, facts: JobFacts, shard: Shard | None = None) -> "Journal":
         """The journal in ``folder``, which is made where it is missing, for a run of the job that
-        ``facts`` describe, of so many ``units`` in all (with a ``shard``: in all of them together).
-
-        ``fresh`` takes no unit for done that was done before now. ``replaces``, implied by
-        ``fresh``, admits that the folder was of a job of other facts until now.
-
-        Raises :class:`UsageError` where it was, and that isn't admitted, and
-        :class:`JobStoppedError` where a run of other facts is at work in it.
-        """
+        ``facts`` describe, or of a ``shard`` of it. :meth:`begin` comes next."""
         with _journal_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
             locks = RegionLocks(folder / LOCKS_FILE)
             try:
-                journal = cls(folder, facts, locks, shard)
-                journal._begin(units, fresh=fresh, replaces=fresh or replaces)
+                return cls(folder, facts, locks, shard)
             except BaseException:
                 locks.close()
                 raise
-        return journal
+
+    def begin(self, keys: Sequence[str], *, fresh: bool = False, replaces: bool = False) -> None:
+        """Record that a run begins whose units are ``keys``, those of all shards together; again
+        where a job that goes on, as that of a watched folder, has new ones.
+
+        ``fresh``: what was done before now doesn't count as done. ``replaces``, which ``fresh``
+        implies: results of the same keys that jobs of other facts made may be replaced. Raises
+        :class:`UsageError` where there are such and that isn't admitted, nor was in a run before.
+        """
+        replaces = fresh or replaces
+        if not replaces:
+            self._expect_own(keys)
+        if fresh:
+            self._outdated = set(self._units)
+        record = JobRecord(
+            self.facts, len(keys), replaces, time.time_ns(), platform.node(), os.getpid()
+        )
+        with _journal_errors(self.folder):
+            self._writer.append(record)
+        self._jobs.append(record)
 
     def __enter__(self) -> Self:
         return self
@@ -146,19 +147,34 @@ class Journal:
         job of the same facts, and not from before a fresh start."""
         return record.job == self.facts.digest and record.key not in self._outdated
 
+    def may_replace(self, record: UnitRecord) -> bool:
+        """Whether the result with this record, if it is as it was, may be replaced by a new one: it
+        is of a job of the same facts, or replacing that of the other was admitted since."""
+        return record.job == self.facts.digest or any(
+            job.replaces and job.time_ns > record.time_ns for job in self._jobs_alike()
+        )
+
     def find_failure(self, key: str) -> FailureRecord | None:
         """What another run said of a unit that failed there since this one began; else None."""
         return self._failures.get(key)
 
-    def finish(self, key: str, result: FileFacts, source: FileFacts | None = None) -> None:
+    def finish(
+        self,
+        key: str,
+        result: FileFacts,
+        source: FileFacts | None = None,
+        *,
+        is_durable: bool = True,
+    ) -> None:
         """Record a unit's result: to be called when its bytes are on disk, before it has its name.
 
         ``source`` is of the unit's own input, where it has one that ``facts`` don't tell. The
-        record is on disk when this returns.
+        record is on disk when this returns, unless it needn't be durable: what it says can be
+        found out again.
         """
         record = UnitRecord(self.facts.digest, key, result, source, time.time_ns())
         with _journal_errors(self.folder):
-            self._writer.append(record)
+            self._writer.append(record, is_durable=is_durable)
         self._add(record)
 
     def fail(self, key: str, error: str) -> None:
@@ -171,14 +187,19 @@ class Journal:
     def refresh(self) -> None:
         """Read what others have recorded since the last time."""
         with _journal_errors(self.folder):
-            for record in self._reader.read_new(except_for=self._writer.file):
-                if isinstance(record, FailureRecord):
-                    self._failures[record.key] = record
-                elif isinstance(record, UnitRecord):
-                    self._add(record)
+            self._read(self._reader.read_new(except_for=self._writer.file))
+
+    def _read(self, records: Iterable[Record]) -> None:
+        for record in records:
+            if isinstance(record, JobRecord):
+                self._jobs.append(record)
+            elif isinstance(record, UnitRecord):
+                self._add(record)
+            elif record.job == self.facts.digest:
+                self._failures[record.key] = record
 
     def count_done(self) -> int:
-        """How many units have a record of this job, whatever became of their results since."""
+        """How many units have a record that is current, whatever became of their results since."""
         return sum(map(self.is_current, self._units.values()))
 
     def _add(self, record: UnitRecord) -> None:
@@ -194,37 +215,22 @@ class Journal:
                 return slot
         raise JobStoppedError(f"{MAX_WRITERS} processes are at the job in {self.folder} already")
 
-    def _begin(self, units: int, *, fresh: bool, replaces: bool) -> None:
-        for record in self._reader.read_new():
-            if isinstance(record, JobRecord):
-                self._begun.append(record)
-            elif isinstance(record, UnitRecord):
-                self._add(record)
-        self._expect_same_job(replaces=replaces)
-        if fresh:
-            self._outdated = set(self._units)
-        record = JobRecord(self.facts, units, time.time_ns(), platform.node(), os.getpid())
-        self._writer.append(record)
+    def _jobs_alike(self) -> Iterator[JobRecord]:
+        """The runs of the same facts, this one included."""
+        return (job for job in self._jobs if job.facts.digest == self.facts.digest)
 
-    def _expect_same_job(self, *, replaces: bool) -> None:
-        latest = max(self._begun, key=lambda record: record.time_ns, default=None)
-        if latest is None or latest.facts.digest == self.facts.digest:
+    def _expect_own(self, keys: Iterable[str]) -> None:
+        records = (self._units[key] for key in keys if key in self._units)
+        other = next((record for record in records if not self.may_replace(record)), None)
+        if other is None:
             return
-        differences = self.facts.describe_differences(latest.facts)
-        if self._is_shared():
-            raise JobStoppedError(
-                f"another run is at work in {self.folder.parent} with other settings "
-                f"({differences}); wait for its end, or name another folder"
-            )
-        if not replaces and any(u.job == latest.facts.digest for u in self._units.values()):
-            raise UsageError(
-                f"{self.folder.parent} holds results that were made otherwise ({differences}); "
-                "--no-resume begins anew and replaces them, or name another folder"
-            )
-
-    def _is_shared(self) -> bool:
-        """Whether another process is at the job."""
-        return any(self._locks.is_held(slot) for slot in range(PROBED_SLOTS) if slot != self._slot)
+        earlier = (job.facts for job in self._jobs if job.facts.digest == other.job)
+        differences = [self.facts.describe_differences(facts) for facts in earlier][:1]
+        raise UsageError(
+            f"{self.folder.parent} holds results that were made otherwise "
+            f"({', '.join(differences) or 'by an unknown job'}); --no-resume begins anew and "
+            "replaces them, or name another folder"
+        )
 
 
 def _name_file(shard: Shard | None, slot: int) -> str:
@@ -243,5 +249,3 @@ def _journal_errors(folder: Path) -> Iterator[None]:
         raise JobStoppedError(
             f"the journal in {folder} can't be read or written: {error.strerror or error}"
         ) from error
-
-

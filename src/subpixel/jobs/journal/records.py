@@ -25,6 +25,8 @@ class JobRecord:
     facts: JobFacts
     units: int
     """How many the job has in all."""
+    replaces: bool
+    """Whether earlier results of jobs of other facts may be replaced by its own."""
     time_ns: int
     """Since 1970, by the clock of the machine that wrote it, as in all records."""
     host: str
