@@ -163,16 +163,18 @@ class Journal:
         key: str,
         result: FileFacts,
         source: FileFacts | None = None,
+        before: FileFacts | None = None,
         *,
         is_durable: bool = True,
     ) -> None:
         """Record a unit's result: to be called when its bytes are on disk, before it has its name.
 
-        ``source`` is of the unit's own input, where it has one that ``facts`` don't tell. The
+        ``source`` is of the unit's own input, where it has one that ``facts`` don't tell,
+        ``before`` of an earlier result that is there now and will be replaced. The
         record is on disk when this returns, unless it needn't be durable: what it says can be
         found out again.
         """
-        record = UnitRecord(self.facts.digest, key, result, source, time.time_ns())
+        record = UnitRecord(self.facts.digest, key, result, source, before, time.time_ns())
         with _journal_errors(self.folder):
             self._writer.append(record, is_durable=is_durable)
         self._add(record)

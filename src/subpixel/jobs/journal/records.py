@@ -43,6 +43,8 @@ class UnitRecord:
     result: FileFacts
     source: FileFacts | None
     """Its own input, where it has one."""
+    before: FileFacts | None
+    """An earlier result, which this one replaces: it is there until this one has its name."""
     time_ns: int
 
 
