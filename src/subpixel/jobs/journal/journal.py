@@ -96,8 +96,10 @@ class Journal:
             self._expect_own(keys)
         if fresh:
             self._outdated = set(self._units)
+        records = map(self._units.get, keys)
+        done = sum(record is not None and self.is_current(record) for record in records)
         record = JobRecord(
-            self.facts, len(keys), replaces, time.time_ns(), platform.node(), os.getpid()
+            self.facts, len(keys), done, replaces, time.time_ns(), platform.node(), os.getpid()
         )
         with _journal_errors(self.folder):
             self._writer.append(record)
@@ -154,9 +156,9 @@ class Journal:
             job.replaces and job.time_ns > record.time_ns for job in self._jobs_alike()
         )
 
-    def find_failure(self, key: str) -> FailureRecord | None:
-        """What another run said of a unit that failed there since this one began; else None."""
-        return self._failures.get(key)
+    def take_failure(self, key: str) -> FailureRecord | None:
+        """What another run at work said of a unit that failed there, once; else None."""
+        return self._failures.pop(key, None)
 
     def finish(
         self,
@@ -199,10 +201,6 @@ class Journal:
                 self._add(record)
             elif record.job == self.facts.digest:
                 self._failures[record.key] = record
-
-    def count_done(self) -> int:
-        """How many units have a record that is current, whatever became of their results since."""
-        return sum(map(self.is_current, self._units.values()))
 
     def _add(self, record: UnitRecord) -> None:
         earlier = self._units.get(record.key)

@@ -20,6 +20,7 @@ from subpixel.jobs.journal.facts import (
     refresh_facts,
 )
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER, Journal
+from subpixel.jobs.journal.known_jobs import remember_journal
 from subpixel.jobs.journal.shard import Shard
 from subpixel.jobs.outputs import Job
 from subpixel.jobs.pictures import (
@@ -97,16 +98,18 @@ class PictureRun:
         fresh: bool = False,
     ) -> None:
         self._home, self._upscaler, self._options = home, upscaler, options
-        self._shard, self._fresh = shard, fresh
+        self._shard, self._fresh, self._keys = shard, fresh, set[str]()
         facts = describe_job(upscaler, options)
         self.journal = Journal.open(home / JOURNAL_FOLDER, facts, shard)
+        remember_journal(self.journal.folder)
 
     def begin(self, jobs: Sequence[Job]) -> tuple[Sequence[Job], Resumption]:
         """Those of ``jobs``, the pictures of all machines together, that are left for this run, and
         how far it was before. Again where there are new ones."""
         keys = [self._key(job) for job in jobs]
-        self.journal.begin(keys, fresh=self._fresh, replaces=self._options.overwrite)
-        self._fresh = False
+        if not self._keys.issuperset(keys) or not keys:
+            self.journal.begin(keys, fresh=self._fresh, replaces=self._options.overwrite)
+        self._fresh, self._keys = False, set(keys)
         takes = self._shard.takes if self._shard else lambda key: True
         own = [job for job, key in zip(jobs, keys, strict=True) if takes(key)]
         left = [job for job in own if self._look(job).state != "done"]
@@ -152,7 +155,7 @@ class PictureRun:
         with self.journal.claim(key) as is_mine:
             if not is_mine:
                 return None
-            failure = self.journal.find_failure(key)
+            failure = self.journal.take_failure(key)
             if failure is not None:
                 return JobResult(job.source, error=failure.error, elsewhere=True)
             look = self._look(job)
