@@ -21,6 +21,7 @@ from subpixel.jobs.journal.facts import (
 )
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER, Journal
 from subpixel.jobs.journal.known_jobs import remember_journal
+from subpixel.jobs.journal.records import UnitRecord
 from subpixel.jobs.journal.shard import Shard
 from subpixel.jobs.outputs import Job
 from subpixel.jobs.pictures import (
@@ -108,7 +109,8 @@ class PictureRun:
         how far it was before. Again where there are new ones."""
         keys = [self._key(job) for job in jobs]
         if not self._keys.issuperset(keys) or not keys:
-            self.journal.begin(keys, fresh=self._fresh, replaces=self._options.overwrite)
+            replaces, fresh = self._options.overwrite, self._fresh
+            self.journal.begin(keys, fresh=fresh, replaces=replaces, is_there=self._is_there)
         self._fresh, self._keys = False, set(keys)
         takes = self._shard.takes if self._shard else lambda key: True
         own = [job for job, key in zip(jobs, keys, strict=True) if takes(key)]
@@ -148,6 +150,10 @@ class PictureRun:
 
     def _key(self, job: Job) -> str:
         return Path(os.path.relpath(job.target, self._home)).as_posix()
+
+    def _is_there(self, record: UnitRecord) -> bool:
+        """Whether a result is there, as it was made."""
+        return refresh_facts(self._home / record.key, record.result) is not None
 
     def _try(self, job: Job, files: PictureFiles, report: JobReport) -> JobResult | None:
         """None where another process is at it."""

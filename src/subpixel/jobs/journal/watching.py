@@ -34,6 +34,8 @@ class FolderWatch:
         self._folders = folders
         self._changed, self._end = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
+        self.changes = 0
+        """How often a change was told of."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -66,6 +68,7 @@ class FolderWatch:
         changes = watch(*self._folders, stop_event=self._end, debounce=200, rust_timeout=500)
         try:
             for _ in changes:
+                self.changes += 1
                 self._changed.set()
         except (OSError, RuntimeError):  # such as too many watches: then it is looked now and then
             return
