@@ -24,7 +24,7 @@ from subpixel.jobs.journal.picture_run import PictureRun
 from subpixel.jobs.outputs import Job
 from subpixel.jobs.pictures import JobOptions, PictureFiles, upscale_files
 from subpixel.media.arrays import to_picture
-from subpixel.media.image_file import write_picture
+from subpixel.media.image_file import encode_picture
 from subpixel.system.machine_memory import resident
 from subpixel.upscaling.upscaler import Upscaler
 
@@ -38,7 +38,8 @@ def make_pictures(folder: Path, count: int, side: int) -> list[Path]:
     dice = np.random.default_rng(0)
     files = [folder / f"{number:06}.png" for number in range(count)]
     for file in files:
-        write_picture(to_picture(dice.integers(0, 256, (side, side, 3), np.uint8)), file)
+        picture = to_picture(dice.integers(0, 256, (side, side, 3), np.uint8))
+        file.write_bytes(encode_picture(picture, file))
     return files
 
 

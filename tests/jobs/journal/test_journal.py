@@ -12,8 +12,10 @@ import pytest
 from subpixel.errors import JobStoppedError, UsageError
 from subpixel.jobs.journal.facts import FileFacts, JobFacts
 from subpixel.jobs.journal.journal import Journal
+from subpixel.jobs.journal.known_jobs import read_statuses
 from subpixel.jobs.journal.record_files import list_record_files
 from subpixel.jobs.journal.records import decode_records
+from subpixel.system.files import locks
 
 FACTS = JobFacts("test", {"scale": "2"})
 OTHERS = JobFacts("test", {"scale": "3"})
@@ -211,3 +213,20 @@ def test_other_writers_are_read_on_from_where_they_were(tmp_path: Path) -> None:
         other.write_bytes(whole)
         journal.refresh()
         assert done_in(journal) == {"a", "b"}
+
+
+def test_where_files_cannot_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said, and one process goes on."""
+
+    def refuse(_: int, number: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK), number)
+
+    monkeypatch.setattr(locks, "_lock_region", refuse)
+    for done in (set(), {"a"}):
+        with pytest.warns(UserWarning, match="run one process at a time"):
+            journal = open_journal(tmp_path / "j")
+        with journal:
+            assert done_in(journal) == done
+            do(journal, "a")
+    (status,) = read_statuses(tmp_path / "j")
+    assert (status.done, status.running) == (1, None)

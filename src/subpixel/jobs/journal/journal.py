@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from subpixel.jobs.journal.facts import FileFacts, JobFacts
 from subpixel.jobs.journal.record_files import RecordReader, RecordWriter
 from subpixel.jobs.journal.records import FailureRecord, JobRecord, Record, UnitRecord
 from subpixel.jobs.journal.shard import Shard, hash_number
-from subpixel.system.files.locks import MAX_REGIONS, RegionLocks
+from subpixel.system.files.locks import MAX_REGIONS, NO_LOCKS, RegionLocks
 
 JOURNAL_FOLDER = ".subpixel"
 """Of a job's journal, in the folder that its results go to."""
@@ -66,6 +67,7 @@ class Journal:
         self._jobs: list[JobRecord] = []
         self._outdated: set[str] = set()
         self._reader = RecordReader(folder)
+        self._has_locks = True
         self._writer = RecordWriter(folder / _name_file(shard, self._take_slot()))
         self._read(self._reader.read_new())
         self._failures.clear()
@@ -134,17 +136,19 @@ class Journal:
         """A unit for this process alone, for as long as the block lasts: True where it is so, False
         where another process is at it.
 
-        What others have recorded until now is known inside the block.
+        What others have recorded until now is known inside the block. Where files can't be locked
+        every unit is this process's.
         """
         number = MAX_WRITERS + hash_number(key) % (MAX_REGIONS - MAX_WRITERS)
         with _journal_errors(self.folder):
-            is_mine = self._locks.acquire(number)
+            is_locked = self._has_locks and self._locks.acquire(number)
+            is_mine = is_locked or not self._has_locks
             if is_mine:
                 self.refresh()
         try:
             yield is_mine
         finally:
-            if is_mine:
+            if is_locked:
                 self._locks.release(number)
 
     def find(self, key: str) -> UnitRecord | None:
@@ -218,10 +222,25 @@ class Journal:
 
     def _take_slot(self) -> int:
         """The lowest number that no process at the job has, and with it the file to go on with."""
-        for slot in range(MAX_WRITERS):
-            if self._locks.acquire(slot):
-                return slot
+        try:
+            free = next((n for n in range(MAX_WRITERS) if self._locks.acquire(n)), None)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            return self._go_without_locks()
+        if free is not None:
+            return free
         raise JobStoppedError(f"{MAX_WRITERS} processes are at the job in {self.folder} already")
+
+    def _go_without_locks(self) -> int:
+        """A number that no other process of this machine has."""
+        self._has_locks = False
+        warnings.warn(
+            f"files can't be locked in {self.folder.parent}: run one process at a time there, or "
+            "name the part of each by --shard",
+            stacklevel=2,
+        )
+        return MAX_WRITERS + os.getpid()
 
     def _jobs_alike(self) -> Iterator[JobRecord]:
         """The runs of the same facts, this one included."""

@@ -124,17 +124,26 @@ def _describe(
 ) -> JobStatus:
     since = list(_records_since(run, records))
     done = {record.key for record in since if isinstance(record, UnitRecord)}
+    before = _keys_before(run, records) if run.done else set()  # none counts in a fresh start
     failed = {record.key for record in since if isinstance(record, FailureRecord)} - done
     return JobStatus(
         folder,
         run.facts,
         run.units,
-        min(run.units, run.done + len(done)),
+        min(run.units, run.done + len(done - before)),
         len(failed),
         run.time_ns,
         max((record.time_ns for record in since), default=run.time_ns),
         running,
     )
+
+
+def _keys_before(run: JobRecord, records: Iterable[Record]) -> set[str]:
+    """Units of its job that had a record when a run began."""
+    units = (record for record in records if isinstance(record, UnitRecord))
+    return {
+        unit.key for unit in units if unit.job == run.facts.digest and unit.time_ns < run.time_ns
+    }
 
 
 def _records_since(

@@ -11,7 +11,7 @@ from pathlib import Path
 from subpixel.jobs.journal.records import Record, decode_records, encode_record, whole_lines
 from subpixel.system.files.inputs import open_input
 
-RECORD_FILE = re.compile(r"records-[0-9A-Za-z-]+\.\d{1,4}\.log")
+RECORD_FILE = re.compile(r"records-[0-9A-Za-z-]+\.\d{1,10}\.log")
 
 READ_BYTES = 1 << 20
 """What is read of a file at a time, at most."""
