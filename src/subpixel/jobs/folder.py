@@ -86,8 +86,7 @@ def list_folder(folder: Path, output: Path | None, mark: str) -> Iterator[Folder
 
     Links to folders are followed; one that leads back up is a fault. A journal doesn't count.
     ``output``, a folder or file that this run writes, is left out, and so is an earlier result:
-    ``a<mark>.jpg``, or
-    ``a_x2.jpg``, ``a_w1920.jpg`` and the like, beside an ``a`` of any format.
+    ``a<mark>.jpg``, or ``a_x2.jpg``, ``a_w1920.jpg`` and the like, beside an ``a`` of any format.
     """
     output_id = _id_of(output) if output is not None else None
     ahead: list[FolderItem | _Subfolder] = [_Subfolder(folder, Path(), ())]
