@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -230,3 +231,16 @@ def test_where_files_cannot_be_locked(tmp_path: Path, monkeypatch: pytest.Monkey
             do(journal, "a")
     (status,) = read_statuses(tmp_path / "j")
     assert (status.done, status.running) == (1, None)
+
+
+def test_a_clock_that_goes_backwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_journal(tmp_path) as journal:
+        do(journal, "a")
+    monkeypatch.setattr(time, "time_ns", lambda: 5)
+    with open_journal(tmp_path) as journal:
+        journal.finish("a", LATER)
+    with open_journal(tmp_path, OTHERS, replaces=True) as journal:
+        record = journal.find("a")
+        assert record is not None
+        assert record.result == LATER
+        assert journal.may_replace(record)

@@ -66,6 +66,7 @@ class Journal:
         self._failures: dict[str, FailureRecord] = {}
         self._jobs: list[JobRecord] = []
         self._outdated: set[str] = set()
+        self._latest_ns = 0
         self._reader = RecordReader(folder)
         self._has_locks = True
         self._writer = RecordWriter(folder / _name_file(shard, self._take_slot()))
@@ -109,7 +110,7 @@ class Journal:
         records = map(self._units.get, keys)
         done = sum(record is not None and self.is_current(record) for record in records)
         record = JobRecord(
-            self.facts, len(keys), done, replaces, time.time_ns(), platform.node(), os.getpid()
+            self.facts, len(keys), done, replaces, self._now_ns(), platform.node(), os.getpid()
         )
         with _journal_errors(self.folder):
             self._writer.append(record)
@@ -188,7 +189,7 @@ class Journal:
         record is on disk when this returns, unless it needn't be durable: what it says can be
         found out again.
         """
-        record = UnitRecord(self.facts.digest, key, result, source, before, time.time_ns())
+        record = UnitRecord(self.facts.digest, key, result, source, before, self._now_ns())
         with _journal_errors(self.folder):
             self._writer.append(record, is_durable=is_durable)
         self._add(record)
@@ -196,7 +197,7 @@ class Journal:
     def fail(self, key: str, error: str) -> None:
         """Record that a unit can't be done; another run at work won't try it again, a later one
         will."""
-        record = FailureRecord(self.facts.digest, key, error, time.time_ns())
+        record = FailureRecord(self.facts.digest, key, error, self._now_ns())
         with _journal_errors(self.folder):
             self._writer.append(record, is_durable=False)
 
@@ -207,12 +208,18 @@ class Journal:
 
     def _read(self, records: Iterable[Record]) -> None:
         for record in records:
+            self._latest_ns = max(self._latest_ns, record.time_ns)
             if isinstance(record, JobRecord):
                 self._jobs.append(record)
             elif isinstance(record, UnitRecord):
                 self._add(record)
             elif record.job == self.facts.digest:
                 self._failures[record.key] = record
+
+    def _now_ns(self) -> int:
+        """Later than every record that is known, though this clock or another may be wrong."""
+        self._latest_ns = max(time.time_ns(), self._latest_ns + 1)
+        return self._latest_ns
 
     def _add(self, record: UnitRecord) -> None:
         earlier = self._units.get(record.key)

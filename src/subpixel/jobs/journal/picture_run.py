@@ -99,7 +99,8 @@ class PictureRun:
         fresh: bool = False,
     ) -> None:
         self._home, self._upscaler, self._options = home, upscaler, options
-        self._shard, self._fresh, self._keys = shard, fresh, set[str]()
+        self._shard, self._fresh = shard, fresh
+        self._keys: set[str] | None = None
         facts = describe_job(upscaler, options)
         self.journal = Journal.open(home / JOURNAL_FOLDER, facts, shard)
         remember_journal(self.journal.folder)
@@ -108,7 +109,7 @@ class PictureRun:
         """Those of ``jobs``, the pictures of all machines together, that are left for this run, and
         how far it was before. Again where there are new ones."""
         keys = [self._key(job) for job in jobs]
-        if not self._keys.issuperset(keys) or not keys:
+        if self._keys is None or not self._keys.issuperset(keys):
             replaces, fresh = self._options.overwrite, self._fresh
             self.journal.begin(keys, fresh=fresh, replaces=replaces, is_there=self._is_there)
         self._fresh, self._keys = False, set(keys)
@@ -149,7 +150,10 @@ class PictureRun:
         self.journal.close()
 
     def _key(self, job: Job) -> str:
-        return Path(os.path.relpath(job.target, self._home)).as_posix()
+        try:
+            return Path(os.path.relpath(job.target, self._home)).as_posix()
+        except ValueError:  # on another drive of Windows
+            return job.target.absolute().as_posix()
 
     def _is_there(self, record: UnitRecord) -> bool:
         """Whether a result is there, as it was made."""

@@ -30,7 +30,8 @@ class JobRecord:
     replaces: bool
     """Whether earlier results of jobs of other facts may be replaced by its own."""
     time_ns: int
-    """Since 1970, by the clock of the machine that wrote it, as in all records."""
+    """Since 1970, by the clock of the machine that wrote it, or later where it knew a later record,
+    as in all records."""
     host: str
     process: int
 
