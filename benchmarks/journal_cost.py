@@ -31,15 +31,18 @@ from subpixel.upscaling.upscaler import Upscaler
 BLOCK = 100
 """Pictures between two changes of sides."""
 
+DISTINCT = 64
+
 
 def make_pictures(folder: Path, count: int, side: int) -> list[Path]:
-    """Noise, each another."""
+    """Noise, :data:`DISTINCT` of them over and over."""
     folder.mkdir()
     dice = np.random.default_rng(0)
+    pixels = dice.integers(0, 256, (DISTINCT, side, side, 3), np.uint8)
+    contents = [encode_picture(to_picture(each), folder / "a.png") for each in pixels]
     files = [folder / f"{number:06}.png" for number in range(count)]
-    for file in files:
-        picture = to_picture(dice.integers(0, 256, (side, side, 3), np.uint8))
-        file.write_bytes(encode_picture(picture, file))
+    for number, file in enumerate(files):
+        file.write_bytes(contents[number % DISTINCT])
     return files
 
 

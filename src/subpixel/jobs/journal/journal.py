@@ -282,5 +282,6 @@ def _journal_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise JobStoppedError(
-            f"the journal in {folder} can't be read or written: {error.strerror or error}"
+            f"the journal in {folder} can't be read or written: {error.strerror or error}; "
+            "the job stops here"
         ) from error
