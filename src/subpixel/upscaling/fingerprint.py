@@ -27,7 +27,7 @@ def hash_network(model: str | Path | Network, scale: int | None) -> str:
     if Path(model).is_file():
         return _hash_own(Path(model))
     digests = _join_digests(str(model))
-    return _hash_text(digests) if digests else hash_file(locate(model, scale))
+    return _hash_joined(digests) if digests else hash_file(locate(model, scale))
 
 
 def describe_fields(value: "DataclassInstance") -> str:
@@ -53,10 +53,10 @@ def _hash_own(file: Path) -> str:
 
     others = list_parameter_files(file)
     digests = [hash_file(each) for each in (file, *others)]
-    return _hash_text("".join(digests)) if others else digests[0]
+    return _hash_joined("".join(digests)) if others else digests[0]
 
 
-def _hash_text(text: str) -> str:
+def _hash_joined(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -23,7 +23,7 @@ from typing import Self
 from subpixel.errors import JobStoppedError, UsageError
 from subpixel.jobs.journal.facts import FileFacts, JobFacts
 from subpixel.jobs.journal.record_files import RecordReader, RecordWriter
-from subpixel.jobs.journal.records import FailureRecord, JobRecord, Record, UnitRecord
+from subpixel.jobs.journal.records import FailureRecord, JobRecord, JournalRecord, UnitRecord
 from subpixel.jobs.journal.shard import Shard, hash_number
 from subpixel.system.files.locks import MAX_REGIONS, NO_LOCKS, RegionLocks
 
@@ -69,7 +69,7 @@ class Journal:
         self._latest_ns = 0
         self._reader = RecordReader(folder)
         self._has_locks = True
-        self._writer = RecordWriter(folder / _name_file(shard, self._take_slot()))
+        self._writer = RecordWriter(folder / _name_record_file(shard, self._take_slot()))
         self._read(self._reader.read_new())
         self._failures.clear()
 
@@ -94,7 +94,7 @@ class Journal:
         replaces: bool = False,
         is_there: Callable[[UnitRecord], bool] = lambda record: True,
     ) -> None:
-        """Record that a run begins whose units are ``keys``, those of all shards together; again
+        """JournalRecord that a run begins whose units are ``keys``, those of all shards together; again
         where a job that goes on, as that of a watched folder, has new ones.
 
         ``fresh``: what was done before now doesn't count as done. ``replaces``, which ``fresh``
@@ -182,7 +182,7 @@ class Journal:
         *,
         is_durable: bool = True,
     ) -> None:
-        """Record a unit's result: to be called when its bytes are on disk, before it has its name.
+        """JournalRecord a unit's result: to be called when its bytes are on disk, before it has its name.
 
         ``source`` is of the unit's own input, where it has one that ``facts`` don't tell,
         ``before`` of an earlier result that is there now and will be replaced. The
@@ -195,7 +195,7 @@ class Journal:
         self._add(record)
 
     def fail(self, key: str, error: str) -> None:
-        """Record that a unit can't be done; another run at work won't try it again, a later one
+        """JournalRecord that a unit can't be done; another run at work won't try it again, a later one
         will."""
         record = FailureRecord(self.facts.digest, key, error, self._now_ns())
         with _journal_errors(self.folder):
@@ -206,7 +206,7 @@ class Journal:
         with _journal_errors(self.folder):
             self._read(self._reader.read_new(except_for=self._writer.file))
 
-    def _read(self, records: Iterable[Record]) -> None:
+    def _read(self, records: Iterable[JournalRecord]) -> None:
         for record in records:
             self._latest_ns = max(self._latest_ns, record.time_ns)
             if isinstance(record, JobRecord):
@@ -268,7 +268,7 @@ class Journal:
         )
 
 
-def _name_file(shard: Shard | None, slot: int) -> str:
+def _name_record_file(shard: Shard | None, slot: int) -> str:
     """By machine and shard as well, for storage whose locks other machines don't see."""
     host = re.sub(r"[^0-9A-Za-z-]+", "-", platform.node())[:60] or "host"
     part = f"-{shard.index}of{shard.count}" if shard else ""

@@ -37,7 +37,7 @@ from subpixel.system.files.hashing import hash_stream
 from subpixel.upscaling.fingerprint import describe_fields
 from subpixel.upscaling.upscaler import Upscaler
 
-POLL_SECONDS = 0.25
+CLAIM_POLL_SECONDS = 0.25
 """Between two looks whether another process is done with a picture."""
 
 STORAGE_FAULTS = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -143,7 +143,7 @@ class PictureRun:
                     yield result
             jobs = busy
             if busy:
-                time.sleep(POLL_SECONDS)
+                time.sleep(CLAIM_POLL_SECONDS)
 
     def close(self) -> None:
         """Close the journal."""

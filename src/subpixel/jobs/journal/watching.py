@@ -16,7 +16,7 @@ from subpixel.system.extras import expect_installed
 SETTLE_SECONDS = 2.0
 """How long a file's size and time must stay the same for it to be complete."""
 
-LOOK_SECONDS = 30.0
+RELIST_SECONDS = 30.0
 """Folders are looked at so often at least: storage in a network tells of no changes by others."""
 
 PAUSE_SECONDS = 0.3
@@ -53,7 +53,7 @@ class FolderWatch:
         self._end.set()
         self._thread.join()
 
-    def wait(self, seconds: float = LOOK_SECONDS) -> None:
+    def wait(self, seconds: float = RELIST_SECONDS) -> None:
         """Until something has changed since the last call, or so many seconds are over; raises
         :class:`JobStoppedError` where a folder is gone."""
         if self._changed.wait(seconds):
