@@ -94,7 +94,7 @@ class Journal:
         replaces: bool = False,
         is_there: Callable[[UnitRecord], bool] = lambda record: True,
     ) -> None:
-        """JournalRecord that a run begins whose units are ``keys``, those of all shards together; again
+        """Record that a run begins whose units are ``keys``, those of all shards together; again
         where a job that goes on, as that of a watched folder, has new ones.
 
         ``fresh``: what was done before now doesn't count as done. ``replaces``, which ``fresh``
@@ -182,7 +182,7 @@ class Journal:
         *,
         is_durable: bool = True,
     ) -> None:
-        """JournalRecord a unit's result: to be called when its bytes are on disk, before it has its name.
+        """Record a unit's result: to be called when its bytes are on disk, before it has its name.
 
         ``source`` is of the unit's own input, where it has one that ``facts`` don't tell,
         ``before`` of an earlier result that is there now and will be replaced. The
@@ -195,7 +195,7 @@ class Journal:
         self._add(record)
 
     def fail(self, key: str, error: str) -> None:
-        """JournalRecord that a unit can't be done; another run at work won't try it again, a later one
+        """Record that a unit can't be done; another run at work won't try it again, a later one
         will."""
         record = FailureRecord(self.facts.digest, key, error, self._now_ns())
         with _journal_errors(self.folder):
