@@ -40,6 +40,7 @@ CACHES: tuple[Cache, ...] = (
         ("tuning", "networks", "devices"),
     ),
     Cache("sessions", "engines that TensorRT built", ("tensorrt", "tensorrt-rtx")),
+    Cache("jobs", "where the journals of jobs lie", ("jobs",)),
     Cache("page", "what npm fetched for the web page", ("page",)),
 )
 
