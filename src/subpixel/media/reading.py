@@ -332,7 +332,8 @@ def _expect_allowed_size(image: VipsImage, file: Path, max_pixels: int) -> None:
         height = image.get_page_height()
         raise PictureTooLargeError(
             f"{file} has {image.width} x {height} pixels in {image.height // height} frame(s), "
-            f"{pixels:,} in all; {max_pixels:,} are allowed: raise max_pixels to read it"
+            f"{pixels:,} in all; {max_pixels:,} are allowed: raise --max-pixels (in "
+            "Python max_pixels) to read it"
         )
 
 
