@@ -78,8 +78,7 @@ class PictureFile:
 
     def compression(self) -> Compression:
         """How coarsely the file was quantised, as far as it says so."""
-        with self._contents.stream() as stream:
-            return self.form.reader.compression(stream)
+        return self.form.reader.compression(self._contents)
 
     @property
     def decoders(self) -> "Decoders | None":

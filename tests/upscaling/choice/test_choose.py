@@ -57,6 +57,16 @@ def test_the_best_jpegs_and_what_was_no_jpeg_are_left_sharp(tmp_path: Path) -> N
         assert choice.reason == "no JPEG damage is seen"
 
 
+@pytest.mark.parametrize(
+    ("quality", "network"), [(30, "denoise"), (60, "denoise-75"), (90, "denoise-25")]
+)
+def test_an_avif_s_quantizer_decides(quality: int, network: str, tmp_path: Path) -> None:
+    choice = choose(saved(clean(), tmp_path / "a.avif", quality=quality))
+    assert choice.network == network
+    assert "an AVIF of quantiser" in choice.reason
+    assert choice.jpeg_quality is None
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.jpg"])
 def test_a_jpeg_that_was_saved_again_is_recognised(name: str, tmp_path: Path) -> None:
     choice = choose(saved(through_jpeg(60), tmp_path / name, quality=97))

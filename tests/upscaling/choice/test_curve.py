@@ -3,7 +3,12 @@
 import pytest
 
 from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
-from subpixel.upscaling.choice.curve import JPEG_STRENGTHS, WEBP_STRENGTHS, strength_for
+from subpixel.upscaling.choice.curve import (
+    AV1_STRENGTHS,
+    JPEG_STRENGTHS,
+    WEBP_STRENGTHS,
+    strength_for,
+)
 from subpixel.zoo.family import POINTS
 
 
@@ -14,11 +19,14 @@ def test_the_better_the_picture_the_less_it_is_cleaned() -> None:
     webps = [strength_for(Compression(webp_quantizer=index)) for index in range(128)]
     assert webps == sorted(webps)
     assert (webps[0], webps[-1]) == (0, 1)
+    avifs = [strength_for(Compression(av1_quantizer=index)) for index in range(1, 256)]
+    assert avifs == sorted(avifs)
+    assert (avifs[0], avifs[-1]) == (0, 1)
 
 
 def test_every_strength_is_a_point_s() -> None:
     strengths = {point.strength for point in POINTS}
-    for steps in (JPEG_STRENGTHS, WEBP_STRENGTHS):
+    for steps in (JPEG_STRENGTHS, WEBP_STRENGTHS, AV1_STRENGTHS):
         assert {strength for _, strength in steps} == strengths
         assert steps[0][0] == 0
 

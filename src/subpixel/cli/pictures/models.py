@@ -10,9 +10,9 @@ from subpixel.cli.options.choices import JSON
 from subpixel.cli.output import print_json, print_table
 from subpixel.cli.pictures.gallery import get, remove, search
 from subpixel.cli.streams import print_line
-from subpixel.zoo.family import DRAWING_STRENGTH, POINTS, find_mixture, nearest_point
+from subpixel.zoo.family import find_mixture
 from subpixel.zoo.gallery.store import Entry, entries
-from subpixel.zoo.manifest import AUTO, DRAWING, INT8, BundledNetwork, read_manifest
+from subpixel.zoo.manifest import INT8, BundledNetwork, read_manifest
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,10 @@ def command(context: click.Context, verbose: bool, as_json: bool) -> None:
     """List the networks that are here: the bundled ones, and those got from the gallery.
 
     Multiply-adds are per pixel of the small picture. Y-PSNR is by the literature's protocol.
-    `upscale` takes a network's -int8 form by itself for 8-bit pictures on the processor. `subpixel
-    info NAME` says more of one.
+    `upscale` takes a network's -int8 form by itself for 8-bit pictures on the processor.
+    `--model auto`, its default, chooses among balanced, denoise-25, denoise-50, denoise-75 and
+    denoise by how a picture was compressed; `--model drawing` takes denoise-50. `subpixel info
+    NAME` says more of one.
     """
     if context.invoked_subcommand is not None:
         return
@@ -94,23 +96,12 @@ def command(context: click.Context, verbose: bool, as_json: bool) -> None:
         print_table("Bundled networks", BUNDLED_COLUMNS, rows)
     else:
         _print_lines(SHORT_COLUMNS, [_short_cells(rows) for rows in _by_name()])
-        _print_choices()
     if others and verbose:
         print_table("From the gallery", GALLERY_COLUMNS, [_gallery_cells(e) for e in others])
     elif others:
         print_line()
         print_line("From the gallery")
         _print_lines(SHORT_GALLERY_COLUMNS, [_short_gallery_cells(entry) for entry in others])
-
-
-def _print_choices() -> None:
-    """The names that `upscale` takes beside those of files."""
-    points = ", ".join(point.name for point in POINTS)
-    print_line()
-    print_line(f"{AUTO}, what upscale does by default, takes one by how a picture was compressed:")
-    print_line(f"{points}.")
-    mixture = nearest_point(DRAWING_STRENGTH).name
-    print_line(f"{DRAWING} takes {mixture}, for screenshots, drawings and logos.")
 
 
 command.add_command(search)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -167,7 +167,7 @@ def _keep_samples(rows: Rows, _bit_depth: int) -> Rows:
     return rows
 
 
-def _read_no_compression(_stream: BinaryIO) -> Compression:
+def _read_no_compression(_contents: FileContents) -> Compression:
     return UNKNOWN_COMPRESSION
 
 
@@ -198,7 +198,7 @@ class FormatReader:
     parts: Callable[[FileContents], Iterable[FilePart]] = _list_no_parts
     """All parts of the file and what becomes of each, but for what ``describe`` names as a loss.
     Raises nothing for a damaged file: what can't be walked further is a part of its own."""
-    compression: Callable[[BinaryIO], Compression] = _read_no_compression
+    compression: Callable[[FileContents], Compression] = _read_no_compression
     """How coarsely the file was quantised, as far as it says so."""
     harmless_warnings: tuple[str, ...] = ()
     """Words of the decoder's warnings in sound files; any other warning is an error. Where there

@@ -92,6 +92,8 @@ def _explain_stated(stated: Compression) -> str:
         return f"a JPEG of quality {stated.jpeg_quality}, by its tables"
     if stated.webp_quantizer is not None:
         return f"a WebP of quantiser {stated.webp_quantizer:.0f} of 127"
+    if stated.av1_quantizer is not None:
+        return f"an AVIF of quantiser {stated.av1_quantizer} of 255"
     return "no JPEG damage is seen"
 
 

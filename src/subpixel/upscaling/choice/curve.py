@@ -15,6 +15,9 @@ JPEG_STRENGTHS = ((0, 1.0), (81, 0.75), (91, 0.5), (94, 0.25), (98, 0.0))
 WEBP_STRENGTHS = ((0, 0.0), (8, 0.25), (17, 0.5), (27, 0.75), (48, 1.0))
 """From which of VP8's quantiser indices on each strength is the best."""
 
+AV1_STRENGTHS = ((0, 0.0), (14, 0.25), (72, 0.5), (92, 0.75), (126, 1.0))
+"""From which of AV1's base quantiser indices on each strength is the best."""
+
 
 def strength_for(compression: Compression) -> float:
     """The strength for what a file says, or what its pixels show; 0 where that is nothing."""
@@ -23,6 +26,8 @@ def strength_for(compression: Compression) -> float:
         strengths.append(_find_step(JPEG_STRENGTHS, compression.jpeg_quality))
     if compression.webp_quantizer is not None:
         strengths.append(_find_step(WEBP_STRENGTHS, compression.webp_quantizer))
+    if compression.av1_quantizer is not None:
+        strengths.append(_find_step(AV1_STRENGTHS, compression.av1_quantizer))
     return max(strengths)
 
 
