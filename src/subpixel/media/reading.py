@@ -219,7 +219,7 @@ def open_contents(
         return decoders.open_contents(contents, form, max_pixels)
     with _decoding_errors(contents.file, form, contents.memory):
         source = _open_tolerantly(contents, form, max_pixels)
-        if not form.reader.spare_alpha:
+        if not form.reader.spare_alpha or form.reader.shows_through(contents):
             return source
         _expect_decoding_room(source, max_memory)
         return replace(source, header=_drop_spare_alpha(source))

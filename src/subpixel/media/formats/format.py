@@ -175,6 +175,10 @@ def _take_any(_task: "EncodeTask") -> bool:
     return True
 
 
+def _tell_nothing(_contents: FileContents) -> bool:
+    return False
+
+
 def _leave_to_libvips(_contents: FileContents) -> None:
     return None
 
@@ -211,6 +215,9 @@ class FormatReader:
     """Of decoded samples, and the picture's bit depth: samples whose full range is the dtype's."""
     spare_alpha: bool = False
     """Whether libvips gives an alpha channel even where all is opaque."""
+    shows_through: Callable[[FileContents], bool] = _tell_nothing
+    """Whether the file's structure alone says that some pixels are transparent, so that none need
+    be decoded to know that a spare alpha channel is used."""
     pixel_bytes: float = 0
     """What a decoder that can't decode in parts holds at once, in bytes of each pixel of 8-bit
     samples; 0 for one that decodes rows. Measured with libvips 8.18 on 9 and 16 megapixels."""
