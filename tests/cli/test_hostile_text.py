@@ -138,6 +138,7 @@ LINES: Sequence[tuple[str, ...]] = (
     ("serve", "--model", "fast", "--host", "<word>"),
     ("cache", "<word>"),
     ("doctor", "<word>"),
+    ("completion", "<word>"),
     ("<word>",),
     ("--<word>",),
 )

@@ -68,7 +68,10 @@ def test_an_unknown_verb_is_a_usage_error(capsys: pytest.CaptureFixture[str]) ->
         ("export a.pth", "missing option '-o' / '--output' (see subpixel export --help)"),
         (
             "upscale a.png --tile -1",
-            "invalid value for '--tile': -1 is not in the range x>=0 (see subpixel upscale --help)",
+            (
+                "invalid value for '--tile': '-1' is no whole number of 0 or more "
+                "(see subpixel upscale --help)"
+            ),
         ),
         ("verify a.onnx --bench x", "--bench needs --matrix (see subpixel verify --help)"),
         ("upscale a.png --tile", "option '--tile' requires an argument"),

@@ -137,11 +137,11 @@ class Feedback:
         self.display.show(self.progress)
 
     def _tell(self, result: JobResult) -> None:
-        if self.volume.verbose:
-            self.display.say(_describe_picture(result))
         line = self._choices.say(result.input.name, result.choice)
         if line:
             self.display.say(line)
+        if self.volume.verbose:
+            self.display.say(_describe_picture(result))
         if result.note:
             self.display.say(f"{result.input}: {result.note}")
         for loss in result.losses:
@@ -152,7 +152,8 @@ class Feedback:
 
 def _describe_picture(result: JobResult) -> str:
     setting = result.setting
-    how = f", {setting.device} {setting.precision}" if setting else ""
+    network = f", {result.choice.network}" if result.choice else ""
+    how = f"{network}, {setting.device} {setting.precision}" if setting else ""
     return (
         f"{result.input} -> {result.output}: {result.width} x {result.height}, "
         f"{result.seconds:.2f} s{how}"

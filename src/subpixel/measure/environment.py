@@ -28,6 +28,8 @@ PACKAGES: Mapping[str, str] = {
     "safetensors": "pip install '.[torch]' in the repository (.safetensors checkpoints)",
     "torchmetrics": "pip install '.[perceptual]' in the repository (evaluate --perceptual)",
     "uvicorn": "pip install '.[serve]' in the repository (serve)",
+    "pillow-heif": "pip install '.[heif]' in the repository (HEIC, the photographs of phones)",
+    "pillow-jxl-plugin": "pip install '.[jxl]' in the repository (JPEG XL)",
     "pillow": "pip install pillow (only to hand Pillow images to the Python API)",
 }
 """What subpixel uses, and how to get it."""

@@ -136,7 +136,7 @@ def test_a_size_that_is_not_larger_is_said(
         (("--fit", "1920"), "write width x height, as 1920x1080"),
         (("--width", "0"), "--width"),
         (("--megapixels", "0"), "--megapixels"),
-        (("--megapixels", "nan"), "megapixels is nan"),
+        (("--megapixels", "nan"), "'nan' is no number above 0"),
     ],
 )
 def test_what_can_not_be_meant_is_exit_code_2(

@@ -1,15 +1,17 @@
 """``subpixel upscale``."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import click
 
 from subpixel.cli.feedback import Feedback, open_display, say, summarize
 from subpixel.cli.messages import hint_at_output
 from subpixel.cli.options.choices import FILE, JSON
+from subpixel.cli.options.grouping import SectionedCommand, list_options
 from subpixel.cli.options.pictures.network_choice import StrengthCommand
 from subpixel.cli.options.pictures.resuming import RESUMING, Resuming
 from subpixel.cli.options.pictures.target_size import TARGET_SIZE, choose_opening_scale
@@ -29,7 +31,8 @@ from subpixel.cli.options.pictures.upscaling import (
 from subpixel.cli.options.untrusted import open_decoders
 from subpixel.cli.output import print_json
 from subpixel.cli.rounds import watch_folders
-from subpixel.convention import Convention
+from subpixel.convention import UNKNOWN_CONVENTION, Convention
+from subpixel.errors import UsageError
 from subpixel.jobs.journal.picture_run import PictureRun, Resumption
 from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
 from subpixel.jobs.pictures import (
@@ -75,7 +78,23 @@ class Interpolation:
         )
 
 
-@click.command(cls=StrengthCommand, no_args_is_help=True)
+class UpscaleCommand(SectionedCommand, StrengthCommand):
+    """Its options by what they are for."""
+
+    sections: ClassVar[Mapping[str, Sequence[str]]] = {
+        "Where results go": list_options(TARGETS),
+        "Long jobs": list_options(RESUMING),
+        "How large they become": list_options(TARGET_SIZE),
+        "How they are saved": list_options(ENCODE),
+        "Which network, and how it runs": list_options(NETWORK),
+        "Third-party networks, where what is found out by running them is wrong": list_options(
+            CONVENTION
+        ),
+        "Limits": list_options(LIMITS),
+    }
+
+
+@click.command(cls=UpscaleCommand, no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
 @TARGETS
 @RESUMING
@@ -102,6 +121,12 @@ def command(
 ) -> int:
     """Enlarge pictures and folders of pictures.
 
+    \b
+    subpixel upscale cat.jpg                   three times as large: cat_x3.jpg
+    subpixel upscale cat.jpg -o large.webp     under another name, in another format
+    subpixel upscale photos -o larger          a folder, with its subfolders
+    subpixel upscale cat.jpg --fit 3840x2160   to a size
+
     By a factor, or to a size in pixels of the picture upright; where that is not larger, no network
     is used, and that is said. - is a picture from standard input.
 
@@ -122,6 +147,7 @@ def command(
     files = PictureFiles(
         limits.max_pixels, limits.max_memory, click.get_current_context().with_resource(decoders)
     )
+    _expect_third_party(convention, network)
     pipe = targets.plan_pipe(inputs, prints_json=as_json)
     home = resuming.home(inputs, targets)
     resuming.expect_end(prints_json=as_json)
@@ -190,6 +216,17 @@ def _resume(
         say(str(resumption))
     plan = replace(plan, jobs=tuple(left), settled=len(plan.jobs) - len(left))
     return plan, resumption
+
+
+def _expect_third_party(convention: Convention, network: NetworkOptions) -> None:
+    """Raise :class:`UsageError` for options of third-party networks beside a bundled one."""
+    if convention == UNKNOWN_CONVENTION or not bundled_scales(network.first, network.precision):
+        return
+    raise UsageError(
+        f"--model {network.model} is bundled, and how its networks take pixels is known; "
+        "--input-range, --output-range, --channel-order, --output-order, --layout, --set-input and "
+        "--output-name are for third-party files: name one with --model, or leave them out"
+    )
 
 
 def _expect_used(
