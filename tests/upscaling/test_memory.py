@@ -1,6 +1,7 @@
 """The plan for a given memory, and where the memory there is can be read off."""
 
 import math
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -84,6 +85,30 @@ def test_what_would_do_is_said_and_does() -> None:
         plan(asked, 10**8)
     number = str(error.value).partition("at least ")[2].partition(" of")[0]
     assert plan(asked, int(float(number[:-1]) * {"M": 10**6, "G": 10**9}[number[-1]]))
+
+
+@pytest.mark.parametrize("width", [20_000, 300_000])
+def test_the_figure_that_is_called_quick_is(width: int) -> None:
+    """At it no more than half as many pixels again are computed as with all memory there is; at the
+    least that does, of a wide picture many times as many."""
+    asked = needs(width, 300)
+    with pytest.raises(MemoryLimitError, match=r"to be quick") as error:
+        plan(asked, 10**8)
+    figures = re.findall(r"([\d.]+)([MG]) (?:of memory|to be quick)", str(error.value))
+    least, quick = (int(float(size) * {"M": 10**6, "G": 10**9}[unit]) for size, unit in figures)
+    work = [
+        len(cut.tiles) * math.prod(cut.tile)
+        for cut in (plan(asked, most) for most in (least, quick, 10**12))
+    ]
+    assert work[1] <= memory.QUICK * work[2]
+    assert work[0] > 3 * work[2]
+    assert least < quick
+
+
+def test_where_the_smallest_tiles_are_quick_that_is_not_said_twice() -> None:
+    with pytest.raises(MemoryLimitError) as error:
+        plan(needs(15, 15), 10**8)
+    assert "quick" not in str(error.value)
 
 
 @pytest.mark.parametrize(

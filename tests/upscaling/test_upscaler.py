@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -15,12 +17,14 @@ from rounding import graph_bound, likely_bound
 from subpixel import Upscaler, upscale
 from subpixel.errors import MemoryLimitError, NetworkError, PictureError, UsageError
 from subpixel.media.image_file import encode_picture, open_picture, read_picture, write_picture
-from subpixel.media.picture import Metadata, Picture
+from subpixel.media.picture import Header, Metadata, Picture
 from subpixel.network.flatness import Flatness
 from subpixel.network.network import Network
 from subpixel.runtime.op import NetOp
 from subpixel.spec import ModelSpec, Precision
 from subpixel.system.machine_memory import resident
+from subpixel.upscaling import pipeline
+from subpixel.upscaling.choice.choose import NetworkChoice
 from subpixel.zoo.manifest import DEFAULT_NETWORK, find_bundled
 
 
@@ -310,6 +314,34 @@ class TestFiles:
             self.upscaler().file(picture, tmp_path / "out.png", max_memory=10**6)
         assert list(tmp_path.iterdir()) == []
 
+    def test_what_is_too_large_is_refused_before_a_pixel_is_read(self, tmp_path: Path) -> None:
+        """Whether or not its network was chosen before, and with alpha, which is surveyed."""
+        for channels in (3, 4):
+            source = Unread(Header((1, 50, 50, channels), np.dtype(np.uint8)))
+            choice = NetworkChoice("balanced", 0.0, "it was named")
+            auto = Upscaler(scale=2, tuning=False)
+            for upscaler, chosen in ((self.upscaler(), None), (auto, None), (auto, choice)):
+                with pytest.raises(MemoryLimitError, match="need at least"):
+                    upscaler.file(source, tmp_path / "out.png", max_memory=10**6, choice=chosen)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_the_graph_is_read_once_for_all_pictures(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        calls: list[Network] = []
+
+        def count(network: Network) -> float:
+            calls.append(network)
+            return 400.0
+
+        monkeypatch.setattr(pipeline, "network_bytes_per_pixel", count)
+        upscaler, picture = self.upscaler(), Picture(np.zeros((3, 90, 90, 3), np.uint8))
+        for name in ("a.png", "b.tif"):
+            most = resident() + (120 << 20)
+            upscaler.file(picture, tmp_path / name, max_memory=most)
+            upscaler.expect_room(picture, tmp_path / name, max_memory=most)
+        assert len(calls) == 1
+
     def test_a_picture_damaged_further_down(self, tmp_path: Path) -> None:
         noise = np.random.default_rng(0).integers(0, 256, (1, 300, 90, 3), dtype=np.uint8)
         data = encode_picture(Picture(noise), "a.png")
@@ -317,6 +349,17 @@ class TestFiles:
         with pytest.raises(PictureError, match=r"in\.png can't be read"):
             self.upscaler().file(open_picture(tmp_path / "in.png"), tmp_path / "out.tif")
         assert [p.name for p in tmp_path.iterdir()] == ["in.png"]
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A source that has a header alone."""
+
+    header: Header
+    memory: int = 0
+
+    def chunks(self) -> Iterator[np.ndarray]:
+        raise AssertionError("no pixel is to be read")
 
 
 class Refusing:

@@ -5,7 +5,7 @@ in bands: the way is the same.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
@@ -60,55 +60,58 @@ class Workers:
 
 
 @dataclass(frozen=True, eq=False)
+class FrameTask:
+    """A frame that is to go through a network: its ``rows`` through ``upscale``."""
+
+    upscale: Upscale
+    rows: RowReader
+    room: RowReader
+    """Gives the array that a band, output rows ``[start, stop)``, is put into and comes out as."""
+    report: RunReport = lambda done, total: None
+    wrap_run: WrapRun = lambda number, upscale: upscale
+
+
+@dataclass(frozen=True, eq=False)
 class _Band:
     """Output rows on their way: where they are put, and the runs that fill them."""
 
+    frame: int
     samples: Samples
     runs: deque[Future[None]]
     """Those that aren't known to be done."""
+    report: Callable[[], None]
+    """Of a run that is done."""
 
 
-def run_bands(
-    upscale: Upscale,
-    rows: RowReader,
-    room: RowReader,
-    plan: TilePlan,
-    scale: int,
-    *,
-    workers: Workers,
-    wrap_run: WrapRun = lambda number, upscale: upscale,
-    report: RunReport = lambda done, total: None,
+def run_frames(
+    frames: Iterable[FrameTask], plan: TilePlan, scale: int, *, workers: Workers
 ) -> Iterator[Samples]:
-    """Yield the picture of ``rows``, ``scale`` times larger, band by band from top to bottom.
+    """Yield each frame, ``scale`` times larger, band by band from top to bottom.
 
-    ``room`` gives the array that a band, output rows ``[start, stop)``, is put into and yielded
-    as. The ``workers`` are at work on tiles while the bands before are used; no more than
+    The ``workers`` are at work on tiles while the bands before are used; no more than
     :data:`AHEAD` runs for each, or one band, wait meanwhile, and never more than
-    :data:`MAX_WAITING` for each, however many a band has. What a run raises is raised here,
+    :data:`MAX_WAITING` for each, however many a band has. A frame is asked for when all of the one
+    before is under way, and all before that have come out. What a run raises is raised here,
     before anything below it is yielded; so is :class:`NetworkError` for a result of a wrong shape.
     Once this generator is closed, or has raised an :class:`Exception`, no run of it is under way
     any more.
     """
-    total, done, most = plan.runs, 0, AHEAD * workers.count
-    numbers = count()
+    most = AHEAD * workers.count
     under_way: deque[_Band] = deque()
 
-    def begin(span: Span) -> None:
-        seen, band = _read_padded(rows, span, plan), room(*_scale_span(span, scale))
-        under_way.append(_Band(band, deque()))
+    def begin(frame: FrameTask, span: Span, numbers: Iterator[int]) -> None:
+        seen, band = _read_padded(frame.rows, span, plan), under_way[-1]
         for columns in plan.groups:
             if sum(len(band.runs) for band in under_way) >= MAX_WAITING * workers.count:
                 finish_run(next(band for band in under_way if band.runs))
-            wrapped = wrap_run(next(numbers), upscale)
-            put = partial(_put_tiles, wrapped, seen, band, span, scale, columns)
-            under_way[-1].runs.append(workers.submit(put))
+            upscale = frame.wrap_run(next(numbers), frame.upscale)
+            put = partial(_put_tiles, upscale, seen, band.samples, span, scale, columns)
+            band.runs.append(workers.submit(put))
 
     def finish_run(band: _Band) -> None:
-        nonlocal done
         band.runs[0].result()  # where this raises, or is interrupted, it is still under way
         band.runs.popleft()
-        done += 1
-        report(done, total)
+        band.report()
 
     def finish() -> Samples:
         band = under_way[0]
@@ -118,10 +121,16 @@ def run_bands(
         return band.samples
 
     try:
-        for span in plan.rows:
-            while len(under_way) > 1 and len(under_way) * len(plan.groups) >= most:
+        for number, frame in enumerate(frames):
+            numbers, report = count(), _count_runs(frame.report, plan.runs)
+            for span in plan.rows:
+                while len(under_way) > 1 and len(under_way) * len(plan.groups) >= most:
+                    yield finish()
+                band = frame.room(*_scale_span(span, scale))
+                under_way.append(_Band(number, band, deque(), report))
+                begin(frame, span, numbers)
+            while under_way[0].frame < number:
                 yield finish()
-            begin(span)
         while under_way:
             yield finish()
     except (Exception, GeneratorExit):
@@ -132,9 +141,29 @@ def run_bands(
         raise
 
 
+def _count_runs(report: RunReport, total: int) -> Callable[[], None]:
+    done = count(1)
+    return lambda: report(next(done), total)
+
+
+def run_bands(
+    upscale: Upscale,
+    rows: RowReader,
+    room: RowReader,
+    plan: TilePlan,
+    scale: int,
+    *,
+    workers: Workers,
+    report: RunReport = lambda done, total: None,
+) -> Iterator[Samples]:
+    """:func:`run_frames` of one picture."""
+    return run_frames([FrameTask(upscale, rows, room, report)], plan, scale, workers=workers)
+
+
 def _cancel(runs: Sequence[Future[None]], patience: float | None) -> None:
     """Without the runs that have not begun; those that have are waited for, so many seconds."""
-    wait([run for run in runs if not run.cancel()], patience)
+    # The last first: one that has begun may wait for one that began before it.
+    wait([run for run in reversed(runs) if not run.cancel()], patience)
 
 
 def run_tiles(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from subpixel.errors import MemoryLimitError
 from subpixel.media.picture import Header
@@ -20,6 +21,10 @@ bundled networks in tiles of 512², and of 96 x 512."""
 
 UNKNOWN_FOOTPRINT = 64_000.0
 """Bytes per pixel of a tile for a network whose graph can't be followed: a window network's."""
+
+QUICK = 1.5
+"""How many times as many pixels may be computed, for the sake of memory, as without any want of it,
+for a refusal to call that quick."""
 
 WIDEST = 4
 """How many times wider than asked for a low tile may be."""
@@ -59,7 +64,8 @@ class Needs:
         """Rows that wait for their tiles, and larger bands of them: being filled, written, read."""
         row = self.header.width * self.header.channels * self.header.dtype.itemsize
         high, _ = plan.tile
-        bands = min(max(2, -(-AHEAD * self.workers // len(plan.groups))), len(plan.rows))
+        frames = 1 if self.header.count == 1 else 2
+        bands = min(max(2, -(-AHEAD * self.workers // len(plan.groups))), frames * len(plan.rows))
         return (bands + 1) * row * (high + plan.rows.max_kept * self.scale**2)
 
     def _tiles(self, plan: TilePlan) -> float:
@@ -93,17 +99,32 @@ def run_bytes(header: Header, scale: int, plan: TilePlan) -> int:
     return pixels * header.channels * header.dtype.itemsize
 
 
-def expect_fit(needs: Needs, plan: TilePlan, most: int) -> TilePlan:
-    """``plan`` again; raises :class:`MemoryLimitError` when it takes more than ``most`` bytes."""
+def expect_fit(
+    needs: Needs, plan: TilePlan, most: int, quick: Callable[[], TilePlan] | None = None
+) -> TilePlan:
+    """``plan`` again; raises :class:`MemoryLimitError` when it takes more than ``most`` bytes.
+
+    ``quick`` has tiles with which it is quick, where ``plan``'s are small.
+    """
     total = needs.total(plan)
     if total > most:
+        better = max(total, needs.total(quick()) if quick else 0)
         raise MemoryLimitError(
-            f"{needs.header.width} x {needs.header.height} pixels need at least "
-            f"{format_bytes(total)} of memory, and {format_bytes(most)} are allowed; "
-            f"{name_remedy(total, 'raise --max-memory')}, or write a format that needs less (PNG, "
+            f"{needs.header.width} x {needs.header.height} pixels need "
+            f"{explain_shortage(total, better, most)}, or write a format that needs less (PNG, "
             "TIFF)"
         )
     return plan
+
+
+def explain_shortage(total: int, quick: int, most: int) -> str:
+    """How much memory is needed, ``total`` bytes at least and ``quick`` for small tiles not to make
+    it slow; that ``most`` are allowed, and what to do."""
+    quickly = f" ({format_bytes(quick)} to be quick)" if quick > total else ""
+    return (
+        f"at least {format_bytes(total)} of memory{quickly}, and {format_bytes(most)} are allowed; "
+        f"{name_remedy(quick, 'raise --max-memory')}"
+    )
 
 
 ADDRESS_STEP = 100 << 20
@@ -133,9 +154,24 @@ def fit_tiles(
     it computes in vain on each side. A band is as wide as the picture, so tiles are rather low
     and wide. Raises :class:`MemoryLimitError` when even the smallest are too large.
     """
-    smallest = expect_fit(needs, cut((least, least)), most)
+    quick = partial(find_quick, needs, cut, tile, least, halo)
+    smallest = expect_fit(needs, cut((least, least)), most, quick)
     plans = map(cut, _tile_sizes(tile, least, halo))
     return next((plan for plan in plans if needs.total(plan) <= most), smallest)
+
+
+def find_quick(
+    needs: Needs, cut: CutTiles, tile: tuple[int, int], least: int, halo: int
+) -> TilePlan:
+    """Of the ways to cut a picture with which no more than :data:`QUICK` times as many pixels are
+    computed as with ``tile``, the one that takes the least memory."""
+    most = QUICK * _computed_pixels(cut(tile))
+    plans = map(cut, _tile_sizes(tile, least, halo))
+    return min((plan for plan in plans if _computed_pixels(plan) <= most), key=needs.total)
+
+
+def _computed_pixels(plan: TilePlan) -> int:
+    return len(plan.tiles) * math.prod(plan.tile)
 
 
 def _tile_sizes(tile: tuple[int, int], least: int, halo: int) -> list[tuple[int, int]]:

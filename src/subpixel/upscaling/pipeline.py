@@ -13,7 +13,7 @@ from subpixel.runtime.op import Pixels, Samples
 from subpixel.spec import ModelSpec
 from subpixel.system.machine_memory import resident
 from subpixel.upscaling import alpha
-from subpixel.upscaling.bands import RowReader, RunReport, Upscale, Workers, run_bands
+from subpixel.upscaling.bands import FrameTask, RowReader, RunReport, Upscale, Workers, run_frames
 from subpixel.upscaling.flat import PastFlat, Tally, measure_flatness
 from subpixel.upscaling.frames.repeats import FrameCaches
 from subpixel.upscaling.memory import SLACK, UNKNOWN_FOOTPRINT, Needs, memory_limit
@@ -85,6 +85,11 @@ class Pipeline:
         """The same with the smallest tiles."""
         return self.memory(header, self._planner.smallest(header))
 
+    def quick_memory(self, header: Header) -> int:
+        """The same with the smallest tiles that aren't slow for being small."""
+        needs = self._needs(header, self._footprint or UNKNOWN_FOOTPRINT)
+        return self.memory(header, self._planner.quick(needs))
+
     @property
     def resident(self) -> int:
         """Bytes that the process held when the network was open, before any picture."""
@@ -101,7 +106,7 @@ class Pipeline:
     ) -> Iterator[Samples]:
         """The larger picture from top to bottom, frame after frame, as long as frames come.
 
-        A frame is read when the one before has come out whole. ``surveys`` are of each frame's
+        While a frame comes out, the next one is read and under way. ``surveys`` are of each frame's
         transparency; where there are none, a frame with alpha is held as a whole and surveyed in
         its turn. ``room`` has the rows of each frame's result; None: they are new. Of the runs that
         ``plan`` says are held, those whose tiles come again in the next frame aren't repeated.
@@ -109,19 +114,20 @@ class Pipeline:
         header = source.header
         larger = header.enlarge(self.spec.scale)
         caches = FrameCaches(plan.cache_runs)
-        for number, chunks in enumerate(split_frames(source.chunks(), header.height)):
-            survey = surveys[number] if surveys else None
-            frame, opaque = _prepare_frame(header, chunks, survey)
-            yield from run_bands(
-                self._past_flat(self._tiles(opaque=opaque, colours=header.colours)),
-                RowWindow(frame),
-                partial(_new_rows, larger) if room is None else room[number],
-                plan,
-                self.spec.scale,
-                workers=self._workers,
-                wrap_run=caches.of_frame(opaque=opaque).wrap,
-                report=_report_frame(report, number, header.count),
-            )
+
+        def tasks() -> Iterator[FrameTask]:
+            for number, chunks in enumerate(split_frames(source.chunks(), header.height)):
+                survey = surveys[number] if surveys else None
+                frame, opaque = _prepare_frame(header, chunks, survey)
+                yield FrameTask(
+                    self._past_flat(self._tiles(opaque=opaque, colours=header.colours)),
+                    RowWindow(frame),
+                    partial(_new_rows, larger) if room is None else room[number],
+                    _report_frame(report, number, header.count),
+                    caches.of_frame(opaque=opaque).wrap,
+                )
+
+        return run_frames(tasks(), plan, self.spec.scale, workers=self._workers)
 
     def expect_depth(self, header: Header) -> None:
         """Raise :class:`UsageError` for more than 8 bits and a network that computes with 8."""

@@ -12,6 +12,7 @@ from subpixel.upscaling.memory import (
     CutTiles,
     Needs,
     expect_fit,
+    find_quick,
     fit_tiles,
 )
 from subpixel.upscaling.tiling import TilePlan, min_tile_side, plan_tiles, share_out
@@ -80,6 +81,14 @@ class Planner:
         if self.rigid or self.spec.halo is None:
             return replace(self.plan(header), batch=1)
         return self._cut(header)((self.least, self.least))
+
+    def quick(self, needs: Needs) -> TilePlan:
+        """With the smallest tiles that aren't slow for being small."""
+        header = needs.header
+        if self.rigid or self.spec.halo is None:
+            return self.smallest(header)
+        tile, halo = self.plan(header).tile, self._halo(header)
+        return find_quick(needs, self._cut(header), tile, self.least, halo)
 
     def fit(
         self, needs: Needs, most: int, counted: Callable[[], float | None], attempt: int = 0

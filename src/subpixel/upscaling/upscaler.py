@@ -319,7 +319,9 @@ class Upscaler:
         source = open_picture(Path(source)) if isinstance(source, str | Path) else source
         decoders = source.decoders if isinstance(source, PictureFile) else None
         options = options or EncodeOptions()
-        self.expect_room(source, file, options, size=size, max_memory=max_memory, stages=stages)
+        if (choice is None and self._is_auto) or source.header.has_alpha:
+            # Pixels are looked at before the tiles are planned.
+            self.expect_room(source, file, options, size=size, max_memory=max_memory, stages=stages)
         choice = choice or self.choose(source)
         source = treat_alpha(source, self._alpha)
         chain, to_size = self._chain_for(source.header, size, choice)
@@ -386,18 +388,18 @@ class Upscaler:
         """The rows of ``source``, larger, as they become ready: ``(h, W, C)`` of its dtype, from
         top to bottom, frame after frame, no two frames in one chunk.
 
-        Frames may be without end: each is read, from its first use on, when the one before has
-        come out. Tiles that are as they were in the frame before aren't computed again, as far as
+        Frames may be without end: each is read, from its first use on, while the one before comes
+        out. Tiles that are as they were in the frame before aren't computed again, as far as
         there is memory to hold their results. ``max_memory`` and ``stages`` are as for
-        :meth:`file`; memory is counted for one frame, which is held as a whole only where it has
-        alpha. Raises :class:`~subpixel.errors.UsageError` as :meth:`picture` does, and
-        :class:`~subpixel.errors.MemoryLimitError`.
+        :meth:`file`; memory is counted for the two frames that are under way, which are held as a
+        whole only where they have alpha. Raises :class:`~subpixel.errors.UsageError` as
+        :meth:`picture` does, and :class:`~subpixel.errors.MemoryLimitError`.
         """
         header = treat_alpha(source, self._alpha).header
         chain = NetworkChain([self._pipeline_for(header, None)])
         larger = chain.headers(header)[-1]
         frame = header.height * header.width * header.channels * header.dtype.itemsize
-        around = stages_memory(stages, larger) + (frame if header.has_alpha else 0)
+        around = stages_memory(stages, larger) + (2 * frame if header.has_alpha else 0)
         around += source.memory
         chain.fit(header, around, max_memory, attempt=0)
         # Only what has room is decoded for a look.

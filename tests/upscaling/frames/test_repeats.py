@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Lock
+from threading import Barrier, Lock
 
 import numpy as np
 import pytest
@@ -191,20 +191,20 @@ def test_a_still_holds_nothing() -> None:
 def test_what_is_held_is_in_what_is_allowed(
     width: int, height: int, channels: int, networks: int, more: int
 ) -> None:
-    """Through one network or two, and the tiles are those of a still."""
+    """Through one network or two, and the tiles are as large as if nothing were held."""
     network = Network(BoxBlur(2, 2), SPEC, "fake", workers=2)
     chain = NetworkChain([Pipeline(network) for _ in range(networks)])
-    still = Header((1, height, width, channels), np.dtype(np.uint8))
-    film = replace(still, shape=(None, height, width, channels))
+    film = Header((None, height, width, channels), np.dtype(np.uint8))
     held = max(pipeline.resident for pipeline in chain.pipelines)
     least = sum(
-        p.least_memory(h) for p, h in zip(chain.pipelines, chain.headers(still), strict=False)
+        p.least_memory(h) for p, h in zip(chain.pipelines, chain.headers(film), strict=False)
     )
     most = held + memory.SLACK + least + more + (2 << 20)
     plans = chain.fit(film, 1 << 20, most, attempt=0)
-    assert [replace(plan, cache_runs=0) for plan in plans] == list(
-        chain.fit(still, 1 << 20, most, attempt=0)
-    )
+    if networks == 1:
+        (plan,) = plans
+        alone = chain.pipelines[0].fit(film, 1 << 20, most, attempt=0)
+        assert replace(plan, cache_runs=0) == alone
     stages = list(zip(chain.pipelines, chain.headers(film), plans, strict=False))
     taken = sum(pipeline.memory(header, plan) for pipeline, header, plan in stages)
     assert held + memory.SLACK + (1 << 20) + taken <= most
@@ -232,11 +232,47 @@ def test_a_network_that_fails_leaves_no_stale_result() -> None:
     def refuse(tiles: Samples) -> Samples:
         raise MemoryError(tiles.shape)
 
-    with pytest.raises(MemoryError):
-        cache.wrap(0, refuse)(tiles + 7)
+    assert cache.wrap(0, refuse)(tiles).max() == 1
+    for _ in range(2):
+        with pytest.raises(MemoryError):
+            cache.wrap(0, refuse)(tiles + 7)
     assert cache.wrap(0, lambda tiles: tiles + 3)(tiles).max() == 3
-    assert cache.wrap(0, refuse)(tiles).max() == 3
     assert cache.wrap(1, refuse) is refuse
+
+
+def test_the_next_frame_is_under_way_while_one_comes_out() -> None:
+    """Each frame is one tile, and no run ends before the next one has begun."""
+    both = Barrier(2, timeout=60)
+
+    def meet(pixels: Pixels) -> Pixels:
+        both.wait()
+        return BoxBlur(SCALE, HALO)(pixels)
+
+    frames = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), dtype=np.uint8)
+    upscaler = Upscaler(Network(meet, SPEC, "fake", workers=2), tile=64)
+    assert upscaler.plan(Picture(frames).header).runs == 1
+    assert np.array_equal(upscaler.picture(Picture(frames)).frames, _alone(frames))
+
+
+def test_a_run_waits_for_the_one_whose_result_it_takes() -> None:
+    """Frames of one tile, all equal, side by side: it is computed once."""
+    frames = np.zeros((20, 8, 8, 3), np.uint8)
+    op = Counter()
+    upscaler = Upscaler(Network(op, SPEC, "fake", workers=3), tile=64)
+    upscaler.picture(Picture(frames))
+    assert op.calls == 1
+
+
+def test_what_is_closed_in_the_middle_hangs_nobody() -> None:
+    """Runs that wait for others are under way, and some that haven't begun."""
+    frames = np.random.default_rng(0).integers(0, 256, (40, 30, 30, 3), dtype=np.uint8)
+    frames[::2] = frames[0]
+    upscaler = _upscaler(Counter())
+    for count in range(1, 12):
+        rows = upscaler.rows(Picture(frames))
+        for _ in range(count):
+            next(rows)
+        rows.close()
 
 
 def test_bits_are_compared_and_not_numbers() -> None:

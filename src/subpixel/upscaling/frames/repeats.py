@@ -6,7 +6,8 @@ the last frame's tiles take beside their results is little, and the first bytes 
 ``benchmarks/repeated_tiles.py`` measures both.
 """
 
-from dataclasses import dataclass
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -24,28 +25,23 @@ COMPARED_BYTES = 1 << 20
 
 
 class RunCache:
-    """The tiles of the last frame's runs, of the first ``count`` of them, and their results.
-
-    Threads may share it. It may lag behind the last frame, but tiles and result of a run always
-    belong together.
-    """
+    """The tiles of the last frame's runs, of the first ``count`` of them, and their results."""
 
     def __init__(self, count: int) -> None:
         self._runs: list[_Run | None] = [None] * count
 
     def wrap(self, number: int, upscale: Upscale) -> Upscale:
         """``upscale`` for the run of this ``number``, counted from a frame's first, but where the
-        same tiles came last: their result is returned again."""
-        return partial(self._look_up, number, upscale) if number < len(self._runs) else upscale
+        same tiles came last: their result is returned again.
 
-    def _look_up(self, number: int, upscale: Upscale, tiles: Samples) -> Samples:
-        last = self._runs[number]
-        if last is not None and equal_bits(last.tiles, tiles):
-            return last.result
-        self._runs[number] = last = None  # its memory is free for the run
-        result = upscale(tiles)
-        self._runs[number] = _Run(tiles, result)
-        return result
+        Called in one thread, in the order in which the runs begin: one may wait for the one of the
+        same number before it.
+        """
+        if number >= len(self._runs):
+            return upscale
+        last, run = self._runs[number], _Run()
+        self._runs[number] = run
+        return partial(run.compute, last, upscale)
 
 
 class FrameCaches:
@@ -68,8 +64,21 @@ class FrameCaches:
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    tiles: Samples
-    result: Samples
+    """Both are there as soon as the run has begun, or is done."""
+
+    tiles: Future[Samples] = field(default_factory=Future)
+    result: Future[Samples] = field(default_factory=Future)
+
+    def compute(self, last: "_Run | None", upscale: Upscale, tiles: Samples) -> Samples:
+        self.tiles.set_result(tiles)
+        try:
+            repeats = last is not None and equal_bits(last.tiles.result(), tiles)
+            result = last.result.result() if last and repeats else upscale(tiles)
+        except BaseException as error:
+            self.result.set_exception(error)
+            raise
+        self.result.set_result(result)
+        return result
 
 
 def equal_bits(one: Samples, other: Samples) -> bool:

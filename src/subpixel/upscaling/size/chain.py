@@ -104,8 +104,13 @@ class NetworkChain:
         stages = list(zip(self.pipelines, self.headers(header), strict=False))
         least = [pipeline.least_memory(each) for pipeline, each in stages]
         spare -= sum(least)
-        taker = f"{header.width} x {header.height} pixels need" if stages else "the picture needs"
-        _expect_room(taker, spare, most)
+        if spare < 0:
+            pixels = f"{header.width} x {header.height} pixels need"
+            taker = pixels if stages else "the picture needs"
+            quick = sum(pipeline.quick_memory(each) for pipeline, each in stages) - sum(least)
+            needed = most - spare
+            explained = memory.explain_shortage(needed, needed + quick, most)
+            raise MemoryLimitError(f"{taker} {explained}")
         plans: list[TilePlan] = []
         for (pipeline, each), needed in zip(stages, least, strict=True):
             share = needed + spare // (len(stages) - len(plans))
@@ -140,15 +145,6 @@ class NetworkChain:
                 source = _Rows(source.header.enlarge(pipeline.spec.scale), bands)
                 surveys = [alpha.Painted(opaque=each.opaque) for each in surveys]
             yield from source.chunks()
-
-
-def _expect_room(taker: str, room: int, most: int) -> None:
-    if room < 0:
-        needed, allowed = memory.format_bytes(most - room), memory.format_bytes(most)
-        raise MemoryLimitError(
-            f"{taker} at least {needed} of memory, and {allowed} are allowed; "
-            f"{memory.name_remedy(most - room, 'raise --max-memory')}"
-        )
 
 
 @dataclass(frozen=True, eq=False)
