@@ -27,12 +27,12 @@ if __name__ == "__main__":  # as pyproject.toml tells pytest
     folders = os.pathsep.join(sys.path[:2])
     os.environ["PYTHONPATH"] = os.pathsep.join([folders, os.environ.get("PYTHONPATH", "")])
 
-import environments
 from places import here, javascript, services, windows
 from places.jobs import Case, expect, list_cases
 from places.page import write_page
 from places.place import Place
 from places.rows import Records, Skip, make_row, read_records, write_records
+from systems import environments
 
 RECORDS = ROOT / "docs" / "platforms.json"
 PAGE = ROOT / "docs" / "platforms.md"

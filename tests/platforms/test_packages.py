@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from environments import install_node_modules, make_venv
 from places.services import azure_server
 from subpixel.publish.package.package import package_network
 from subpixel.publish.package.targets import find_target
 from subpixel.zoo.manifest import find_bundled
+from systems.environments import install_node_modules, make_venv
 
 pytestmark = pytest.mark.slow
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import environments
 import table
 from places.jobs import Case, Expected, expect, list_cases
 from places.page import write_page
 from places.place import Place
 from places.rows import Records, Row, Skip, make_row, read_records, write_records
+from systems import environments
 
 INTEGER, FLOAT = list_cases(["fast-int8-x3", "fast-x3"])[::-1]
 CASES = [INTEGER, FLOAT]

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import setup_windows
 from places.windows import Windows, open_windows, path_of
+from systems import setup_windows
 
 pytestmark = pytest.mark.slow
 NETWORK = ("--model", "fast", "--scale", "2", "--threads", "1")

@@ -9,14 +9,13 @@ from pathlib import Path
 
 import onnx
 
-import environments
 import masks
-import setup_arm
 from places.jobs import Case, decode_png, encode_png, read_results, write_jobs
 from places.place import Place, Results
 from subpixel.graph.mobile import to_ort_format
 from subpixel.publish.image_files import publish_image_files
 from subpixel.runtime.image_files import run_image_file
+from systems import environments, setup_arm
 
 FOLDER = Path(__file__).parent
 

@@ -8,10 +8,10 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
-import environments
 from page_server import serve_folder
 from places.jobs import Case, read_results, write_jobs
 from places.place import Place, Results
+from systems import environments
 
 FOLDER = Path(__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -23,8 +23,8 @@ the file's sha256, the picture's, and where it was seen.
 <!-- not run: takes an hour, and sets up other systems -->
 ```sh
 python tests/platforms/table.py --only python node windows
-python tests/platforms/setup_arm.py build/arm
-python tests/platforms/setup_windows.py build/windows -m subpixel upscale photo.jpg -o larger.png
+python tests/platforms/systems/setup_arm.py build/arm
+python tests/platforms/systems/setup_windows.py build/windows -m subpixel upscale in.jpg -o out.png
 ```
 
 The first sets up each platform from packages, runs what is missing, one platform at a time, and

