@@ -7,24 +7,20 @@ Slow, and skipped where npm or PyPI can't be reached. The programs' own tests ar
 import io
 import os
 import shutil
-import socket
 import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from environments import install_node_modules, make_venv
+from places.services import azure_server
 from subpixel.publish.package.package import package_network
 from subpixel.publish.package.targets import find_target
-from subpixel.publish.package.values import PINS
 from subpixel.zoo.manifest import find_bundled
+from systems.environments import install_node_modules, make_venv
 
 pytestmark = pytest.mark.slow
 
@@ -55,51 +51,6 @@ def test_node(name: str, tmp_path: Path) -> None:
         image.transpose(Image.Transpose.ROTATE_180).save(folder / "picture.png")
     check = subprocess.run(["node", "check.mjs"], cwd=folder, capture_output=True, check=False)
     assert (check.returncode, check.stdout[:6]) == (1, b"WRONG:")
-
-
-LOOPBACK = """
-import sys
-import azureml_inference_server_http.constants as constants
-constants.DEFAULT_HOST = "127.0.0.1"  # it is 0.0.0.0, and no option changes it
-from azureml_inference_server_http.amlserver import run
-run()
-"""
-
-
-@contextmanager
-def azure_server(folder: Path, state: Path) -> Iterator[str]:
-    """Azure's inference server on a package, on loopback."""
-    python = make_venv(
-        "azureml",
-        f"azureml-inference-server-http=={PINS['azureml_server']}",
-        *(f"{package}=={PINS[package]}" for package in ("numpy", "onnxruntime", "pillow")),
-    )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = os.environ | {"AZUREML_MODEL_DIR": str(folder)}
-    environment.pop("PYTHONPATH", None)
-    command = [str(python), "-c", LOOPBACK, "--entry_script", "score.py", "--port", str(port)]
-    with (state / "log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/", server, state / "log")
-            yield f"http://127.0.0.1:{port}/score"
-        finally:
-            server.terminate()
-            server.wait(30)
-
-
-def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(600):
-        assert server.poll() is None, log.read_text()[-2000:]
-        try:
-            urlopen(url).close()
-        except (URLError, ConnectionError):
-            time.sleep(0.1)
-        else:
-            return
-    pytest.fail(log.read_text()[-2000:])
 
 
 @NETWORKS

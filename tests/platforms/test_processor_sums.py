@@ -14,12 +14,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import environments
 import masks
-import setup_arm
 from processor_sums import KERNELS, PAIRS, draw_sum, sum_network
 from subpixel.graph.exact.ties import CodeSum
 from subpixel.graph.int8.qdq import QuantGrid
+from systems import environments, setup_arm
 
 pytestmark = pytest.mark.slow
 RUNNERS = Path(__file__).parent / "places"

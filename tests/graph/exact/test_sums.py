@@ -1,4 +1,4 @@
-"""The ways in which runtimes add codes: where they agree, and how rarely they don't."""
+"""The ways in which runtimes add codes: on our networks they agree."""
 
 from pathlib import Path
 
@@ -32,8 +32,8 @@ def sums_of(model: onnx.ModelProto) -> list[tuple[np.ndarray, ...]]:
 
 
 @pytest.mark.parametrize("row", NETWORKS, ids=lambda row: Path(row.file).stem)
-def test_hardly_a_pair_of_codes_is_added_differently(row: BundledNetwork) -> None:
-    """x86 and ARM differ in at most 2 of all 65 536 pairs of a bundled network's sum, by 1."""
+def test_no_pair_of_codes_is_added_differently(row: BundledNetwork) -> None:
+    """By the three ways, in all 65 536 pairs of a bundled network's sum."""
     for *terms, step, zero in sums_of(onnx.load(row.path)):
         first, second = (
             Term(PAIRS[place] - int(terms[2 * place + 1]), np.float32(terms[2 * place]))
@@ -43,8 +43,7 @@ def test_hardly_a_pair_of_codes_is_added_differently(row: BundledNetwork) -> Non
             np.clip(add(first, second, np.float32(step)) + int(zero), 0, 255)
             for add in SUMS.values()
         ]
-        assert max(np.ptp(results, axis=0).max(), 0) <= 1
-        assert np.count_nonzero(results[1] != results[2]) <= 2
+        assert np.ptp(results, axis=0).max() == 0
 
 
 def test_equal_steps_add_as_whole_numbers() -> None:

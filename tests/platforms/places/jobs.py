@@ -2,8 +2,9 @@
 of it, computed by NumPy alone."""
 
 import hashlib
+import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+from PIL import Image
 
 from subpixel.graph.exact.doubles import evaluate_doubles
 from subpixel.graph.exact.integers import evaluate_integers
@@ -59,12 +61,11 @@ class Case:
         return height * self.network.scale, width * self.network.scale, channels
 
     def codes_of(self, raw: bytes) -> np.ndarray:
-        """The larger picture in 8 bits, from the network's raw output."""
-        if self.integers:
-            return np.frombuffer(raw, np.uint8).reshape(self.shape)
+        """The larger picture in 8 bits, from raw samples: codes, or planes of float32."""
         height, width, channels = self.shape
-        values = np.frombuffer(raw, "<f4").reshape(channels, height, width)
-        return to_codes(values)
+        if len(raw) == height * width * channels:
+            return np.frombuffer(raw, np.uint8).reshape(self.shape)
+        return to_codes(np.frombuffer(raw, "<f4").reshape(channels, height, width))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,19 +106,50 @@ def expect(case: Case, cache: Path) -> Expected:
     return Expected(np.load(file))
 
 
-def write_jobs(cases: Sequence[Case], folder: Path) -> Path:
-    """The jobs that ``run_networks.py`` and its likes read; their outputs are ``NAME.raw``."""
-    jobs = [_write_job(case, folder) for case in cases]
-    file = folder / "jobs.json"
-    file.write_text(json.dumps(jobs), encoding="utf-8")
-    return file
+def write_jobs(
+    cases: Sequence[Case], folder: Path, find_file: Callable[[Case], Path] | None = None
+) -> Path:
+    """The jobs that ``run_networks.py`` and its likes read; their outputs are ``NAME.raw``.
+
+    ``find_file`` gives a network's file, where it isn't the bundled one.
+    """
+    jobs = []
+    for case in cases:
+        file = case.network.path if find_file is None else find_file(case)
+        jobs.append(_write_job(case, folder, file))
+    path = folder / "jobs.json"
+    path.write_text(json.dumps(jobs), encoding="utf-8")
+    return path
 
 
-def _write_job(case: Case, folder: Path) -> Mapping[str, Any]:
-    tensor = case.tensor
-    source = folder / f"{case.name}.in"
-    source.write_bytes(tensor.tobytes())
+def _write_job(case: Case, folder: Path, network: Path) -> Mapping[str, Any]:
     end = onnx.load(case.network.path).graph.input[0].name
-    given = {"file": str(source), "type": str(tensor.dtype), "shape": tensor.shape}
     output = str(folder / f"{case.name}.raw")
-    return {"file": str(case.network.path), "inputs": {end: given}, "output": output}
+    return {
+        "file": str(network),
+        "inputs": {end: _write_samples(case.tensor, folder / f"{case.name}.tensor")},
+        "picture": _write_samples(case.picture, folder / f"{case.name}.picture"),
+        "output": output,
+    }
+
+
+def _write_samples(samples: np.ndarray, file: Path) -> Mapping[str, Any]:
+    file.write_bytes(samples.tobytes())
+    return {"file": str(file), "type": str(samples.dtype), "shape": samples.shape}
+
+
+def read_results(cases: Sequence[Case], folder: Path) -> Iterator[tuple[Case, np.ndarray]]:
+    """What the jobs in ``folder`` wrote."""
+    for case in cases:
+        yield case, case.codes_of((folder / f"{case.name}.raw").read_bytes())
+
+
+def encode_png(case: Case) -> bytes:
+    """The case's picture as a file, by Pillow."""
+    stream = io.BytesIO()
+    Image.fromarray(case.picture).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def decode_png(data: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))

@@ -16,8 +16,8 @@ CACHE = Path(os.environ.get("SUBPIXEL_TEST_CACHE", Path.home() / ".cache" / "sub
 """Not the cache of subpixel's own, which the tests replace."""
 
 
-WEB_RUNTIME = "1.30.0"
-"""onnxruntime-web's version, as the page has it."""
+WEB_RUNTIME = NODE_RUNTIME = "1.30.0"
+"""The versions of onnxruntime-web and onnxruntime-node, as the page and packages have them."""
 
 
 def run_tool(command: list[str], folder: Path, seconds: int = 600) -> str:

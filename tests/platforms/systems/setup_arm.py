@@ -1,7 +1,7 @@
 """A small aarch64 Debian with Python, NumPy and ONNX Runtime, run by qemu-user on this machine.
 
-    python tests/platforms/setup_arm.py FOLDER
-    python tests/platforms/setup_arm.py --core cortex-a53 FOLDER -c "import onnxruntime"
+    python tests/platforms/systems/setup_arm.py FOLDER
+    python tests/platforms/systems/setup_arm.py --core cortex-a53 FOLDER -c "import onnxruntime"
 
 The first makes it, in a minute, from Debian's packages and PyPI's wheels; the second runs its
 Python as on one of ``CORES``. Needs qemu-user-static and debootstrap (apt-get install), and root or
@@ -23,7 +23,7 @@ PYTHON = "3.11"
 PACKAGES = "python3,libstdc++6,libgomp1"
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_27_aarch64", "manylinux2014_aarch64")
 WHEELS = ("numpy", "onnxruntime")
-CONSTRAINTS = Path(__file__).resolve().parents[2] / "constraints.txt"
+CONSTRAINTS = Path(__file__).resolve().parents[3] / "constraints.txt"
 QEMU = "qemu-aarch64-static"
 
 CORES: Mapping[str, str] = {"cortex-a53": "0xd03", "cortex-a76": "0xd0b", "max": "0xd40"}
