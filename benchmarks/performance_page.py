@@ -240,6 +240,7 @@ def _start_up(found: Measurements) -> str:
         for name, c in cells.items()
         if c
     ]
+    columns = ["whole process", "median, s", "of processors, s", "times the minimum of its network"]
     return f"""\
 ## Start-up
 
@@ -248,7 +249,7 @@ Whole processes from start to end, the interpreter's start included: a JPEG of 2
 NumPy, ONNX Runtime, one run, file in and out by libvips) **with the tutorial's network, and \
 {ratio(cells[OURS_DEFAULT], cells[MINIMUM_DEFAULT]):.2f} times with `{DEFAULT_NETWORK}`.**
 
-{_table(["whole process", "median, s", "of processors, s", "times the minimum of its network"], rows)}"""
+{_table(columns, rows)}"""
 
 
 def _machine(found: Measurements) -> str:
