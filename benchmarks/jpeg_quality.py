@@ -1,10 +1,13 @@
 """Y-PSNR against JPEG quality: `auto`, every point of the family, and bicubic interpolation.
 
     python benchmarks/jpeg_quality.py --data FOLDER             # measure, draw, write
+    python benchmarks/jpeg_quality.py --data FOLDER --sets BSD100 --every 10 --scale 3
+    python benchmarks/jpeg_quality.py --data FOLDER --rows AVIF  # those rows alone, into the others
     python benchmarks/jpeg_quality.py --draw                    # from the last run's figures
     python benchmarks/jpeg_quality.py --photos FOLDER           # what the curve is fitted on
 
-FOLDER holds the sets Set5 and Set14 (GT/, x2/, x3/, x4/), or for --photos pictures of which none
+FOLDER holds the sets Set5, Set14 and BSD100 (GT/, x2/, x3/, x4/), or for --photos pictures of which
+none
 was trained on. Low resolution goes through libjpeg, and the file through the networks as `upscale`
 runs them, in 8-bit integers. Writes docs/jpeg-quality.json (all figures), docs/jpeg-quality.svg,
 and a part of them into docs/models.md between its two markers. The exit code is 1 where `auto` is
@@ -37,6 +40,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 FIGURES, PLOT, PAGE = DOCS / "jpeg-quality.json", DOCS / "jpeg-quality.svg", DOCS / "models.md"
 BEGIN, END = "<!-- jpeg_quality.py begins -->", "<!-- jpeg_quality.py ends -->"
 SETS = ("Set5", "Set14")
+"""By default; BSD100 is twenty times as much as Set5."""
 SCALES = (2, 3, 4)
 AUTO, BICUBIC = "auto", "bicubic"
 NAMES = tuple(point.name for point in POINTS)
@@ -63,6 +67,14 @@ def jpeg(quality: int, chroma: str = "4:2:0") -> Saving:
         return folder / "a.jpg"
 
     return Saving(f"{quality}, {chroma}", save)
+
+
+def avif(quality: int) -> Saving:
+    def save(image: pyvips.Image, folder: Path) -> Path:
+        image.heifsave(str(folder / "a.avif"), compression="av1", Q=quality, effort=1)
+        return folder / "a.avif"
+
+    return Saving(f"AVIF {quality}", save)
 
 
 def again(quality: int, name: str, **options: object) -> Saving:
@@ -101,6 +113,7 @@ SAVINGS = (
     again(50, "b.png"),
     again(85, "b.png"),
     again(75, "b.webp", Q=90),
+    *(avif(quality) for quality in (40, 60, 80, 90)),
     NONE,
 )
 
@@ -124,10 +137,10 @@ def _luma(rgb: Rgb8, shave: int) -> np.ndarray:
     return studio_luma(rgb)[shave:-shave, shave:-shave]
 
 
-def pairs(folder: Path, scale: int) -> Iterator[tuple[Rgb8, Rgb8]]:
-    """Each picture, cropped to a multiple of the scale, and its low resolution."""
+def pairs(folder: Path, scale: int, every: int = 1) -> Iterator[tuple[Rgb8, Rgb8]]:
+    """Each n-th picture, cropped to a multiple of the scale, and its low resolution."""
     pictures = benchmark(folder, scale)
-    for file in pictures.truths:
+    for file in pictures.truths[::every]:
         truth = read_picture(file).rgb8()
         height, width = (side // scale * scale for side in truth.shape[:2])
         truth = np.ascontiguousarray(truth[:height, :width])
@@ -136,10 +149,12 @@ def pairs(folder: Path, scale: int) -> Iterator[tuple[Rgb8, Rgb8]]:
         yield truth, read_picture(low).rgb8() if ready else imresize(truth, Fraction(1, scale))
 
 
-def measure(folder: Path, scale: int, savings: Sequence[Saving]) -> Mapping[str, Scores]:
+def measure(
+    folder: Path, scale: int, savings: Sequence[Saving], every: int = 1
+) -> Mapping[str, Scores]:
     """A set's means by how the small pictures were saved."""
     networks, rows = open_networks(scale), {saving.title: [] for saving in savings}
-    for truth, small in pairs(folder, scale):
+    for truth, small in pairs(folder, scale, every):
         image = pyvips.Image.new_from_memory(*_memory(np.ascontiguousarray(small)))
         for saving in savings:
             with tempfile.TemporaryDirectory() as room:
@@ -171,7 +186,7 @@ def faults(figures: Mapping[str, Mapping[str, Scores]]) -> list[str]:
 def is_shown(where: str, title: str) -> bool:
     """Whether a row is for the page, and not for the JSON file alone."""
     quality, _, rest = title.partition(", ")
-    if "then" in rest:
+    if "then" in rest or quality.startswith("AVIF"):
         return where.endswith("×3")
     return quality in SHOWN and rest != "4:4:4"
 
@@ -231,6 +246,9 @@ def main() -> int:
     options.add_argument("--data", type=Path, help="the folder of benchmark sets")
     options.add_argument("--photos", type=Path, help="photographs to fit the curve on")
     options.add_argument("--scale", type=int, nargs="*", default=SCALES)
+    options.add_argument("--sets", nargs="*", default=SETS)
+    options.add_argument("--every", type=int, default=1, help="take each n-th picture of a set")
+    options.add_argument("--rows", help="measure only what is saved by a name that has this in it")
     options.add_argument("--draw", action="store_true", help="from the figures of the last run")
     named = options.parse_args()
     if named.photos:
@@ -240,10 +258,14 @@ def main() -> int:
         return 0
     if not named.draw:
         figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-        for name in SETS:
+        savings = [saving for saving in SAVINGS if named.rows is None or named.rows in saving.title]
+        part = "" if named.every == 1 else f" (1 of {named.every})"
+        for name in named.sets:
             for scale in named.scale:
-                figures[f"{name}, ×{scale}"] = measure(named.data / name, scale, SAVINGS)
-                print(f"{name}, ×{scale}", flush=True)
+                where = f"{name}{part}, ×{scale}"
+                rows = measure(named.data / name, scale, savings, named.every)
+                figures[where] = {**figures.get(where, {}), **rows}
+                print(where, flush=True)
                 FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     figures = json.loads(FIGURES.read_text())
     draw(figures)

@@ -25,12 +25,16 @@ def make_bomb() -> bytes:
 
 def make_file(suffix: str, block: bytes) -> bytes:
     file = io.BytesIO()
+    if suffix == ".heic":
+        picture = pytest.importorskip("pillow_heif").from_pillow(Image.new("RGB", (16, 16)))
+        picture.save(file, exif=exif.EXIF_PREFIX + block)
+        return file.getvalue()
     form = {".jpg": "jpeg"}.get(suffix, suffix[1:])
     Image.new("RGB", (16, 16), (90, 120, 30)).save(file, form, exif=exif.EXIF_PREFIX + block)
     return file.getvalue()
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif", ".heic"])
 def test_a_bomb_is_kept_and_not_followed(tmp_path: Path, suffix: str) -> None:
     bomb, file = make_bomb(), tmp_path / f"a{suffix}"
     file.write_bytes(make_file(suffix, bomb))
@@ -44,7 +48,7 @@ def test_a_bomb_is_kept_and_not_followed(tmp_path: Path, suffix: str) -> None:
         assert (tmp_path / f"b{other}").stat().st_size <= 3 * len(bomb) + 2000
 
 
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif", ".heic"])
 def test_plain_exif_is_followed(tmp_path: Path, suffix: str) -> None:
     block = b"II*\0\x08\0\0\0\1\0" + MAKE + bytes(4)
     file = tmp_path / f"a{suffix}"

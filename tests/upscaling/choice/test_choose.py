@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from subpixel.errors import PictureError, UsageError
 from subpixel.media.image_file import open_picture
 from subpixel.media.photograph import photograph
 from subpixel.media.picture import Header, Picture, Rows
 from subpixel.upscaling.choice.choose import NetworkChoice, choose_network, fix_choice
+from subpixel.upscaling.choice.look import look_at_pixels
 
 PHOTO = photograph()
 
@@ -58,7 +59,7 @@ def test_the_best_jpegs_and_what_was_no_jpeg_are_left_sharp(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("quality", "network"), [(30, "denoise"), (60, "denoise-75"), (90, "denoise-25")]
+    ("quality", "network"), [(30, "denoise"), (65, "denoise-75"), (80, "denoise-25")]
 )
 def test_an_avif_s_quantizer_decides(quality: int, network: str, tmp_path: Path) -> None:
     choice = choose(saved(clean(), tmp_path / "a.avif", quality=quality))
@@ -92,10 +93,34 @@ def test_a_jpeg_that_was_made_smaller_is_recognised(name: str, tmp_path: Path) -
     assert "once a JPEG that was made smaller, by its pixels" in choice.reason
 
 
+def draw_shapes() -> np.ndarray:
+    """Ellipses and lines, each pixel the mean of what it covers, as screens draw."""
+    large = Image.new("RGB", (240 * 8, 160 * 8), (250, 245, 230))
+    pen = ImageDraw.Draw(large)
+    for i in range(6):
+        box = (i * 300, 100 + 90 * i, i * 300 + 260, 500 + 120 * i)
+        pen.ellipse(box, fill=(40 * i, 90, 200 - 30 * i))
+        pen.line((0, 200 * i, 1900, 150 * i + 90), fill=(20, 20, 30), width=24)
+    return np.asarray(large.reduce(8))
+
+
+def test_drawings_are_told_and_photographs_are_none(tmp_path: Path) -> None:
+    choice = choose(saved(draw_shapes(), tmp_path / "a.png"))
+    assert (choice.network, choice.jpeg_quality) == ("denoise-25", None)
+    assert choice.reason == "sharp edges between even areas, as in drawings and screenshots"
+    deep = draw_shapes().astype(np.uint16) * 257
+    assert choose_network(Picture(deep[None], bit_depth=16)).network == "denoise-25"
+    assert choose(saved(clean(), tmp_path / "b.png")).network == "balanced"
+    Image.fromarray(clean()).quantize(255).save(tmp_path / "c.png")
+    assert look_at_pixels(open_picture(tmp_path / "c.png")).drawn_share < 0.03
+
+
 def test_drawn_squares_are_no_seams(tmp_path: Path) -> None:
     squares = np.random.default_rng(3).integers(0, 256, (48, 48, 3), dtype=np.uint8)
     drawn = np.kron(squares, np.ones((6, 6, 1), np.uint8))
-    assert choose(saved(drawn, tmp_path / "a.png")).network == "balanced"
+    source = open_picture(saved(drawn, tmp_path / "a.png"))
+    assert look_at_pixels(source).seams is None
+    assert choose_network(source).network == "denoise-25"
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])

@@ -1,5 +1,6 @@
 """A picture's network, and why."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +9,8 @@ from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
 from subpixel.media.picture import Source
 from subpixel.media.reading import PictureFile
 from subpixel.network.network import Network
-from subpixel.upscaling.choice.curve import strength_for, strength_for_seams
-from subpixel.upscaling.choice.look import look_at_pixels
+from subpixel.upscaling.choice.curve import strength_for, strength_for_drawn, strength_for_seams
+from subpixel.upscaling.choice.look import PixelLook, look_at_pixels
 from subpixel.zoo.family import POINTS, find_mixture, nearest_point
 from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK, DENOISE, DRAWING
 
@@ -44,15 +45,8 @@ def choose_network(source: Source) -> NetworkChoice:
         return _make_choice(stated, _explain_stated(stated))
     if source.header.count is None:
         return _make_choice(stated, "frames without end, of which no pixel can be seen before")
-    look = look_at_pixels(source)
-    shown = Compression(jpeg_quality=look.jpeg_quality)
-    smaller = strength_for_seams(look.seams)
-    if smaller > max(strength_for(shown), strength_for(stated)):
-        reason = f"{_precede(stated)}once a JPEG that was made smaller, by its pixels"
-        return _make_choice(stated, reason, smaller)
-    if strength_for(shown) > strength_for(stated):
-        return _make_choice(shown, _explain_shown(shown, stated))
-    return _make_choice(stated, _explain_stated(stated))
+    choices = _list_choices(stated, look_at_pixels(source))
+    return max(choices, key=lambda choice: choice.strength)  # the first of equal ones
 
 
 def fix_choice(model: "str | Path | Network", strength: float | None) -> NetworkChoice | None:
@@ -85,6 +79,17 @@ def _named(model: "str | Path | Network") -> str:
 
 def _read_stated(source: Source) -> Compression:
     return source.compression() if isinstance(source, PictureFile) else UNKNOWN_COMPRESSION
+
+
+def _list_choices(stated: Compression, look: PixelLook) -> Iterator[NetworkChoice]:
+    """What the file says, and what its pixels show, each by itself."""
+    yield _make_choice(stated, _explain_stated(stated))
+    shown = Compression(jpeg_quality=look.jpeg_quality)
+    yield _make_choice(shown, _explain_shown(shown, stated))
+    smaller = f"{_precede(stated)}once a JPEG that was made smaller, by its pixels"
+    yield _make_choice(stated, smaller, strength_for_seams(look.seams))
+    drawn = f"{_precede(stated)}sharp edges between even areas, as in drawings and screenshots"
+    yield _make_choice(stated, drawn, strength_for_drawn(look.drawn_share))
 
 
 def _make_choice(

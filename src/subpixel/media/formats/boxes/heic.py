@@ -31,6 +31,7 @@ from subpixel.media.libvips import (
     set_blob,
     turn_upright,
 )
+from subpixel.media.metadata import exif
 from subpixel.media.metadata.colour_tags import coding_points_in
 from subpixel.media.metadata.xmp.xmp import retract_promises, state_upright
 from subpixel.media.picture import Loss, Metadata, Rows, make_alpha_straight
@@ -78,10 +79,19 @@ def _load_heic(contents: FileContents, _fail_on: Strictness) -> VipsLoad:
     info, file = picture.info, contents.look()
     profile, losses = describe_colours(file, read_items(file), grey=shape[3] <= 2)
     header = build_header(shape, _split_mode(picture)[1], info.get("icc_profile") or profile)
-    for name, value in (("exif-data", info.get("exif")), ("xmp-data", info.get("xmp"))):
+    block = _hide_tangled(info.get("exif") or b"")
+    for name, value in (("exif-data", block), ("xmp-data", info.get("xmp"))):
         if value:
             set_blob(header, name, value)
     return header, (*_find_frame_loss(pictures), *losses)
+
+
+def _hide_tangled(block: bytes) -> bytes:
+    """The block as libexif passes it over, where that would be kept busy: libvips shows it what
+    becomes a field of an image."""
+    for at, value in exif.hide_tangled(block, 0).items():
+        block = block[:at] + value + block[at + len(value) :]
+    return block
 
 
 def _open_pictures(contents: FileContents) -> HeifFile:
@@ -124,7 +134,9 @@ def _find_frame_loss(pictures: HeifFile) -> Iterator[Loss]:
 def _describe_heic(_contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
     meta = read_metadata(image)
     packet, losses = _correct_xmp(meta.xmp)
-    return replace(meta, orientation=1, xmp=packet), losses
+    block = None if meta.exif is None else exif.reveal_tangled(meta.exif)
+    resolution = exif.resolution_in(block)
+    return replace(meta, exif=block, resolution=resolution, orientation=1, xmp=packet), losses
 
 
 def _correct_xmp(packet: bytes | None) -> tuple[bytes | None, tuple[Loss, ...]]:
