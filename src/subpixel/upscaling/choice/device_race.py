@@ -83,24 +83,24 @@ def judge_rival(
     there was time: the median of interleaved rounds. Raises what the two raise."""
     spent, ratios = 0.0, [0.0]
     for side in CONTEST_SIDES:
-        if spent and spent * _growth(side) > CONTEST_SECONDS:
+        if spent and spent * _expect_growth(side) > CONTEST_SECONDS:
             break
         processor(side)
         rival(side)
         ratios = []
         while len(ratios) < CONTEST_ROUNDS and (not ratios or spent < CONTEST_SECONDS):
-            slow, fast = _seconds(processor, side, clock), _seconds(rival, side, clock)
+            slow, fast = _time_square(processor, side, clock), _time_square(rival, side, clock)
             ratios.append(slow / fast)
             spent += slow + fast
     return statistics.median(ratios)
 
 
-def _growth(side: int) -> int:
+def _expect_growth(side: int) -> int:
     """How many times as long as all before a picture is expected to take."""
     return (side // CONTEST_SIDES[CONTEST_SIDES.index(side) - 1]) ** 2
 
 
-def _seconds(run: SquareRun, side: int, clock: Callable[[], float]) -> float:
+def _time_square(run: SquareRun, side: int, clock: Callable[[], float]) -> float:
     started = clock()
     run(side)
     return clock() - started
