@@ -41,11 +41,15 @@ def settle_device(
     contest: Contest, processor: Pipeline, open_rival: Callable[[], Pipeline], *, deep: bool
 ) -> DeviceVerdict:
     """What was found for ``contest`` before, or is now: ``processor`` and ``open_rival`` enlarge
-    pictures of 8 bits, or ``deep`` ones of 16. A rival that fails is out, with its reason."""
+    pictures of 8 bits, or ``deep`` ones of 16. A rival that fails is out, with its reason; one that
+    has no memory now may have some next time."""
     stored = load_verdict(contest)
     if stored is not None:
         return stored
-    verdict = _make_verdict(contest.rival, processor, open_rival, deep=deep)
+    try:
+        verdict = _make_verdict(contest.rival, processor, open_rival, deep=deep)
+    except MemoryError as error:
+        return DeviceVerdict(contest.rival, False, None, one_line(error))
     store_verdict(contest, verdict)
     return verdict
 
@@ -55,7 +59,7 @@ def _make_verdict(
 ) -> DeviceVerdict:
     try:
         ratio = judge_rival(_squares(processor, deep=deep), _squares(open_rival(), deep=deep))
-    except (SubpixelError, MemoryError) as error:
+    except SubpixelError as error:
         return DeviceVerdict(rival, False, None, one_line(error))
     reason = f"{ratio:.2f} times as fast as the processor"
     return DeviceVerdict(rival, ratio >= CLEAR_RATIO, ratio, reason)
