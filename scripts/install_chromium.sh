@@ -14,6 +14,6 @@ command -v apt-get > /dev/null || skip "this is no Debian; install it by hand"
 [ "$(id -u)" = 0 ] || skip "only root may install it: sudo apt-get install chromium"
 export DEBIAN_FRONTEND=noninteractive
 timeout 120 apt-get update -qq || skip "apt-get update failed"
-timeout 300 apt-get install -y -qq --no-install-recommends chromium fonts-liberation > /dev/null ||
+timeout 300 apt-get install -y -qq --no-install-recommends chromium fonts-liberation > /dev/null 2>&1 ||
     skip "apt-get install chromium failed"
 command -v chromium || skip "the package chromium has no program of that name"

@@ -41,11 +41,15 @@ def settle_device(
     contest: Contest, processor: Pipeline, open_rival: Callable[[], Pipeline], *, deep: bool
 ) -> DeviceVerdict:
     """What was found for ``contest`` before, or is now: ``processor`` and ``open_rival`` enlarge
-    pictures of 8 bits, or ``deep`` ones of 16. A rival that fails is out, with its reason."""
+    pictures of 8 bits, or ``deep`` ones of 16. A rival that fails is out, with its reason; one that
+    has no memory now may have some next time."""
     stored = load_verdict(contest)
     if stored is not None:
         return stored
-    verdict = _make_verdict(contest.rival, processor, open_rival, deep=deep)
+    try:
+        verdict = _make_verdict(contest.rival, processor, open_rival, deep=deep)
+    except MemoryError as error:
+        return DeviceVerdict(contest.rival, False, None, one_line(error))
     store_verdict(contest, verdict)
     return verdict
 
@@ -55,7 +59,7 @@ def _make_verdict(
 ) -> DeviceVerdict:
     try:
         ratio = judge_rival(_squares(processor, deep=deep), _squares(open_rival(), deep=deep))
-    except (SubpixelError, MemoryError) as error:
+    except SubpixelError as error:
         return DeviceVerdict(rival, False, None, one_line(error))
     reason = f"{ratio:.2f} times as fast as the processor"
     return DeviceVerdict(rival, ratio >= CLEAR_RATIO, ratio, reason)
@@ -83,24 +87,24 @@ def judge_rival(
     there was time: the median of interleaved rounds. Raises what the two raise."""
     spent, ratios = 0.0, [0.0]
     for side in CONTEST_SIDES:
-        if spent and spent * _growth(side) > CONTEST_SECONDS:
+        if spent and spent * _expect_growth(side) > CONTEST_SECONDS:
             break
         processor(side)
         rival(side)
         ratios = []
         while len(ratios) < CONTEST_ROUNDS and (not ratios or spent < CONTEST_SECONDS):
-            slow, fast = _seconds(processor, side, clock), _seconds(rival, side, clock)
+            slow, fast = _time_square(processor, side, clock), _time_square(rival, side, clock)
             ratios.append(slow / fast)
             spent += slow + fast
     return statistics.median(ratios)
 
 
-def _growth(side: int) -> int:
+def _expect_growth(side: int) -> int:
     """How many times as long as all before a picture is expected to take."""
     return (side // CONTEST_SIDES[CONTEST_SIDES.index(side) - 1]) ** 2
 
 
-def _seconds(run: SquareRun, side: int, clock: Callable[[], float]) -> float:
+def _time_square(run: SquareRun, side: int, clock: Callable[[], float]) -> float:
     started = clock()
     run(side)
     return clock() - started

@@ -66,7 +66,7 @@ def load_verdict(contest: Contest) -> DeviceVerdict | None:
     """What was stored for ``contest``; None where nothing was, or what is there is damaged."""
     digest = contest.digest
     try:
-        stored = _read_verdict(_verdict_file(digest))
+        stored = _read_stored_verdict(_verdict_file(digest))
     except (OSError, JsonError):
         return None
     return stored.verdict if stored.digest == digest else None
@@ -89,7 +89,7 @@ def list_verdicts() -> tuple[StoredVerdict, ...]:
     verdicts: list[StoredVerdict] = []
     for file in sorted(_verdict_folder().glob("*.json")):
         try:
-            stored = _read_verdict(file)
+            stored = _read_stored_verdict(file)
             network = stored.contest.network
             current = network.is_file() and stored.contest.digest == stored.digest
         except (OSError, JsonError):
@@ -98,7 +98,7 @@ def list_verdicts() -> tuple[StoredVerdict, ...]:
     return tuple(sorted(verdicts, key=lambda stored: stored.contest.network))
 
 
-def _read_verdict(file: Path) -> StoredVerdict:
+def _read_stored_verdict(file: Path) -> StoredVerdict:
     return read_value(read_json_file(file), StoredVerdict, "the verdict")
 
 
