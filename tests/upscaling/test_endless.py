@@ -18,6 +18,7 @@ from subpixel.spec import ModelSpec
 from subpixel.system.machine_memory import resident
 from subpixel.upscaling.rows.resampler import Resampler
 from subpixel.upscaling.rows.window import split_frames
+from subpixel.upscaling.size.target_size import TargetSize
 from subpixel.upscaling.upscaler import Upscaler
 
 SPEC = ModelSpec("blur", scale=2, colour="rgb", interface="rgb", halo=2)
@@ -77,6 +78,17 @@ def test_each_frame_is_as_by_itself(
         assert np.array_equal(np.concatenate(list(frame)), expected)
         if not resampled:
             assert np.array_equal(expected, upscaler.picture(alone).frames[0])
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+@pytest.mark.parametrize("scale", [1.5, 4, 0.5])
+def test_frames_get_any_size(channels: int, scale: float) -> None:
+    """As pictures do, through one network, two in turn or none."""
+    camera, upscaler, size = Camera(20, 30, channels), _upscaler(), TargetSize(scale=scale)
+    frames = split_frames(upscaler.rows(camera, size=size), int(20 * scale))
+    for number, frame in enumerate(islice(frames, 4)):
+        expected = upscaler.picture(Picture(camera.frame(number)[None]), size=size).frames[0]
+        assert np.array_equal(np.concatenate(list(frame)), expected)
 
 
 @pytest.mark.slow

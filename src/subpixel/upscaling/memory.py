@@ -29,6 +29,9 @@ for a refusal to call that quick."""
 WIDEST = 4
 """How many times wider than asked for a low tile may be."""
 
+RUN_OVERHEAD = 4 << 10
+"""Bytes of Python's objects for a run that is held, about."""
+
 SLACK = 64 << 20
 """For what nobody counts: threads, the allocator's gaps, Python."""
 
@@ -94,9 +97,9 @@ class Needs:
 
 
 def run_bytes(header: Header, scale: int, plan: TilePlan) -> int:
-    """Samples of the tiles of a run, and of its result."""
+    """What it takes to hold a run: samples of its tiles and of its result."""
     pixels = plan.groups.max_tiles * math.prod(plan.tile) * (1 + scale**2)
-    return pixels * header.channels * header.dtype.itemsize
+    return RUN_OVERHEAD + pixels * header.channels * header.dtype.itemsize
 
 
 def expect_fit(

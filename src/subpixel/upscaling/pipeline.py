@@ -101,6 +101,7 @@ class Pipeline:
         plan: TilePlan,
         *,
         surveys: Sequence[alpha.Survey] = (),
+        painted: bool = False,
         room: Sequence[RowReader] | None = None,
         report: RunReport = lambda done, total: None,
     ) -> Iterator[Samples]:
@@ -108,16 +109,18 @@ class Pipeline:
 
         While a frame comes out, the next one is read and under way. ``surveys`` are of each frame's
         transparency; where there are none, a frame with alpha is held as a whole and surveyed in
-        its turn. ``room`` has the rows of each frame's result; None: they are new. Of the runs that
-        ``plan`` says are held, those whose tiles come again in the next frame aren't repeated.
+        its turn, unless what it hides was ``painted`` over already. ``room`` has the rows of each
+        frame's result; None: they are new. Of the runs that ``plan`` says are held, those whose
+        tiles come again in the next frame aren't repeated.
         """
         header = source.header
         larger = header.enlarge(self.spec.scale)
         caches = FrameCaches(plan.cache_runs)
+        unseen = alpha.Painted(opaque=False) if painted else None
 
         def tasks() -> Iterator[FrameTask]:
             for number, chunks in enumerate(split_frames(source.chunks(), header.height)):
-                survey = surveys[number] if surveys else None
+                survey = surveys[number] if surveys else unseen
                 frame, opaque = _prepare_frame(header, chunks, survey)
                 yield FrameTask(
                     self._past_flat(self._tiles(opaque=opaque, colours=header.colours)),

@@ -381,6 +381,7 @@ class Upscaler:
         self,
         source: Source,
         *,
+        size: TargetSize | None = None,
         max_memory: int | None = None,
         stages: Sequence[RowStage] = (),
         report: RunReport = lambda done, total: None,
@@ -389,22 +390,22 @@ class Upscaler:
         top to bottom, frame after frame, no two frames in one chunk.
 
         Frames may be without end: each is read, from its first use on, while the one before comes
-        out. Tiles that are as they were in the frame before aren't computed again, as far as
-        there is memory to hold their results. ``max_memory`` and ``stages`` are as for
+        out. Tiles that are as they were in the frame before aren't computed again, as far as there
+        is memory to hold their results. ``size``, ``max_memory`` and ``stages`` are as for
         :meth:`file`; memory is counted for the two frames that are under way, which are held as a
         whole only where they have alpha. Raises :class:`~subpixel.errors.UsageError` as
         :meth:`picture` does, and :class:`~subpixel.errors.MemoryLimitError`.
         """
         header = treat_alpha(source, self._alpha).header
-        chain = NetworkChain([self._pipeline_for(header, None)])
-        larger = chain.headers(header)[-1]
+        chain, to_size = self._chain_for(header, size, None)
+        stages, larger = (*to_size, *stages), chain.headers(header)[-1]
         frame = header.height * header.width * header.channels * header.dtype.itemsize
         around = stages_memory(stages, larger) + (2 * frame if header.has_alpha else 0)
         around += source.memory
         chain.fit(header, around, max_memory, attempt=0)
         # Only what has room is decoded for a look.
         choice, source = self.choose(source), treat_alpha(source, self._alpha)
-        chain = NetworkChain([self._pipeline_for(header, choice)])
+        chain, _ = self._chain_for(header, size, choice)
         plans = chain.fit(header, around, max_memory, attempt=0)
         return run_stages(stages, larger, chain.run(source, plans, report=report))
 

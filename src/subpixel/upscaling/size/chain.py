@@ -138,6 +138,7 @@ class NetworkChain:
                     source,
                     plan,
                     surveys=surveys,
+                    painted=number > 0,
                     room=room if number == len(plans) - 1 else None,
                     report=shares.report_of(number),
                 )
