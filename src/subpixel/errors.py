@@ -13,6 +13,7 @@
     │   └── SpecError             a network's recorded facts are missing or contradict each other
     ├── GalleryError              a catalogue or download that can't be had, or isn't what it claims
     ├── TargetExistsError         what is to be written exists, and ``overwrite`` is False
+    ├── JobStoppedError           a job that can't go on: its journal, its disk, another run
     ├── MemoryLimitError          not enough memory, or not as much allowed as it takes
     └── ProviderError             an execution provider or optional package that can't be had
 
@@ -63,6 +64,11 @@ class GalleryError(SubpixelError):
 
 class TargetExistsError(SubpixelError):
     """What is to be written exists, and may not be replaced."""
+
+
+class JobStoppedError(SubpixelError):
+    """A job can't go on, nor would the next of its pictures: its journal can't be read or written,
+    the disk is full, a folder is gone, or another run with other settings is at work."""
 
 
 class MemoryLimitError(SubpixelError):

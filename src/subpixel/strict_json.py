@@ -211,9 +211,11 @@ def _expect_form(ok: bool, value: object, name: str, wanted: str) -> object:
 def _is_text(value: object) -> bool:
     """JSON's escapes can make half a character. Those of U+DC80 to U+DCFF are bytes of file names
     that are no UTF-8."""
-    return isinstance(value, str) and not any(
-        "\ud800" <= char < "\udc80" or "\udcff" < char <= "\udfff" for char in value
-    )
+    return isinstance(value, str) and (value.isascii() or not any(map(_is_half, value)))
+
+
+def _is_half(char: str) -> bool:
+    return "\ud800" <= char < "\udc80" or "\udcff" < char <= "\udfff"
 
 
 def _is_path(value: object) -> bool:

@@ -127,12 +127,12 @@ class Feedback:
 
     def take(self, result: JobResult) -> None:
         """A picture is done, or has failed."""
-        self.progress.finish(success=result.error is None)
+        self.progress.finish(success=result.error is None and not result.elsewhere)
         if result.error:
             self.display.say(result.error)
             if result.trace and self.volume.verbose:
                 self.display.say(result.trace.rstrip())
-        elif not self.volume.quiet:
+        elif not self.volume.quiet and not result.elsewhere:
             self._tell(result)
         self.display.show(self.progress)
 
@@ -161,8 +161,9 @@ def _describe_picture(result: JobResult) -> str:
 
 def summarize(results: Sequence[JobResult], plan: JobPlan, seconds: float) -> Iterator[str]:
     """What came of a whole job, in a few lines; of one picture, what became of it."""
-    successes = [result for result in results if result.error is None]
-    failures = len(results) - len(successes)
+    successes = [one for one in results if one.error is None and not one.elsewhere]
+    failures = sum(result.error is not None for result in results)
+    others = sum(result.elsewhere and result.error is None for result in results)
     megapixels = sum(result.megapixels or 0.0 for result in successes)
     speed = f" ({megapixels / seconds:,.1f} megapixels a second)" if successes else ""
     if len(results) == len(successes) == 1:
@@ -170,7 +171,9 @@ def summarize(results: Sequence[JobResult], plan: JobPlan, seconds: float) -> It
         return
     yield (
         f"{_number(len(successes), 'picture')} written, {megapixels:,.1f} megapixels in "
-        f"{seconds:,.1f} s{speed}" + (f"; {failures:,} failed" if failures else "")
+        f"{seconds:,.1f} s{speed}"
+        + (f"; {others:,} by another run at the same time" if others else "")
+        + (f"; {failures:,} failed" if failures else "")
     )
     counts = Counter(
         kind for result in successes for kind in dict.fromkeys(map(_kind, result.losses))

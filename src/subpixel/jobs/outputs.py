@@ -42,11 +42,13 @@ class JobPlan:
     """What is left out, by itself or because it was asked for."""
     faults: tuple[Fault, ...] = ()
     """What of the inputs can't be looked at."""
+    settled: int = 0
+    """How many more there are that an earlier run has done, or another machine takes."""
 
     @property
     def is_several(self) -> bool:
         """Whether it is about more than one picture."""
-        return len(self.jobs) + len(self.omissions) + len(self.faults) != 1
+        return len(self.jobs) + len(self.omissions) + len(self.faults) + self.settled != 1
 
 
 @dataclass(frozen=True)

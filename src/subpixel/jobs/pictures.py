@@ -22,7 +22,7 @@ from subpixel.media.image_file import (
 from subpixel.media.reading import Decoders
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import Tuning
-from subpixel.system.files.atomic import remove_stale_drafts
+from subpixel.system.files.atomic import Seal, remove_stale_drafts
 from subpixel.system.files.targets import expect_free_file, make_folder
 from subpixel.system.machine_memory import resident
 from subpixel.upscaling.choice.choose import NetworkChoice
@@ -69,6 +69,8 @@ class JobResult:
     error: str | None = None
     trace: str | None = None
     """Where an error struck that is a fault of this package, in several lines."""
+    elsewhere: bool = False
+    """Whether another run that is at work at the same time did it, or failed at it."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,10 @@ class PictureFiles:
     def take(self, file: Path) -> PictureFile:
         """The file, open; raises what :func:`~subpixel.media.reading.open_picture` raises."""
         return self._open.pop(file, None) or self._open_file(file)
+
+    def drop(self, file: Path) -> None:
+        """Close a file that was looked at: it is opened anew when its turn comes."""
+        self._open.pop(file, None)
 
     def _open_file(self, file: Path) -> PictureFile:
         held = resident()
@@ -191,7 +197,7 @@ def upscale_files(
         remove_stale_drafts(folder)
     for job in jobs:
         try:
-            result = _upscale_file(upscaler, job, files, options, report)
+            result = upscale_job(upscaler, job, files, options, report)
         except Exception as error:
             result = fail_job(job, error)
         yield result
@@ -203,13 +209,16 @@ def fail_job(job: Job, error: Exception) -> JobResult:
     return JobResult(job.source, error=failure.line, trace=failure.trace)
 
 
-def _upscale_file(
+def upscale_job(
     upscaler: Upscaler,
     job: Job,
     files: PictureFiles,
     options: JobOptions,
-    report: JobReport,
+    report: JobReport = lambda name, done, total: None,
+    seal: Seal = lambda stream: None,
 ) -> JobResult:
+    """Upscale one picture; ``seal`` is called with the complete file before it takes its name.
+    Raises whatever goes wrong."""
     start = time.perf_counter()
     expect_free_file(job.target, overwrite=options.overwrite)
     status = job.source.stat() if options.keep_date else None
@@ -228,6 +237,7 @@ def _upscale_file(
         overwrite=options.overwrite,
         max_memory=options.max_memory,
         report=lambda done, total: report(job.source.name, done, total),
+        seal=seal,
     )
     if status is not None:
         os.utime(job.target, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -42,7 +42,7 @@ from subpixel.media.losses import (
 )
 from subpixel.media.picture import Header, Loss, Picture, Rows
 from subpixel.media.reading import ColourStage, Decoders
-from subpixel.system.files.atomic import atomic_file
+from subpixel.system.files.atomic import Seal, atomic_file
 from subpixel.system.files.targets import expect_free_file, target_exists
 
 __all__ = ["EncodeOptions", "Encoder", "PictureWriter", "encode_picture", "write_picture"]
@@ -66,8 +66,9 @@ class PictureWriter:
     ``header`` says what is coming, ``file``'s suffix names the format, ``opaque`` whether alpha,
     where there is any, is full all over (None: not known). ``decoders`` apply a profile and enlarge
     a gain map that nobody trusts. All rows must be given in order with
-    :meth:`write`. When the block ends well the file is finished, flushed to disk and takes its
-    name in one step; when it ends with any exception, nothing is left behind.
+    :meth:`write`. When the block ends well the file is finished, flushed to disk, handed to
+    ``seal`` and takes its name in one step; when it ends with any exception, nothing is left
+    behind.
 
     Raises :class:`UsageError` for options that mean nothing for the format, and
     :class:`PictureError` for an unknown suffix, an existing file without ``overwrite``, a
@@ -86,8 +87,10 @@ class PictureWriter:
         strict: bool = False,
         overwrite: bool = False,
         decoders: Decoders | None = None,
+        seal: Seal = lambda stream: None,
     ) -> None:
         self._file, self._overwrite, self._strict = Path(file), overwrite, strict
+        self._seal = seal
         self._encoder = Encoder(header, self._file, options, opaque=opaque, decoders=decoders)
         expect_free_file(self._file, overwrite=overwrite)
         self.losses: tuple[Loss, ...] = self._encoder.losses
@@ -103,7 +106,9 @@ class PictureWriter:
 
     def __enter__(self) -> Self:
         with self._disk_errors(), ExitStack() as stack:
-            stream = stack.enter_context(atomic_file(self._file, overwrite=self._overwrite))
+            stream = stack.enter_context(
+                atomic_file(self._file, overwrite=self._overwrite, seal=self._seal)
+            )
             stack.enter_context(self._encoder.into(stream))
             self._stack = stack.pop_all()
         return self

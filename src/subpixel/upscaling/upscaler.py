@@ -22,10 +22,12 @@ from subpixel.network.tuning import Tuning
 from subpixel.network.tuning_cache import load_tuning
 from subpixel.runtime.op import Samples
 from subpixel.spec import ModelSpec, Precision
+from subpixel.system.files.atomic import Seal
 from subpixel.upscaling.alpha import AlphaMode, expect_alpha_mode, treat_alpha
 from subpixel.upscaling.bands import RunReport, rows_of
 from subpixel.upscaling.choice.choose import NetworkChoice, choose_network, fix_choice
 from subpixel.upscaling.choice.pipelines import NetworkFile, Pipelines
+from subpixel.upscaling.fingerprint import describe_fields, hash_network
 from subpixel.upscaling.pipeline import Pipeline
 from subpixel.upscaling.rows.stage import RowStage, chain_headers, run_stages, stages_memory
 from subpixel.upscaling.size.chain import NetworkChain
@@ -183,6 +185,22 @@ class Upscaler:
         settings = self._pipelines.settings(self._name(choice), deep=_is_deep(header))
         return replace(settings, precision=settings.precision or pipeline.spec.precision)
 
+    def fingerprint(self) -> dict[str, str]:
+        """What results depend on beside the pictures and their sizes: the same texts by name, the
+        same pixels; of networks in 8-bit integers on every machine."""
+        asked = self._anew.keywords
+        model = self._anew.args[0]
+        name = self.spec.name if isinstance(model, Network) else str(model)
+        computed = (self._pipelines.describe(self._model, deep=deep) for deep in (False, True))
+        return {
+            "model": name if asked["denoise"] is None else f"{name} of strength {asked['denoise']}",
+            "network": hash_network(self._model, asked["scale"])[:16],
+            "scale": str(self.spec.scale),
+            "alpha": asked["alpha"],
+            "convention": describe_fields(asked["convention"]),
+            "computed": "; ".join(dict.fromkeys(computed)),
+        }
+
     def plan(self, header: Header) -> TilePlan:
         """How a picture of this size is cut into tiles where memory is no concern."""
         return self._pipeline_for(header, None).plan(header)
@@ -268,6 +286,7 @@ class Upscaler:
         max_memory: int | None = None,
         stages: Sequence[RowStage] = (),
         report: RunReport = lambda done, total: None,
+        seal: Seal = lambda stream: None,
     ) -> tuple[Loss, ...]:
         """Upscale ``source``, a picture or the path of one, into ``file`` in bands: neither is ever
         in memory as a whole.
@@ -277,6 +296,7 @@ class Upscaler:
         Rows pass ``stages`` between the network and the file, such as a
         :class:`~subpixel.upscaling.rows.resampler.Resampler`. ``max_memory`` is what the
         process may hold, in bytes (None: half of what is free); it settles the size of the tiles.
+        ``seal`` is called with the complete file before it takes its name.
         Where memory is refused nevertheless, the picture is started anew with tiles of half the
         side, a few times. Returns and raises what
         :class:`~subpixel.media.writing.PictureWriter` does, and :class:`MemoryLimitError` when
@@ -313,6 +333,7 @@ class Upscaler:
                 strict=strict,
                 overwrite=overwrite,
                 decoders=decoders,
+                seal=seal,
             )
             codecs = writer.memory + source.memory + stages_memory(stages, larger)
             plans = chain.fit(source.header, codecs, max_memory, attempt)

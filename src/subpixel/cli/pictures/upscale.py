@@ -11,6 +11,7 @@ from subpixel.cli.feedback import Feedback, open_display, say, summarize
 from subpixel.cli.messages import hint_at_output
 from subpixel.cli.options.choices import FILE, JSON
 from subpixel.cli.options.pictures.network_choice import StrengthCommand
+from subpixel.cli.options.pictures.resuming import RESUMING, Resuming
 from subpixel.cli.options.pictures.target_size import TARGET_SIZE, choose_opening_scale
 from subpixel.cli.options.pictures.upscaling import (
     CONVENTION,
@@ -28,6 +29,7 @@ from subpixel.cli.options.pictures.upscaling import (
 from subpixel.cli.options.untrusted import open_decoders
 from subpixel.cli.output import print_json
 from subpixel.convention import Convention
+from subpixel.jobs.journal.picture_run import PictureRun, Resumption
 from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
 from subpixel.jobs.pictures import (
     PIPE,
@@ -74,6 +76,7 @@ class Interpolation:
 @click.command(cls=StrengthCommand, no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
 @TARGETS
+@RESUMING
 @TARGET_SIZE
 @NETWORK
 @CONVENTION
@@ -85,6 +88,7 @@ class Interpolation:
 def command(
     inputs: tuple[Path, ...],
     targets: TargetOptions,
+    resuming: Resuming,
     size: TargetSize | None,
     network: NetworkOptions,
     convention: Convention,
@@ -110,12 +114,14 @@ def command(
 
     Of a folder and its subfolders every picture is taken, told by what the files hold. Left out,
     and counted at the end, are hidden files, thumbnails, and earlier results beside their sources.
+    What was done is kept in a journal, and the same command goes on there after any end.
     """
     decoders = open_decoders(limits.untrusted, limits.max_memory)
     files = PictureFiles(
         limits.max_pixels, limits.max_memory, click.get_current_context().with_resource(decoders)
     )
     pipe = targets.plan_pipe(inputs, prints_json=as_json)
+    home = resuming.home(inputs, targets)
     scale = choose_opening_scale(size, bundled_scales(network.first, network.precision))
     tuning = _load_tuning(network, scale, inputs, files, volume)
     upscaler = _open_upscaler(network, scale, tuning, convention, volume)
@@ -129,11 +135,13 @@ def command(
     options = JobOptions(
         encode, strict, targets.overwrite, limits.max_memory, size, targets.keep_date
     )
-    results, seconds = _run_jobs(upscaler, plan, files, options, volume, targets.suffix)
+    run = _open_run(home, upscaler, options, resuming)
+    plan, resumption = _resume(run, plan, volume)
+    results, seconds = _run_jobs(upscaler, plan, files, options, volume, targets.suffix, run)
     interpolation = _summarize_adaptive(upscaler, results, network.adaptive)
     if as_json:
         facts = {"model": upscaler.spec, "provider": upscaler.provider, "adaptive": interpolation}
-        print_json({**facts, "files": results, "left_out": plan.omissions})
+        print_json({**facts, "files": results, "left_out": plan.omissions, "resumed": resumption})
     elif not volume.quiet:
         lines = [*_describe_tuning(tuning, network, results), *filter(None, [interpolation])]
         if plan.is_several or (sys.stderr.isatty() and not volume.verbose):
@@ -141,6 +149,31 @@ def command(
         for line in lines:
             say(str(line))
     return 1 if any(result.error for result in results) else 0
+
+
+def _open_run(
+    home: Path | None, upscaler: Upscaler, options: JobOptions, resuming: Resuming
+) -> PictureRun | None:
+    """The journal's run, closed when the command ends; None where there is no journal."""
+    if home is None:
+        return None
+    fresh = resuming.resume is False
+    run = PictureRun(home, upscaler, options, shard=resuming.shard, fresh=fresh)
+    click.get_current_context().call_on_close(run.close)
+    return run
+
+
+def _resume(
+    run: PictureRun | None, plan: JobPlan, volume: Volume
+) -> tuple[JobPlan, Resumption | None]:
+    """What is left of the plan, said where an earlier run has done some."""
+    if run is None:
+        return plan, None
+    left, resumption = run.begin(plan.jobs)
+    if not volume.quiet and (resumption.done or resumption.shard):
+        say(str(resumption))
+    plan = replace(plan, jobs=tuple(left), settled=len(plan.jobs) - len(left))
+    return plan, resumption
 
 
 def _expect_used(
@@ -217,6 +250,7 @@ def _run_jobs(
     options: JobOptions,
     volume: Volume,
     suffix: str | None,
+    run: PictureRun | None,
 ) -> tuple[Sequence[JobResult], float]:
     """What became of each picture, said as it came, and the seconds that all took; ``suffix`` is
     what names the format of a result in standard output."""
@@ -226,7 +260,7 @@ def _run_jobs(
         for fault in plan.faults:
             display.say(fault.message)
             results.append(JobResult(fault.path, error=fault.message))
-        for result in _upscale(upscaler, plan, files, options, feedback, suffix):
+        for result in _upscale(upscaler, plan, files, options, feedback, suffix, run):
             results.append(_hint_at_output(result, plan))
             feedback.take(results[-1])
     return results, progress.seconds
@@ -239,8 +273,11 @@ def _upscale(
     options: JobOptions,
     feedback: Feedback,
     suffix: str | None,
+    run: PictureRun | None,
 ) -> Iterator[JobResult]:
-    if len(plan.jobs) == 1 and PIPE in (plan.jobs[0].source, plan.jobs[0].target):
+    if run is not None:
+        yield from run.upscale(plan.jobs, files, feedback.report)
+    elif len(plan.jobs) == 1 and PIPE in (plan.jobs[0].source, plan.jobs[0].target):
         yield upscale_pipe(upscaler, plan.jobs[0], suffix, files, options, feedback.report)
     else:
         yield from upscale_files(upscaler, plan.jobs, files, options, feedback.report)

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,15 +24,20 @@ DRAFT_NAME = re.compile(r"\.[0-9a-f]{16}\.partial")
 OPEN_FILES = Path("/proc/self/fd")
 """Where a file without a name can be reached, to be given one."""
 
+Seal = Callable[[BinaryIO], None]
+"""Gets a file that is complete and on disk, but has no name yet; what it raises, leaves nothing."""
+
 
 @contextmanager
-def atomic_file(file: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
+def atomic_file(
+    file: Path, *, overwrite: bool = False, seal: Seal = lambda stream: None
+) -> Iterator[BinaryIO]:
     """Yield a stream to write to and read; when the block succeeds, its content becomes ``file``.
 
-    The data is on disk (``fsync``) before it takes its name, atomically. When the block ends with
-    any exception, including ``KeyboardInterrupt``, nothing is left behind and an existing ``file``
-    is unchanged. A symbolic link is followed. What replaces a file has its permissions, and its
-    owner as far as the system admits.
+    The data is on disk (``fsync``), and ``seal`` was called with it, before it takes its name,
+    atomically. When the block or ``seal`` ends with any exception, including ``KeyboardInterrupt``,
+    nothing is left behind and an existing ``file`` is unchanged. A symbolic link is followed. What
+    replaces a file has its permissions, and its owner as far as the system admits.
 
     Raises :class:`FileExistsError` when ``file`` exists and ``overwrite`` is False (also when it
     was created meanwhile), :class:`SubpixelError` when it is a folder, a pipe or a device, and
@@ -48,6 +53,7 @@ def atomic_file(file: Path, *, overwrite: bool = False) -> Iterator[BinaryIO]:
         draft.stream.flush()
         _keep_permissions(draft.stream, target)
         os.fsync(draft.stream.fileno())
+        seal(draft.stream)
         _move_into_place(draft, target, overwrite=overwrite)
     finally:
         _discard(draft)

@@ -99,6 +99,18 @@ class Pipelines:
             return settings
         return replace(settings, precision="int8") if self._has_int8(name) else settings
 
+    def describe(self, name: NetworkName, *, deep: bool) -> str:
+        """What pixels depend on of how they are computed, for people."""
+        row, settings = self._find_row(name, deep=deep), self.settings(name, deep=deep)
+        adaptive = self._adaptive or (row.flatness if row else None) or MAX_FLAT_DIFFERENCE
+        parts = (
+            f"{settings.device} {settings.precision or 'as the file says'}",
+            f"tile {settings.tile}" if settings.tile is not None else "",
+            f"adaptive {adaptive}" if settings.adaptive else "",
+            f"tuned file {row.sha256[:16]}" if row else "",
+        )
+        return ", ".join(filter(None, parts))
+
     @property
     def flatness(self) -> Flatness | None:
         """What is interpolated, the most of any pipeline; None: nothing is."""

@@ -1,0 +1,253 @@
+"""The journal of a long job, shared by all processes and machines that are at it.
+
+A journal is a folder. Each process appends to a file of its own in it and reads those of the
+others, so no write ever meets another; who works at what is settled by locks on the bytes of one
+more file, which the system releases when their process ends, however it ends.
+
+The order that makes it safe: a unit's result is complete and on disk, then its record is, then the
+result gets its name. A process that is killed in between leaves a record without a result, which
+counts for nothing, or a result with a record, which is whole.
+"""
+
+import os
+import platform
+import re
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from subpixel.errors import JobStoppedError, UsageError
+from subpixel.jobs.journal.facts import FileFacts, JobFacts
+from subpixel.jobs.journal.record_files import RecordReader, RecordWriter
+from subpixel.jobs.journal.records import FailureRecord, JobRecord, Record, UnitRecord
+from subpixel.jobs.journal.shard import Shard, hash_number
+from subpixel.system.files.locks import MAX_REGIONS, RegionLocks
+
+JOURNAL_FOLDER = ".subpixel"
+"""Of a job's journal, in the folder that its results go to."""
+
+LOCKS_FILE = "locks"
+
+MAX_WRITERS = 1024
+"""Processes at one job at a time; the locks of units come after theirs."""
+
+
+class Journal:
+    """An open journal; a context manager. Made by :meth:`open`; for one thread, once in a process.
+
+    A unit is known by its key, a text that is the same in every run, such as the place of its
+    result below the journal's folder. What a run does with each:
+
+    >>> with Journal.open(folder, facts) as journal:  # doctest: +SKIP
+    ...     journal.begin([unit.key for unit in units])
+    ...     for unit in units:
+    ...         with journal.claim(unit.key) as is_mine:
+    ...             if not is_mine:
+    ...                 continue  # another process is at it: come back to it later
+    ...             if is_result(unit, journal.find(unit.key)):
+    ...                 continue  # the record is of this job, the result as it says
+    ...             with atomic_file(unit.target, seal=...) as stream:  # seal calls finish
+    ...                 ...
+
+    Every method raises :class:`JobStoppedError`, in one line, where the journal can't be read or
+    written, be it that its disk is full or that its folder is gone: no unit can go on then.
+    """
+
+    def __init__(
+        self, folder: Path, facts: JobFacts, locks: RegionLocks, shard: Shard | None
+    ) -> None:
+        self.folder, self.facts = folder, facts
+        self._locks = locks
+        self._units: dict[str, UnitRecord] = {}
+        self._failures: dict[str, FailureRecord] = {}
+        self._jobs: list[JobRecord] = []
+        self._outdated: set[str] = set()
+        self._reader = RecordReader(folder)
+        self._writer = RecordWriter(folder / _name_file(shard, self._take_slot()))
+        self._read(self._reader.read_new())
+        self._failures.clear()
+
+    @classmethod
+    def open(cls, folder: Path, facts: JobFacts, shard: Shard | None = None) -> "Journal":
+        """The journal in ``folder``, which is made where it is missing, for a run of the job that
+        ``facts`` describe, or of a ``shard`` of it. :meth:`begin` comes next."""
+        with _journal_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            locks = RegionLocks(folder / LOCKS_FILE)
+            try:
+                return cls(folder, facts, locks, shard)
+            except BaseException:
+                locks.close()
+                raise
+
+    def begin(self, keys: Sequence[str], *, fresh: bool = False, replaces: bool = False) -> None:
+        """Record that a run begins whose units are ``keys``, those of all shards together; again
+        where a job that goes on, as that of a watched folder, has new ones.
+
+        ``fresh``: what was done before now doesn't count as done. ``replaces``, which ``fresh``
+        implies: results of the same keys that jobs of other facts made may be replaced. Raises
+        :class:`UsageError` where there are such and that isn't admitted, nor was in a run before.
+        """
+        replaces = fresh or replaces
+        if not replaces:
+            self._expect_own(keys)
+        if fresh:
+            self._outdated = set(self._units)
+        record = JobRecord(
+            self.facts, len(keys), replaces, time.time_ns(), platform.node(), os.getpid()
+        )
+        with _journal_errors(self.folder):
+            self._writer.append(record)
+        self._jobs.append(record)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give up the locks; what is recorded stays."""
+        self._writer.close()
+        self._locks.close()
+
+    @contextmanager
+    def claim(self, key: str) -> Iterator[bool]:
+        """A unit for this process alone, for as long as the block lasts: True where it is so, False
+        where another process is at it.
+
+        What others have recorded until now is known inside the block.
+        """
+        number = MAX_WRITERS + hash_number(key) % (MAX_REGIONS - MAX_WRITERS)
+        with _journal_errors(self.folder):
+            is_mine = self._locks.acquire(number)
+            if is_mine:
+                self.refresh()
+        try:
+            yield is_mine
+        finally:
+            if is_mine:
+                self._locks.release(number)
+
+    def find(self, key: str) -> UnitRecord | None:
+        """The latest record of a unit's result, be it of a job of other facts; None: there never
+        was any. Whether the result is still there, and as it was, is the caller's to look at."""
+        return self._units.get(key)
+
+    def is_current(self, record: UnitRecord) -> bool:
+        """Whether a result with this record need not be made again, if it is as it was: it is of a
+        job of the same facts, and not from before a fresh start."""
+        return record.job == self.facts.digest and record.key not in self._outdated
+
+    def may_replace(self, record: UnitRecord) -> bool:
+        """Whether the result with this record, if it is as it was, may be replaced by a new one: it
+        is of a job of the same facts, or replacing that of the other was admitted since."""
+        return record.job == self.facts.digest or any(
+            job.replaces and job.time_ns > record.time_ns for job in self._jobs_alike()
+        )
+
+    def find_failure(self, key: str) -> FailureRecord | None:
+        """What another run said of a unit that failed there since this one began; else None."""
+        return self._failures.get(key)
+
+    def finish(
+        self,
+        key: str,
+        result: FileFacts,
+        source: FileFacts | None = None,
+        before: FileFacts | None = None,
+        *,
+        is_durable: bool = True,
+    ) -> None:
+        """Record a unit's result: to be called when its bytes are on disk, before it has its name.
+
+        ``source`` is of the unit's own input, where it has one that ``facts`` don't tell,
+        ``before`` of an earlier result that is there now and will be replaced. The
+        record is on disk when this returns, unless it needn't be durable: what it says can be
+        found out again.
+        """
+        record = UnitRecord(self.facts.digest, key, result, source, before, time.time_ns())
+        with _journal_errors(self.folder):
+            self._writer.append(record, is_durable=is_durable)
+        self._add(record)
+
+    def fail(self, key: str, error: str) -> None:
+        """Record that a unit can't be done; another run at work won't try it again, a later one
+        will."""
+        record = FailureRecord(self.facts.digest, key, error, time.time_ns())
+        with _journal_errors(self.folder):
+            self._writer.append(record, is_durable=False)
+
+    def refresh(self) -> None:
+        """Read what others have recorded since the last time."""
+        with _journal_errors(self.folder):
+            self._read(self._reader.read_new(except_for=self._writer.file))
+
+    def _read(self, records: Iterable[Record]) -> None:
+        for record in records:
+            if isinstance(record, JobRecord):
+                self._jobs.append(record)
+            elif isinstance(record, UnitRecord):
+                self._add(record)
+            elif record.job == self.facts.digest:
+                self._failures[record.key] = record
+
+    def count_done(self) -> int:
+        """How many units have a record that is current, whatever became of their results since."""
+        return sum(map(self.is_current, self._units.values()))
+
+    def _add(self, record: UnitRecord) -> None:
+        earlier = self._units.get(record.key)
+        if earlier is None or record.time_ns >= earlier.time_ns:
+            self._units[record.key] = record
+            self._outdated.discard(record.key)
+
+    def _take_slot(self) -> int:
+        """The lowest number that no process at the job has, and with it the file to go on with."""
+        for slot in range(MAX_WRITERS):
+            if self._locks.acquire(slot):
+                return slot
+        raise JobStoppedError(f"{MAX_WRITERS} processes are at the job in {self.folder} already")
+
+    def _jobs_alike(self) -> Iterator[JobRecord]:
+        """The runs of the same facts, this one included."""
+        return (job for job in self._jobs if job.facts.digest == self.facts.digest)
+
+    def _expect_own(self, keys: Iterable[str]) -> None:
+        records = (self._units[key] for key in keys if key in self._units)
+        other = next((record for record in records if not self.may_replace(record)), None)
+        if other is None:
+            return
+        earlier = (job.facts for job in self._jobs if job.facts.digest == other.job)
+        differences = [self.facts.describe_differences(facts) for facts in earlier][:1]
+        raise UsageError(
+            f"{self.folder.parent} holds results that were made otherwise "
+            f"({', '.join(differences) or 'by an unknown job'}); --no-resume begins anew and "
+            "replaces them, or name another folder"
+        )
+
+
+def _name_file(shard: Shard | None, slot: int) -> str:
+    """By machine and shard as well, for storage whose locks other machines don't see."""
+    host = re.sub(r"[^0-9A-Za-z-]+", "-", platform.node())[:60] or "host"
+    part = f"-{shard.index}of{shard.count}" if shard else ""
+    return f"records-{host}{part}.{slot}.log"
+
+
+@contextmanager
+def _journal_errors(folder: Path) -> Iterator[None]:
+    """What goes wrong with the journal's files, as one line."""
+    try:
+        yield
+    except OSError as error:
+        raise JobStoppedError(
+            f"the journal in {folder} can't be read or written: {error.strerror or error}"
+        ) from error

@@ -1,0 +1,217 @@
+"""Pictures through a network by a journal: only what is missing or changed is done, and once."""
+
+import errno
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from subpixel import __version__
+from subpixel.errors import JobStoppedError
+from subpixel.jobs.journal.facts import (
+    FileFacts,
+    JobFacts,
+    file_changed,
+    read_facts,
+    read_stamp,
+    refresh_facts,
+)
+from subpixel.jobs.journal.journal import JOURNAL_FOLDER, Journal
+from subpixel.jobs.journal.shard import Shard
+from subpixel.jobs.outputs import Job
+from subpixel.jobs.pictures import (
+    JobOptions,
+    JobReport,
+    JobResult,
+    PictureFiles,
+    fail_job,
+    upscale_job,
+)
+from subpixel.system.files.atomic import remove_stale_drafts
+from subpixel.system.files.hashing import hash_stream
+from subpixel.upscaling.fingerprint import describe_fields
+from subpixel.upscaling.upscaler import Upscaler
+
+POLL_SECONDS = 0.25
+"""Between two looks whether another process is done with a picture."""
+
+STORAGE_FAULTS = (errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
+"""What goes wrong with one result and will with the next."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What there is of a job's result."""
+
+    state: Literal["done", "replaceable", "new"]
+    """It is as it should be; it is an earlier result of ours, unchanged, but out of date; or what
+    is there, if anything, is none of ours."""
+    facts: FileFacts | None = None
+    """Of an earlier result of ours."""
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """How far a job was before this run."""
+
+    done: int
+    of: int
+    """All of the job's pictures, or of this machine's part."""
+    journal: Path
+    shard: Shard | None = None
+
+    def __str__(self) -> str:
+        part = f" (part {self.shard})" if self.shard else ""
+        return f"resumes: {self.done:,} of {self.of:,} done{part}"
+
+
+def describe_job(upscaler: Upscaler, options: JobOptions) -> JobFacts:
+    """What the results depend on beside the pictures."""
+    size = options.size
+    sides = {field.name: getattr(size, field.name) for field in fields(size)} if size else {}
+    return JobFacts(
+        "pictures",
+        {
+            "version": __version__,
+            **upscaler.fingerprint(),
+            "size": ", ".join(f"{name}={it}" for name, it in sides.items() if it is not None),
+            "encoding": describe_fields(options.encode),
+        },
+    )
+
+
+class PictureRun:
+    """A run of a job of pictures whose results go to ``home`` and below it, or beside their inputs
+    in it. Raises what :class:`~subpixel.jobs.journal.journal.Journal` does."""
+
+    def __init__(
+        self,
+        home: Path,
+        upscaler: Upscaler,
+        options: JobOptions,
+        *,
+        shard: Shard | None = None,
+        fresh: bool = False,
+    ) -> None:
+        self._home, self._upscaler, self._options = home, upscaler, options
+        self._shard, self._fresh = shard, fresh
+        facts = describe_job(upscaler, options)
+        self.journal = Journal.open(home / JOURNAL_FOLDER, facts, shard)
+
+    def begin(self, jobs: Sequence[Job]) -> tuple[Sequence[Job], Resumption]:
+        """Those of ``jobs``, the pictures of all machines together, that are left for this run, and
+        how far it was before. Again where there are new ones."""
+        keys = [self._key(job) for job in jobs]
+        self.journal.begin(keys, fresh=self._fresh, replaces=self._options.overwrite)
+        self._fresh = False
+        takes = self._shard.takes if self._shard else lambda key: True
+        own = [job for job, key in zip(jobs, keys, strict=True) if takes(key)]
+        left = [job for job in own if self._look(job).state != "done"]
+        resumption = Resumption(len(own) - len(left), len(own), self.journal.folder, self._shard)
+        return left, resumption
+
+    def upscale(
+        self,
+        jobs: Sequence[Job],
+        files: PictureFiles,
+        report: JobReport = lambda name, done, total: None,
+    ) -> Iterator[JobResult]:
+        """Upscale one picture after the other; yields what became of each, errors included, in the
+        order in which that is known: pictures that another process is at come last.
+
+        Raises :class:`JobStoppedError` where none of the next would succeed either: the disk is
+        full, or the journal is gone with its folder.
+        """
+        for folder in {job.target.parent for job in jobs}:
+            remove_stale_drafts(folder)
+        while jobs:
+            busy = []
+            for job in jobs:
+                result = self._try(job, files, report)
+                if result is None:
+                    busy.append(job)
+                else:
+                    yield result
+            jobs = busy
+            if busy:
+                time.sleep(POLL_SECONDS)
+
+    def close(self) -> None:
+        """Close the journal."""
+        self.journal.close()
+
+    def _key(self, job: Job) -> str:
+        return Path(os.path.relpath(job.target, self._home)).as_posix()
+
+    def _try(self, job: Job, files: PictureFiles, report: JobReport) -> JobResult | None:
+        """None where another process is at it."""
+        key = self._key(job)
+        with self.journal.claim(key) as is_mine:
+            if not is_mine:
+                return None
+            failure = self.journal.find_failure(key)
+            if failure is not None:
+                return JobResult(job.source, error=failure.error, elsewhere=True)
+            look = self._look(job)
+            if look.state == "done":
+                return JobResult(job.source, job.target, elsewhere=True)
+            return self._upscale(job, look, files, report)
+
+    def _upscale(self, job: Job, look: _Look, files: PictureFiles, report: JobReport) -> JobResult:
+        may_replace = self._options.overwrite or look.state == "replaceable"
+        options = replace(self._options, overwrite=may_replace)
+        files.drop(job.source)
+        try:
+            seal = partial(self._seal, job, read_stamp(job.source), look.facts)
+            return upscale_job(self._upscaler, job, files, options, report, seal)
+        except JobStoppedError:
+            raise
+        except Exception as error:
+            result = fail_job(job, error)
+            _expect_storage(error, result.error)
+            self.journal.fail(self._key(job), str(result.error))
+            return result
+
+    def _seal(
+        self, job: Job, stamp: tuple[int, int], before: FileFacts | None, stream: BinaryIO
+    ) -> None:
+        """Record a result that is complete and has no name yet."""
+        source = read_facts(job.source)
+        if read_stamp(job.source) != stamp:
+            raise file_changed(job.source)
+        status = os.fstat(stream.fileno())
+        mtime_ns = stamp[1] if self._options.keep_date else status.st_mtime_ns
+        result = FileFacts(status.st_size, mtime_ns, hash_stream(stream))
+        self.journal.finish(self._key(job), result, source, before)
+
+    def _look(self, job: Job) -> _Look:
+        record = self.journal.find(self._key(job))
+        if record is None:
+            return _Look("new")
+        result = refresh_facts(job.target, record.result)
+        if result is None:
+            before = record.before and refresh_facts(job.target, record.before)
+            return _Look("replaceable", before) if before else _Look("new")
+        if not self.journal.is_current(record):
+            is_ours = self.journal.may_replace(record)
+            return _Look("replaceable", result) if is_ours else _Look("new")
+        source = record.source and refresh_facts(job.source, record.source)
+        if source is None:
+            return _Look("replaceable", result)
+        if (result, source) != (record.result, record.source):  # the next look is cheap then
+            self.journal.finish(record.key, result, source, is_durable=False)
+        return _Look("done", result)
+
+
+def _expect_storage(error: Exception, line: str | None) -> None:
+    """Raise :class:`JobStoppedError` where there is no room for a result, nor for the next."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno in STORAGE_FAULTS:
+            raise JobStoppedError(
+                f"{line}; the job stops here: make room, and run it again: it goes on"
+            ) from error
+        cause = cause.__cause__
