@@ -9,7 +9,9 @@ from pathlib import Path
 
 from subpixel.errors import PictureError, UsageError
 from subpixel.jobs.failures import explain_failure
+from subpixel.jobs.film.options import DEFAULT_FILM_OPTIONS, FilmOptions
 from subpixel.jobs.outputs import Job
+from subpixel.media.film.kinds import expect_film_package, is_film, is_film_target
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import explain_unused, format_of
 from subpixel.media.image_file import (
@@ -61,6 +63,8 @@ class JobResult:
     seconds: float | None = None
     megapixels: float | None = None
     """Of the output's frames together, in 10⁶ pixels."""
+    frames: int | None = None
+    """Of a film, those that became larger."""
     losses: tuple[str, ...] = ()
     setting: RunSettings | None = None
     """How it was computed; None where no network was used."""
@@ -87,6 +91,8 @@ class JobOptions:
     """What pictures become; None: so many times as large as the network makes them."""
     keep_date: bool = False
     """Whether results take their inputs' dates of access and change."""
+    film: FilmOptions = DEFAULT_FILM_OPTIONS
+    """What holds for films alone."""
 
 
 class PictureFiles:
@@ -203,6 +209,11 @@ def upscale_files(
         yield result
 
 
+def is_film_job(job: Job) -> bool:
+    """Whether a film is read, or written."""
+    return is_film(job.source) or is_film_target(job.target)
+
+
 def fail_job(job: Job, error: Exception) -> JobResult:
     """What becomes of a picture at which ``error`` was raised."""
     failure = explain_failure(job, error)
@@ -217,8 +228,13 @@ def upscale_job(
     report: JobReport = lambda name, done, total: None,
     seal: Seal = lambda stream: None,
 ) -> JobResult:
-    """Upscale one picture; ``seal`` is called with the complete file before it takes its name.
-    Raises whatever goes wrong."""
+    """Upscale one picture or film; ``seal`` is called with the complete file before it takes its
+    name. Raises whatever goes wrong."""
+    if is_film_job(job):
+        expect_film_package()
+        from subpixel.jobs.film.work import upscale_film  # PyAV is loaded for films alone
+
+        return upscale_film(upscaler, job, options, report, seal)
     start = time.perf_counter()
     expect_free_file(job.target, overwrite=options.overwrite)
     status = job.source.stat() if options.keep_date else None

@@ -373,6 +373,7 @@ class Upscaler:
         self,
         source: Source,
         *,
+        size: TargetSize | None = None,
         max_memory: int | None = None,
         stages: Sequence[RowStage] = (),
         report: RunReport = lambda done, total: None,
@@ -381,22 +382,23 @@ class Upscaler:
         top to bottom, frame after frame, no two frames in one chunk.
 
         Frames may be without end: each is read, from its first use on, when the one before has
-        come out. ``max_memory`` and ``stages`` are as for :meth:`file`; memory is counted for one
-        frame, which is held as a whole only where it has alpha. Raises
+        come out. ``size``, ``max_memory`` and ``stages`` are as for :meth:`file`; memory is counted
+        for one frame, which is held as a whole only where it has alpha. Raises
         :class:`~subpixel.errors.UsageError` as :meth:`picture` does, and
         :class:`~subpixel.errors.MemoryLimitError`.
         """
         header = treat_alpha(source, self._alpha).header
-        larger = header.enlarge(self._pipeline_for(header, None).spec.scale)
+        chain, to_size = self._chain_for(header, size, None)
+        stages, larger = (*to_size, *stages), chain.headers(header)[-1]
         frame = header.height * header.width * header.channels * header.dtype.itemsize
         around = stages_memory(stages, larger) + (frame if header.has_alpha else 0)
         around += source.memory
-        self._pipeline_for(header, None).fit(header, around, max_memory, attempt=0)
+        chain.fit(header, around, max_memory, attempt=0)
         # Only what has room is decoded for a look.
         choice, source = self.choose(source), treat_alpha(source, self._alpha)
-        pipeline = self._pipeline_for(header, choice)
-        plan = pipeline.fit(header, around, max_memory, attempt=0)
-        return run_stages(stages, larger, pipeline.run(source, plan, report=report))
+        chain, _ = self._chain_for(header, size, choice)
+        plans = chain.fit(header, around, max_memory, attempt=0)
+        return run_stages(stages, larger, chain.run(source, plans, report=report))
 
     def _chain_for(
         self, header: Header, size: TargetSize | None, choice: NetworkChoice | None

@@ -90,9 +90,10 @@ def _decode_block(
     """Each channel in 0 … 1."""
     luma = _luma_scale(layout.bits, full=colour.full_range)
     if layout.family == "yuv":
-        chroma = [_upsample(plane, layout, colour, top, bottom) for plane in planes[1:3]]
+        blue, red = (_upsample(plane, layout, colour, top, bottom) for plane in planes[1:3])
         width = planes[0].shape[1]
-        yield from _mix(_scaled(planes[0][top:bottom], luma), *chroma, colour, width)
+        light = _scaled(planes[0][top:bottom], luma)
+        yield from _mix(light, blue[:, :width], red[:, :width], colour)
     else:
         for plane in planes[: layout.channels - layout.alpha]:
             yield _scaled(plane[top:bottom], luma)
@@ -108,11 +109,10 @@ def _scaled(plane: NDArray[Any], scale: _Scale) -> Floats:
     return values
 
 
-def _mix(luma: Floats, blue: Floats, red: Floats, colour: Colour, width: int) -> Iterator[Floats]:
+def _mix(luma: Floats, blue: Floats, red: Floats, colour: Colour) -> Iterator[Floats]:
     """Red, green and blue of luma, Cb and Cr (H.273, equations 38 … 40 turned round)."""
     kr, kb = LUMA_OF_MATRIX[colour.matrix]
     kg = 1 - kr - kb
-    blue, red = blue[:, :width], red[:, :width]
     yield luma + np.float32(2 * (1 - kr)) * red
     green = np.float32(-2 * (1 - kb) * kb / kg) * blue
     green += np.float32(-2 * (1 - kr) * kr / kg) * red
@@ -268,7 +268,9 @@ def _filter_rows(values: Floats, factor: int, siting: float, count: int) -> Floa
     before, _ = _halo(factor, siting)
     values = _fill_up(values, -count % factor, axis=0)
     stop = -(-count // factor) * factor
-    parts = [w * values[before + at : before + at + stop : factor] for at, w in _taps(factor, siting)]
+    parts = [
+        w * values[before + at : before + at + stop : factor] for at, w in _taps(factor, siting)
+    ]
     return np.asarray(sum(parts[1:], parts[0]))
 
 

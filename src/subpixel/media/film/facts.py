@@ -233,12 +233,12 @@ class FilmFacts:
             return 0.0
         return float((self.times[-1] + self.last_duration - self.times[0]) * self.time_base)
 
-    def describe_guesses(self, source: str) -> str | None:
+    def describe_guesses(self) -> str | None:
         """What was taken for granted of the colours, in a line; None: the film says it all."""
         if not self.colour.guesses:
             return None
         what = " and ".join(self.colour.guesses)
-        return f"{source}: the film doesn't say its {what}; taken as {self.colour}, as players do"
+        return f"it doesn't say its {what}: taken as {self.colour}, as players do"
 
 
 def is_steady(times: Sequence[int], rate: Fraction, time_base: Fraction) -> bool:

@@ -87,7 +87,9 @@ def decode_frames(
                 yield frame
 
 
-def _decode(facts: FilmFacts, container: InputContainer, video: VideoStream) -> Iterator[VideoFrame]:
+def _decode(
+    facts: FilmFacts, container: InputContainer, video: VideoStream
+) -> Iterator[VideoFrame]:
     last: int | None = None
     try:
         for frame in container.decode(video):

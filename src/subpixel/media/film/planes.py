@@ -83,7 +83,9 @@ def read_planes(frame: VideoFrame, layout: SampleLayout) -> Planes:
     """
     name = planar_name(frame.format.name)
     if layout_of(name) != layout:
-        raise PictureError(f"its pixels change from one layout to another, {name}; convert it first")
+        raise PictureError(
+            f"its pixels change from one layout to another, {name}; convert it first"
+        )
     if name != frame.format.name:
         frame = frame.reformat(format=name)
     planes = [_read_plane(frame, number, layout) for number in range(layout.planes)]

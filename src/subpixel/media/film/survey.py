@@ -13,8 +13,8 @@ import av
 from av import VideoFrame
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Disposition, Stream
 from av.sidedata.sidedata import Type as SideData
+from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from subpixel.errors import PictureError, one_line
@@ -33,7 +33,8 @@ from subpixel.media.picture import Loss
 from subpixel.system.files.inputs import open_input
 
 DEMUXERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,mxf,yuv4mpegpipe,nut,gif,apng"
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,mxf,yuv4mpegpipe,nut,gif,"
+    "apng"
 )
 """What is opened as a film: no playlist, which would name files of its own."""
 
@@ -102,7 +103,7 @@ def survey_film(file: Path) -> FilmSurvey:
         stream = find_video(file, container)
         look = _look(file, container, stream)
     with open_container(file) as container:
-        packets = _count_packets(file, container, stream.index)
+        packets = _count_packets(file, container, look.stream)
     return FilmSurvey(_make_facts(file, look, packets), look.stream, _list_side_losses(look))
 
 
@@ -152,7 +153,9 @@ def _look(file: Path, container: InputContainer, stream: VideoStream) -> _Look:
         to_fraction(stream.guessed_rate) or to_fraction(stream.average_rate) or Fraction(25),
         to_fraction(stream.sample_aspect_ratio) or Fraction(1),
         context.field_order,
-        _tags_of(context.colorspace, context.color_primaries, context.color_trc, context.color_range),
+        _tags_of(
+            context.colorspace, context.color_primaries, context.color_trc, context.color_range
+        ),
     )
 
 
@@ -165,7 +168,9 @@ def to_fraction(ratio: object) -> Fraction | None:
 
 
 def _tags_of(matrix: int, primaries: int, transfer: int, width: int) -> ColourTags:
-    return ColourTags(int(matrix), int(primaries), int(transfer), {1: False, 2: True}.get(int(width)))
+    return ColourTags(
+        int(matrix), int(primaries), int(transfer), {1: False, 2: True}.get(int(width))
+    )
 
 
 def _read_siting(container: InputContainer, stream: VideoStream) -> str | None:
@@ -209,7 +214,7 @@ def _count_packets(file: Path, container: InputContainer, number: int) -> _Packe
     return _Packets(tuple(sorted(times)), times.get(last, 0))
 
 
-def _end_of(packet: "Packet[Stream]") -> float:
+def _end_of(packet: Packet) -> float:
     """In seconds."""
     base = to_fraction(packet.time_base)
     time = packet.pts if packet.pts is not None else packet.dts
@@ -226,7 +231,9 @@ def _expect_whole(
     start = (container.start_time or 0) / av.time_base
     is_stated = {"mov", "matroska", "avi"} & set(container.format.name.split(","))
     if is_stated and end < start + length - SHORT_SECONDS:
-        raise PictureError(f"{file} is cut off: of {length:.1f} seconds {end - start:.1f} are there")
+        raise PictureError(
+            f"{file} is cut off: of {length:.1f} seconds {end - start:.1f} are there"
+        )
 
 
 def _make_facts(file: Path, look: _Look, packets: _Packets) -> FilmFacts:

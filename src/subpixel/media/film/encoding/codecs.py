@@ -63,9 +63,7 @@ _CONSTANT_QUALITY = (("rc", "vbr"), ("b", "0"))
 
 
 def _nvenc(name: str, encoder: str) -> VideoCodec:
-    return VideoCodec(
-        name, encoder, "cq", 21, 1, 51, "preset", "p5", _NVENC, _CONSTANT_QUALITY
-    )
+    return VideoCodec(name, encoder, "cq", 21, 1, 51, "preset", "p5", _NVENC, _CONSTANT_QUALITY)
 
 
 def _qsv(name: str, encoder: str) -> VideoCodec:
@@ -93,7 +91,9 @@ CODECS: tuple[VideoCodec, ...] = (
         options=(("b", "0"), ("deadline", "good"), ("row-mt", "1")),
     ),
     VideoCodec("prores", "prores_ks", options=(("vendor", "apl0"),)),
-    VideoCodec("ffv1", "ffv1", options=(("level", "3"), ("g", "1"), ("slicecrc", "1")), is_lossless=True),
+    VideoCodec(
+        "ffv1", "ffv1", options=(("level", "3"), ("g", "1"), ("slicecrc", "1")), is_lossless=True
+    ),
     _nvenc("h264_nvenc", "h264_nvenc"),
     _nvenc("h265_nvenc", "hevc_nvenc"),
     _nvenc("av1_nvenc", "av1_nvenc"),

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
@@ -11,7 +12,6 @@ from av import VideoFrame
 from av.codec.context import Flags
 from av.packet import Packet
 from av.video.codeccontext import VideoCodecContext
-from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from subpixel.errors import PictureError, ProviderError, UsageError
@@ -128,7 +128,7 @@ def _choose_format(codec: VideoCodec, layout: SampleLayout) -> tuple[str, Sample
     wanted = layout
     if layout.family != "yuv" and not codec.is_lossless:
         wanted = SampleLayout("yuv", layout.bits, 2, 2, layout.alpha)
-    return max(pairs, key=lambda pair: _rank(*pair, wanted))
+    return max(pairs, key=lambda pair: _rank(pair[0], pair[1], wanted))
 
 
 def _read_layout(name: str) -> SampleLayout | None:
@@ -154,14 +154,14 @@ def _rank(name: str, layout: SampleLayout, wanted: SampleLayout) -> tuple[int, .
     )
 
 
-def _list_codec_losses(
-    codec: VideoCodec, facts: FilmFacts, layout: SampleLayout
-) -> Iterator[Loss]:
+def _list_codec_losses(codec: VideoCodec, facts: FilmFacts, layout: SampleLayout) -> Iterator[Loss]:
     before = facts.layout
     if layout.bits < before.bits:
         yield Loss("bit depth", f"{codec.name} has {layout.bits} bits here, the film {before.bits}")
     if before.alpha and not layout.alpha:
-        yield Loss("alpha", f"{codec.name} has no transparency; use prores (MOV) or ffv1 (Matroska)")
+        yield Loss(
+            "alpha", f"{codec.name} has no transparency; use prores (MOV) or ffv1 (Matroska)"
+        )
     if layout.across > before.across or layout.down > before.down:
         why = "is what plays everywhere" if before.family == "rgb" else f"is all {codec.name} has"
         yield Loss("chroma", f"{before.chroma} becomes {layout.chroma}, which {why}")
@@ -219,7 +219,7 @@ def _format_real(display: MasteringDisplay) -> str:
 
 
 def encode_segment(
-    settings: EncoderSettings, frames: Iterable[tuple[int, NDArray[np.generic]]]
+    settings: EncoderSettings, frames: Iterable[tuple[int, NDArray[Any]]]
 ) -> CodedSegment:
     """Frames with their times, in ticks, ascending: ``(H, W, C)`` in the full range of their dtype.
 
@@ -262,11 +262,13 @@ def open_encoder(settings: EncoderSettings) -> VideoCodecContext:
             f"{settings.height} pixels here: {text}; use another --video-codec"
         ) from error
     if context.options:
-        raise UsageError(f"the encoder {settings.encoder} doesn't know {', '.join(context.options)}")
+        raise UsageError(
+            f"the encoder {settings.encoder} doesn't know {', '.join(context.options)}"
+        )
     return context
 
 
-def _prepare(settings: EncoderSettings, time: int, frame: NDArray[np.generic]) -> VideoFrame:
+def _prepare(settings: EncoderSettings, time: int, frame: NDArray[Any]) -> VideoFrame:
     layout, colour = settings.layout, settings.colour
     planes = encode_planes(_match_channels(frame, layout), layout, colour)
     coded = make_frame(planes, layout)
@@ -278,7 +280,7 @@ def _prepare(settings: EncoderSettings, time: int, frame: NDArray[np.generic]) -
     return coded
 
 
-def _match_channels(frame: NDArray[np.generic], layout: SampleLayout) -> NDArray[np.generic]:
+def _match_channels(frame: NDArray[Any], layout: SampleLayout) -> NDArray[Any]:
     """With grey repeated, alpha added or left out, as the layout has it."""
     channels = frame.shape[2]
     colours = 1 if layout.family == "grey" else 3
@@ -291,7 +293,7 @@ def _match_channels(frame: NDArray[np.generic], layout: SampleLayout) -> NDArray
     return frame if order == list(range(channels)) else frame[..., order]
 
 
-def _take_packet(packet: "Packet[VideoStream]") -> CodedPacket:
+def _take_packet(packet: Packet) -> CodedPacket:
     if packet.pts is None:
         raise PictureError("the encoder gave a packet without a time; use another --video-codec")
     alpha = b""

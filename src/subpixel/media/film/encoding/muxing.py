@@ -4,7 +4,7 @@ import io
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
@@ -54,6 +54,8 @@ class MuxPlan:
     """The number of the stream of the source that is replaced."""
     template: bytes = b""
     """A film of the new video's first frame, from which its description is taken."""
+    header: bytes = b""
+    """What a decoder of the new video needs first."""
     streams: tuple[int, ...] = ()
     """The numbers of the streams that are copied."""
     losses: tuple[Loss, ...] = ()
@@ -76,7 +78,7 @@ def plan_muxing(
     take the video.
     """
     template = _make_template(facts, settings, sample)
-    bare = MuxPlan(muxer, video, template, span=span)
+    bare = MuxPlan(muxer, video, template, sample.header, span=span)
     with open_container(facts.file) as source:
         others = [stream for stream in source.streams if _is_content(stream, video)]
         refusals = {stream.index: _find_refusal(bare, source, stream) for stream in others}
@@ -86,9 +88,9 @@ def plan_muxing(
             for n, refusal in refusals.items()
             if refusal is not None
         ]
-        plan = MuxPlan(muxer, video, template, fits, span=span)
-        losses += _compare_trial(plan, source, facts)
-    return MuxPlan(muxer, video, template, fits, tuple(losses), span)
+        plan = replace(bare, streams=fits)
+        losses += _compare_trial(plan, source, facts, sample)
+    return replace(plan, losses=tuple(losses))
 
 
 def _is_content(stream: Stream, video: int) -> bool:
@@ -98,7 +100,7 @@ def _is_content(stream: Stream, video: int) -> bool:
 
 
 def _kind_of(stream: Stream) -> str:
-    return {"subtitle": "subtitles"}.get(stream.type, stream.type)
+    return "subtitles" if stream.type == "subtitle" else str(stream.type)
 
 
 def _explain_refusal(stream: Stream, muxer: str, refusal: str) -> str:
@@ -112,7 +114,7 @@ def _find_refusal(bare: MuxPlan, source: InputContainer, stream: Stream) -> str 
     """Why the container doesn't take a stream; None: it does."""
     if isinstance(stream, AttachmentStream) and bare.muxer != "matroska":
         return f"{bare.muxer} has no attachments"
-    plan = MuxPlan(bare.muxer, bare.video, bare.template, (stream.index,))
+    plan = replace(bare, streams=(stream.index,))
     try:
         with _open_target(io.BytesIO(), plan, source) as (target, _, _):
             target.start_encoding()
@@ -121,13 +123,15 @@ def _find_refusal(bare: MuxPlan, source: InputContainer, stream: Stream) -> str 
     return None
 
 
-def _compare_trial(plan: MuxPlan, source: InputContainer, facts: FilmFacts) -> Iterator[Loss]:
+def _compare_trial(
+    plan: MuxPlan, source: InputContainer, facts: FilmFacts, sample: CodedSegment
+) -> Iterator[Loss]:
     """What a container of headers alone doesn't hold of the source's metadata."""
     file = io.BytesIO()
     try:
         with _open_target(file, plan, source) as (target, video, _):
             target.start_encoding()
-            target.mux(_first_packet(plan, video))
+            target.mux(_first_packet(sample, facts, video))
     except (av.FFmpegError, ValueError) as error:
         text = getattr(error, "strerror", None) or error
         raise PictureError(f"{plan.muxer} doesn't take the video: {text}; use .mkv") from error
@@ -151,11 +155,10 @@ def _compare_metadata(
         yield Loss("chapters", f"{plan.muxer} has no chapters")
 
 
-def _first_packet(plan: MuxPlan, video: Stream) -> Packet[VideoStream]:
-    with av.open(io.BytesIO(plan.template), "r") as template:
-        packet = next(iter(template.demux(video=0)))
+def _first_packet(sample: CodedSegment, facts: FilmFacts, video: Stream) -> Packet:
+    packet: Packet = Packet(sample.packets[0].data)
     packet.pts = packet.dts = 0
-    packet.stream = video
+    packet.is_keyframe, packet.time_base, packet.stream = True, facts.time_base, video
     return packet
 
 
@@ -174,11 +177,7 @@ def _make_template(facts: FilmFacts, settings: EncoderSettings, sample: CodedSeg
         colour = settings.colour
         context.colorspace, context.color_range = colour.matrix, 1 + colour.full_range
         context.color_primaries, context.color_trc = colour.primaries, colour.transfer
-        packet = Packet(sample.packets[0].data)
-        packet.pts = packet.dts = 0
-        packet.is_keyframe = True
-        packet.time_base, packet.stream = settings.time_base, stream
-        container.mux(packet)
+        container.mux(_first_packet(sample, facts, stream))
     data = bytearray(file.getvalue())
     if facts.display_matrix:
         _put_matrix(data, facts.display_matrix)
@@ -206,7 +205,7 @@ def _open_target(
         buffer_size=WRITE_BYTES,
     )
     with template, target:
-        video = _add_video(target, template.streams.video[0], source.streams[plan.video])
+        video = _add_video(target, template.streams.video[0], plan, source.streams[plan.video])
         others = {n: _add_copy(target, source.streams[n]) for n in plan.streams}
         own = {k: v for k, v in source.metadata.items() if k.lower() not in CONTAINER_KEYS}
         target.metadata.update(own)
@@ -215,8 +214,11 @@ def _open_target(
         yield target, video, others
 
 
-def _add_video(target: OutputContainer, template: VideoStream, old: Stream) -> Stream:
+def _add_video(
+    target: OutputContainer, template: VideoStream, plan: MuxPlan, old: Stream
+) -> Stream:
     video = target.add_stream_from_template(template, opaque=True)
+    video.codec_context.extradata = plan.header or None  # not in the form that MP4 stores
     if template.name in ("hevc",):
         video.codec_context.codec_tag = "hvc1"  # what Apple's players take
     video.time_base = template.time_base
@@ -297,16 +299,12 @@ def _video_packets(
     segments: Iterable[CodedSegment],
     order: _Order,
     video: Stream,
-) -> Iterator[Packet[Stream]]:
+) -> Iterator[Packet]:
     start = plan.span.start if plan.span else Fraction(0)
     shift = round(start / facts.time_base)
-    header: bytes | None = None
     number = 0
     for segment in segments:
-        if header is None:
-            header = segment.header
-            video.codec_context.extradata = header or None
-        if segment.header != header:
+        if segment.header != plan.header:
             raise PictureError("segments of the film were encoded in different ways; begin anew")
         for coded in segment.packets:
             packet = _make_packet(coded, order, number, shift)
@@ -315,8 +313,8 @@ def _video_packets(
             yield packet
 
 
-def _make_packet(coded: CodedPacket, order: _Order, number: int, shift: int) -> Packet[Stream]:
-    packet: Packet[Stream] = Packet(coded.data)
+def _make_packet(coded: CodedPacket, order: _Order, number: int, shift: int) -> Packet:
+    packet: Packet = Packet(coded.data)
     packet.pts, packet.dts = coded.time - shift, order.decoding[number] - shift
     packet.duration = order.durations[coded.time]
     packet.is_keyframe = coded.is_key
@@ -329,9 +327,11 @@ def _make_packet(coded: CodedPacket, order: _Order, number: int, shift: int) -> 
 
 def _copied_packets(
     plan: MuxPlan, source: InputContainer, others: dict[int, Stream]
-) -> Iterator[Packet[Stream]]:
+) -> Iterator[Packet]:
     """Those of the other streams, in the order of the file."""
-    kept = [source.streams[n] for n in others if not isinstance(source.streams[n], AttachmentStream)]
+    kept = [
+        source.streams[n] for n in others if not isinstance(source.streams[n], AttachmentStream)
+    ]
     if not kept:
         return
     if plan.span is not None:
@@ -342,7 +342,7 @@ def _copied_packets(
             yield packet
 
 
-def _cut(packet: Packet[Stream], span: Span | None) -> bool:
+def _cut(packet: Packet, span: Span | None) -> bool:
     """Whether a packet is in the span; it is moved to its place there."""
     base = to_fraction(packet.time_base)
     if span is None or base is None:
@@ -356,9 +356,7 @@ def _cut(packet: Packet[Stream], span: Span | None) -> bool:
     return True
 
 
-def _interleave(
-    first: Iterator[Packet[Stream]], second: Iterator[Packet[Stream]]
-) -> Iterator[Packet[Stream]]:
+def _interleave(first: Iterator[Packet], second: Iterator[Packet]) -> Iterator[Packet]:
     """Both by the time of decoding, as a file is read."""
     one, other = next(first, None), next(second, None)
     while one is not None or other is not None:
@@ -371,7 +369,7 @@ def _interleave(
             other = next(second, None)
 
 
-def _time_of(packet: Packet[Stream]) -> Fraction:
+def _time_of(packet: Packet) -> Fraction:
     """In seconds; what says none goes first."""
     time = packet.dts if packet.dts is not None else packet.pts
     base = to_fraction(packet.time_base)
@@ -394,7 +392,9 @@ def expect_times(
     """Raise :class:`PictureError` where frames are missing, or stand at other times by more than
     half a ``tick`` of the container, but for a start that all streams share."""
     if len(times) != len(expected):
-        raise PictureError(f"{file}: {len(expected):,} frames were written, {len(times):,} are there")
+        raise PictureError(
+            f"{file}: {len(expected):,} frames were written, {len(times):,} are there"
+        )
     if not times:
         raise PictureError(f"{file}: no frame was written")
     shift = times[0] - expected[0]

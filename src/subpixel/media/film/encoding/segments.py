@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from subpixel.errors import PictureError
 from subpixel.media.film.encoding.encoder import CodedPacket, CodedSegment
-from subpixel.strict_json import read_value
+from subpixel.strict_json import JsonError, parse_json, read_value
 from subpixel.system.files.inputs import open_input
 
 SEGMENT_SUFFIX = ".segment"
@@ -60,9 +60,11 @@ def read_segment(file: Path) -> CodedSegment:
     """
     try:
         with open_input(file) as stream:
-            line = read_value(parse_json(stream.readline(MAX_LINE_BYTES)), _SegmentLine)
+            line = read_value(
+                parse_json(stream.readline(MAX_LINE_BYTES), max_bytes=MAX_LINE_BYTES), _SegmentLine
+            )
             body = stream.read()
-    except (OSError, ValueError) as error:
+    except (OSError, JsonError) as error:
         raise PictureError(f"{file} is no segment of a film: {error}") from error
     if hashlib.sha256(body).hexdigest() != line.sha256:
         raise PictureError(f"{file} is damaged: remove it, and run the film again")
