@@ -169,6 +169,20 @@ def expect_used(encode: EncodeOptions, jobs: Sequence[Job], names: Mapping[str, 
             )
 
 
+def expect_films_used(
+    encode: EncodeOptions, film: FilmOptions, jobs: Sequence[Job], names: Mapping[str, str]
+) -> None:
+    """Raises :class:`UsageError` for options of films where there is none, and for those of
+    pictures where there are films alone. ``names`` is as for :func:`expect_used`."""
+    films = sum(map(is_film_job, jobs))
+    if jobs and not films and film.changes:
+        option = names[film.changes[0]]
+        raise UsageError(f"{option} is for films, and there is none here; leave it out")
+    if jobs and films == len(jobs) and encode.changes:
+        option = names.get(encode.changes[0], encode.changes[0])
+        raise UsageError(f"{option} is for pictures; for a film use --crf, or leave it out")
+
+
 def _format_named(target: Path) -> tuple[Format, ...]:
     """None for an unknown suffix, which is an error of its own when its turn comes."""
     try:

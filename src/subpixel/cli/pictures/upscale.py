@@ -10,6 +10,7 @@ import click
 from subpixel.cli.feedback import Feedback, open_display, say, summarize
 from subpixel.cli.messages import hint_at_output
 from subpixel.cli.options.choices import FILE, JSON
+from subpixel.cli.options.pictures.film import FILM, FILM_NAMES
 from subpixel.cli.options.pictures.network_choice import StrengthCommand
 from subpixel.cli.options.pictures.resuming import RESUMING, Resuming
 from subpixel.cli.options.pictures.target_size import TARGET_SIZE, choose_opening_scale
@@ -29,6 +30,7 @@ from subpixel.cli.options.pictures.upscaling import (
 from subpixel.cli.options.untrusted import open_decoders
 from subpixel.cli.output import print_json
 from subpixel.convention import Convention
+from subpixel.jobs.film.options import FilmOptions
 from subpixel.jobs.journal.picture_run import PictureRun, Resumption
 from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
 from subpixel.jobs.pictures import (
@@ -36,7 +38,9 @@ from subpixel.jobs.pictures import (
     JobOptions,
     JobResult,
     PictureFiles,
+    expect_films_used,
     expect_used,
+    is_film_job,
     limit_tuning,
     upscale_files,
 )
@@ -83,6 +87,7 @@ class Interpolation:
 @click.option("--strict", is_flag=True, help="Refuse to write what would lose anything.")
 @LIMITS
 @ENCODE
+@FILM
 @VOLUME
 @JSON
 def command(
@@ -95,10 +100,11 @@ def command(
     strict: bool,
     limits: Limits,
     encode: EncodeOptions,
+    film: FilmOptions,
     volume: Volume,
     as_json: bool,
 ) -> int:
-    """Enlarge pictures and folders of pictures.
+    """Enlarge pictures, films and folders of them.
 
     By a factor, or to a size in pixels of the picture upright; where that is not larger, no network
     is used, and that is said. - is a picture from standard input.
@@ -115,6 +121,9 @@ def command(
     Of a folder and its subfolders every picture is taken, told by what the files hold. Left out,
     and counted at the end, are hidden files, thumbnails, and earlier results beside their sources.
     What was done is kept in a journal, and the same command goes on there after any end.
+
+    Of a film all other streams are kept as they are: sound, subtitles, chapters, attachments. What
+    the container can't hold is said before the work. A run that was ended goes on where it was.
     """
     decoders = open_decoders(limits.untrusted, limits.max_memory)
     files = PictureFiles(
@@ -131,9 +140,9 @@ def command(
     else:
         naming = targets.naming(size.label if size else f"x{upscaler.spec.scale}")
         plan = plan_jobs(inputs, naming, skip_existing=targets.skip_existing)
-    _expect_used(encode, plan, targets.suffix, files)
+    _expect_used(encode, film, plan, targets.suffix, files)
     options = JobOptions(
-        encode, strict, targets.overwrite, limits.max_memory, size, targets.keep_date
+        encode, strict, targets.overwrite, limits.max_memory, size, targets.keep_date, film
     )
     run = _open_run(home, upscaler, options, resuming)
     plan, resumption = _resume(run, plan, volume)
@@ -177,10 +186,15 @@ def _resume(
 
 
 def _expect_used(
-    encode: EncodeOptions, plan: JobPlan, suffix: str | None, files: PictureFiles
+    encode: EncodeOptions,
+    film: FilmOptions,
+    plan: JobPlan,
+    suffix: str | None,
+    files: PictureFiles,
 ) -> None:
     """Each option of encoding means something for a result's format, a stream's included."""
     jobs = plan.jobs
+    expect_films_used(encode, film, jobs, ENCODE_NAMES | FILM_NAMES)
     if encode.changes and len(jobs) == 1 and jobs[0].target == PIPE:
         suffix = suffix or files.look(jobs[0].source).form.suffixes[0]
         jobs = (Job(jobs[0].source, Path(f"{PIPE}{suffix}")),)
