@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from journals import result_files
 from samples import smooth
 from subpixel.cli.main import run
 
@@ -35,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def results(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
+    return {name: (folder / name).read_bytes() for name in result_files(folder)}
 
 
 def test_same_results(folder: Path, tmp_path: Path) -> None:

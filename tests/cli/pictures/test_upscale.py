@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from insertions import INSERTIONS, Insertion
+from journals import result_files
 from networks import classifier, sub_pixel_network
 from subpixel.cli.main import run
 
@@ -31,10 +32,6 @@ def photo(tmp_path: Path) -> Path:
 def _pixels(file: Path) -> np.ndarray:
     with Image.open(file) as image:
         return np.asarray(image, int)
-
-
-def _files(folder: Path) -> set[str]:
-    return {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -94,7 +91,7 @@ def test_a_folder_becomes_a_folder(photo: Path) -> None:
         image.save(folder.parent / "b.webp")
     out = photo.parent / "out"
     assert run(["upscale", str(folder.parent), "-o", str(out), "--scale", "2"]) == 0
-    assert _files(out) == {"b.webp", str(Path("deep") / "a.jpg")}
+    assert result_files(out) == {"b.webp", "deep/a.jpg"}
 
 
 def test_existing_files_are_kept_unless_told_otherwise(photo: Path) -> None:
@@ -183,13 +180,13 @@ def test_bad_pictures_are_one_line_and_exit_code_1(
     bad = photo.with_name("bad.png")
     if (content := contents[kind]) is not None:
         bad.write_bytes(content)
-    before = _files(photo.parent)
+    before = result_files(photo.parent)
     assert run(["upscale", str(bad)]) == 1
     out, err = capfd.readouterr()
     assert out == ""
     assert len(err.strip().splitlines()) == 1
     assert err.startswith("subpixel: ")
-    assert _files(photo.parent) == before
+    assert result_files(photo.parent) == before
 
 
 def test_max_pixels_can_be_lowered(photo: Path) -> None:
@@ -198,13 +195,13 @@ def test_max_pixels_can_be_lowered(photo: Path) -> None:
 
 
 def test_networks_that_are_none(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    before = _files(photo.parent)
+    before = result_files(photo.parent)
     for data in (classifier().SerializeToString(), sub_pixel_network().SerializeToString()[:90]):
         file = photo.with_name("network.onnx")
         file.write_bytes(data)
         assert run(["upscale", str(photo), "--model", str(file)]) == 1
         assert len(capsys.readouterr().err.strip().splitlines()) == 1
-    assert _files(photo.parent) == before | {"network.onnx"}
+    assert result_files(photo.parent) == before | {"network.onnx"}
 
 
 @pytest.mark.parametrize(
@@ -229,10 +226,10 @@ def test_wrong_usage_is_exit_code_2(
 ) -> None:
     monkeypatch.chdir(photo.parent)
     (photo.parent / "other.png").write_bytes(photo.read_bytes())
-    before = _files(photo.parent)
+    before = result_files(photo.parent)
     assert run(["upscale", "other.png", *arguments]) == 2
     assert "Traceback" not in capsys.readouterr().err
-    assert _files(photo.parent) == before
+    assert result_files(photo.parent) == before
 
 
 def test_a_folder_that_can_not_be_written(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -262,7 +259,7 @@ def test_a_full_disk_leaves_nothing_behind(photo: Path) -> None:
     assert result.returncode == 1
     assert result.stderr.startswith("subpixel: out.tif can't be written")
     assert len(result.stderr.strip().splitlines()) == 1
-    assert _files(photo.parent) == {"photo.png"}
+    assert result_files(photo.parent) == {"photo.png"}
 
 
 def test_too_little_memory_is_said(
@@ -274,7 +271,7 @@ def test_too_little_memory_is_said(
     monkeypatch.setattr("subpixel.upscaling.pipeline.upscale_samples", refuse)
     assert run(["upscale", str(photo), "--precision", "fp32"]) == 1
     assert "memory was refused 4 times" in capsys.readouterr().err
-    assert _files(photo.parent) == {"photo.png"}
+    assert result_files(photo.parent) == {"photo.png"}
 
 
 def test_adaptive_says_what_it_saved_and_how_near_it_stays(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from journals import result_files
 from subpixel.cli.main import run
 
 FAST = ("--model", "fast-int8")
@@ -25,23 +26,19 @@ def folder(tmp_path: Path) -> Path:
     return source
 
 
-def _files(folder: Path) -> set[str]:
-    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-
-
 def _upscale(*arguments: str | Path) -> int:
     return run(["upscale", *map(str, arguments), *FAST])
 
 
 def test_a_suffix_of_ones_own(folder: Path) -> None:
-    before = _files(folder)
+    before = result_files(folder)
     assert _upscale(folder, "--suffix", "-large") == 0
     results = {"a-large.jpg", "b-large.png", "deep/a-large.webp"}
-    assert _files(folder) == before | results
+    assert result_files(folder) == before | results
     assert _upscale(folder, "--suffix", "-large", "--overwrite") == 0, "results are no inputs"
-    assert _files(folder) == before | results
+    assert result_files(folder) == before | results
     assert _upscale(folder / "a.jpg", "-o", folder.parent / "out", "--suffix", ".big") == 0
-    assert _files(folder.parent / "out") == {"a.big.jpg"}
+    assert result_files(folder.parent / "out") == {"a.big.jpg"}
 
 
 @pytest.mark.parametrize(
@@ -57,10 +54,10 @@ def test_a_suffix_of_ones_own(folder: Path) -> None:
 def test_what_does_not_go_together(
     folder: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = _files(folder)
+    before = result_files(folder)
     assert _upscale(folder / "a.jpg", *arguments) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
-    assert _files(folder) == before
+    assert result_files(folder) == before
 
 
 def test_dates_are_kept_when_asked_for(folder: Path) -> None:
@@ -78,7 +75,7 @@ def test_a_job_is_taken_up_again(folder: Path, capsys: pytest.CaptureFixture[str
     out = folder / "larger"
     assert _upscale(folder, "-o", out) == 0
     results = {"a.jpg", "b.png", "deep/a.webp"}
-    assert _files(out) == results
+    assert result_files(out) == results
     (out / "b.png").unlink()
     (out / "a.jpg").write_bytes(b"precious")
     capsys.readouterr()
@@ -90,7 +87,7 @@ def test_a_job_is_taken_up_again(folder: Path, capsys: pytest.CaptureFixture[str
         ("a.webp", "existing"),
         ("larger", "output"),
     }
-    assert _files(out) == results
+    assert result_files(out) == results
     assert (out / "a.jpg").read_bytes() == b"precious"
     assert _upscale(folder, "-o", out, "--skip-existing") == 0, "nothing to do is no failure"
 
@@ -98,7 +95,7 @@ def test_a_job_is_taken_up_again(folder: Path, capsys: pytest.CaptureFixture[str
 def test_a_result_that_is_named_is_taken(folder: Path) -> None:
     assert _upscale(folder / "a.jpg") == 0
     assert _upscale(folder / "a_x3.jpg") == 0
-    assert "a_x3_x3.jpg" in _files(folder)
+    assert "a_x3_x3.jpg" in result_files(folder)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs links, and names of 255 bytes")
@@ -117,9 +114,9 @@ def test_what_can_not_be_read_or_written_stops_no_other(
     assert "File name too long" in faults[2]
     assert summary.startswith("subpixel: 3 pictures written")
     assert summary.endswith("; 3 failed")
-    assert f"{'n' * 248}_x3.png" in _files(folder)
+    assert f"{'n' * 248}_x3.png" in result_files(folder)
     assert _upscale(long, "-o", folder.parent / "out") == 0, "a name of 255 bytes is a good one"
-    assert _files(folder.parent / "out") == {long.name}
+    assert result_files(folder.parent / "out") == {long.name}
 
 
 def test_files_that_no_format_claims_are_named_at_the_end(
@@ -130,7 +127,7 @@ def test_files_that_no_format_claims_are_named_at_the_end(
     (folder / "notes.txt").write_text("words")
     (folder / ".hidden.jpg").touch()
     assert _upscale(folder, "-o", folder.parent / "out") == 0
-    assert _files(folder.parent / "out") == {"a.jpg", "b.png", "deep/a.webp"}
+    assert result_files(folder.parent / "out") == {"a.jpg", "b.png", "deep/a.webp"}
     assert capsys.readouterr().err.splitlines()[-1] == (
         "subpixel: left out: 1 hidden file or thumbnail folder, "
         "1 file that no format claims (notes.txt)"
@@ -169,7 +166,7 @@ def test_an_option_that_means_nothing_for_any_result_is_refused(
     monkeypatch.chdir(folder.parent)
     assert _upscale("in/a.jpg", *arguments) == 2
     assert capsys.readouterr().err.startswith(f"subpixel: {answer}")
-    assert _files(folder.parent) == {"in/a.jpg", "in/b.png", "in/deep/a.webp"}
+    assert result_files(folder.parent) == {"in/a.jpg", "in/b.png", "in/deep/a.webp"}
 
 
 def test_a_stream_takes_the_options_of_its_format(folder: Path) -> None:

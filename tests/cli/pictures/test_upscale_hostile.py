@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import subpixel
+from journals import result_names
 from subpixel.cli.main import run
 from subpixel.jobs import folder as folder_listing
 from subpixel.upscaling.upscaler import Upscaler
@@ -35,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 def _expect_good(output: Path, *others: str) -> None:
     """The good pictures are there, whole, and nothing else is."""
-    assert {file.name for file in output.iterdir()} == {*GOOD, *others}
+    assert result_names(output) == {*GOOD, *others}
     for name in GOOD:
         with Image.open(output / name) as image:
             assert np.asarray(image).shape == (36, 48, 3)
@@ -133,9 +134,9 @@ def test_a_name_as_long_as_may_be(folder: Path, length: int) -> None:
     name = "n" * (length - 4) + ".png"
     (folder / GOOD[0]).rename(folder / name)
     assert _upscale(folder, "-o", folder.parent / "out") == 0
-    assert {file.name for file in (folder.parent / "out").iterdir()} == {name, *GOOD[1:]}
+    assert result_names(folder.parent / "out") == {name, *GOOD[1:]}
     assert _upscale(folder) == 0, "the name is cut to make room for the mark"
-    results = {file.name for file in folder.iterdir()} - {name, *GOOD[1:]}
+    results = result_names(folder) - {name, *GOOD[1:]}
     assert len(results) == 3
     assert all(len(result) <= 255 for result in results)
 
@@ -175,7 +176,7 @@ def test_a_file_where_a_folder_should_go(folder: Path, capsys: pytest.CaptureFix
     (output / "deep").write_bytes(b"in the way")
     assert _upscale(folder, "-o", output, "-q") == 1
     assert "the folder can't be made" in capsys.readouterr().err
-    assert {file.name for file in output.iterdir()} == {"deep", *GOOD[1:]}
+    assert result_names(output) == {"deep", *GOOD[1:]}
 
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EIO])
@@ -247,7 +248,7 @@ def test_a_fault_of_ours_shows_where_it_struck_with_v_only(
     said = capsys.readouterr().err
     assert f"{folder / GOOD[1]}: error: bad offset (a fault of subpixel" in said
     assert ("Traceback (most recent call last)" in said) == bool(verbose)
-    assert {file.name for file in (folder.parent / "out").iterdir()} == {GOOD[0], GOOD[2]}
+    assert result_names(folder.parent / "out") == {GOOD[0], GOOD[2]}
 
 
 DEAF = {

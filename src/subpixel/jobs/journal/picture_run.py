@@ -38,8 +38,8 @@ from subpixel.upscaling.upscaler import Upscaler
 POLL_SECONDS = 0.25
 """Between two looks whether another process is done with a picture."""
 
-STORAGE_FAULTS = (errno.ENOSPC, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
-"""What goes wrong with one result and will with the next."""
+STORAGE_FAULTS = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+"""What goes wrong with one result and will with the next: a disk is full, a quota used up."""
 
 
 @dataclass(frozen=True)
