@@ -43,7 +43,10 @@ HELD_SHARE = 0.25
 that comes through a pipe, or can't be read by rows. For a moment it is held twice."""
 
 JobReport = Callable[[str, int, int], None]
-"""Gets a picture's name, the runs done of it, and their total."""
+"""Gets a picture's name, the runs done of it, and their total; of a film its frames."""
+
+JobTell = Callable[[str], None]
+"""Gets lines that are to be read before the work on a film."""
 
 
 @dataclass(frozen=True)
@@ -211,13 +214,14 @@ def upscale_files(
     files: PictureFiles,
     options: JobOptions,
     report: JobReport = lambda name, done, total: None,
+    tell: JobTell = lambda line: None,
 ) -> Iterator[JobResult]:
     """Upscale one picture after the other; yields what became of each, its error included."""
     for folder in {job.target.parent for job in jobs}:
         remove_stale_drafts(folder)
     for job in jobs:
         try:
-            result = upscale_job(upscaler, job, files, options, report)
+            result = upscale_job(upscaler, job, files, options, report, tell=tell)
         except Exception as error:
             result = fail_job(job, error)
         yield result
@@ -241,6 +245,7 @@ def upscale_job(
     options: JobOptions,
     report: JobReport = lambda name, done, total: None,
     seal: Seal = lambda stream: None,
+    tell: JobTell = lambda line: None,
 ) -> JobResult:
     """Upscale one picture or film; ``seal`` is called with the complete file before it takes its
     name. Raises whatever goes wrong."""
@@ -248,7 +253,7 @@ def upscale_job(
         expect_film_package()
         from subpixel.jobs.film.work import upscale_film  # PyAV is loaded for films alone
 
-        return upscale_film(upscaler, job, options, report, seal)
+        return upscale_film(upscaler, job, options, report, seal, tell)
     start = time.perf_counter()
     expect_free_file(job.target, overwrite=options.overwrite)
     status = job.source.stat() if options.keep_date else None

@@ -269,7 +269,8 @@ def _run_jobs(
     """What became of each picture, said as it came, and the seconds that all took; ``suffix`` is
     what names the format of a result in standard output."""
     progress, results = JobProgress(plan.jobs), []
-    with open_display(volume, several=plan.is_several) as display:
+    is_long = plan.is_several or any(map(is_film_job, plan.jobs))
+    with open_display(volume, several=is_long) as display:
         feedback = Feedback(display, progress, volume)
         for fault in plan.faults:
             display.say(fault.message)
@@ -290,11 +291,13 @@ def _upscale(
     run: PictureRun | None,
 ) -> Iterator[JobResult]:
     if run is not None:
-        yield from run.upscale(plan.jobs, files, feedback.report)
+        yield from run.upscale(plan.jobs, files, feedback.report, feedback.tell)
     elif len(plan.jobs) == 1 and PIPE in (plan.jobs[0].source, plan.jobs[0].target):
         yield upscale_pipe(upscaler, plan.jobs[0], suffix, files, options, feedback.report)
     else:
-        yield from upscale_files(upscaler, plan.jobs, files, options, feedback.report)
+        yield from upscale_files(
+            upscaler, plan.jobs, files, options, feedback.report, feedback.tell
+        )
 
 
 def _hint_at_output(result: JobResult, plan: JobPlan) -> JobResult:

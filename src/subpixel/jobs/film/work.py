@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 from fractions import Fraction
 from typing import BinaryIO
 
@@ -10,7 +9,7 @@ from subpixel.jobs.film.pipeline import run_film
 from subpixel.jobs.film.plan import FilmPlan, plan_film
 from subpixel.jobs.film.store import SegmentStore, open_store
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import JobOptions, JobReport, JobResult
+from subpixel.jobs.pictures import JobOptions, JobReport, JobResult, JobTell
 from subpixel.media.film.encoding.muxing import expect_times, read_times, write_film
 from subpixel.media.film.frames import film_header
 from subpixel.media.film.survey import explain_reading
@@ -21,9 +20,6 @@ from subpixel.upscaling.upscaler import Upscaler
 MATROSKA_TICK = Fraction(1, 1000)
 """Seconds: the times in it are rounded to so much."""
 
-PlanReport = Callable[[FilmPlan], None]
-"""Gets what is to be done before the first frame is."""
-
 
 def upscale_film(
     upscaler: Upscaler,
@@ -31,8 +27,10 @@ def upscale_film(
     options: JobOptions,
     report: JobReport = lambda name, done, total: None,
     seal: Seal = lambda stream: None,
+    tell: JobTell = lambda line: None,
 ) -> JobResult:
-    """Upscale one film; ``seal`` is called with the complete file before it takes its name.
+    """Upscale one film; ``seal`` is called with the complete file before it takes its name. What it
+    loses, and what was taken for granted, is told before the work.
 
     Segments that an earlier run of the same settings has finished are taken as they are. Raises
     what :func:`~subpixel.jobs.film.plan.plan_film` and
@@ -43,6 +41,10 @@ def upscale_film(
     expect_free_file(job.target, overwrite=options.overwrite)
     status = job.source.stat() if options.keep_date else None
     plan = plan_film(upscaler, job, options)
+    for note in plan.notes:
+        tell(f"{job.source}: {note}")
+    for loss in plan.losses:
+        tell(f"{job.target}: loses {loss}")
     make_folder(job.target.parent)
     with open_store(job.target, upscaler, plan) as store:
         _fill(upscaler, job, options, plan, store, report)

@@ -78,8 +78,8 @@ FILM = group_options(
     click.option(
         "--crf",
         type=click.IntRange(0, 100),
-        help="Of films: constant quality, in the codec's scale, lower is better. [default: h264 18, "
-        "h265 20, av1 28, vp9 24]",
+        help="Of films: constant quality, in the codec's scale, lower is better. [default: h264 "
+        "18, h265 20, av1 28, vp9 24]",
     ),
     click.option("--preset", metavar="NAME", help="Of films: how hard the encoder tries."),
     click.option(
