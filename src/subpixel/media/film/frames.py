@@ -16,7 +16,7 @@ from subpixel.errors import PictureError
 from subpixel.media.film.conversion import decode_planes, sample_dtype
 from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.planes import read_planes
-from subpixel.media.film.survey import open_container, to_fraction
+from subpixel.media.film.survey import decode_video, open_container, to_fraction
 from subpixel.media.picture import Header, Metadata, Rows
 
 
@@ -92,7 +92,7 @@ def _decode(
 ) -> Iterator[VideoFrame]:
     last: int | None = None
     try:
-        for frame in container.decode(video):
+        for frame in decode_video(container, video):
             if frame.is_corrupt:
                 raise PictureError(f"{facts.file}: a frame is damaged{_after(last, facts)}")
             last = frame.pts if frame.pts is not None else last

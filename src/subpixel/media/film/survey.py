@@ -29,6 +29,7 @@ from subpixel.media.film.facts import (
     settle_colour,
 )
 from subpixel.media.film.planes import FULL_RANGE_FORMAT, layout_of
+from subpixel.media.film.wholeness import expect_whole
 from subpixel.media.picture import Loss
 from subpixel.system.files.inputs import open_input
 
@@ -66,17 +67,22 @@ def open_container(file: Path) -> Iterator[InputContainer]:
 
     Raises :class:`PictureError`, with the reason, for what is no film, also while it is read.
     """
+    with _explain_opening(file), open_input(file) as stream, explain_reading(file):
+        options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
+        with av.open(
+            stream,
+            "r",
+            options=options,
+            buffer_size=READ_BYTES,
+            metadata_errors="surrogateescape",
+        ) as container:
+            yield container
+
+
+@contextmanager
+def _explain_opening(file: Path) -> Iterator[None]:
     try:
-        with open_input(file) as stream, explain_reading(file):
-            options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
-            with av.open(
-                stream,
-                "r",
-                options=options,
-                buffer_size=READ_BYTES,
-                metadata_errors="surrogateescape",
-            ) as container:
-                yield container
+        yield
     except OSError as error:
         raise PictureError(f"{file} can't be read: {error.strerror or one_line(error)}") from error
 
@@ -99,6 +105,8 @@ def survey_film(file: Path) -> FilmSurvey:
     Raises :class:`PictureError` for what is no film, has no video, is cut off, or has pixels that
     aren't read.
     """
+    with _explain_opening(file):
+        expect_whole(file)
     with open_container(file) as container:
         stream = find_video(file, container)
         look = _look(file, container, stream)
@@ -139,7 +147,7 @@ class _Look:
 def _look(file: Path, container: InputContainer, stream: VideoStream) -> _Look:
     frames: list[VideoFrame] = []
     siting, context = _read_siting(container, stream), stream.codec_context
-    for frame in container.decode(stream):
+    for frame in decode_video(container, stream):
         frames.append(frame)
         if len(frames) == LOOKS:
             break
@@ -157,6 +165,22 @@ def _look(file: Path, container: InputContainer, stream: VideoStream) -> _Look:
             context.colorspace, context.color_primaries, context.color_trc, context.color_range
         ),
     )
+
+
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+"""What reads the transparency beside a codec's packets, which FFmpeg's own decoders leave."""
+
+
+def decode_video(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+    """The frames of a stream from where the container is."""
+    name = ALPHA_DECODERS.get(stream.codec_context.name)
+    tags = {key.lower(): value for key, value in stream.metadata.items()}
+    if name is None or tags.get("alpha_mode") != "1" or name not in av.codecs_available:
+        yield from container.decode(stream)
+        return
+    decoder = av.CodecContext.create(name, "r")
+    for packet in container.demux(stream):
+        yield from decoder.decode(packet if packet.size else None)
 
 
 def to_fraction(ratio: object) -> Fraction | None:

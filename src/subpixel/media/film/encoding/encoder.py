@@ -1,7 +1,7 @@
 """Frames into packets: the settings of an encoder, and one segment of a film through it."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -47,7 +47,11 @@ class EncoderSettings:
     width: int
     height: int
     time_base: Fraction
+    """Seconds of one tick of the encoder's clock."""
     rate: Fraction
+    counts_frames: bool
+    """Whether each frame is one tick, as at a steady rate: some encoders write their clock into
+    the film as its rate."""
     aspect: Fraction
     threads: int
 
@@ -102,8 +106,9 @@ def plan_encoder(
         colour,
         width,
         height,
-        facts.time_base,
+        facts.time_base if facts.is_variable else 1 / facts.rate,
         facts.rate,
+        not facts.is_variable,
         facts.aspect,
         _count_threads(codec),
     )
@@ -162,7 +167,7 @@ def _list_codec_losses(codec: VideoCodec, facts: FilmFacts, layout: SampleLayout
         yield Loss(
             "alpha", f"{codec.name} has no transparency; use prores (MOV) or ffv1 (Matroska)"
         )
-    if layout.across > before.across or layout.down > before.down:
+    if before.family != "grey" and (layout.across > before.across or layout.down > before.down):
         why = "is what plays everywhere" if before.family == "rgb" else f"is all {codec.name} has"
         yield Loss("chroma", f"{before.chroma} becomes {layout.chroma}, which {why}")
     if (facts.mastering or facts.light) and not _describe_hdr(codec, facts):
@@ -228,10 +233,14 @@ def encode_segment(
     """
     context = open_encoder(settings)
     packets: list[CodedPacket] = []
+    times: dict[int, int] = {}
     try:
-        for time, frame in frames:
-            packets += map(_take_packet, context.encode(_prepare(settings, time, frame)))
-        packets += map(_take_packet, context.encode(None))
+        for number, (time, frame) in enumerate(frames):
+            clock = number if settings.counts_frames else time
+            times[clock] = time
+            coded = context.encode(_prepare(settings, clock, frame))
+            packets += [_take_packet(packet, times) for packet in coded]
+        packets += [_take_packet(packet, times) for packet in context.encode(None)]
     except av.FFmpegError as error:
         raise PictureError(f"the encoder {settings.encoder} failed: {error.strerror}") from error
     return CodedSegment(context.extradata or b"", packets)
@@ -293,10 +302,11 @@ def _match_channels(frame: NDArray[Any], layout: SampleLayout) -> NDArray[Any]:
     return frame if order == list(range(channels)) else frame[..., order]
 
 
-def _take_packet(packet: Packet) -> CodedPacket:
-    if packet.pts is None:
-        raise PictureError("the encoder gave a packet without a time; use another --video-codec")
+def _take_packet(packet: Packet, times: Mapping[int, int]) -> CodedPacket:
+    """``times`` has the film's time by the encoder's clock."""
+    if packet.pts not in times:
+        raise PictureError("the encoder gave a packet of another time; use another --video-codec")
     alpha = b""
     if packet.has_sidedata("matroska_block_additional"):
         alpha = bytes(packet.get_sidedata("matroska_block_additional"))
-    return CodedPacket(packet.pts, packet.is_keyframe, bytes(packet), alpha)
+    return CodedPacket(times[packet.pts], packet.is_keyframe, bytes(packet), alpha)

@@ -94,9 +94,10 @@ def plan_muxing(
 
 
 def _is_content(stream: Stream, video: int) -> bool:
-    """Whether a stream is one to copy: not the video, nor the track that MP4 keeps chapters in."""
-    is_chapters = isinstance(stream, DataStream) and stream.name == "bin_data"
-    return stream.index != video and not is_chapters
+    """Whether a stream is one to copy: not the video, nor a track in which MP4 keeps the chapters,
+    or the timecode of the video."""
+    is_own = stream.name == "bin_data" or "timecode" in stream.metadata  # MP4 makes them again
+    return stream.index != video and not (isinstance(stream, DataStream) and is_own)
 
 
 def _kind_of(stream: Stream) -> str:
@@ -114,6 +115,8 @@ def _find_refusal(bare: MuxPlan, source: InputContainer, stream: Stream) -> str 
     """Why the container doesn't take a stream; None: it does."""
     if isinstance(stream, AttachmentStream) and bare.muxer != "matroska":
         return f"{bare.muxer} has no attachments"
+    if isinstance(stream, DataStream) and stream.name is None:
+        return "what it holds isn't known"
     plan = replace(bare, streams=(stream.index,))
     try:
         with _open_target(io.BytesIO(), plan, source) as (target, _, _):
@@ -219,9 +222,11 @@ def _add_video(
 ) -> Stream:
     video = target.add_stream_from_template(template, opaque=True)
     video.codec_context.extradata = plan.header or None  # not in the form that MP4 stores
-    if template.name in ("hevc",):
+    if template.name == "hevc":
         video.codec_context.codec_tag = "hvc1"  # what Apple's players take
-    video.time_base = template.time_base
+    elif template.name == "prores" and plan.muxer == "mov":
+        video.codec_context.codec_tag = template.codec_context.codec_tag  # it has the profile
+    video.time_base = old.time_base
     video.disposition = old.disposition
     video.metadata.clear()
     video.metadata.update(
@@ -250,19 +255,26 @@ def write_film(
     raises.
     """
     order = _plan_decoding(facts, segments())
-    try:
-        with (
-            open_container(facts.file) as source,
-            _open_target(file, plan, source) as (target, video, others),
-        ):
-            target.start_encoding()
-            packets = _video_packets(facts, plan, segments(), order, video)
-            for packet in _interleave(packets, _copied_packets(plan, source, others)):
-                target.mux(packet)
-    except av.FFmpegError as error:
-        raise PictureError(f"the film can't be written: {error.strerror}") from error
+    with (
+        open_container(facts.file) as source,
+        explain_writing(),
+        _open_target(file, plan, source) as (target, video, others),
+    ):
+        target.start_encoding()
+        packets = _video_packets(facts, plan, segments(), order, video)
+        for packet in _interleave(packets, _copied_packets(plan, source, others)):
+            target.mux(packet)
     start = plan.span.start if plan.span else Fraction(0)
     return tuple(time * facts.time_base - start for time in sorted(order.durations))
+
+
+@contextmanager
+def explain_writing() -> Iterator[None]:
+    """Errors of FFmpeg inside as :class:`PictureError`."""
+    try:
+        yield
+    except av.FFmpegError as error:
+        raise PictureError(f"the film can't be written: {error.strerror}") from error
 
 
 @dataclass(frozen=True)
@@ -276,15 +288,15 @@ class _Order:
 
 def _plan_decoding(facts: FilmFacts, segments: Iterable[CodedSegment]) -> _Order:
     """Packets are decoded in their order, each no later than it is shown: at the times of the
-    frames, so many frames earlier as they are out of order at most."""
+    frames, so many frames earlier as they are out of order at most. Those before the first frame
+    are as far apart as the last frames are, so that the whole is as long as what is shown."""
     coded = [packet.time for segment in segments for packet in segment.packets]
     shown = sorted(coded)
     places = {time: number for number, time in enumerate(shown)}
     delay = max((number - places[time] for number, time in enumerate(coded)), default=0)
     ends = [*shown[1:], shown[-1] + _last_duration(facts, shown)] if shown else []
     durations = {time: end - time for time, end in zip(shown, ends, strict=True)}
-    step = max(1, round(1 / (facts.rate * facts.time_base)))
-    early = [shown[0] - step * number for number in range(delay, 0, -1)] if shown else []
+    early = [shown[0] - shown[-1] + time for time in shown[len(shown) - 1 - delay : -1]]
     return _Order([*early, *shown][: len(coded)], durations)
 
 
