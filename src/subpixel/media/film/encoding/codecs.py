@@ -27,6 +27,8 @@ class VideoCodec:
     options: tuple[tuple[str, str], ...] = ()
     """Always set."""
     is_lossless: bool = False
+    min_side: int = 1
+    """Of the longer side, in pixels."""
 
     def set_quality(self, crf: int | None) -> dict[str, str]:
         """The options for a constant quality; raises :class:`UsageError` for one that it hasn't."""
@@ -84,7 +86,10 @@ def _videotoolbox(name: str, encoder: str) -> VideoCodec:
 
 CODECS: tuple[VideoCodec, ...] = (
     VideoCodec("h264", "libx264", "crf", 18, 0, 51, "preset", "medium", _X26),
-    VideoCodec("h265", "libx265", "crf", 20, 0, 51, "preset", "medium", _X26),
+    VideoCodec(
+        *("h265", "libx265", "crf", 20, 0, 51, "preset", "medium", _X26),
+        min_side=64,  # below, x265 4.1 writes beyond its memory
+    ),
     VideoCodec("av1", "libsvtav1", "crf", 28, 1, 63, "preset", "8", _NUMBERS),
     VideoCodec(
         *("vp9", "libvpx-vp9", "crf", 24, 0, 63, "cpu-used", "3", _NUMBERS[:9]),

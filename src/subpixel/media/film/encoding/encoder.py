@@ -91,6 +91,11 @@ def plan_encoder(
     Raises :class:`UsageError` for a value that the codec hasn't, and :class:`ProviderError` for an
     encoder that can't be had here.
     """
+    if max(width, height) < codec.min_side:
+        raise UsageError(
+            f"{codec.name} takes no films of {width} x {height} pixels, but of {codec.min_side} on "
+            "the longer side; use --video-codec h264 or ffv1"
+        )
     options = {**dict(codec.options), **codec.set_quality(crf), **codec.set_preset(preset)}
     name, layout = _choose_format(codec, facts.layout)
     colour = facts.colour
