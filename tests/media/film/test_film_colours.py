@@ -1,4 +1,4 @@
-"""Colours of real files: bars through codec, container and reading, and another converter's word."""
+"""Colours of real files: bars through codec, container and reading; another converter as judge."""
 
 import shutil
 import subprocess
@@ -110,7 +110,7 @@ def test_the_siting_is_read(tmp_path: Path, siting: str) -> None:
 
 def test_a_matrix_that_isnt_read_is_named(tmp_path: Path) -> None:
     film = SmallFilm(count=1, matrix=10)
-    with pytest.raises(PictureError, match="BT.2020 of constant luminance, which isn't read"):
+    with pytest.raises(PictureError, match=r"BT\.2020 of constant luminance, which isn't read"):
         survey_film(write_small_film(tmp_path / "film.mp4", film))
 
 
@@ -166,9 +166,9 @@ def test_as_zimg_converts(tmp_path: Path, siting: str, matrix: int, full: bool, 
         ":filter=bilinear:dither=none,"
         f"format={target}"
     )
+    raw = ("-f", "rawvideo", "-pix_fmt", target, "-")
     output = subprocess.run(
-        ["ffmpeg", "-v", "error", "-i", tmp_path / "film.mkv", "-vf", scale]
-        + ["-f", "rawvideo", "-pix_fmt", target, "-"],
+        [*("ffmpeg", "-v", "error", "-i"), tmp_path / "film.mkv", "-vf", scale, *raw],
         capture_output=True,
         check=True,
     ).stdout

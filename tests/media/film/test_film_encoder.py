@@ -135,8 +135,8 @@ def test_a_segment_through_a_file(tmp_path: Path) -> None:
     assert segment.header == b"\x01\xff"
     assert [vars(packet) for packet in segment.packets] == [vars(packet) for packet in packets]
     file.write_bytes(file.read_bytes()[:-1] + b"z")
-    with pytest.raises(PictureError, match="1.segment is damaged"):
+    with pytest.raises(PictureError, match=r"1\.segment is damaged"):
         read_segment(file)
     file.write_bytes(b"{}\n")
-    with pytest.raises(PictureError, match="1.segment is no segment of a film"):
+    with pytest.raises(PictureError, match=r"1\.segment is no segment of a film"):
         read_segment(file)

@@ -88,6 +88,7 @@ CODECS: tuple[VideoCodec, ...] = (
     VideoCodec("h264", "libx264", "crf", 18, 0, 51, "preset", "medium", _X26),
     VideoCodec(
         *("h265", "libx265", "crf", 20, 0, 51, "preset", "medium", _X26),
+        options=(("x265-params", "log-level=none"),),
         min_side=64,  # below, x265 4.1 writes beyond its memory
     ),
     VideoCodec("av1", "libsvtav1", "crf", 28, 1, 63, "preset", "8", _NUMBERS),

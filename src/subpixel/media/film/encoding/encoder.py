@@ -31,6 +31,9 @@ from subpixel.media.picture import Loss
 MAX_THREADS = 16
 """Of an encoder."""
 
+MIN_TREE_PIXELS = 1 << 14
+"""Of smaller frames x264's macroblock tree makes other packets each time: it reads beyond them."""
+
 CHROMATICITY_UNITS, LUMINANCE_UNITS = 50_000, 10_000
 """In which H.264 and H.265 count CIE x and y, and candela per square metre."""
 
@@ -97,16 +100,19 @@ def plan_encoder(
             "the longer side; use --video-codec h264 or ffv1"
         )
     options = {**dict(codec.options), **codec.set_quality(crf), **codec.set_preset(preset)}
-    name, layout = _choose_format(codec, facts.layout)
+    pixel_format, layout = _choose_format(codec, facts.layout)
     colour = facts.colour
     if layout.family != "rgb" and facts.layout.family == "rgb":
         colour = replace(colour, matrix=BT709, full_range=False, siting="left")
-    options |= _describe_hdr(codec, facts)
+    if codec.encoder == "libx264" and width * height < MIN_TREE_PIXELS:
+        options["x264-params"] = "mbtree=0"
+    for name, value in _describe_hdr(codec, facts).items():
+        options[name] = ":".join(filter(None, (options.get(name), value)))
     options["chroma_sample_location"] = colour.siting
     settings = EncoderSettings(
         codec.encoder,
         tuple(sorted(options.items())),
-        name,
+        pixel_format,
         layout,
         colour,
         width,
@@ -180,10 +186,10 @@ def _list_codec_losses(codec: VideoCodec, facts: FilmFacts, layout: SampleLayout
 
 
 def _describe_hdr(codec: VideoCodec, facts: FilmFacts) -> dict[str, str]:
-    """The option that has the encoder write mastering display and light level; x265 is silent."""
+    """The option that has the encoder write mastering display and light level."""
     if codec.encoder == "libx265":
-        parts = ["log-level=none", *_format_hdr(facts, "master-display", "max-cll")]
-        return {"x265-params": ":".join(parts)}
+        parts = _format_hdr(facts, "master-display", "max-cll")
+        return {"x265-params": ":".join(parts)} if parts else {}
     if codec.encoder == "libx264":
         parts = _format_hdr(facts, "mastering-display", "cll")
         return {"x264-params": ":".join(parts)} if parts else {}
@@ -265,7 +271,7 @@ def open_encoder(settings: EncoderSettings) -> VideoCodecContext:
     context.colorspace, context.color_range = colour.matrix, 1 + colour.full_range
     context.color_primaries, context.color_trc = colour.primaries, colour.transfer
     context.flags |= Flags.global_header | Flags.closed_gop
-    context.thread_count = settings.threads
+    context.thread_count, context.thread_type = settings.threads, "AUTO"
     context.options = dict(settings.options)
     try:
         context.open()

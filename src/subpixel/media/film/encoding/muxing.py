@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import av
 from av.container import InputContainer, OutputContainer
+from av.container.core import Flags
 from av.packet import Packet, PacketSideData
 from av.stream import AttachmentStream, DataStream, Stream
 from av.video.stream import VideoStream
@@ -141,6 +142,8 @@ def _compare_trial(
     file.seek(0)
     with av.open(file, "r", metadata_errors="surrogateescape") as trial:
         yield from _compare_metadata(source, trial, plan)
+        if next(trial.decode(video=0)).rotation != facts.rotation:
+            yield Loss("rotation", f"that frames are turned can't be said for {plan.muxer}")
         new = trial.streams.video[0]
         if (to_fraction(new.sample_aspect_ratio) or Fraction(1)) != facts.aspect:
             shape = f"pixels of {facts.aspect.numerator}:{facts.aspect.denominator}"
@@ -169,8 +172,8 @@ def _make_template(facts: FilmFacts, settings: EncoderSettings, sample: CodedSeg
     """A film of the first frame, in memory: reading it gives the stream's description, with colours
     and shape of pixels; the matrix that turns frames upright is put into its bytes."""
     file = io.BytesIO()
-    is_apple = settings.encoder in ("prores_ks", "ffv1")
-    with av.open(file, "w", format="mov" if is_apple else "mp4") as container:
+    muxer = {"prores_ks": "mov", "ffv1": "matroska"}.get(settings.encoder, "mp4")
+    with av.open(file, "w", format=muxer) as container:
         stream = container.add_stream(settings.encoder, settings.rate, dict(settings.options))
         context = stream.codec_context
         context.width, context.height = settings.width, settings.height
@@ -182,7 +185,7 @@ def _make_template(facts: FilmFacts, settings: EncoderSettings, sample: CodedSeg
         context.color_primaries, context.color_trc = colour.primaries, colour.transfer
         container.mux(_first_packet(sample, facts, stream))
     data = bytearray(file.getvalue())
-    if facts.display_matrix:
+    if facts.display_matrix and muxer != "matroska":
         _put_matrix(data, facts.display_matrix)
     return bytes(data)
 
@@ -207,6 +210,7 @@ def _open_target(
         metadata_errors="surrogateescape",
         buffer_size=WRITE_BYTES,
     )
+    target.flags |= Flags.bitexact.value  # Matroska would get numbers by chance
     with template, target:
         video = _add_video(target, template.streams.video[0], plan, source.streams[plan.video])
         others = {n: _add_copy(target, source.streams[n]) for n in plan.streams}
