@@ -34,6 +34,7 @@ VERBS = {  # the room of each, and what it is for
         "pictures",
         "Enlarge pictures, with their colours, alpha, depth and metadata kept.",
     ),
+    "jobs": ("pictures", "List long jobs: where they were, and how far they are."),
     "serve": ("pictures", "Run a server that does the same for others, over HTTP."),
     "compare": ("pictures", "Put two pictures side by side on a sheet, one spot magnified."),
     "models": ("pictures", "List the networks that are here; search other people's and get them."),

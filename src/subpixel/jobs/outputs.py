@@ -94,22 +94,28 @@ def _join_name(stem: str, end: str) -> str:
     return stem + end
 
 
-def plan_jobs(inputs: Sequence[Path], naming: Naming, *, skip_existing: bool = False) -> JobPlan:
+def plan_jobs(
+    inputs: Sequence[Path],
+    naming: Naming,
+    *,
+    skip_existing: bool = False,
+    admits_none: bool = False,
+) -> JobPlan:
     """Inputs, folders among them, as jobs; see :func:`~subpixel.jobs.folder.list_folder` for what
     is taken of a folder.
 
     ``skip_existing`` leaves out the inputs whose result is there. Where two results would have one
     name only because a suffix changes, the second keeps its input's whole name.
 
-    Raises :class:`UsageError` when there is nothing to do, when one file should take several
-    pictures, when two pictures would be written to one file, and when an input would be
-    overwritten, be it through a link.
+    Raises :class:`UsageError` when there is nothing to do, unless that is admitted, when one file
+    should take several pictures, when two pictures would be written to one file, and when an input
+    would be overwritten, be it through a link.
     """
     items = [item for path in inputs for item in _list_input(path, naming)]
     sources = _drop_twins([item for item in items if isinstance(item, SourceFile)], naming)
     omissions = [item for item in items if isinstance(item, Omission)]
     faults = tuple(item for item in items if isinstance(item, Fault))
-    if not sources and not faults:
+    if not sources and not faults and not admits_none:
         listed, allowed = ", ".join(map(str, inputs)), ", ".join(sorted(PICTURE_SUFFIXES))
         others = f"; left out: {describe_omissions(omissions)}" if omissions else ""
         raise UsageError(f"no pictures in {listed} ({allowed}){others}")

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from networks import sub_pixel_network
 from small_films import (
     SmallFilm,
     av,
@@ -34,13 +33,9 @@ B_FRAMES = {"bf": "2", "g": "5"}
 
 
 @pytest.fixture(scope="module")
-def upscaler(tmp_path_factory: pytest.TempPathFactory) -> Upscaler:
-    """Near nearest neighbour, twice the size: frames stay what they were."""
-    import onnx
-
-    file = tmp_path_factory.mktemp("network") / "network.onnx"
-    onnx.save(sub_pixel_network(channels=3), str(file))
-    return Upscaler(file, tuning=False)
+def upscaler() -> Upscaler:
+    """Twice the size; slopes stay slopes."""
+    return Upscaler("fast", scale=2, tuning=False)
 
 
 def _run(
@@ -338,18 +333,14 @@ def test_a_frame_that_is_missing_is_an_error(tmp_path: Path, upscaler: Upscaler)
 
 
 def test_sides_that_chroma_doesnt_take_are_cut(tmp_path: Path) -> None:
-    import onnx
-
-    file = tmp_path / "network.onnx"
-    onnx.save(sub_pixel_network(channels=3, scale=3), str(file))
+    upscaler = Upscaler("fast", scale=3, tuning=False)
     film = SmallFilm(count=2, height=33, width=47, codec="ffv1", pixel_format="yuv444p")
     source = write_small_film(tmp_path / "small.mkv", film)
     options = JobOptions(film=FilmOptions(codec_named("vp9")))
-    target = tmp_path / "large.mkv"
-    result = _run(Upscaler(file, tuning=False), source, target, options)
+    result = _run(upscaler, source, tmp_path / "large.mkv", options)
     assert (result.width, result.height) == (141, 99)
     gray = write_small_film(tmp_path / "odd.mkv", replace(film, pixel_format="gray"))
-    result = _run(Upscaler(file, tuning=False), gray, tmp_path / "even.mkv")
+    result = _run(upscaler, gray, tmp_path / "even.mkv")
     assert (result.width, result.height) == (140, 98)
     assert result.note is not None
     assert "141 x 99 becomes 140 x 98" in result.note

@@ -29,6 +29,7 @@ from subpixel.cli.options.pictures.upscaling import (
 )
 from subpixel.cli.options.untrusted import open_decoders
 from subpixel.cli.output import print_json
+from subpixel.cli.rounds import watch_folders
 from subpixel.convention import Convention
 from subpixel.jobs.film.options import FilmOptions
 from subpixel.jobs.journal.picture_run import PictureRun, Resumption
@@ -131,33 +132,45 @@ def command(
     )
     pipe = targets.plan_pipe(inputs, prints_json=as_json)
     home = resuming.home(inputs, targets)
+    resuming.expect_end(prints_json=as_json)
     scale = choose_opening_scale(size, bundled_scales(network.first, network.precision))
     tuning = _load_tuning(network, scale, inputs, files, volume)
     upscaler = _open_upscaler(network, scale, tuning, convention, volume)
     size = _choose_size(upscaler, network.model, size, volume)
-    if pipe:
-        plan = JobPlan((pipe,))
-    else:
+
+    def make_plan() -> JobPlan:
+        if pipe:
+            return JobPlan((pipe,))
         naming = targets.naming(size.label if size else f"x{upscaler.spec.scale}")
-        plan = plan_jobs(inputs, naming, skip_existing=targets.skip_existing)
+        skips, watches = targets.skip_existing, resuming.watch
+        return plan_jobs(inputs, naming, skip_existing=skips, admits_none=watches)
+
+    plan = make_plan()
     _expect_used(encode, film, plan, targets.suffix, files)
     options = JobOptions(
         encode, strict, targets.overwrite, limits.max_memory, size, targets.keep_date, film
     )
     run = _open_run(home, upscaler, options, resuming)
     plan, resumption = _resume(run, plan, volume)
-    results, seconds = _run_jobs(upscaler, plan, files, options, volume, targets.suffix, run)
-    interpolation = _summarize_adaptive(upscaler, results, network.adaptive)
-    if as_json:
-        facts = {"model": upscaler.spec, "provider": upscaler.provider, "adaptive": interpolation}
-        print_json({**facts, "files": results, "left_out": plan.omissions, "resumed": resumption})
-    elif not volume.quiet:
-        lines = [*_describe_tuning(tuning, network, results), *filter(None, [interpolation])]
-        if plan.is_several or (sys.stderr.isatty() and not volume.verbose):
-            lines += summarize(results, plan, seconds)
-        for line in lines:
-            say(str(line))
-    return 1 if any(result.error for result in results) else 0
+
+    def do_round(plan: JobPlan) -> Sequence[JobResult]:
+        results, seconds = _run_jobs(upscaler, plan, files, options, volume, targets.suffix, run)
+        interpolation = _summarize_adaptive(upscaler, results, network.adaptive)
+        if as_json:
+            facts = {"model": upscaler.spec, "provider": upscaler.provider}
+            facts |= {"adaptive": interpolation, "files": results}
+            print_json({**facts, "left_out": plan.omissions, "resumed": resumption})
+        elif not volume.quiet:
+            lines = [*_describe_tuning(tuning, network, results), *filter(None, [interpolation])]
+            if plan.is_several or (sys.stderr.isatty() and not volume.verbose):
+                lines += summarize(results, plan, seconds)
+            for line in lines:
+                say(str(line))
+        return results
+
+    if run is not None and resuming.watch:
+        watch_folders(inputs, run, make_plan, do_round)
+    return 1 if any(result.error for result in do_round(plan)) else 0
 
 
 def _open_run(

@@ -13,7 +13,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -83,21 +83,31 @@ class Journal:
                 locks.close()
                 raise
 
-    def begin(self, keys: Sequence[str], *, fresh: bool = False, replaces: bool = False) -> None:
+    def begin(
+        self,
+        keys: Sequence[str],
+        *,
+        fresh: bool = False,
+        replaces: bool = False,
+        is_there: Callable[[UnitRecord], bool] = lambda record: True,
+    ) -> None:
         """Record that a run begins whose units are ``keys``, those of all shards together; again
         where a job that goes on, as that of a watched folder, has new ones.
 
         ``fresh``: what was done before now doesn't count as done. ``replaces``, which ``fresh``
         implies: results of the same keys that jobs of other facts made may be replaced. Raises
-        :class:`UsageError` where there are such and that isn't admitted, nor was in a run before.
+        :class:`UsageError` where there are such and that isn't admitted, nor was in a run before;
+        ``is_there`` says whether the result of a record still is.
         """
         replaces = fresh or replaces
         if not replaces:
-            self._expect_own(keys)
+            self._expect_own(keys, is_there)
         if fresh:
             self._outdated = set(self._units)
+        records = map(self._units.get, keys)
+        done = sum(record is not None and self.is_current(record) for record in records)
         record = JobRecord(
-            self.facts, len(keys), replaces, time.time_ns(), platform.node(), os.getpid()
+            self.facts, len(keys), done, replaces, time.time_ns(), platform.node(), os.getpid()
         )
         with _journal_errors(self.folder):
             self._writer.append(record)
@@ -154,9 +164,9 @@ class Journal:
             job.replaces and job.time_ns > record.time_ns for job in self._jobs_alike()
         )
 
-    def find_failure(self, key: str) -> FailureRecord | None:
-        """What another run said of a unit that failed there since this one began; else None."""
-        return self._failures.get(key)
+    def take_failure(self, key: str) -> FailureRecord | None:
+        """What another run at work said of a unit that failed there, once; else None."""
+        return self._failures.pop(key, None)
 
     def finish(
         self,
@@ -200,10 +210,6 @@ class Journal:
             elif record.job == self.facts.digest:
                 self._failures[record.key] = record
 
-    def count_done(self) -> int:
-        """How many units have a record that is current, whatever became of their results since."""
-        return sum(map(self.is_current, self._units.values()))
-
     def _add(self, record: UnitRecord) -> None:
         earlier = self._units.get(record.key)
         if earlier is None or record.time_ns >= earlier.time_ns:
@@ -221,9 +227,10 @@ class Journal:
         """The runs of the same facts, this one included."""
         return (job for job in self._jobs if job.facts.digest == self.facts.digest)
 
-    def _expect_own(self, keys: Iterable[str]) -> None:
+    def _expect_own(self, keys: Iterable[str], is_there: Callable[[UnitRecord], bool]) -> None:
         records = (self._units[key] for key in keys if key in self._units)
-        other = next((record for record in records if not self.may_replace(record)), None)
+        others = (record for record in records if not self.may_replace(record))
+        other = next(filter(is_there, others), None)
         if other is None:
             return
         earlier = (job.facts for job in self._jobs if job.facts.digest == other.job)

@@ -20,6 +20,8 @@ from subpixel.jobs.journal.facts import (
     refresh_facts,
 )
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER, Journal
+from subpixel.jobs.journal.known_jobs import remember_journal
+from subpixel.jobs.journal.records import UnitRecord
 from subpixel.jobs.journal.shard import Shard
 from subpixel.jobs.outputs import Job
 from subpixel.jobs.pictures import (
@@ -99,17 +101,20 @@ class PictureRun:
         fresh: bool = False,
     ) -> None:
         self._home, self._upscaler, self._options = home, upscaler, options
-        self._shard, self._fresh = shard, fresh
+        self._shard, self._fresh, self._keys = shard, fresh, set[str]()
         self._tell: JobTell = lambda line: None
         facts = describe_job(upscaler, options)
         self.journal = Journal.open(home / JOURNAL_FOLDER, facts, shard)
+        remember_journal(self.journal.folder)
 
     def begin(self, jobs: Sequence[Job]) -> tuple[Sequence[Job], Resumption]:
         """Those of ``jobs``, the pictures of all machines together, that are left for this run, and
         how far it was before. Again where there are new ones."""
         keys = [self._key(job) for job in jobs]
-        self.journal.begin(keys, fresh=self._fresh, replaces=self._options.overwrite)
-        self._fresh = False
+        if not self._keys.issuperset(keys) or not keys:
+            replaces, fresh = self._options.overwrite, self._fresh
+            self.journal.begin(keys, fresh=fresh, replaces=replaces, is_there=self._is_there)
+        self._fresh, self._keys = False, set(keys)
         takes = self._shard.takes if self._shard else lambda key: True
         own = [job for job, key in zip(jobs, keys, strict=True) if takes(key)]
         left = [job for job in own if self._look(job).state != "done"]
@@ -151,13 +156,17 @@ class PictureRun:
     def _key(self, job: Job) -> str:
         return Path(os.path.relpath(job.target, self._home)).as_posix()
 
+    def _is_there(self, record: UnitRecord) -> bool:
+        """Whether a result is there, as it was made."""
+        return refresh_facts(self._home / record.key, record.result) is not None
+
     def _try(self, job: Job, files: PictureFiles, report: JobReport) -> JobResult | None:
         """None where another process is at it."""
         key = self._key(job)
         with self.journal.claim(key) as is_mine:
             if not is_mine:
                 return None
-            failure = self.journal.find_failure(key)
+            failure = self.journal.take_failure(key)
             if failure is not None:
                 return JobResult(job.source, error=failure.error, elsewhere=True)
             look = self._look(job)

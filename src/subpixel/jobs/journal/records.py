@@ -25,6 +25,8 @@ class JobRecord:
     facts: JobFacts
     units: int
     """How many the job has in all."""
+    done: int
+    """How many of them had a record by then."""
     replaces: bool
     """Whether earlier results of jobs of other facts may be replaced by its own."""
     time_ns: int

@@ -37,6 +37,7 @@ class Resuming:
     resume: bool | None
     """None: where there is something to resume."""
     shard: Shard | None
+    watch: bool
 
     def home(self, inputs: Sequence[Path], targets: TargetOptions) -> Path | None:
         """Where the journal lies: in the output folder, or in the first folder among the inputs
@@ -48,6 +49,8 @@ class Resuming:
         if targets.skip_existing and self.resume is False:
             raise UsageError("--skip-existing and --no-resume say opposite things; name one")
         folders = [path for path in inputs if is_folder(path)]
+        if self.watch and len(folders) < len(inputs):
+            raise UsageError("--watch is for folders; name folders alone, or leave it out")
         is_filled = targets.output is not None and targets.naming("").single is None
         if is_filled and (folders or len(inputs) > 1):
             return targets.output
@@ -57,6 +60,11 @@ class Resuming:
             option = "--resume" if self.resume else "--shard"
             raise UsageError(f"{option} is for a folder of pictures; leave it out, or name one")
         return None
+
+    def expect_end(self, *, prints_json: bool) -> None:
+        """Raise :class:`UsageError` where JSON is to be printed at the end of what has none."""
+        if self.watch and prints_json:
+            raise UsageError("--json is printed at the end, and --watch has none; name one of them")
 
 
 RESUMING = group_options(
@@ -73,5 +81,10 @@ RESUMING = group_options(
         type=ShardNumber(),
         metavar="I/N",
         help="Take part I of N, as on machine I of N that share a folder.",
+    ),
+    click.option(
+        "--watch",
+        is_flag=True,
+        help="Go on, and take the pictures that come into the folder, until the signal to end.",
     ),
 )
