@@ -134,6 +134,20 @@ class PictureFiles:
         """The file, open; raises what :func:`~subpixel.media.reading.open_picture` raises."""
         return self._open.pop(file, None) or self._open_file(file)
 
+    @property
+    def max_pixels(self) -> int:
+        """Of a picture, or of a film's frame."""
+        return self._max_pixels
+
+    def expect_trusted(self, film: Path) -> None:
+        """Raise :class:`UsageError` where files are to be read apart from this process: a film
+        isn't."""
+        if self._decoders is not None:
+            raise UsageError(
+                f"{film} is a film, which is decoded in this process; leave --untrusted out, or "
+                "the film"
+            )
+
     def drop(self, file: Path) -> None:
         """Close a file that was looked at: it is opened anew when its turn comes."""
         self._open.pop(file, None)
@@ -175,9 +189,11 @@ def expect_used(encode: EncodeOptions, jobs: Sequence[Job], names: Mapping[str, 
 def expect_films_used(
     encode: EncodeOptions, film: FilmOptions, jobs: Sequence[Job], names: Mapping[str, str]
 ) -> None:
-    """Raises :class:`UsageError` for options of films where there is none, and for those of
-    pictures where there are films alone. ``names`` is as for :func:`expect_used`."""
+    """Raises :class:`UsageError` for options of films where there is none, for those of pictures
+    where there are films alone, and for films as streams. ``names`` is as for :func:`expect_used`."""
     films = sum(map(is_film_job, jobs))
+    if films and any(PIPE in (job.source, job.target) for job in jobs):
+        raise UsageError("a film is no stream here: name its file, and one to write")
     if jobs and not films and film.changes:
         option = names[film.changes[0]]
         raise UsageError(f"{option} is for films, and there is none here; leave it out")
@@ -251,9 +267,10 @@ def upscale_job(
     name. Raises whatever goes wrong."""
     if is_film_job(job):
         expect_film_package()
+        files.expect_trusted(job.source)
         from subpixel.jobs.film.work import upscale_film  # PyAV is loaded for films alone
 
-        return upscale_film(upscaler, job, options, report, seal, tell)
+        return upscale_film(upscaler, job, options, report, seal, tell, files.max_pixels)
     start = time.perf_counter()
     expect_free_file(job.target, overwrite=options.overwrite)
     status = job.source.stat() if options.keep_date else None

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.errors import LossError, PictureError, UsageError
+from subpixel.errors import LossError, PictureError, PictureTooLargeError, UsageError
 from subpixel.jobs.film.options import FilmOptions
 from subpixel.jobs.outputs import Job
 from subpixel.jobs.pictures import JobOptions
@@ -18,6 +18,7 @@ from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.frames import film_header
 from subpixel.media.film.kinds import FILM_TARGETS, film_kind_of
 from subpixel.media.film.survey import survey_film
+from subpixel.media.image_file import DEFAULT_MAX_PIXELS
 from subpixel.media.picture import Loss
 from subpixel.upscaling.size.enlargement import Enlargement
 from subpixel.upscaling.upscaler import Upscaler
@@ -49,7 +50,9 @@ class FilmPlan:
         return sum(map(len, self.segments))
 
 
-def plan_film(upscaler: Upscaler, job: Job, options: JobOptions) -> FilmPlan:
+def plan_film(
+    upscaler: Upscaler, job: Job, options: JobOptions, max_pixels: int = DEFAULT_MAX_PIXELS
+) -> FilmPlan:
     """Look at the film, and try encoder and container.
 
     Raises :class:`PictureError` for a film that can't be read, or is interlaced where that isn't
@@ -64,6 +67,7 @@ def plan_film(upscaler: Upscaler, job: Job, options: JobOptions) -> FilmPlan:
     film, survey = options.film, survey_film(job.source)
     facts = survey.facts
     _expect_progressive(facts, film)
+    _expect_small_enough(facts, max_pixels)
     way = upscaler.enlargement(film_header(facts), options.size)
     codec = film.codec or default_codec(
         kind.muxer, bits=facts.layout.bits, alpha=facts.layout.alpha
@@ -99,6 +103,14 @@ def _expect_progressive(facts: FilmFacts, film: FilmOptions) -> None:
         raise PictureError(
             f"{facts.file} is interlaced: each frame is two half pictures of different moments, "
             "which a network would fuse; use --deinterlace to make whole ones of them first"
+        )
+
+
+def _expect_small_enough(facts: FilmFacts, max_pixels: int) -> None:
+    if facts.width * facts.height > max_pixels:
+        raise PictureTooLargeError(
+            f"{facts.file} has frames of {facts.width} x {facts.height} pixels, more than "
+            f"{max_pixels:,}; raise --max-pixels (max_pixels in Python) to read it anyway"
         )
 
 

@@ -13,6 +13,7 @@ from subpixel.jobs.pictures import JobOptions, JobReport, JobResult, JobTell
 from subpixel.media.film.encoding.muxing import expect_times, read_times, write_film
 from subpixel.media.film.frames import film_header
 from subpixel.media.film.survey import explain_reading
+from subpixel.media.image_file import DEFAULT_MAX_PIXELS
 from subpixel.system.files.atomic import Seal, atomic_file
 from subpixel.system.files.targets import expect_free_file, make_folder, target_exists
 from subpixel.upscaling.upscaler import Upscaler
@@ -28,6 +29,7 @@ def upscale_film(
     report: JobReport = lambda name, done, total: None,
     seal: Seal = lambda stream: None,
     tell: JobTell = lambda line: None,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> JobResult:
     """Upscale one film; ``seal`` is called with the complete file before it takes its name. What it
     loses, and what was taken for granted, is told before the work.
@@ -40,7 +42,7 @@ def upscale_film(
     start = time.perf_counter()
     expect_free_file(job.target, overwrite=options.overwrite)
     status = job.source.stat() if options.keep_date else None
-    plan = plan_film(upscaler, job, options)
+    plan = plan_film(upscaler, job, options, max_pixels)
     for note in plan.notes:
         tell(f"{job.source}: {note}")
     for loss in plan.losses:
