@@ -183,7 +183,7 @@ def _assign_targets(sources: Sequence[SourceFile], naming: Naming) -> list[Job]:
 def _single(sources: Sequence[SourceFile], output: Path) -> Job:
     if output.suffix.lower() not in PICTURE_SUFFIXES | FILM_TARGETS:
         raise UsageError(
-            f"{output} is no existing folder, and its suffix names no format of pictures or films; "
+            f"{output} is no existing folder, and its suffix names no picture format and no film; "
             f"use one of {', '.join(sorted(PICTURE_SUFFIXES | FILM_TARGETS))}"
         )
     if len(sources) > 1:

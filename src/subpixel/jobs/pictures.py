@@ -190,7 +190,8 @@ def expect_films_used(
     encode: EncodeOptions, film: FilmOptions, jobs: Sequence[Job], names: Mapping[str, str]
 ) -> None:
     """Raises :class:`UsageError` for options of films where there is none, for those of pictures
-    where there are films alone, and for films as streams. ``names`` is as for :func:`expect_used`."""
+    where there are films alone, and for films as streams. ``names`` is that of
+    :func:`expect_used`."""
     films = sum(map(is_film_job, jobs))
     if films and any(PIPE in (job.source, job.target) for job in jobs):
         raise UsageError("a film is no stream here: name its file, and one to write")

@@ -191,10 +191,12 @@ def test_high_dynamic_range_is_passed_on(tmp_path: Path, upscaler: Upscaler) -> 
 
 
 def _describe_colours(frame: "av.VideoFrame") -> list[object]:
-    kinds = ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL")
-    sides = [bytes(part) for part in frame.side_data if part.type.name in kinds]
+    from av.sidedata.sidedata import Type
+
+    kinds = (Type.MASTERING_DISPLAY_METADATA, Type.CONTENT_LIGHT_LEVEL)
+    sides = [bytes(frame.side_data.get(kind)) for kind in kinds]
     tags = [frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range]
-    return [*map(int, tags), sorted(sides)]
+    return [*map(int, tags), *sides]
 
 
 def test_transparency_goes_through(tmp_path: Path, upscaler: Upscaler) -> None:

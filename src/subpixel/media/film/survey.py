@@ -45,6 +45,11 @@ READ_BYTES = 1 << 18
 LOOKS = 12
 """Frames that are decoded to see whether a film is interlaced."""
 
+TEXT_OPTIONS: dict[str, str] = (
+    {"metadata_errors": "surrogateescape"} if int(av.__version__.partition(".")[0]) < 19 else {}
+)
+"""What has PyAV take texts that are no UTF-8; from 19 on it does by itself."""
+
 SHORT_SECONDS = 1.0
 """By so much a file's streams may end before the length that its header says."""
 
@@ -74,7 +79,7 @@ def open_container(file: Path) -> Iterator[InputContainer]:
             "r",
             options=options,
             buffer_size=READ_BYTES,
-            metadata_errors="surrogateescape",
+            **TEXT_OPTIONS,
         ) as container:
             yield container
 
@@ -307,7 +312,8 @@ def _first_stated(own: int, other: int) -> int:
 
 
 def _side_data(frame: VideoFrame, kind: SideData) -> bytes | None:
-    return next((bytes(part) for part in frame.side_data if part.type == kind), None)
+    part = frame.side_data.get(kind)
+    return None if part is None else bytes(part)
 
 
 def _read_display_matrix(frame: VideoFrame) -> tuple[int, ...]:
@@ -344,5 +350,8 @@ _SIDE_LOSSES = {
 
 
 def _list_side_losses(look: _Look) -> tuple[Loss, ...]:
-    kinds = {part.type for frame in look.frames for part in frame.side_data}
-    return tuple(Loss(*loss) for kind, loss in _SIDE_LOSSES.items() if kind in kinds)
+    return tuple(
+        Loss(*loss)
+        for kind, loss in _SIDE_LOSSES.items()
+        if any(frame.side_data.get(kind) is not None for frame in look.frames)
+    )

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from subpixel.errors import PictureError
 from subpixel.media.film.encoding.encoder import CodedPacket, CodedSegment, EncoderSettings
 from subpixel.media.film.facts import FilmFacts
-from subpixel.media.film.survey import open_container, to_fraction
+from subpixel.media.film.survey import TEXT_OPTIONS, open_container, to_fraction
 from subpixel.media.picture import Loss
 
 WRITE_BYTES = 1 << 20
@@ -140,7 +140,7 @@ def _compare_trial(
         text = getattr(error, "strerror", None) or error
         raise PictureError(f"{plan.muxer} doesn't take the video: {text}; use .mkv") from error
     file.seek(0)
-    with av.open(file, "r", metadata_errors="surrogateescape") as trial:
+    with av.open(file, "r", **TEXT_OPTIONS) as trial:
         yield from _compare_metadata(source, trial, plan)
         if next(trial.decode(video=0)).rotation != facts.rotation:
             yield Loss("rotation", f"that frames are turned can't be said for {plan.muxer}")
@@ -207,7 +207,7 @@ def _open_target(
         "w",
         format=plan.muxer,
         container_options=dict(MUXER_OPTIONS.get(plan.muxer, {})),
-        metadata_errors="surrogateescape",
+        **TEXT_OPTIONS,
         buffer_size=WRITE_BYTES,
     )
     target.flags |= Flags.bitexact.value  # Matroska would get numbers by chance
