@@ -9,10 +9,10 @@ from pathlib import Path
 
 from subpixel.errors import PictureError, ProviderError
 from subpixel.media.film.kinds import (
-    enlarged_suffix,
     expect_film_package,
     film_kind_of,
     sniff_film,
+    target_suffix,
 )
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import FORMATS, sniff
@@ -100,4 +100,4 @@ def _kind_of_film(suffix: str) -> FileKind:
         expect_film_package()
     except ProviderError as error:
         return FileKind(None, str(error))
-    return FileKind(enlarged_suffix(suffix))
+    return FileKind(target_suffix(suffix))

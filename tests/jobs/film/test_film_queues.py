@@ -2,12 +2,12 @@
 
 import pytest
 
-from subpixel.jobs.film.queues import Channel, Failures, StoppedError, start_thread
+from subpixel.jobs.film.queues import Failures, FrameChannel, StoppedError, start_thread
 
 
 def test_items_come_in_order_and_end() -> None:
     failures = Failures()
-    channel: Channel[int] = Channel(2, failures)
+    channel: FrameChannel[int] = FrameChannel(2, failures)
 
     def fill() -> None:
         for number in range(50):
@@ -22,7 +22,7 @@ def test_items_come_in_order_and_end() -> None:
 
 def test_a_thread_that_fails_ends_all() -> None:
     failures = Failures()
-    channel: Channel[int] = Channel(1, failures)
+    channel: FrameChannel[int] = FrameChannel(1, failures)
 
     def fail() -> None:
         channel.put(1)
@@ -40,7 +40,7 @@ def test_a_thread_that_fails_ends_all() -> None:
 
 def test_a_full_channel_is_left_when_all_stops() -> None:
     failures = Failures()
-    channel: Channel[int] = Channel(1, failures)
+    channel: FrameChannel[int] = FrameChannel(1, failures)
 
     def fill() -> None:
         while True:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from small_films import SmallFilm, av, write_small_film
 from subpixel.errors import PictureError
 from subpixel.media.film.conversion import encode_planes
-from subpixel.media.film.facts import SITINGS, Colour, SampleLayout
-from subpixel.media.film.frames import decode_frames
+from subpixel.media.film.facts import SITINGS, FilmColour, SampleLayout
+from subpixel.media.film.frames import decode_film
 from subpixel.media.film.planes import make_frame, read_planes
 from subpixel.media.film.survey import survey_film
 
@@ -71,7 +71,7 @@ def test_bars_in_a_file_have_their_colours(
     facts = survey.facts
     assert (facts.colour.matrix, facts.colour.full_range) == (matrix, full)
     assert facts.layout == layout
-    (frame,) = decode_frames(facts, survey.stream)
+    (frame,) = decode_film(facts, survey.stream)
     rgb = frame.read(facts) / np.iinfo(np.uint8 if bits == 8 else np.uint16).max
     middle, peak = rgb[16, 8::16], 2**bits - 1
     assert np.abs(middle - BARS * 0.75).max() * peak <= _max_rounding(full)
@@ -120,13 +120,13 @@ def test_a_matrix_that_isnt_read_is_named(tmp_path: Path) -> None:
 )
 def test_each_way_to_store_them_gives_the_same_samples(name: str) -> None:
     """FFmpeg only moves samples from one way to the other here: nothing is computed."""
-    from subpixel.media.film.planes import format_name, layout_of
+    from subpixel.media.film.planes import format_name, sample_layout
 
-    layout = layout_of(name)
+    layout = sample_layout(name)
     random = np.random.default_rng(1)
     dtype = np.uint8 if layout.bits == 8 else np.uint16
     shape = (8, 16, layout.channels)
-    colour = Colour(1, 1, 1, True)
+    colour = FilmColour(1, 1, 1, True)
     frame = random.integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
     planes = encode_planes(frame, layout, colour)
     packed = make_frame(planes, layout).reformat(format=name)
@@ -155,7 +155,7 @@ def test_as_zimg_converts(tmp_path: Path, siting: str, matrix: int, full: bool, 
     rows, columns = np.mgrid[:32, :64] / 64
     rgb = np.stack([columns, rows * 2, 1 - columns * rows], axis=-1) * 0.8 + 0.1
     dtype = np.uint8 if bits == 8 else np.uint16
-    layout, colour = SampleLayout("yuv", bits, 2, 2), Colour(matrix, 1, 1, full, siting)
+    layout, colour = SampleLayout("yuv", bits, 2, 2), FilmColour(matrix, 1, 1, full, siting)
     planes = encode_planes(np.round(rgb * np.iinfo(dtype).max).astype(dtype), layout, colour)
     _write_planes(tmp_path / "film.mkv", planes, layout, matrix, full)
     names = {6: "170m", 1: "709", 9: "2020_ncl"}
@@ -175,7 +175,7 @@ def test_as_zimg_converts(tmp_path: Path, siting: str, matrix: int, full: bool, 
     green, blue, red = np.frombuffer(output, dtype).reshape(3, 32, 64)
     other = np.stack([red, green, blue], axis=-1).astype(np.float64)
     facts = survey_film(tmp_path / "film.mkv").facts
-    (frame,) = decode_frames(facts, 0)
+    (frame,) = decode_film(facts, 0)
     ours = _decode_with(frame.read(facts), planes, layout, colour)
     unit = np.iinfo(dtype).max / (2**bits - 1)
     inner = (slice(2, -2), slice(2, -2))
@@ -186,7 +186,7 @@ def _decode_with(
     frame: NDArray[np.generic],
     planes: list[NDArray[np.generic]],
     layout: SampleLayout,
-    colour: Colour,
+    colour: FilmColour,
 ) -> NDArray[np.generic]:
     """FFV1 has no place for the siting: the file's planes by the siting that was meant."""
     from subpixel.media.film.conversion import decode_planes

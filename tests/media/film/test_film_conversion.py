@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from subpixel.media.film.conversion import decode_planes, encode_planes
-from subpixel.media.film.facts import SITINGS, Colour, SampleLayout
+from subpixel.media.film.facts import SITINGS, FilmColour, SampleLayout
 
 WEIGHTS = {6: (0.299, 0.114), 1: (0.2126, 0.0722), 9: (0.2627, 0.0593)}
 """Of red and blue, from the recommendations BT.601, BT.709 and BT.2020."""
@@ -37,8 +37,8 @@ BARS_709 = {
 CASES = [(m, f, b) for m in WEIGHTS for f in (False, True) for b in (8, 10, 12)]
 
 
-def _colour(matrix: int, full: bool, siting: str = "left") -> Colour:
-    return Colour(matrix, 1, 1, full, siting)
+def _colour(matrix: int, full: bool, siting: str = "left") -> FilmColour:
+    return FilmColour(matrix, 1, 1, full, siting)
 
 
 def _formula_rgb(

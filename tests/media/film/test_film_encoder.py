@@ -18,7 +18,7 @@ from subpixel.media.film.encoding.encoder import (
     plan_encoder,
 )
 from subpixel.media.film.encoding.segments import read_segment, write_segment
-from subpixel.media.film.facts import Colour, ContentLight, FilmFacts, SampleLayout
+from subpixel.media.film.facts import ContentLight, FilmColour, FilmFacts, SampleLayout
 
 SOFTWARE = [codec.name for codec in CODECS if "_" not in codec.name]
 FACTS = FilmFacts(
@@ -26,7 +26,7 @@ FACTS = FilmFacts(
     width=32,
     height=24,
     layout=SampleLayout("yuv", 8, 2, 2),
-    colour=Colour(1, 1, 1, False),
+    colour=FilmColour(1, 1, 1, False),
     time_base=Fraction(1, 1200),
     rate=Fraction(4),
     is_variable=False,
@@ -85,7 +85,7 @@ def test_transparency_goes_where_it_can() -> None:
 
 def test_lossless_is_lossless() -> None:
     """Through FFV1 each sample comes back, in RGB as in planes of its own."""
-    rgb = replace(FACTS, layout=SampleLayout("rgb", 8), colour=Colour(0, 1, 13, True))
+    rgb = replace(FACTS, layout=SampleLayout("rgb", 8), colour=FilmColour(0, 1, 13, True))
     settings, _ = plan_encoder(codec_named("ffv1"), rgb, 48, 64)
     frames = _frames(2)
     segment = encode_segment(settings, frames)

@@ -10,7 +10,7 @@ import pytest
 from small_films import SmallFilm, av, frame_times, write_small_film
 from subpixel.errors import PictureError
 from subpixel.media.film.facts import ContentLight, is_steady
-from subpixel.media.film.frames import decode_frames, film_header
+from subpixel.media.film.frames import decode_film, film_header
 from subpixel.media.film.kinds import sniff_film
 from subpixel.media.film.survey import survey_film
 
@@ -40,7 +40,7 @@ def test_variable_times_are_exact(tmp_path: Path) -> None:
     assert facts.is_variable
     times = [time * facts.time_base for time in facts.times]
     assert times == [time * VARIABLE.time_base for time in VARIABLE.times]
-    assert [frame.time for frame in decode_frames(facts, 0)] == list(facts.times)
+    assert [frame.time for frame in decode_film(facts, 0)] == list(facts.times)
 
 
 def test_steady_as_far_as_ticks_are_exact() -> None:

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from subpixel.errors import PictureError
 from subpixel.jobs.film.plan import FilmPlan
-from subpixel.jobs.film.queues import Channel, Failures, StoppedError, start_thread
+from subpixel.jobs.film.queues import Failures, FrameChannel, StoppedError, start_thread
 from subpixel.media.film.encoding.encoder import CodedSegment, EncoderSettings, encode_segment
 from subpixel.media.film.frames import (
     FrameSource,
-    decode_frames,
+    decode_film,
     describe_time,
     film_header,
 )
@@ -74,12 +74,12 @@ class RowSource:
 
 
 @dataclass
-class _Progress:
+class _FilmState:
     """What the threads share."""
 
     failures: Failures
-    decoded: Channel[TimedFrame]
-    enlarged: Channel[TimedFrame]
+    decoded: FrameChannel[TimedFrame]
+    enlarged: FrameChannel[TimedFrame]
     times: deque[int] = field(default_factory=deque)
     """Of the frames that are in the network."""
 
@@ -100,14 +100,18 @@ def run_film(
     Raises what any step raises first; no thread of it goes on then.
     """
     failures = Failures()
-    state = _Progress(failures, Channel(AHEAD_FRAMES, failures), Channel(AHEAD_FRAMES, failures))
+    state = _FilmState(
+        failures, FrameChannel(AHEAD_FRAMES, failures), FrameChannel(AHEAD_FRAMES, failures)
+    )
     wanted = [time for number in numbers for time in plan.segments[number]]
     threads = [
-        start_thread("film-decoder", lambda: _decode(plan, wanted, state.decoded), failures),
-        start_thread("film-encoder", lambda: _encode(plan, numbers, state, take), failures),
+        start_thread("film-decoder", lambda: _decode_wanted(plan, wanted, state.decoded), failures),
+        start_thread(
+            "film-encoder", lambda: _encode_segments(plan, numbers, state, take), failures
+        ),
     ]
     try:
-        _enlarge(upscaler, plan, state, size, max_memory, report)
+        _enlarge_frames(upscaler, plan, state, size, max_memory, report)
         threads[1].join()
     except StoppedError:
         pass
@@ -121,7 +125,9 @@ def run_film(
     failures.raise_first()
 
 
-def _decode(plan: FilmPlan, wanted: Sequence[int], decoded: Channel[TimedFrame]) -> None:
+def _decode_wanted(
+    plan: FilmPlan, wanted: Sequence[int], decoded: FrameChannel[TimedFrame]
+) -> None:
     """The frames that are wanted, to the network; raises :class:`PictureError` where one of the
     film isn't there."""
     facts, span = plan.facts, plan.muxing.span
@@ -130,7 +136,7 @@ def _decode(plan: FilmPlan, wanted: Sequence[int], decoded: Channel[TimedFrame])
         start = max(facts.times[0], round((span.start - SEEK_SECONDS) / facts.time_base))
     expected = iter(wanted)
     time = next(expected, None)
-    for frame in decode_frames(facts, plan.video, deinterlace=plan.deinterlace, start=start):
+    for frame in decode_film(facts, plan.video, deinterlace=plan.deinterlace, start=start):
         if time is None:
             break
         if frame.time > time:
@@ -148,10 +154,10 @@ def _missing(plan: FilmPlan, time: int) -> PictureError:
     return PictureError(f"{plan.source}: the frame at {at} can't be decoded; the film is damaged")
 
 
-def _enlarge(
+def _enlarge_frames(
     upscaler: Upscaler,
     plan: FilmPlan,
-    state: _Progress,
+    state: _FilmState,
     size: TargetSize | None,
     max_memory: int | None,
     report: FrameReport,
@@ -177,14 +183,16 @@ def _enlarge(
     state.enlarged.put(None)
 
 
-def _encode(plan: FilmPlan, numbers: Sequence[int], state: _Progress, take: SegmentTaker) -> None:
+def _encode_segments(
+    plan: FilmPlan, numbers: Sequence[int], state: _FilmState, take: SegmentTaker
+) -> None:
     for number in numbers:
         times = plan.segments[number]
         take(number, _encode_one(plan.settings, times, state.enlarged))
 
 
 def _encode_one(
-    settings: EncoderSettings, times: Sequence[int], enlarged: Channel[TimedFrame]
+    settings: EncoderSettings, times: Sequence[int], enlarged: FrameChannel[TimedFrame]
 ) -> CodedSegment:
     def frames() -> Iterator[TimedFrame]:
         for expected in times:

@@ -13,7 +13,7 @@ from subpixel.jobs.pictures import JobOptions
 from subpixel.media.film.conversion import sample_dtype
 from subpixel.media.film.encoding.codecs import default_codec
 from subpixel.media.film.encoding.encoder import EncoderSettings, encode_segment, plan_encoder
-from subpixel.media.film.encoding.muxing import MuxPlan, Span, plan_muxing
+from subpixel.media.film.encoding.muxing import FilmSpan, MuxPlan, plan_muxing
 from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.frames import film_header
 from subpixel.media.film.kinds import FILM_TARGETS, film_kind_of
@@ -128,7 +128,7 @@ def _make_even(settings: EncoderSettings) -> tuple[EncoderSettings, str | None]:
     return replace(settings, width=width, height=height), line
 
 
-def _settle_span(facts: FilmFacts, film: FilmOptions) -> Span | None:
+def _settle_span(facts: FilmFacts, film: FilmOptions) -> FilmSpan | None:
     if film.preview is None:
         return None
     first = facts.times[0] * facts.time_base
@@ -138,10 +138,10 @@ def _settle_span(facts: FilmFacts, film: FilmOptions) -> Span | None:
             f"--preview begins at {float(film.preview.start):g} s, and {facts.file} ends after "
             f"{facts.seconds:.1f} s"
         )
-    return Span(start, start + film.preview.seconds)
+    return FilmSpan(start, start + film.preview.seconds)
 
 
-def _cut_segments(facts: FilmFacts, span: Span | None) -> tuple[tuple[int, ...], ...]:
+def _cut_segments(facts: FilmFacts, span: FilmSpan | None) -> tuple[tuple[int, ...], ...]:
     times = facts.times
     if span is not None:
         times = tuple(t for t in times if span.start <= t * facts.time_base < span.end)

@@ -5,9 +5,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
-Item = TypeVar("Item")
+Passage = TypeVar("Passage")
 
-PATIENCE = 0.1
+STOP_PATIENCE = 0.1
 """Seconds between two looks at whether all is to stop."""
 
 
@@ -41,32 +41,32 @@ class Failures:
             raise self._first
 
 
-class Channel(Generic[Item]):
+class FrameChannel(Generic[Passage]):
     """Items from one thread to another, no more than ``size`` on their way."""
 
     def __init__(self, size: int, failures: Failures) -> None:
-        self._items: queue.Queue[Item | None] = queue.Queue(size)
+        self._items: queue.Queue[Passage | None] = queue.Queue(size)
         self._failures = failures
 
-    def put(self, item: Item | None) -> None:
+    def put(self, item: Passage | None) -> None:
         """Wait for room, and put an item; None: it was the last. Raises :class:`StoppedError`."""
         while not self._failures.is_stopped:
             try:
-                return self._items.put(item, timeout=PATIENCE)
+                return self._items.put(item, timeout=STOP_PATIENCE)
             except queue.Full:
                 continue
         raise StoppedError
 
-    def get(self) -> Item | None:
+    def get(self) -> Passage | None:
         """Wait for an item; None: there are no more. Raises :class:`StoppedError`."""
         while not self._failures.is_stopped:
             try:
-                return self._items.get(timeout=PATIENCE)
+                return self._items.get(timeout=STOP_PATIENCE)
             except queue.Empty:
                 continue
         raise StoppedError
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[Passage]:
         while (item := self.get()) is not None:
             yield item
 

@@ -21,7 +21,7 @@ from subpixel.upscaling.upscaler import Upscaler
 STORE_SUFFIX = ".subpixel"
 """Of the folder beside the film, hidden, that holds its segments and their journal."""
 
-WHOLE = "film"
+FILM_UNIT = "film"
 """What a run claims of the journal: all segments, as one film is made by one run at a time."""
 
 
@@ -98,10 +98,10 @@ def open_store(target: Path, upscaler: Upscaler, plan: FilmPlan) -> Iterator[Seg
     """
     folder = target.with_name(f".{target.name}{STORE_SUFFIX}")
     facts = describe_film(upscaler, plan, read_facts(plan.source))
-    with Journal.open(folder, facts) as journal, journal.claim(WHOLE) as is_mine:
+    with Journal.open(folder, facts) as journal, journal.claim(FILM_UNIT) as is_mine:
         if not is_mine:
             raise JobStoppedError(f"another run is at work on {target}; wait for its end")
-        journal.begin([WHOLE], replaces=True)
+        journal.begin([FILM_UNIT], replaces=True)
         _remove_foreign(folder, facts.digest)
         remove_stale_drafts(folder)
         yield SegmentStore(folder, journal, len(plan.segments))

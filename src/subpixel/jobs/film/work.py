@@ -50,10 +50,10 @@ def upscale_film(
     make_folder(job.target.parent)
     with open_store(job.target, upscaler, plan) as store:
         _fill(upscaler, job, options, plan, store, report)
-        _write(job, options, plan, store, seal)
+        _write_target(job, options, plan, store, seal)
     if status is not None:
         os.utime(job.target, ns=(status.st_atime_ns, status.st_mtime_ns))
-    return _describe_result(upscaler, job, plan, time.perf_counter() - start)
+    return _describe_film_result(upscaler, job, plan, time.perf_counter() - start)
 
 
 def _fill(
@@ -80,7 +80,9 @@ def _fill(
         )
 
 
-def _write(job: Job, options: JobOptions, plan: FilmPlan, store: SegmentStore, seal: Seal) -> None:
+def _write_target(
+    job: Job, options: JobOptions, plan: FilmPlan, store: SegmentStore, seal: Seal
+) -> None:
     def check(stream: BinaryIO) -> None:
         with explain_reading(job.target):
             times = read_times(stream)
@@ -96,7 +98,9 @@ def _write(job: Job, options: JobOptions, plan: FilmPlan, store: SegmentStore, s
         raise target_exists(job.target) from error
 
 
-def _describe_result(upscaler: Upscaler, job: Job, plan: FilmPlan, seconds: float) -> JobResult:
+def _describe_film_result(
+    upscaler: Upscaler, job: Job, plan: FilmPlan, seconds: float
+) -> JobResult:
     width, height = plan.settings.width, plan.settings.height
     if plan.facts.rotation % 180:
         width, height = height, width

@@ -1,4 +1,4 @@
-"""Planes of luma and chroma to RGB and back, by the formulas of the standards.
+"""FramePlanes of luma and chroma to RGB and back, by the formulas of the standards.
 
 Sources: ITU-T H.273 (matrices, equations 1 … 38; ranges), which has the numbers of BT.601, BT.709
 and BT.2020. FFmpeg's swscale is not used: at 10 bits it is off by up to four code values, at full
@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.media.film.facts import LUMA_OF_MATRIX, SITINGS, Colour, SampleLayout
+from subpixel.media.film.facts import LUMA_OF_MATRIX, SITINGS, FilmColour, SampleLayout
 
-Planes = Sequence[NDArray[Any]]
+FramePlanes = Sequence[NDArray[Any]]
 """Luma, Cb and Cr; or red, green and blue; or grey; and then alpha: ``(h, w)`` each."""
 
 BLOCK_SAMPLES = 1 << 16
 """Of luma, that are converted at a time: what they take fits into a processor's caches."""
 
-Floats = NDArray[np.float32]
+PlaneValues = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def sample_dtype(layout: SampleLayout) -> np.dtype[Any]:
     return np.dtype(np.uint8 if layout.bits == 8 else np.uint16)
 
 
-def decode_planes(planes: Planes, layout: SampleLayout, colour: Colour) -> NDArray[Any]:
+def decode_planes(planes: FramePlanes, layout: SampleLayout, colour: FilmColour) -> NDArray[Any]:
     """``(H, W, C)`` grey or RGB and alpha in full range: uint8 of 8 bits, uint16 of more.
 
     What lies outside black and white is clipped.
@@ -60,7 +60,9 @@ def decode_planes(planes: Planes, layout: SampleLayout, colour: Colour) -> NDArr
     return frame
 
 
-def encode_planes(frame: NDArray[Any], layout: SampleLayout, colour: Colour) -> list[NDArray[Any]]:
+def encode_planes(
+    frame: NDArray[Any], layout: SampleLayout, colour: FilmColour
+) -> list[NDArray[Any]]:
     """The planes of ``frame``, ``(H, W, C)`` in the full range of its dtype, as ``layout`` has
     them: uint8 for 8 bits, uint16 for more, rounded to the nearest value."""
     height, width = frame.shape[:2]
@@ -85,23 +87,23 @@ def _blocks(height: int, width: int, down: int) -> Iterator[tuple[int, int]]:
 
 
 def _decode_block(
-    planes: Planes, layout: SampleLayout, colour: Colour, top: int, bottom: int
-) -> Iterator[Floats]:
+    planes: FramePlanes, layout: SampleLayout, colour: FilmColour, top: int, bottom: int
+) -> Iterator[PlaneValues]:
     """Each channel in 0 … 1."""
     luma = _luma_scale(layout.bits, full=colour.full_range)
     if layout.family == "yuv":
         blue, red = (_upsample(plane, layout, colour, top, bottom) for plane in planes[1:3])
         width = planes[0].shape[1]
-        light = _scaled(planes[0][top:bottom], luma)
-        yield from _mix(light, blue[:, :width], red[:, :width], colour)
+        light = _scale_plane(planes[0][top:bottom], luma)
+        yield from _mix_colours(light, blue[:, :width], red[:, :width], colour)
     else:
         for plane in planes[: layout.channels - layout.alpha]:
-            yield _scaled(plane[top:bottom], luma)
+            yield _scale_plane(plane[top:bottom], luma)
     if layout.alpha:
-        yield _scaled(planes[-1][top:bottom], _luma_scale(layout.bits, full=True))
+        yield _scale_plane(planes[-1][top:bottom], _luma_scale(layout.bits, full=True))
 
 
-def _scaled(plane: NDArray[Any], scale: _Scale) -> Floats:
+def _scale_plane(plane: NDArray[Any], scale: _Scale) -> PlaneValues:
     values = plane.astype(np.float32)
     if scale.zero:
         values -= np.float32(scale.zero)
@@ -109,7 +111,9 @@ def _scaled(plane: NDArray[Any], scale: _Scale) -> Floats:
     return values
 
 
-def _mix(luma: Floats, blue: Floats, red: Floats, colour: Colour) -> Iterator[Floats]:
+def _mix_colours(
+    luma: PlaneValues, blue: PlaneValues, red: PlaneValues, colour: FilmColour
+) -> Iterator[PlaneValues]:
     """Red, green and blue of luma, Cb and Cr (H.273, equations 38 … 40 turned round)."""
     kr, kb = LUMA_OF_MATRIX[colour.matrix]
     kg = 1 - kr - kb
@@ -121,7 +125,7 @@ def _mix(luma: Floats, blue: Floats, red: Floats, colour: Colour) -> Iterator[Fl
     yield luma + np.float32(2 * (1 - kb)) * blue
 
 
-def _store(values: Floats, samples: NDArray[Any]) -> None:
+def _store(values: PlaneValues, samples: NDArray[Any]) -> None:
     """Of 0 … 1, clipped and rounded half up."""
     values *= np.float32(np.iinfo(samples.dtype).max)
     values += np.float32(0.5)
@@ -130,8 +134,8 @@ def _store(values: Floats, samples: NDArray[Any]) -> None:
 
 
 def _upsample(
-    plane: NDArray[Any], layout: SampleLayout, colour: Colour, top: int, bottom: int
-) -> Floats:
+    plane: NDArray[Any], layout: SampleLayout, colour: FilmColour, top: int, bottom: int
+) -> PlaneValues:
     """Chroma at each sample of luma of some rows, -0.5 … 0.5; maybe some columns too many."""
     across, down = SITINGS[colour.siting]
     scale = _chroma_scale(layout.bits, full=colour.full_range)
@@ -141,14 +145,14 @@ def _upsample(
 
 def _interpolate_rows(
     plane: NDArray[Any], scale: _Scale, top: int, bottom: int, factor: int, siting: float
-) -> Floats:
+) -> PlaneValues:
     if factor == 1:
-        return _scaled(plane[top:bottom], scale)
+        return _scale_plane(plane[top:bottom], scale)
     at = (np.arange(top, bottom) - siting * (factor - 1)) / factor
     above = np.floor(at).astype(np.intp)
     weight = (at - above).astype(np.float32)[:, np.newaxis]
     first = max(int(above[0]), 0)
-    values = _scaled(plane[first : int(above[-1]) + 2], scale)
+    values = _scale_plane(plane[first : int(above[-1]) + 2], scale)
     upper = (above - first).clip(0, len(values) - 1)
     lower = (above + 1 - first).clip(0, len(values) - 1)
     rows = values[lower]
@@ -158,7 +162,7 @@ def _interpolate_rows(
     return np.asarray(rows)
 
 
-def _interpolate_columns(rows: Floats, factor: int, siting: float) -> Floats:
+def _interpolate_columns(rows: PlaneValues, factor: int, siting: float) -> PlaneValues:
     if factor == 1:
         return rows
     count = rows.shape[1]
@@ -177,7 +181,7 @@ def _interpolate_columns(rows: Floats, factor: int, siting: float) -> Floats:
 def _encode_block(
     frame: NDArray[Any],
     layout: SampleLayout,
-    colour: Colour,
+    colour: FilmColour,
     rows: tuple[int, int],
     planes: Sequence[NDArray[Any]],
 ) -> None:
@@ -187,16 +191,16 @@ def _encode_block(
         _encode_colours(frame, layout, colour, rows, planes)
     else:
         for channel, plane in enumerate(planes[: layout.channels - layout.alpha]):
-            _round(_unit(frame[top:bottom, :, channel]), luma, plane[top:bottom], layout.bits)
+            _round(_to_unit(frame[top:bottom, :, channel]), luma, plane[top:bottom], layout.bits)
     if layout.alpha:
         alpha = _luma_scale(layout.bits, full=True)
-        _round(_unit(frame[top:bottom, :, -1]), alpha, planes[-1][top:bottom], layout.bits)
+        _round(_to_unit(frame[top:bottom, :, -1]), alpha, planes[-1][top:bottom], layout.bits)
 
 
 def _encode_colours(
     frame: NDArray[Any],
     layout: SampleLayout,
-    colour: Colour,
+    colour: FilmColour,
     rows: tuple[int, int],
     planes: Sequence[NDArray[Any]],
 ) -> None:
@@ -206,7 +210,7 @@ def _encode_colours(
     across, down = SITINGS[colour.siting]
     before, after = _halo(layout.down, down)
     shown = _rows_around(frame, top - before, bottom + after)
-    red, green, blue = (_unit(shown[..., channel]) for channel in range(3))
+    red, green, blue = (_to_unit(shown[..., channel]) for channel in range(3))
     luma = green * (1 - kr - kb)
     luma += kr * red
     luma += kb * blue
@@ -221,14 +225,14 @@ def _encode_colours(
     _round(luma[before : before + bottom - top], scale, planes[0][top:bottom], layout.bits)
 
 
-def _unit(samples: NDArray[Any]) -> Floats:
+def _to_unit(samples: NDArray[Any]) -> PlaneValues:
     """0 … 1."""
     values = samples.astype(np.float32)
     values *= np.float32(1 / np.iinfo(samples.dtype).max)
     return values
 
 
-def _round(values: Floats, scale: _Scale, plane: NDArray[Any], bits: int) -> None:
+def _round(values: PlaneValues, scale: _Scale, plane: NDArray[Any], bits: int) -> None:
     values *= np.float32(1 / scale.step)
     values += np.float32(scale.zero + 0.5)
     np.clip(values, 0, (1 << bits) - 1, out=values)
@@ -261,7 +265,7 @@ def _rows_around(frame: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
     return np.asarray(frame.take(np.arange(start, stop), axis=0, mode="clip"))
 
 
-def _filter_rows(values: Floats, factor: int, siting: float, count: int) -> Floats:
+def _filter_rows(values: PlaneValues, factor: int, siting: float, count: int) -> PlaneValues:
     """One row for each ``factor`` of ``count``, out of these and the halo around them."""
     if factor == 1:
         return values
@@ -274,7 +278,7 @@ def _filter_rows(values: Floats, factor: int, siting: float, count: int) -> Floa
     return np.asarray(sum(parts[1:], parts[0]))
 
 
-def _filter_columns(values: Floats, factor: int, siting: float) -> Floats:
+def _filter_columns(values: PlaneValues, factor: int, siting: float) -> PlaneValues:
     if factor == 1:
         return values
     before, after = _halo(factor, siting)
@@ -286,7 +290,7 @@ def _filter_columns(values: Floats, factor: int, siting: float) -> Floats:
     return np.asarray(sum(parts[1:], parts[0]))
 
 
-def _fill_up(values: Floats, count: int, axis: int) -> Floats:
+def _fill_up(values: PlaneValues, count: int, axis: int) -> PlaneValues:
     """With the last row so many times more: chroma of an odd number of rows."""
     if not count:
         return values

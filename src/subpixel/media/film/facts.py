@@ -95,7 +95,7 @@ class SampleLayout:
 
 
 @dataclass(frozen=True)
-class Colour:
+class FilmColour:
     """What the numbers of a frame mean."""
 
     matrix: int
@@ -129,7 +129,7 @@ class ColourTags:
     siting: str | None = None
 
 
-def settle_colour(tags: ColourTags, layout: SampleLayout, height: int) -> Colour:
+def settle_colour(tags: ColourTags, layout: SampleLayout, height: int) -> FilmColour:
     """The colours of a film of ``height`` lines: as it says, else as players take them: BT.601
     below 720 lines, BT.709 from there on, limited range, chroma to the left.
 
@@ -146,7 +146,7 @@ def settle_colour(tags: ColourTags, layout: SampleLayout, height: int) -> Colour
         "range": layout.family == "rgb" or tags.full_range is not None,
     }
     guesses = tuple(name for name, is_stated in stated.items() if not is_stated)
-    return Colour(matrix, primaries, transfer, full, tags.siting or "left", guesses)
+    return FilmColour(matrix, primaries, transfer, full, tags.siting or "left", guesses)
 
 
 def _settle_matrix(matrix: int, height: int) -> int:
@@ -200,7 +200,7 @@ class FilmFacts:
     width: int
     height: int
     layout: SampleLayout
-    colour: Colour
+    colour: FilmColour
     time_base: Fraction
     """Seconds of one tick of a timestamp."""
     rate: Fraction

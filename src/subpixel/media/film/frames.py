@@ -66,7 +66,7 @@ class FrameSource:
             yield frame
 
 
-def decode_frames(
+def decode_film(
     facts: FilmFacts, stream: int, *, deinterlace: bool = False, start: int | None = None
 ) -> Iterator[FilmFrame]:
     """All frames by time; from the one at ``start``, in ticks, on.
@@ -79,7 +79,7 @@ def decode_frames(
         video.thread_type = "AUTO"
         if start is not None:
             container.seek(start, stream=video)
-        frames = _decode(facts, container, video)
+        frames = _decode_all(facts, container, video)
         if deinterlace:
             frames = _deinterlace(video, frames)
         for frame in _with_times(facts, frames):
@@ -87,23 +87,23 @@ def decode_frames(
                 yield frame
 
 
-def _decode(
+def _decode_all(
     facts: FilmFacts, container: InputContainer, video: VideoStream
 ) -> Iterator[VideoFrame]:
     last: int | None = None
     try:
         for frame in decode_video(container, video):
             if frame.is_corrupt:
-                raise PictureError(f"{facts.file}: a frame is damaged{_after(last, facts)}")
+                raise PictureError(f"{facts.file}: a frame is damaged{_place_after(last, facts)}")
             last = frame.pts if frame.pts is not None else last
             yield frame
     except av.FFmpegError as error:
         text = error.strerror
-        where = _after(last, facts)
+        where = _place_after(last, facts)
         raise PictureError(f"{facts.file}: a frame can't be decoded{where}: {text}") from error
 
 
-def _after(last: int | None, facts: FilmFacts) -> str:
+def _place_after(last: int | None, facts: FilmFacts) -> str:
     return "" if last is None else f", after {describe_time(last, facts)}"
 
 
@@ -118,12 +118,12 @@ def _deinterlace(video: VideoStream, frames: Iterator[VideoFrame]) -> Iterator[V
     graph.link_nodes(*nodes).configure()
     for frame in frames:
         graph.vpush(frame)
-        yield from _pull(graph)
+        yield from _pull_frames(graph)
     graph.vpush(None)
-    yield from _pull(graph)
+    yield from _pull_frames(graph)
 
 
-def _pull(graph: Graph) -> Iterator[VideoFrame]:
+def _pull_frames(graph: Graph) -> Iterator[VideoFrame]:
     while True:
         try:
             yield graph.vpull()

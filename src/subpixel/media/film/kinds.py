@@ -80,7 +80,7 @@ def sniff_film(head: bytes) -> str | None:
     return next((s for at, start, s in _BEGINNINGS if head[at:].startswith(start)), None)
 
 
-def enlarged_suffix(suffix: str) -> str:
+def target_suffix(suffix: str) -> str:
     """That of the enlarged film: the same where such films are written, else Matroska's."""
     return suffix if suffix.lower() in FILM_TARGETS else MATROSKA_SUFFIX
 

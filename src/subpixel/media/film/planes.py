@@ -9,7 +9,7 @@ from av import VideoFrame
 from numpy.typing import NDArray
 
 from subpixel.errors import PictureError
-from subpixel.media.film.conversion import Planes, sample_dtype
+from subpixel.media.film.conversion import FramePlanes, sample_dtype
 from subpixel.media.film.facts import Family, SampleLayout
 
 _PLANAR = re.compile(
@@ -44,7 +44,7 @@ FULL_RANGE_FORMAT = re.compile(r"yuva?j\d{3}p")
 """Formats of old that say full range by their name."""
 
 
-def layout_of(name: str) -> SampleLayout:
+def sample_layout(name: str) -> SampleLayout:
     """How the samples lie in FFmpeg's pixel format ``name``.
 
     Raises :class:`PictureError` for one that isn't read.
@@ -75,14 +75,14 @@ def format_name(layout: SampleLayout) -> str:
     return f"gbr{alpha}p{depth}" if layout.family == "rgb" else f"gray{depth}"
 
 
-def read_planes(frame: VideoFrame, layout: SampleLayout) -> Planes:
+def read_planes(frame: VideoFrame, layout: SampleLayout) -> FramePlanes:
     """The planes of ``frame`` in the order of :data:`~subpixel.media.film.conversion.Planes`:
     views of it, or of a copy in another order of bytes.
 
     Raises :class:`PictureError` where the frame has another layout.
     """
     name = planar_name(frame.format.name)
-    if layout_of(name) != layout:
+    if sample_layout(name) != layout:
         raise PictureError(
             f"its pixels change from one layout to another, {name}; convert it first"
         )
@@ -100,7 +100,7 @@ def _read_plane(frame: VideoFrame, number: int, layout: SampleLayout) -> NDArray
     return samples[:, : plane.width]
 
 
-def make_frame(planes: Planes, layout: SampleLayout) -> VideoFrame:
+def make_frame(planes: FramePlanes, layout: SampleLayout) -> VideoFrame:
     """A frame of these planes, copied."""
     height, width = planes[0].shape
     frame = VideoFrame(width, height, format_name(layout))

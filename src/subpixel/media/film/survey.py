@@ -28,7 +28,7 @@ from subpixel.media.film.facts import (
     is_steady,
     settle_colour,
 )
-from subpixel.media.film.planes import FULL_RANGE_FORMAT, layout_of
+from subpixel.media.film.planes import FULL_RANGE_FORMAT, sample_layout
 from subpixel.media.film.wholeness import expect_whole
 from subpixel.media.picture import Loss
 from subpixel.system.files.inputs import open_input
@@ -39,7 +39,7 @@ DEMUXERS = (
 )
 """What is opened as a film: no playlist, which would name files of its own."""
 
-READ_BYTES = 1 << 18
+FILM_READ_BYTES = 1 << 18
 """That are asked of the file at a time."""
 
 LOOKS = 12
@@ -78,7 +78,7 @@ def open_container(file: Path) -> Iterator[InputContainer]:
             stream,
             "r",
             options=options,
-            buffer_size=READ_BYTES,
+            buffer_size=FILM_READ_BYTES,
             **TEXT_OPTIONS,
         ) as container:
             yield container
@@ -135,7 +135,7 @@ def is_cover(stream: VideoStream) -> bool:
 
 
 @dataclass(frozen=True)
-class _Look:
+class _FilmLook:
     """What the header of a film's video and its first frames say."""
 
     stream: int
@@ -149,7 +149,7 @@ class _Look:
     """Of the stream; the frames may say more."""
 
 
-def _look(file: Path, container: InputContainer, stream: VideoStream) -> _Look:
+def _look(file: Path, container: InputContainer, stream: VideoStream) -> _FilmLook:
     frames: list[VideoFrame] = []
     siting, context = _read_siting(container, stream), stream.codec_context
     for frame in decode_video(container, stream):
@@ -158,7 +158,7 @@ def _look(file: Path, container: InputContainer, stream: VideoStream) -> _Look:
             break
     if not frames:
         raise PictureError(f"{file} has a video stream, and no frame of it can be decoded")
-    return _Look(
+    return _FilmLook(
         stream.index,
         tuple(frames),
         siting,
@@ -238,7 +238,7 @@ def _count_packets(file: Path, container: InputContainer, number: int) -> _Packe
             count += 1
             if packet.pts is not None and not packet.is_discard:
                 times[packet.pts] = packet.duration or 0
-    _expect_whole(file, container, number, count, end)
+    _expect_all_packets(file, container, number, count, end)
     last = max(times, default=0)
     return _Packets(tuple(sorted(times)), times.get(last, 0))
 
@@ -250,7 +250,7 @@ def _end_of(packet: Packet) -> float:
     return float((time + (packet.duration or 0)) * base) if base and time is not None else 0.0
 
 
-def _expect_whole(
+def _expect_all_packets(
     file: Path, container: InputContainer, number: int, count: int, end: float
 ) -> None:
     promise = container.streams[number].frames
@@ -265,10 +265,10 @@ def _expect_whole(
         )
 
 
-def _make_facts(file: Path, look: _Look, packets: _Packets) -> FilmFacts:
+def _make_facts(file: Path, look: _FilmLook, packets: _Packets) -> FilmFacts:
     frame = look.frames[0]
     name = frame.format.name
-    layout = layout_of(name)
+    layout = sample_layout(name)
     tags = _merge_tags(look, name)
     step = round(1 / (look.rate * look.time_base))
     return FilmFacts(
@@ -291,7 +291,7 @@ def _make_facts(file: Path, look: _Look, packets: _Packets) -> FilmFacts:
     )
 
 
-def _merge_tags(look: _Look, name: str) -> ColourTags:
+def _merge_tags(look: _FilmLook, name: str) -> ColourTags:
     """What the first frame says, else the stream, else the name of the pixel format."""
     frame, stream = look.frames[0], look.tags
     own = _tags_of(frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range)
@@ -349,7 +349,7 @@ _SIDE_LOSSES = {
 }
 
 
-def _list_side_losses(look: _Look) -> tuple[Loss, ...]:
+def _list_side_losses(look: _FilmLook) -> tuple[Loss, ...]:
     return tuple(
         Loss(*loss)
         for kind, loss in _SIDE_LOSSES.items()

@@ -14,7 +14,7 @@ def expect_whole(file: Path) -> None:
     """Raise :class:`PictureError` where ``file`` ends before its container does; nothing is said
     of kinds that don't say how long they are. Raises :class:`OSError`."""
     data = FileBytes(file)
-    end = _stated_end(data)
+    end = _find_end(data)
     if end is not None and end > len(data):
         raise PictureError(
             f"{file} is cut off: it has {len(data):,} bytes, and its container {end:,}; get all of "
@@ -22,7 +22,7 @@ def expect_whole(file: Path) -> None:
         )
 
 
-def _stated_end(data: FileBytes) -> int | None:
+def _find_end(data: FileBytes) -> int | None:
     head = data[:12]
     if head.startswith(MATROSKA_HEADER):
         return _end_of_matroska(data)
@@ -44,14 +44,14 @@ def _end_of_boxes(data: FileBytes) -> int | None:
 
 
 def _end_of_matroska(data: FileBytes) -> int | None:
-    size, start = _read_size(data, len(MATROSKA_HEADER))
+    size, start = _read_element_size(data, len(MATROSKA_HEADER))
     if size is None or data[start + size : start + size + 4] != MATROSKA_SEGMENT:
         return None
-    length, begin = _read_size(data, start + size + len(MATROSKA_SEGMENT))
+    length, begin = _read_element_size(data, start + size + len(MATROSKA_SEGMENT))
     return None if length is None else begin + length
 
 
-def _read_size(data: FileBytes, at: int) -> tuple[int | None, int]:
+def _read_element_size(data: FileBytes, at: int) -> tuple[int | None, int]:
     """An element's size, None where it is said to be unknown, and where its content begins."""
     first = data[at : at + 1]
     width = 9 - first[0].bit_length() if first and first[0] else 8

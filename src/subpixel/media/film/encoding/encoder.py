@@ -19,13 +19,13 @@ from subpixel.media.film.conversion import encode_planes
 from subpixel.media.film.encoding.codecs import VideoCodec
 from subpixel.media.film.facts import (
     BT709,
-    Colour,
     ContentLight,
+    FilmColour,
     FilmFacts,
     MasteringDisplay,
     SampleLayout,
 )
-from subpixel.media.film.planes import FULL_RANGE_FORMAT, format_name, layout_of, make_frame
+from subpixel.media.film.planes import FULL_RANGE_FORMAT, format_name, make_frame, sample_layout
 from subpixel.media.picture import Loss
 
 MAX_THREADS = 16
@@ -46,7 +46,7 @@ class EncoderSettings:
     options: tuple[tuple[str, str], ...]
     pixel_format: str
     layout: SampleLayout
-    colour: Colour
+    colour: FilmColour
     width: int
     height: int
     time_base: Fraction
@@ -140,22 +140,22 @@ def _choose_format(codec: VideoCodec, layout: SampleLayout) -> tuple[str, Sample
             "--video-codec"
         )
     forms = av.Codec(codec.encoder, "w").video_formats or ()
-    pairs = [(form.name, own) for form in forms if (own := _read_layout(form.name)) is not None]
+    pairs = [(form.name, own) for form in forms if (own := _find_own_layout(form.name)) is not None]
     wanted = layout
     if layout.family != "yuv" and not codec.is_lossless:
         wanted = SampleLayout("yuv", layout.bits, 2, 2, layout.alpha)
-    return max(pairs, key=lambda pair: _rank(pair[0], pair[1], wanted))
+    return max(pairs, key=lambda pair: _rank_format(pair[0], pair[1], wanted))
 
 
-def _read_layout(name: str) -> SampleLayout | None:
+def _find_own_layout(name: str) -> SampleLayout | None:
     """None for a format that isn't written here."""
     try:
-        return None if FULL_RANGE_FORMAT.match(name) else layout_of(name)
+        return None if FULL_RANGE_FORMAT.match(name) else sample_layout(name)
     except PictureError:
         return None
 
 
-def _rank(name: str, layout: SampleLayout, wanted: SampleLayout) -> tuple[int, ...]:
+def _rank_format(name: str, layout: SampleLayout, wanted: SampleLayout) -> tuple[int, ...]:
     """The larger, the more of what is wanted a layout holds, and the less besides."""
     excess = (wanted.across - layout.across) + (wanted.down - layout.down)
     return (
@@ -214,14 +214,14 @@ def _format_light(light: ContentLight) -> str:
 def _format_whole(display: MasteringDisplay) -> str:
     """In the units of H.265."""
     points = (display.green, display.blue, display.red, display.white)
-    pairs = [f"({_whole(x)},{_whole(y)})" for x, y in points]
+    pairs = [f"({_whole_units(x)},{_whole_units(y)})" for x, y in points]
     most = round(display.max_luminance * LUMINANCE_UNITS)
     least = round(display.min_luminance * LUMINANCE_UNITS)
     names = zip(("G", "B", "R", "WP"), pairs, strict=True)
     return "".join(name + pair for name, pair in names) + f"L({most},{least})"
 
 
-def _whole(ratio: Fraction) -> int:
+def _whole_units(ratio: Fraction) -> int:
     return round(ratio * CHROMATICITY_UNITS)
 
 
@@ -249,7 +249,7 @@ def encode_segment(
         for number, (time, frame) in enumerate(frames):
             clock = number if settings.counts_frames else time
             times[clock] = time
-            coded = context.encode(_prepare(settings, clock, frame))
+            coded = context.encode(_code_frame(settings, clock, frame))
             packets += [_take_packet(packet, times) for packet in coded]
         packets += [_take_packet(packet, times) for packet in context.encode(None)]
     except av.FFmpegError as error:
@@ -288,7 +288,7 @@ def open_encoder(settings: EncoderSettings) -> VideoCodecContext:
     return context
 
 
-def _prepare(settings: EncoderSettings, time: int, frame: NDArray[Any]) -> VideoFrame:
+def _code_frame(settings: EncoderSettings, time: int, frame: NDArray[Any]) -> VideoFrame:
     layout, colour = settings.layout, settings.colour
     planes = encode_planes(_match_channels(frame, layout), layout, colour)
     coded = make_frame(planes, layout)

@@ -38,7 +38,7 @@ MUXER_OPTIONS = {"mp4": {"movflags": "+write_colr"}, "mov": {"movflags": "+write
 
 
 @dataclass(frozen=True)
-class Span:
+class FilmSpan:
     """A part of a film, in seconds of its own time, that becomes a film from 0 on."""
 
     start: Fraction
@@ -61,7 +61,7 @@ class MuxPlan:
     """The numbers of the streams that are copied."""
     losses: tuple[Loss, ...] = ()
     """What of the source the container can't hold."""
-    span: Span | None = None
+    span: FilmSpan | None = None
     """None: all of it."""
 
 
@@ -71,7 +71,7 @@ def plan_muxing(
     settings: EncoderSettings,
     muxer: str,
     sample: CodedSegment,
-    span: Span | None = None,
+    span: FilmSpan | None = None,
 ) -> MuxPlan:
     """Try, in memory, which streams and which metadata of the source a container takes.
 
@@ -266,7 +266,7 @@ def write_film(
     ):
         target.start_encoding()
         packets = _video_packets(facts, plan, segments(), order, video)
-        for packet in _interleave(packets, _copied_packets(plan, source, others)):
+        for packet in _interleave(packets, _copy_packets(plan, source, others)):
             target.mux(packet)
     start = plan.span.start if plan.span else Fraction(0)
     return tuple(time * facts.time_base - start for time in sorted(order.durations))
@@ -341,7 +341,7 @@ def _make_packet(coded: CodedPacket, order: _Order, number: int, shift: int) -> 
     return packet
 
 
-def _copied_packets(
+def _copy_packets(
     plan: MuxPlan, source: InputContainer, others: dict[int, Stream]
 ) -> Iterator[Packet]:
     """Those of the other streams, in the order of the file."""
@@ -353,12 +353,12 @@ def _copied_packets(
     if plan.span is not None:
         source.seek(int(plan.span.start * av.time_base))
     for packet in source.demux(kept):
-        if packet.size and _cut(packet, plan.span):
+        if packet.size and _cut_packet(packet, plan.span):
             packet.stream = others[packet.stream_index]
             yield packet
 
 
-def _cut(packet: Packet, span: Span | None) -> bool:
+def _cut_packet(packet: Packet, span: FilmSpan | None) -> bool:
     """Whether a packet is in the span; it is moved to its place there."""
     base = to_fraction(packet.time_base)
     if span is None or base is None:

@@ -16,7 +16,7 @@ from subpixel.system.files.inputs import open_input
 
 SEGMENT_SUFFIX = ".segment"
 
-MAX_LINE_BYTES = 1 << 26
+MAX_HEADER_BYTES = 1 << 26
 """Of the JSON of one segment."""
 
 
@@ -61,7 +61,8 @@ def read_segment(file: Path) -> CodedSegment:
     try:
         with open_input(file) as stream:
             line = read_value(
-                parse_json(stream.readline(MAX_LINE_BYTES), max_bytes=MAX_LINE_BYTES), _SegmentLine
+                parse_json(stream.readline(MAX_HEADER_BYTES), max_bytes=MAX_HEADER_BYTES),
+                _SegmentLine,
             )
             body = stream.read()
     except (OSError, JsonError) as error:
