@@ -75,7 +75,9 @@ def test_beside_the_inputs(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err.count("resumes") == 0, "nothing, when nothing is to be said"
     assert hashes(folder) == first
     assert upscale(folder) == 0
-    assert "resumes: 4 of 4 done" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "resumes: 4 of 4 done" in said
+    assert "hidden" not in said, "the journal is none of the user's files"
 
 
 def test_a_failure_is_tried_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

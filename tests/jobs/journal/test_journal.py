@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,8 +13,10 @@ import pytest
 from subpixel.errors import JobStoppedError, UsageError
 from subpixel.jobs.journal.facts import FileFacts, JobFacts
 from subpixel.jobs.journal.journal import Journal
+from subpixel.jobs.journal.known_jobs import read_statuses
 from subpixel.jobs.journal.record_files import list_record_files
 from subpixel.jobs.journal.records import decode_records
+from subpixel.system.files import locks
 
 FACTS = JobFacts("test", {"scale": "2"})
 OTHERS = JobFacts("test", {"scale": "3"})
@@ -211,3 +214,33 @@ def test_other_writers_are_read_on_from_where_they_were(tmp_path: Path) -> None:
         other.write_bytes(whole)
         journal.refresh()
         assert done_in(journal) == {"a", "b"}
+
+
+def test_where_files_cannot_be_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is said, and one process goes on."""
+
+    def refuse(_: int, number: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK), number)
+
+    monkeypatch.setattr(locks, "_lock_region", refuse)
+    for done in (set(), {"a"}):
+        with pytest.warns(UserWarning, match="run one process at a time"):
+            journal = open_journal(tmp_path / "j")
+        with journal:
+            assert done_in(journal) == done
+            do(journal, "a")
+    (status,) = read_statuses(tmp_path / "j")
+    assert (status.done, status.running) == (1, None)
+
+
+def test_a_clock_that_goes_backwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_journal(tmp_path) as journal:
+        do(journal, "a")
+    monkeypatch.setattr(time, "time_ns", lambda: 5)
+    with open_journal(tmp_path) as journal:
+        journal.finish("a", LATER)
+    with open_journal(tmp_path, OTHERS, replaces=True) as journal:
+        record = journal.find("a")
+        assert record is not None
+        assert record.result == LATER
+        assert journal.may_replace(record)

@@ -10,7 +10,7 @@ from subpixel.jobs.journal.facts import FileFacts, JobFacts
 from subpixel.jobs.journal.records import (
     FailureRecord,
     JobRecord,
-    Record,
+    JournalRecord,
     UnitRecord,
     decode_records,
     encode_record,
@@ -25,7 +25,7 @@ FILES = st.builds(
     FileFacts, NUMBERS, NUMBERS, st.text("0123456789abcdef", min_size=64, max_size=64)
 )
 FACTS = st.builds(JobFacts, TEXTS, st.dictionaries(TEXTS, TEXTS, max_size=4))
-RECORDS: st.SearchStrategy[Record] = st.one_of(
+RECORDS: st.SearchStrategy[JournalRecord] = st.one_of(
     st.builds(JobRecord, FACTS, NUMBERS, NUMBERS, st.booleans(), NUMBERS, TEXTS, NUMBERS),
     st.builds(UnitRecord, TEXTS, NAMES, FILES, st.none() | FILES, st.none() | FILES, NUMBERS),
     st.builds(FailureRecord, TEXTS, NAMES, TEXTS, NUMBERS),
@@ -33,14 +33,14 @@ RECORDS: st.SearchStrategy[Record] = st.one_of(
 
 
 @given(st.lists(RECORDS, max_size=5))
-def test_records_come_back(records: list[Record]) -> None:
+def test_records_come_back(records: list[JournalRecord]) -> None:
     data = b"".join(map(encode_record, records))
     assert list(decode_records(data)) == records
     assert data.count(b"\n") == len(records), "a record is a line"
 
 
 @given(st.lists(RECORDS, min_size=1, max_size=4), st.data())
-def test_cut_anywhere(records: list[Record], data: st.DataObject) -> None:
+def test_cut_anywhere(records: list[JournalRecord], data: st.DataObject) -> None:
     lines = [encode_record(record) for record in records]
     whole = b"".join(lines)
     cut = data.draw(st.integers(0, len(whole)))
@@ -52,7 +52,7 @@ def test_cut_anywhere(records: list[Record], data: st.DataObject) -> None:
 
 @given(st.lists(RECORDS, min_size=1, max_size=3), RECORDS, st.binary(max_size=200), st.data())
 def test_a_writer_goes_on_behind_what_a_kill_left(
-    records: list[Record], last: Record, garbage: bytes, data: st.DataObject
+    records: list[JournalRecord], last: JournalRecord, garbage: bytes, data: st.DataObject
 ) -> None:
     """A torn line, zeros of a file that was extended and not written, anything: the next writer
     begins with a newline."""
@@ -64,7 +64,7 @@ def test_a_writer_goes_on_behind_what_a_kill_left(
 
 
 @given(RECORDS, st.data())
-def test_a_changed_byte_is_noticed(record: Record, data: st.DataObject) -> None:
+def test_a_changed_byte_is_noticed(record: JournalRecord, data: st.DataObject) -> None:
     line = bytearray(encode_record(record)[:-1])
     place = data.draw(st.integers(0, len(line) - 1))
     line[place] ^= data.draw(st.integers(1, 255))

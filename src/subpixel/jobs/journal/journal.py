@@ -13,6 +13,7 @@ import os
 import platform
 import re
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,9 +23,9 @@ from typing import Self
 from subpixel.errors import JobStoppedError, UsageError
 from subpixel.jobs.journal.facts import FileFacts, JobFacts
 from subpixel.jobs.journal.record_files import RecordReader, RecordWriter
-from subpixel.jobs.journal.records import FailureRecord, JobRecord, Record, UnitRecord
+from subpixel.jobs.journal.records import FailureRecord, JobRecord, JournalRecord, UnitRecord
 from subpixel.jobs.journal.shard import Shard, hash_number
-from subpixel.system.files.locks import MAX_REGIONS, RegionLocks
+from subpixel.system.files.locks import MAX_REGIONS, NO_LOCKS, RegionLocks
 
 JOURNAL_FOLDER = ".subpixel"
 """Of a job's journal, in the folder that its results go to."""
@@ -65,8 +66,10 @@ class Journal:
         self._failures: dict[str, FailureRecord] = {}
         self._jobs: list[JobRecord] = []
         self._outdated: set[str] = set()
+        self._latest_ns = 0
         self._reader = RecordReader(folder)
-        self._writer = RecordWriter(folder / _name_file(shard, self._take_slot()))
+        self._has_locks = True
+        self._writer = RecordWriter(folder / _name_record_file(shard, self._take_slot()))
         self._read(self._reader.read_new())
         self._failures.clear()
 
@@ -107,7 +110,7 @@ class Journal:
         records = map(self._units.get, keys)
         done = sum(record is not None and self.is_current(record) for record in records)
         record = JobRecord(
-            self.facts, len(keys), done, replaces, time.time_ns(), platform.node(), os.getpid()
+            self.facts, len(keys), done, replaces, self._now_ns(), platform.node(), os.getpid()
         )
         with _journal_errors(self.folder):
             self._writer.append(record)
@@ -134,17 +137,19 @@ class Journal:
         """A unit for this process alone, for as long as the block lasts: True where it is so, False
         where another process is at it.
 
-        What others have recorded until now is known inside the block.
+        What others have recorded until now is known inside the block. Where files can't be locked
+        every unit is this process's.
         """
         number = MAX_WRITERS + hash_number(key) % (MAX_REGIONS - MAX_WRITERS)
         with _journal_errors(self.folder):
-            is_mine = self._locks.acquire(number)
+            is_locked = self._has_locks and self._locks.acquire(number)
+            is_mine = is_locked or not self._has_locks
             if is_mine:
                 self.refresh()
         try:
             yield is_mine
         finally:
-            if is_mine:
+            if is_locked:
                 self._locks.release(number)
 
     def find(self, key: str) -> UnitRecord | None:
@@ -184,7 +189,7 @@ class Journal:
         record is on disk when this returns, unless it needn't be durable: what it says can be
         found out again.
         """
-        record = UnitRecord(self.facts.digest, key, result, source, before, time.time_ns())
+        record = UnitRecord(self.facts.digest, key, result, source, before, self._now_ns())
         with _journal_errors(self.folder):
             self._writer.append(record, is_durable=is_durable)
         self._add(record)
@@ -192,7 +197,7 @@ class Journal:
     def fail(self, key: str, error: str) -> None:
         """Record that a unit can't be done; another run at work won't try it again, a later one
         will."""
-        record = FailureRecord(self.facts.digest, key, error, time.time_ns())
+        record = FailureRecord(self.facts.digest, key, error, self._now_ns())
         with _journal_errors(self.folder):
             self._writer.append(record, is_durable=False)
 
@@ -201,14 +206,20 @@ class Journal:
         with _journal_errors(self.folder):
             self._read(self._reader.read_new(except_for=self._writer.file))
 
-    def _read(self, records: Iterable[Record]) -> None:
+    def _read(self, records: Iterable[JournalRecord]) -> None:
         for record in records:
+            self._latest_ns = max(self._latest_ns, record.time_ns)
             if isinstance(record, JobRecord):
                 self._jobs.append(record)
             elif isinstance(record, UnitRecord):
                 self._add(record)
             elif record.job == self.facts.digest:
                 self._failures[record.key] = record
+
+    def _now_ns(self) -> int:
+        """Later than every record that is known, though this clock or another may be wrong."""
+        self._latest_ns = max(time.time_ns(), self._latest_ns + 1)
+        return self._latest_ns
 
     def _add(self, record: UnitRecord) -> None:
         earlier = self._units.get(record.key)
@@ -218,10 +229,25 @@ class Journal:
 
     def _take_slot(self) -> int:
         """The lowest number that no process at the job has, and with it the file to go on with."""
-        for slot in range(MAX_WRITERS):
-            if self._locks.acquire(slot):
-                return slot
+        try:
+            free = next((n for n in range(MAX_WRITERS) if self._locks.acquire(n)), None)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            return self._go_without_locks()
+        if free is not None:
+            return free
         raise JobStoppedError(f"{MAX_WRITERS} processes are at the job in {self.folder} already")
+
+    def _go_without_locks(self) -> int:
+        """A number that no other process of this machine has."""
+        self._has_locks = False
+        warnings.warn(
+            f"files can't be locked in {self.folder.parent}: run one process at a time there, or "
+            "name the part of each by --shard",
+            stacklevel=2,
+        )
+        return MAX_WRITERS + os.getpid()
 
     def _jobs_alike(self) -> Iterator[JobRecord]:
         """The runs of the same facts, this one included."""
@@ -242,7 +268,7 @@ class Journal:
         )
 
 
-def _name_file(shard: Shard | None, slot: int) -> str:
+def _name_record_file(shard: Shard | None, slot: int) -> str:
     """By machine and shard as well, for storage whose locks other machines don't see."""
     host = re.sub(r"[^0-9A-Za-z-]+", "-", platform.node())[:60] or "host"
     part = f"-{shard.index}of{shard.count}" if shard else ""
@@ -256,5 +282,6 @@ def _journal_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise JobStoppedError(
-            f"the journal in {folder} can't be read or written: {error.strerror or error}"
+            f"the journal in {folder} can't be read or written: {error.strerror or error}; "
+            "the job stops here"
         ) from error

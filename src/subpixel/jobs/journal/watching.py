@@ -16,8 +16,11 @@ from subpixel.system.extras import expect_installed
 SETTLE_SECONDS = 2.0
 """How long a file's size and time must stay the same for it to be complete."""
 
-LOOK_SECONDS = 30.0
+RELIST_SECONDS = 30.0
 """Folders are looked at so often at least: storage in a network tells of no changes by others."""
+
+PAUSE_SECONDS = 0.3
+"""From a change until the folders are looked at: others mostly come with it."""
 
 Stamp = tuple[int, int]
 """A file's size in bytes, and its time of change in nanoseconds."""
@@ -50,10 +53,11 @@ class FolderWatch:
         self._end.set()
         self._thread.join()
 
-    def wait(self, seconds: float = LOOK_SECONDS) -> None:
+    def wait(self, seconds: float = RELIST_SECONDS) -> None:
         """Until something has changed since the last call, or so many seconds are over; raises
         :class:`JobStoppedError` where a folder is gone."""
-        self._changed.wait(seconds)
+        if self._changed.wait(seconds):
+            time.sleep(PAUSE_SECONDS)
         self._changed.clear()
         for folder in self._folders:
             if not is_folder(folder):

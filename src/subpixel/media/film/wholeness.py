@@ -14,7 +14,7 @@ def expect_whole(file: Path) -> None:
     """Raise :class:`PictureError` where ``file`` ends before its container does; nothing is said
     of kinds that don't say how long they are. Raises :class:`OSError`."""
     data = FileBytes(file)
-    end = _find_end(data)
+    end = _find_container_end(data)
     if end is not None and end > len(data):
         raise PictureError(
             f"{file} is cut off: it has {len(data):,} bytes, and its container {end:,}; get all of "
@@ -22,7 +22,7 @@ def expect_whole(file: Path) -> None:
         )
 
 
-def _find_end(data: FileBytes) -> int | None:
+def _find_container_end(data: FileBytes) -> int | None:
     head = data[:12]
     if head.startswith(MATROSKA_HEADER):
         return _end_of_matroska(data)

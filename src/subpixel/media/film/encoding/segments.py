@@ -16,7 +16,7 @@ from subpixel.system.files.inputs import open_input
 
 SEGMENT_SUFFIX = ".segment"
 
-MAX_HEADER_BYTES = 1 << 26
+MAX_SEGMENT_LINE = 1 << 26
 """Of the JSON of one segment."""
 
 
@@ -61,7 +61,7 @@ def read_segment(file: Path) -> CodedSegment:
     try:
         with open_input(file) as stream:
             line = read_value(
-                parse_json(stream.readline(MAX_HEADER_BYTES), max_bytes=MAX_HEADER_BYTES),
+                parse_json(stream.readline(MAX_SEGMENT_LINE), max_bytes=MAX_SEGMENT_LINE),
                 _SegmentLine,
             )
             body = stream.read()
