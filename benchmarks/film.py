@@ -4,12 +4,12 @@
     python benchmarks/film.py --accuracy
     python benchmarks/film.py --film trailer.mp4 --kills 100
 
-The first measures, in turns, the network alone (frames decoded and converted beforehand), the encoder
-alone (frames enlarged beforehand), and all of it as a pipeline; the pipeline's frames a second should be
-at least 0.9 of the slower one's, where both don't share the same cores. The second says how far
-FFmpeg's swscale, and the conversion that is used instead, are from the formulas of the standards. The
-third kills a preview of the film at random moments until it is done, again and again: each result
-must be, byte for byte, that of an undisturbed run.
+The first measures, in turns, the network alone (frames decoded and converted beforehand), the
+encoder alone (frames enlarged beforehand), and all of it as a pipeline; the pipeline's frames a
+second should be at least 0.9 of the slower one's, where both don't share the same cores. The second
+says how far FFmpeg's swscale, and the conversion that is used instead, are from the formulas of the
+standards. The third kills a preview of the film at random moments until it is done, again and
+again: each result must be, byte for byte, that of an undisturbed run.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -62,11 +62,11 @@ def measure_speed(film: Path, frames: int, scale: int, codec: str, rounds: int) 
         large = list(_enlarge_all(upscaler, plan, small))
         times = [time for segment in plan.segments for time in segment]
         print(f"{len(small)} frames of {film.name}, {upscaler.spec.name}, {codec}")
-        for number in range(rounds):
+        pairs = list(zip(times, large, strict=True))
+        job = Job(film, Path(folder) / "large.mp4")
+        for _ in range(rounds):
             network = _rate(len(small), lambda: list(_enlarge_all(upscaler, plan, small)))
-            pairs = list(zip(times, large, strict=True))
             encoder = _rate(len(small), lambda: encode_segment(plan.settings, pairs))
-            job = Job(film, Path(folder) / f"{number}.mp4")
             whole = _rate(len(small), lambda: upscale_film(upscaler, job, options))
             both = 1 / (1 / network + 1 / encoder)
             print(
@@ -104,7 +104,7 @@ def _enlarge_all(
     yield from read_frames(FrameSource(larger, lambda: next(rows, None)))
 
 
-def _rate(count: int, work: Any) -> float:
+def _rate(count: int, work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return count / (time.perf_counter() - start)
