@@ -48,9 +48,6 @@ MATRICES = {1: "BT.709", 6: "BT.601", 9: "BT.2020"}
 SWSCALE_NAMES = {1: "ITU709", 6: "SMPTE170M", 9: "BT2020"}
 SWSCALE_FLAGS = "BICUBIC|ACCURATE_RND|FULL_CHR_H_INT|FULL_CHR_H_INP|BITEXACT"
 
-KILL_SECONDS = 12.0
-"""How long after its start a run is killed at the latest."""
-
 
 def measure_speed(film: Path, frames: int, scale: int, codec: str, rounds: int) -> None:
     """Frames a second of the network, the encoder, and the pipeline, in turns."""
@@ -167,8 +164,9 @@ def _worst(planes: list[NDArray[Any]], expected: list[NDArray[Any]]) -> float:
     return max(float(np.abs(a - b).max()) for a, b in zip(planes, expected, strict=True))
 
 
-def kill_runs(film: Path, frames: int, kills: int, seed: int) -> int:
-    """Returns how many results were not those of the undisturbed run."""
+def kill_runs(film: Path, frames: int, kills: int, seed: int, within: float) -> int:
+    """Returns how many results were not those of the undisturbed run; a run is killed ``within``
+    so many seconds of its start."""
     chance, killed, films, faults = random.Random(seed), 0, 0, 0
     with av.open(str(film)) as container:
         seconds = frames / float(container.streams.video[0].guessed_rate)
@@ -183,7 +181,7 @@ def kill_runs(film: Path, frames: int, kills: int, seed: int) -> int:
             while not target.exists():
                 process = subprocess.Popen([*command, "--target", str(target)])
                 try:
-                    process.wait(chance.uniform(0.5, KILL_SECONDS))
+                    process.wait(chance.uniform(0.5, within))
                 except subprocess.TimeoutExpired:
                     os.kill(process.pid, signal.SIGKILL)
                     process.wait()
@@ -217,6 +215,7 @@ def main() -> None:
     parser.add_argument("--accuracy", action="store_true")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--within", type=float, default=12.0)
     parser.add_argument("--run", type=Path)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--target", type=Path)
@@ -226,7 +225,7 @@ def main() -> None:
     elif args.accuracy:
         measure_accuracy()
     elif args.kills:
-        sys.exit(1 if kill_runs(args.film, args.frames, args.kills, args.seed) else 0)
+        sys.exit(1 if kill_runs(args.film, args.frames, args.kills, args.seed, args.within) else 0)
     else:
         measure_speed(args.film, args.frames, args.scale, args.codec, args.rounds)
 
