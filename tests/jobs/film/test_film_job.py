@@ -19,7 +19,7 @@ from small_films import (
     read_packets,
     write_small_film,
 )
-from subpixel.errors import JobStoppedError, LossError, PictureError, UsageError
+from subpixel.errors import LossError, PictureError, SubpixelError, UsageError
 from subpixel.jobs.film import plan as planning
 from subpixel.jobs.film import store
 from subpixel.jobs.film.options import FilmOptions, Preview
@@ -314,7 +314,7 @@ def test_two_runs_dont_make_one_film(tmp_path: Path, upscaler: Upscaler) -> None
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         assert other.stdout.readline().strip() == b"True"
-        with pytest.raises(JobStoppedError, match=r"another run is at work on .*large\.mp4"):
+        with pytest.raises(SubpixelError, match=r"another run is at work on .*large\.mp4"):
             _run(upscaler, source, tmp_path / "large.mp4")
         other.communicate()
     assert _run(upscaler, source, tmp_path / "large.mp4").frames == 6

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from subpixel import __version__
-from subpixel.errors import JobStoppedError
+from subpixel.errors import JobStoppedError, SubpixelError
 from subpixel.jobs.film.plan import FilmPlan
 from subpixel.jobs.journal.facts import FileFacts, JobFacts, read_facts, refresh_facts
 from subpixel.jobs.journal.journal import Journal
@@ -94,13 +94,14 @@ def open_store(target: Path, upscaler: Upscaler, plan: FilmPlan) -> Iterator[Seg
     """The segments of a film that becomes ``target``, for this process alone; they are removed
     when the block succeeds, as the film is there then.
 
-    Raises :class:`JobStoppedError` where another run is at the film.
+    Raises :class:`SubpixelError` where another run is at the film, and :class:`JobStoppedError`
+    where the journal can't be read or written.
     """
     folder = target.with_name(f".{target.name}{STORE_SUFFIX}")
     facts = describe_film(upscaler, plan, read_facts(plan.source))
     with Journal.open(folder, facts) as journal, journal.claim(FILM_UNIT) as is_mine:
         if not is_mine:
-            raise JobStoppedError(f"another run is at work on {target}; wait for its end")
+            raise SubpixelError(f"another run is at work on {target}; wait for its end")
         journal.begin([FILM_UNIT], replaces=True)
         _remove_foreign(folder, facts.digest)
         remove_stale_drafts(folder)
