@@ -62,14 +62,16 @@ def measure_speed(film: Path, frames: int, scale: int, codec: str, rounds: int) 
         pairs = list(zip(times, large, strict=True))
         job = Job(film, Path(folder) / "large.mp4")
         for _ in range(rounds):
-            network = _rate(len(small), lambda: list(_enlarge_all(upscaler, plan, small)))
-            encoder = _rate(len(small), lambda: encode_segment(plan.settings, pairs))
-            whole = _rate(len(small), lambda: upscale_film(upscaler, job, options))
-            both = 1 / (1 / network + 1 / encoder)
+            network = _time(lambda: list(_enlarge_all(upscaler, plan, small)))
+            encoder = _time(lambda: encode_segment(plan.settings, pairs))
+            whole = _time(lambda: upscale_film(upscaler, job, options))
+            slower = max(network[0], encoder[0])
+            busy = (network[1] + encoder[1]) / whole[1]
+            rates = (len(small) / seconds for seconds, _ in (network, encoder, whole))
             print(
-                f"network {network:.2f}, encoder {encoder:.2f}, pipeline {whole:.2f} frames a "
-                f"second: {whole / min(network, encoder):.2f} of the slower, "
-                f"{whole / both:.2f} of one after the other"
+                "network {:.2f}, encoder {:.2f}, pipeline {:.2f} frames a second: ".format(*rates)
+                + f"{slower / whole[0]:.2f} of the slower; {busy:.2f} of the pipeline's processor "
+                "time is network and encoder"
             )
 
 
@@ -101,10 +103,11 @@ def _enlarge_all(
     yield from read_frames(FrameSource(larger, lambda: next(rows, None)))
 
 
-def _rate(count: int, work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+def _time(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds by the clock, and of processors."""
+    start, busy = time.perf_counter(), time.process_time()
     work()
-    return count / (time.perf_counter() - start)
+    return time.perf_counter() - start, time.process_time() - busy
 
 
 def measure_accuracy() -> None:

@@ -352,3 +352,15 @@ def test_a_film_is_no_picture(tmp_path: Path, upscaler: Upscaler) -> None:
     source = write_small_film(tmp_path / "small.mp4")
     with pytest.raises(UsageError, match=r"a film is written as one of .*\.mp4"):
         _run(upscaler, source, tmp_path / "large.png")
+
+
+def test_frames_are_those_of_pictures(tmp_path: Path, upscaler: Upscaler) -> None:
+    """Without loss each frame is, to the bit, what the same picture becomes by itself."""
+    film = SmallFilm(count=5, codec="ffv1", pixel_format="bgr0")
+    source = write_small_film(tmp_path / "small.mkv", film)
+    options = JobOptions(strict=True, film=FilmOptions(codec_named("ffv1")))
+    _run(upscaler, source, tmp_path / "large.mkv", options)
+    with av.open(str(tmp_path / "large.mkv")) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            expected = upscaler(draw_frame(film, number))
+            np.testing.assert_array_equal(frame.reformat(format="rgb24").to_ndarray(), expected)
