@@ -23,7 +23,7 @@ define test-versions
 	OMP_NUM_THREADS=1 .venv-$(1)/bin/python $(BASE_TESTS) $(TESTS)
 endef
 
-.PHONY: demo test test-all test-lowest test-newest test-processors lint format docs man page dist clean
+.PHONY: demo test test-all test-page browser test-lowest test-newest test-processors lint format docs man page dist clean
 
 demo: $(VENV)/base
 	@$(BIN)/python scripts/demo.py
@@ -33,6 +33,15 @@ test: $(VENV)/all lint
 
 test-all: $(VENV)/all lint
 	$(PYTEST)
+
+# The web page: in Chromium, which `make browser` brings if anything can, and by Node.
+test-page: browser
+	$(PYTEST) --base-install tests/serve/page
+
+# What drives Chromium, and Chromium itself from Debian where root may install it. Without it the tests
+# of the page in a browser and of WebGPU skip, with their reason.
+browser: $(VENV)/browser
+	scripts/install_chromium.sh
 
 test-lowest:
 	$(call test-versions,lowest,--resolution lowest-direct)
@@ -85,6 +94,10 @@ $(VENV)/base: pyproject.toml constraints.txt
 
 $(VENV)/all: $(VENV)/base
 	$(PIP) --editable '.[lint]'
+	@touch $@
+
+$(VENV)/browser: $(VENV)/base
+	$(PIP) --editable '.[test-page]'
 	@touch $@
 
 $(VENV)/docs: $(VENV)/base

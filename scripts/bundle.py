@@ -8,20 +8,24 @@ equal to PyTorch, and measured as its users will run it: the ONNX file, 8-bit RG
 a chain of convolutions on luma comes NAME-int8, calibrated on the photographs, where no set loses
 more than 0.1 dB by it. Between `balanced` and `denoise` lie points of which only the int8 file is
 bundled (`denoise-25-int8`, `denoise-50-int8`, `denoise-75-int8`: their float32 weights are mixed
-when they are opened). What --only leaves out stays as it is.
+when they are opened). What --only leaves out stays as it is. --sums makes no network anew: it only
+moves sums of the int8 files off where processors round them differently.
 """
 
 import argparse
 import hashlib
+import re
 import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import onnx
 from safetensors import safe_open
 
+from subpixel.graph.exact.clear_sums import clear_sums
 from subpixel.graph.geometry.cost import multiply_adds_per_pixel, parameters
 from subpixel.graph.int8.integer import to_integer
 from subpixel.graph.int8.luma_chain import is_luma_chain
@@ -70,7 +74,12 @@ def main() -> int:
     options.add_argument("--photos", type=Path, required=True, help="the training photographs")
     options.add_argument("--only", nargs="*", metavar="NAME", help="networks, such as fast-x3")
     options.add_argument("--int8", action="store_true", help="of the fp32 files as they are")
+    options.add_argument(
+        "--sums", action="store_true", help="only clear the sums of the int8 files as they are"
+    )
     given = options.parse_args()
+    if given.sums:
+        return clear_files(given.data)
     weights = sorted(WEIGHTS.glob("*.safetensors"))
     chosen = [w for w in weights if given.only is None or w.stem in given.only]
     rows = {
@@ -87,6 +96,25 @@ def main() -> int:
     for file in ZOO.glob("*.onnx"):
         if file.name not in rows:
             file.unlink()
+    return 0
+
+
+def clear_files(data: Path) -> int:
+    """Move the sums of the int8 files off where processors differ, without making these anew, and
+    bring their rows up to date."""
+    manifest = ZOO / "manifest.toml"
+    for file in sorted(ZOO.glob("*-int8-*.onnx")):
+        model = onnx.load(file)
+        cleared = clear_sums(model)
+        if cleared == model:
+            continue
+        (before,) = kept(file.name).values()
+        file.write_bytes(cleared.SerializeToString())
+        entry = measured(file, data)
+        after = re.sub('sha256 = ".*"', f'sha256 = "{sha256(file)}"', before)
+        after = re.sub("\npsnr = .*", f"\npsnr = {{ {figures(entry, 'network')} }}", after)
+        manifest.write_text(manifest.read_text().replace(before, after))
+        print(f"{file.name}: {before}became {after}", flush=True)
     return 0
 
 
@@ -190,22 +218,28 @@ def row(entry: Entry, checkpoint: Path, exact: Path) -> str:
     with safe_open(checkpoint, "numpy") as weights:
         steps = int(weights.metadata()["steps"])
     model = onnx.load(exact)
-    psnr = ", ".join(f"{s} = {e.network.psnr:.2f}" for s, e in entry.found.items())
-    bicubic = ", ".join(f"{s} = {e.bicubic.psnr:.2f}" for s, e in entry.found.items())
     return f"""\
 [[network]]
 name = "{entry.spec.name}"
 scale = {entry.spec.scale}
 file = "{entry.file.name}"
-sha256 = "{hashlib.sha256(entry.file.read_bytes()).hexdigest()}"
+sha256 = "{sha256(entry.file)}"
 licence = "{LICENCE}"
 training_data = "{training_data(checkpoint)}"
 steps = {steps}
 parameters = {parameters(model)}
 multiply_adds = {round(multiply_adds_per_pixel(model) or 0)}
-psnr = {{ {psnr} }}
-bicubic_psnr = {{ {bicubic} }}
+psnr = {{ {figures(entry, "network")} }}
+bicubic_psnr = {{ {figures(entry, "bicubic")} }}
 """
+
+
+def figures(entry: Entry, of: Literal["network", "bicubic"]) -> str:
+    return ", ".join(f"{s} = {getattr(e, of).psnr:.2f}" for s, e in entry.found.items())
+
+
+def sha256(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

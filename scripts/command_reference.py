@@ -56,13 +56,26 @@ def _section(context: click.Context) -> list[str]:
         "",
         f"    {context.command_path} {usage}",
         "",
-        *escape_text(cleandoc(command.help or "")).splitlines(),
+        *_describe(command),
         "",
         "| option | |",
         "|---|---|",
         *rows,
         "",
     ]
+
+
+def _describe(command: click.Command) -> list[str]:
+    """A command's help; a paragraph whose lines Click keeps as they are becomes code."""
+    lines: list[str] = []
+    for paragraph in cleandoc(command.help or "").split("\n\n"):
+        mark, _, verbatim = paragraph.partition("\n")
+        if mark == "\b":
+            lines += [f"    {line}" for line in verbatim.splitlines()]
+        else:
+            lines += escape_text(paragraph).splitlines()
+        lines.append("")
+    return lines[:-1]
 
 
 def as_code(text: str) -> str:

@@ -66,10 +66,16 @@ def _section(context: click.Context) -> list[str]:
 
 
 def _paragraphs(text: str) -> list[str]:
-    """Click's help text: paragraphs, with empty lines between them."""
+    """Click's help text: paragraphs, with empty lines between them; the lines of one that begins
+    with a backspace stay as they are."""
     lines: list[str] = []
     for paragraph in text.split("\n\n"):
-        lines += [escape(" ".join(paragraph.split())), ".PP"]
+        mark, _, verbatim = paragraph.partition("\n")
+        if mark.strip() == "\b":
+            kept = (escape(line.strip()) for line in verbatim.splitlines())
+            lines += [".nf", *kept, ".fi", ".PP"]
+        else:
+            lines += [escape(" ".join(paragraph.split())), ".PP"]
     return lines[:-1]
 
 

@@ -1,6 +1,7 @@
 """Fixtures that several rooms' tests share."""
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
 from importlib.abc import MetaPathFinder
@@ -34,6 +35,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="skip what needs PyTorch, as an install without extras does (make test-lowest)",
     )
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A table that is marked ``sample(every=N)``: each N-th case is fast, the others are slow.
+
+    A prime number that divides no side of the table lets the sample see every value.
+    """
+    seen = Counter[str]()
+    for item in items:
+        if mark := item.get_closest_marker("sample"):
+            table = item.nodeid.partition("[")[0]
+            if seen[table] % mark.kwargs["every"]:
+                item.add_marker(pytest.mark.slow)
+            seen[table] += 1
 
 
 def pytest_configure(config: pytest.Config) -> None:

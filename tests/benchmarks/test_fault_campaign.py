@@ -43,6 +43,7 @@ def expect_caught(fault: Fault, folder: Path) -> None:
     assert caught, f"{fault.name} changes {fault.witness}, and verify says: {verdict}"
 
 
+@pytest.mark.sample(every=13)
 @pytest.mark.parametrize("name", QUICK)
 def test_a_fault_is_caught(name: str, tmp_path: Path) -> None:
     expect_caught(drawn(name), tmp_path)
@@ -72,6 +73,7 @@ def test_another_seed_gives_another_fault() -> None:
     assert first.faulty != other.faulty
 
 
+@pytest.mark.sample(every=7)
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_oracle_finds_nothing_in_an_honest_file(name: str) -> None:
     """Tiles included; the large pictures at the end of the search apart."""

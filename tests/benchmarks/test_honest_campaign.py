@@ -36,6 +36,7 @@ def test_no_false_alarm_in_the_first_of_a_campaign(index: int) -> None:
     expect_silence(index)
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.checkpoint])
 def test_a_host_equals_its_own_weights(name: str, tmp_path: Path) -> None:
     """Else whatever is held to them would count as caught."""

@@ -138,6 +138,7 @@ LINES: Sequence[tuple[str, ...]] = (
     ("serve", "--model", "fast", "--host", "<word>"),
     ("cache", "<word>"),
     ("doctor", "<word>"),
+    ("completion", "<word>"),
     ("<word>",),
     ("--<word>",),
 )
@@ -172,6 +173,7 @@ def _content(stream: io.TextIOWrapper) -> str:
     return stream.buffer.read().decode(stream.encoding)
 
 
+@pytest.mark.sample(every=5)
 @needs_such_names
 @pytest.mark.parametrize("line", LINES, ids=" ".join)
 def test_nothing_that_is_printed_is_obeyed(

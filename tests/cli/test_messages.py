@@ -69,3 +69,49 @@ def test_a_checkpoint_is_to_be_exported_first(
         f"subpixel: {name} is a checkpoint: make a network file of it first: "
         f"subpixel export {name} -o net.onnx\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("help", "no such command 'help'; did you mean subpixel --help? (see subpixel --help)"),
+        (
+            "help upscale",
+            "no such command 'help'; did you mean subpixel upscale --help? (see subpixel --help)",
+        ),
+        (
+            "models help get",
+            (
+                "no such command 'help'; did you mean subpixel models get --help? "
+                "(see subpixel models --help)"
+            ),
+        ),
+        (
+            "version",
+            "no such command 'version'; did you mean subpixel --version? (see subpixel --help)",
+        ),
+    ],
+)
+def test_who_asks_for_help_or_the_version_gets_the_option(
+    line: str, answer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(line.split()) == 2
+    assert capsys.readouterr().err == f"subpixel: {answer}\n"
+
+
+def test_names_that_are_no_files_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["info", "auto"]) == 2
+    assert "auto is no network: it chooses one for each picture" in capsys.readouterr().err
+    for name in ("drawing", "denoise-50"):
+        assert run(["info", name]) == 2
+        assert f"{name} has no file of its own" in capsys.readouterr().err
+    assert run(["info", "drawings"]) == 2
+    assert capsys.readouterr().err.endswith("; did you mean drawing?\n")
+
+
+def test_options_of_third_party_files_beside_a_bundled_network(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for words in ("--layout nhwc", "--output-name y --model fast", "--set-input a=1 --denoise 1"):
+        assert run(["upscale", "a.png", *words.split()]) == 2
+        assert "is bundled, and how its networks take pixels is known" in capsys.readouterr().err

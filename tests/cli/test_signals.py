@@ -71,6 +71,7 @@ def upscale_slowly(*options: str) -> list[str]:
     return ["upscale", "large.png", "-o", "out/large.png", "--tile", "32", *options]
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("number", CODES)
 def test_an_upscale_ends_in_order(large: Path, number: signal.Signals) -> None:
     (large / "out").mkdir()

@@ -68,7 +68,10 @@ def test_an_unknown_verb_is_a_usage_error(capsys: pytest.CaptureFixture[str]) ->
         ("export a.pth", "missing option '-o' / '--output' (see subpixel export --help)"),
         (
             "upscale a.png --tile -1",
-            "invalid value for '--tile': -1 is not in the range x>=0 (see subpixel upscale --help)",
+            (
+                "invalid value for '--tile': '-1' is no whole number of 0 or more "
+                "(see subpixel upscale --help)"
+            ),
         ),
         ("verify a.onnx --bench x", "--bench needs --matrix (see subpixel verify --help)"),
         ("upscale a.png --tile", "option '--tile' requires an argument"),
@@ -106,6 +109,7 @@ def test_export_then_verify(
     assert {result["case"]["content"] for result in report["results"]} >= {"noise", "photo"}
 
 
+@pytest.mark.slow
 def test_verify_fails_on_another_network(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -303,6 +307,7 @@ def test_evaluate_loads_torch_only_for_what_needs_it(truth: Path) -> None:
     assert not {"torch", "torchmetrics"} & _imported(program)
 
 
+@pytest.mark.slow
 def test_a_verb_without_its_extra_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules.update({'safetensors': None, 'safetensors.torch': None})\n"
@@ -313,6 +318,7 @@ def test_a_verb_without_its_extra_says_what_to_install() -> None:
     assert "pip install '.[torch]'" in done.stderr
 
 
+@pytest.mark.slow
 def test_quantize(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "fast.onnx"
     command = ["quantize", "--model", "fast", "--scale", "2", "-o", str(out), "--precision", "int8"]

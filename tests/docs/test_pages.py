@@ -33,9 +33,12 @@ NOT_RUN = Counter(
 )
 """The reasons why blocks are not run, and how many have each."""
 
+SLOW = {"choosing", "packaging", "pictures", "target-size", "third-party", "untrusted"}
+"""Pages of many commands, each a process that loads networks: seconds a page."""
+
 
 def _parameter(page: Path, block: Block) -> object:
-    marks = [pytest.mark.slow] if block.slow else []
+    marks = [pytest.mark.slow] if block.slow or page.stem in SLOW else []
     if block.language == "sh":
         posix = "the blocks are written for a POSIX shell"
         marks.append(pytest.mark.skipif(sys.platform == "win32", reason=posix))

@@ -108,6 +108,7 @@ def test_a_file_cut_off_by_another_process_is_damage(tmp_path: Path, suffix: str
     assert str(file) in said
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9])
 def test_a_file_cut_off_between_header_and_pixels(file: Path, share: float) -> None:
     opened = _open(file)

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from case_sampling import sample_fast
 from insertions import (
     GIF,
     INSERTIONS,
@@ -68,9 +67,10 @@ def expect_kept_or_named(folder: Path, insertion: Insertion, suffix: str) -> Non
         assert not named or insertion.label in " ".join(map(str, named))
 
 
+@pytest.mark.sample(every=13)
 @pytest.mark.parametrize(
     ("insertion", "suffix"),
-    sample_fast(product(INSERTIONS, SUFFIXES), every=13),
+    list(product(INSERTIONS, SUFFIXES)),
     ids=lambda v: v if isinstance(v, str) else f"{v.suffix[1:]}: {v.name}",
 )
 def test_each_part_is_kept_or_named(tmp_path: Path, insertion: Insertion, suffix: str) -> None:

@@ -38,6 +38,7 @@ def pieces(picture: Picture, heights: list[int]) -> Iterator[Rows]:
                 top += height
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(
     st.sampled_from(SUFFIXES),
@@ -96,6 +97,7 @@ def encode(picture: Picture, suffix: str, stream: io.BytesIO) -> None:
         encoder.finish()
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_disk_that_fills_up_at_any_byte(suffix: str) -> None:
     """The encoder's thread ends, and whoever feeds it is let go and told why."""

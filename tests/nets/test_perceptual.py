@@ -58,6 +58,7 @@ def blurred(picture: Rgb, sigma: float) -> Rgb:
     return np.rint(gaussian(picture, sigma, channel_axis=2, preserve_range=True)).astype(np.uint8)
 
 
+@pytest.mark.slow
 def test_equal_pictures_are_at_no_distance(judges: Judges, truth: Rgb) -> None:
     assert judges.perceptual(truth, truth) == pytest.approx((0, 0), abs=1e-6)
 

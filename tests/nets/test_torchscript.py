@@ -60,6 +60,7 @@ def test_a_damaged_archive(tmp_path: Path) -> None:
         load_torchscript(file)
 
 
+@pytest.mark.slow
 def test_a_file_is_compared_with_a_program(tmp_path: Path) -> None:
     spec = ModelSpec("net", 2, "luma", "luma")
     file = tmp_path / "net.onnx"

@@ -21,6 +21,7 @@ def _saved(model: onnx.ModelProto, folder: Path) -> Path:
     return file
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("scale", [1, 2, 3, 4])
 def test_a_third_party_network_is_found_out_by_running_it(

@@ -7,7 +7,7 @@ import onnx
 import pytest
 
 from networks import sub_pixel_network
-from subpixel.errors import NetworkError, SpecError
+from subpixel.errors import NetworkError, ProviderError, SpecError
 from subpixel.network import opening
 from subpixel.network.file_metadata import read_file_metadata
 from subpixel.network.opening import open_network
@@ -15,7 +15,7 @@ from subpixel.network.settings import RunSettings
 from subpixel.runtime.opening import Opened, open_session
 from subpixel.spec import ModelSpec
 from subpixel.system.processors import cores
-from subpixel.zoo.manifest import read_manifest
+from subpixel.zoo.manifest import find_bundled, read_manifest
 
 PIXELS = np.random.default_rng(0).random((1, 3, 9, 7), np.float32)
 
@@ -99,3 +99,33 @@ def test_unreadable_facts_are_said_with_the_files_name(tmp_path: Path) -> None:
     onnx.save(model, file)
     with pytest.raises(SpecError, match=r"a\.onnx: "):
         open_network(file)
+
+
+@pytest.fixture
+def on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor stands for the GPU."""
+    monkeypatch.setattr(
+        opening,
+        "open_session",
+        lambda source, device, **options: open_session(source, device="cpu", **options),
+    )
+
+
+@pytest.mark.usefixtures("on_a_gpu")
+@pytest.mark.parametrize("name", ["fast", "denoise-25"])
+def test_where_integers_are_not_exact_the_float32_form_runs_and_that_is_said(name: str) -> None:
+    network = open_network(f"{name}-int8", RunSettings("webgpu"), scale=2)
+    assert (network.spec.name, network.spec.precision) == (name, "fp32")
+    assert network.remark is not None
+    assert network.remark.startswith(f"{name}, its float32 form: ")
+    assert open_network(f"{name}-int8", RunSettings("cpu"), scale=2).remark is None
+
+
+@pytest.mark.usefixtures("on_a_gpu")
+def test_where_integers_are_not_exact_other_files_in_them_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "own.onnx"
+    file.write_bytes(find_bundled("fast-int8", 2).path.read_bytes())
+    with pytest.raises(ProviderError, match=r"own\.onnx is a network of 8-bit integers"):
+        open_network(file, RunSettings("webgpu"))
+    with pytest.raises(ProviderError, match="in fp32, not in int8"):
+        open_network("fast-int8", RunSettings("webgpu", "int8"), scale=2)

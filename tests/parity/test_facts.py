@@ -11,6 +11,7 @@ from onnx import helper, numpy_helper
 
 from graphs_of_facts import identity_file, sharpening_file
 from subpixel.errors import NetworkError
+from subpixel.graph.exact.ties import list_code_sums
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.parity.cases import grid
 from subpixel.parity.compare import Fact, tolerance_for
@@ -18,6 +19,7 @@ from subpixel.parity.facts import Judged, prove_facts
 from subpixel.runtime.op import NetOp
 from subpixel.runtime.session import Session
 from subpixel.spec import ModelSpec
+from subpixel.zoo.manifest import find_bundled
 
 SPEC = ModelSpec("sharp", 1, "rgb", "rgb", halo=2)
 
@@ -74,6 +76,7 @@ def test_sizes_that_a_file_says_it_takes_are_tried(claim: dict[str, Any]) -> Non
     assert wrong["sizes and scale"].verdict == "wrong"
 
 
+@pytest.mark.slow
 def test_a_halo_that_holds_at_even_sizes_alone_is_not_proven_by_the_graph() -> None:
     """The graph of a U-Net reaches 7 px there; at odd sizes tiles show that it is more."""
     whole = host("nested")
@@ -141,3 +144,26 @@ def test_a_runtime_that_always_optimises_proves_nothing_of_that() -> None:
     proven = prove_facts(judged, judged.op, grid(SPEC).cases[:1], tolerance_for("fp32"))
     assert next(f for f in proven if f.name == "without optimisation").verdict == "not proven"
     assert numpy_helper.to_array(model.graph.initializer[0]).shape == (3, 3, 5, 5)
+
+
+def test_sums_of_codes_are_proven_for_every_processor() -> None:
+    spec = ModelSpec("eight", 2, "luma", "rgb", halo=7, precision="int8", samples="uint8")
+    model = onnx.load(find_bundled("fast-int8", 2).path)
+    fact = facts(model, spec)["sums of codes"]
+    assert fact.verdict == "proven"
+    assert "on every processor alike" in fact.message
+
+
+def test_sums_near_the_middle_between_codes_are_reported() -> None:
+    """Of two terms in half steps of the result: every odd sum of codes."""
+    spec = ModelSpec("eight", 2, "luma", "rgb", halo=7, precision="int8", samples="uint8")
+    model = onnx.load(find_bundled("fast-int8", 2).path)
+    (sum_,) = list_code_sums(model)
+    for node in model.graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear") and sum_.name in node.name:
+            node.input[1] = "twice" if sum_.name == node.output[0] else "once"
+    for name, step in (("once", 0.01), ("twice", 0.02)):
+        model.graph.initializer.append(numpy_helper.from_array(np.array(step, np.float32), name))
+    fact = facts(model, spec)["sums of codes"]
+    assert fact.verdict == "not proven"
+    assert f"32768 at {sum_.name}; quantize it again" in fact.message

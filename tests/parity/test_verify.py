@@ -41,6 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.sample(every=7)
 @pytest.mark.parametrize(
     ("candidate", "reference"),
     [
@@ -65,6 +66,7 @@ def test_faithful_files_pass(folder: Path, candidate: str, reference: str) -> No
     assert {result.shape and result.shape[1] for result in report.results} == {channels}
 
 
+@pytest.mark.slow
 def test_a_tolerance_can_be_given(folder: Path) -> None:
     report = verify(folder / "half.onnx", folder / "small.pth", tolerance=Tolerance(1e-7, 0.0))
     assert not report
@@ -89,6 +91,7 @@ def nan_weight(model: onnx.ModelProto) -> None:
     tensor.CopyFrom(numpy_helper.from_array(weights, tensor.name))
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize("breaking", [changed_weight, nan_weight])
 def test_broken_weights_fail(folder: Path, tmp_path: Path, breaking: Breaking) -> None:
     model = onnx.load(folder / "luma.onnx")
@@ -104,6 +107,7 @@ def test_a_network_of_another_scale_fails(folder: Path, tmp_path: Path) -> None:
     assert "where the reference gives" in str(report.worst.reason)
 
 
+@pytest.mark.slow
 def test_sub_pixels_in_the_wrong_order_fail(tmp_path: Path) -> None:
     """With several channels, DCR and CRD are different pictures (onnxscript#2891)."""
     torch.manual_seed(0)
@@ -119,6 +123,7 @@ def test_sub_pixels_in_the_wrong_order_fail(tmp_path: Path) -> None:
     assert not verify(tmp_path / "wrong.onnx", tmp_path / "right.onnx")
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:You are using the legacy TorchScript:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:The feature will be removed:DeprecationWarning")
 def test_the_references_own_file_is_taken_as_it_is(shared_data: Path, tmp_path: Path) -> None:
@@ -154,6 +159,7 @@ def test_files_that_are_no_networks(folder: Path, tmp_path: Path) -> None:
         verify(tmp_path / "missing.onnx", folder / "small.pth")
 
 
+@pytest.mark.slow
 def test_the_tolerance_is_that_of_the_graph(folder: Path, tmp_path: Path) -> None:
     """A file of fp32 whose facts claim fp16, a thousandth off, is wrong; one of fp16 is right."""
     model = onnx.load(folder / "luma.onnx")

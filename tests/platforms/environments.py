@@ -1,17 +1,23 @@
 """Environments of their own for other runtimes: made once, kept in a cache, skipped without a
 network."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 CACHE = Path(os.environ.get("SUBPIXEL_TEST_CACHE", Path.home() / ".cache" / "subpixel-tests"))
 """Not the cache of subpixel's own, which the tests replace."""
+
+
+WEB_RUNTIME = "1.30.0"
+"""onnxruntime-web's version, as the page has it."""
 
 
 def run_tool(command: list[str], folder: Path, seconds: int = 600) -> str:
@@ -45,12 +51,23 @@ def make_venv(name: str, *requirements: str) -> Path:
 
 def install_node_modules(folder: Path) -> None:
     """What the package.json in ``folder`` names, without running install scripts."""
+    modules = _install((folder / "package.json").read_text(encoding="utf-8"), CACHE / "node")
+    (folder / "node_modules").symlink_to(modules)
+
+
+def node_modules(versions: Mapping[str, str]) -> Path:
+    """The ``node_modules`` that holds ``versions``, without running install scripts."""
+    wanted = json.dumps({"private": True, "dependencies": dict(versions)})
+    return _install(wanted, CACHE / "-".join(["node", *versions]))
+
+
+def _install(package: str, folder: Path) -> Path:
     if not (shutil.which("node") and shutil.which("npm")):
         pytest.skip("node and npm are not here")
-    modules, wanted = CACHE / "node", (folder / "package.json").read_text(encoding="utf-8")
-    modules.mkdir(parents=True, exist_ok=True)
-    if not (modules / "done").exists() or (modules / "done").read_text(encoding="utf-8") != wanted:
-        (modules / "package.json").write_text(wanted, encoding="utf-8")
-        run_tool(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"], modules)
-        (modules / "done").write_text(wanted, encoding="utf-8")
-    (folder / "node_modules").symlink_to(modules / "node_modules")
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = folder / "done"
+    if not mark.exists() or mark.read_text(encoding="utf-8") != package:
+        (folder / "package.json").write_text(package, encoding="utf-8")
+        run_tool(["npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"], folder)
+        mark.write_text(package, encoding="utf-8")
+    return folder / "node_modules"

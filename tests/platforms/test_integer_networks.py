@@ -46,6 +46,7 @@ def test_every_integer_network_has_its_sha256() -> None:
     assert {Path(row.file).stem for row in NETWORKS} == set(SHA256)
 
 
+@pytest.mark.sample(every=11)
 @pytest.mark.parametrize("name", masks.MASKS)
 def test_on_older_processors_too(name: str, tmp_path: Path) -> None:
     if reason := masks.lack(name) or masks.cpuid_lack() or _masked():

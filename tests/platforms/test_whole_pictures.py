@@ -38,6 +38,7 @@ def identify(row: BundledNetwork) -> str:
     return Path(row.file).stem
 
 
+@pytest.mark.sample(every=11)
 @pytest.mark.parametrize("row", NETWORKS, ids=identify)
 @pytest.mark.parametrize(("threads", "tile"), [(1, 64), (2, 64), (2, 101), (1, 0), (2, None)])
 def test_threads_and_tiles_change_no_bit(

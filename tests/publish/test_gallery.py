@@ -181,6 +181,7 @@ def test_a_verified_download_is_not_fetched_again(gallery: Gallery, cache: Path)
     assert entry.source == f"{gallery.url}/net"
 
 
+@pytest.mark.slow
 def test_nothing_unproven_is_kept(
     gallery: Gallery, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,6 +116,7 @@ def test_a_jpeg_that_is_decoded_wrong_is_an_error(files: dict[str, bytes], mode:
         run_image_file(files["fast-int8"], encode(photograph()[:8, :9], "JPEG", mode))
 
 
+@pytest.mark.slow
 def test_what_is_no_picture_ends_the_process(files: dict[str, bytes], tmp_path: Path) -> None:
     """As the documents say. When this fails the decoder was mended: take the warning away."""
     (tmp_path / "network.onnx").write_bytes(files["fast-int8"])

@@ -20,6 +20,7 @@ def steady(_: Path) -> float:
     return 30.0
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize("precision", ["int8", "fp16"])
 def test_a_file_of_fewer_bits(tmp_path: Path, precision: Precision) -> None:
     scores = iter([30.0, 29.95])
@@ -40,6 +41,7 @@ def test_a_file_of_fewer_bits(tmp_path: Path, precision: Precision) -> None:
     assert all({"kernel_shape", "dilations", "strides"} <= names for names in said)
 
 
+@pytest.mark.sample(every=7)
 @pytest.mark.parametrize(
     ("floor", "after"), [(Floor(psnr=90, task_loss=1), 30.0), (Floor(0, 0.1), 29.8)]
 )
@@ -51,6 +53,7 @@ def test_what_keeps_too_little_is_not_written(tmp_path: Path, floor: Floor, afte
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_where_integers_alone_keep_too_little_the_ends_stay_in_float(tmp_path: Path) -> None:
     scores, out = iter([30.0, 29.0, 30.0]), tmp_path / "small.onnx"
     assert reduce_precision(FAST, out, "int8", lambda file: next(scores), floor=Floor(30, 0.1))
@@ -64,6 +67,7 @@ def test_it_needs_no_pytorch() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_what_is_refused(tmp_path: Path) -> None:
     taken = tmp_path / "taken.onnx"
     taken.touch()

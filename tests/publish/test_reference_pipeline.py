@@ -127,6 +127,7 @@ def check_rgb(cat: Cat, file: Path) -> None:
     assert np.abs(difference @ TO_YCBCR[0]).max() <= 1
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(("exporter", "opset"), EXPORTS)
 def test_the_cats_luma(cat: Cat, tmp_path: Path, exporter: Exporter, opset: int) -> None:
     spec = load_checkpoint(cat.weights).spec
@@ -135,6 +136,7 @@ def test_the_cats_luma(cat: Cat, tmp_path: Path, exporter: Exporter, opset: int)
     check_luma(cat, tmp_path / "luma.onnx")
 
 
+@pytest.mark.slow
 def test_the_cat_in_colour(cat: Cat, tmp_path: Path) -> None:
     check_rgb(cat, published(cat, tmp_path / "rgb.onnx", "trace", 10, "rgb"))
 

@@ -24,6 +24,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.mark.sample(every=13)
 @pytest.mark.parametrize(
     ("interface", "channels", "precision"), [("rgb", 3, "fp32"), ("native", 1, "fp16")]
 )
@@ -99,6 +100,7 @@ class Windows(nn.Module):
         return nn.functional.interpolate(mean, scale_factor=2.0)
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("exporter", ["dynamo", "trace"])
 def test_a_network_of_windows_takes_any_size(tmp_path: Path, exporter: Exporter) -> None:
     out = tmp_path / "windows.onnx"
@@ -156,6 +158,7 @@ class Unexportable(nn.Module):
         return nn.functional.interpolate(torch.linalg.matrix_exp(rgb), scale_factor=2.0)
 
 
+@pytest.mark.slow
 def test_what_no_exporter_manages_is_told_way_by_way(tmp_path: Path) -> None:
     square = replace(BAKED, square=True)
     with pytest.raises(ExportError, match=r"no exporter manages .*; dynamo from .*; trace from"):
@@ -168,6 +171,7 @@ def test_the_output_must_be_named_onnx(checkpoint: Path, tmp_path: Path) -> None
         release(checkpoint, tmp_path / "small.png")
 
 
+@pytest.mark.slow
 def test_an_existing_file_is_kept_unless_told_otherwise(checkpoint: Path, tmp_path: Path) -> None:
     out = tmp_path / "small.onnx"
     out.write_bytes(b"precious")

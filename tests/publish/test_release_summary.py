@@ -29,18 +29,21 @@ def build():
 """
 
 
+@pytest.mark.slow
 def test_the_summary_begins_with_the_size(tmp_path: Path) -> None:
     report = release(Nearest(), tmp_path / "net.onnx", spec=FIXED, exporter="trace")
     assert report
     assert report.summary() == "for 16×24 alone: Nearest x2, rgb, fp32"
 
 
+@pytest.mark.slow
 def test_the_summary_of_a_file_for_any_size(tmp_path: Path) -> None:
     spec = ModelSpec("free", 2, "rgb", "rgb", architecture="Nearest")
     report = release(Nearest(), tmp_path / "net.onnx", spec=spec, exporter="trace")
     assert report.summary() == "Nearest x2, rgb, fp32"
 
 
+@pytest.mark.slow
 def test_the_first_line_says_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -65,6 +65,7 @@ class PadsIfNeeded(nn.Module):
         return result[..., :height, :width]
 
 
+@pytest.mark.slow
 def test_a_network_that_pads_with_zeros_is_not_padded_otherwise(tmp_path: Path) -> None:
     """Mirrored, the padding changed pictures by 29 code values."""
     module = PadsIfNeeded().eval()
@@ -74,6 +75,7 @@ def test_a_network_that_pads_with_zeros_is_not_padded_otherwise(tmp_path: Path) 
     assert all(agrees(module, tmp_path / "file.onnx", h, w) for h, w in [(51, 67), (9, 200)])
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize(
     ("decides", "bound"),
     [
@@ -94,6 +96,7 @@ def test_a_branch_at_large_sizes_bounds_the_file(
     assert not agrees(module, tmp_path / "file.onnx", bound + 1, bound + 1)
 
 
+@pytest.mark.slow
 def test_padding_beyond_a_declared_size_lowers_the_bound(tmp_path: Path) -> None:
     """Declared for multiples of 16 up to 303: from 289 on it is padded to 304, and decides so."""
     module = Decides(lambda y, x: y * 0.8 if x.shape[-1] >= 300 else y).eval()
@@ -103,6 +106,7 @@ def test_padding_beyond_a_declared_size_lowers_the_bound(tmp_path: Path) -> None
     assert (report.spec.fixed_size, report.spec.size_maximum) == (None, 288)
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize("factor", [1.4, 0.7])
 def test_sizes_in_floating_point_are_not_any_sizes(factor: float, tmp_path: Path) -> None:
     def resized(y: Tensor, x: Tensor) -> Tensor:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,25 @@ def test_tensorrt_keeps_its_engines() -> None:
     assert Path(options["trt_timing_cache_path"]) == CACHE / "tensorrt"
 
 
-@pytest.mark.parametrize("device", sorted(set(DEVICES) - set(CUDA_GRAPHS)))
+def test_openvinos_plug_in_is_told_to_compute_in_float32() -> None:
+    """By default it computes in bfloat16 where the processor does."""
+    told = json.loads(provider_options("openvino-plugin", CACHE)["load_config"])
+    assert {kind: hints["INFERENCE_PRECISION_HINT"] for kind, hints in told.items()} == {
+        "CPU": "f32",
+        "GPU": "f32",
+    }
+
+
+def test_an_npu_is_told_to_keep_float32_and_an_rtx_gpu_where_its_engines_lie() -> None:
+    assert provider_options("qnn", CACHE)["enable_htp_fp16_precision"] == "0"
+    folder = provider_options("tensorrt-rtx", CACHE)["nv_runtime_cache_path"]
+    assert Path(folder) == CACHE / "tensorrt-rtx"
+
+
+TOLD = {*CUDA_GRAPHS, "openvino-plugin", "tensorrt-rtx", "qnn"}
+
+
+@pytest.mark.parametrize("device", sorted(set(DEVICES) - TOLD))
 def test_other_devices_are_told_nothing(device: str) -> None:
     assert provider_options(device, CACHE) == {}
 

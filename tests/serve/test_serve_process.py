@@ -53,6 +53,7 @@ def test_end_under_load_loses_nothing(number: signal.Signals) -> None:
     assert not any(child.is_running() for child in children)
 
 
+@pytest.mark.slow
 def test_ready_says_that_the_end_comes() -> None:
     with server_process(["--notice", "600"]) as server:
         ready = f"{server.url}/health/ready"

@@ -2,13 +2,16 @@
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 
 import httpx2
 import pytest
 
+from networks import BoxBlur
 from served import (
     PATIENCE,
     GatedOp,
@@ -17,6 +20,7 @@ from served import (
     picture_file,
     threaded_server,
 )
+from subpixel.runtime.op import Pixels
 from subpixel.serve.limits import ServerLimits
 from subpixel.serve.service import Service
 
@@ -103,6 +107,46 @@ def test_work_ends_between_tiles_when_the_client_goes(accept: str) -> None:
         await_true(lambda: service.queue.running == 0)
         assert op.runs - tiles < 60  # of some three hundred; three rows of tiles were under way
         assert service.bodies.held == 0
+        expect_well(port)
+
+
+@dataclass
+class SteppedOp(GatedOp):
+    """One whose runs each take a permit, until the gate is open."""
+
+    permits: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
+
+    def __call__(self, pixels: Pixels, /) -> Pixels:
+        while not self.gate.is_set() and not self.permits.acquire(timeout=0.05):
+            pass
+        return BoxBlur(2, 2)(pixels)
+
+
+def test_progress_of_a_large_picture_comes_while_it_is_computed() -> None:
+    """Each tile is computed only when the client has heard of the one before."""
+    op, done, names = SteppedOp(), list[tuple[int, int]](), list[str]()
+    with gated_server(op, tile=64) as (_, port):
+        with httpx2.stream(
+            "POST",
+            f"http://127.0.0.1:{port}/v1/upscale",
+            content=picture_file(64, 400),
+            headers={"accept": "text/event-stream"},
+            timeout=PATIENCE,
+        ) as answer:
+            for line in answer.iter_lines():
+                field_name, _, value = line.partition(": ")
+                if field_name == "event":
+                    names.append(value)
+                elif field_name == "data" and names[-1] == "progress":
+                    told = json.loads(value)
+                    done.append((told["done"], told["total"]))
+                    op.permits.release()
+        total = done[-1][1]
+        assert total > 4
+        assert done == sorted(set(done))
+        assert len(done) >= total - 1
+        assert names == ["progress"] * len(done) + ["data"] * names.count("data") + ["done"]
+        op.gate.set()
         expect_well(port)
 
 
@@ -231,6 +275,7 @@ def test_connection_is_kept_for_further_requests(quick: tuple[Service, int]) -> 
         assert client.get("/health/live").status_code == 200
 
 
+@pytest.mark.slow
 def test_answer_that_nobody_takes_is_given_up() -> None:
     op = GatedOp()
     op.gate.set()

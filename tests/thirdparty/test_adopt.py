@@ -155,6 +155,7 @@ def oracle(form: Form, pixels: np.ndarray) -> np.ndarray:
     return run(form.disguise(base) if form.own else base, pixels)
 
 
+@pytest.mark.sample(every=11)
 @pytest.mark.parametrize("name", FORMS)
 def test_a_form_is_taken_rightly_or_refused_with_the_option_that_helps(name: str) -> None:
     form = FORMS[name]

@@ -121,6 +121,7 @@ def with_layout(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
+@pytest.mark.slow
 def test_errors_keep_their_kind(tmp_path: Path) -> None:
     file = save(sub_pixel_network(3, 2), tmp_path)
     with pytest.raises(UsageError, match="there is no input"):

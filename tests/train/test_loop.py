@@ -56,6 +56,7 @@ def test_training_learns(pairs: tuple[list[Pair], list[Pair]], tmp_path: Path) -
     assert (seen[-1].step, seen[-1].steps, seen[-1].seconds_left) == (300, 300, 0)
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("taught", [False, True])
 @pytest.mark.parametrize("at", [13, 33])
 def test_a_killed_run_resumes_to_the_same_weights(

@@ -42,6 +42,7 @@ def done(order: TrainingRun) -> Done:
     return Done(order, run_recipe(order, seen.append), seen)
 
 
+@pytest.mark.slow
 def test_photographs_become_a_proven_network(done: Done) -> None:
     assert done.outcome
     spec = read_spec(load_model(done.order.out))
@@ -55,6 +56,7 @@ def test_photographs_become_a_proven_network(done: Done) -> None:
         assert weights.metadata() == {"steps": "25"}
 
 
+@pytest.mark.slow
 def test_a_run_leaves_its_record(done: Done) -> None:
     evaluation = done.outcome.evaluation
     assert evaluation is not None
@@ -71,6 +73,7 @@ def test_a_run_leaves_its_record(done: Done) -> None:
         assert sample.width > 900
 
 
+@pytest.mark.slow
 def test_one_trained_on_jpegs_is_measured_on_jpegs(done: Done) -> None:
     order = replace(done.order, denoise=True, out=done.order.out.with_stem("denoise"))
     outcome = run_recipe(order, lambda progress: None)
@@ -82,6 +85,7 @@ def test_one_trained_on_jpegs_is_measured_on_jpegs(done: Done) -> None:
     assert "stored as JPEG of quality 75" in card
 
 
+@pytest.mark.slow
 def test_the_weights_can_be_trained_on_at_another_scale(done: Done) -> None:
     """With a teacher of that scale, which the card names."""
     second = replace(

@@ -97,6 +97,7 @@ def _first_of_a_batch() -> onnx.ModelProto:
     return model
 
 
+@pytest.mark.slow
 def test_a_network_that_is_wrong_for_batches_is_found_out(tmp_path: Path) -> None:
     file = tmp_path / "first.onnx"
     onnx.save(_first_of_a_batch(), file)

@@ -79,6 +79,7 @@ def test_each_frame_is_as_by_itself(
             assert np.array_equal(expected, upscaler.picture(alone).frames[0])
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_frames() -> None:
     """Of 60 frames, that of a few is held at a time: one as it came, and one enlarged, of which
     parts are float32 on their way."""

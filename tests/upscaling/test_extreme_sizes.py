@@ -227,6 +227,7 @@ def test_what_no_format_has_room_for_is_refused_first(
         fast.file(source, tmp_path / f"a{suffix}")
 
 
+@pytest.mark.sample(every=23)
 @pytest.mark.parametrize("model", ["fast", "auto"])
 @pytest.mark.parametrize("channels", [1, 3, 4])
 @pytest.mark.parametrize("size", [None, TargetSize(scale=1.5), TargetSize(scale=5)])

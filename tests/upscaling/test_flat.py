@@ -59,6 +59,7 @@ def test_a_block_is_flat_with_its_halo(height: int, width: int, seed: int, span:
         assert found[row, column] == (np.ptp(seen, axis=(0, 1)) <= span).all()
 
 
+@pytest.mark.slow
 @given(sides, sides, seeds)
 def test_beside_flat_parts_all_is_as_without(height: int, width: int, seed: int) -> None:
     """Bit for bit; flat parts are interpolated, and an even one is itself."""

@@ -56,6 +56,7 @@ def test_a_copy_gives_the_same_pixels() -> None:
     assert copy.tally is not upscaler.tally
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_pool_of_processes(method: str) -> None:
     """The network has run here before the processes begin: a fork has its dead threads."""

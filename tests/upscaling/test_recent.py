@@ -77,6 +77,7 @@ def test_no_more_than_a_few_stay_open() -> None:
     assert kept.get(second) is not upscalers[1]
 
 
+@pytest.mark.slow
 def test_a_network_that_changes_is_opened_anew(tmp_path: Path) -> None:
     file, kept = tmp_path / "mine.onnx", RecentUpscalers()
     onnx.save(sub_pixel_network(3, 2), file)
@@ -89,6 +90,7 @@ def test_a_network_that_changes_is_opened_anew(tmp_path: Path) -> None:
         kept.get(UpscalerRequest(file))
 
 
+@pytest.mark.slow
 def test_a_name_is_of_the_folder_that_one_stands_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

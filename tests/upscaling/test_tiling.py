@@ -32,6 +32,7 @@ def test_tiles_keep_every_pixel_exactly_once(drawn: tuple[TilePlan, int, int]) -
     assert (kept == 1).all()
 
 
+@pytest.mark.slow
 @given(plans())
 def test_what_a_tile_keeps_has_its_halo_or_ends_where_the_picture_ends(
     drawn: tuple[TilePlan, int, int],

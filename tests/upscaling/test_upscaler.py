@@ -34,6 +34,7 @@ def noise() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (70, 61, 3), dtype=np.uint8)
 
 
+@pytest.mark.slow
 @given(height=st.integers(1, 60), width=st.integers(1, 60), tile=st.integers(29, 50))
 @settings(max_examples=20)
 def test_tiled_equals_whole_through_the_real_session(height: int, width: int, tile: int) -> None:
@@ -169,6 +170,7 @@ def test_progress_runs_over_all_frames() -> None:
     assert len(seen) > 2
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("size", [(24, 32), (10, 70), (64, 64)])
 def test_a_network_of_fixed_size_and_batch_takes_any_picture(
     tmp_path: Path, size: tuple[int, int]

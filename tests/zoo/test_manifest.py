@@ -67,6 +67,7 @@ def _measured() -> Iterator[object]:
             yield pytest.param(row, "BSD100", id=f"{called}-BSD100", marks=pytest.mark.slow)
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize(("row", "name"), [*_measured()])
 def test_the_figures_are_measured(shared_data: Path, row: BundledNetwork, name: str) -> None:
     """The manifest's PSNR, once more, by us and by scikit-image; and clearly above bicubic."""
@@ -92,6 +93,7 @@ def _by_scikit_image(upscaled: np.ndarray, truth_file: Path, scale: int) -> floa
     return float(peak_signal_noise_ratio(*lumas, data_range=255))
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("quality", [50, 75])
 def test_denoise_is_ahead_on_jpegs(shared_data: Path, scale: int, quality: int) -> None:

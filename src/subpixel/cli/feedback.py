@@ -142,11 +142,11 @@ class Feedback:
         self.display.show(self.progress)
 
     def _tell(self, result: JobResult) -> None:
-        if self.volume.verbose:
-            self.display.say(_describe_picture(result))
         line = self._choices.say(result.input.name, result.choice)
         if line:
             self.display.say(line)
+        if self.volume.verbose:
+            self.display.say(_describe_picture(result))
         if result.frames is not None:
             return  # what follows was told before the work
         if result.note:
@@ -159,7 +159,8 @@ class Feedback:
 
 def _describe_picture(result: JobResult) -> str:
     setting = result.setting
-    how = f", {setting.device} {setting.precision}" if setting else ""
+    network = f", {result.choice.network}" if result.choice else ""
+    how = f"{network}, {setting.device} {setting.precision}" if setting else ""
     frames = "" if result.frames is None else f", {_number(result.frames, 'frame')}"
     return (
         f"{result.input} -> {result.output}: {result.width} x {result.height}{frames}, "

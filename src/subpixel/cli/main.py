@@ -50,6 +50,7 @@ VERBS = {  # the room of each, and what it is for
     "tune": ("networks", "Find the fastest setting on this machine that keeps the picture."),
     "cache": ("pictures", "List what is kept on this machine, how large it is, and clear it."),
     "doctor": ("pictures", "Say what is installed, and what is missing for what."),
+    "completion": ("pictures", "Print what makes a shell complete commands, options and networks."),
 }
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
@@ -93,7 +94,11 @@ class Verbs(SuggestingGroup):
 @click.command(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="subpixel")
 def verbs() -> None:
-    """Enlarge pictures with super-resolution networks, and prove that the pixels are the same."""
+    """Enlarge pictures with super-resolution networks, and prove that the pixels are the same.
+
+    `subpixel upscale cat.jpg` writes cat_x3.jpg, three times as large. `subpixel COMMAND --help`
+    says what a command does.
+    """
 
 
 def main() -> None:

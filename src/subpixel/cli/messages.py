@@ -23,7 +23,18 @@ class SuggestingGroup(click.Group):
         name = args[0]
         if name.startswith("-") or name in self.list_commands(ctx):
             return super().resolve_command(ctx, args)
-        raise click.UsageError(f"No such command {name!r}{self.hint(args)}", ctx)
+        hint = self.hint_at_help(args, ctx) or self.hint(args)
+        raise click.UsageError(f"No such command {name!r}{hint}", ctx)
+
+    def hint_at_help(self, args: Sequence[str], ctx: click.Context) -> str:
+        """What ``help``, ``help NAME`` and ``version`` mean; empty for other words."""
+        name, *rest = args
+        if name == "version" and ctx.parent is None:
+            return f"; did you mean {ctx.command_path} --version?"
+        if name != "help":
+            return ""
+        words = [word for word in rest[:1] if word in self.list_commands(ctx)]
+        return f"; did you mean {' '.join([ctx.command_path, *words, '--help'])}?"
 
     def hint(self, args: Sequence[str]) -> str:
         """What a command line may mean whose first word is no command; empty if nothing."""

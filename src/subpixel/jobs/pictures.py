@@ -24,6 +24,7 @@ from subpixel.media.image_file import (
 from subpixel.media.reading import Decoders
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import Tuning
+from subpixel.runtime.opening import racing_devices
 from subpixel.system.files.atomic import Seal, remove_stale_drafts
 from subpixel.system.files.targets import expect_free_file, make_folder
 from subpixel.system.machine_memory import resident
@@ -34,6 +35,9 @@ from subpixel.upscaling.upscaler import Upscaler
 
 MAX_OPEN = 64
 """Picture files that stay open between a look at their headers and their turn."""
+
+MIN_CONTEST_MEGAPIXELS = 2.0
+"""For less than that a processor takes about as long as a GPU does to start."""
 
 PIPE = Path("-")
 """As an input what standard input gives, as an output what standard output takes."""
@@ -212,17 +216,26 @@ def _format_named(target: Path) -> tuple[Format, ...]:
 
 
 def limit_tuning(tuning: Tuning, inputs: Sequence[Path], files: PictureFiles) -> Tuning:
-    """``tuning`` without the settings whose opening takes longer than they save on ``inputs``.
+    """``tuning`` without the settings whose opening takes longer than they save on ``inputs``."""
+    megapixels = _sum_megapixels(inputs, files)
+    return tuning if megapixels is None else tuning.limit_opening(megapixels)
 
-    A folder, or a file that can't be read, counts as work enough.
-    """
-    megapixels = 0.0
-    for file in inputs:
-        try:
-            megapixels += files.megapixels(file)
-        except Exception:
-            return tuning
-    return tuning.limit_opening(megapixels)
+
+def pays_contest(inputs: Sequence[Path], files: PictureFiles) -> bool:
+    """Whether there is a device that may be faster than the processor, and ``inputs`` are so much
+    work that it is worth starting."""
+    if not racing_devices():
+        return False
+    megapixels = _sum_megapixels(inputs, files)
+    return megapixels is None or megapixels >= MIN_CONTEST_MEGAPIXELS
+
+
+def _sum_megapixels(inputs: Sequence[Path], files: PictureFiles) -> float | None:
+    """None with a folder, or a file that can't be read: that counts as work enough."""
+    try:
+        return sum(files.megapixels(file) for file in inputs)
+    except Exception:
+        return None
 
 
 def upscale_files(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from subpixel.errors import SubpixelError
 from subpixel.runtime.devices import DEVICES
-from subpixel.runtime.opening import available_devices, open_session
+from subpixel.runtime.opening import find_obstacle, name_hardware, open_session
 from subpixel.system.processes.confinement import Confinement, describe_confinement
 from subpixel.system.processors import processor_name
 from subpixel.system.versions import package_version
-from subpixel.zoo.manifest import read_manifest, verify_bundled
+from subpixel.zoo.manifest import INT8, BundledNetwork, read_manifest, verify_bundled
 
 PACKAGES: Mapping[str, str] = {
     "subpixel": "",
@@ -19,6 +19,7 @@ PACKAGES: Mapping[str, str] = {
     "onnx": "pip install . in the repository",
     "onnxruntime": "pip install . in the repository",
     "onnxruntime-gpu": "pip uninstall onnxruntime && pip install onnxruntime-gpu",
+    "onnxruntime-ep-webgpu": "pip install '.[webgpu]' in the repository (--device webgpu)",
     "openvino": "pip install '.[openvino]' in the repository (--device openvino)",
     "pyvips": "pip install . in the repository",
     "pyvips-binary": "pip install . in the repository",
@@ -27,6 +28,8 @@ PACKAGES: Mapping[str, str] = {
     "safetensors": "pip install '.[torch]' in the repository (.safetensors checkpoints)",
     "torchmetrics": "pip install '.[perceptual]' in the repository (evaluate --perceptual)",
     "uvicorn": "pip install '.[serve]' in the repository (serve)",
+    "pillow-heif": "pip install '.[heif]' in the repository (HEIC, the photographs of phones)",
+    "pillow-jxl-plugin": "pip install '.[jxl]' in the repository (JPEG XL)",
     "av": "pip install '.[video]' in the repository (films)",
     "pillow": "pip install pillow (only to hand Pillow images to the Python API)",
 }
@@ -73,11 +76,22 @@ def survey() -> Environment:
 
 def _state(device: str) -> DeviceState:
     provider = DEVICES[device].provider
-    if device not in available_devices():
-        return DeviceState(device, provider, False, f"missing: {DEVICES[device].install}")
+    obstacle = find_obstacle(device)
+    if obstacle is not None:
+        return DeviceState(device, provider, False, obstacle)
     try:
-        smallest = min(read_manifest(), key=lambda row: row.path.stat().st_size)
-        open_session(verify_bundled(smallest), device=device)
+        open_session(verify_bundled(_smallest_network(device)), device=device)
     except SubpixelError as error:
         return DeviceState(device, provider, False, str(error))
-    return DeviceState(device, provider, True, "works")
+    hardware = name_hardware(device)
+    return DeviceState(device, provider, True, f"works, on {hardware}" if hardware else "works")
+
+
+def _smallest_network(device: str) -> BundledNetwork:
+    """Of those that the device runs as they are."""
+    rows = (
+        row
+        for row in read_manifest()
+        if DEVICES[device].takes_integers or not row.name.endswith(INT8)
+    )
+    return min(rows, key=lambda row: row.path.stat().st_size)

@@ -78,8 +78,7 @@ class PictureFile:
 
     def compression(self) -> Compression:
         """How coarsely the file was quantised, as far as it says so."""
-        with self._contents.stream() as stream:
-            return self.form.reader.compression(stream)
+        return self.form.reader.compression(self._contents)
 
     @property
     def decoders(self) -> "Decoders | None":
@@ -220,7 +219,7 @@ def open_contents(
         return decoders.open_contents(contents, form, max_pixels)
     with _decoding_errors(contents.file, form, contents.memory):
         source = _open_tolerantly(contents, form, max_pixels)
-        if not form.reader.spare_alpha:
+        if not form.reader.spare_alpha or form.reader.shows_through(contents):
             return source
         _expect_decoding_room(source, max_memory)
         return replace(source, header=_drop_spare_alpha(source))
@@ -332,7 +331,8 @@ def _expect_allowed_size(image: VipsImage, file: Path, max_pixels: int) -> None:
         height = image.get_page_height()
         raise PictureTooLargeError(
             f"{file} has {image.width} x {height} pixels in {image.height // height} frame(s), "
-            f"{pixels:,} in all; {max_pixels:,} are allowed: raise max_pixels to read it"
+            f"{pixels:,} in all; {max_pixels:,} are allowed: raise --max-pixels (in "
+            "Python max_pixels) to read it"
         )
 
 

@@ -1,8 +1,8 @@
 """Unwrapping modules: without ``torch.compile``, data parallelism and averaging."""
 
 import copy
+import sys
 
-import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -38,9 +38,15 @@ def unwrap_module(module: nn.Module) -> nn.Module:
 def _inner(module: nn.Module) -> nn.Module | None:
     if isinstance(module, AROUND):
         inner = module.module
-    elif isinstance(module, torch._dynamo.eval_frame.OptimizedModule):
+    elif _is_compiled(module):
         inner = getattr(module, COMPILED)
     else:
         return None
     assert isinstance(inner, nn.Module)
     return inner
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    """Whether ``torch.compile`` made it; its package, seconds to import, is loaded in that case."""
+    package = sys.modules.get("torch._dynamo")
+    return package is not None and isinstance(module, package.eval_frame.OptimizedModule)

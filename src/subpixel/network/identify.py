@@ -99,8 +99,8 @@ def _identify(file: Path, open_file: OpenFile, convention: Convention) -> Identi
 def _expect_unsettled(convention: Convention) -> None:
     if convention != UNKNOWN_CONVENTION:
         raise UsageError(
-            "this file states its own facts; --input-range, --channel-order, --layout and "
-            "--set-input are for third-party files"
+            "this file states its own facts; --input-range, --output-range, --channel-order, "
+            "--output-order, --layout, --set-input and --output-name are for third-party files"
         )
 
 

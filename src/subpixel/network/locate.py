@@ -5,7 +5,7 @@ from pathlib import Path
 from subpixel.errors import UsageError
 from subpixel.spec import Precision
 from subpixel.zoo import manifest
-from subpixel.zoo.family import first_network, tuned_network
+from subpixel.zoo.family import POINTS, find_mixture, first_network, tuned_network
 from subpixel.zoo.gallery import store
 from subpixel.zoo.gallery.names import close_ids
 
@@ -32,6 +32,7 @@ def locate(model: str | Path, scale: int | None) -> Path:
         )
     if file.suffix.lower() in NETWORK_SUFFIXES or file.is_file():
         return file
+    _expect_one_network(name)
     if name in manifest.network_names():
         row = manifest.find_bundled(name, DEFAULT_SCALE if scale is None else scale)
         return manifest.verify_bundled(row)
@@ -75,10 +76,27 @@ def has_int8_twin(model: str | Path, scale: int | None) -> bool:
     return manifest.has_int8(str(model), DEFAULT_SCALE if scale is None else scale)
 
 
+def _expect_one_network(name: str) -> None:
+    """Raise :class:`UsageError` for a name under which `upscale` finds a network, but no file."""
+    if name == manifest.AUTO:
+        raise UsageError(
+            f"{name} is no network: it chooses one for each picture ("
+            f"{', '.join(point.name for point in POINTS)}); name one"
+        )
+    mixture = find_mixture(name)
+    if mixture is not None:
+        raise UsageError(
+            f"{name} has no file of its own: its weights are mixed of those of "
+            f"{manifest.DEFAULT_NETWORK} and {manifest.DENOISE} when it is opened; its form in "
+            f"8-bit integers has: {mixture.name}{manifest.INT8}"
+        )
+
+
 def _unknown_name_message(name: str) -> str:
-    near = [*close_ids(name, manifest.network_names()), *store.suggestions(name)]
+    known = [*manifest.network_names(), manifest.AUTO, manifest.DRAWING]
+    near = [*close_ids(name, known), *store.suggestions(name)]
     hint = f"; did you mean {', '.join(near)}?" if near else ""
-    names = ", ".join(manifest.network_names())
+    names = ", ".join(known)
     return (
         f"model {name!r} is neither a bundled network ({names}) nor one that subpixel models get "
         f"has fetched, nor an existing .onnx file{hint}"

@@ -22,7 +22,8 @@ class Network:
     codes: CodeOp | None = None
     """The same network on 8-bit pictures as they are, where it takes them."""
     remark: str | None = None
-    """What was decided about a third-party file, in one line."""
+    """What was decided about a third-party file, or that another form than the one named is used,
+    in one line."""
 
 
 def network_bytes_per_pixel(network: Network) -> float | None:

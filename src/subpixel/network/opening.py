@@ -17,7 +17,7 @@ from subpixel.runtime.opening import Opened, open_session
 from subpixel.spec import ModelSpec
 from subpixel.system.processors import cores
 from subpixel.zoo import manifest
-from subpixel.zoo.family import POINTS, FamilyPoint
+from subpixel.zoo.family import POINTS, FamilyPoint, find_mixture
 
 ON_CORES = ("cpu", "openvino")
 """Devices that compute on the processor's cores, where tiles can have one each."""
@@ -36,6 +36,9 @@ def open_network(
 ) -> Network:
     """Open a bundled network or one of the gallery by name, or an ONNX file by path.
 
+    On a device that doesn't take 8-bit integers a bundled network in them is opened in its float32
+    form, and :attr:`~subpixel.network.network.Network.remark` says so.
+
     ``scale`` chooses among a bundled network's scales (default 3); for all others it must be the
     file's own. ``settings`` say where and in what it runs; where the network is local and they
     don't ask for whole pictures (``tile`` 0), tiles run side by side, one on each core.
@@ -47,6 +50,9 @@ def open_network(
     precision.
     """
     file, settings = locate(model, scale), settings.resolve()
+    integers = manifest.find_integers(file)
+    if integers is not None and not find_device(settings.device).takes_integers:
+        return _open_exact_form(integers, settings)
     network = _open_file(file, _Opener(settings), convention)
     if scale is not None and network.spec.scale != scale:
         raise UsageError(
@@ -76,6 +82,18 @@ def open_mixture(
     content = with_spec(mix_weights(start, end, point.strength), spec).SerializeToString()
     session = (opener.open_alone if workers == 1 else opener.open_shared)(content)
     return Network(session, spec, session.provider, workers, content)
+
+
+def _open_exact_form(integers: manifest.BundledNetwork, settings: RunSettings) -> Network:
+    """The bundled network that ``integers`` is a form of, in float32."""
+    name = integers.name.removesuffix(manifest.INT8)
+    mixture = find_mixture(name)
+    if mixture is None:
+        network = open_network(name, settings, scale=integers.scale)
+    else:
+        network = open_mixture(mixture, settings, scale=integers.scale)
+    reason = f"8-bit integers are exact on the processor, and not on {settings.device}"
+    return replace(network, remark=f"{name}, its float32 form: {reason}")
 
 
 @dataclass(frozen=True)
@@ -154,6 +172,11 @@ def _wrap_luma(source: Path | bytes, spec: ModelSpec) -> tuple[bytes, ModelSpec]
 
 
 def _expect_precision(spec: ModelSpec, settings: RunSettings, file: Path) -> None:
+    if spec.precision == "int8" and not find_device(settings.device).takes_integers:
+        raise ProviderError(
+            f"{file.name} is a network of 8-bit integers, which {settings.device} doesn't compute "
+            "exactly: name the float32 file that it was made of, or use --device cpu"
+        )
     arithmetic = _Opener(settings).arithmetic
     computed = spec.precision if arithmetic == "fp32" else arithmetic
     if settings.precision not in (None, computed):

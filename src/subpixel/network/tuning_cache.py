@@ -28,7 +28,11 @@ from subpixel.system.processors import cores, graphics_names, processor_name
 from subpixel.system.versions import package_version
 from subpixel.zoo import manifest
 
-TUNING_PACKAGES = ("subpixel", "onnxruntime", "onnxruntime-gpu", "openvino", "numpy")
+TUNING_PACKAGES = (
+    *("subpixel", "onnxruntime", "onnxruntime-gpu", "openvino", "numpy"),
+    *("onnxruntime-ep-webgpu", "onnxruntime-ep-openvino"),
+    *("onnxruntime-ep-nv-tensorrt-rtx", "onnxruntime-qnn"),
+)
 """Those whose versions decide how fast a network runs, and what it computes."""
 
 TUNING_FORMAT = 3

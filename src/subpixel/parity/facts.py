@@ -8,6 +8,7 @@ import onnx
 
 from subpixel.errors import NetworkError, one_line
 from subpixel.graph.check import check_ends
+from subpixel.graph.exact.ties import find_close_pairs, list_code_sums
 from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.passes.float16 import find_overflow
 from subpixel.parity.cases import Case, fit, pixels
@@ -32,6 +33,7 @@ SAMPLES = 6
 NO_CLAIM = "every output pixel may depend on the whole picture"
 NO_GEOMETRY = "the graph's geometry can't be followed; tiles are compared with the whole instead"
 UNOPTIMISED = "without optimisation"
+SUMS_OF_CODES = "sums of codes"
 
 ENOUGH = 3 * 64 * 64
 """Input pixels of such a case, at most, where there is a choice."""
@@ -67,6 +69,7 @@ def prove_facts(
         _prove_tiles(judged),
         *_prove_unoptimised(judged, reference, telling, replace(tolerance, rtol=None)),
         *(_prove_range(judged, telling) if judged.spec.precision == "fp16" else ()),
+        *(_prove_sums(judged.model) if judged.spec.samples == "uint8" else ()),
     )
 
 
@@ -141,6 +144,23 @@ def _prove_range(judged: Judged, cases: Sequence[Case]) -> Iterator[Fact]:
     overflow = find_overflow(judged.model, pictures)
     verdict: Literal["proven", "wrong"] = "wrong" if overflow else "proven"
     yield Fact("range of float16", verdict, overflow or "every value in between is finite")
+
+
+def _prove_sums(model: onnx.ModelProto) -> Iterator[Fact]:
+    """Whether every processor adds codes alike: all pairs, by the arithmetic of each."""
+    counts = {sum_.name: int(find_close_pairs(sum_).sum()) for sum_ in list_code_sums(model)}
+    close = [f"{count} at {name}" for name, count in counts.items() if count]
+    if close:
+        yield Fact(
+            SUMS_OF_CODES,
+            "not proven",
+            f"of 65536 pairs of codes processors may add some differently, by 1: "
+            f"{', '.join(close)}; quantize it again",
+        )
+    elif counts:
+        yield Fact(
+            SUMS_OF_CODES, "proven", f"all pairs at {', '.join(counts)} on every processor alike"
+        )
 
 
 def _fact(name: str, found: ParityReport | str) -> Fact:

@@ -6,9 +6,10 @@ from typing import Protocol
 
 from subpixel.errors import ProviderError
 from subpixel.runtime import openvino
-from subpixel.runtime.devices import AUTOMATIC, DEVICES, Arithmetic, find_device
+from subpixel.runtime.devices import AUTOMATIC, DEVICES, RACING, Arithmetic, find_device
 from subpixel.runtime.op import Codes, NetOp
 from subpixel.runtime.openvino import OpenVinoSession
+from subpixel.runtime.plugins import describe_hardware, find_hardware, is_plugin_installed
 from subpixel.runtime.session import Session, providers
 from subpixel.system.session_options import Optimisation
 
@@ -42,26 +43,52 @@ class Opened(NetOp, Protocol):
 
 
 def available_devices() -> tuple[str, ...]:
-    """The devices that the installed ONNX Runtime has a provider for, and OpenVINO's if it is
-    installed."""
-    return tuple(name for name in DEVICES if _is_available(name))
+    """The devices that the installed ONNX Runtime has a provider for, those of packages that bring
+    one and find their hardware, and OpenVINO's if it is installed."""
+    return tuple(name for name in DEVICES if find_obstacle(name) is None)
 
 
-def _is_available(name: str) -> bool:
-    device = DEVICES[name]
-    return (
-        openvino.is_installed() if device.runtime == "openvino" else device.provider in providers()
-    )
+def racing_devices() -> tuple[str, ...]:
+    """Those of :data:`~subpixel.runtime.devices.RACING` that are available."""
+    return tuple(name for name in RACING if find_obstacle(name) is None)
+
+
+def find_obstacle(name: str) -> str | None:
+    """Why the device can't be had, or how it would be; None where it is available."""
+    device = find_device(name)
+    if is_plugin_installed(device):
+        return _find_plugin_obstacle(name)
+    if device.runtime == "openvino":
+        there = openvino.is_installed()
+    else:
+        there = device.provider in providers()
+    return None if there else f"missing: {device.install}"
+
+
+def name_hardware(name: str) -> str | None:
+    """What an available device of a plug-in runs on here, as ``"GPU, NVIDIA"``; None for others."""
+    if not is_plugin_installed(find_device(name)):
+        return None
+    return describe_hardware(find_hardware(name))
+
+
+def _find_plugin_obstacle(name: str) -> str | None:
+    try:
+        find_hardware(name)
+    except ProviderError as error:
+        return str(error)
+    return None
 
 
 def resolve_device(device: str) -> str:
-    """The name of the device that ``device`` stands for: ``"auto"`` is the first that is available.
+    """The name of the device that ``device`` stands for: ``"auto"`` is the first that is available
+    of :data:`~subpixel.runtime.devices.AUTOMATIC`.
 
     Raises :class:`~subpixel.errors.UsageError` for a name that isn't one of
     :data:`~subpixel.runtime.devices.DEVICES`.
     """
     if device == "auto":
-        return next(name for name in AUTOMATIC if _is_available(name))
+        return next(name for name in AUTOMATIC if find_obstacle(name) is None)
     find_device(device)
     return device
 

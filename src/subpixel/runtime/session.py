@@ -20,6 +20,7 @@ from subpixel.runtime.devices import (
 from subpixel.runtime.io_binding import BoundRuns
 from subpixel.runtime.op import Codes, Pixels
 from subpixel.runtime.pixels import through_codes
+from subpixel.runtime.plugins import is_plugin_installed, open_plugin_session
 from subpixel.system.files.cache import cache_folder
 from subpixel.system.processes.interruptible import call_interruptibly
 from subpixel.system.session_options import Optimisation, make_session_options
@@ -37,7 +38,7 @@ BROKEN_VERSIONS = ("1.24.0", "1.24.1")
 
 
 def providers() -> tuple[str, ...]:
-    """The execution providers that are part of the installed ONNX Runtime."""
+    """The execution providers that are part of the installed ONNX Runtime, or were registered."""
     return tuple(onnxruntime.get_available_providers())
 
 
@@ -149,11 +150,14 @@ def _session_options(threads: int | None, optimisation: Optimisation) -> onnxrun
 def _open_on(
     source: bytes | str, device: str, options: onnxruntime.SessionOptions, captured: bool
 ) -> onnxruntime.InferenceSession:
-    provider = _provider(device)
+    _expect_sound_version()
     if captured and device not in CUDA_GRAPHS:
         raise UsageError(
             f"device is {device!r}; CUDA graphs are captured on {', '.join(CUDA_GRAPHS)}"
         )
+    if is_plugin_installed(find_device(device)):
+        return open_plugin_session(source, device, options)
+    provider = _provider(device)
     provider_settings = provider_options(device, cache_folder(), captured=captured)
     try:
         session = call_interruptibly(
@@ -171,13 +175,16 @@ def _open_on(
     return session
 
 
-def _provider(device: str) -> str:
-    provider = find_device(device).provider
+def _expect_sound_version() -> None:
     if onnxruntime.__version__ in BROKEN_VERSIONS:
         raise ProviderError(
             f"ONNX Runtime {onnxruntime.__version__} can compute NaN (onnxruntime#29788); install "
             "another: pip install --upgrade onnxruntime"
         )
+
+
+def _provider(device: str) -> str:
+    provider = find_device(device).provider
     if provider not in providers():
         raise ProviderError(
             f"{device}: the installed ONNX Runtime {onnxruntime.__version__} has no "

@@ -6,6 +6,7 @@ from typing import Any
 from subpixel import __version__
 from subpixel.media.formats.registry import FORMATS
 from subpixel.serve.limits import ServerLimits
+from subpixel.serve.work.inference_protocol import MAX_TENSOR_NAME, MAX_TENSORS
 from subpixel.upscaling.size.target_size import MAX_FACTOR
 
 Json = dict[str, Any]
@@ -119,7 +120,7 @@ def _describe_upscale(models: Sequence[str], limits: ServerLimits) -> Json:
             f"Up to {limits.max_body:,} bytes, {limits.max_pixels:,} pixels and "
             f"{limits.max_frames:,} frames, and {limits.max_output_pixels:,} pixels of the result. "
             "With Accept: text/event-stream the answer is events: progress, then data (pieces of "
-            "base64), then done; or error."
+            "base64), then done; or error. At most one of scale, width and height is taken."
         ),
         "parameters": _list_parameters(models),
         "requestBody": {
@@ -228,10 +229,13 @@ def _describe_model_ready() -> Json:
     }
 
 
+_TEXT = {"type": "string", "maxLength": MAX_TENSOR_NAME}
+
 _REQUEST = {
     "type": "object",
     "required": ["inputs"],
     "properties": {
+        "id": _TEXT,
         "inputs": {
             "type": "array",
             "minItems": 1,
@@ -248,13 +252,33 @@ _REQUEST = {
                         "maxItems": 4,
                         "items": {"type": "integer", "minimum": 1},
                     },
-                    "data": {"type": "array"},
-                    "parameters": {"type": "object"},
+                    "data": {"type": "array", "items": {"type": ["number", "array"]}},
+                    "parameters": {
+                        "type": "object",
+                        "properties": {"binary_data_size": {"type": "integer", "minimum": 1}},
+                    },
                 },
             },
         },
-        "outputs": {"type": "array"},
-        "parameters": {"type": "object"},
+        "outputs": {
+            "type": "array",
+            "maxItems": MAX_TENSORS,
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {
+                    "name": {"const": "upscaled"},
+                    "parameters": {
+                        "type": "object",
+                        "properties": {"binary_data": {"type": "boolean"}},
+                    },
+                },
+            },
+        },
+        "parameters": {
+            "type": "object",
+            "properties": {"binary_data_output": {"type": "boolean"}},
+        },
     },
 }
 

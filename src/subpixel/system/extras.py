@@ -25,6 +25,7 @@ EXTRAS: Mapping[str, str] = {
     "prometheus_client": "serve",
     "onnxruntime_extensions": "bytes",
     "av": "video",
+    "onnxruntime_ep_webgpu": "webgpu",
     "watchfiles": "watch",
 }
 """The extra that installs a package, by the package's import name."""

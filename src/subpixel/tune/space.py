@@ -35,6 +35,8 @@ def _device_ways(device: str, own: Precision) -> Iterator[RunSettings]:
     """A device with every precision that it may be faster in; a file of few bits stays as it is."""
     on_cpu = find_device(device).provider == DEVICES["cpu"].provider
     for precision in ("fp32", "int8", "bf16", "fp16") if own == "fp32" else (own,):
+        if precision == "int8" and not find_device(device).takes_integers:
+            continue
         if own != "fp32" or not (on_cpu and precision in ("bf16", "fp16")):
             yield RunSettings(device, precision).resolve()
             if device in CUDA_GRAPHS:

@@ -53,9 +53,9 @@ def tune(
     file = locate(model, scale)
     files = NetworkFiles(model, scale, file, describe(file)[0], floor)
     names = [resolve_device(name) for name in devices] or available_devices()
-    default = Upscaler(file, tuning=False)
-    on_cpu = resolve_device("auto") == "cpu"
-    exact = default if on_cpu else Upscaler(file, device="cpu", tuning=False)
+    first = resolve_device("auto")
+    default = Upscaler(file, device=first, tuning=False)
+    exact = default if first == "cpu" else Upscaler(file, device="cpu", tuning=False)
     picture = race_picture(photograph(), default)
 
     score = None if bench is None else partial(task_psnr, bench=bench)

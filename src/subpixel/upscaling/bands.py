@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,10 @@ share it."""
 RowReader = Callable[[int, int], Samples]
 """Rows ``[start, stop)`` of a picture, ``(stop - start, W, C)``. They are asked for from top to
 bottom, some of them again: never any above the first of the call before."""
+
+WrapRun = Callable[[int, Upscale], Upscale]
+"""What takes the place of an :data:`Upscale` in one run: gets its number, counted from the first
+run of the picture."""
 
 RunReport = Callable[[int, int], None]
 """Gets the runs done and their total: a run is a tile, or a batch of them."""
@@ -71,6 +76,7 @@ def run_bands(
     scale: int,
     *,
     workers: Workers,
+    wrap_run: WrapRun = lambda number, upscale: upscale,
     report: RunReport = lambda done, total: None,
 ) -> Iterator[Samples]:
     """Yield the picture of ``rows``, ``scale`` times larger, band by band from top to bottom.
@@ -84,6 +90,7 @@ def run_bands(
     any more.
     """
     total, done, most = plan.runs, 0, AHEAD * workers.count
+    numbers = count()
     under_way: deque[_Band] = deque()
 
     def begin(span: Span) -> None:
@@ -92,7 +99,8 @@ def run_bands(
         for columns in plan.groups:
             if sum(len(band.runs) for band in under_way) >= MAX_WAITING * workers.count:
                 finish_run(next(band for band in under_way if band.runs))
-            put = partial(_put_tiles, upscale, seen, band, span, scale, columns)
+            wrapped = wrap_run(next(numbers), upscale)
+            put = partial(_put_tiles, wrapped, seen, band, span, scale, columns)
             under_way[-1].runs.append(workers.submit(put))
 
     def finish_run(band: _Band) -> None:

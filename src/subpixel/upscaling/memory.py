@@ -52,7 +52,7 @@ class Needs:
 
     def total(self, plan: TilePlan) -> int:
         """The most that the process holds while the picture passes through tiles of ``plan``."""
-        passing = self._rows(plan) + self._tiles(plan) + self._bleeding()
+        passing = self._rows(plan) + self._tiles(plan) + self._bleeding() + self._cache(plan)
         return int(SLACK + self.resident + self.codecs + passing)
 
     def _rows(self, plan: TilePlan) -> int:
@@ -71,6 +71,10 @@ class Needs:
         workers = min(self.workers, plan.runs)
         return workers * area * (ARENA * self.per_pixel + around)
 
+    def _cache(self, plan: TilePlan) -> int:
+        """What is held of a frame for the next."""
+        return plan.cache_runs * run_bytes(self.header, self.scale, plan)
+
     def _bleeding(self) -> int:
         """Bands of samples; a part of one in float32, and what it is pulled up to and pushed down
         from; one colour for each square."""
@@ -81,6 +85,12 @@ class Needs:
         part = 8 * 4 * SURVEY_ROWS * min(width, SURVEY_COLUMNS)
         squares = 6 * 4 * -(-height // SURVEY_ROWS) * -(-width // SURVEY_ROWS)
         return channels * (bands + part + squares)
+
+
+def run_bytes(header: Header, scale: int, plan: TilePlan) -> int:
+    """Samples of the tiles of a run, and of its result."""
+    pixels = plan.groups.max_tiles * math.prod(plan.tile) * (1 + scale**2)
+    return pixels * header.channels * header.dtype.itemsize
 
 
 def expect_fit(needs: Needs, plan: TilePlan, most: int) -> TilePlan:

@@ -1,7 +1,7 @@
 """One network in one setting: how pictures are cut for it, and how their rows pass through it."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -12,9 +12,11 @@ from subpixel.network.network import Network, network_bytes_per_pixel
 from subpixel.runtime.op import Pixels, Samples
 from subpixel.spec import ModelSpec
 from subpixel.system.machine_memory import resident
-from subpixel.upscaling import alpha, memory
+from subpixel.upscaling import alpha
 from subpixel.upscaling.bands import RowReader, RunReport, Upscale, Workers, run_bands
 from subpixel.upscaling.flat import PastFlat, Tally, measure_flatness
+from subpixel.upscaling.frames.repeats import FrameCaches
+from subpixel.upscaling.memory import SLACK, UNKNOWN_FOOTPRINT, Needs, memory_limit
 from subpixel.upscaling.planning import Planner
 from subpixel.upscaling.rows.window import RowWindow, regroup, split_frames
 from subpixel.upscaling.samples import upscale_codes, upscale_samples
@@ -61,21 +63,23 @@ class Pipeline:
 
     def fit(self, header: Header, codecs: int, max_memory: int | None, attempt: int) -> TilePlan:
         """The plan with which the process holds no more than it may, ``codecs`` bytes included."""
-        scale, workers = self.spec.scale, self._workers.count
-        needs = memory.Needs(
-            header, scale, workers, memory.UNKNOWN_FOOTPRINT, self._resident, codecs
-        )
-        most = memory.memory_limit(max_memory, self._resident)
-        footprint = partial(network_bytes_per_pixel, self.network)
-        return self._planner.fit(needs, most, footprint, attempt)
+        needs = self._needs(header, UNKNOWN_FOOTPRINT, self._resident, codecs)
+        most = memory_limit(max_memory, self._resident)
+        return self._planner.fit(needs, most, lambda: self._footprint, attempt)
 
-    def memory(self, header: Header, plan: TilePlan) -> int:
+    def memory(self, header: Header, plan: TilePlan, *, counted: bool = True) -> int:
         """About how many bytes a picture takes on its way through tiles of ``plan``, beside what
-        the process holds anyway."""
-        per_pixel = network_bytes_per_pixel(self.network) or memory.UNKNOWN_FOOTPRINT
+        the process holds anyway; not ``counted``: as much as any network may take."""
+        per_pixel = (self._footprint if counted else None) or UNKNOWN_FOOTPRINT
+        return self._needs(header, per_pixel).total(plan) - SLACK
+
+    @cached_property
+    def _footprint(self) -> float | None:
+        return network_bytes_per_pixel(self.network)
+
+    def _needs(self, header: Header, per_pixel: float, held: int = 0, codecs: int = 0) -> Needs:
         scale, workers = self.spec.scale, self._workers.count
-        needs = memory.Needs(header, scale, workers, per_pixel, resident=0, codecs=0)
-        return needs.total(plan) - memory.SLACK
+        return Needs(header, scale, workers, per_pixel, held, codecs)
 
     def least_memory(self, header: Header) -> int:
         """The same with the smallest tiles."""
@@ -99,10 +103,12 @@ class Pipeline:
 
         A frame is read when the one before has come out whole. ``surveys`` are of each frame's
         transparency; where there are none, a frame with alpha is held as a whole and surveyed in
-        its turn. ``room`` has the rows of each frame's result; None: they are new.
+        its turn. ``room`` has the rows of each frame's result; None: they are new. Of the runs that
+        ``plan`` says are held, those whose tiles come again in the next frame aren't repeated.
         """
         header = source.header
         larger = header.enlarge(self.spec.scale)
+        caches = FrameCaches(plan.cache_runs)
         for number, chunks in enumerate(split_frames(source.chunks(), header.height)):
             survey = surveys[number] if surveys else None
             frame, opaque = _prepare_frame(header, chunks, survey)
@@ -113,6 +119,7 @@ class Pipeline:
                 plan,
                 self.spec.scale,
                 workers=self._workers,
+                wrap_run=caches.of_frame(opaque=opaque).wrap,
                 report=_report_frame(report, number, header.count),
             )
 

@@ -139,13 +139,15 @@ class TilePlan:
     ``padded_height`` and ``padded_width`` are what the network gets to see: larger than the
     picture where the network demands a fixed size or a multiple. Every span of ``rows`` crosses
     every span of ``columns``: a band of tiles. Up to ``batch`` of a band's tiles go through the
-    network at once.
+    network at once: a run. The tiles and results of a frame's first ``cache_runs`` runs are held
+    until the next frame's.
     """
 
     rows: Spans
     columns: Spans
     padding: Padding = "reflect"
     batch: int = 1
+    cache_runs: int = 0
 
     @property
     def height(self) -> int:

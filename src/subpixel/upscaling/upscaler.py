@@ -28,6 +28,7 @@ from subpixel.upscaling.bands import RunReport, rows_of
 from subpixel.upscaling.choice.choose import NetworkChoice, choose_network, fix_choice
 from subpixel.upscaling.choice.pipelines import NetworkFile, Pipelines
 from subpixel.upscaling.fingerprint import describe_fields, hash_network
+from subpixel.upscaling.memory import memory_limit
 from subpixel.upscaling.pipeline import Pipeline
 from subpixel.upscaling.rows.stage import RowStage, chain_headers, run_stages, stages_memory
 from subpixel.upscaling.size.chain import NetworkChain
@@ -70,7 +71,10 @@ class Upscaler:
 
     What is left open is as ``subpixel tune`` found it fastest for this network on this machine, if
     it was run: one setting for 8-bit pictures and one, in fp32, for others. ``tuning`` False
-    turns that off; a :class:`~subpixel.network.tuning.Tuning` takes the place of what was found.
+    turns that off, and None says that nothing was found; a
+    :class:`~subpixel.network.tuning.Tuning` takes the place of what was. Where nothing was, and
+    ``device`` is ``"auto"``, a GPU of a plug-in (``webgpu``) is used if it was faster than the
+    processor when the network was run on both, once; never with ``tuning`` False.
     ``convention`` is what is known of a third-party file.
 
     Several threads may call one upscaler at a time; they share its threads. It can be pickled, for
@@ -96,7 +100,7 @@ class Upscaler:
         threads: int | None = None,
         batch: int | None = None,
         adaptive: bool | float | Flatness | None = None,
-        tuning: bool | Tuning = True,
+        tuning: bool | Tuning | None = True,
         convention: Convention = UNKNOWN_CONVENTION,
         alpha: AlphaMode = "repaint",
     ) -> None:
@@ -117,7 +121,7 @@ class Upscaler:
         )
         self._alpha = expect_alpha_mode(alpha)
         switch = None if adaptive is None else adaptive is not False
-        self._is_tuned = tuning is not False
+        self._is_tuned = bool(tuning)
         self._at_scales: dict[int, Upscaler] = {}
         self._lock = threading.Lock()
         self._fixed = fix_choice(model, denoise)
@@ -128,6 +132,7 @@ class Upscaler:
             NetworkFile(self._model, scale, convention),
             _find_tuning(self._model, scale, tuning),
             None if isinstance(adaptive, bool) else adaptive,
+            races=tuning is not False,
         )
         self._precision = precision
         self.tally = self._pipelines.tally
@@ -162,7 +167,8 @@ class Upscaler:
 
     @property
     def remark(self) -> str | None:
-        """What was decided about a third-party file, in one line; None for others."""
+        """What was decided about a third-party file, or that another form than the one named is
+        used, in one line; None: nothing was."""
         return self._pipeline(None, deep=False).network.remark
 
     @property
@@ -264,7 +270,7 @@ class Upscaler:
         frames = np.empty((len(picture.frames), *shape[1:]), larger.dtype)
         straight = chain.pipelines and not stages
         room = [rows_of(frame) for frame in frames] if straight else None
-        plans, surveys = chain.plan(header), chain.survey(source)
+        plans, surveys = _plan_in_memory(chain, header, frames.nbytes), chain.survey(source)
         bands = chain.run(source, plans, surveys=surveys, room=room, report=report)
         below, top = frames.reshape(-1, *shape[2:]), 0
         for rows in run_stages(stages, larger, bands):
@@ -382,9 +388,10 @@ class Upscaler:
         top to bottom, frame after frame, no two frames in one chunk.
 
         Frames may be without end: each is read, from its first use on, when the one before has
-        come out. ``size``, ``max_memory`` and ``stages`` are as for :meth:`file`; memory is counted
-        for one frame, which is held as a whole only where it has alpha. Raises
-        :class:`~subpixel.errors.UsageError` as :meth:`picture` does, and
+        come out. Tiles that are as they were in the frame before aren't computed again, as far as
+        there is memory to hold their results. ``size``, ``max_memory`` and ``stages`` are as for
+        :meth:`file`; memory is counted for one frame, which is held as a whole only where it has
+        alpha. Raises :class:`~subpixel.errors.UsageError` as :meth:`picture` does, and
         :class:`~subpixel.errors.MemoryLimitError`.
         """
         header = treat_alpha(source, self._alpha).header
@@ -432,13 +439,22 @@ class Upscaler:
 
 
 def _find_tuning(
-    model: str | Path | Network, scale: int | None, tuning: bool | Tuning
+    model: str | Path | Network, scale: int | None, tuning: bool | Tuning | None
 ) -> Tuning | None:
     if isinstance(tuning, Tuning):
         return tuning
     if not tuning or isinstance(model, Network):
         return None
     return load_tuning(tuned_network(model), scale=scale)
+
+
+def _plan_in_memory(chain: NetworkChain, header: Header, result: int) -> tuple[TilePlan, ...]:
+    """Where memory is no concern; runs are held from frame to frame in what is free beside the
+    ``result``, a number of bytes."""
+    plans = chain.plan(header)
+    if header.count == 1:
+        return plans
+    return chain.cache_runs(header, plans, memory_limit(None, held=0) - result)
 
 
 def _is_deep(header: Header) -> bool:

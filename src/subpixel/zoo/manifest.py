@@ -91,6 +91,14 @@ def find_bundled(name: str, scale: int) -> BundledNetwork:
     return next(row for row in rows if (row.name, row.scale) == (name, scale))
 
 
+def find_integers(file: Path) -> BundledNetwork | None:
+    """The bundled network in 8-bit integers whose file this is; None for any other file."""
+    if file.parent != FOLDER:
+        return None
+    rows = (row for row in read_manifest() if row.name.endswith(INT8))
+    return next((row for row in rows if row.file == file.name), None)
+
+
 def verify_bundled(row: BundledNetwork) -> Path:
     """The network's file, checked against the manifest's sha256."""
     from subpixel.system.files.hashing import hash_file  # hashlib: not for every --help

@@ -55,6 +55,7 @@ def test_a_third_party_file_gives_the_picture_of_the_network_inside(
     assert describe(adopted)[1]
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [

@@ -29,6 +29,7 @@ def command(folder: Path, bad: str, *more: str) -> list[str]:
     return ["bisect", str(folder / bad), "--against", str(folder / "good.onnx"), *more]
 
 
+@pytest.mark.slow
 def test_equal_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(command(folder, "good.onnx", "-o", str(folder / "case"))) == 0
     assert "equal" in capsys.readouterr().out

@@ -144,6 +144,7 @@ def test_tune_then_upscale(
     assert _settings(capsys, pictures[0])[0]["precision"] == "fp32"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cache")
 def test_a_network_without_a_twin_gets_one_made(
     tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]

@@ -86,6 +86,7 @@ def test_a_page_is_not_overwritten_unasked(
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
 
 
+@pytest.mark.slow
 def test_the_loss_on_a_benchmark_set(
     verb: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

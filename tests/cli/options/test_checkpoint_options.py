@@ -30,6 +30,7 @@ def exported(folder: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_what_was_taken_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "said.onnx"
     assert run(["export", str(folder / "net.pth"), "-o", str(out), "--exporter", "trace"]) == 0
@@ -39,12 +40,14 @@ def test_what_was_taken_is_said(folder: Path, capsys: pytest.CaptureFixture[str]
     assert json.loads(capsys.readouterr().out)["origin"].endswith(said)
 
 
+@pytest.mark.slow
 def test_verify_holds_a_file_to_the_weights_that_are_named(folder: Path, exported: Path) -> None:
     arguments = ["verify", str(exported), "--against", str(folder / "net.pth")]
     assert run(arguments) == 0
     assert run([*arguments, "--weights", "params"]) == 1
 
 
+@pytest.mark.slow
 def test_bisect_holds_a_file_to_the_weights_that_are_named(folder: Path, exported: Path) -> None:
     arguments = ["bisect", str(exported), "--against", str(folder / "net.pth")]
     assert run([*arguments, "--weights", "params_ema"]) == 0
@@ -80,6 +83,7 @@ def test_what_can_not_be(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_they_are_for_checkpoints(
     folder: Path, exported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,6 +94,7 @@ def test_they_are_for_checkpoints(
     assert "fast is no checkpoint" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_untrained_network_goes_in_by_a_setting(folder: Path, tmp_path: Path) -> None:
     file, out = folder / "untrained.pth", tmp_path / "net.onnx"
     arguments = ["export", str(file), "-o", str(out), "--exporter", "trace"]

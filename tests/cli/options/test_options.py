@@ -1,7 +1,9 @@
 import click
 import pytest
 
+from subpixel.cli.main import run
 from subpixel.cli.options.choices import SIZE
+from subpixel.cli.pictures.upscale import UpscaleCommand, command
 
 
 @pytest.mark.parametrize(
@@ -26,3 +28,24 @@ def test_sizes(text: str, size: int) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(click.BadParameter, match="500M, 1G or"):
         SIZE.convert(text, None, None)
+
+
+def test_the_help_of_upscale_has_every_option_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["upscale", "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line and not line.startswith(" ")][1:] == [
+        *(f"{title}:" for title in UpscaleCommand.sections),
+        "Other options:",
+    ]
+    starts = [line.split()[0].rstrip(",") for line in lines if line.startswith("  -")]
+    options = [option.opts[0] for option in command.params if isinstance(option, click.Option)]
+    assert sorted(starts) == sorted([*options, "-h"])
+
+
+def test_limits_of_numbers_are_no_formulas(capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("upscale", "serve", "evaluate", "train"):
+        assert run([verb, "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert " RANGE  " not in shown.replace("-range RANGE  ", "")
+        assert "x>=" not in shown
+        assert "<=x" not in shown

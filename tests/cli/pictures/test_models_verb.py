@@ -19,6 +19,7 @@ from subpixel.cli.main import run
 from subpixel.cli.pictures.models import PURPOSES
 from subpixel.graph.metadata import load_model, read_spec
 from subpixel.nets.architectures.plain import PlainNet
+from subpixel.zoo.family import DRAWING_STRENGTH, POINTS, nearest_point
 from subpixel.zoo.gallery import store
 from subpixel.zoo.manifest import read_manifest
 
@@ -75,6 +76,7 @@ def weights() -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 def test_from_nothing_to_an_upscaled_picture(
     gallery: Gallery, photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,6 +101,7 @@ def test_from_nothing_to_an_upscaled_picture(
         assert picture.size == (80, 64)
 
 
+@pytest.mark.slow
 def test_what_is_here_is_known_everywhere_without_pytorch_or_a_network(
     gallery: Gallery, photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -324,6 +327,16 @@ def test_each_network_is_a_line_of_80_columns(capsys: pytest.CaptureFixture[str]
 
 def test_every_network_says_what_it_is_for() -> None:
     assert {row.name.removesuffix("-int8") for row in read_manifest()} == set(PURPOSES)
+
+
+def test_the_help_says_what_upscale_takes_by_other_names(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(["models", "--help"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    points = [point.name for point in POINTS]
+    assert f"chooses among {', '.join(points[:-1])} and {points[-1]} by how" in words
+    assert f"`--model drawing` takes {nearest_point(DRAWING_STRENGTH).name}." in words
 
 
 def test_verbose_has_the_files(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,7 @@ def test_same_results(folder: Path, tmp_path: Path) -> None:
     assert results(tmp_path / "direct") == results(tmp_path / "apart")
 
 
+@pytest.mark.slow
 def test_a_pipe(folder: Path) -> None:
     command = [sys.executable, "-m", "subpixel", "upscale", "-", "-o", "-", "-q"]
     data = (folder / "a.jpg").read_bytes()

@@ -169,6 +169,7 @@ def test_an_option_that_means_nothing_for_any_result_is_refused(
     assert result_files(folder.parent) == {"in/a.jpg", "in/b.png", "in/deep/a.webp"}
 
 
+@pytest.mark.slow
 def test_a_stream_takes_the_options_of_its_format(folder: Path) -> None:
     order = [sys.executable, "-m", "subpixel", "upscale", "-", "-o", "-", *FAST, "--lossless"]
     data = (folder / "a.jpg").read_bytes()

@@ -86,6 +86,7 @@ def test_without_an_output_a_pipe_leads_to_the_next(photo: Path) -> None:
     assert (code, err, _look(out)) == (0, "", ("PNG", (90, 60)))
 
 
+@pytest.mark.slow
 def test_what_is_said_goes_to_stderr(photo: Path) -> None:
     deep = io.BytesIO()
     Image.fromarray(np.full((9, 9), 40000, np.uint16)).save(deep, "PNG")

@@ -30,6 +30,7 @@ def _upscale(photo: Path, *words: str) -> int:
     return run(["upscale", str(photo), "--model", "fast", *words])
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("words", "label", "size"),
     [
@@ -73,6 +74,7 @@ def test_the_picture_is_the_photograph_in_that_size(photo: Path) -> None:
         assert np.abs(back - np.asarray(source, int))[inner].max() <= 4
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_width_and_height_are_those_that_people_see(photo: Path, turn: int, tmp_path: Path) -> None:
     turned = tmp_path / "turned.jpg"
@@ -134,7 +136,7 @@ def test_a_size_that_is_not_larger_is_said(
         (("--fit", "1920"), "write width x height, as 1920x1080"),
         (("--width", "0"), "--width"),
         (("--megapixels", "0"), "--megapixels"),
-        (("--megapixels", "nan"), "megapixels is nan"),
+        (("--megapixels", "nan"), "'nan' is no number above 0"),
     ],
 )
 def test_what_can_not_be_meant_is_exit_code_2(
@@ -159,6 +161,7 @@ def test_a_second_run_leaves_the_results_of_the_first_alone(photo: Path) -> None
     assert names == {"photo.png", "photo_fit60x60.png"}
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("scale", "line", "size"),
     [

@@ -15,6 +15,8 @@ from PIL import Image
 from graphs import run, traced
 from subpixel.errors import NetworkError
 from subpixel.graph.check import check_model
+from subpixel.graph.exact.clear_sums import clear_sums
+from subpixel.graph.exact.ties import find_close_pairs, list_code_sums
 from subpixel.graph.execute import CPU, optimise_graph
 from subpixel.graph.int8.integer import PictureBatch, to_integer
 from subpixel.graph.metadata import read_spec, with_spec
@@ -179,3 +181,25 @@ def test_unfused_it_computes_the_same() -> None:
 def test_no_pictures_at_all() -> None:
     with pytest.raises(NetworkError, match="no picture to calibrate it on"):
         to_integer(plain(2), [])
+
+
+@SCALES
+def test_processors_add_all_pairs_of_codes_alike(scale: int) -> None:
+    sums = list_code_sums(quantised(scale))
+    assert len(sums) == 1
+    assert not any(find_close_pairs(sum_).any() for sum_ in sums)
+
+
+def test_a_sum_in_the_middle_is_moved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The step that the ranges ask for is one with close pairs for one of these networks."""
+    monkeypatch.setattr("subpixel.graph.int8.integer.clear_sums", lambda model: model)
+    for seed in range(20):
+        torch.manual_seed(seed)
+        plainly = to_integer(wrapped(PlainNet(2, channels=4, depth=2), 2), pictures())
+        if any(find_close_pairs(sum_).any() for sum_ in list_code_sums(plainly)):
+            break
+    monkeypatch.undo()
+    torch.manual_seed(seed)
+    made = to_integer(wrapped(PlainNet(2, channels=4, depth=2), 2), pictures())
+    assert made == clear_sums(plainly) != plainly
+    assert not any(find_close_pairs(sum_).any() for sum_ in list_code_sums(made))

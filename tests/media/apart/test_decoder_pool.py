@@ -131,6 +131,7 @@ def test_the_zygote_is_replaced(folder: Path) -> None:
         assert np.array_equal(read_source(file).frames, smooth(3))
 
 
+@pytest.mark.slow
 def test_many_files_leave_nothing(folder: Path) -> None:
     with DecoderPool() as pool:
         for _ in range(MAX_IDLE + 1):

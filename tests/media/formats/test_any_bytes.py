@@ -11,13 +11,13 @@ import pytest
 
 from file_contents import contents_of
 from samples import SRGB, XMP, exif_block
+from subpixel.media.compression.av1_sequence import read_colour_description
 from subpixel.media.compression.jpeg_tables import read_luma_table
 from subpixel.media.compression.vp8 import read_quantizer
 from subpixel.media.formats.account import collect_losses
 from subpixel.media.formats.boxes.box_account import list_box_parts
 from subpixel.media.formats.boxes.box_colour import describe_colours
 from subpixel.media.formats.boxes.items import read_items
-from subpixel.media.formats.boxes.sequence_header import read_colour_description
 from subpixel.media.formats.gif.blocks import list_gif_parts
 from subpixel.media.formats.gif.gif_disposal import clear_as_browsers
 from subpixel.media.formats.jpeg.description import describe_head

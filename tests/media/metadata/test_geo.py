@@ -110,6 +110,7 @@ def test_the_map_of_a_user(tmp_path: Path) -> None:
         assert (tags[269].value, tags[285].value) == ("Document name", "Page name")
 
 
+@pytest.mark.slow
 @given(
     values=st.lists(numbers, min_size=16, max_size=16),
     factors=st.tuples(st.sampled_from([1.5, 2.0, 3.0]), st.sampled_from([1.5, 2.0, 4.0])),

@@ -389,6 +389,7 @@ FORMS = (
 )  # fmt: skip
 
 
+@pytest.mark.sample(every=7)
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.name)
 def test_it_is_taken_rightly_or_refused_with_what_helps(tmp_path: Path, form: Form) -> None:
     file = CheckpointFile(form.save(tmp_path), form.weights, parse_choice(form.settings))

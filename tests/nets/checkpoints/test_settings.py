@@ -72,12 +72,14 @@ def test_pictures_show_how_edsr_was_trained_or_it_is_asked_for(
     assert_same(loaded.module, net, 3)
 
 
+@pytest.mark.slow
 def test_pictures_decide_by_themselves(tmp_path: Path) -> None:
     loaded = load_checkpoint(saved(tmp_path, edsr(1.0, 1.0, DIV2K)))
     assert "res_scale=1, range=1, mean=div2k, as its pictures show" in loaded.spec.origin
     assert_same(loaded.module, edsr(1.0, 1.0, DIV2K), 3)
 
 
+@pytest.mark.slow
 def test_a_residual_scale_that_is_none_of_the_usual_is_asked_for(tmp_path: Path) -> None:
     torch.manual_seed(0)
     net = trained(EdsrBasicSr(2, 12, 255.0, DIV2K, 0.15), 2, 3, steps=200, rate=6e-3)

@@ -24,6 +24,7 @@ def net() -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2))
 
 
+@pytest.mark.slow
 def test_it_is_the_same_file_as_in_this_process() -> None:
     module = net()
     apart = export_apart(module, SPEC, TRACE, 18)
@@ -32,6 +33,7 @@ def test_it_is_the_same_file_as_in_this_process() -> None:
     assert (apart.spec, apart.attempt, apart.opset) == (here.spec, here.attempt, here.opset)
 
 
+@pytest.mark.slow
 def test_a_class_of_this_very_function_goes_too() -> None:
     class Local(nn.Module):
         def forward(self, pixels: Tensor) -> Tensor:
@@ -62,6 +64,7 @@ class Failing(nn.Module):
         raise ValueError("no picture\nlikes me")
 
 
+@pytest.mark.sample(every=7)
 @pytest.mark.parametrize(
     ("module", "message"),
     [
@@ -76,6 +79,7 @@ def test_how_it_ends(module: nn.Module, message: str) -> None:
     assert str(caught.value) == message
 
 
+@pytest.mark.slow
 def test_it_is_stopped_in_time() -> None:
     began = time.monotonic()
     with pytest.raises(ExportError, match="trace was stopped after 5 s, the time limit"):
@@ -90,6 +94,7 @@ def test_a_module_that_cannot_leave_this_process_is_named() -> None:
         export_apart(module, SPEC, TRACE, 18)
 
 
+@pytest.mark.slow
 def test_the_weights_arrive() -> None:
     module = net()
     found = export_apart(module, SPEC, TRACE, 18).model.graph.initializer

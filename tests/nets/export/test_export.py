@@ -62,6 +62,7 @@ def runs_at(net: nn.Module, exporter: Exporter, opset: int) -> None:
     assert_runs_as_in_pytorch(net, exported.model)
 
 
+@pytest.mark.sample(every=11)
 @pytest.mark.parametrize(("exporter", "opset"), FAST)
 def test_the_opsets_work(net: PlainNet, exporter: Exporter, opset: int) -> None:
     runs_at(net, exporter, opset)
@@ -89,6 +90,7 @@ def test_the_file_says_what_it_is(net: PlainNet, exporter: Exporter) -> None:
         assert any(np.array_equal(parameter.detach().numpy(), weight) for weight in held)
 
 
+@pytest.mark.slow
 def test_the_halo_of_the_reference_network_is_five() -> None:
     spec = ModelSpec("reference", 3, "luma", "luma")
     for exporter, opset in (("dynamo", 18), ("trace", 10)):
@@ -96,6 +98,7 @@ def test_the_halo_of_the_reference_network_is_five() -> None:
         assert exported.spec.halo == 5
 
 
+@pytest.mark.slow
 def test_the_choice_of_exporter_is_said(net: PlainNet) -> None:
     assert export_module(net, SPEC).attempt.exporter == "dynamo"
     assert export_module(net, SPEC, opset=10).attempt.exporter == "trace"
@@ -183,6 +186,7 @@ def test_an_operator_without_onnx_is_named_quietly(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.sample(every=2)
 @pytest.mark.parametrize("exporter", EXPORTERS)
 def test_the_exporters_noise_stays_inside(
     net: PlainNet, exporter: Exporter, capfd: pytest.CaptureFixture[str]

@@ -111,6 +111,7 @@ def test_what_is_taken_from_pytorch_is_left_alone() -> None:
     assert not any(str(names.get("__name__")).startswith("torch") for names in namespaces)
 
 
+@pytest.mark.slow
 def test_the_batch_stays_free_in_an_executed_network() -> None:
     spec = ModelSpec("windows", 2, "rgb", "rgb")
     module = cloudpickle.loads(cloudpickle.dumps(executed()))

@@ -65,6 +65,7 @@ class Windows(nn.Module):
         return whole.reshape(count, planes, high, wide)[..., :height, :width]
 
 
+@pytest.mark.sample(every=11)
 @pytest.mark.parametrize("module", [Ceiling(), Windows()])
 def test_whole_numbers_made_of_sizes_stay_open(module: nn.Module) -> None:
     assert all(agree(module, Attempt("dynamo", (2, 51, 67), symbolic=True)))
@@ -129,6 +130,7 @@ def test_a_learnt_power_is_translated() -> None:
     assert all(agree(Power(), Attempt("dynamo", (2, 51, 67), symbolic=True)))
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.filterwarnings("ignore")  # of the exporter, about its own insides
 @pytest.mark.parametrize("module", [Sorting(), Power()])
 def test_a_translation_is_still_needed(module: nn.Module) -> None:

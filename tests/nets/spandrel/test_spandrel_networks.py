@@ -94,6 +94,7 @@ def sizes(spec: ModelSpec) -> tuple[int, int]:
     return (least, least) if spec.square else (least + step, least)
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("entry", networks())
 def test_the_network_is_spandrels(tmp_path: Path, entry: dict[str, Any]) -> None:
     weights = built(entry)
@@ -224,6 +225,7 @@ pickle.dump(module(pixels).detach().numpy(), sys.stdout.buffer)
 """
 
 
+@pytest.mark.slow
 def test_a_module_can_be_handed_to_another_process(tmp_path: Path) -> None:
     torch.save(built(entry_of("DnCNN")), tmp_path / "net.pth")
     loaded = load_untrained(tmp_path / "net.pth")

@@ -33,12 +33,14 @@ def run(code: str) -> str:
     return (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_the_workaround_is_still_needed() -> None:
     """Should this fail, torchvision imports without its operators: delete the workaround."""
     said = run(BROKEN + "import torchvision; print('imported')")
     assert said == "RuntimeError: operator torchvision::nms does not exist"
 
 
+@pytest.mark.slow
 def test_spandrel_loads_without_the_operators() -> None:
     assert run(BROKEN + ASSURED) == "True"
 

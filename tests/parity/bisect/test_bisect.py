@@ -154,6 +154,7 @@ def broken(
     return tmp_path / "bad.onnx", node
 
 
+@pytest.mark.sample(every=7)
 @pytest.mark.parametrize("change", [*FAULTS, *WEIGHTS])
 def test_a_fault_in_the_graph(
     folder: Path, tmp_path: Path, change: Callable[[onnx.ModelProto], str]
@@ -167,6 +168,7 @@ def test_a_fault_in_the_graph(
     assert not blame.accumulated
 
 
+@pytest.mark.sample(every=7)
 @pytest.mark.parametrize(("bad", "against"), [("traced", "dynamo"), ("half", "wrapped")])
 def test_equal_files(folder: Path, bad: str, against: str) -> None:
     blame = bisect(folder / f"{bad}.onnx", folder / f"{against}.onnx")
@@ -186,6 +188,7 @@ def test_a_fault_in_one_exporters_graph_against_the_others(
     assert ONLY_HERE not in blame.evidence
 
 
+@pytest.mark.slow
 def test_a_fault_against_the_checkpoint(folder: Path, tmp_path: Path) -> None:
     """In the luma network inside a wrapped one; the module is told by its own name. A new export
     is right: the exporter is not to blame."""
@@ -383,6 +386,7 @@ def reproduced(folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_case_shows_the_fault_until_it_is_mended(folder: Path, tmp_path: Path) -> None:
     bad, _ = broken(folder, tmp_path, "colour.onnx", places)
     blame = bisect(bad, folder / "colour.onnx", out=tmp_path / "case")
@@ -405,6 +409,7 @@ def test_the_case_shows_the_fault_until_it_is_mended(folder: Path, tmp_path: Pat
     assert "whoever made the file" in text
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("change", [unclipped, leaky, join])
 def test_every_case_shows_its_fault(
     folder: Path, tmp_path: Path, change: Callable[[onnx.ModelProto], str]

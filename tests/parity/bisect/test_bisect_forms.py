@@ -146,6 +146,7 @@ def written(form: Form, model: onnx.ModelProto, folder: Path) -> Path:
     return folder / "bad.onnx"
 
 
+@pytest.mark.sample(every=5)
 @pytest.mark.parametrize("kind", RIGHT)
 def test_the_wrong_node_is_named(kind: str, good: Path, tmp_path: Path) -> None:
     form, name = RIGHT[kind]
@@ -156,6 +157,7 @@ def test_the_wrong_node_is_named(kind: str, good: Path, tmp_path: Path) -> None:
     assert any("8 of 8 values differ, by up to 0.5" in line for line in blame.evidence)
 
 
+@pytest.mark.sample(every=23)
 @pytest.mark.parametrize("kind", [*RIGHT, *SEPARATE])
 def test_the_form_alone_is_no_fault_of_a_node(kind: str, good: Path, tmp_path: Path) -> None:
     form, _ = {**RIGHT, **SEPARATE}[kind]

@@ -103,6 +103,7 @@ def test_the_node_named_is_right(name: str, tmp_path: Path) -> None:
     assert judged >= 20, "the network hides faults: its picture must react to them"
 
 
+@pytest.mark.slow
 def test_the_node_named_is_right_in_a_few(tmp_path: Path) -> None:
     few = list(visible_faults(sized_network(QUICK), 4))[::4]
     assert expect_right(QUICK, few, tmp_path) >= 5
@@ -133,6 +134,7 @@ def refusing(names: frozenset[str]) -> Engine:
     return run
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(data=st.data())
 def test_cuts_that_do_not_run_are_no_evidence(data: st.DataObject) -> None:

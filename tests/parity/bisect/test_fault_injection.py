@@ -152,6 +152,7 @@ def saved(whole: Specimen, folder: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", EVERY)
 def test_every_fault_that_shows_is_caught(host: str, tmp_path: Path) -> None:
     faults = visible(host)
@@ -162,6 +163,7 @@ def test_every_fault_that_shows_is_caught(host: str, tmp_path: Path) -> None:
     assert len(faults) >= 20, "the specimen hides faults: its picture must react to them"
 
 
+@pytest.mark.slow
 def test_verify_says_so_too(tmp_path: Path) -> None:
     """The whole of it; the test above takes the shortcut of :func:`caught`."""
     good = saved(specimen("edsr"), tmp_path)
@@ -170,11 +172,13 @@ def test_verify_says_so_too(tmp_path: Path) -> None:
     assert not verify(tmp_path / "bad.onnx", good), fault
 
 
+@pytest.mark.slow
 def test_there_are_enough_kinds() -> None:
     kinds = {fault.mutant.kind for host in FEW for fault in visible(host)}
     assert len(kinds) >= LEAST_KINDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", FEW)
 def test_the_specimen_itself_is_never_changed(host: str) -> None:
     before = specimen(host).model.SerializeToString(deterministic=True)
@@ -237,6 +241,7 @@ def expect_named(faults: Mapping[str, Sequence[Injected]], folder: Path) -> None
     assert named >= LEAST_NAMED, f"{named:.1%} of {total} named right; missed:\n{table}"
 
 
+@pytest.mark.slow
 def test_bisect_names_the_node(tmp_path: Path) -> None:
     expect_named({host: visible(host) for host in ("edsr", "fsrcnn")}, tmp_path)
 

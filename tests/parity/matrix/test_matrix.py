@@ -139,6 +139,7 @@ def test_the_floor_decides_for_reduced_precision(folder: Path) -> None:
     assert (low.floor_db, high.floor_db) == (30, 90)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_cases")
 def test_the_bundled_network_in_int8() -> None:
     """Its quality on noise, where it differs most; the default floor of 50 dB it misses."""
@@ -172,6 +173,7 @@ def test_a_file_of_reduced_precision_is_that_and_nothing_else(folder: Path) -> N
     assert report.cells[0].outcome.reason == "the file is fp16 already; give the fp32 file"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_cases")
 def test_a_dear_network_runs_the_whole_grid_at_the_defaults_alone(
     folder: Path, monkeypatch: pytest.MonkeyPatch

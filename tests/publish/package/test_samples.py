@@ -71,6 +71,7 @@ def spoil(folder: Path) -> None:
         image.transpose(Image.Transpose.ROTATE_180).save(folder / "picture.png")
 
 
+@pytest.mark.sample(every=2)
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(
     ("target", "data"), [("docker", "."), ("mobile", "."), ("azureml", "model")]

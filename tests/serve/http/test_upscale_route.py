@@ -21,6 +21,7 @@ from subpixel.serve.work.options import read_options
 PNG = picture_file()
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize(
     ("query", "options"),
     [

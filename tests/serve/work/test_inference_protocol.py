@@ -91,6 +91,7 @@ def read_response(body: bytes, size: int | None) -> tuple[dict[str, Any], list[l
     return head, values
 
 
+@pytest.mark.slow
 @given(st.lists(TENSORS, min_size=1, max_size=4), st.data())
 def test_request_comes_as_it_was_written(
     tensors: list[ProtocolTensor], data: st.DataObject

@@ -57,6 +57,16 @@ def test_the_best_jpegs_and_what_was_no_jpeg_are_left_sharp(tmp_path: Path) -> N
         assert choice.reason == "no JPEG damage is seen"
 
 
+@pytest.mark.parametrize(
+    ("quality", "network"), [(30, "denoise"), (60, "denoise-75"), (90, "denoise-25")]
+)
+def test_an_avif_s_quantizer_decides(quality: int, network: str, tmp_path: Path) -> None:
+    choice = choose(saved(clean(), tmp_path / "a.avif", quality=quality))
+    assert choice.network == network
+    assert "an AVIF of quantiser" in choice.reason
+    assert choice.jpeg_quality is None
+
+
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.jpg"])
 def test_a_jpeg_that_was_saved_again_is_recognised(name: str, tmp_path: Path) -> None:
     choice = choose(saved(through_jpeg(60), tmp_path / name, quality=97))
@@ -64,6 +74,28 @@ def test_a_jpeg_that_was_saved_again_is_recognised(name: str, tmp_path: Path) ->
     assert choice.jpeg_quality is not None
     assert abs(choice.jpeg_quality - 60) <= 2
     assert "by its pixels" in choice.reason
+
+
+def as_jpeg(pixels: np.ndarray, quality: int) -> Image.Image:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=quality)
+    return Image.open(stream)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg"])
+def test_a_jpeg_that_was_made_smaller_is_recognised(name: str, tmp_path: Path) -> None:
+    image = as_jpeg(PHOTO, 20)
+    small = image.resize((image.width * 3 // 4, image.height * 3 // 4), Image.Resampling.BICUBIC)
+    small.save(tmp_path / name, quality=96)
+    choice = choose(tmp_path / name)
+    assert choice.strength >= 0.75
+    assert "once a JPEG that was made smaller, by its pixels" in choice.reason
+
+
+def test_drawn_squares_are_no_seams(tmp_path: Path) -> None:
+    squares = np.random.default_rng(3).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    drawn = np.kron(squares, np.ones((6, 6, 1), np.uint8))
+    assert choose(saved(drawn, tmp_path / "a.png")).network == "balanced"
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])

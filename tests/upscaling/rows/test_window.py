@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ def cut(samples: np.ndarray, parts: list[int]) -> Iterator[np.ndarray]:
     return iter(np.split(samples, np.cumsum(parts)[:-1]))
 
 
+@pytest.mark.slow
 @given(heights, st.data())
 def test_any_rows_that_go_down(parts: list[int], data: st.DataObject) -> None:
     samples = np.arange(2 * sum(parts)).reshape(-1, 2, 1)

@@ -20,6 +20,7 @@ from subpixel.cli.options.choices import (
     WEIGHTS,
 )
 from subpixel.cli.options.completion import complete_network
+from subpixel.cli.options.number_types import WholeNumber
 from subpixel.cli.output import print_json, print_table, progress
 from subpixel.cli.streams import print_line
 from subpixel.errors import UsageError
@@ -55,7 +56,7 @@ PROGRAMS = (".ts", ".torchscript")
 @SCALE
 @click.option(
     "--jpeg",
-    type=click.IntRange(1, 100),
+    type=WholeNumber(1, 100),
     metavar="QUALITY",
     help="Send the small pictures through JPEG of this quality first.",
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from subpixel.cli.options.choices import FILE, OVERWRITE
+from subpixel.cli.options.number_types import WholeNumber
 from subpixel.cli.streams import print_line
 from subpixel.system.files.targets import expect_free_file
 from subpixel.train.presets import PRESETS
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
 @click.command(no_args_is_help=True)
 @click.option("--data", type=FILE, required=True, help="A folder of photographs.")
-@click.option("--scale", type=click.IntRange(2, 8), required=True)
+@click.option("--scale", type=WholeNumber(2, 8), required=True)
 @click.option("-o", "--output", type=FILE, required=True, help="The ONNX file to write.")
 @click.option("--preset", type=click.Choice(sorted(PRESETS)), default="fast", show_default=True)
 @click.option(
-    "--steps", type=click.IntRange(min=1), help="Steps before fine-tuning. [default: the preset's]"
+    "--steps", type=WholeNumber(min=1), help="Steps before fine-tuning. [default: the preset's]"
 )
 @click.option(
     "--warm-start",

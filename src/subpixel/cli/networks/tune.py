@@ -16,6 +16,7 @@ from subpixel.cli.options.choices import (
     SCALE,
     TASK_LOSS,
 )
+from subpixel.cli.options.number_types import RealNumber
 from subpixel.cli.output import expect_pictures, print_json, print_table, progress
 from subpixel.cli.streams import print_line
 from subpixel.imaging.metrics import json_psnr
@@ -52,7 +53,7 @@ SETTING_COLUMNS = (
 @TASK_LOSS
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0),
+    type=RealNumber(min=0),
     default=120.0,
     show_default=True,
     help="After so many no further round of measuring begins.",

@@ -28,6 +28,7 @@ from subpixel.cli.options.comparison import (
     load_reference,
     make_tolerance,
 )
+from subpixel.cli.options.number_types import RealNumber
 from subpixel.cli.output import expect_pictures, print_json, print_proof, print_table, progress
 from subpixel.spec import Precision
 from subpixel.system.files.targets import expect_free_file
@@ -48,12 +49,8 @@ ONLY_PLAIN = ("module", "pictures", "sizes", "min_psnr", "max_codes", "rtol", "a
 @SIZES_OPTION
 @MIN_PSNR
 @MAX_CODES
-@click.option(
-    "--rtol", type=click.FloatRange(min=0), help="Relative tolerance. [default: 1e-3 for fp32]"
-)
-@click.option(
-    "--atol", type=click.FloatRange(min=0), help="Absolute tolerance. [default: 1e-5 for fp32]"
-)
+@click.option("--rtol", type=RealNumber(min=0), help="Relative tolerance. [default: 1e-3 for fp32]")
+@click.option("--atol", type=RealNumber(min=0), help="Absolute tolerance. [default: 1e-5 for fp32]")
 @click.option(
     "--device",
     "devices",
@@ -67,7 +64,7 @@ ONLY_PLAIN = ("module", "pictures", "sizes", "min_psnr", "max_codes", "rtol", "a
 )
 @click.option(
     "--floor-db",
-    type=click.FloatRange(min=0),
+    type=RealNumber(min=0),
     help="Matrix: least PSNR of reduced precision against fp32, in dB. [default: 50]",
 )
 @click.option(

@@ -7,6 +7,7 @@ from typing import get_args
 import click
 
 from subpixel.cli.options.completion import complete_network
+from subpixel.cli.options.number_types import RealNumber, WholeNumber
 from subpixel.measure.quality_floor import Floor
 from subpixel.spec import Precision
 from subpixel.zoo.manifest import DEFAULT_NETWORK, DENOISE
@@ -41,34 +42,39 @@ DEVICE = click.option(
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="auto, cpu, cuda, tensorrt, openvino, directml, coreml or webgpu (see `doctor`).",
+    help="auto, cpu, cuda, tensorrt, openvino, directml, coreml, webgpu, openvino-plugin, "
+    "tensorrt-rtx or qnn (see `doctor`).",
 )
 THREADS = click.option(
-    "--threads", type=click.IntRange(min=1), help="Threads. [default: one per physical core]"
+    "--threads",
+    type=WholeNumber(min=1),
+    metavar="NUMBER",
+    help="How many threads compute. [default: one per physical core]",
 )
 PRECISION = click.option(
     "--precision",
-    type=click.Choice(get_args(Precision)),
-    help="Compute in it; int8 is a file of its own. [default: int8 for 8-bit pictures on the "
-    "processor where a bundled network has it, else what the file says]",
+    type=click.Choice(get_args(Precision), case_sensitive=False),
+    help="The numbers that the network computes in; for int8 it has a file of its own. [default: "
+    "int8 for 8-bit pictures on the processor where a bundled network has it, else what the file "
+    "says]",
 )
 FLOOR_OPTION = click.option(
     "--floor-db",
-    type=click.FloatRange(min=0),
+    type=RealNumber(min=0),
     default=Floor.psnr,
     show_default=True,
     help="Least PSNR to the pictures of the fp32 file, on photographs.",
 )
 TASK_LOSS = click.option(
     "--task-loss",
-    type=click.FloatRange(min=0),
+    type=RealNumber(min=0),
     default=Floor.task_loss,
     show_default=True,
     help="By how many dB the PSNR on the benchmark set may fall.",
 )
 TIME_LIMIT_OPTION = click.option(
     "--time-limit",
-    type=click.FloatRange(min=1),
+    type=RealNumber(min=1),
     default=900,
     show_default=True,
     help="Seconds that one way of exporting may take.",
@@ -89,7 +95,7 @@ SETTINGS = click.option(
 )
 SEED = click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=WholeNumber(min=0),
     help="Draw the random sizes and pictures of an earlier run again. [default: new ones]",
 )
 EXTRA_ARCHITECTURES = click.option(

@@ -8,6 +8,7 @@ import click
 
 from subpixel.cli.options.checkpoints import make_checkpoint_file
 from subpixel.cli.options.choices import FILE
+from subpixel.cli.options.number_types import RealNumber, WholeNumber
 from subpixel.cli.options.sides import Sides
 from subpixel.errors import UsageError
 
@@ -52,14 +53,14 @@ SIZES_OPTION = click.option(
 )
 MIN_PSNR = click.option(
     "--min-psnr",
-    type=click.FloatRange(min=0),
+    type=RealNumber(min=0),
     callback=refuse_nan,
     metavar="DB",
     help="Judge by pictures: at least so many dB between the two.",
 )
 MAX_CODES = click.option(
     "--max-codes",
-    type=click.IntRange(0, ANY_CODES),
+    type=WholeNumber(0, ANY_CODES),
     metavar="N",
     help="Judge by pictures: no 8-bit code value may differ by more.",
 )

@@ -41,11 +41,11 @@ def command(context: click.Context, as_json: bool) -> None:
 
 @command.command()
 @click.argument(
-    "names", nargs=-1, type=click.Choice([cache.name for cache in CACHES]), metavar="[NAME]..."
+    "names", nargs=-1, type=click.Choice([cache.name for cache in CACHES]), metavar="[NAME...]"
 )
 @click.option("-y", "--yes", is_flag=True, help="Don't ask.")
 def clear(names: Sequence[str], yes: bool) -> int:
-    """Remove caches: gallery, tuning or sessions. [default: all of them]
+    """Remove the caches of these names, which `subpixel cache` lists. [default: all of them]
 
     Nothing outside of subpixel's own cache folder is touched.
     """

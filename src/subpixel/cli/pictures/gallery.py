@@ -15,6 +15,7 @@ from subpixel.cli.options.choices import (
     TIME_LIMIT_OPTION,
 )
 from subpixel.cli.options.completion import complete_gallery_network
+from subpixel.cli.options.number_types import WholeNumber
 from subpixel.cli.output import print_json, print_table, progress
 from subpixel.cli.streams import print_line
 from subpixel.errors import GalleryError, SubpixelError
@@ -81,7 +82,7 @@ def search(words: tuple[str, ...], gallery: str, offline: bool, as_json: bool) -
 @click.option(
     "--file",
     "number",
-    type=click.IntRange(min=1),
+    type=WholeNumber(min=1),
     help="This one of its files (see --list-files). [default: safetensors, else pth, else onnx]",
 )
 @click.option(

@@ -11,6 +11,7 @@ from subpixel.cli.feedback import say
 from subpixel.cli.options.choices import DEVICE, FILE, SIZE, THREADS
 from subpixel.cli.options.completion import complete_network
 from subpixel.cli.options.grouping import group_options
+from subpixel.cli.options.number_types import RealNumber, WholeNumber
 from subpixel.media.libvips import block_untrusted_operations
 from subpixel.serve.http.access import LOOPBACK_NAMES, Access, is_loopback, read_token
 from subpixel.serve.limits import ServerLimits
@@ -61,14 +62,14 @@ LISTENING = group_options(
     click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on."),
     click.option(
         "--port",
-        type=click.IntRange(0, 65535),
+        type=WholeNumber(0, 65535),
         default=8000,
         show_default=True,
         help="0: any that is free.",
     ),
     click.option(
         "--notice",
-        type=click.FloatRange(min=0),
+        type=RealNumber(min=0),
         default=0.0,
         show_default=True,
         metavar="SECONDS",

@@ -1,15 +1,17 @@
 """``subpixel upscale``."""
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import click
 
 from subpixel.cli.feedback import Feedback, open_display, say, summarize
 from subpixel.cli.messages import hint_at_output
 from subpixel.cli.options.choices import FILE, JSON
+from subpixel.cli.options.grouping import SectionedCommand, list_options
 from subpixel.cli.options.pictures.film import FILM, FILM_NAMES
 from subpixel.cli.options.pictures.network_choice import StrengthCommand
 from subpixel.cli.options.pictures.resuming import RESUMING, Resuming
@@ -30,7 +32,8 @@ from subpixel.cli.options.pictures.upscaling import (
 from subpixel.cli.options.untrusted import open_decoders
 from subpixel.cli.output import print_json
 from subpixel.cli.rounds import watch_folders
-from subpixel.convention import Convention
+from subpixel.convention import UNKNOWN_CONVENTION, Convention
+from subpixel.errors import UsageError
 from subpixel.jobs.film.options import FilmOptions
 from subpixel.jobs.journal.picture_run import PictureRun, Resumption
 from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
@@ -43,6 +46,7 @@ from subpixel.jobs.pictures import (
     expect_used,
     is_film_job,
     limit_tuning,
+    pays_contest,
     upscale_files,
 )
 from subpixel.jobs.pipes import upscale_pipe
@@ -78,7 +82,24 @@ class Interpolation:
         )
 
 
-@click.command(cls=StrengthCommand, no_args_is_help=True)
+class UpscaleCommand(SectionedCommand, StrengthCommand):
+    """Its options by what they are for."""
+
+    sections: ClassVar[Mapping[str, Sequence[str]]] = {
+        "Where results go": list_options(TARGETS),
+        "Long jobs": list_options(RESUMING),
+        "How large they become": list_options(TARGET_SIZE),
+        "How they are saved": list_options(ENCODE),
+        "Films": list_options(FILM),
+        "Which network, and how it runs": list_options(NETWORK),
+        "Third-party networks, where what is found out by running them is wrong": list_options(
+            CONVENTION
+        ),
+        "Limits": list_options(LIMITS),
+    }
+
+
+@click.command(cls=UpscaleCommand, no_args_is_help=True)
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
 @TARGETS
 @RESUMING
@@ -107,6 +128,13 @@ def command(
 ) -> int:
     """Enlarge pictures, films and folders of them.
 
+    \b
+    subpixel upscale cat.jpg                   three times as large: cat_x3.jpg
+    subpixel upscale cat.jpg -o large.webp     under another name, in another format
+    subpixel upscale photos -o larger          a folder, with its subfolders
+    subpixel upscale cat.jpg --fit 3840x2160   to a size
+    subpixel upscale film.mp4 --preview 10s    the first seconds of a film
+
     By a factor, or to a size in pixels of the picture upright; where that is not larger, no network
     is used, and that is said. - is a picture from standard input.
 
@@ -130,12 +158,15 @@ def command(
     files = PictureFiles(
         limits.max_pixels, limits.max_memory, click.get_current_context().with_resource(decoders)
     )
+    _expect_third_party(convention, network)
     pipe = targets.plan_pipe(inputs, prints_json=as_json)
     home = resuming.home(inputs, targets)
     resuming.expect_end(prints_json=as_json)
     scale = choose_opening_scale(size, bundled_scales(network.first, network.precision))
     tuning = _load_tuning(network, scale, inputs, files, volume)
-    upscaler = _open_upscaler(network, scale, tuning, convention, volume)
+    races = tuning is None and not network.no_tuning and pays_contest(inputs, files)
+    as_tuned = tuning if tuning or races else False
+    upscaler = _open_upscaler(network, scale, as_tuned, convention, volume)
     size = _choose_size(upscaler, network.model, size, volume)
 
     def make_plan() -> JobPlan:
@@ -198,6 +229,17 @@ def _resume(
     return plan, resumption
 
 
+def _expect_third_party(convention: Convention, network: NetworkOptions) -> None:
+    """Raise :class:`UsageError` for options of third-party networks beside a bundled one."""
+    if convention == UNKNOWN_CONVENTION or not bundled_scales(network.first, network.precision):
+        return
+    raise UsageError(
+        f"--model {network.model} is bundled, and how its networks take pixels is known; "
+        "--input-range, --output-range, --channel-order, --output-order, --layout, --set-input and "
+        "--output-name are for third-party files: name one with --model, or leave them out"
+    )
+
+
 def _expect_used(
     encode: EncodeOptions,
     film: FilmOptions,
@@ -248,7 +290,7 @@ def _load_tuning(
 def _open_upscaler(
     network: NetworkOptions,
     scale: int | None,
-    tuning: Tuning | None,
+    tuning: Tuning | bool | None,
     convention: Convention,
     volume: Volume,
 ) -> Upscaler:
@@ -261,7 +303,7 @@ def _open_upscaler(
         tile=network.tile,
         threads=network.threads,
         adaptive=network.adaptive,
-        tuning=tuning or False,
+        tuning=tuning,
         convention=convention,
         alpha=network.alpha,
     )

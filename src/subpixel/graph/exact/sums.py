@@ -3,6 +3,10 @@
 ONNX defines such a sum as DequantizeLinear, Add and QuantizeLinear in float32. ONNX Runtime's
 kernels for it compute something else (``onnxruntime/core/mlas/lib/qladd.cpp``): about one in
 100 000 pairs of codes lies so near the middle between two results that the ways differ, by one.
+:mod:`subpixel.graph.exact.ties` finds such pairs, and our files have none.
+
+A convolution's sums have no such trouble: every kernel multiplies them once in float32, by one
+number for each channel, and rounds half to even before the zero point is added.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +19,9 @@ Whole = NDArray[np.int64]
 
 FIXED_BITS = 21
 """The larger multiplier of the fixed-point kernel lies between 2²¹ and 2²²."""
+
+
+FIXED_RATIOS = (2.0**-14, 256.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +49,11 @@ def add_by_ratios(first: Term, second: Term, step: np.float32) -> Whole:
 
 
 def add_in_fixed_point(first: Term, second: Term, step: np.float32) -> Whole:
-    """By multipliers of 22 bits, half away from zero; as ONNX Runtime does on ARM."""
+    """By multipliers of 22 bits, half away from zero; as ONNX Runtime does on ARM, where no step is
+    beyond ``FIXED_RATIOS`` of the result's."""
     ratios = [float(term.step / step) for term in (first, second)]
+    if not all(FIXED_RATIOS[0] <= ratio < FIXED_RATIOS[1] for ratio in ratios):
+        return add_as_onnx(first, second, step)
     shift = FIXED_BITS - int(np.floor(np.log2(max(ratios))))
     multipliers = [round(ratio * 2**shift) for ratio in ratios]
     total = first.whole * multipliers[0] + second.whole * multipliers[1]

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from onnx.helper import make_attribute
 
+from subpixel.graph.exact.clear_sums import clear_sums
 from subpixel.graph.int8.calibrate import PictureBatch, Statistics, collect_statistics
 from subpixel.graph.int8.carried_luma import take_out_luma
 from subpixel.graph.int8.equalise import equalise_channels
@@ -60,7 +61,9 @@ def to_integer(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> o
     1, weights with one scale per output channel; these are rounded so that the layers' outputs for
     the pictures are preserved (:mod:`subpixel.graph.int8.rounding`). Luma that a channel carries to
     the last layer is added behind it (:mod:`subpixel.graph.int8.carried_luma`). Luma is rounded to
-    8 bits before the network. The facts in the file say ``int8``, and uint8 for its samples.
+    8 bits before the network. No sum of two codes lies where processors round differently
+    (:mod:`subpixel.graph.exact.ties`). The facts in the file say ``int8``, and uint8 for its
+    samples.
 
     The file is in ONNX's own operators; ONNX Runtime fuses them into its 8-bit convolutions. Raises
     :class:`~subpixel.errors.NetworkError` for a network that is not a chain of convolutions
@@ -68,8 +71,8 @@ def to_integer(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> o
     """
     spec, model = read_spec(model), take_out_luma(model)
     chain = read_luma_chain(model)
-    result = _assemble_model(
-        *equalise_channels(chain, collect_statistics(model, chain, calibration))
+    result = clear_sums(
+        _assemble_model(*equalise_channels(chain, collect_statistics(model, chain, calibration)))
     )
     return (
         result

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from subpixel.media.compression.av1_frame import read_base_quantizer
 from subpixel.media.compression.jpeg_tables import fit_quality, read_luma_table
 from subpixel.media.compression.vp8 import read_quantizer
 
@@ -16,6 +17,8 @@ class Compression:
     """At which libjpeg's table is nearest to the file's: 1 … 100."""
     webp_quantizer: float | None = None
     """VP8's index: 0 (fine) … 127 (coarse)."""
+    av1_quantizer: int | None = None
+    """AV1's base index: 1 (fine) … 255 (coarse)."""
 
 
 UNKNOWN_COMPRESSION = Compression()
@@ -32,3 +35,9 @@ def judge_jpeg(segments: Iterable[tuple[int, bytes]]) -> Compression:
 def read_webp_compression(stream: BinaryIO) -> Compression:
     """By a WebP's VP8 frame; unknown where there is none."""
     return Compression(webp_quantizer=read_quantizer(stream))
+
+
+def judge_av1(stream: bytes) -> Compression:
+    """By the begin of a picture's AV1 stream; unknown where it is without loss, or its headers
+    can't be read."""
+    return Compression(av1_quantizer=read_base_quantizer(stream) or None)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
-from typing import BinaryIO, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -167,12 +167,16 @@ def _keep_samples(rows: Rows, _bit_depth: int) -> Rows:
     return rows
 
 
-def _read_no_compression(_stream: BinaryIO) -> Compression:
+def _read_no_compression(_contents: FileContents) -> Compression:
     return UNKNOWN_COMPRESSION
 
 
 def _take_any(_task: "EncodeTask") -> bool:
     return True
+
+
+def _tell_nothing(_contents: FileContents) -> bool:
+    return False
 
 
 def _leave_to_libvips(_contents: FileContents) -> None:
@@ -198,7 +202,7 @@ class FormatReader:
     parts: Callable[[FileContents], Iterable[FilePart]] = _list_no_parts
     """All parts of the file and what becomes of each, but for what ``describe`` names as a loss.
     Raises nothing for a damaged file: what can't be walked further is a part of its own."""
-    compression: Callable[[BinaryIO], Compression] = _read_no_compression
+    compression: Callable[[FileContents], Compression] = _read_no_compression
     """How coarsely the file was quantised, as far as it says so."""
     harmless_warnings: tuple[str, ...] = ()
     """Words of the decoder's warnings in sound files; any other warning is an error. Where there
@@ -211,6 +215,9 @@ class FormatReader:
     """Of decoded samples, and the picture's bit depth: samples whose full range is the dtype's."""
     spare_alpha: bool = False
     """Whether libvips gives an alpha channel even where all is opaque."""
+    shows_through: Callable[[FileContents], bool] = _tell_nothing
+    """Whether the file's structure alone says that some pixels are transparent, so that none need
+    be decoded to know that a spare alpha channel is used."""
     pixel_bytes: float = 0
     """What a decoder that can't decode in parts holds at once, in bytes of each pixel of 8-bit
     samples; 0 for one that decodes rows. Measured with libvips 8.18 on 9 and 16 megapixels."""

@@ -32,8 +32,8 @@ def format_of(file: Path) -> Format:
         if file.suffix.lower() in form.suffixes:
             return form
     allowed = ", ".join(suffix for form in FORMATS for suffix in form.suffixes)
-    got = f"the suffix {file.suffix!r}" if file.suffix else "no suffix"
-    raise PictureError(f"{file}: {got} names no picture format; use one of {allowed}")
+    got = f": the suffix {file.suffix!r}" if file.suffix else " has no suffix, and"
+    raise PictureError(f"{file}{got} names no picture format; use one of {allowed}")
 
 
 def sniff(head: bytes) -> Format | None:

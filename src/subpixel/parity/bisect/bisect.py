@@ -58,10 +58,10 @@ def bisect(
     bad, out = Path(bad), Path(out) if out else None
     against = as_reference(against, extra_architectures=extra_architectures)
     device = resolve_device(device)
-    if find_device(device).runtime != "onnxruntime":
+    if find_device(device).runtime != "onnxruntime" or find_device(device).plugin:
         raise UsageError(
-            f"device is {device!r}; bisect takes graphs apart on a device of ONNX Runtime: cpu, or "
-            "see subpixel doctor"
+            f"device is {device!r}; bisect takes graphs apart on a device of ONNX Runtime's own: "
+            "cpu, or see subpixel doctor"
         )
     if out:
         expect_free_for_case(out, overwrite=overwrite)  # said now, not after the work

@@ -34,8 +34,12 @@ class Cache:
 
 CACHES: tuple[Cache, ...] = (
     Cache("gallery", "networks of OpenModelDB, and its catalogue", ("gallery",)),
-    Cache("tuning", "what `tune` found, and the networks it made for that", ("tuning", "networks")),
-    Cache("sessions", "engines that TensorRT built", ("tensorrt",)),
+    Cache(
+        "tuning",
+        "what `tune` found, the networks it made for that, and which device `auto` is",
+        ("tuning", "networks", "devices"),
+    ),
+    Cache("sessions", "engines that TensorRT built", ("tensorrt", "tensorrt-rtx")),
     Cache("jobs", "where the journals of jobs lie", ("jobs",)),
     Cache("page", "what npm fetched for the web page", ("page",)),
 )

@@ -8,7 +8,7 @@ from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
 from subpixel.media.picture import Source
 from subpixel.media.reading import PictureFile
 from subpixel.network.network import Network
-from subpixel.upscaling.choice.curve import strength_for
+from subpixel.upscaling.choice.curve import strength_for, strength_for_seams
 from subpixel.upscaling.choice.look import look_at_pixels
 from subpixel.zoo.family import POINTS, find_mixture, nearest_point
 from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK, DENOISE, DRAWING
@@ -44,7 +44,12 @@ def choose_network(source: Source) -> NetworkChoice:
         return _make_choice(stated, _explain_stated(stated))
     if source.header.count is None:
         return _make_choice(stated, "frames without end, of which no pixel can be seen before")
-    shown = Compression(jpeg_quality=look_at_pixels(source).jpeg_quality)
+    look = look_at_pixels(source)
+    shown = Compression(jpeg_quality=look.jpeg_quality)
+    smaller = strength_for_seams(look.seams)
+    if smaller > max(strength_for(shown), strength_for(stated)):
+        reason = f"{_precede(stated)}once a JPEG that was made smaller, by its pixels"
+        return _make_choice(stated, reason, smaller)
     if strength_for(shown) > strength_for(stated):
         return _make_choice(shown, _explain_shown(shown, stated))
     return _make_choice(stated, _explain_stated(stated))
@@ -82,8 +87,11 @@ def _read_stated(source: Source) -> Compression:
     return source.compression() if isinstance(source, PictureFile) else UNKNOWN_COMPRESSION
 
 
-def _make_choice(compression: Compression, reason: str) -> NetworkChoice:
-    point = nearest_point(strength_for(compression))
+def _make_choice(
+    compression: Compression, reason: str, strength: float | None = None
+) -> NetworkChoice:
+    """``strength``: None for that of the compression."""
+    point = nearest_point(strength_for(compression) if strength is None else strength)
     return NetworkChoice(point.name, point.strength, reason, compression.jpeg_quality)
 
 
@@ -92,9 +100,14 @@ def _explain_stated(stated: Compression) -> str:
         return f"a JPEG of quality {stated.jpeg_quality}, by its tables"
     if stated.webp_quantizer is not None:
         return f"a WebP of quantiser {stated.webp_quantizer:.0f} of 127"
+    if stated.av1_quantizer is not None:
+        return f"an AVIF of quantiser {stated.av1_quantizer} of 255"
     return "no JPEG damage is seen"
 
 
 def _explain_shown(shown: Compression, stated: Compression) -> str:
-    before = "" if stated == UNKNOWN_COMPRESSION else f"{_explain_stated(stated)}, and "
-    return f"{before}once a JPEG of quality {shown.jpeg_quality}, by its pixels"
+    return f"{_precede(stated)}once a JPEG of quality {shown.jpeg_quality}, by its pixels"
+
+
+def _precede(stated: Compression) -> str:
+    return "" if stated == UNKNOWN_COMPRESSION else f"{_explain_stated(stated)}, and "

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.imaging.colour import luma
+from subpixel.media.compression.jpeg_seams import JpegSeams, find_jpeg_seams
 from subpixel.media.compression.jpeg_steps import BLOCK_SIDE, LumaPlanes, estimate_quality
 from subpixel.media.picture import Header, Rows, Source
 from subpixel.upscaling.rows.window import regroup, split_frames
@@ -22,6 +23,9 @@ MAX_COLUMNS = 2048
 
 WHITE_CODE = 255
 
+MAX_EVEN = 0.4
+"""Of pixels equal to their right neighbour, in what may be a photograph."""
+
 
 @dataclass(frozen=True)
 class PixelLook:
@@ -31,6 +35,10 @@ class PixelLook:
     """The libjpeg quality, 10 … 97, of the coarsest JPEG that they went through; None: none."""
     even_share: float
     """Of the pixels that were looked at, those equal to their right neighbour: 0 … 1."""
+    seams: JpegSeams | None = None
+    """Of the blocks of a JPEG that was made smaller afterwards; None: none are seen, or it is a
+    drawing,
+    where lines at even distances are its own."""
 
 
 def look_at_pixels(source: Source) -> PixelLook:
@@ -39,15 +47,18 @@ def look_at_pixels(source: Source) -> PixelLook:
     At most :data:`MAX_BANDS` bands of :data:`BAND_ROWS` rows and :data:`MAX_COLUMNS` columns are
     held. Raises what the source raises.
     """
+    header = source.header
     bands = list(_pick_bands(source))
-    return PixelLook(_estimate_quality(bands, source.header), _count_even(bands))
+    planes = _stack_whole(bands, header)
+    even = _count_even(bands)
+    seams = find_jpeg_seams(planes, _choose_step(header) * BAND_ROWS) if even < MAX_EVEN else None
+    return PixelLook(estimate_quality(planes), even, seams)
 
 
 def _pick_bands(source: Source) -> Iterator[Rows]:
     """Every n-th band of the first frame; decoding stops behind the last."""
     header = source.header
-    count = -(-header.height // BAND_ROWS)
-    step = -(-count // MAX_BANDS)
+    count, step = -(-header.height // BAND_ROWS), _choose_step(header)
     frames = split_frames(source.chunks(), header.height)
     columns = map(_crop_columns, next(frames))  # before rows are put together, however wide
     for number, band in enumerate(regroup(columns, BAND_ROWS)):
@@ -57,15 +68,21 @@ def _pick_bands(source: Source) -> Iterator[Rows]:
                 return
 
 
+def _choose_step(header: Header) -> int:
+    """Every how many bands one is looked at."""
+    count = -(-header.height // BAND_ROWS)
+    return -(-count // MAX_BANDS)
+
+
 def _crop_columns(band: Rows) -> Rows:
     left = max(band.shape[1] - MAX_COLUMNS, 0) // 2 // BLOCK_SIDE * BLOCK_SIDE
     return band[:, left : left + MAX_COLUMNS]
 
 
-def _estimate_quality(bands: list[Rows], header: Header) -> int | None:
+def _stack_whole(bands: list[Rows], header: Header) -> LumaPlanes:
+    """All bands that are as high as the first."""
     whole = [band for band in bands if len(band) == len(bands[0])]
-    planes: LumaPlanes = np.stack([_to_luma(band, header) for band in whole])
-    return estimate_quality(planes)
+    return np.stack([_to_luma(band, header) for band in whole])
 
 
 def _to_luma(band: Rows, header: Header) -> NDArray[np.float32]:

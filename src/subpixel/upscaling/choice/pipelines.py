@@ -2,7 +2,9 @@
 
 import threading
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
@@ -13,6 +15,9 @@ from subpixel.network.network import Network
 from subpixel.network.opening import open_mixture, open_network
 from subpixel.network.settings import MAX_FLAT_DIFFERENCE, RunSettings
 from subpixel.network.tuning import TunedSettings, Tuning
+from subpixel.runtime.opening import racing_devices, resolve_device
+from subpixel.upscaling.choice.device_race import settle_device
+from subpixel.upscaling.choice.device_verdicts import Contest
 from subpixel.upscaling.flat import Tally
 from subpixel.upscaling.pipeline import Pipeline
 from subpixel.zoo.family import find_mixture, tuned_network
@@ -35,7 +40,8 @@ class Pipelines:
     """Pipelines by network, and by whether pictures have more than 8 bits; threads may share them.
 
     ``request`` is what was asked for, ``tuning`` what was tuned for the network of ``file``;
-    ``adaptive`` is how flat is flat, where that was said.
+    ``adaptive`` is how flat is flat, where that was said. ``races`` is whether the device that
+    ``auto`` stands for may be found out by running the network.
     """
 
     def __init__(
@@ -44,10 +50,14 @@ class Pipelines:
         file: NetworkFile,
         tuning: Tuning | None,
         adaptive: float | Flatness | None,
+        *,
+        races: bool = True,
     ) -> None:
         self._request, self._file, self._tuning = request, file, tuning
         self._adaptive, self._lock = adaptive, threading.Lock()
         self._tuned = file.name if isinstance(file.name, Network) else tuned_network(file.name)
+        self._races, self._contests = races, threading.Lock()
+        self._devices: dict[tuple[str | Path, bool], str] = {}
         self._twins: dict[str | Path, bool] = {}
         self._networks: dict[tuple[str | Path, RunSettings], Network] = {}
         self._pipelines: dict[tuple[str, TunedSettings | RunSettings], Pipeline] = {}
@@ -58,7 +68,7 @@ class Pipelines:
         """Of the same network at another scale, for which ``tuning`` was found; they share the
         tally."""
         file = replace(self._file, scale=scale)
-        other = Pipelines(self._request, file, tuning, self._adaptive)
+        other = Pipelines(self._request, file, tuning, self._adaptive, races=self._races)
         other.tally = self.tally
         return other
 
@@ -92,12 +102,7 @@ class Pipelines:
         row = self._find_row(name, deep=deep)
         if row is not None:
             return row.setting
-        settings = self._request.resolve()
-        # On other devices than the processor the integer networks aren't exact, nor faster.
-        left_open = settings.precision is None and settings.device == "cpu"
-        if deep or not left_open or isinstance(name, Network):
-            return settings
-        return replace(settings, precision="int8") if self._has_int8(name) else settings
+        return self._settings_on(self._device(name, deep=deep), name, deep=deep)
 
     def describe(self, name: NetworkName, *, deep: bool) -> str:
         """What pixels depend on of how they are computed, for people."""
@@ -119,6 +124,53 @@ class Pipelines:
         if not flat:
             return None
         return Flatness(max(area.span for area in flat), max(area.bound for area in flat))
+
+    def _settings_on(self, device: str, name: NetworkName, *, deep: bool) -> RunSettings:
+        settings = replace(self._request, device=device).resolve()
+        # On other devices than the processor the integer networks aren't exact, nor faster.
+        left_open = settings.precision is None and device == "cpu"
+        if deep or not left_open or isinstance(name, Network):
+            return settings
+        return replace(settings, precision="int8") if self._has_int8(name) else settings
+
+    def _device(self, name: NetworkName, *, deep: bool) -> str:
+        """The one asked for; for ``auto`` the processor, or what is faster than that by a contest.
+        Who asks for few bits, or names a file of them, means the processor's."""
+        device = resolve_device(self._request.device)
+        left_open = self._request.device == "auto" and device == "cpu"
+        precise = self._request.precision in (None, "fp32")
+        if isinstance(name, Network) or not (self._races and left_open and precise):
+            return device
+        key = tuned_network(name), deep
+        with self._contests:
+            if key not in self._devices:
+                rivals = racing_devices()
+                self._devices[key] = self._find_faster(rivals, name, deep=deep) or device
+            return self._devices[key]
+
+    def _find_faster(self, rivals: Sequence[str], name: str | Path, *, deep: bool) -> str | None:
+        """The first of ``rivals`` that is faster than the processor."""
+        if not rivals:
+            return None
+        processor = self._open_on("cpu", name, deep=deep)
+        precision = processor.spec.precision
+        if precision == "int8" and not self._has_int8(name):
+            return None
+        file = locate(tuned_network(name), self._file.scale)
+        for rival in rivals:
+            verdict = settle_device(
+                Contest(file.absolute(), precision, rival),
+                processor,
+                partial(self._open_on, rival, name, deep=deep),
+                deep=deep,
+            )
+            if verdict.faster:
+                return rival
+        return None
+
+    def _open_on(self, device: str, name: str | Path, *, deep: bool) -> Pipeline:
+        with self._lock:
+            return self._make(name, None, self._settings_on(device, name, deep=deep))
 
     def _has_int8(self, name: str | Path) -> bool:
         if name not in self._twins:  # the manifest is read once

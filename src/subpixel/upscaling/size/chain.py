@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import cast
 
@@ -55,14 +55,53 @@ class NetworkChain:
         """The plans with which the process holds no more than it may, ``codecs`` bytes included.
 
         Each pipeline may take what it needs at least, and an equal share of what those before it
-        leave beside that. Raises :class:`~subpixel.errors.MemoryLimitError`.
+        leave beside that. At the first ``attempt`` what they all leave holds runs of one frame for
+        the next. Raises :class:`~subpixel.errors.MemoryLimitError`.
         """
         held = max((each.resident for each in self.pipelines), default=resident())
         most = memory.memory_limit(max_memory, held)
         spare = most - memory.SLACK - held - codecs
+        plans: tuple[TilePlan, ...]
+        if len(self.pipelines) == 1:
+            first = self.headers(header)[0]
+            plans = (self.pipelines[0].fit(first, codecs, max_memory, attempt),)
+        else:
+            plans = self._share_memory(header, spare, most, attempt)
+        return plans if attempt else self._cache_spare(header, plans, spare)
+
+    def cache_runs(
+        self, header: Header, plans: Sequence[TilePlan], room: int
+    ) -> tuple[TilePlan, ...]:
+        """``plans`` with as many of a frame's runs held for the next as ``room`` bytes take; none
+        for a still."""
+        if header.count == 1:
+            return tuple(plans)
+        results: list[TilePlan] = []
+        for pipeline, each, plan in zip(self.pipelines, self.headers(header), plans, strict=False):
+            size = memory.run_bytes(each, pipeline.spec.scale, plan)
+            runs = min(plan.runs, max(0, room) // size)
+            results.append(replace(plan, cache_runs=runs))
+            room -= runs * size
+        return tuple(results)
+
+    def _cache_spare(
+        self, header: Header, plans: Sequence[TilePlan], spare: int
+    ) -> tuple[TilePlan, ...]:
+        """With as many runs as fit beside the plans."""
+        stages = list(zip(self.pipelines, self.headers(header), plans, strict=False))
+
+        def cache(*, counted: bool) -> tuple[TilePlan, ...]:
+            taken = sum(line.memory(each, plan, counted=counted) for line, each, plan in stages)
+            return self.cache_runs(header, plans, spare - taken)
+
+        rough = cache(counted=False)  # without importing onnx
+        is_whole = header.count == 1 or all(plan.cache_runs == plan.runs for plan in rough)
+        return rough if is_whole else cache(counted=True)
+
+    def _share_memory(
+        self, header: Header, spare: int, most: int, attempt: int
+    ) -> tuple[TilePlan, ...]:
         stages = list(zip(self.pipelines, self.headers(header), strict=False))
-        if len(stages) == 1:
-            return (self.pipelines[0].fit(stages[0][1], codecs, max_memory, attempt),)
         least = [pipeline.least_memory(each) for pipeline, each in stages]
         spare -= sum(least)
         taker = f"{header.width} x {header.height} pixels need" if stages else "the picture needs"

@@ -66,7 +66,9 @@ def ask_catalogue(gallery: str = DEFAULT_GALLERY, *, offline: bool = False) -> A
             _write_record(file, newest)
             return Answer(catalogue, url, newest.date)
     if record is None:
-        raise GalleryError(f"{url}: {reason}; there is no catalogue in the cache either")
+        hint = "; ask once without --offline" if offline else ""
+        why = f"offline, {reason}" if offline else reason
+        raise GalleryError(f"{url}: {why}; there is no catalogue in the cache either{hint}")
     return Answer(parse_catalogue(record.body.encode()), url, record.date, reason)
 
 

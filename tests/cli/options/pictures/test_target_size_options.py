@@ -30,13 +30,22 @@ def test_what_is_no_box_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "factor"),
-    [("3", Fraction(3)), ("1.5", Fraction(3, 2)), (".5", Fraction(1, 2)), ("1.1", Fraction("1.1"))],
+    [
+        ("3", Fraction(3)),
+        ("1.5", Fraction(3, 2)),
+        (".5", Fraction(1, 2)),
+        ("1.1", Fraction("1.1")),
+        ("x3", Fraction(3)),
+        ("2X", Fraction(2)),
+    ],
 )
 def test_factors(text: str, factor: Fraction) -> None:
     assert Factor().convert(text, None, None) == factor
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "0.0", "x3", "300%", "1,5", "nan", "inf", "1e3", ""])
+@pytest.mark.parametrize(
+    "text", ["0", "-1", "0.0", "x3x", "x", "3%", "1,5", "nan", "inf", "1e3", ""]
+)
 def test_what_is_no_factor_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="write a number above 0, as 3 or"):
         Factor().convert(text, None, None)

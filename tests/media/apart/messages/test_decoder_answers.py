@@ -50,7 +50,7 @@ HEADER = Header(
     (Loss("icc", "why"),),
     ("data", "alpha"),
 )
-ANSWER = OpenAnswer(HEADER, 12345, Compression(jpeg_quality=92, webp_quantizer=3.5))
+ANSWER = OpenAnswer(HEADER, 12345, Compression(92, 3.5, 7))
 ROOM = 3 * 40 * 50
 
 
@@ -105,6 +105,9 @@ CHANGES: list[tuple[tuple[str | int, ...], object]] = [
     (("jpeg_quality",), 101),
     (("webp_quantizer",), float("nan")),
     (("webp_quantizer",), 128),
+    (("av1_quantizer",), 0),
+    (("av1_quantizer",), 256),
+    (("av1_quantizer",), 1.5),
     (("blocks", 0), 1),
     (("blocks", 0), -1),
     (("blocks",), None),
@@ -140,7 +143,7 @@ def test_what_can_not_be_is_refused(place: tuple[str | int, ...], value: object)
 
 
 @pytest.mark.parametrize(
-    "name", sorted(set(parts()[0]) - {"extras", "jpeg_quality", "webp_quantizer"})
+    "name", sorted(set(parts()[0]) - {"extras", "jpeg_quality", "webp_quantizer", "av1_quantizer"})
 )
 def test_what_is_missing_is_refused(name: str) -> None:
     answer, blocks = parts()

@@ -22,9 +22,9 @@ from avif_builder import (
 )
 from samples import SRGB, exif_block, smooth
 from subpixel.errors import LossError
+from subpixel.media.compression.av1_sequence import read_colour_description
 from subpixel.media.formats.boxes.box_colour import find_coding_points
 from subpixel.media.formats.boxes.items import read_items
-from subpixel.media.formats.boxes.sequence_header import read_colour_description
 from subpixel.media.image_file import EncodeOptions, encode_picture, read_picture, write_picture
 from subpixel.media.metadata.colour_tags import CodingPoints, coding_points_in
 from subpixel.media.picture import Metadata, Picture

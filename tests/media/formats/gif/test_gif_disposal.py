@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PIL import Image
 
 from subpixel.errors import PictureError
-from subpixel.media.image_file import read_picture, write_picture
+from subpixel.media.image_file import PictureFile, open_picture, read_picture, write_picture
 
 CONVERT = shutil.which("convert")
 
@@ -198,3 +199,38 @@ def test_an_attack_is_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.gif").write_bytes(head + frame * 1000 + b"\x3b")
     with pytest.raises(PictureError, match="clear"):
         read_picture(tmp_path / "a.gif")
+
+
+@pytest.mark.parametrize("flags", [0, 1])
+@pytest.mark.parametrize(
+    ("place", "decodes"), [((0, 0, 1, 1), False), ((3, 2, 5, 4), False), ((0, 0, 8, 6), True)]
+)
+def test_a_first_frame_that_is_small_says_without_decoding_that_the_rest_is_bare(
+    place: tuple[int, int, int, int],
+    decodes: bool,
+    flags: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A screen of 500 megapixels with a frame of one took gigabytes to be opened."""
+    indices = np.zeros((place[3], place[2]), int)
+    head = b"GIF89a" + struct.pack("<HHBBB", 8, 6, 0x80, 0, 0) + bytes(6)
+    control = struct.pack("<BBBBHBB", 0x21, 0xF9, 4, flags, 0, 1, 0)
+    frame = control + struct.pack("<B4HB", 0x2C, *place, 0) + lzw(indices, 2) + b";"
+    file = tmp_path / "a.gif"
+    file.write_bytes(head + frame)
+    with Image.open(file) as image:
+        assert image.size == (8, 6)
+    decoded: list[object] = []
+    chunks = PictureFile.chunks
+    monkeypatch.setattr(PictureFile, "chunks", lambda self: (decoded.append(self), chunks(self))[1])
+    source = open_picture(file)
+    assert source.header.has_alpha is not decodes
+    assert decodes or not decoded
+    if not decodes:
+        alpha = np.concatenate(list(source.chunks()))[..., -1]
+        left, top, width, height = place
+        outside = np.ones((6, 8), bool)
+        outside[top : top + height, left : left + width] = False
+        assert not alpha[outside].any()
+        assert (alpha[~outside] == 255).all()

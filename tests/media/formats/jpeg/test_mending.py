@@ -72,6 +72,7 @@ def test_a_missing_end_marker(tmp_path: Path, name: str, grey: bool, tail: bytes
     )
 
 
+@pytest.mark.sample(every=11)
 @pytest.mark.parametrize("name", OPTIONS)
 @pytest.mark.parametrize("height", [40, 37, 32, 24])
 def test_what_is_cut_off_is_an_error_or_nothing_is_missing(

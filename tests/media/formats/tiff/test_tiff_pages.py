@@ -262,6 +262,7 @@ class TestHostile:
         with pytest.raises(PictureError):
             read_picture(tmp_path / "a.tif", max_pixels=1 << 40)
 
+    @pytest.mark.slow
     @settings(max_examples=150, deadline=None)
     @given(
         kind=st.sampled_from(["pages", "lzma", "packed", "lab", "float", "geo"]),

@@ -18,6 +18,7 @@ from subpixel.parity.bisect.alignment.digests import origin_digests, use_digests
 NETWORKS = [name for name in SIZED if name != "safmn"]
 
 
+@pytest.mark.sample(every=11)
 @pytest.mark.parametrize("name", NETWORKS)
 def test_neither_names_nor_order_enter(name: str) -> None:
     graph, other = (
@@ -45,6 +46,7 @@ def parameter_edited(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
     return result
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_a_fault_changes_what_comes_after_and_what_comes_before(data: st.DataObject) -> None:

@@ -11,6 +11,6 @@ ALPHA = click.option(
     type=click.Choice(get_args(AlphaMode)),
     default="repaint",
     show_default=True,
-    help="Colours that transparent pixels hide: replaced by their neighbours', so that no fringes "
-    "appear, or straight, each channel as it is (game textures).",
+    help="The colours under transparent pixels: repaint replaces them by their neighbours', so "
+    "that no fringes appear; straight keeps each channel as it is (game textures).",
 )

@@ -72,25 +72,25 @@ FILM = group_options(
         "codec",
         type=CodecName(),
         metavar="NAME",
-        help=f"Of films: {', '.join(CODEC_NAMES)}. [default: h264, with more than 8 bits h265; "
+        help=f"One of {', '.join(CODEC_NAMES)}. [default: h264, with more than 8 bits h265; "
         "WebM: vp9, av1]",
     ),
     click.option(
         "--crf",
         type=click.IntRange(0, 100),
-        help="Of films: constant quality, in the codec's scale, lower is better. [default: h264 "
+        help="Constant quality, in the codec's scale, lower is better. [default: h264 "
         "18, h265 20, av1 28, vp9 24]",
     ),
-    click.option("--preset", metavar="NAME", help="Of films: how hard the encoder tries."),
+    click.option("--preset", metavar="NAME", help="How hard the encoder tries."),
     click.option(
         "--deinterlace",
         is_flag=True,
-        help="Of films: make whole frames of two interlaced half pictures each.",
+        help="Make whole frames of two interlaced half pictures each.",
     ),
     click.option(
         "--preview",
         type=FilmPart(),
         metavar="LENGTH@TIME",
-        help="Of films: only this part, such as 10s@1:20.",
+        help="Only this part, such as 10s@1:20.",
     ),
 )

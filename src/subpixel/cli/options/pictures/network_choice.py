@@ -7,6 +7,7 @@ import click
 
 from subpixel.cli.messages import PictureCommand
 from subpixel.cli.options.completion import complete_network
+from subpixel.cli.options.number_types import RealNumber
 from subpixel.errors import UsageError
 from subpixel.upscaling.choice.choose import NetworkChoice
 from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK, DENOISE, DRAWING
@@ -20,17 +21,18 @@ NETWORK_NAME = click.option(
     default=AUTO,
     show_default=True,
     metavar="NAME|FILE",
-    help=f"{AUTO}: by each picture's compression, between {DEFAULT_NETWORK} and {DENOISE}; "
-    f"{DRAWING}: for screenshots, drawings and logos; or a bundled network or one of the gallery "
-    "(see `subpixel models`), or an ONNX file.",
+    help=f"{AUTO}: by how each picture was compressed, {DEFAULT_NETWORK}, {DENOISE} or one "
+    f"between; {DRAWING}: for screenshots, drawings and logos; or a name that `subpixel models` "
+    "lists, or an ONNX file.",
     shell_complete=complete_network,
 )
 STRENGTH = click.option(
     DENOISE_OPTION,
-    type=click.FloatRange(0, 1),
+    type=RealNumber(0, 1),
     metavar="[0...1]",
-    help=f"Clean JPEG damage with this strength, in place of {AUTO}'s choice: 0 is "
-    f"{DEFAULT_NETWORK}, 1 or no number {DENOISE}, the sharpest and the cleanest.",
+    help=f"Clean JPEG damage with this strength, in place of {AUTO}'s choice: from 0 "
+    f"({DEFAULT_NETWORK}, the sharpest) to 1 ({DENOISE}, the cleanest), the nearest of five; "
+    "without a number 1.",
 )
 
 

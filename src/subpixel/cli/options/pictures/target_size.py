@@ -7,13 +7,14 @@ from fractions import Fraction
 import click
 
 from subpixel.cli.options.grouping import group_options
+from subpixel.cli.options.number_types import RealNumber, WholeNumber
 from subpixel.cli.options.sides import Sides
 from subpixel.errors import UsageError
 from subpixel.upscaling.size.target_size import TargetSize, choose_scales
 
 
 class Factor(click.ParamType):  # type: ignore[type-arg]
-    """A number above 0: 3, 1.5."""
+    """A number above 0: 3, 1.5, x3."""
 
     name = "number"
 
@@ -22,42 +23,48 @@ class Factor(click.ParamType):  # type: ignore[type-arg]
     ) -> Fraction:
         if isinstance(value, Fraction):
             return value
-        match = re.fullmatch(r"\d{1,9}|\d{0,9}\.\d{1,9}", value.strip())
+        text = value.strip().lower()
+        text = text.removeprefix("x") if text.startswith("x") else text.removesuffix("x")
+        match = re.fullmatch(r"\d{1,9}|\d{0,9}\.\d{1,9}", text)
         if match is None or not Fraction(match[0]):
             self.fail(f"{value!r} is no factor; write a number above 0, as 3 or 1.5", param, ctx)
         return Fraction(match[0])
 
 
-SIDE = click.IntRange(min=1)
+SIDE = WholeNumber(min=1)
 BOX = Sides("width x height", "1920x1080", 7)
 
 FACTOR = click.option(
     "--scale",
     type=Factor(),
     metavar="NUMBER",
-    help="Enlargement of each side, such as 2, 1.5 or 8. [default: 3, or the ONNX file's own]",
+    help="How many times as long each side becomes, such as 2, 1.5 or 8. [default: 3, or the ONNX "
+    "file's own]",
 )
-WIDTH = click.option("--width", type=SIDE, metavar="PIXELS", help="To this width, in proportion.")
+WIDTH = click.option(
+    "--width", type=SIDE, metavar="PIXELS", help="To this width; the height follows."
+)
 HEIGHT = click.option(
-    "--height", type=SIDE, metavar="PIXELS", help="To this height, in proportion."
+    "--height", type=SIDE, metavar="PIXELS", help="To this height; the width follows."
 )
 FIT = click.option(
     "--fit",
     type=BOX,
     metavar="WxH",
-    help="To the largest size inside this box, in proportion.",
+    help="To the largest size that fits into this box, such as 1920x1080; one side may be shorter.",
 )
 FILL = click.option(
     "--fill",
     type=BOX,
     metavar="WxH",
-    help="To exactly this size: the box is covered, and what sticks out is cut off.",
+    help="To exactly this size: the box is covered, and what sticks out is cut off, equally on "
+    "both sides.",
 )
 MEGAPIXELS = click.option(
     "--megapixels",
-    type=click.FloatRange(min=0, min_open=True),
+    type=RealNumber(min=0, min_open=True),
     metavar="NUMBER",
-    help="To about so many million pixels, in proportion.",
+    help="To about so many million pixels, such as 12; the shape stays.",
 )
 
 

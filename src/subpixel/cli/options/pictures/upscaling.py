@@ -25,6 +25,7 @@ from subpixel.cli.options.convention import (
     make_convention,
 )
 from subpixel.cli.options.grouping import group_options
+from subpixel.cli.options.number_types import WholeNumber
 from subpixel.cli.options.pictures.alpha import ALPHA
 from subpixel.cli.options.pictures.network_choice import NETWORK_NAME, STRENGTH, expect_own_strength
 from subpixel.cli.options.pictures.picture_format import FORMAT, expect_one_format
@@ -83,15 +84,17 @@ NETWORK = group_options(
     DEVICE,
     click.option(
         "--tile",
-        type=click.IntRange(min=0),
-        help="Side of a tile in pixels; 0: the whole picture. [default: 512]",
+        type=WholeNumber(min=0),
+        metavar="PIXELS",
+        help="Side of the squares that pictures are computed in; 0: the whole picture at once. "
+        "[default: 512]",
     ),
     THREADS,
     PRECISION,
     click.option(
         "--no-tuning",
         is_flag=True,
-        help="The default setting, whatever `subpixel tune` found here.",
+        help="Run as if `subpixel tune` had found nothing on this machine.",
     ),
     click.option(
         "--adaptive/--no-adaptive",
@@ -176,21 +179,25 @@ TARGETS = group_options(
         "--output",
         type=FILE,
         metavar="FILE|FOLDER|-",
-        help="- is standard output. [default: NAME_x3.EXT or NAME_w1920.EXT beside the input; of "
-        "- standard output]",
+        help="A picture file, a folder (made where there is none), or - for standard output. "
+        "[default: NAME_x3.EXT beside the input, NAME_w1920.EXT for --width 1920; standard "
+        "output for -]",
     ),
     FORMAT,
     click.option(
         "--suffix",
         "mark",
         metavar="TEXT",
-        help="End results' names in TEXT, in place of _x3; in an output folder, too.",
+        help="End results' names in TEXT instead of _x3; names in an output folder, which else "
+        "stay as they are, too.",
     ),
     click.option(
-        "--skip-existing", is_flag=True, help="Leave out pictures whose result is there already."
+        "--skip-existing",
+        is_flag=True,
+        help="Leave out pictures whose result is there already.",
     ),
     OVERWRITE,
-    click.option("--keep-date", is_flag=True, help="Give results their inputs' dates."),
+    click.option("--keep-date", is_flag=True, help="Give result files the dates of their inputs."),
 )
 
 
@@ -208,16 +215,17 @@ LIMITS = group_options(
     Limits,
     click.option(
         "--max-pixels",
-        type=click.IntRange(min=1),
+        type=WholeNumber(min=1),
         default=DEFAULT_MAX_PIXELS,
         show_default=True,
-        help="Refuse larger inputs.",
+        metavar="NUMBER",
+        help="Refuse inputs of more pixels, all frames counted.",
     ),
     click.option(
         "--max-memory",
         type=SIZE,
         metavar="SIZE",
-        help="Of the whole process, such as 1G, 500M or 1.5GiB. [default: half of what is free]",
+        help="Take no more memory, such as 1G, 500M or 1.5GiB. [default: half of what is free]",
     ),
     UNTRUSTED,
 )
@@ -233,14 +241,22 @@ ENCODE = group_options(
     "encode",
     EncodeOptions,
     click.option(
-        "--quality", type=click.IntRange(1, 100), help="Of JPEG, WebP, AVIF, HEIC, JPEG XL."
+        "--quality",
+        type=WholeNumber(1, 100),
+        metavar="1...100",
+        help="Of JPEG [default: 95], WebP and JPEG XL [90], AVIF and HEIC [80].",
     ),
-    click.option("--lossless", is_flag=True, help="WebP, AVIF, HEIC, JPEG XL without loss."),
+    click.option(
+        "--lossless",
+        is_flag=True,
+        help="Write WebP, AVIF, HEIC or JPEG XL without loss; other formats but JPEG always are.",
+    ),
     click.option(
         "--compression",
         "png_compression",
-        type=click.IntRange(0, 9),
-        help="Of PNG: 0 fast and large … 9 slow and small.",
+        type=WholeNumber(0, 9),
+        metavar="0...9",
+        help="Of PNG: from 0 (fast, large) to 9 (slow, small). [default: 2]",
     ),
 )
 
@@ -260,6 +276,11 @@ class Volume:
 VOLUME = group_options(
     "volume",
     Volume,
-    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors."),
-    click.option("-v", "--verbose", is_flag=True, help="Say what became of each picture."),
+    click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors; losses neither."),
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="Say what became of each picture.",
+    ),
 )

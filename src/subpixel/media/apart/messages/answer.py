@@ -112,6 +112,7 @@ def _answer_to_json(answer: OpenAnswer, table: _BlockTable) -> dict[str, Any]:
         "memory": answer.memory,
         "jpeg_quality": compression.jpeg_quality,
         "webp_quantizer": compression.webp_quantizer,
+        "av1_quantizer": compression.av1_quantizer,
     }
 
 
@@ -195,7 +196,8 @@ def _take_compression(value: dict[str, Any]) -> Compression:
     quantizer = _optional(_real)(value.get("webp_quantizer"))
     if quantizer is not None and not 0 <= quantizer <= 127:
         raise AnswerError(f"its quantiser is {quantizer}")
-    read = Compression(quality, quantizer)
+    base = _optional(_whole(1, 255))(value.get("av1_quantizer"))
+    read = Compression(quality, quantizer, base)
     return UNKNOWN_COMPRESSION if read == UNKNOWN_COMPRESSION else read
 
 

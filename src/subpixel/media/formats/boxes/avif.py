@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from subpixel.media.compression.av1_frame import AV1_HEADER_BYTES
+from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression, judge_av1
 from subpixel.media.formats.account import MAX_PARTS
 from subpixel.media.formats.boxes.box_account import list_box_parts
 from subpixel.media.formats.boxes.box_colour import describe_colours
 from subpixel.media.formats.boxes.brands import HEVC_BRANDS, list_brands
 from subpixel.media.formats.boxes.editing import point_to_exif, set_coding_points
-from subpixel.media.formats.boxes.items import Items, find_alpha, read_items
+from subpixel.media.formats.boxes.items import Items, find_alpha, read_av1_head, read_items
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.libvips import (
     FileContents,
@@ -132,6 +134,12 @@ def _save_avif(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     target.take(data if block is None else point_to_exif(data, block))
 
 
+def _read_compression(contents: FileContents) -> Compression:
+    file = contents.look()
+    head = read_av1_head(file, read_items(file), AV1_HEADER_BYTES)
+    return UNKNOWN_COMPRESSION if head is None else judge_av1(head)
+
+
 AVIF = Format(
     name="AVIF",
     suffixes=(".avif",),
@@ -148,6 +156,7 @@ AVIF = Format(
         load=_load_avif,
         describe=_describe_avif,
         parts=list_box_parts,
+        compression=_read_compression,
         bit_depth=_read_bit_depth,
         true_samples=_scale_up,
         pixel_bytes=20,

@@ -4,9 +4,9 @@ A profile (``colr`` of the kind ``prof`` or ``rICC``) takes precedence over code
 those over what the AV1 stream states. Source: ISO/IEC 23008-12, 6.5.5; AV1 Image File Format.
 """
 
+from subpixel.media.compression.av1_sequence import read_colour_description
 from subpixel.media.formats.boxes.boxes import Box
-from subpixel.media.formats.boxes.items import Items
-from subpixel.media.formats.boxes.sequence_header import read_colour_description
+from subpixel.media.formats.boxes.items import Items, read_av1_head
 from subpixel.media.metadata.colour_tags import CodingPoints, describe_coding_points
 from subpixel.media.metadata.exif import Block
 from subpixel.media.picture import Loss
@@ -50,13 +50,6 @@ def _list_colour_boxes(items: Items, number: int) -> list[Box]:
 
 
 def _find_in_stream(file: Block, items: Items) -> CodingPoints | None:
-    """Of the picture's own stream, or of its first tile's."""
-    for number in sorted(items.with_sources(items.primary)):
-        item = items.by_number.get(number)
-        if item is not None and item.kind == b"av01" and item.extents:
-            start, size = item.extents[0]
-            colours = read_colour_description(
-                bytes(file[start : start + min(size, _SEQUENCE_BYTES)])
-            )
-            return None if colours is None else CodingPoints(*colours[:2])
-    return None
+    head = read_av1_head(file, items, _SEQUENCE_BYTES)
+    colours = None if head is None else read_colour_description(head)
+    return None if colours is None else CodingPoints(*colours[:2])

@@ -4,9 +4,9 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from subpixel.media.compression.av1_sequence import read_colour_description
 from subpixel.media.formats.boxes.boxes import Box, find_box, walk_boxes
 from subpixel.media.formats.boxes.items import Item, read_items
-from subpixel.media.formats.boxes.sequence_header import read_colour_description
 from subpixel.media.metadata.colour_tags import CodingPoints
 
 _FULL_RANGE_FLAG = 0x80

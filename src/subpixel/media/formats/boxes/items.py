@@ -124,6 +124,17 @@ def read_items(file: Block) -> Items:
         return Items()
 
 
+def read_av1_head(file: Block, items: Items, most: int) -> bytes | None:
+    """The first bytes, up to ``most``, of the primary picture's AV1 stream, or of its first
+    tile's; None where there is none."""
+    for number in sorted(items.with_sources(items.primary)):
+        item = items.by_number.get(number)
+        if item is not None and item.kind == b"av01" and item.extents:
+            start, size = item.extents[0]
+            return bytes(file[start : start + min(size, most)])
+    return None
+
+
 def auxiliary_type(file: Block, items: Items, number: int) -> str:
     """What an auxiliary picture is, as a URN; empty where nothing says it."""
     box = items.property_of(number, b"auxC")

@@ -31,7 +31,7 @@ from subpixel.media.formats.gif.blocks import (
     read_xmp,
     walk_gif,
 )
-from subpixel.media.formats.gif.gif_disposal import clear_as_browsers
+from subpixel.media.formats.gif.gif_disposal import clear_as_browsers, leaves_screen_bare
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
@@ -177,6 +177,7 @@ GIF = Format(
         describe=_describe_gif,
         parts=_list_gif_parts,
         spare_alpha=True,
+        shows_through=lambda contents: leaves_screen_bare(contents.hold()),
         pixel_bytes=8,
         held_bytes=sys.maxsize,
     ),

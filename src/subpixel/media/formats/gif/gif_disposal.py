@@ -84,6 +84,14 @@ def clear_as_browsers(file: bytes) -> ClearedGif | None:
     return ClearedGif(b"".join(parts), range(start, start + step * len(frames), step))
 
 
+def leaves_screen_bare(file: bytes) -> bool:
+    """Whether the first frame is smaller than the picture: what is around it is transparent."""
+    frame = next(_list_frames(file), None)
+    return frame is not None and _lies_within(
+        frame.place, (0, 0, *struct.unpack_from("<HH", file, 6))
+    )
+
+
 def _needs_clearing(frames: list[_Frame], number: int) -> bool:
     """Whether libnsgif leaves what is to be cleared behind a frame.
 

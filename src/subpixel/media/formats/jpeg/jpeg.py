@@ -107,8 +107,9 @@ def _list_jpeg_parts(contents: FileContents) -> Iterator[FilePart]:
         yield from list_jpeg_parts(stream, () if gain_map is None else (gain_map.start,))
 
 
-def _read_compression(stream: BinaryIO) -> Compression:
-    return judge_jpeg((segment.marker, segment.data) for segment in walk_head(stream))
+def _read_compression(contents: FileContents) -> Compression:
+    with contents.stream() as stream:
+        return judge_jpeg((segment.marker, segment.data) for segment in walk_head(stream))
 
 
 def _save_jpeg(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import BinaryIO
 
-from subpixel.media.compression.read import read_webp_compression
+from subpixel.media.compression.read import Compression, read_webp_compression
 from subpixel.media.formats.account import FilePart, lose_oversized
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.formats.webp.riff import RIFF_HEAD, list_webp_parts, walk_riff
@@ -107,6 +107,11 @@ def _replace_exif(file: bytes, block: bytes) -> bytes:
     return b"RIFF" + struct.pack("<I", sum(map(len, parts))) + b"".join(parts)
 
 
+def _read_compression(contents: FileContents) -> Compression:
+    with contents.stream() as stream:
+        return read_webp_compression(stream)
+
+
 WEBP = Format(
     name="WebP",
     suffixes=(".webp",),
@@ -116,7 +121,7 @@ WEBP = Format(
         load=_load_webp,
         describe=_describe_webp,
         parts=_list_webp_parts,
-        compression=read_webp_compression,
+        compression=_read_compression,
         pixel_bytes=10,
         held_bytes=sys.maxsize,
     ),

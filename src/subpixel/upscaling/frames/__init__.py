@@ -1,0 +1,1 @@
+"""Several frames: what one has to do with the one before."""
