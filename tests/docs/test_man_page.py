@@ -31,4 +31,4 @@ def test_the_formatter_has_nothing_to_say() -> None:
     command = ["groff", "-man", "-Tutf8", "-Kutf8", "-ww", "-rLL=200n"]
     done = subprocess.run(command, input=man_page(), capture_output=True, text=True, check=True)
     assert done.stderr == ""
-    assert "Enlarge pictures and folders of pictures." in done.stdout
+    assert "Enlarge pictures, films and folders of them." in done.stdout

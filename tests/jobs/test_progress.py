@@ -96,3 +96,23 @@ def test_it_never_goes_back(
 )
 def test_durations(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+def test_a_film_is_told_in_frames(tmp_path: Path) -> None:
+    clock = Clock()
+    film, picture = tmp_path / "a.mp4", tmp_path / "b.jpg"
+    for file in (film, picture):
+        file.write_bytes(bytes(100))
+    jobs = [Job(film, tmp_path / "c.mp4"), Job(picture, tmp_path / "c.jpg")]
+    progress = JobProgress(jobs, clock)
+    progress.advance(100, 300)
+    assert progress.describe() == "1 of 2, frame 100 of 300: a.mp4", "those were there before"
+    clock.now += 10
+    progress.advance(150, 300)
+    assert progress.describe() == "1 of 2, frame 150 of 300, 5 a second, 30 s left: a.mp4"
+    progress.finish(success=True)
+    assert progress.describe().startswith("2 of 2"), "a picture is told as ever"
+    assert "frame" not in progress.describe()
+    alone = JobProgress(jobs[:1], clock)
+    alone.advance(0, 1440)
+    assert alone.describe() == "frame 0 of 1,440: a.mp4"

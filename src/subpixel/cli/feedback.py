@@ -125,6 +125,11 @@ class Feedback:
         self.progress.advance(done, total)
         self.display.show(self.progress)
 
+    def tell(self, line: str) -> None:
+        """What is to be read before the work on a film."""
+        if not self.volume.quiet:
+            self.display.say(line)
+
     def take(self, result: JobResult) -> None:
         """A picture is done, or has failed."""
         self.progress.finish(success=result.error is None and not result.elsewhere)
@@ -142,6 +147,8 @@ class Feedback:
             self.display.say(line)
         if self.volume.verbose:
             self.display.say(_describe_picture(result))
+        if result.frames is not None:
+            return  # what follows was told before the work
         if result.note:
             self.display.say(f"{result.input}: {result.note}")
         for loss in result.losses:
@@ -154,8 +161,9 @@ def _describe_picture(result: JobResult) -> str:
     setting = result.setting
     network = f", {result.choice.network}" if result.choice else ""
     how = f"{network}, {setting.device} {setting.precision}" if setting else ""
+    frames = "" if result.frames is None else f", {_number(result.frames, 'frame')}"
     return (
-        f"{result.input} -> {result.output}: {result.width} x {result.height}, "
+        f"{result.input} -> {result.output}: {result.width} x {result.height}{frames}, "
         f"{result.seconds:.2f} s{how}"
     )
 

@@ -1,4 +1,5 @@
-"""What a file in a folder is: a picture of which format, or which other kind, by its first bytes.
+"""What a file in a folder is: a picture of which format, a film, or which other kind, by its first
+bytes.
 
 A suffix of ours is taken at its word: what is wrong with such a file is said when it is read.
 """
@@ -6,7 +7,13 @@ A suffix of ours is taken at its word: what is wrong with such a file is said wh
 from dataclasses import dataclass
 from pathlib import Path
 
-from subpixel.errors import PictureError
+from subpixel.errors import PictureError, ProviderError
+from subpixel.media.film.kinds import (
+    expect_film_package,
+    film_kind_of,
+    sniff_film,
+    target_suffix,
+)
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import FORMATS, sniff
 from subpixel.media.libvips import HEAD_BYTES
@@ -58,6 +65,8 @@ def file_kind_of(file: Path) -> FileKind:
     for form in FORMATS:
         if suffix in form.suffixes:
             return _kind_of_format(form, file.suffix)
+    if film_kind_of(suffix):
+        return _kind_of_film(file.suffix)
     for foreign in FOREIGN_KINDS:
         if suffix in foreign.suffixes:
             return FileKind(None, foreign.name)
@@ -70,6 +79,9 @@ def _kind_of_head(head: bytes) -> FileKind:
     if form is not None:
         return _kind_of_format(form, form.suffixes[0])
     foreign = next((kind for kind in FOREIGN_KINDS if head.startswith(kind.beginnings)), None)
+    film = sniff_film(head)
+    if foreign is None and film is not None:
+        return _kind_of_film(film)
     return FileKind(None, foreign.name if foreign else "")
 
 
@@ -80,3 +92,12 @@ def _kind_of_format(form: Format, suffix: str) -> FileKind:
     except PictureError as error:
         return FileKind(None, str(error))
     return FileKind(suffix)
+
+
+def _kind_of_film(suffix: str) -> FileKind:
+    """As :func:`_kind_of_format`; its suffix is that of the film that is made of it."""
+    try:
+        expect_film_package()
+    except ProviderError as error:
+        return FileKind(None, str(error))
+    return FileKind(target_suffix(suffix))

@@ -18,6 +18,7 @@ from subpixel.jobs.folder import (
     is_folder,
     list_folder,
 )
+from subpixel.media.film.kinds import FILM_TARGETS
 from subpixel.media.formats.registry import PICTURE_SUFFIXES
 from subpixel.system.files.targets import are_distinct
 
@@ -180,10 +181,10 @@ def _assign_targets(sources: Sequence[SourceFile], naming: Naming) -> list[Job]:
 
 
 def _single(sources: Sequence[SourceFile], output: Path) -> Job:
-    if output.suffix.lower() not in PICTURE_SUFFIXES:
+    if output.suffix.lower() not in PICTURE_SUFFIXES | FILM_TARGETS:
         raise UsageError(
-            f"{output} is no existing folder, and its suffix names no picture format; "
-            f"use one of {', '.join(sorted(PICTURE_SUFFIXES))}"
+            f"{output} is no existing folder, and its suffix names no picture format and no film; "
+            f"use one of {', '.join(sorted(PICTURE_SUFFIXES | FILM_TARGETS))}"
         )
     if len(sources) > 1:
         raise UsageError(f"{len(sources)} pictures can't go into one file {output}; name a folder")

@@ -9,7 +9,9 @@ from pathlib import Path
 
 from subpixel.errors import PictureError, UsageError
 from subpixel.jobs.failures import explain_failure
+from subpixel.jobs.film.options import DEFAULT_FILM_OPTIONS, FilmOptions
 from subpixel.jobs.outputs import Job
+from subpixel.media.film.kinds import expect_film_package, is_film, is_film_target
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import explain_unused, format_of
 from subpixel.media.image_file import (
@@ -45,7 +47,10 @@ HELD_SHARE = 0.25
 that comes through a pipe, or can't be read by rows. For a moment it is held twice."""
 
 JobReport = Callable[[str, int, int], None]
-"""Gets a picture's name, the runs done of it, and their total."""
+"""Gets a picture's name, the runs done of it, and their total; of a film its frames."""
+
+JobTell = Callable[[str], None]
+"""Gets lines that are to be read before the work on a film."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,8 @@ class JobResult:
     seconds: float | None = None
     megapixels: float | None = None
     """Of the output's frames together, in 10⁶ pixels."""
+    frames: int | None = None
+    """Of a film, those that became larger."""
     losses: tuple[str, ...] = ()
     setting: RunSettings | None = None
     """How it was computed; None where no network was used."""
@@ -91,6 +98,8 @@ class JobOptions:
     """What pictures become; None: so many times as large as the network makes them."""
     keep_date: bool = False
     """Whether results take their inputs' dates of access and change."""
+    film: FilmOptions = DEFAULT_FILM_OPTIONS
+    """What holds for films alone."""
 
 
 class PictureFiles:
@@ -128,6 +137,20 @@ class PictureFiles:
     def take(self, file: Path) -> PictureFile:
         """The file, open; raises what :func:`~subpixel.media.reading.open_picture` raises."""
         return self._open.pop(file, None) or self._open_file(file)
+
+    @property
+    def max_pixels(self) -> int:
+        """Of a picture, or of a film's frame."""
+        return self._max_pixels
+
+    def expect_trusted(self, film: Path) -> None:
+        """Raise :class:`UsageError` where files are to be read apart from this process: a film
+        isn't."""
+        if self._decoders is not None:
+            raise UsageError(
+                f"{film} is a film, which is decoded in this process; leave --untrusted out, or "
+                "the film"
+            )
 
     def drop(self, file: Path) -> None:
         """Close a file that was looked at: it is opened anew when its turn comes."""
@@ -167,6 +190,23 @@ def expect_used(encode: EncodeOptions, jobs: Sequence[Job], names: Mapping[str, 
             )
 
 
+def expect_films_used(
+    encode: EncodeOptions, film: FilmOptions, jobs: Sequence[Job], names: Mapping[str, str]
+) -> None:
+    """Raises :class:`UsageError` for options of films where there is none, for those of pictures
+    where there are films alone, and for films as streams. ``names`` is that of
+    :func:`expect_used`."""
+    films = sum(map(is_film_job, jobs))
+    if films and any(PIPE in (job.source, job.target) for job in jobs):
+        raise UsageError("a film is no stream here: name its file, and one to write")
+    if jobs and not films and film.changes:
+        option = names[film.changes[0]]
+        raise UsageError(f"{option} is for films, and there is none here; leave it out")
+    if jobs and films == len(jobs) and encode.changes:
+        option = names.get(encode.changes[0], encode.changes[0])
+        raise UsageError(f"{option} is for pictures; for a film use --crf, or leave it out")
+
+
 def _format_named(target: Path) -> tuple[Format, ...]:
     """None for an unknown suffix, which is an error of its own when its turn comes."""
     try:
@@ -204,16 +244,22 @@ def upscale_files(
     files: PictureFiles,
     options: JobOptions,
     report: JobReport = lambda name, done, total: None,
+    tell: JobTell = lambda line: None,
 ) -> Iterator[JobResult]:
     """Upscale one picture after the other; yields what became of each, its error included."""
     for folder in {job.target.parent for job in jobs}:
         remove_stale_drafts(folder)
     for job in jobs:
         try:
-            result = upscale_job(upscaler, job, files, options, report)
+            result = upscale_job(upscaler, job, files, options, report, tell=tell)
         except Exception as error:
             result = fail_job(job, error)
         yield result
+
+
+def is_film_job(job: Job) -> bool:
+    """Whether a film is read, or written."""
+    return is_film(job.source) or is_film_target(job.target)
 
 
 def fail_job(job: Job, error: Exception) -> JobResult:
@@ -229,9 +275,16 @@ def upscale_job(
     options: JobOptions,
     report: JobReport = lambda name, done, total: None,
     seal: Seal = lambda stream: None,
+    tell: JobTell = lambda line: None,
 ) -> JobResult:
-    """Upscale one picture; ``seal`` is called with the complete file before it takes its name.
-    Raises whatever goes wrong."""
+    """Upscale one picture or film; ``seal`` is called with the complete file before it takes its
+    name. Raises whatever goes wrong."""
+    if is_film_job(job):
+        expect_film_package()
+        files.expect_trusted(job.source)
+        from subpixel.jobs.film.work import upscale_film  # PyAV is loaded for films alone
+
+        return upscale_film(upscaler, job, options, report, seal, tell, files.max_pixels)
     start = time.perf_counter()
     expect_free_file(job.target, overwrite=options.overwrite)
     status = job.source.stat() if options.keep_date else None

@@ -30,6 +30,7 @@ PACKAGES: Mapping[str, str] = {
     "uvicorn": "pip install '.[serve]' in the repository (serve)",
     "pillow-heif": "pip install '.[heif]' in the repository (HEIC, the photographs of phones)",
     "pillow-jxl-plugin": "pip install '.[jxl]' in the repository (JPEG XL)",
+    "av": "pip install '.[video]' in the repository (films)",
     "pillow": "pip install pillow (only to hand Pillow images to the Python API)",
 }
 """What subpixel uses, and how to get it."""

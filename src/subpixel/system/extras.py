@@ -24,6 +24,7 @@ EXTRAS: Mapping[str, str] = {
     "python_multipart": "serve",
     "prometheus_client": "serve",
     "onnxruntime_extensions": "bytes",
+    "av": "video",
     "onnxruntime_ep_webgpu": "webgpu",
     "watchfiles": "watch",
 }

@@ -137,11 +137,11 @@ def test_files_that_no_format_claims_are_named_at_the_end(
 def test_a_folder_of_other_files_says_what_they_are(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "film.mp4").write_bytes(b"\0\0\0\x18ftypisom")
+    (tmp_path / "sound.mp3").write_bytes(b"ID3\3\0")
     assert _upscale(tmp_path) == 2
     error = capsys.readouterr().err
     assert "no pictures in" in error
-    assert error.endswith("; left out: 1 file that no format claims (film.mp4)\n")
+    assert error.endswith("; left out: 1 file that no format claims (sound.mp3)\n")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from subpixel.cli.feedback import Feedback, open_display, say, summarize
 from subpixel.cli.messages import hint_at_output
 from subpixel.cli.options.choices import FILE, JSON
 from subpixel.cli.options.grouping import SectionedCommand, list_options
+from subpixel.cli.options.pictures.film import FILM, FILM_NAMES
 from subpixel.cli.options.pictures.network_choice import StrengthCommand
 from subpixel.cli.options.pictures.resuming import RESUMING, Resuming
 from subpixel.cli.options.pictures.target_size import TARGET_SIZE, choose_opening_scale
@@ -33,6 +34,7 @@ from subpixel.cli.output import print_json
 from subpixel.cli.rounds import watch_folders
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import UsageError
+from subpixel.jobs.film.options import FilmOptions
 from subpixel.jobs.journal.picture_run import PictureRun, Resumption
 from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
 from subpixel.jobs.pictures import (
@@ -40,7 +42,9 @@ from subpixel.jobs.pictures import (
     JobOptions,
     JobResult,
     PictureFiles,
+    expect_films_used,
     expect_used,
+    is_film_job,
     limit_tuning,
     pays_contest,
     upscale_files,
@@ -86,6 +90,7 @@ class UpscaleCommand(SectionedCommand, StrengthCommand):
         "Long jobs": list_options(RESUMING),
         "How large they become": list_options(TARGET_SIZE),
         "How they are saved": list_options(ENCODE),
+        "Films": list_options(FILM),
         "Which network, and how it runs": list_options(NETWORK),
         "Third-party networks, where what is found out by running them is wrong": list_options(
             CONVENTION
@@ -104,6 +109,7 @@ class UpscaleCommand(SectionedCommand, StrengthCommand):
 @click.option("--strict", is_flag=True, help="Refuse to write what would lose anything.")
 @LIMITS
 @ENCODE
+@FILM
 @VOLUME
 @JSON
 def command(
@@ -116,16 +122,18 @@ def command(
     strict: bool,
     limits: Limits,
     encode: EncodeOptions,
+    film: FilmOptions,
     volume: Volume,
     as_json: bool,
 ) -> int:
-    """Enlarge pictures and folders of pictures.
+    """Enlarge pictures, films and folders of them.
 
     \b
     subpixel upscale cat.jpg                   three times as large: cat_x3.jpg
     subpixel upscale cat.jpg -o large.webp     under another name, in another format
     subpixel upscale photos -o larger          a folder, with its subfolders
     subpixel upscale cat.jpg --fit 3840x2160   to a size
+    subpixel upscale film.mp4 --preview 10s    the first seconds of a film
 
     By a factor, or to a size in pixels of the picture upright; where that is not larger, no network
     is used, and that is said. - is a picture from standard input.
@@ -142,6 +150,9 @@ def command(
     Of a folder and its subfolders every picture is taken, told by what the files hold. Left out,
     and counted at the end, are hidden files, thumbnails, and earlier results beside their sources.
     What was done is kept in a journal, and the same command goes on there after any end.
+
+    Of a film all other streams are kept as they are: sound, subtitles, chapters, attachments. What
+    the container can't hold is said before the work. A run that was ended goes on where it was.
     """
     decoders = open_decoders(limits.untrusted, limits.max_memory)
     files = PictureFiles(
@@ -166,9 +177,9 @@ def command(
         return plan_jobs(inputs, naming, skip_existing=skips, admits_none=watches)
 
     plan = make_plan()
-    _expect_used(encode, plan, targets.suffix, files)
+    _expect_used(encode, film, plan, targets.suffix, files)
     options = JobOptions(
-        encode, strict, targets.overwrite, limits.max_memory, size, targets.keep_date
+        encode, strict, targets.overwrite, limits.max_memory, size, targets.keep_date, film
     )
     run = _open_run(home, upscaler, options, resuming)
     plan, resumption = _resume(run, plan, volume)
@@ -230,10 +241,15 @@ def _expect_third_party(convention: Convention, network: NetworkOptions) -> None
 
 
 def _expect_used(
-    encode: EncodeOptions, plan: JobPlan, suffix: str | None, files: PictureFiles
+    encode: EncodeOptions,
+    film: FilmOptions,
+    plan: JobPlan,
+    suffix: str | None,
+    files: PictureFiles,
 ) -> None:
     """Each option of encoding means something for a result's format, a stream's included."""
     jobs = plan.jobs
+    expect_films_used(encode, film, jobs, ENCODE_NAMES | FILM_NAMES)
     if encode.changes and len(jobs) == 1 and jobs[0].target == PIPE:
         suffix = suffix or files.look(jobs[0].source).form.suffixes[0]
         jobs = (Job(jobs[0].source, Path(f"{PIPE}{suffix}")),)
@@ -308,7 +324,8 @@ def _run_jobs(
     """What became of each picture, said as it came, and the seconds that all took; ``suffix`` is
     what names the format of a result in standard output."""
     progress, results = JobProgress(plan.jobs), []
-    with open_display(volume, several=plan.is_several) as display:
+    is_long = plan.is_several or any(map(is_film_job, plan.jobs))
+    with open_display(volume, several=is_long) as display:
         feedback = Feedback(display, progress, volume)
         for fault in plan.faults:
             display.say(fault.message)
@@ -329,11 +346,13 @@ def _upscale(
     run: PictureRun | None,
 ) -> Iterator[JobResult]:
     if run is not None:
-        yield from run.upscale(plan.jobs, files, feedback.report)
+        yield from run.upscale(plan.jobs, files, feedback.report, feedback.tell)
     elif len(plan.jobs) == 1 and PIPE in (plan.jobs[0].source, plan.jobs[0].target):
         yield upscale_pipe(upscaler, plan.jobs[0], suffix, files, options, feedback.report)
     else:
-        yield from upscale_files(upscaler, plan.jobs, files, options, feedback.report)
+        yield from upscale_files(
+            upscaler, plan.jobs, files, options, feedback.report, feedback.tell
+        )
 
 
 def _hint_at_output(result: JobResult, plan: JobPlan) -> JobResult:

@@ -28,6 +28,7 @@ from subpixel.jobs.pictures import (
     JobOptions,
     JobReport,
     JobResult,
+    JobTell,
     PictureFiles,
     fail_job,
     upscale_job,
@@ -81,6 +82,7 @@ def describe_job(upscaler: Upscaler, options: JobOptions) -> JobFacts:
             **upscaler.fingerprint(),
             "size": ", ".join(f"{name}={it}" for name, it in sides.items() if it is not None),
             "encoding": describe_fields(options.encode),
+            "film": describe_fields(options.film),
         },
     )
 
@@ -101,6 +103,7 @@ class PictureRun:
         self._home, self._upscaler, self._options = home, upscaler, options
         self._shard, self._fresh = shard, fresh
         self._keys: set[str] | None = None
+        self._tell: JobTell = lambda line: None
         facts = describe_job(upscaler, options)
         self.journal = Journal.open(home / JOURNAL_FOLDER, facts, shard)
         remember_journal(self.journal.folder)
@@ -124,6 +127,7 @@ class PictureRun:
         jobs: Sequence[Job],
         files: PictureFiles,
         report: JobReport = lambda name, done, total: None,
+        tell: JobTell = lambda line: None,
     ) -> Iterator[JobResult]:
         """Upscale one picture after the other; yields what became of each, errors included, in the
         order in which that is known: pictures that another process is at come last.
@@ -131,6 +135,7 @@ class PictureRun:
         Raises :class:`JobStoppedError` where none of the next would succeed either: the disk is
         full, or the journal is gone with its folder.
         """
+        self._tell = tell
         for folder in {job.target.parent for job in jobs}:
             remove_stale_drafts(folder)
         while jobs:
@@ -179,7 +184,7 @@ class PictureRun:
         files.drop(job.source)
         try:
             seal = partial(self._seal, job, read_stamp(job.source), look.facts)
-            return upscale_job(self._upscaler, job, files, options, report, seal)
+            return upscale_job(self._upscaler, job, files, options, report, seal, self._tell)
         except JobStoppedError:
             raise
         except Exception as error:

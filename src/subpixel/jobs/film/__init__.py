@@ -1,0 +1,1 @@
+"""A film through a network: planned before the work, done in segments, put together at the end."""

@@ -1,0 +1,1 @@
+"""The film that is made: codecs, segments of packets, and the file with all streams."""
