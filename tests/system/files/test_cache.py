@@ -15,9 +15,10 @@ from subpixel.system.files.cache import (
     measure_cache,
     remove_cache,
 )
+from subpixel.train.data.prepared import prepared_folder
 from subpixel.zoo.gallery.store import gallery_folder
 
-GALLERY, TUNING, SESSIONS, PAGE = CACHES
+GALLERY, TUNING, SESSIONS, TRAINING, PAGE = CACHES
 
 
 @pytest.fixture
@@ -37,6 +38,7 @@ def test_each_room_s_folder_is_one_of_a_cache(folder: Path) -> None:
     for cache, place in ((GALLERY, gallery_folder()), (TUNING, tuning_folder())):
         assert place in cache.paths
     assert engines == folder / SESSIONS.folders[0]
+    assert prepared_folder() == folder / TRAINING.folders[0]
     assert vendor_folder().parent == folder / PAGE.folders[0]
 
 
@@ -45,6 +47,7 @@ def test_caches_are_measured() -> None:
     assert [measure_cache(cache) for cache in CACHES] == [
         CacheSize(2, 200),
         CacheSize(2, 200),
+        CacheSize(0, 0),
         CacheSize(0, 0),
         CacheSize(0, 0),
     ]

@@ -36,6 +36,7 @@ CACHES: tuple[Cache, ...] = (
     Cache("gallery", "networks of OpenModelDB, and its catalogue", ("gallery",)),
     Cache("tuning", "what `tune` found, and the networks it made for that", ("tuning", "networks")),
     Cache("sessions", "engines that TensorRT built", ("tensorrt",)),
+    Cache("training", "photographs in the sizes that are trained on", ("training",)),
     Cache("page", "what npm fetched for the web page", ("page",)),
 )
 
