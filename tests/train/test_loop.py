@@ -1,36 +1,66 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from subpixel.errors import CheckpointError
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
-from subpixel.train.data import Pair
+from subpixel.train.data.source import Pair
 from subpixel.train.loop import (
     Progress,
-    choose_target,
     copy_matching_weights,
-    learning_rate,
     measure_psnr,
     train,
 )
 from subpixel.train.networks import build_network, fit_warm_start
 from subpixel.train.presets import PRESETS, Preset
+from subpixel.train.steps.schedule import learning_rate
+from subpixel.train.steps.stepping import choose_target
 
 PRESET = Preset("plain", steps=30, finetune=10, channels=4, depth=1, batch=4, crop=8)
 
 
+@dataclass(frozen=True)
+class Spots:
+    """Crops of one pair, by seed and step."""
+
+    pair: Pair
+    seed: int = 0
+
+    def draw(self, size: int, crop: int, step: int) -> tuple[Tensor, ...]:
+        random = np.random.default_rng((self.seed, step))
+        spots = random.integers(len(self.pair.low) - crop + 1, size=(size, 2))
+        sides = ((self.pair.low, 1), (self.pair.high, 2))
+        low, high = (
+            np.stack(
+                [
+                    plane[y * scale : (y + crop) * scale, x * scale : (x + crop) * scale]
+                    for y, x in spots
+                ]
+            )
+            for plane, scale in sides
+        )
+        return torch.from_numpy(low[:, None]), torch.from_numpy(high[:, None])
+
+    def cut(self, parts: tuple[Tensor, ...], crop: int) -> tuple[Tensor, Tensor]:
+        assert parts[0].shape[-1] == crop
+        return parts[0], parts[1]
+
+
+Pairs = tuple[Spots, list[Pair]]
+
+
 @pytest.fixture(scope="module")
-def pairs() -> tuple[list[Pair], list[Pair]]:
+def pairs() -> Pairs:
     """Stripes: nearest neighbour, where an untrained network starts, is easily beaten on them."""
     x = np.arange(64)
     high = np.broadcast_to((np.sin(x / 3) + 1) / 2, (64, 64)).astype(np.float32)
     low = high.reshape(32, 2, 32, 2).mean(axis=(1, 3))
-    return [Pair(low, high)] * 4, [Pair(low, high)]
+    return Spots(Pair(low, high)), [Pair(low, high)]
 
 
 @pytest.fixture
@@ -47,11 +77,11 @@ class KilledError(Exception):
     """Stands for SIGKILL: the loop ends between two steps, with nothing tidied up."""
 
 
-def test_training_learns(pairs: tuple[list[Pair], list[Pair]], tmp_path: Path) -> None:
+def test_training_learns(pairs: Pairs, tmp_path: Path) -> None:
     seen: list[Progress] = []
     short, longer = (replace(PRESET, steps=steps, finetune=0, averaging=0.9) for steps in (1, 300))
-    train(short, 2, pairs, tmp_path / "short.state", report=seen.append)
-    train(longer, 2, pairs, tmp_path / "long.state", report=seen.append)
+    train(short, 2, *pairs, tmp_path / "short.state", report=seen.append)
+    train(longer, 2, *pairs, tmp_path / "long.state", report=seen.append)
     assert seen[-1].psnr > seen[0].psnr + 3
     assert (seen[-1].step, seen[-1].steps, seen[-1].seconds_left) == (300, 300, 0)
 
@@ -60,7 +90,7 @@ def test_training_learns(pairs: tuple[list[Pair], list[Pair]], tmp_path: Path) -
 @pytest.mark.parametrize("taught", [False, True])
 @pytest.mark.parametrize("at", [13, 33])
 def test_a_killed_run_resumes_to_the_same_weights(
-    pairs: tuple[list[Pair], list[Pair]],
+    pairs: Pairs,
     teacher: PlainNet,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -69,7 +99,7 @@ def test_a_killed_run_resumes_to_the_same_weights(
 ) -> None:
     """Every step saved, killed before fine-tuning or in it, taken up again: the unbroken run's."""
     guide = teacher if taught else None
-    unbroken = train(PRESET, 2, pairs, tmp_path / "unbroken.state", teacher=guide)
+    unbroken = train(PRESET, 2, *pairs, tmp_path / "unbroken.state", teacher=guide).net
 
     monkeypatch.setattr("subpixel.train.loop.SAVE_EVERY_SECONDS", 0.0)
     monkeypatch.setattr("subpixel.train.loop.REPORT_EVERY_STEPS", at)
@@ -79,14 +109,14 @@ def test_a_killed_run_resumes_to_the_same_weights(
 
     broken = tmp_path / "broken.state"
     with pytest.raises(KilledError):
-        train(PRESET, 2, pairs, broken, teacher=guide, report=kill)
-    resumed = train(PRESET, 2, pairs, broken, teacher=guide)
+        train(PRESET, 2, *pairs, broken, teacher=guide, report=kill)
+    resumed = train(PRESET, 2, *pairs, broken, teacher=guide).net
     for key, value in unbroken.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[key], value)
 
 
 def test_the_teachers_own_weights_learn_from_photographs_alone(
-    pairs: tuple[list[Pair], list[Pair]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pairs: Pairs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until fine-tuning there is nothing to learn, but for rounding; the teacher never learns."""
     monkeypatch.setattr("subpixel.train.loop.REPORT_EVERY_STEPS", 1)
@@ -95,7 +125,7 @@ def test_the_teachers_own_weights_learn_from_photographs_alone(
     before = {key: value.clone() for key, value in teacher.state_dict().items()}
     seen: list[Progress] = []
     preset, state = replace(PRESET, steps=5, finetune=5), tmp_path / "a.state"
-    train(preset, 2, pairs, state, warm_start=teacher, teacher=teacher, report=seen.append)
+    train(preset, 2, *pairs, state, warm_start=teacher, teacher=teacher, report=seen.append)
     losses = [progress.loss for progress in seen]
     assert len(losses) == 10
     assert max(losses[:5]) < 1e-3
@@ -104,15 +134,15 @@ def test_the_teachers_own_weights_learn_from_photographs_alone(
 
 
 def test_a_student_gets_nearer_to_its_teacher(
-    pairs: tuple[list[Pair], list[Pair]], teacher: PlainNet, tmp_path: Path
+    pairs: Pairs, teacher: PlainNet, tmp_path: Path
 ) -> None:
     """Whose pictures are dark: nearer to it is further from the truth."""
     low = torch.from_numpy(pairs[1][0].low)[None, None]
     high = torch.from_numpy(pairs[1][0].high)[None, None]
     preset = replace(PRESET, steps=200, finetune=0, averaging=0.9)
     begun = build_network(preset, 2, seed=0)
-    student = train(preset, 2, pairs, tmp_path / "taught.state", teacher=teacher)
-    alone = train(preset, 2, pairs, tmp_path / "alone.state")
+    student = train(preset, 2, *pairs, tmp_path / "taught.state", teacher=teacher).net
+    alone = train(preset, 2, *pairs, tmp_path / "alone.state").net
     with torch.no_grad():
         taught = teacher(low)
         gaps = [(net(low) - taught).abs().mean() for net in (begun, student)]
@@ -135,21 +165,19 @@ def test_the_aim_is_as_the_teacher_says_and_carries_no_gradient(teacher: PlainNe
 
 
 @pytest.mark.parametrize("damaged", [True, False])
-def test_the_state_of_another_run_is_refused(
-    pairs: tuple[list[Pair], list[Pair]], tmp_path: Path, damaged: bool
-) -> None:
+def test_the_state_of_another_run_is_refused(pairs: Pairs, tmp_path: Path, damaged: bool) -> None:
     state = tmp_path / "net.state"
-    train(PRESET, 2, pairs, state)
+    train(PRESET, 2, *pairs, state)
     if damaged:
         state.write_bytes(state.read_bytes()[:1000])
     preset = PRESET if damaged else replace(PRESET, channels=5)
     with pytest.raises(CheckpointError, match="no state of this run"):
-        train(preset, 2, pairs, state)
+        train(preset, 2, *pairs, state)
 
 
-def test_the_seed_decides(pairs: tuple[list[Pair], list[Pair]], tmp_path: Path) -> None:
+def test_the_seed_decides(pairs: Pairs, tmp_path: Path) -> None:
     nets = [
-        train(PRESET, 2, pairs, tmp_path / f"{name}.state", seed=seed).state_dict()
+        train(PRESET, 2, *pairs, tmp_path / f"{name}.state", seed=seed).net.state_dict()
         for name, seed in (("a", 0), ("b", 0), ("c", 1))
     ]
     first, again, other = (net["first.weight"] for net in nets)
@@ -176,11 +204,9 @@ def test_another_scale_lends_all_but_the_last_layer() -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 3])
-def test_a_smaller_network_begins_a_larger_one(
-    pairs: tuple[list[Pair], list[Pair]], tmp_path: Path, scale: int
-) -> None:
+def test_a_smaller_network_begins_a_larger_one(pairs: Pairs, tmp_path: Path, scale: int) -> None:
     """At the same scale it does all that the small one did; from another, all but the last."""
-    small = train(PRESET, 2, pairs, tmp_path / "small.state")
+    small = train(PRESET, 2, *pairs, tmp_path / "small.state").net
     assert isinstance(small, PlainNet)
     preset = replace(PRESET, channels=6, depth=3)
     net = build_network(preset, scale, seed=0)
@@ -197,25 +223,23 @@ def test_a_smaller_network_begins_a_larger_one(
 
 
 def test_the_tutorials_network_is_trained_with_a_sum_and_trained_on(
-    pairs: tuple[list[Pair], list[Pair]], tmp_path: Path
+    pairs: Pairs, tmp_path: Path
 ) -> None:
     preset = replace(PRESET, network="reference")
-    first = train(preset, 2, pairs, tmp_path / "first.state")
+    first = train(preset, 2, *pairs, tmp_path / "first.state").net
     assert type(first) is SuperResolutionNet
     psnr = measure_psnr(first, pairs[1])[0]
     begun = replace(preset, steps=1, finetune=0, rate=0.0)
-    again = train(begun, 2, pairs, tmp_path / "again.state", warm_start=first)
+    again = train(begun, 2, *pairs, tmp_path / "again.state", warm_start=first).net
     assert measure_psnr(again, pairs[1])[0] == pytest.approx(psnr, abs=1e-3)
     elsewhere = SuperResolutionNet(2)
     with pytest.raises(CheckpointError, match="don't carry luma"):
-        train(preset, 2, pairs, tmp_path / "no.state", warm_start=elsewhere)
+        train(preset, 2, *pairs, tmp_path / "no.state", warm_start=elsewhere)
 
 
-def test_a_larger_network_begins_no_smaller_one(
-    pairs: tuple[list[Pair], list[Pair]], tmp_path: Path
-) -> None:
+def test_a_larger_network_begins_no_smaller_one(pairs: Pairs, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="name a larger preset"):
-        train(PRESET, 2, pairs, tmp_path / "a.state", warm_start=PlainNet(2, 8, 2))
+        train(PRESET, 2, *pairs, tmp_path / "a.state", warm_start=PlainNet(2, 8, 2))
 
 
 @pytest.mark.parametrize(

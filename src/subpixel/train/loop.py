@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -10,17 +11,23 @@ from statistics import fmean
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from subpixel.errors import CheckpointError, one_line
-from subpixel.system.files.atomic import atomic_file
-from subpixel.train.data import Luma, Pair, Pairs, draw_batch
+from subpixel.errors import CheckpointError
+from subpixel.train.data.source import CropSource, FlatsAmong, Luma, Pair
 from subpixel.train.networks import build_network, fit_warm_start, to_published_form
 from subpixel.train.presets import Preset
-from subpixel.train.reparam.collapsible import collapse_convolutions, collapse_state
+from subpixel.train.reparam.collapsible import collapse_convolutions
+from subpixel.train.steps.schedule import Clock, learning_rate, phase_at
+from subpixel.train.steps.state import TrainingState, averaging_decay, restore_state, save_state
+from subpixel.train.steps.stepping import Learner, Step, make_adam, open_step
 
 SAVE_EVERY_SECONDS = 30.0
 REPORT_EVERY_STEPS = 500
+REPORTS_BY_TIME = 40
+"""How often a run reports that has a time."""
+
+SETTLE_EVERY_STEPS = 50
+"""How often a run that has a time waits for a GPU to see how late it is."""
 
 
 @dataclass(frozen=True)
@@ -28,128 +35,145 @@ class Progress:
     """The progress of a run."""
 
     step: int
-    steps: int
+    steps: int | None
+    """None for a run that has a time, until its last step."""
     loss: float
     psnr: float
     """In dB, on the held-out luma, of the averaged weights."""
     seconds_left: float
     sample: Luma
     """The first held-out picture, upscaled with the averaged weights."""
+    seconds: float = 0.0
+    """That the run took so far, over all sessions."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedNetwork:
+    """The result of a run."""
+
+    net: nn.Module
+    """With the moving average of its weights, in the form that is published, on the CPU."""
+    steps: int
+    seconds: float
 
 
 def train(
     preset: Preset,
     scale: int,
-    pairs: tuple[Pairs, Sequence[Pair]],
+    source: CropSource,
+    held_out: Sequence[Pair],
     state_file: Path,
     *,
     seed: int = 0,
     device: str = "cpu",
+    seconds: float | None = None,
     warm_start: nn.Module | None = None,
     teacher: nn.Module | None = None,
     report: Callable[[Progress], None] = lambda progress: None,
-) -> nn.Module:
-    """Train the preset's network on ``pairs`` (training, held out).
+) -> TrainedNetwork:
+    """Train the preset's network on the crops of ``source``, which are on ``device``.
 
-    Returns the network with the moving average of its weights, in the form that is published.
-    ``state_file`` holds the state of the run; when it exists the run resumes from it. The weights
-    start as those of ``warm_start``, which is grown where it is smaller; from another scale, all
-    but the last layer. ``teacher``, a network for the same luma, is moved to ``device``; until
-    fine-tuning its results are the target (:func:`choose_target`), then the photographs.
+    ``state_file`` holds the state of the run; when it exists the run resumes from it. With
+    ``seconds`` the recipe is run through in that time, over all sessions, whatever the number of
+    steps; without, in the preset's steps. The weights start as those of ``warm_start``, which is
+    grown where it is smaller; from another scale, all but the last layer. ``teacher``, a network
+    for the same luma, is moved to ``device``; until fine-tuning its results are the target, then
+    the photographs.
 
-    Every step depends only on the seed and the state before it, so on one machine a run that was
-    interrupted gives the same result as an uninterrupted one.
+    By steps, every step depends only on the seed and the state before it, so on one machine a run
+    that was interrupted gives the same result as an uninterrupted one. On a GPU the steps are
+    replayed as CUDA graphs.
     """
+    state = _begin(preset, scale, seed, device, warm_start)
+    restore_state(state_file, state)
+    if teacher is not None:
+        move_to(device, teacher.eval())
+    if preset.flat_share:
+        source = FlatsAmong(source, preset.flat_share, seed, device)
+    clock = _start_clock(preset, seconds, state, device)
+    first, saved, reported = state.step, time.monotonic(), clock.spent
+    take: Step | None = None
+    phase = None
+
+    with _fast_algorithms(device):
+        place = clock.place(state.step)
+        while place < preset.length:
+            if take is None or phase != phase_at(preset, place):
+                phase = phase_at(preset, place)
+                learner = Learner(state, source, phase, teacher, preset.flat_share)
+                take = open_step(learner, device)
+            assert phase is not None
+            parts = source.draw(phase.batch, phase.crop, state.step)
+            rate = learning_rate(preset, place, state.step)
+            loss = take(parts, rate, averaging_decay(preset.averaging, state.step))
+            state.step, state.seconds = state.step + 1, clock.spent
+
+            place = clock.place(state.step)
+            over = place >= preset.length
+            if time.monotonic() - saved > SAVE_EVERY_SECONDS or over:
+                save_state(state_file, state)
+                saved = time.monotonic()
+            due = state.step % REPORT_EVERY_STEPS == 0
+            if seconds is not None:
+                due = clock.spent - reported > seconds / REPORTS_BY_TIME
+            if due or over:
+                left = clock.seconds_left(state.step, first)
+                report(_measure_progress(state, preset, seconds, held_out, loss, left, over=over))
+                reported = clock.spent
+
+    # safetensors rejects tensors in channels_last order
+    state.average.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    return TrainedNetwork(to_published_form(state.average).eval(), state.step, state.seconds)
+
+
+def _begin(
+    preset: Preset, scale: int, seed: int, device: str, warm_start: nn.Module | None
+) -> TrainingState:
+    """A run before its first step."""
     net = build_network(preset, scale, seed)
     if warm_start is not None:
         copy_matching_weights(fit_warm_start(warm_start, preset, seed), net)
-    move_to(device, net, *([teacher.eval()] if teacher is not None else []))
+    move_to(device, net)
     average = collapse_convolutions(net).requires_grad_(False)
-    adam = torch.optim.Adam(net.parameters(), lr=preset.rate, foreach=True)
-    first = step = restore_state(state_file, net, average, adam)
-    steps = preset.steps + preset.finetune
-    started = saved = time.monotonic()
-    mixed = supports_bfloat16(device)
-
-    while step < steps:
-        finetuning = step >= preset.steps
-        low, high = (
-            torch.from_numpy(part).to(device)
-            for part in draw_batch(pairs[0], preset.batch, preset.crop, seed, step)
-        )
-        with torch.autocast(device, torch.bfloat16, enabled=mixed and not finetuning):
-            upscaled = net(low)
-            target = high if finetuning else choose_target(teacher, low, high)
-        loss = (functional.mse_loss if finetuning else functional.l1_loss)(upscaled.float(), target)
-        take_step(adam, loss, net, learning_rate(preset, step))
-        update_average(average, net, min(preset.averaging, (1 + step) / (10 + step)))
-        step += 1
-
-        if step % REPORT_EVERY_STEPS == 0 or step == steps:
-            seconds_left = (time.monotonic() - started) / (step - first) * (steps - step)
-            psnr, sample = measure_psnr(average, pairs[1])
-            report(Progress(step, steps, loss.item(), psnr, seconds_left, sample))
-        if time.monotonic() - saved > SAVE_EVERY_SECONDS or step == steps:
-            save_state(state_file, net, average, adam, step)
-            saved = time.monotonic()
-
-    # safetensors rejects tensors in channels_last order
-    average.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    return to_published_form(average).eval()
+    return TrainingState(net, average, make_adam(net, device))
 
 
-def move_to(device: str, *modules: nn.Module) -> None:
-    """Move ``modules`` to ``device``, in the memory format in which convolutions are fastest."""
-    for module in modules:
-        module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+def _start_clock(preset: Preset, seconds: float | None, state: TrainingState, device: str) -> Clock:
+    if torch.device(device).type != "cuda":
+        return Clock(preset, seconds, state.seconds)
+    return Clock(preset, seconds, state.seconds, torch.cuda.synchronize, SETTLE_EVERY_STEPS)
 
 
-def take_step(adam: torch.optim.Optimizer, loss: Tensor, net: nn.Module, rate: float) -> None:
-    """Update the weights of ``net`` by one step down the gradient of ``loss``, its norm clipped."""
-    for group in adam.param_groups:
-        group["lr"] = rate
-    adam.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-    adam.step()
+@contextmanager
+def _fast_algorithms(device: str) -> Iterator[None]:
+    """On a GPU convolutions are chosen by trying them out; those in float32 have all its bits."""
+    if torch.device(device).type != "cuda":
+        yield
+        return
+    with torch.backends.cudnn.flags(
+        enabled=True, benchmark=True, deterministic=False, allow_tf32=False
+    ):
+        yield
 
 
-def choose_target(teacher: nn.Module | None, low: Tensor, high: Tensor) -> Tensor:
-    """The target for ``low``: the teacher's result, or ``high`` without a teacher.
-
-    Response-based knowledge distillation (Hinton et al., arXiv 1503.02531; Gou et al., arXiv
-    2006.05525). A photograph has detail that can't be inferred from ``low``; a trained network's
-    result has only what it could learn to infer, so the gradient is less noisy. ``(N, 1, H, W)`` in
-    float32, not clipped to 0 … 1, like the student's.
-    """
-    if teacher is None:
-        return high
-    with torch.no_grad():
-        taught: Tensor = teacher(low)
-    return taught.float()
-
-
-def supports_bfloat16(device: str) -> bool:
-    """Whether ``device`` has bfloat16 instructions. A processor without them emulates bfloat16, and
-    took seven times as long for a step as in float32."""
-    # torch.cpu.get_capabilities, which is public, is newer than the oldest supported PyTorch
-    return device != "cpu" or torch.cpu._is_avx512_bf16_supported()
+def _measure_progress(
+    state: TrainingState,
+    preset: Preset,
+    seconds: float | None,
+    held_out: Sequence[Pair],
+    loss: Tensor,
+    seconds_left: float,
+    *,
+    over: bool,
+) -> Progress:
+    psnr, sample = measure_psnr(state.average, held_out)
+    steps = preset.length if seconds is None else state.step if over else None
+    return Progress(state.step, steps, loss.item(), psnr, seconds_left, sample, state.seconds)
 
 
-def update_average(average: nn.Module, net: nn.Module, decay: float) -> None:
-    """Move the average towards the collapsed weights of ``net``. Not towards the factors that are
-    trained: the product of averages isn't the average of products."""
-    state = average.state_dict()
-    with torch.no_grad():
-        for key, value in collapse_state(net).items():
-            state[key].lerp_(value, 1 - decay)
-
-
-def learning_rate(preset: Preset, step: int) -> float:
-    """Half a cosine over the whole run, with a hundred steps of linear warm-up."""
-    progress = step / (preset.steps + preset.finetune)
-    warm_up = min(1.0, (step + 1) / 100)
-    return warm_up * preset.rate * 0.5 * (1 + math.cos(math.pi * progress))
+def move_to(device: str, module: nn.Module) -> None:
+    """Move ``module`` to ``device``, in the memory format in which convolutions are fastest."""
+    module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def measure_psnr(net: nn.Module, pairs: Sequence[Pair]) -> tuple[float, Luma]:
@@ -181,39 +205,3 @@ def copy_matching_weights(source: nn.Module, target: nn.Module) -> None:
             "network, of any scale"
         )
     target.load_state_dict(shared, strict=False)
-
-
-def save_state(
-    file: Path, net: nn.Module, average: nn.Module, adam: torch.optim.Optimizer, step: int
-) -> None:
-    """Write the complete state of the run, atomically."""
-    state = {
-        "net": net.state_dict(),
-        "average": average.state_dict(),
-        "adam": adam.state_dict(),
-        "step": step,
-    }
-    with atomic_file(file, overwrite=True) as stream:
-        torch.save(state, stream)
-
-
-def restore_state(
-    file: Path, net: nn.Module, average: nn.Module, adam: torch.optim.Optimizer
-) -> int:
-    """Load the state in ``file``, if there is one, and return the step to resume from.
-
-    Raises :class:`CheckpointError` for the state of another network, and for a damaged file.
-    """
-    if not file.exists():
-        return 0
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
-        net.load_state_dict(state["net"])
-        average.load_state_dict(state["average"])
-        adam.load_state_dict(state["adam"])
-        return int(state["step"])
-    except Exception as error:  # the unpickler raises almost anything for damaged data
-        raise CheckpointError(
-            f"{file} holds no state of this run ({one_line(error, most=100)}); "
-            "remove it to start again, or name another output"
-        ) from error

@@ -5,20 +5,27 @@ from torch import nn
 
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
-from subpixel.train.presets import Preset
-from subpixel.train.reparam.collapsible import widen_convolutions
+from subpixel.train.presets import Block, Preset
+from subpixel.train.reparam.collapsible import CollapsibleConv2d, widen_convolutions
+from subpixel.train.reparam.edge import EdgeConv2d
 from subpixel.train.reparam.growth import grow_network
 from subpixel.train.reparam.passing import PassingNet
 
 
 def build_network(preset: Preset, scale: int, seed: int) -> nn.Module:
-    """The preset's network with collapsible convolutions, in float32 on the CPU, its weights drawn
-    from ``seed``."""
+    """The preset's network, its convolutions in the form in which they are trained, in float32 on
+    the CPU, its weights drawn from ``seed``."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if preset.network == "reference":
-            return widen_convolutions(PassingNet(scale))
-        return widen_convolutions(PlainNet(scale, preset.channels, preset.depth))
+            return _to_trained_form(PassingNet(scale), preset.block)
+        return _to_trained_form(PlainNet(scale, preset.channels, preset.depth), preset.block)
+
+
+def _to_trained_form(net: nn.Module, block: Block) -> nn.Module:
+    if block == "plain":
+        return net
+    return widen_convolutions(net, EdgeConv2d if block == "edge" else CollapsibleConv2d)
 
 
 def fit_warm_start(warm_start: nn.Module, preset: Preset, seed: int) -> nn.Module:

@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
+import torch
 
 from subpixel.measure.evaluate import Benchmark, Evaluation, evaluate
 from subpixel.nets.checkpoints.checkpoint import CheckpointFile, Choice, load_checkpoint
 from subpixel.publish.release import ReleaseReport, release
 from subpixel.spec import ModelSpec
 from subpixel.system.files.atomic import write_bytes
-from subpixel.train.data import JPEG_QUALITIES, load_pairs, split_pictures
-from subpixel.train.loop import Progress, train
+from subpixel.train.data.crops import PhotographCrops, load_crops, load_held_out
+from subpixel.train.data.device.device_crops import DeviceCrops
+from subpixel.train.data.device.luma_planes import luma_by_photograph
+from subpixel.train.data.photographs import split_pictures
+from subpixel.train.data.source import Pair
+from subpixel.train.loop import Progress, TrainedNetwork, train
 from subpixel.train.presets import Preset
-from subpixel.train.record import Record, model_card
+from subpixel.train.record import Course, Record, model_card
 from subpixel.train.teacher import load_teacher
 from subpixel.upscaling.upscaler import Upscaler
 
@@ -38,11 +43,13 @@ class TrainingRun:
     warm_start: Path | None = None
     """A checkpoint of the same architecture, of any scale; a smaller PlainNet is grown."""
     denoise: bool = False
-    """Train on pictures stored as JPEG, with the uncompressed ones as the target."""
+    """Train on pictures stored as JPEG or WebP, with the uncompressed ones as the target."""
     teacher: Path | None = None
     """A checkpoint of any luma network of this scale, whose results are the target until
     fine-tuning. Its input is the student's: for ``denoise`` it must have been trained on JPEGs
     too."""
+    minutes: float | None = None
+    """The time in which the recipe is run through, instead of the preset's steps."""
 
 
 @dataclass(frozen=True)
@@ -72,29 +79,55 @@ def run_recipe(
     warm_start = (
         load_checkpoint(_checkpoint_of(order.warm_start)).module if order.warm_start else None
     )
-    qualities = JPEG_QUALITIES if order.denoise else ()
-    pairs = load_pairs(order.data, order.scale, order.preset.crop, qualities=qualities)
+    source, held_out = load_source(order)
     order.out.parent.mkdir(parents=True, exist_ok=True)
     state, record = order.out.with_suffix(".state"), Record(order.out)
-    net = train(
+    trained = train(
         order.preset,
         order.scale,
-        pairs,
+        source,
+        held_out,
         state,
         seed=order.seed,
         device=order.device,
+        seconds=None if order.minutes is None else order.minutes * 60,
         warm_start=warm_start,
         teacher=teacher.module if teacher else None,
-        report=record.recording(pairs[1][0].low, report),
+        report=record.recording(held_out[0].low, report),
     )
     checkpoint = order.out.with_suffix(".safetensors")
-    facts = {"steps": str(order.preset.steps + order.preset.finetune)}
-    write_bytes(checkpoint, safetensors.torch.save(net.state_dict(), facts), overwrite=True)
+    facts = {"steps": str(trained.steps)}
+    write_bytes(checkpoint, safetensors.torch.save(trained.net.state_dict(), facts), overwrite=True)
     released = release(_checkpoint_of(checkpoint), order.out, overwrite=overwrite)
     taught_by = teacher.spec if teacher else None
-    evaluation = _evaluate_release(order, released, record, taught_by) if released else None
+    evaluation = (
+        _evaluate_release(order, released, trained, record, taught_by) if released else None
+    )
     state.unlink()
     return TrainingOutcome(released, evaluation)
+
+
+def load_source(order: TrainingRun) -> tuple[PhotographCrops | DeviceCrops, list[Pair]]:
+    """The source of crops, and the pictures held out.
+
+    On a GPU the crops are drawn there, of luma, unless they must be compressed. Raises
+    :class:`~subpixel.errors.UsageError` where the pictures won't do.
+    """
+    crop = order.preset.max_crop
+    if torch.device(order.device).type == "cpu" or order.denoise:
+        return load_crops(
+            order.data,
+            order.scale,
+            crop,
+            damaged=order.denoise,
+            seed=order.seed,
+            device=order.device,
+        )
+    files, held_out = split_pictures(order.data)
+    source = DeviceCrops.of(
+        luma_by_photograph(files), order.scale, crop, seed=order.seed, device=order.device
+    )
+    return source, load_held_out(held_out, order.scale, damaged=False)
 
 
 def _checkpoint_of(file: Path) -> CheckpointFile:
@@ -104,14 +137,18 @@ def _checkpoint_of(file: Path) -> CheckpointFile:
 
 
 def _evaluate_release(
-    order: TrainingRun, released: ReleaseReport, record: Record, teacher: ModelSpec | None
+    order: TrainingRun,
+    released: ReleaseReport,
+    trained: TrainedNetwork,
+    record: Record,
+    teacher: ModelSpec | None,
 ) -> Evaluation:
     """Evaluate the file as users run it, and write its model card."""
     trained_on, held_out = split_pictures(order.data)
     jpeg = HELD_OUT_JPEG if order.denoise else None
     pictures = Benchmark(held_out, order.scale, jpeg=jpeg)
     evaluation = evaluate(Upscaler(order.out, device="cpu", tuning=False), pictures)
-    steps = order.preset.steps + order.preset.finetune
-    card = model_card(released, order.data, len(trained_on), steps, evaluation, jpeg, teacher)
+    course = Course(order.data.name, len(trained_on), trained.steps, trained.seconds, order.device)
+    card = model_card(released, course, evaluation, jpeg, teacher)
     write_bytes(record.card, card.encode(), overwrite=True)
     return evaluation

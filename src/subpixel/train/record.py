@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from subpixel.graph.geometry.cost import multiply_adds_per_pixel, parameters
 from subpixel.graph.metadata import load_model
@@ -16,10 +17,32 @@ from subpixel.media.image_file import write_picture
 from subpixel.plain_text import escape_controls, escape_markdown
 from subpixel.publish.release import ReleaseReport
 from subpixel.spec import ModelSpec
-from subpixel.train.data import JPEG_QUALITIES, Luma
+from subpixel.system.processors import processor_name
+from subpixel.train.data.damage import describe_damage
+from subpixel.train.data.source import Luma
 from subpixel.train.loop import Progress
 
 SAMPLE_EVERY_REPORTS = 10
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a network was trained, as its model card says it."""
+
+    folder: str
+    """The name of the pictures' folder."""
+    pictures: int
+    steps: int
+    seconds: float
+    device: str
+    """PyTorch's name."""
+
+    @property
+    def machine(self) -> str:
+        """What trained, in words."""
+        if torch.device(self.device).type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return f"{processor_name()}, {torch.get_num_threads()} threads"
 
 
 @dataclass(frozen=True)
@@ -79,9 +102,7 @@ def _grey(luma: Luma) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 
 def model_card(
     released: ReleaseReport,
-    data: Path,
-    pictures: int,
-    steps: int,
+    course: Course,
     evaluation: Evaluation,
     jpeg: int | None = None,
     teacher: ModelSpec | None = None,
@@ -106,8 +127,10 @@ def model_card(
 {multiply_adds_per_pixel(model) or 0:,.0f} multiply-adds per pixel of the small picture, colour \
 included; halo {spec.halo} px.
 
-Trained for {steps:,} steps on {pictures} pictures of the folder `{escape_controls(data.name)}`, \
-whose low resolution was made by bicubic reduction; {_describe_damage(jpeg)}.\
+Trained for {course.steps:,} steps on {course.pictures} pictures of the folder \
+`{escape_controls(course.folder)}`, whose low resolution was made by bicubic reduction; \
+{describe_damage(damaged=jpeg is not None)}. It took {course.seconds / 3600:.2f} hours on \
+{escape_controls(course.machine)}.\
 {_describe_teacher(teacher)} Name the pictures' authors and licences here, and the \
 weights' own licence.
 
@@ -119,15 +142,6 @@ On the {len(evaluation.scores)} pictures that were held out, \
 {table}
 The ONNX file against PyTorch: {released.parity.summary()}
 """)
-
-
-def _describe_damage(jpeg: int | None) -> str:
-    qualities = f"{min(JPEG_QUALITIES)} to {max(JPEG_QUALITIES)}"
-    return (
-        "it has seen no noise and no compression"
-        if jpeg is None
-        else f"then it went through JPEG, of quality {qualities}"
-    )
 
 
 def _describe_teacher(teacher: ModelSpec | None) -> str:

@@ -9,6 +9,7 @@ import click
 from subpixel.cli.options.choices import FILE, OVERWRITE
 from subpixel.cli.options.number_types import WholeNumber
 from subpixel.cli.streams import print_line
+from subpixel.errors import UsageError
 from subpixel.system.files.targets import expect_free_file
 from subpixel.train.presets import PRESETS
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     "--steps", type=WholeNumber(min=1), help="Steps before fine-tuning. [default: the preset's]"
 )
 @click.option(
+    "--minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Run through the preset in this time, in as many steps as it takes. Excludes --steps.",
+)
+@click.option(
     "--warm-start",
     type=FILE,
     help="Begin with this checkpoint's weights, of any scale; a smaller one is grown.",
@@ -34,7 +40,7 @@ if TYPE_CHECKING:
     type=FILE,
     help="Until fine-tuning, aim at what this checkpoint's network makes: luma, of this scale.",
 )
-@click.option("--denoise", is_flag=True, help="Train on small pictures that went through JPEG.")
+@click.option("--denoise", is_flag=True, help="Small pictures go through JPEG or WebP first.")
 @click.option("--device", default="cpu", show_default=True, help="PyTorch's name: cpu, cuda, …")
 @click.option("--seed", type=int, default=0, show_default=True)
 @OVERWRITE
@@ -44,6 +50,7 @@ def command(
     output: Path,
     preset: str,
     steps: int | None,
+    minutes: float | None,
     warm_start: Path | None,
     teacher: Path | None,
     denoise: bool,
@@ -58,10 +65,14 @@ def command(
     from subpixel.train.recipe import TrainingRun, run_recipe
 
     expect_free_file(output, overwrite=overwrite)
+    if steps is not None and minutes is not None:
+        raise UsageError("--steps and --minutes both say how long to train; leave one out")
     chosen = PRESETS[preset]
     if steps is not None:
         chosen = replace(chosen, steps=steps, finetune=steps // 10)
-    order = TrainingRun(chosen, scale, data, output, seed, device, warm_start, denoise, teacher)
+    order = TrainingRun(
+        chosen, scale, data, output, seed, device, warm_start, denoise, teacher, minutes
+    )
     outcome = run_recipe(order, _show, overwrite=overwrite)
     if outcome.release.parity is not None:
         print_line(outcome.release.parity.summary())
@@ -76,7 +87,8 @@ def command(
 
 def _show(progress: "Progress") -> None:
     left = progress.seconds_left
+    of = "" if progress.steps is None else f"/{progress.steps}"
     print_line(
-        f"step {progress.step}/{progress.steps}  loss {progress.loss:.5f}  "
+        f"step {progress.step}{of}  loss {progress.loss:.5f}  "
         f"held-out {progress.psnr:.3f} dB  {left / 60:.0f} min left"
     )

@@ -41,6 +41,7 @@ CACHES: tuple[Cache, ...] = (
     ),
     Cache("sessions", "engines that TensorRT built", ("tensorrt", "tensorrt-rtx")),
     Cache("jobs", "where the journals of jobs lie", ("jobs",)),
+    Cache("training", "photographs in the sizes that are trained on", ("training",)),
     Cache("page", "what npm fetched for the web page", ("page",)),
 )
 

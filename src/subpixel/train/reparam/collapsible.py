@@ -57,11 +57,13 @@ class CollapsibleConv2d(nn.Conv2d):
         return narrow
 
 
-def widen_convolutions(module: nn.Module) -> nn.Module:
-    """Replace every convolution in ``module`` by a collapsible one that shares its weights."""
+def widen_convolutions(
+    module: nn.Module, block: type[CollapsibleConv2d] = CollapsibleConv2d
+) -> nn.Module:
+    """Replace every convolution in ``module`` by a ``block`` that shares its weights."""
     for name, child in list(module.named_modules()):
         if isinstance(child, nn.Conv2d):
-            module.set_submodule(name, CollapsibleConv2d.of(child))
+            module.set_submodule(name, block.of(child))
     return module
 
 
@@ -77,7 +79,12 @@ def collapse_convolutions(module: nn.Module) -> nn.Module:
 def collapse_state(module: nn.Module) -> dict[str, Tensor]:
     """The state dict of :func:`collapse_convolutions`'s result, without building that."""
     wide = {n: m for n, m in module.named_modules() if isinstance(m, CollapsibleConv2d)}
-    factors = {f"{name}.{factor}" for name in wide for factor in ("expand", "squeeze")}
+    factors = {
+        f"{name}.{factor}"
+        for name, layer in wide.items()
+        for factor, _ in layer.named_parameters(recurse=False)
+        if factor not in ("weight", "bias")
+    }
     state = {key: value for key, value in module.state_dict().items() if key not in factors}
     return state | {
         f"{name}.weight": layer.collapse_weight().detach() for name, layer in wide.items()
