@@ -24,6 +24,8 @@ EXTRAS: Mapping[str, str] = {
     "python_multipart": "serve",
     "prometheus_client": "serve",
     "onnxruntime_extensions": "bytes",
+    "ray": "ray",
+    "fsspec": "ray",
     "watchfiles": "watch",
 }
 """The extra that installs a package, by the package's import name."""

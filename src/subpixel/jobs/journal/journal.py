@@ -21,6 +21,7 @@ from typing import Self
 
 from subpixel.errors import JobStoppedError, UsageError
 from subpixel.jobs.journal.facts import FileFacts, JobFacts
+from subpixel.jobs.journal.look import KnownResult
 from subpixel.jobs.journal.record_files import RecordReader, RecordWriter
 from subpixel.jobs.journal.records import FailureRecord, JobRecord, Record, UnitRecord
 from subpixel.jobs.journal.shard import Shard, hash_number
@@ -128,7 +129,7 @@ class Journal:
 
         What others have recorded until now is known inside the block.
         """
-        number = MAX_WRITERS + hash_number(key) % (MAX_REGIONS - MAX_WRITERS)
+        number = unit_region(key)
         with _journal_errors(self.folder):
             is_mine = self._locks.acquire(number)
             if is_mine:
@@ -143,6 +144,13 @@ class Journal:
         """The latest record of a unit's result, be it of a job of other facts; None: there never
         was any. Whether the result is still there, and as it was, is the caller's to look at."""
         return self._units.get(key)
+
+    def know(self, key: str) -> KnownResult | None:
+        """What there is to know of a unit's result before a look at it; None: nothing."""
+        record = self._units.get(key)
+        if record is None:
+            return None
+        return KnownResult(record, self.is_current(record), self.may_replace(record))
 
     def is_current(self, record: UnitRecord) -> bool:
         """Whether a result with this record need not be made again, if it is as it was: it is of a
@@ -231,6 +239,11 @@ class Journal:
             f"({', '.join(differences) or 'by an unknown job'}); --no-resume begins anew and "
             "replaces them, or name another folder"
         )
+
+
+def unit_region(key: str) -> int:
+    """The number of a unit's lock."""
+    return MAX_WRITERS + hash_number(key) % (MAX_REGIONS - MAX_WRITERS)
 
 
 def _name_file(shard: Shard | None, slot: int) -> str:
