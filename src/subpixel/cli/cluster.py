@@ -12,6 +12,7 @@ from subpixel.cli.options.pictures.upscaling import ENCODE_NAMES, TargetOptions,
 from subpixel.cli.output import print_json
 from subpixel.jobs.cluster.ray_pool import RayPool
 from subpixel.jobs.cluster.run import ClusterRun
+from subpixel.jobs.cluster.store import read_url
 from subpixel.jobs.cluster.units import Unit, UnitPlan, plan_units
 from subpixel.jobs.cluster.worker import WorkOrder
 from subpixel.jobs.folder import describe_omissions
@@ -152,7 +153,8 @@ def _tell(result: JobResult, display: Display, volume: Volume) -> None:
             display.say(result.trace.rstrip())
     elif volume.verbose and result.seconds is not None:
         size = f"{result.width} x {result.height}"
-        display.say(f"{result.input} -> {result.output}: {size}, {result.seconds:.2f} s")
+        names = (read_url(path) or path for path in (result.input, result.output) if path)
+        display.say(f"{' -> '.join(map(str, names))}: {size}, {result.seconds:.2f} s")
 
 
 def _report_faults(plan: UnitPlan, tally: ClusterTally) -> None:

@@ -5,6 +5,7 @@ picture passes it, nor Ray's object store. What an actor had that dies, alone or
 is done by others; what it had finished of it is told by its records.
 """
 
+import logging
 import os
 import queue
 import time
@@ -231,12 +232,13 @@ def _join(ray: Any, address: str | None) -> None:  # noqa: ANN401
     address = address or os.environ.get("RAY_ADDRESS")
     try:
         if address:
-            ray.init(address=address, log_to_driver=False)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
         else:
             ray.init(
                 address="local",
                 include_dashboard=False,
                 log_to_driver=False,
+                logging_level=logging.ERROR,
                 object_store_memory=STORE_BYTES,
                 _node_ip_address="127.0.0.1",
             )

@@ -21,6 +21,7 @@ from subpixel.jobs.outputs import Job
 from subpixel.jobs.pictures import JobOptions, JobResult, PictureFiles, fail_job, upscale_job
 from subpixel.system.files.atomic import Seal, remove_stale_drafts
 from subpixel.system.files.hashing import hash_stream
+from subpixel.system.files.targets import target_exists
 from subpixel.system.machine_memory import free_memory
 from subpixel.upscaling.upscaler import Upscaler
 
@@ -122,10 +123,7 @@ class UnitWorker:
             return UnitOutcome(unit, JobResult(job.source, job.target, elsewhere=True), record)
         overwrite = self._options.overwrite or look.state == "replaceable"
         if not overwrite and target.find_stamp(unit.key) is not None:
-            raise TargetExistsError(
-                f"{target.describe(unit.key)} exists; --overwrite replaces it, --skip-existing "
-                "leaves it out"
-            )
+            raise target_exists(job.target)
         records = list[UnitRecord]()
         with source.fetch(unit.source) as copy, target.deliver(unit.key) as draft:
             seal = partial(self._seal, unit, look, copy, records)
