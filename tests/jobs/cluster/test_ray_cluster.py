@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from cluster_jobs import (
     upload,
     write_pictures,
 )
-from loopback import free_port
+from subpixel.jobs.cluster.ray_pool import LOOPBACK_SWITCH
 from subpixel.jobs.cluster.store import FolderStore
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER
 from subpixel.jobs.outputs import Naming, plan_jobs
@@ -77,12 +79,28 @@ def s3_url() -> Iterator[str]:
     """Where moto's S3 listens; the environment of all processes leads there."""
     pytest.importorskip("moto", reason="needs moto[server]")
     pytest.importorskip("s3fs", reason="needs s3fs")
-    port = free_port()
+    port = _find_port()
     server = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _wait_for_port(port)
     yield f"http://127.0.0.1:{port}"
     process.kill()
     process.wait()
+
+
+def _find_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def _wait_for_port(port: int) -> None:
+    end = time.monotonic() + WAIT_SECONDS
+    while time.monotonic() < end:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.2)
+    raise AssertionError("the S3 server doesn't listen")
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +108,7 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Nodes]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_worker_niceness", "0")
+        patch.setenv(LOOPBACK_SWITCH, "0")
         patch.setenv("OMP_NUM_THREADS", "1")
         patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
         try:
@@ -181,12 +200,11 @@ def test_killed_driver_goes_on_where_it_was(
     assert len(recorded_units(target)) - COUNT in range(3)  # both actors' last moments
 
 
+@pytest.mark.usefixtures("s3_url")
 def test_s3_to_s3_and_again(
     nodes: Nodes,
     pictures: Path,
     hashes: dict[str, str],
-    s3_url: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import fsspec
     from fsspec.config import conf, set_conf_env

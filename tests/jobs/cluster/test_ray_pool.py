@@ -115,7 +115,7 @@ ORDER: Any = SimpleNamespace(
 @pytest.fixture
 def make_pool(monkeypatch: pytest.MonkeyPatch) -> Callable[[StandIn], RayPool]:
     def make(ray: StandIn) -> RayPool:
-        monkeypatch.setattr(ray_pool, "_import_ray", lambda: ray)
+        monkeypatch.setattr(ray_pool, "_import_ray", lambda *, is_alone: ray)
         pool = RayPool(ORDER)
         monkeypatch.setattr(pool, "_answers", _Answers(ray))
         return pool

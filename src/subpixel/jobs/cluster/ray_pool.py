@@ -38,6 +38,9 @@ LOOK_SECONDS = 10.0
 STORE_BYTES = 100 << 20
 """Of Ray's object store on a machine where it is started for a job: no pictures go through it."""
 
+LOOPBACK_SWITCH = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+"""0: Ray takes the address of loopback, not of the network, as that of this machine."""
+
 
 @dataclass
 class _Chunk:
@@ -79,7 +82,8 @@ class RayPool:
     def __init__(
         self, order: WorkOrder, address: str | None = None, actors: int | None = None
     ) -> None:
-        self._ray = _import_ray()
+        address = address or os.environ.get("RAY_ADDRESS")
+        self._ray = _import_ray(is_alone=address is None)
         self._order, self._actors = order, actors
         self._hands, self._places = set[_Hand](), deque[_Hand]()
         self._left, self._answers = deque[_Chunk](), queue.SimpleQueue[_Answer]()
@@ -113,8 +117,10 @@ class RayPool:
 
     def describe(self) -> str:
         """For people: how many actors on how many machines."""
-        nodes = sum(node["Alive"] for node in self._ray.nodes())
-        return f"{self.size:,} actors on {nodes:,} nodes"
+        cores = [node["Resources"].get("CPU", 0) for node in self._ray.nodes() if node["Alive"]]
+        nodes = sum(count >= self._order.cores for count in cores)
+        size = self.size
+        return f"{size:,} actor{'s' * (size != 1)} on {nodes:,} node{'s' * (nodes != 1)}"
 
     def do(self, chunks: Iterable[Sequence[Unit]]) -> Iterator[UnitOutcome]:
         """What became of each unit; raises :class:`JobStoppedError` where no actor can work."""
@@ -219,8 +225,10 @@ class RayPool:
         self._left.extend(_Chunk([unit], deaths) for unit in chunk.units)
 
 
-def _import_ray() -> Any:  # noqa: ANN401 - a module
+def _import_ray(*, is_alone: bool) -> Any:  # noqa: ANN401 - a module
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    if is_alone:  # Ray on loopback, also on Linux: nobody else needs to reach it
+        os.environ.setdefault(LOOPBACK_SWITCH, "0")
     try:
         import ray
     except ModuleNotFoundError as error:
@@ -229,7 +237,6 @@ def _import_ray() -> Any:  # noqa: ANN401 - a module
 
 
 def _join(ray: Any, address: str | None) -> None:  # noqa: ANN401
-    address = address or os.environ.get("RAY_ADDRESS")
     try:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -240,7 +247,6 @@ def _join(ray: Any, address: str | None) -> None:  # noqa: ANN401
                 log_to_driver=False,
                 logging_level=logging.ERROR,
                 object_store_memory=STORE_BYTES,
-                _node_ip_address="127.0.0.1",
             )
     except (OSError, RuntimeError, ValueError) as error:  # ConnectionError among them
         where = f"at {address}" if address else "on this machine"
