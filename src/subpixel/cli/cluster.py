@@ -1,8 +1,10 @@
 """``--engine ray``: what is said of a job that a cluster does."""
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,6 +136,7 @@ def _do_units(
     """Have them done, say so, and return how many actors died."""
     actors = min(cluster.actors or len(left), len(left))
     with (
+        redirect_stdout(sys.stderr),  # Ray prints there that a node was lost
         RayPool(order, cluster.address, actors if cluster.actors else None) as pool,
         open_display(volume, several=True) as display,
     ):

@@ -157,7 +157,7 @@ def _start(source: str, target: str, nodes: Nodes) -> "subprocess.Popen[str]":
 
 
 def _end(process: "subprocess.Popen[str]") -> dict[str, Any]:
-    out, err = process.communicate(timeout=WAIT_SECONDS)
+    out, err = process.communicate(timeout=WAIT_SECONDS)  # stdout is JSON alone
     assert process.returncode == 0, err
     return json.loads(out)
 
