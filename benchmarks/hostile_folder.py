@@ -33,6 +33,7 @@ import numpy as np
 from tests.robustness.corpus.table import hostile_pictures
 from tests.robustness.kinds import Case, find_kind
 
+from subpixel.jobs.journal.journal import JOURNAL_FOLDER
 from subpixel.media.arrays import to_picture
 from subpixel.media.image_file import write_picture
 from subpixel.upscaling.upscaler import Upscaler
@@ -195,7 +196,8 @@ def _is_of_one(line: str, names: dict[str, str]) -> bool:
 
 def _strange_files(results: Path, files: Sequence[dict[str, Any]]) -> list[str]:
     expected = {Path(file["output"]).name for file in files if file["output"]}
-    return sorted(file.name for file in results.rglob("*") if file.name not in expected)
+    others = (file for file in results.rglob("*") if JOURNAL_FOLDER not in file.parts)
+    return sorted(file.name for file in others if file.name not in expected)
 
 
 def try_folder(count: int, max_memory: str, seed: int = 0) -> FolderReport:

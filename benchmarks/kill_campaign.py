@@ -33,6 +33,8 @@ from tempfile import TemporaryDirectory
 import psutil
 from kill_commands import COMMANDS, Command
 
+from subpixel.jobs.journal.journal import JOURNAL_FOLDER
+
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 PATIENCE = 10.0
 """Seconds in which an orderly end has to come."""
@@ -103,8 +105,9 @@ class Run:
         return {file for file in self.place.rglob("*") if file.is_file()}
 
     def files(self) -> dict[str, str]:
-        """The sha256 of every file by its place."""
-        return {str(file.relative_to(self.place)): _hash(file) for file in sorted(self.names())}
+        """The sha256 of every file by its place; a journal is for folder_kills.py to judge."""
+        files = (file for file in sorted(self.names()) if JOURNAL_FOLDER not in file.parts)
+        return {str(file.relative_to(self.place)): _hash(file) for file in files}
 
 
 def _hash(file: Path) -> str:

@@ -21,6 +21,7 @@ from subpixel.spec import ModelSpec
 
 UPSCALE = ("upscale", "in", "-o", "out", "--model", "fast")
 VERIFY = ("verify", "net.onnx", "--against", "bad.onnx", "--matrix", "--precision", "fp32")
+KNOWN_JOURNALS = "cache/subpixel/jobs/"
 EXPORT = ("export", "net.pth", "-o", "net.onnx", "--setting", "default")
 
 
@@ -99,8 +100,13 @@ def make_network_and_photographs(folder: Path) -> None:
 
 
 COMMANDS = (
-    Command("upscale", UPSCALE, make_pictures),
-    Command("upscale-untrusted", (*UPSCALE, "--untrusted"), make_pictures),
+    Command("upscale", UPSCALE, make_pictures, varies=(KNOWN_JOURNALS,)),
+    Command(
+        "upscale-untrusted",
+        (*UPSCALE, "--untrusted"),
+        make_pictures,
+        varies=(KNOWN_JOURNALS,),
+    ),
     Command("compare", ("compare", "in/0.png", "in/1.jpg", "-o", "sheet.png"), make_pictures),
     Command("export", EXPORT, make_checkpoint),
     Command("adopt", ("adopt", "net.onnx", "-o", "adopted.onnx"), make_stranger),

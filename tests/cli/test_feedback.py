@@ -89,6 +89,17 @@ def test_the_summary_counts() -> None:
     assert list(summarize([DONE], JobPlan(()), 1.0)) == ["a.jpg -> out/a.jpg: 90 x 60, 0.50 s"]
 
 
+def test_pictures_of_another_run_are_counted_apart() -> None:
+    feedback, display = _feedback(NORMAL, 2)
+    feedback.take(replace(DONE, elsewhere=True))
+    assert display.lines == []
+    assert feedback.progress.count == 1
+    results = [DONE, DONE, replace(DONE, elsewhere=True), replace(FAILED, elsewhere=True)]
+    (line,) = summarize(results, JobPlan(()), 1.0)
+    assert line.startswith("2 pictures written, ")
+    assert line.endswith("; 1 by another run at the same time; 1 failed")
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     source = tmp_path / "in"

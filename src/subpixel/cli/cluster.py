@@ -144,12 +144,12 @@ def _do_units(
             display.say(f"{len(left):,} pictures for {pool.describe()}")
         for result in run.upscale(left, pool):
             tally.take(result)
-            _tell(result, display, volume)
+            _tell_result(result, display, volume)
             display.show(tally)
         return pool.deaths
 
 
-def _tell(result: JobResult, display: Display, volume: Volume) -> None:
+def _tell_result(result: JobResult, display: Display, volume: Volume) -> None:
     if result.error is not None:
         display.say(result.error)
         if result.trace and volume.verbose:

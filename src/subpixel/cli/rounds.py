@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from subpixel.jobs.journal.picture_run import PictureRun
 from subpixel.jobs.journal.watching import (
-    LOOK_SECONDS,
+    RELIST_SECONDS,
     SETTLE_SECONDS,
     CompleteFiles,
     FolderWatch,
@@ -34,4 +34,4 @@ def watch_folders(
                 for result in results:
                     if result.error is not None:
                         complete.fail(result.input)
-            watch.wait(SETTLE_SECONDS if complete.is_waiting else LOOK_SECONDS)
+            watch.wait(SETTLE_SECONDS if complete.is_waiting else RELIST_SECONDS)

@@ -50,6 +50,16 @@ def with_precision(model: onnx.ModelProto, precision: Precision) -> onnx.ModelPr
     return model if spec is None else with_spec(model, replace(spec, precision=precision))
 
 
+def list_parameter_files(file: Path) -> list[Path]:
+    """The other files that hold parameters of an ONNX file, by name; none of them is looked at.
+
+    Raises :class:`~subpixel.errors.NetworkError` as :func:`load_model` does.
+    """
+    tensors = _parse(file).graph.initializer
+    entries = (entry for tensor in tensors for entry in tensor.external_data)
+    return sorted({file.parent / entry.value for entry in entries if entry.key == "location"})
+
+
 def load_model(source: Path | bytes) -> onnx.ModelProto:
     """Read an ONNX file, or its content. Parameters in external files are loaded into the model,
     sparse ones made dense.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from subpixel.jobs.file_kinds import file_kind_of
+from subpixel.jobs.journal.journal import JOURNAL_FOLDER
 
 FileId = tuple[int, int]
 """The device of a file or folder and its number there: the same under each of its names."""
@@ -83,9 +84,9 @@ class _Subfolder:
 def list_folder(folder: Path, output: Path | None, mark: str) -> Iterator[FolderItem]:
     """Everything in ``folder`` and below it, by name: pictures, and what is left out.
 
-    Links to folders are followed; one that leads back up is a fault. ``output``, a folder or file
-    that this run writes, is left out, and so is an earlier result: ``a<mark>.jpg``, or
-    ``a_x2.jpg``, ``a_w1920.jpg`` and the like, beside an ``a`` of any format.
+    Links to folders are followed; one that leads back up is a fault. A journal doesn't count.
+    ``output``, a folder or file that this run writes, is left out, and so is an earlier result:
+    ``a<mark>.jpg``, or ``a_x2.jpg``, ``a_w1920.jpg`` and the like, beside an ``a`` of any format.
     """
     output_id = _id_of(output) if output is not None else None
     ahead: list[FolderItem | _Subfolder] = [_Subfolder(folder, Path(), ())]
@@ -108,7 +109,8 @@ def _look_into(
         if own in folder.above:
             raise OSError("it is a link that leads back to a folder above it")
         with os.scandir(folder.path) as entries:
-            by_name = sorted(entries, key=lambda entry: entry.name)
+            others = [entry for entry in entries if entry.name != JOURNAL_FOLDER]
+            by_name = sorted(others, key=lambda entry: entry.name)
     except OSError as error:
         return [_fault(folder.path, error)]
     above = folder.above if own is None else (*folder.above, own)

@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from subpixel.network.identify import is_ort_file
 from subpixel.network.locate import locate
 from subpixel.network.network import Network
 from subpixel.system.files.hashing import hash_file
@@ -23,10 +24,10 @@ def hash_network(model: str | Path | Network, scale: int | None) -> str:
     """
     if isinstance(model, Network):
         return _hash_open(model)
-    digests = "" if Path(model).is_file() else _join_digests(str(model))
-    if digests:
-        return hashlib.sha256(digests.encode()).hexdigest()
-    return hash_file(locate(model, scale))
+    if Path(model).is_file():
+        return _hash_own(Path(model))
+    digests = _join_digests(str(model))
+    return _hash_joined(digests) if digests else hash_file(locate(model, scale))
 
 
 def describe_fields(value: "DataclassInstance") -> str:
@@ -42,6 +43,21 @@ def _join_digests(name: str) -> str:
     names = family if name.removesuffix(INT8) in family else {name.removesuffix(INT8)}
     rows = read_manifest()
     return "".join(sorted(row.sha256 for row in rows if row.name.removesuffix(INT8) in names))
+
+
+def _hash_own(file: Path) -> str:
+    """Of a file, its parameters in other files included."""
+    if is_ort_file(file):
+        return hash_file(file)
+    from subpixel.graph.metadata import list_parameter_files  # imports onnx, as opening it does
+
+    others = list_parameter_files(file)
+    digests = [hash_file(each) for each in (file, *others)]
+    return _hash_joined("".join(digests)) if others else digests[0]
+
+
+def _hash_joined(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _hash_open(network: Network) -> str:

@@ -38,6 +38,7 @@ def test_caches_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
         ("gallery", 1, 1500),
         ("tuning", 1, 1500),
         ("sessions", 0, 0),
+        ("jobs", 0, 0),
         ("page", 0, 0),
     ]
     assert run(["cache"]) == 0

@@ -152,9 +152,9 @@ def test_no_more_is_asked_for_than_actors_take(make_pool: MakePool) -> None:
 
     outcomes = make_pool(ray).do(chunks())
     next(outcomes)
-    assert asked <= 3 * ray_pool.AHEAD + 1
+    assert asked <= 3 * ray_pool.CHUNKS_AHEAD + 1
     list(outcomes)
-    assert ray.held <= 3 * ray_pool.AHEAD + 3  # and their opening
+    assert ray.held <= 3 * ray_pool.CHUNKS_AHEAD + 3  # and their opening
 
 
 @pytest.mark.parametrize("number", range(3))

@@ -17,7 +17,7 @@ from subpixel.system.files.cache import (
 )
 from subpixel.zoo.gallery.store import gallery_folder
 
-GALLERY, TUNING, SESSIONS, PAGE = CACHES
+GALLERY, TUNING, SESSIONS, JOBS, PAGE = CACHES
 
 
 @pytest.fixture
@@ -45,6 +45,7 @@ def test_caches_are_measured() -> None:
     assert [measure_cache(cache) for cache in CACHES] == [
         CacheSize(2, 200),
         CacheSize(2, 200),
+        CacheSize(0, 0),
         CacheSize(0, 0),
         CacheSize(0, 0),
     ]

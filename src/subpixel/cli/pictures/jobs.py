@@ -32,7 +32,7 @@ def command(folders: tuple[Path, ...], as_json: bool) -> int:
     job's command, given again, goes on where it was.
     """
     journals = [place for folder in folders for place in find_journals(folder)]
-    statuses, faults = _read_all(journals if folders else list_journals())
+    statuses, faults = _read_journals(journals if folders else list_journals())
     for fault in faults:
         print_line(f"subpixel: {fault}", err=True)
     if as_json:
@@ -44,7 +44,7 @@ def command(folders: tuple[Path, ...], as_json: bool) -> int:
     return 1 if faults else 0
 
 
-def _read_all(journals: Sequence[Path]) -> tuple[list[JobStatus], list[str]]:
+def _read_journals(journals: Sequence[Path]) -> tuple[list[JobStatus], list[str]]:
     """The jobs, and a line for each journal that can't be read."""
     statuses, faults = list[JobStatus](), list[str]()
     for journal in journals:

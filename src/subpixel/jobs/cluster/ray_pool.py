@@ -23,7 +23,7 @@ from subpixel.jobs.cluster.worker import UnitOutcome, UnitWorker, WorkOrder
 from subpixel.jobs.pictures import JobResult
 from subpixel.system.extras import explain_missing
 
-AHEAD = 2
+CHUNKS_AHEAD = 2
 """Chunks that an actor has: one in work, one that waits for it."""
 
 MAX_DEATHS = 3
@@ -32,7 +32,7 @@ MAX_DEATHS = 3
 MAX_REFUSALS = 8
 """How many actors in a row may die before they are open, until the job stops."""
 
-LOOK_SECONDS = 10.0
+GROWTH_SECONDS = 10.0
 """Between two looks whether the cluster has grown."""
 
 STORE_BYTES = 100 << 20
@@ -92,7 +92,7 @@ class RayPool:
         """How many actors have died."""
         self._is_joined = not self._ray.is_initialized()
         if self._is_joined:
-            _join(self._ray, address)
+            _join_cluster(self._ray, address)
         self._worker = self._ray.remote(UnitWorker).options(
             num_cpus=order.cores, num_gpus=_count_gpus(order), max_restarts=0
         )
@@ -138,7 +138,7 @@ class RayPool:
     def _grow(self) -> None:
         """As many actors as there shall be, also after deaths and as machines come."""
         now = time.monotonic()
-        if self._hands and now - self._look_time < LOOK_SECONDS:
+        if self._hands and now - self._look_time < GROWTH_SECONDS:
             return
         self._look_time = now
         for _ in range(self.size - len(self._hands)):
@@ -173,7 +173,7 @@ class RayPool:
     def _wait(self) -> Iterator[UnitOutcome]:
         """For the next answer, or the time to look whether the cluster has grown."""
         try:
-            answer = self._answers.get(timeout=LOOK_SECONDS)
+            answer = self._answers.get(timeout=GROWTH_SECONDS)
         except queue.Empty:
             return
         if answer.hand not in self._hands:  # it was buried with an earlier answer
@@ -189,7 +189,7 @@ class RayPool:
         hand = answer.hand
         if answer.chunk is None:  # it is open
             self._refusals = 0
-            self._places.extend([hand] * AHEAD)
+            self._places.extend([hand] * CHUNKS_AHEAD)
             return
         hand.chunks.remove(answer.chunk)
         self._places.append(hand)
@@ -236,7 +236,7 @@ def _import_ray(*, is_alone: bool) -> Any:  # noqa: ANN401 - a module
     return ray
 
 
-def _join(ray: Any, address: str | None) -> None:  # noqa: ANN401
+def _join_cluster(ray: Any, address: str | None) -> None:  # noqa: ANN401
     try:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)

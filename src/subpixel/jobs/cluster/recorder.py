@@ -12,13 +12,11 @@ from subpixel.errors import JobStoppedError, SubpixelError, one_line
 from subpixel.jobs.cluster.store import FolderStore, Store
 from subpixel.jobs.cluster.url_store import UrlStore
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER, LOCKS_FILE, unit_region
+from subpixel.jobs.journal.picture_run import CLAIM_POLL_SECONDS
 from subpixel.jobs.journal.record_files import RecordWriter
 from subpixel.jobs.journal.records import UnitRecord, encode_record
 from subpixel.jobs.journal.shard import hash_number
-from subpixel.system.files.locks import RegionLocks
-
-POLL_SECONDS = 0.25
-"""Between two looks whether another run is done with a picture."""
+from subpixel.system.files.locks import NO_LOCKS, RegionLocks
 
 LOOSE_NAME = re.compile(r"records-unit[0-9a-f]{16}\.0\.log")
 """Of an object with the record of one unit."""
@@ -60,12 +58,23 @@ class FolderRecorder:
     def claim(self, key: str) -> Iterator[None]:
         number = unit_region(key)
         with _recording(str(self._folder)):
-            while not self._locks.acquire(number):
-                time.sleep(POLL_SECONDS)
+            is_locked = self._wait_for_lock(number)
         try:
             yield
         finally:
-            self._locks.release(number)
+            if is_locked:
+                self._locks.release(number)
+
+    def _wait_for_lock(self, number: int) -> bool:
+        """False where the file system has no locks."""
+        try:
+            while not self._locks.acquire(number):
+                time.sleep(CLAIM_POLL_SECONDS)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            return False
+        return True
 
     def record(self, record: UnitRecord) -> None:
         with _recording(str(self._folder)):

@@ -10,13 +10,14 @@ from typing import Protocol, Self
 
 from subpixel.errors import JobStoppedError
 from subpixel.jobs.cluster.journals import open_journal
-from subpixel.jobs.cluster.store import Stamp
+from subpixel.jobs.cluster.store import FileStamp
 from subpixel.jobs.cluster.units import Unit, UnitPlan, chunk_units
 from subpixel.jobs.cluster.worker import UnitOutcome, WorkOrder
 from subpixel.jobs.journal.facts import FileFacts
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER
 from subpixel.jobs.journal.look import Refresh, ResultLook, look_at_result
 from subpixel.jobs.journal.picture_run import Resumption, describe_job
+from subpixel.jobs.journal.records import UnitRecord
 from subpixel.jobs.pictures import JobResult
 
 MAX_CHUNK = 16
@@ -66,9 +67,13 @@ class ClusterRun:
         as something of that name is there."""
         order, journal = self._order, self._records.journal
         keys = [unit.key for unit in plan.units]
-        journal.begin(keys, fresh=self._fresh, replaces=order.options.overwrite)
+        replaces = order.options.overwrite
+        journal.begin(keys, fresh=self._fresh, replaces=replaces, is_there=self._is_there)
         self._records.push()
-        known = [replace(unit, known=journal.know(unit.key)) for unit in plan.units]
+        known = [
+            Unit(unit.key, unit.source, journal.know(unit.key), journal.latest_ns)
+            for unit in plan.units
+        ]
         has_records = any(unit.known for unit in known)
         stamps = order.target.read_stamps() if has_records or skip_existing else _no_stamp
         sources = order.source.read_stamps() if has_records else _no_stamp
@@ -89,6 +94,10 @@ class ClusterRun:
                 raise JobStoppedError(outcome.stop)
             yield self._take(outcome)
             self._records.push(is_due=False)
+
+    def _is_there(self, record: UnitRecord) -> bool:
+        """Whether a result is there, as it was made."""
+        return self._order.target.refresh(record.key, record.result) is not None
 
     def _take(self, outcome: UnitOutcome) -> JobResult:
         if outcome.exists:
@@ -118,19 +127,19 @@ class ClusterRun:
         return Path(order.target.describe(key))
 
 
-Stamps = Callable[[str], Stamp | None]
+FindStamp = Callable[[str], FileStamp | None]
 
 
-def _no_stamp(_place: str) -> Stamp | None:
+def _no_stamp(_place: str) -> FileStamp | None:
     return None
 
 
-def _look(unit: Unit, results: Stamps, sources: Stamps) -> ResultLook:
+def _look(unit: Unit, results: FindStamp, sources: FindStamp) -> ResultLook:
     """By stamps alone, without reading anything: what they don't tell, counts as changed."""
     return look_at_result(unit.known, _by_stamp(results(unit.key)), _by_stamp(sources(unit.source)))
 
 
-def _by_stamp(stamp: Stamp | None) -> Refresh:
+def _by_stamp(stamp: FileStamp | None) -> Refresh:
     def refresh(facts: FileFacts) -> FileFacts | None:
         return facts if stamp == (facts.size, facts.mtime_ns) and facts.mtime_ns else None
 

@@ -21,7 +21,7 @@ from subpixel.jobs.journal.facts import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Stamp = tuple[int, int]
+FileStamp = tuple[int, int]
 """A file's size in bytes and its time of change in nanoseconds, 0 where that isn't known."""
 
 URL = re.compile(r"(?P<protocol>[a-z][a-z0-9+]*)://?(?P<rest>[^/].*)")
@@ -56,11 +56,11 @@ class Store(Protocol):
         is left out; see :func:`~subpixel.jobs.folder.list_folder`. ``results``: where the results
         go."""
 
-    def read_stamps(self) -> "Callable[[str], Stamp | None]":
+    def read_stamps(self) -> "Callable[[str], FileStamp | None]":
         """What tells the stamp of a file, None where there is none: as they are now, or when they
         are asked for."""
 
-    def find_stamp(self, place: str) -> Stamp | None:
+    def find_stamp(self, place: str) -> FileStamp | None:
         """The stamp that a file has now; None where there is none."""
 
     def refresh(self, place: str, facts: FileFacts) -> FileFacts | None:
@@ -92,10 +92,10 @@ class FolderStore:
         output = results.folder if isinstance(results, FolderStore) else None
         return list_folder(self.folder, output, mark)
 
-    def read_stamps(self) -> "Callable[[str], Stamp | None]":
+    def read_stamps(self) -> "Callable[[str], FileStamp | None]":
         return self.find_stamp
 
-    def find_stamp(self, place: str) -> Stamp | None:
+    def find_stamp(self, place: str) -> FileStamp | None:
         try:
             return read_stamp(self.folder / place)
         except OSError:

@@ -21,6 +21,8 @@ class Unit:
     """The place of the picture."""
     known: KnownResult | None = None
     """What the journal says of its result."""
+    after_ns: int = 0
+    """The time of the latest record before this run's: its own are later, whatever clocks say."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ def plan_units(source: Store, target: Store, naming: Naming) -> UnitPlan:
             omissions.append(item)
         else:
             faults.append(item)
-    units = [unit for parent in sorted(folders) for unit in _name(parent, folders[parent], naming)]
+    units = [
+        unit for parent in sorted(folders) for unit in _name_units(parent, folders[parent], naming)
+    ]
     if not units and not faults:
         others = f"; left out: {describe_omissions(omissions)}" if omissions else ""
         raise UsageError(f"no pictures in {source.name}{others}")
@@ -61,7 +65,7 @@ def chunk_units(units: Sequence[Unit], size: int) -> Iterator[Sequence[Unit]]:
     return (units[start : start + size] for start in range(0, len(units), size))
 
 
-def _name(parent: str, names: Sequence[tuple[str, str]], naming: Naming) -> Iterator[Unit]:
+def _name_units(parent: str, names: Sequence[tuple[str, str]], naming: Naming) -> Iterator[Unit]:
     """The units of a folder."""
     places = [(Path(parent, name), suffix) for name, suffix in names]
     sources = [SourceFile(place, place, suffix) for place, suffix in places]
@@ -70,13 +74,13 @@ def _name(parent: str, names: Sequence[tuple[str, str]], naming: Naming) -> Iter
 
 
 def _expect_apart(source: Store, target: Store) -> None:
-    one = _real(source)
-    if one == _real(target):
+    one = _identify(source)
+    if one == _identify(target):
         raise UsageError(
             f"{target.name} is where the pictures are, and results need a place of their own; "
             "name another with -o"
         )
 
 
-def _real(store: Store) -> str:
+def _identify(store: Store) -> str:
     return str(store.folder.resolve()) if isinstance(store, FolderStore) else store.name

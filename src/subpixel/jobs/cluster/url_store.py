@@ -19,7 +19,7 @@ from subpixel.errors import (
     UsageError,
     one_line,
 )
-from subpixel.jobs.cluster.store import SourceCopy, Stamp, Store
+from subpixel.jobs.cluster.store import FileStamp, SourceCopy, Store
 from subpixel.jobs.file_kinds import FOREIGN_KINDS, file_kind_of
 from subpixel.jobs.folder import FolderItem, Omission, SourceFile, is_clutter, is_result
 from subpixel.jobs.journal.facts import FRESH_NS, FileFacts, file_changed
@@ -74,18 +74,18 @@ class UrlStore:
                 place = Path(folder, name)
                 yield _look_at_name(place, inside, stems, mark)
 
-    def read_stamps(self) -> Callable[[str], Stamp | None]:
+    def read_stamps(self) -> Callable[[str], FileStamp | None]:
         stamps = {
-            f"{folder}/{name}" if folder else name: _stamp_of(info)
+            f"{folder}/{name}" if folder else name: _read_stamp(info)
             for folder, names in self._walk()
             for name, info in names.items()
         }
         return stamps.get
 
-    def find_stamp(self, place: str) -> Stamp | None:
+    def find_stamp(self, place: str) -> FileStamp | None:
         try:
             with self._errors("looked up", place):
-                return _stamp_of(self._system.info(self._path(place)))
+                return _read_stamp(self._system.info(self._path(place)))
         except FileNotFoundError:
             return None
 
@@ -236,7 +236,7 @@ def _settle(mtime_ns: int) -> int:
     return mtime_ns if time.time_ns() - mtime_ns > FRESH_NS else 0
 
 
-def _stamp_of(info: Mapping[str, Any]) -> Stamp:
+def _read_stamp(info: Mapping[str, Any]) -> FileStamp:
     size = info.get("size")
     times = (info[name] for name in TIME_NAMES if info.get(name) is not None)
     return -1 if size is None else int(size), _time_ns(next(times, None))

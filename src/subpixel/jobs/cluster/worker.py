@@ -25,7 +25,7 @@ from subpixel.system.files.targets import target_exists
 from subpixel.system.machine_memory import free_memory
 from subpixel.upscaling.upscaler import Upscaler
 
-MEMORY_SHARE = 0.5
+WORKERS_SHARE = 0.5
 """Of a machine's free memory, what all that work there may hold together."""
 
 
@@ -174,7 +174,8 @@ class UnitWorker:
     def _make_record(
         self, unit: Unit, result: FileFacts, source: FileFacts | None, before: FileFacts | None
     ) -> UnitRecord:
-        return UnitRecord(self._order.digest, unit.key, result, source, before, time.time_ns())
+        time_ns = max(time.time_ns(), unit.after_ns + 1)
+        return UnitRecord(self._order.digest, unit.key, result, source, before, time_ns)
 
     def _settle(self, record: UnitRecord) -> UnitRecord:
         """With the time that the place says, where that is another's clock."""
@@ -196,7 +197,7 @@ def _limit_memory(order: WorkOrder) -> JobOptions:
     if order.options.max_memory is not None:
         return order.options
     share = min(1.0, order.cores / (os.cpu_count() or 1))
-    return replace(order.options, max_memory=int(free_memory() * MEMORY_SHARE * share))
+    return replace(order.options, max_memory=int(free_memory() * WORKERS_SHARE * share))
 
 
 def _expect_same_results(order: WorkOrder) -> None:

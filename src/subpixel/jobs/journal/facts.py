@@ -58,7 +58,9 @@ class JobFacts:
         for name in {**earlier.parts, **self.parts}:
             pairs[name] = earlier.parts.get(name, "none"), self.parts.get(name, "none")
         return ", ".join(
-            f"{name} was {old}, is {new}" for name, (old, new) in pairs.items() if old != new
+            f"{name} was {old or 'default'}, is {new or 'default'}"
+            for name, (old, new) in pairs.items()
+            if old != new
         )
 
 

@@ -13,7 +13,8 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -23,9 +24,9 @@ from subpixel.errors import JobStoppedError, UsageError
 from subpixel.jobs.journal.facts import FileFacts, JobFacts
 from subpixel.jobs.journal.look import KnownResult
 from subpixel.jobs.journal.record_files import RecordReader, RecordWriter
-from subpixel.jobs.journal.records import FailureRecord, JobRecord, Record, UnitRecord
+from subpixel.jobs.journal.records import FailureRecord, JobRecord, JournalRecord, UnitRecord
 from subpixel.jobs.journal.shard import Shard, hash_number
-from subpixel.system.files.locks import MAX_REGIONS, RegionLocks
+from subpixel.system.files.locks import MAX_REGIONS, NO_LOCKS, RegionLocks
 
 JOURNAL_FOLDER = ".subpixel"
 """Of a job's journal, in the folder that its results go to."""
@@ -66,8 +67,10 @@ class Journal:
         self._failures: dict[str, FailureRecord] = {}
         self._jobs: list[JobRecord] = []
         self._outdated: set[str] = set()
+        self._latest_ns = 0
         self._reader = RecordReader(folder)
-        self._writer = RecordWriter(folder / _name_file(shard, self._take_slot()))
+        self._has_locks = True
+        self._writer = RecordWriter(folder / _name_record_file(shard, self._take_slot()))
         self._read(self._reader.read_new())
         self._failures.clear()
 
@@ -84,23 +87,31 @@ class Journal:
                 locks.close()
                 raise
 
-    def begin(self, keys: Sequence[str], *, fresh: bool = False, replaces: bool = False) -> None:
+    def begin(
+        self,
+        keys: Sequence[str],
+        *,
+        fresh: bool = False,
+        replaces: bool = False,
+        is_there: Callable[[UnitRecord], bool] = lambda record: True,
+    ) -> None:
         """Record that a run begins whose units are ``keys``, those of all shards together; again
         where a job that goes on, as that of a watched folder, has new ones.
 
         ``fresh``: what was done before now doesn't count as done. ``replaces``, which ``fresh``
         implies: results of the same keys that jobs of other facts made may be replaced. Raises
-        :class:`UsageError` where there are such and that isn't admitted, nor was in a run before.
+        :class:`UsageError` where there are such and that isn't admitted, nor was in a run before;
+        ``is_there`` says whether the result of a record still is.
         """
         replaces = fresh or replaces
         if not replaces:
-            self._expect_own(keys)
+            self._expect_own(keys, is_there)
         if fresh:
             self._outdated = set(self._units)
         records = map(self._units.get, keys)
         done = sum(record is not None and self.is_current(record) for record in records)
         record = JobRecord(
-            self.facts, len(keys), done, replaces, time.time_ns(), platform.node(), os.getpid()
+            self.facts, len(keys), done, replaces, self._now_ns(), platform.node(), os.getpid()
         )
         with _journal_errors(self.folder):
             self._writer.append(record)
@@ -127,17 +138,19 @@ class Journal:
         """A unit for this process alone, for as long as the block lasts: True where it is so, False
         where another process is at it.
 
-        What others have recorded until now is known inside the block.
+        What others have recorded until now is known inside the block. Where files can't be locked
+        every unit is this process's.
         """
         number = unit_region(key)
         with _journal_errors(self.folder):
-            is_mine = self._locks.acquire(number)
+            is_locked = self._has_locks and self._locks.acquire(number)
+            is_mine = is_locked or not self._has_locks
             if is_mine:
                 self.refresh()
         try:
             yield is_mine
         finally:
-            if is_mine:
+            if is_locked:
                 self._locks.release(number)
 
     def find(self, key: str) -> UnitRecord | None:
@@ -184,7 +197,7 @@ class Journal:
         record is on disk when this returns, unless it needn't be durable: what it says can be
         found out again.
         """
-        record = UnitRecord(self.facts.digest, key, result, source, before, time.time_ns())
+        record = UnitRecord(self.facts.digest, key, result, source, before, self._now_ns())
         with _journal_errors(self.folder):
             self._writer.append(record, is_durable=is_durable)
         self._add(record)
@@ -192,7 +205,7 @@ class Journal:
     def fail(self, key: str, error: str) -> None:
         """Record that a unit can't be done; another run at work won't try it again, a later one
         will."""
-        record = FailureRecord(self.facts.digest, key, error, time.time_ns())
+        record = FailureRecord(self.facts.digest, key, error, self._now_ns())
         with _journal_errors(self.folder):
             self._writer.append(record, is_durable=False)
 
@@ -201,14 +214,25 @@ class Journal:
         with _journal_errors(self.folder):
             self._read(self._reader.read_new(except_for=self._writer.file))
 
-    def _read(self, records: Iterable[Record]) -> None:
+    def _read(self, records: Iterable[JournalRecord]) -> None:
         for record in records:
+            self._latest_ns = max(self._latest_ns, record.time_ns)
             if isinstance(record, JobRecord):
                 self._jobs.append(record)
             elif isinstance(record, UnitRecord):
                 self._add(record)
             elif record.job == self.facts.digest:
                 self._failures[record.key] = record
+
+    @property
+    def latest_ns(self) -> int:
+        """The time of the latest record that is known."""
+        return self._latest_ns
+
+    def _now_ns(self) -> int:
+        """Later than every record that is known, though this clock or another may be wrong."""
+        self._latest_ns = max(time.time_ns(), self._latest_ns + 1)
+        return self._latest_ns
 
     def _add(self, record: UnitRecord) -> None:
         earlier = self._units.get(record.key)
@@ -218,18 +242,34 @@ class Journal:
 
     def _take_slot(self) -> int:
         """The lowest number that no process at the job has, and with it the file to go on with."""
-        for slot in range(MAX_WRITERS):
-            if self._locks.acquire(slot):
-                return slot
+        try:
+            free = next((n for n in range(MAX_WRITERS) if self._locks.acquire(n)), None)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            return self._go_without_locks()
+        if free is not None:
+            return free
         raise JobStoppedError(f"{MAX_WRITERS} processes are at the job in {self.folder} already")
+
+    def _go_without_locks(self) -> int:
+        """A number that no other process of this machine has."""
+        self._has_locks = False
+        warnings.warn(
+            f"files can't be locked in {self.folder.parent}: run one process at a time there, or "
+            "name the part of each by --shard",
+            stacklevel=2,
+        )
+        return MAX_WRITERS + os.getpid()
 
     def _jobs_alike(self) -> Iterator[JobRecord]:
         """The runs of the same facts, this one included."""
         return (job for job in self._jobs if job.facts.digest == self.facts.digest)
 
-    def _expect_own(self, keys: Iterable[str]) -> None:
+    def _expect_own(self, keys: Iterable[str], is_there: Callable[[UnitRecord], bool]) -> None:
         records = (self._units[key] for key in keys if key in self._units)
-        other = next((record for record in records if not self.may_replace(record)), None)
+        others = (record for record in records if not self.may_replace(record))
+        other = next(filter(is_there, others), None)
         if other is None:
             return
         earlier = (job.facts for job in self._jobs if job.facts.digest == other.job)
@@ -246,7 +286,7 @@ def unit_region(key: str) -> int:
     return MAX_WRITERS + hash_number(key) % (MAX_REGIONS - MAX_WRITERS)
 
 
-def _name_file(shard: Shard | None, slot: int) -> str:
+def _name_record_file(shard: Shard | None, slot: int) -> str:
     """By machine and shard as well, for storage whose locks other machines don't see."""
     host = re.sub(r"[^0-9A-Za-z-]+", "-", platform.node())[:60] or "host"
     part = f"-{shard.index}of{shard.count}" if shard else ""
@@ -260,5 +300,6 @@ def _journal_errors(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise JobStoppedError(
-            f"the journal in {folder} can't be read or written: {error.strerror or error}"
+            f"the journal in {folder} can't be read or written: {error.strerror or error}; "
+            "the job stops here"
         ) from error

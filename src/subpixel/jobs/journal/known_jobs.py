@@ -11,7 +11,7 @@ from subpixel.errors import JobStoppedError, SubpixelError
 from subpixel.jobs.journal.facts import JobFacts
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER, LOCKS_FILE
 from subpixel.jobs.journal.record_files import RecordReader, list_record_files
-from subpixel.jobs.journal.records import FailureRecord, JobRecord, Record, UnitRecord
+from subpixel.jobs.journal.records import FailureRecord, JobRecord, JournalRecord, UnitRecord
 from subpixel.strict_json import JsonError, read_value
 from subpixel.system.files.atomic import write_bytes
 from subpixel.system.files.cache import cache_folder
@@ -45,7 +45,7 @@ class JobStatus:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _JournalPlace:
     folder: Path
 
 
@@ -66,7 +66,7 @@ def list_journals() -> Sequence[Path]:
     places: list[Path] = []
     for file in sorted((cache_folder() / KNOWN_JOBS).glob("*.json")):
         try:
-            folder = read_value(read_json_file(file), _Place, "the job").folder
+            folder = read_value(read_json_file(file), _JournalPlace, "the job").folder
             is_there = folder.is_dir()
         except (OSError, JsonError):
             is_there = False
@@ -104,11 +104,11 @@ def read_statuses(folder: Path) -> Sequence[JobStatus]:
             f"the journal in {folder} can't be read: {error.strerror or error}"
         ) from error
     running = _count_running(folder)
-    statuses = [_describe(folder, job, records, running) for job in _latest_runs(records)]
+    statuses = [_describe_run(folder, job, records, running) for job in _latest_runs(records)]
     return sorted(statuses, key=lambda status: status.changed_ns, reverse=True)
 
 
-def _latest_runs(records: Iterable[Record]) -> Iterable[JobRecord]:
+def _latest_runs(records: Iterable[JournalRecord]) -> Iterable[JobRecord]:
     """The latest run of each job."""
     runs: dict[str, JobRecord] = {}
     for record in records:
@@ -119,17 +119,18 @@ def _latest_runs(records: Iterable[Record]) -> Iterable[JobRecord]:
     return runs.values()
 
 
-def _describe(
-    folder: Path, run: JobRecord, records: Sequence[Record], running: int | None
+def _describe_run(
+    folder: Path, run: JobRecord, records: Sequence[JournalRecord], running: int | None
 ) -> JobStatus:
     since = list(_records_since(run, records))
     done = {record.key for record in since if isinstance(record, UnitRecord)}
+    before = _keys_before(run, records) if run.done else set()  # none counts in a fresh start
     failed = {record.key for record in since if isinstance(record, FailureRecord)} - done
     return JobStatus(
         folder,
         run.facts,
         run.units,
-        min(run.units, run.done + len(done)),
+        min(run.units, run.done + len(done - before)),
         len(failed),
         run.time_ns,
         max((record.time_ns for record in since), default=run.time_ns),
@@ -137,8 +138,16 @@ def _describe(
     )
 
 
+def _keys_before(run: JobRecord, records: Iterable[JournalRecord]) -> set[str]:
+    """Units of its job that had a record when a run began."""
+    units = (record for record in records if isinstance(record, UnitRecord))
+    return {
+        unit.key for unit in units if unit.job == run.facts.digest and unit.time_ns < run.time_ns
+    }
+
+
 def _records_since(
-    run: JobRecord, records: Iterable[Record]
+    run: JobRecord, records: Iterable[JournalRecord]
 ) -> Iterator[UnitRecord | FailureRecord]:
     for record in records:
         if isinstance(record, JobRecord) or record.job != run.facts.digest:

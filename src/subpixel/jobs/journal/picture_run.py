@@ -22,6 +22,7 @@ from subpixel.jobs.journal.facts import (
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER, Journal
 from subpixel.jobs.journal.known_jobs import remember_journal
 from subpixel.jobs.journal.look import ResultLook, look_at_result
+from subpixel.jobs.journal.records import UnitRecord
 from subpixel.jobs.journal.shard import Shard
 from subpixel.jobs.outputs import Job
 from subpixel.jobs.pictures import (
@@ -37,7 +38,7 @@ from subpixel.system.files.hashing import hash_stream
 from subpixel.upscaling.fingerprint import describe_fields
 from subpixel.upscaling.upscaler import Upscaler
 
-POLL_SECONDS = 0.25
+CLAIM_POLL_SECONDS = 0.25
 """Between two looks whether another process is done with a picture."""
 
 STORAGE_FAULTS = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -88,7 +89,8 @@ class PictureRun:
         fresh: bool = False,
     ) -> None:
         self._home, self._upscaler, self._options = home, upscaler, options
-        self._shard, self._fresh, self._keys = shard, fresh, set[str]()
+        self._shard, self._fresh = shard, fresh
+        self._keys: set[str] | None = None
         facts = describe_job(upscaler, options)
         self.journal = Journal.open(home / JOURNAL_FOLDER, facts, shard)
         remember_journal(self.journal.folder)
@@ -97,8 +99,9 @@ class PictureRun:
         """Those of ``jobs``, the pictures of all machines together, that are left for this run, and
         how far it was before. Again where there are new ones."""
         keys = [self._key(job) for job in jobs]
-        if not self._keys.issuperset(keys) or not keys:
-            self.journal.begin(keys, fresh=self._fresh, replaces=self._options.overwrite)
+        if self._keys is None or not self._keys.issuperset(keys):
+            replaces, fresh = self._options.overwrite, self._fresh
+            self.journal.begin(keys, fresh=fresh, replaces=replaces, is_there=self._is_there)
         self._fresh, self._keys = False, set(keys)
         takes = self._shard.takes if self._shard else lambda key: True
         own = [job for job, key in zip(jobs, keys, strict=True) if takes(key)]
@@ -130,14 +133,21 @@ class PictureRun:
                     yield result
             jobs = busy
             if busy:
-                time.sleep(POLL_SECONDS)
+                time.sleep(CLAIM_POLL_SECONDS)
 
     def close(self) -> None:
         """Close the journal."""
         self.journal.close()
 
     def _key(self, job: Job) -> str:
-        return Path(os.path.relpath(job.target, self._home)).as_posix()
+        try:
+            return Path(os.path.relpath(job.target, self._home)).as_posix()
+        except ValueError:  # on another drive of Windows
+            return job.target.absolute().as_posix()
+
+    def _is_there(self, record: UnitRecord) -> bool:
+        """Whether a result is there, as it was made."""
+        return refresh_facts(self._home / record.key, record.result) is not None
 
     def _try(self, job: Job, files: PictureFiles, report: JobReport) -> JobResult | None:
         """None where another process is at it."""

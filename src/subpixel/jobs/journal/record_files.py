@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from subpixel.jobs.journal.records import Record, decode_records, encode_record, whole_lines
+from subpixel.jobs.journal.records import JournalRecord, decode_records, encode_record, whole_lines
 from subpixel.system.files.inputs import open_input
 
-RECORD_FILE = re.compile(r"records-[0-9A-Za-z-]+\.\d{1,4}\.log")
+RECORD_FILE = re.compile(r"records-[0-9A-Za-z-]+\.\d{1,10}\.log")
 
-READ_BYTES = 1 << 20
+RECORD_READ_BYTES = 1 << 20
 """What is read of a file at a time, at most."""
 
 
@@ -38,7 +38,7 @@ class RecordWriter:
         self._descriptor = os.open(file, flags, 0o666)
         self._is_torn = True
 
-    def append(self, record: Record, *, is_durable: bool = True) -> None:
+    def append(self, record: JournalRecord, *, is_durable: bool = True) -> None:
         """Write a record; when it ``is_durable``, it is on disk when this returns."""
         if os.fstat(self._descriptor).st_nlink == 0:
             raise FileNotFoundError(errno.ENOENT, "it was removed", str(self.file))
@@ -63,20 +63,20 @@ class RecordReader:
     folder: Path
     _places: dict[Path, int] = field(default_factory=dict)
 
-    def read_new(self, except_for: Path | None = None) -> Iterator[Record]:
+    def read_new(self, except_for: Path | None = None) -> Iterator[JournalRecord]:
         """The records that were added since the last time; raises :class:`OSError`."""
         for file in list_record_files(self.folder):
             if file != except_for:
                 yield from self._read_file(file)
 
-    def _read_file(self, file: Path) -> Iterator[Record]:
+    def _read_file(self, file: Path) -> Iterator[JournalRecord]:
         with open_input(file, buffering=0) as stream:  # opened anew: NFS shows what is new then
             place = self._places.get(file, 0)
             if os.fstat(stream.fileno()).st_size == place:
                 return
             stream.seek(place)
             rest = b""
-            while block := stream.read(READ_BYTES):
+            while block := stream.read(RECORD_READ_BYTES):
                 rest += block
                 end = whole_lines(rest)
                 yield from decode_records(rest[:end])

@@ -30,7 +30,8 @@ class JobRecord:
     replaces: bool
     """Whether earlier results of jobs of other facts may be replaced by its own."""
     time_ns: int
-    """Since 1970, by the clock of the machine that wrote it, as in all records."""
+    """Since 1970, by the clock of the machine that wrote it, or later where it knew a later record,
+    as in all records."""
     host: str
     process: int
 
@@ -61,7 +62,7 @@ class FailureRecord:
     time_ns: int
 
 
-Record = JobRecord | UnitRecord | FailureRecord
+JournalRecord = JobRecord | UnitRecord | FailureRecord
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,13 @@ class _Line:
 _NAMES: dict[type, str] = {JobRecord: "job", UnitRecord: "unit", FailureRecord: "failure"}
 
 
-def encode_record(record: Record) -> bytes:
+def encode_record(record: JournalRecord) -> bytes:
     """A line, its newline included."""
     text = json.dumps({_NAMES[type(record)]: asdict(record)}, separators=(",", ":")).encode()
     return b"%s %s\n" % (_checksum(text), text)
 
 
-def decode_records(data: bytes) -> Iterator[Record]:
+def decode_records(data: bytes) -> Iterator[JournalRecord]:
     """The records of whole lines; what is no such line is left out."""
     for line in data.split(b"\n"):
         record = _decode_line(line)
@@ -95,7 +96,7 @@ def whole_lines(data: bytes) -> int:
     return data.rfind(b"\n") + 1
 
 
-def _decode_line(line: bytes) -> Record | None:
+def _decode_line(line: bytes) -> JournalRecord | None:
     checksum, _, text = line.partition(b" ")
     if len(line) > MAX_LINE_BYTES or checksum != _checksum(text):
         return None

@@ -16,8 +16,11 @@ from subpixel.system.extras import expect_installed
 SETTLE_SECONDS = 2.0
 """How long a file's size and time must stay the same for it to be complete."""
 
-LOOK_SECONDS = 30.0
+RELIST_SECONDS = 30.0
 """Folders are looked at so often at least: storage in a network tells of no changes by others."""
+
+PAUSE_SECONDS = 0.3
+"""From a change until the folders are looked at: others mostly come with it."""
 
 Stamp = tuple[int, int]
 """A file's size in bytes, and its time of change in nanoseconds."""
@@ -34,6 +37,8 @@ class FolderWatch:
         self._folders = folders
         self._changed, self._end = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watch", daemon=True)
+        self.changes = 0
+        """How often a change was told of."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -48,10 +53,11 @@ class FolderWatch:
         self._end.set()
         self._thread.join()
 
-    def wait(self, seconds: float = LOOK_SECONDS) -> None:
+    def wait(self, seconds: float = RELIST_SECONDS) -> None:
         """Until something has changed since the last call, or so many seconds are over; raises
         :class:`JobStoppedError` where a folder is gone."""
-        self._changed.wait(seconds)
+        if self._changed.wait(seconds):
+            time.sleep(PAUSE_SECONDS)
         self._changed.clear()
         for folder in self._folders:
             if not is_folder(folder):
@@ -66,6 +72,7 @@ class FolderWatch:
         changes = watch(*self._folders, stop_event=self._end, debounce=200, rust_timeout=500)
         try:
             for _ in changes:
+                self.changes += 1
                 self._changed.set()
         except (OSError, RuntimeError):  # such as too many watches: then it is looked now and then
             return

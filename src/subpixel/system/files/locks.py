@@ -14,6 +14,9 @@ except ImportError:  # Windows
 MAX_REGIONS = 1 << 31
 """How many regions a file has: Windows places locks by 32-bit numbers."""
 
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What file systems without locks answer, as Lustre where it is mounted without them."""
+
 _HELD_ELSEWHERE = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 
