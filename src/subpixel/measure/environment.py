@@ -27,6 +27,7 @@ PACKAGES: Mapping[str, str] = {
     "safetensors": "pip install '.[torch]' in the repository (.safetensors checkpoints)",
     "torchmetrics": "pip install '.[perceptual]' in the repository (evaluate --perceptual)",
     "uvicorn": "pip install '.[serve]' in the repository (serve)",
+    "ray": "pip install '.[ray]' in the repository (upscale --engine ray)",
     "pillow": "pip install pillow (only to hand Pillow images to the Python API)",
 }
 """What subpixel uses, and how to get it."""

@@ -77,8 +77,8 @@ class Nodes:
 @pytest.fixture(scope="session")
 def s3_url() -> Iterator[str]:
     """Where moto's S3 listens; the environment of all processes leads there."""
-    pytest.importorskip("moto", reason="needs moto[server]")
-    pytest.importorskip("s3fs", reason="needs s3fs")
+    pytest.importorskip("moto", reason="needs moto[server] on PYTHONPATH")
+    pytest.importorskip("s3fs", reason="needs s3fs on PYTHONPATH: constraints.txt has none")
     port = _find_port()
     server = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     process = subprocess.Popen(server, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
