@@ -122,6 +122,8 @@ def command(
     Of a folder and its subfolders every picture is taken, told by what the files hold. Left out,
     and counted at the end, are hidden files, thumbnails, and earlier results beside their sources.
     What was done is kept in a journal, and the same command goes on there after any end.
+
+    With --engine ray a cluster does it, from one folder or URL to another.
     """
     cluster.expect_places(inputs, targets)
     if cluster.is_used:

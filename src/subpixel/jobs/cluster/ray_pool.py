@@ -8,10 +8,13 @@ is done by others; what it had finished of it is told by its records.
 import logging
 import os
 import queue
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -237,6 +240,11 @@ def _import_ray(*, is_alone: bool) -> Any:  # noqa: ANN401 - a module
 
 
 def _join_cluster(ray: Any, address: str | None) -> None:  # noqa: ANN401
+    with _keep_signals():
+        _initialize(ray, address)
+
+
+def _initialize(ray: Any, address: str | None) -> None:  # noqa: ANN401
     try:
         if address:
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -251,6 +259,18 @@ def _join_cluster(ray: Any, address: str | None) -> None:  # noqa: ANN401
     except (OSError, RuntimeError, ValueError) as error:  # ConnectionError among them
         where = f"at {address}" if address else "on this machine"
         raise ProviderError(f"no cluster of Ray {where}: {one_line(error)}") from error
+
+
+@contextmanager
+def _keep_signals() -> Iterator[None]:
+    """Ray takes SIGTERM, or Ctrl-Break, for itself."""
+    number = getattr(signal, "SIGBREAK", signal.SIGTERM)
+    handler = signal.getsignal(number)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(number, handler)
 
 
 def _count_gpus(order: WorkOrder) -> int:
