@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from cluster_jobs import (
+    LocalPool,
     journal_objects,
     kill_driver,
     make_order,
@@ -176,6 +177,28 @@ def test_answer_that_was_lost_is_found_again(
     assert len(recorded_units(target)) == COUNT
     assert stored_hashes(target) == hashes
     assert run_job(order).computed == []
+
+
+@pytest.mark.parametrize("pack", [1, 1000])
+def test_two_drivers_at_once_do_no_picture_again(
+    pictures: Path,
+    target: Store,
+    upscaler: Upscaler,
+    hashes: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    pack: int,
+) -> None:
+    monkeypatch.setattr(journals, "PACK_UNITS", pack)
+    order = make_order(FolderStore(pictures), target, upscaler)
+    pool = LocalPool(order)
+    with ClusterRun(order) as run:
+        left, _, _ = run.begin(plan_units(order.source, order.target, Naming(Path())))
+        early = list(run.upscale(left[:2], pool))
+        other = run_job(order)
+        late = list(run.upscale(left[2:], pool))
+    assert [result.error for result in [*early, *late]] == [None] * COUNT
+    assert sorted(pool.done + other.computed) == sorted(hashes)
+    assert stored_hashes(target) == hashes
 
 
 def test_changed_picture_is_done_again_and_no_other(

@@ -2,11 +2,16 @@
 
 import pickle
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from cluster_jobs import write_pictures
 from subpixel.errors import PictureError, ProviderError, UsageError
 from subpixel.jobs.cluster.store import FolderStore, expect_no_urls, open_store, read_url
 from subpixel.jobs.folder import Omission, SourceFile
@@ -128,3 +133,31 @@ def test_stamps_of_all_are_those_of_each(memory: UrlStore) -> None:
     stamps = memory.read_stamps()
     for place in ("a.png", "b/c.png", "b/d.png"):
         assert stamps(place) == memory.find_stamp(place)
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[str]:
+    """A folder behind HTTP, with pages that list what is in it."""
+    pytest.importorskip("aiohttp", reason="needs aiohttp")
+    write_pictures(tmp_path / "photos", 4)
+    handler = partial(SilentHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/photos"
+        server.shutdown()
+
+
+class SilentHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_pages_that_list_files_are_a_place_to_read(web: str, tmp_path: Path) -> None:
+    store = open_store(web)
+    items = store.list_sources(FolderStore(tmp_path / "out"), "_x3")
+    places = {item.place.as_posix() for item in items if isinstance(item, SourceFile)}
+    assert places == {f"part{number % 2}/p{number}.png" for number in range(4)}
+    with store.fetch("part1/p3.png") as copy:
+        facts = copy.read_facts()
+        assert copy.file.read_bytes() == (tmp_path / "photos/part1/p3.png").read_bytes()
+    assert store.refresh("part1/p3.png", facts) is not None

@@ -41,6 +41,9 @@ class StandIn:
     def put(self, value: object) -> object:
         return value
 
+    def kill(self, actor: "_Actor") -> None:
+        assert actor.is_dead
+
     def nodes(self) -> list[dict[str, bool]]:
         return [{"Alive": True}]
 

@@ -8,7 +8,7 @@ instant each record is in one of them at least.
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -70,7 +70,7 @@ def open_journal(target: Store, facts: JobFacts) -> Iterator[DriverJournal]:
         pulled = pull_records(target, copy)
         with Journal.open(copy, facts) as journal:
             own = set(list_record_files(copy)) - set(pulled.values())
-            copied = UrlJournal(journal, target, own.pop())
+            copied = UrlJournal(journal, target, own.pop(), set(pulled))
             copied.gather(pulled)
             yield copied
             copied.push()
@@ -102,6 +102,8 @@ class UrlJournal:
     target: UrlStore
     file: Path
     """What the driver appends to."""
+    names: set[str]
+    """Of the objects that were copied, or come from here."""
     _place: int = 0
     _packs: int = 0
     _loose: list[str] = field(default_factory=list)
@@ -123,9 +125,11 @@ class UrlJournal:
 
     def learn(self, key: str) -> KnownResult | None:
         name = name_loose(key)
-        with suppress(FileNotFoundError):
+        try:
             data = self.target.read(f"{JOURNAL_FOLDER}/{name}")
             (self.journal.folder / name).write_bytes(data)
+        except FileNotFoundError:  # another driver may have gathered it
+            self.names |= set(pull_records(self.target, self.journal.folder, self.names))
         self.journal.refresh()
         return self.journal.know(key)
 
@@ -146,6 +150,7 @@ class UrlJournal:
     def _write_pack(self, data: bytes) -> None:
         name = f"{self.file.name.split('.')[0]}-{time.time_ns():x}-{self._packs}.0.log"
         self._packs += 1
+        self.names.add(name)
         with _pushing(self.target):
             self.target.write(f"{JOURNAL_FOLDER}/{name}", data)
 
@@ -154,10 +159,12 @@ class UrlJournal:
             self.target.remove([f"{JOURNAL_FOLDER}/{name}" for name in names])
 
 
-def pull_records(target: UrlStore, folder: Path) -> Mapping[str, Path]:
-    """Copy a journal's objects into ``folder``; the copies by the objects' names."""
+def pull_records(target: UrlStore, folder: Path, known: Collection[str] = ()) -> Mapping[str, Path]:
+    """Copy a journal's objects, but those that are ``known``, into ``folder``; the copies by the
+    objects' names."""
     names = filter(RECORD_FILE.fullmatch, target.list_names(JOURNAL_FOLDER))
-    copies = {name: folder / f"records-copy-{at}.0.log" for at, name in enumerate(names)}
+    new = [name for name in names if name not in known]
+    copies = {name: folder / f"records-copy-{len(known) + at}.0.log" for at, name in enumerate(new)}
 
     def pull(name: str) -> None:
         with suppress(FileNotFoundError):  # another driver has gathered it since

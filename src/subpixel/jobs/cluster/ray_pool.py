@@ -201,6 +201,7 @@ class RayPool:
     def _bury(self, hand: _Hand, chunk: _Chunk | None, error: Exception) -> Iterator[UnitOutcome]:
         """An actor is dead: what it had goes to others, and another takes its place."""
         self._hands.remove(hand)
+        self._ray.kill(hand.actor)  # it may be out of reach, and go on
         self.deaths += 1
         if chunk is None:
             self._refuse(error)

@@ -3,7 +3,7 @@
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -146,11 +146,17 @@ class UrlStore:
             return []
         return [PurePosixPath(entry).name for entry in entries]
 
-    def remove(self, places: list[str]) -> None:
-        """Remove objects, many at a time."""
-        with self._errors("removed", places[0] if places else ""):
-            if places:
+    def remove(self, places: Sequence[str]) -> None:
+        """Remove objects, many at a time; what isn't there any more is no error."""
+        if not places:
+            return
+        try:
+            with self._errors("removed", places[0]):
                 self._system.rm([self._path(place) for place in places])
+        except FileNotFoundError:
+            if len(places) > 1:
+                for place in places:
+                    self.remove([place])
 
     @cached_property
     def _place(self) -> tuple[Any, str]:
