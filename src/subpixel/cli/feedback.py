@@ -35,13 +35,24 @@ def say(line: str) -> None:
         print_line(f"subpixel: {line}", err=True)
 
 
+class Course(Protocol):
+    """How far a job is."""
+
+    @property
+    def share(self) -> float:
+        """Of the work, what is done: 0 … 1."""
+
+    def describe(self) -> str:
+        """In a line."""
+
+
 class Display(Protocol):
     """Where it is said."""
 
     def say(self, line: str) -> None:
         """A line that stays."""
 
-    def show(self, progress: JobProgress) -> None:
+    def show(self, progress: Course) -> None:
         """How far the job is; maybe it isn't the time to say so."""
 
 
@@ -57,7 +68,7 @@ class LogDisplay:
     def say(self, line: str) -> None:
         say(line)
 
-    def show(self, progress: JobProgress) -> None:
+    def show(self, progress: Course) -> None:
         now = self.clock()
         if self._last is None:
             self._last = now
@@ -83,7 +94,7 @@ class TerminalDisplay:
                 soft_wrap=True,
             )
 
-    def show(self, progress: JobProgress) -> None:
+    def show(self, progress: Course) -> None:
         self.bar.update(
             self.task, completed=progress.share, description=escape_controls(progress.describe())
         )

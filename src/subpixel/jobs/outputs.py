@@ -119,7 +119,7 @@ def plan_jobs(
         listed, allowed = ", ".join(map(str, inputs)), ", ".join(sorted(PICTURE_SUFFIXES))
         others = f"; left out: {describe_omissions(omissions)}" if omissions else ""
         raise UsageError(f"no pictures in {listed} ({allowed}){others}")
-    jobs = _assign_targets(sources, naming)
+    jobs = assign_targets(sources, naming)
     _expect_distinct(jobs)
     _expect_inputs_spared(jobs)
     if skip_existing:
@@ -166,7 +166,9 @@ class _RealPaths:
         return folder / file.name
 
 
-def _assign_targets(sources: Sequence[SourceFile], naming: Naming) -> list[Job]:
+def assign_targets(sources: Sequence[SourceFile], naming: Naming) -> list[Job]:
+    """Each picture and its result: where one has a name already, the next takes another; see
+    :meth:`Naming.targets`. Raises :class:`UsageError` where one file should take several."""
     if naming.single is not None:
         return [_single(sources, naming.single)] if sources else []
     names = {source: list(itertools.islice(naming.targets(source), 2)) for source in sources}

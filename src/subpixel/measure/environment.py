@@ -31,6 +31,7 @@ PACKAGES: Mapping[str, str] = {
     "pillow-heif": "pip install '.[heif]' in the repository (HEIC, the photographs of phones)",
     "pillow-jxl-plugin": "pip install '.[jxl]' in the repository (JPEG XL)",
     "av": "pip install '.[video]' in the repository (films)",
+    "ray": "pip install '.[ray]' in the repository (upscale --engine ray)",
     "pillow": "pip install pillow (only to hand Pillow images to the Python API)",
 }
 """What subpixel uses, and how to get it."""

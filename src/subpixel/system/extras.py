@@ -26,6 +26,8 @@ EXTRAS: Mapping[str, str] = {
     "onnxruntime_extensions": "bytes",
     "av": "video",
     "onnxruntime_ep_webgpu": "webgpu",
+    "ray": "ray",
+    "fsspec": "ray",
     "watchfiles": "watch",
 }
 """The extra that installs a package, by the package's import name."""

@@ -8,10 +8,12 @@ from typing import ClassVar
 
 import click
 
+from subpixel.cli.cluster import run_on_cluster
 from subpixel.cli.feedback import Feedback, open_display, say, summarize
 from subpixel.cli.messages import hint_at_output
 from subpixel.cli.options.choices import FILE, JSON
 from subpixel.cli.options.grouping import SectionedCommand, list_options
+from subpixel.cli.options.pictures.cluster import CLUSTER, ClusterOptions
 from subpixel.cli.options.pictures.film import FILM, FILM_NAMES
 from subpixel.cli.options.pictures.network_choice import StrengthCommand
 from subpixel.cli.options.pictures.resuming import RESUMING, Resuming
@@ -34,8 +36,10 @@ from subpixel.cli.output import print_json
 from subpixel.cli.rounds import watch_folders
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import UsageError
+from subpixel.jobs.cluster.store import open_store
+from subpixel.jobs.cluster.worker import WorkOrder
 from subpixel.jobs.film.options import FilmOptions
-from subpixel.jobs.journal.picture_run import PictureRun, Resumption
+from subpixel.jobs.journal.picture_run import PictureRun, Resumption, describe_job
 from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
 from subpixel.jobs.pictures import (
     PIPE,
@@ -103,6 +107,7 @@ class UpscaleCommand(SectionedCommand, StrengthCommand):
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="INPUT...")
 @TARGETS
 @RESUMING
+@CLUSTER
 @TARGET_SIZE
 @NETWORK
 @CONVENTION
@@ -116,6 +121,7 @@ def command(
     inputs: tuple[Path, ...],
     targets: TargetOptions,
     resuming: Resuming,
+    cluster: ClusterOptions,
     size: TargetSize | None,
     network: NetworkOptions,
     convention: Convention,
@@ -153,7 +159,22 @@ def command(
 
     Of a film all other streams are kept as they are: sound, subtitles, chapters, attachments. What
     the container can't hold is said before the work. A run that was ended goes on where it was.
+    With --engine ray a cluster does it, from one folder or URL to another.
     """
+    cluster.expect_places(inputs, targets)
+    if cluster.is_used:
+        cluster.expect_options(resuming, limits)
+        network = replace(network, no_tuning=True, threads=network.threads or 1)
+        scale = choose_opening_scale(size, bundled_scales(network.first, network.precision))
+        upscaler = _open_upscaler(network, scale, None, convention, volume)
+        size = _choose_size(upscaler, network.model, size, volume)
+        options = JobOptions(
+            encode, strict, targets.overwrite, limits.max_memory, size, targets.keep_date
+        )
+        order = _make_order(inputs[0], targets, upscaler, options, limits, network)
+        label = size.label if size else f"x{upscaler.spec.scale}"
+        fresh = resuming.resume is False
+        return run_on_cluster(order, targets, label, cluster, volume, fresh=fresh, as_json=as_json)
     decoders = open_decoders(limits.untrusted, limits.max_memory)
     files = PictureFiles(
         limits.max_pixels, limits.max_memory, click.get_current_context().with_resource(decoders)
@@ -202,6 +223,28 @@ def command(
     if run is not None and resuming.watch:
         watch_folders(inputs, run, make_plan, do_round)
     return 1 if any(result.error for result in do_round(plan)) else 0
+
+
+def _make_order(
+    source: Path,
+    targets: TargetOptions,
+    upscaler: Upscaler,
+    options: JobOptions,
+    limits: Limits,
+    network: NetworkOptions,
+) -> WorkOrder:
+    """What the processes of a cluster are told."""
+    assert targets.output is not None
+    return WorkOrder(
+        open_store(source),
+        open_store(targets.output),
+        upscaler,
+        options,
+        limits.max_pixels,
+        describe_job(upscaler, options).digest,
+        upscaler.provider,
+        network.threads or 1,
+    )
 
 
 def _open_run(

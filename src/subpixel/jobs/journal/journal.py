@@ -22,6 +22,7 @@ from typing import Self
 
 from subpixel.errors import JobStoppedError, UsageError
 from subpixel.jobs.journal.facts import FileFacts, JobFacts
+from subpixel.jobs.journal.look import KnownResult
 from subpixel.jobs.journal.record_files import RecordReader, RecordWriter
 from subpixel.jobs.journal.records import FailureRecord, JobRecord, JournalRecord, UnitRecord
 from subpixel.jobs.journal.shard import Shard, hash_number
@@ -140,7 +141,7 @@ class Journal:
         What others have recorded until now is known inside the block. Where files can't be locked
         every unit is this process's.
         """
-        number = MAX_WRITERS + hash_number(key) % (MAX_REGIONS - MAX_WRITERS)
+        number = unit_region(key)
         with _journal_errors(self.folder):
             is_locked = self._has_locks and self._locks.acquire(number)
             is_mine = is_locked or not self._has_locks
@@ -156,6 +157,13 @@ class Journal:
         """The latest record of a unit's result, be it of a job of other facts; None: there never
         was any. Whether the result is still there, and as it was, is the caller's to look at."""
         return self._units.get(key)
+
+    def know(self, key: str) -> KnownResult | None:
+        """What there is to know of a unit's result before a look at it; None: nothing."""
+        record = self._units.get(key)
+        if record is None:
+            return None
+        return KnownResult(record, self.is_current(record), self.may_replace(record))
 
     def is_current(self, record: UnitRecord) -> bool:
         """Whether a result with this record need not be made again, if it is as it was: it is of a
@@ -216,6 +224,11 @@ class Journal:
             elif record.job == self.facts.digest:
                 self._failures[record.key] = record
 
+    @property
+    def latest_ns(self) -> int:
+        """The time of the latest record that is known."""
+        return self._latest_ns
+
     def _now_ns(self) -> int:
         """Later than every record that is known, though this clock or another may be wrong."""
         self._latest_ns = max(time.time_ns(), self._latest_ns + 1)
@@ -266,6 +279,11 @@ class Journal:
             f"({', '.join(differences) or 'by an unknown job'}); --no-resume begins anew and "
             "replaces them, or name another folder"
         )
+
+
+def unit_region(key: str) -> int:
+    """The number of a unit's lock."""
+    return MAX_WRITERS + hash_number(key) % (MAX_REGIONS - MAX_WRITERS)
 
 
 def _name_record_file(shard: Shard | None, slot: int) -> str:

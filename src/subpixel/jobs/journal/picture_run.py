@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from subpixel import __version__
 from subpixel.errors import JobStoppedError
@@ -21,6 +21,7 @@ from subpixel.jobs.journal.facts import (
 )
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER, Journal
 from subpixel.jobs.journal.known_jobs import remember_journal
+from subpixel.jobs.journal.look import ResultLook, look_at_result
 from subpixel.jobs.journal.records import UnitRecord
 from subpixel.jobs.journal.shard import Shard
 from subpixel.jobs.outputs import Job
@@ -43,17 +44,6 @@ CLAIM_POLL_SECONDS = 0.25
 
 STORAGE_FAULTS = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 """What goes wrong with one result and will with the next: a disk is full, a quota used up."""
-
-
-@dataclass(frozen=True)
-class _Look:
-    """What there is of a job's result."""
-
-    state: Literal["done", "replaceable", "new"]
-    """It is as it should be; it is an earlier result of ours, unchanged, but out of date; or what
-    is there, if anything, is none of ours."""
-    facts: FileFacts | None = None
-    """Of an earlier result of ours."""
 
 
 @dataclass(frozen=True)
@@ -178,18 +168,20 @@ class PictureRun:
                 return JobResult(job.source, job.target, elsewhere=True)
             return self._upscale(job, look, files, report)
 
-    def _upscale(self, job: Job, look: _Look, files: PictureFiles, report: JobReport) -> JobResult:
+    def _upscale(
+        self, job: Job, look: ResultLook, files: PictureFiles, report: JobReport
+    ) -> JobResult:
         may_replace = self._options.overwrite or look.state == "replaceable"
         options = replace(self._options, overwrite=may_replace)
         files.drop(job.source)
         try:
-            seal = partial(self._seal, job, read_stamp(job.source), look.facts)
+            seal = partial(self._seal, job, read_stamp(job.source), look.result)
             return upscale_job(self._upscaler, job, files, options, report, seal, self._tell)
         except JobStoppedError:
             raise
         except Exception as error:
             result = fail_job(job, error)
-            _expect_storage(error, result.error)
+            expect_storage(error, result.error)
             self.journal.fail(self._key(job), str(result.error))
             return result
 
@@ -205,26 +197,21 @@ class PictureRun:
         result = FileFacts(status.st_size, mtime_ns, hash_stream(stream))
         self.journal.finish(self._key(job), result, source, before)
 
-    def _look(self, job: Job) -> _Look:
-        record = self.journal.find(self._key(job))
-        if record is None:
-            return _Look("new")
-        result = refresh_facts(job.target, record.result)
-        if result is None:
-            before = record.before and refresh_facts(job.target, record.before)
-            return _Look("replaceable", before) if before else _Look("new")
-        if not self.journal.is_current(record):
-            is_ours = self.journal.may_replace(record)
-            return _Look("replaceable", result) if is_ours else _Look("new")
-        source = record.source and refresh_facts(job.source, record.source)
-        if source is None:
-            return _Look("replaceable", result)
-        if (result, source) != (record.result, record.source):  # the next look is cheap then
-            self.journal.finish(record.key, result, source, is_durable=False)
-        return _Look("done", result)
+    def _look(self, job: Job) -> ResultLook:
+        known = self.journal.know(self._key(job))
+        look = look_at_result(
+            known, partial(refresh_facts, job.target), partial(refresh_facts, job.source)
+        )
+        if known and look.state == "done" and look.result and look.source:
+            record = known.record
+            if (look.result, look.source) != (record.result, record.source):
+                self.journal.finish(  # the next look is cheap then
+                    record.key, look.result, look.source, is_durable=False
+                )
+        return look
 
 
-def _expect_storage(error: Exception, line: str | None) -> None:
+def expect_storage(error: Exception, line: str | None) -> None:
     """Raise :class:`JobStoppedError` where there is no room for a result, nor for the next."""
     cause: BaseException | None = error
     while cause is not None:

@@ -1,0 +1,210 @@
+"""``--engine ray``: what is said of a job that a cluster does."""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from subpixel.cli.feedback import Display, open_display, say
+from subpixel.cli.options.pictures.cluster import ClusterOptions
+from subpixel.cli.options.pictures.upscaling import ENCODE_NAMES, TargetOptions, Volume
+from subpixel.cli.output import print_json
+from subpixel.jobs.cluster.ray_pool import RayPool
+from subpixel.jobs.cluster.run import ClusterRun
+from subpixel.jobs.cluster.store import read_url
+from subpixel.jobs.cluster.units import Unit, UnitPlan, plan_units
+from subpixel.jobs.cluster.worker import WorkOrder
+from subpixel.jobs.folder import describe_omissions
+from subpixel.jobs.journal.picture_run import Resumption
+from subpixel.jobs.outputs import Job
+from subpixel.jobs.pictures import JobResult, expect_used
+from subpixel.jobs.progress import MIN_SHARE, format_duration
+
+MAX_FAILURES = 1000
+"""Failures that --json has the lines of; all are counted, and said on stderr."""
+
+
+@dataclass
+class ClusterTally:
+    """What came of a job so far, in numbers: it may have millions of pictures."""
+
+    units: int
+    clock: Callable[[], float] = time.monotonic
+    written: int = 0
+    settled: int = 0
+    """Those that turned out to be done already, or were by another run."""
+    failed: int = 0
+    megapixels: float = 0.0
+    losses: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.start = self.clock()
+
+    def take(self, result: JobResult) -> None:
+        """What became of one picture."""
+        if result.error is not None:
+            self.failed += 1
+            if len(self.failures) < MAX_FAILURES:
+                self.failures.append(result.error)
+        elif result.elsewhere:
+            self.settled += 1
+        else:
+            self.written += 1
+            self.megapixels += result.megapixels or 0.0
+            self.losses.update(dict.fromkeys(loss.partition(":")[0] for loss in result.losses))
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return self.clock() - self.start
+
+    @property
+    def done(self) -> int:
+        """Pictures that need no more work in this run."""
+        return self.written + self.settled + self.failed
+
+    @property
+    def share(self) -> float:
+        """Of the pictures: 0 … 1."""
+        return self.done / self.units if self.units else 1.0
+
+    def describe(self) -> str:
+        """In a line, such as ``7 of 28, 12 min left``."""
+        text = f"{self.done:,} of {self.units:,}"
+        if not MIN_SHARE <= self.share < 1:
+            return text
+        return f"{text}, {format_duration(self.seconds * (1 - self.share) / self.share)} left"
+
+    def summarize(self) -> Iterator[str]:
+        """At the end, in a few lines."""
+        seconds = self.seconds
+        yield (
+            f"{self.written:,} picture{'' if self.written == 1 else 's'} written, "
+            f"{self.megapixels:,.1f} megapixels in {seconds:,.1f} s"
+            + (f" ({self.megapixels / seconds:,.1f} megapixels a second)" if seconds else "")
+            + (f"; {self.settled:,} done already" if self.settled else "")
+            + (f"; {self.failed:,} failed" if self.failed else "")
+        )
+        if self.losses:
+            kinds = (f"{kind} of {count:,}" for kind, count in self.losses.most_common())
+            yield f"lost: {', '.join(kinds)}"
+
+
+def run_on_cluster(
+    order: WorkOrder,
+    targets: TargetOptions,
+    label: str,
+    cluster: ClusterOptions,
+    volume: Volume,
+    *,
+    fresh: bool,
+    as_json: bool,
+) -> int:
+    """Do the job that ``order`` describes; the exit code. ``label`` marks names of results."""
+    naming = TargetOptions(
+        Path(), targets.suffix, targets.mark, targets.skip_existing, targets.overwrite, False
+    ).naming(label)
+    plan = plan_units(order.source, order.target, naming)
+    expect_used(order.options.encode, _name_formats(plan), ENCODE_NAMES)
+    with ClusterRun(order, fresh=fresh) as run:
+        left, resumption, existing = run.begin(plan, skip_existing=targets.skip_existing)
+        if resumption.done and not volume.quiet:
+            say(str(resumption))
+        tally = ClusterTally(len(left))
+        deaths = _do_units(run, left, tally, order, cluster, volume) if left else 0
+    _report_faults(plan, tally)
+    if as_json:
+        _print_facts(order, plan, tally, resumption, existing, deaths)
+    elif not volume.quiet:
+        _summarize(plan, tally, existing, deaths)
+    return 1 if tally.failed else 0
+
+
+def _do_units(
+    run: ClusterRun,
+    left: Sequence[Unit],
+    tally: ClusterTally,
+    order: WorkOrder,
+    cluster: ClusterOptions,
+    volume: Volume,
+) -> int:
+    """Have them done, say so, and return how many actors died."""
+    actors = min(cluster.actors or len(left), len(left))
+    with (
+        redirect_stdout(sys.stderr),  # Ray prints there that a node was lost
+        RayPool(order, cluster.address, actors if cluster.actors else None) as pool,
+        open_display(volume, several=True) as display,
+    ):
+        if not volume.quiet:
+            display.say(f"{len(left):,} pictures for {pool.describe()}")
+        for result in run.upscale(left, pool):
+            tally.take(result)
+            _tell_result(result, display, volume)
+            display.show(tally)
+        return pool.deaths
+
+
+def _tell_result(result: JobResult, display: Display, volume: Volume) -> None:
+    if result.error is not None:
+        display.say(result.error)
+        if result.trace and volume.verbose:
+            display.say(result.trace.rstrip())
+    elif volume.verbose and result.seconds is not None:
+        size = f"{result.width} x {result.height}"
+        names = (read_url(path) or path for path in (result.input, result.output) if path)
+        display.say(f"{' -> '.join(map(str, names))}: {size}, {result.seconds:.2f} s")
+
+
+def _report_faults(plan: UnitPlan, tally: ClusterTally) -> None:
+    """What of the source can't be looked at counts as failed."""
+    for fault in plan.faults:
+        say(fault.message)
+        tally.take(JobResult(fault.path, error=fault.message))
+
+
+def _name_formats(plan: UnitPlan) -> list[Job]:
+    """A result of each suffix."""
+    keys = {Path(unit.key).suffix: unit.key for unit in plan.units}
+    return [Job(Path(key), Path(key)) for key in keys.values()]
+
+
+def _summarize(plan: UnitPlan, tally: ClusterTally, existing: int, deaths: int) -> None:
+    for line in tally.summarize():
+        say(line)
+    if deaths:
+        say(f"{deaths:,} actors died; others did what they had")
+    if existing:
+        say(f"left out: {existing:,} whose results exist")
+    if plan.omissions:
+        say(f"left out: {describe_omissions(plan.omissions)}")
+
+
+def _print_facts(
+    order: WorkOrder,
+    plan: UnitPlan,
+    tally: ClusterTally,
+    resumption: Resumption,
+    existing: int,
+    deaths: int,
+) -> None:
+    print_json(
+        {
+            "model": order.upscaler.spec,
+            "provider": order.provider,
+            "written": tally.written,
+            "settled": tally.settled,
+            "failed": tally.failed,
+            "failures": tally.failures,
+            "megapixels": round(tally.megapixels, 6),
+            "seconds": round(tally.seconds, 3),
+            "losses": dict(tally.losses),
+            "left_out": len(plan.omissions) + existing,
+            "deaths": deaths,
+            "resumed": resumption,
+        }
+    )

@@ -1,0 +1,1 @@
+"""One job on many machines: places that all of them reach, its units, who hands them out."""

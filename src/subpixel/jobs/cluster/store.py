@@ -1,0 +1,154 @@
+"""Places that every machine of a cluster reaches: a folder on shared storage, or a URL."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from subpixel.errors import UsageError
+from subpixel.jobs.folder import FolderItem, is_folder, list_folder
+from subpixel.jobs.journal.facts import (
+    FileFacts,
+    file_changed,
+    read_facts,
+    read_stamp,
+    refresh_facts,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FileStamp = tuple[int, int]
+"""A file's size in bytes and its time of change in nanoseconds, 0 where that isn't known."""
+
+URL = re.compile(r"(?P<protocol>[a-z][a-z0-9+]*)://?(?P<rest>[^/].*)")
+"""Path takes the two slashes of a URL for one. A drive of Windows is no protocol."""
+
+
+@dataclass(frozen=True)
+class SourceCopy:
+    """A picture where it can be opened."""
+
+    file: Path
+    read_facts: "Callable[[], FileFacts]"
+    """Its facts; raises :class:`~subpixel.errors.PictureError` where it was changed since."""
+
+
+class Store(Protocol):
+    """A place with files, each known by its place below it, with slashes. Can be pickled.
+
+    Every method but :meth:`describe` raises :class:`OSError` or a
+    :class:`~subpixel.errors.SubpixelError` where the place can't be had.
+    """
+
+    @property
+    def name(self) -> str:
+        """As a user names it, without a slash at its end."""
+
+    def describe(self, place: str) -> str:
+        """What messages call a file."""
+
+    def list_sources(self, results: "Store", mark: str) -> Iterator[FolderItem]:
+        """What there is: pictures, by paths that are below the store for those of a URL, and what
+        is left out; see :func:`~subpixel.jobs.folder.list_folder`. ``results``: where the results
+        go."""
+
+    def read_stamps(self) -> "Callable[[str], FileStamp | None]":
+        """What tells the stamp of a file, None where there is none: as they are now, or when they
+        are asked for."""
+
+    def find_stamp(self, place: str) -> FileStamp | None:
+        """The stamp that a file has now; None where there is none."""
+
+    def refresh(self, place: str, facts: FileFacts) -> FileFacts | None:
+        """As :func:`~subpixel.jobs.journal.facts.refresh_facts`."""
+
+    def fetch(self, place: str) -> AbstractContextManager[SourceCopy]:
+        """A picture for as long as the block lasts."""
+
+    def deliver(self, place: str) -> AbstractContextManager[Path]:
+        """Yield the file to write; when the block succeeds, it is the store's, whole."""
+
+
+@dataclass(frozen=True)
+class FolderStore:
+    """A folder that all machines have under one path, or one machine for itself."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return str(self.folder)
+
+    def describe(self, place: str) -> str:
+        return str(self.folder / place)
+
+    def list_sources(self, results: Store, mark: str) -> Iterator[FolderItem]:
+        if not is_folder(self.folder):
+            raise UsageError(f"{self.folder} is no folder, which a cluster's pictures lie in")
+        output = results.folder if isinstance(results, FolderStore) else None
+        return list_folder(self.folder, output, mark)
+
+    def read_stamps(self) -> "Callable[[str], FileStamp | None]":
+        return self.find_stamp
+
+    def find_stamp(self, place: str) -> FileStamp | None:
+        try:
+            return read_stamp(self.folder / place)
+        except OSError:
+            return (0, 0) if os.path.lexists(self.folder / place) else None
+
+    def refresh(self, place: str, facts: FileFacts) -> FileFacts | None:
+        return refresh_facts(self.folder / place, facts)
+
+    @contextmanager
+    def fetch(self, place: str) -> Iterator[SourceCopy]:
+        file = self.folder / place
+        stamp = read_stamp(file)
+
+        def read() -> FileFacts:
+            facts = read_facts(file)
+            if read_stamp(file) != stamp:
+                raise file_changed(file)
+            return facts
+
+        yield SourceCopy(file, read)
+
+    @contextmanager
+    def deliver(self, place: str) -> Iterator[Path]:
+        yield self.folder / place
+
+
+def open_store(name: str | Path) -> Store:
+    """A folder, or a URL that fsspec opens: ``s3://bucket/photos``.
+
+    Raises :class:`~subpixel.errors.ProviderError` where a package is missing for it, and
+    :class:`UsageError` for an unknown protocol.
+    """
+    url = read_url(name)
+    if url is None:
+        return FolderStore(Path(name).absolute())
+    from subpixel.jobs.cluster.url_store import UrlStore
+
+    return UrlStore.open(url)
+
+
+def read_url(name: str | Path) -> str | None:
+    """``name`` as a URL, with both of its slashes; None for a path of the file system."""
+    match = URL.fullmatch(name.as_posix() if isinstance(name, Path) else name)
+    if match is None or len(match["protocol"]) == 1:
+        return None
+    return f"{match['protocol']}://{match['rest'].rstrip('/')}"
+
+
+def expect_no_urls(names: Sequence[Path]) -> None:
+    """Raise :class:`UsageError` for URLs where files are meant."""
+    for name in names:
+        url = read_url(name)
+        if url is not None and not os.path.lexists(name):
+            raise UsageError(
+                f"{url} is a URL, which --engine ray reads and writes; without it name files"
+            )
