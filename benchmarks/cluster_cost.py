@@ -26,7 +26,7 @@ from subpixel.jobs.folder import SourceFile
 from subpixel.jobs.journal.facts import FileFacts, JobFacts
 from subpixel.jobs.journal.journal import Journal
 from subpixel.jobs.outputs import Naming
-from subpixel.jobs.pictures import JobResult
+from subpixel.jobs.results import JobResult
 
 FOLDER_UNITS = 1000
 

@@ -33,8 +33,8 @@ from numpy.typing import NDArray
 from subpixel.jobs.film.options import FilmOptions, Preview
 from subpixel.jobs.film.plan import FilmPlan, plan_film
 from subpixel.jobs.film.work import upscale_film
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import JobOptions
 from subpixel.media.film.conversion import decode_planes, encode_planes
 from subpixel.media.film.encoding.codecs import codec_named
 from subpixel.media.film.encoding.encoder import encode_segment

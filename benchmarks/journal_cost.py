@@ -21,8 +21,9 @@ import numpy as np
 
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER
 from subpixel.jobs.journal.picture_run import PictureRun
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import JobOptions, PictureFiles, upscale_files
+from subpixel.jobs.pictures import PictureFiles, upscale_files
 from subpixel.media.arrays import to_picture
 from subpixel.media.image_file import encode_picture
 from subpixel.system.machine_memory import resident

@@ -16,8 +16,8 @@ from subpixel.cli.main import run
 from subpixel.cli.options.pictures.upscaling import Volume
 from subpixel.jobs.folder import Omission
 from subpixel.jobs.outputs import Job, JobPlan
-from subpixel.jobs.pictures import JobResult
 from subpixel.jobs.progress import JobProgress
+from subpixel.jobs.results import JobResult
 
 DONE = JobResult(Path("a.jpg"), Path("out/a.jpg"), 90, 60, seconds=0.5, megapixels=0.0054)
 LOSSY = replace(DONE, losses=("bit depth: 16 became 8", "icc: gone"))

@@ -14,8 +14,9 @@ import pyvips
 from subpixel.errors import MemoryLimitError, PictureError
 from subpixel.jobs import pictures
 from subpixel.jobs.failures import explain_failure
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import JobOptions, PictureFiles, limit_tuning, upscale_files
+from subpixel.jobs.pictures import PictureFiles, limit_tuning, upscale_files
 from subpixel.media import writing
 from subpixel.media.image_file import PictureFile, read_picture, write_picture
 from subpixel.media.picture import Picture, Rows

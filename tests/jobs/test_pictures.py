@@ -7,14 +7,9 @@ import pytest
 
 from subpixel.errors import PictureError
 from subpixel.jobs import pictures
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import (
-    MAX_OPEN,
-    JobOptions,
-    PictureFiles,
-    limit_tuning,
-    upscale_files,
-)
+from subpixel.jobs.pictures import MAX_OPEN, PictureFiles, limit_tuning, upscale_files
 from subpixel.media.image_file import open_picture, read_picture, write_picture
 from subpixel.media.picture import Picture
 from subpixel.media.reading import Decoders

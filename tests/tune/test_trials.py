@@ -15,7 +15,7 @@ from subpixel.imaging.metrics import psnr
 from subpixel.network.settings import RunSettings
 from subpixel.spec import ModelSpec
 from subpixel.tune.trials import SettingTrials, page_of, race_picture
-from subpixel.upscaling.flat import flat_blocks
+from subpixel.upscaling.tiles.flat import flat_blocks
 from subpixel.upscaling.upscaler import Upscaler
 from subpixel.zoo.manifest import find_bundled
 

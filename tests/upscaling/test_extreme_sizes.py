@@ -17,10 +17,10 @@ from subpixel.errors import MemoryLimitError, PictureError
 from subpixel.media.picture import Header, Rows
 from subpixel.spec import ModelSpec
 from subpixel.upscaling.memory import Needs
-from subpixel.upscaling.planning import Planner
 from subpixel.upscaling.rows.resampler import Resampler
 from subpixel.upscaling.size.target_size import TargetSize
-from subpixel.upscaling.tiling import Spans, TilePlan, plan_tiles
+from subpixel.upscaling.tiles.planning import Planner
+from subpixel.upscaling.tiles.tiling import Spans, TilePlan, plan_tiles
 from subpixel.upscaling.upscaler import Upscaler
 
 MAX_PLANNING = 1 << 20

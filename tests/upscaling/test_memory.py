@@ -14,7 +14,7 @@ from subpixel.errors import MemoryLimitError
 from subpixel.media.picture import Header
 from subpixel.upscaling import memory
 from subpixel.upscaling.memory import Needs, fit_tiles, format_bytes
-from subpixel.upscaling.tiling import TilePlan, plan_tiles
+from subpixel.upscaling.tiles.tiling import TilePlan, plan_tiles
 
 HALO, LEAST = 7, 15
 

@@ -12,16 +12,17 @@ from subpixel.cli.feedback import Display, open_display, say
 from subpixel.cli.options.pictures.cluster import ClusterOptions
 from subpixel.cli.options.pictures.upscaling import ENCODE_NAMES, TargetOptions, Volume
 from subpixel.cli.output import print_json
+from subpixel.jobs.cluster.places import read_url
 from subpixel.jobs.cluster.ray_pool import RayPool
 from subpixel.jobs.cluster.run import ClusterRun
-from subpixel.jobs.cluster.store import read_url
 from subpixel.jobs.cluster.units import Unit, UnitPlan, plan_units
 from subpixel.jobs.cluster.worker import WorkOrder
 from subpixel.jobs.folder import describe_omissions
 from subpixel.jobs.journal.picture_run import Resumption
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import JobResult, expect_used
+from subpixel.jobs.pictures import expect_used
 from subpixel.jobs.progress import MIN_SHARE, format_duration
+from subpixel.jobs.results import JobResult
 
 MAX_FAILURES = 1000
 """Failures that --json has the lines of; all are counted, and said on stderr."""

@@ -18,8 +18,8 @@ from subpixel.cli.options.pictures.upscaling import Volume
 from subpixel.cli.streams import bypass_guard, print_line
 from subpixel.jobs.folder import describe_omissions
 from subpixel.jobs.outputs import JobPlan
-from subpixel.jobs.pictures import JobResult
 from subpixel.jobs.progress import JobProgress
+from subpixel.jobs.results import JobResult
 from subpixel.plain_text import escape_controls
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def say(line: str) -> None:
         print_line(f"subpixel: {line}", err=True)
 
 
-class Course(Protocol):
+class JobCourse(Protocol):
     """How far a job is."""
 
     @property
@@ -52,7 +52,7 @@ class Display(Protocol):
     def say(self, line: str) -> None:
         """A line that stays."""
 
-    def show(self, progress: Course) -> None:
+    def show(self, progress: JobCourse) -> None:
         """How far the job is; maybe it isn't the time to say so."""
 
 
@@ -68,7 +68,7 @@ class LogDisplay:
     def say(self, line: str) -> None:
         say(line)
 
-    def show(self, progress: Course) -> None:
+    def show(self, progress: JobCourse) -> None:
         now = self.clock()
         if self._last is None:
             self._last = now
@@ -94,7 +94,7 @@ class TerminalDisplay:
                 soft_wrap=True,
             )
 
-    def show(self, progress: Course) -> None:
+    def show(self, progress: JobCourse) -> None:
         self.bar.update(
             self.task, completed=progress.share, description=escape_controls(progress.describe())
         )

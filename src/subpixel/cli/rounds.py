@@ -13,7 +13,7 @@ from subpixel.jobs.journal.watching import (
     FolderWatch,
 )
 from subpixel.jobs.outputs import JobPlan
-from subpixel.jobs.pictures import JobResult
+from subpixel.jobs.results import JobResult
 
 
 def watch_folders(

@@ -3,14 +3,15 @@
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from subpixel.errors import PictureError, UsageError
 from subpixel.jobs.failures import explain_failure
-from subpixel.jobs.film.options import DEFAULT_FILM_OPTIONS, FilmOptions
+from subpixel.jobs.film.options import FilmOptions
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
+from subpixel.jobs.results import JobReport, JobResult, JobTell
 from subpixel.media.film.kinds import expect_film_package, is_film, is_film_target
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import explain_unused, format_of
@@ -22,15 +23,13 @@ from subpixel.media.image_file import (
     open_stream,
 )
 from subpixel.media.reading import Decoders
-from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import Tuning
 from subpixel.runtime.opening import racing_devices
 from subpixel.system.files.atomic import Seal, remove_stale_drafts
 from subpixel.system.files.targets import expect_free_file, make_folder
 from subpixel.system.machine_memory import resident
-from subpixel.upscaling.choice.choose import NetworkChoice
 from subpixel.upscaling.memory import memory_limit
-from subpixel.upscaling.size.target_size import TargetSize, seen_size
+from subpixel.upscaling.size.target_size import seen_size
 from subpixel.upscaling.upscaler import Upscaler
 
 MAX_OPEN = 64
@@ -45,61 +44,6 @@ PIPE = Path("-")
 HELD_SHARE = 0.25
 """Of the memory that is there for a picture, what its file may take when it is held in memory: one
 that comes through a pipe, or can't be read by rows. For a moment it is held twice."""
-
-JobReport = Callable[[str, int, int], None]
-"""Gets a picture's name, the runs done of it, and their total; of a film its frames."""
-
-JobTell = Callable[[str], None]
-"""Gets lines that are to be read before the work on a film."""
-
-
-@dataclass(frozen=True)
-class JobResult:
-    """What became of one picture."""
-
-    input: Path
-    output: Path | None = None
-    width: int | None = None
-    """Of the larger picture as people see it, upright."""
-    height: int | None = None
-    """The same."""
-    scales: tuple[int, ...] = ()
-    """Of the networks that it passed in turn."""
-    note: str | None = None
-    """What a user may not expect, in a line: that no network was used."""
-    seconds: float | None = None
-    megapixels: float | None = None
-    """Of the output's frames together, in 10⁶ pixels."""
-    frames: int | None = None
-    """Of a film, those that became larger."""
-    losses: tuple[str, ...] = ()
-    setting: RunSettings | None = None
-    """How it was computed; None where no network was used."""
-    choice: NetworkChoice | None = None
-    """The network that was chosen for it and why, where none was named."""
-    error: str | None = None
-    trace: str | None = None
-    """Where an error struck that is a fault of this package, in several lines."""
-    elsewhere: bool = False
-    """Whether another run that is at work at the same time did it, or failed at it."""
-
-
-@dataclass(frozen=True)
-class JobOptions:
-    """How every picture is read and written."""
-
-    encode: EncodeOptions = field(default_factory=EncodeOptions)
-    """What of it means nothing for a file's format is left out there."""
-    strict: bool = False
-    overwrite: bool = False
-    max_memory: int | None = None
-    """Bytes that the process may hold; None: half of what is free."""
-    size: TargetSize | None = None
-    """What pictures become; None: so many times as large as the network makes them."""
-    keep_date: bool = False
-    """Whether results take their inputs' dates of access and change."""
-    film: FilmOptions = DEFAULT_FILM_OPTIONS
-    """What holds for films alone."""
 
 
 class PictureFiles:

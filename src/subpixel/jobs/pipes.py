@@ -8,16 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from subpixel.errors import UsageError
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import (
-    PIPE,
-    JobOptions,
-    JobReport,
-    JobResult,
-    PictureFiles,
-    fail_job,
-    upscale_files,
-)
+from subpixel.jobs.pictures import PIPE, PictureFiles, fail_job, upscale_files
+from subpixel.jobs.results import JobReport, JobResult
 from subpixel.upscaling.upscaler import Upscaler
 
 OUTPUT_NAME = "standard output"

@@ -8,7 +8,7 @@ from torch.nn.functional import pad
 from subpixel.nets.torch_op import TorchOp
 from subpixel.runtime.sizes import with_sizes
 from subpixel.spec import ModelSpec
-from subpixel.upscaling.tiling import working_size
+from subpixel.upscaling.tiles.tiling import working_size
 
 
 def with_working_sizes(module: nn.Module, spec: ModelSpec) -> ModelSpec:

@@ -21,7 +21,7 @@ from subpixel.parity.discriminating_sizes import (
 )
 from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec
-from subpixel.upscaling.tiling import working_size
+from subpixel.upscaling.tiles.tiling import working_size
 
 BATCHES = (1, 3)
 STANDARD_SIZES = ((1, 1), (7, 5), (64, 64), (51, 67), (224, 224), (33, 200))

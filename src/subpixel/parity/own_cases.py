@@ -8,7 +8,7 @@ from subpixel.media.image_file import open_picture
 from subpixel.parity.cases import WORTH, Case
 from subpixel.parity.discriminating_sizes import Size
 from subpixel.spec import ModelSpec
-from subpixel.upscaling.tiling import working_size
+from subpixel.upscaling.tiles.tiling import working_size
 
 
 def own_cases(pictures: Sequence[Path], sizes: Sequence[Size], *specs: ModelSpec) -> list[Case]:

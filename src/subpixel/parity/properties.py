@@ -11,8 +11,8 @@ from subpixel.parity.cases import Case
 from subpixel.parity.compare import ParityReport, Tolerance, compare, tolerance_for
 from subpixel.runtime.op import NetOp, Pixels, Samples
 from subpixel.spec import ModelSpec
-from subpixel.upscaling.bands import Workers, run_tiles
-from subpixel.upscaling.tiling import min_tile_side, plan_tiles
+from subpixel.upscaling.tiles.bands import Workers, run_tiles
+from subpixel.upscaling.tiles.tiling import min_tile_side, plan_tiles
 
 TILE_TOLERANCE = Tolerance(rtol=None, max_codes=1)
 TILED_FP32 = Tolerance(rtol=0.0, atol=1e-6)

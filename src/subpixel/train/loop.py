@@ -19,7 +19,7 @@ from subpixel.train.presets import Preset
 from subpixel.train.reparam.collapsible import collapse_convolutions
 from subpixel.train.steps.schedule import Clock, learning_rate, phase_at
 from subpixel.train.steps.state import TrainingState, averaging_decay, restore_state, save_state
-from subpixel.train.steps.stepping import Learner, Step, make_adam, open_step
+from subpixel.train.steps.stepping import Learner, TrainingStep, make_adam, open_step
 
 SAVE_EVERY_SECONDS = 30.0
 REPORT_EVERY_STEPS = 500
@@ -92,7 +92,7 @@ def train(
         source = FlatsAmong(source, preset.flat_share, seed, device)
     clock = _start_clock(preset, seconds, state, device)
     first, saved, reported = state.step, time.monotonic(), clock.spent
-    take: Step | None = None
+    take: TrainingStep | None = None
     phase = None
 
     with _fast_algorithms(device):

@@ -5,7 +5,7 @@ from torch import nn
 
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
-from subpixel.train.presets import Block, Preset
+from subpixel.train.presets import BlockKind, Preset
 from subpixel.train.reparam.collapsible import CollapsibleConv2d, widen_convolutions
 from subpixel.train.reparam.edge import EdgeConv2d
 from subpixel.train.reparam.growth import grow_network
@@ -22,7 +22,7 @@ def build_network(preset: Preset, scale: int, seed: int) -> nn.Module:
         return _to_trained_form(PlainNet(scale, preset.channels, preset.depth), preset.block)
 
 
-def _to_trained_form(net: nn.Module, block: Block) -> nn.Module:
+def _to_trained_form(net: nn.Module, block: BlockKind) -> nn.Module:
     if block == "plain":
         return net
     return widen_convolutions(net, EdgeConv2d if block == "edge" else CollapsibleConv2d)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 PresetNetwork = Literal["plain", "reference"]
-Block = Literal["collapsible", "edge", "plain"]
+BlockKind = Literal["collapsible", "edge", "plain"]
 LossName = Literal["l1", "l2", "charbonnier", "l1+fourier", "l1+haar"]
 
 
@@ -32,7 +32,7 @@ class Preset:
     late_crop: int | None = None
     """The crops' size in the last third, in batches of about as many pixels; None: ``crop``."""
     loss: LossName = "l1"
-    block: Block = "collapsible"
+    block: BlockKind = "collapsible"
     """The form in which convolutions are trained."""
 
     @property

@@ -5,7 +5,7 @@ from pathlib import Path
 from subpixel.errors import CheckpointError, NetworkError
 from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
 from subpixel.nets.padding import with_working_sizes
-from subpixel.upscaling.tiling import working_size
+from subpixel.upscaling.tiles.tiling import working_size
 
 
 def load_teacher(file: Path | CheckpointFile, scale: int, crop: int) -> Checkpoint:

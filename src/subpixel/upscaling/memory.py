@@ -9,8 +9,8 @@ from subpixel.errors import MemoryLimitError
 from subpixel.media.picture import Header
 from subpixel.system.machine_memory import address_limit_for, address_space, free_memory
 from subpixel.upscaling.alpha import SURVEY_COLUMNS, SURVEY_ROWS
-from subpixel.upscaling.bands import AHEAD
-from subpixel.upscaling.tiling import TilePlan
+from subpixel.upscaling.tiles.bands import AHEAD
+from subpixel.upscaling.tiles.tiling import TilePlan
 
 FREE_SHARE = 0.5
 """Of the memory that is free, what a picture may take when nothing else is said."""

@@ -13,14 +13,21 @@ from subpixel.runtime.op import Pixels, Samples
 from subpixel.spec import ModelSpec
 from subpixel.system.machine_memory import resident
 from subpixel.upscaling import alpha
-from subpixel.upscaling.bands import FrameTask, RowReader, RunReport, Upscale, Workers, run_frames
-from subpixel.upscaling.flat import PastFlat, Tally, measure_flatness
 from subpixel.upscaling.frames.repeats import FrameCaches
 from subpixel.upscaling.memory import SLACK, UNKNOWN_FOOTPRINT, Needs, memory_limit
-from subpixel.upscaling.planning import Planner
 from subpixel.upscaling.rows.window import RowWindow, regroup, split_frames
 from subpixel.upscaling.samples import upscale_codes, upscale_samples
-from subpixel.upscaling.tiling import TilePlan
+from subpixel.upscaling.tiles.bands import (
+    FrameTask,
+    RowReader,
+    RunReport,
+    Upscale,
+    Workers,
+    run_frames,
+)
+from subpixel.upscaling.tiles.flat import PastFlat, Tally, measure_flatness
+from subpixel.upscaling.tiles.planning import Planner
+from subpixel.upscaling.tiles.tiling import TilePlan
 from subpixel.zoo import manifest
 
 

@@ -24,7 +24,6 @@ from subpixel.runtime.op import Samples
 from subpixel.spec import ModelSpec, Precision
 from subpixel.system.files.atomic import Seal
 from subpixel.upscaling.alpha import AlphaMode, expect_alpha_mode, treat_alpha
-from subpixel.upscaling.bands import RunReport, rows_of
 from subpixel.upscaling.choice.choose import NetworkChoice, choose_network, fix_choice
 from subpixel.upscaling.choice.pipelines import NetworkFile, Pipelines
 from subpixel.upscaling.fingerprint import describe_fields, hash_network
@@ -35,7 +34,8 @@ from subpixel.upscaling.size.chain import NetworkChain
 from subpixel.upscaling.size.cropping import find_window
 from subpixel.upscaling.size.enlargement import Enlargement, enlarge_by, plan_enlargement
 from subpixel.upscaling.size.target_size import TargetSize
-from subpixel.upscaling.tiling import TilePlan
+from subpixel.upscaling.tiles.bands import RunReport, rows_of
+from subpixel.upscaling.tiles.tiling import TilePlan
 from subpixel.zoo import manifest
 from subpixel.zoo.family import first_network, tuned_network
 

@@ -20,8 +20,8 @@ from subpixel.nets.padding import Padded
 from subpixel.nets.torch_op import TorchOp
 from subpixel.runtime.session import Session
 from subpixel.spec import ModelSpec, Padding
-from subpixel.upscaling.bands import Workers, run_tiles
-from subpixel.upscaling.tiling import plan_tiles
+from subpixel.upscaling.tiles.bands import Workers, run_tiles
+from subpixel.upscaling.tiles.tiling import plan_tiles
 
 
 class Below(nn.Module):

@@ -26,8 +26,9 @@ from subpixel.jobs.cluster.store import FolderStore, Store
 from subpixel.jobs.cluster.units import plan_units
 from subpixel.jobs.cluster.worker import UnitWorker
 from subpixel.jobs.journal.picture_run import PictureRun
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Naming, plan_jobs
-from subpixel.jobs.pictures import JobOptions, PictureFiles, upscale_files
+from subpixel.jobs.pictures import PictureFiles, upscale_files
 from subpixel.media.image_file import write_picture
 from subpixel.media.picture import Picture
 from subpixel.system.files import atomic

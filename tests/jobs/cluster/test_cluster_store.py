@@ -13,7 +13,8 @@ import pytest
 
 from cluster_jobs import write_pictures
 from subpixel.errors import PictureError, ProviderError, UsageError
-from subpixel.jobs.cluster.store import FolderStore, expect_no_urls, open_store, read_url
+from subpixel.jobs.cluster.places import expect_no_urls, open_store, read_url
+from subpixel.jobs.cluster.store import FolderStore
 from subpixel.jobs.folder import Omission, SourceFile
 
 pytest.importorskip("fsspec", reason="needs the extra ray")

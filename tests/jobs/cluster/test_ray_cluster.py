@@ -24,8 +24,9 @@ from cluster_jobs import (
 from subpixel.jobs.cluster.ray_pool import LOOPBACK_SWITCH
 from subpixel.jobs.cluster.store import FolderStore
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Naming, plan_jobs
-from subpixel.jobs.pictures import JobOptions, PictureFiles, upscale_files
+from subpixel.jobs.pictures import PictureFiles, upscale_files
 from subpixel.upscaling.upscaler import Upscaler
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]

@@ -16,7 +16,7 @@ from subpixel.jobs.cluster import ray_pool
 from subpixel.jobs.cluster.ray_pool import MAX_DEATHS, RayPool
 from subpixel.jobs.cluster.units import Unit, chunk_units
 from subpixel.jobs.cluster.worker import UnitOutcome
-from subpixel.jobs.pictures import JobResult
+from subpixel.jobs.results import JobResult
 
 
 class ActorDeathError(Exception):

@@ -24,8 +24,9 @@ from subpixel.jobs.film import plan as planning
 from subpixel.jobs.film import store
 from subpixel.jobs.film.options import FilmOptions, Preview
 from subpixel.jobs.film.work import upscale_film
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import JobOptions, JobResult
+from subpixel.jobs.results import JobResult
 from subpixel.media.film.encoding.codecs import codec_named
 from subpixel.upscaling.upscaler import Upscaler
 

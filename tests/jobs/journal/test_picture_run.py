@@ -12,8 +12,10 @@ import pytest
 from subpixel.errors import JobStoppedError, UsageError
 from subpixel.jobs.journal.picture_run import PictureRun, describe_job
 from subpixel.jobs.journal.shard import Shard
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import JobOptions, JobResult, PictureFiles
+from subpixel.jobs.pictures import PictureFiles
+from subpixel.jobs.results import JobResult
 from subpixel.media import writing
 from subpixel.media.image_file import EncodeOptions, PictureFile, write_picture
 from subpixel.media.picture import Picture, Rows

@@ -21,8 +21,8 @@ from subpixel.media.picture import Header
 from subpixel.spec import ModelSpec, Padding
 from subpixel.upscaling.alpha import SURVEY_ROWS, Survey, limit_alpha
 from subpixel.upscaling.choice.curve import strength_for
-from subpixel.upscaling.planning import Planner
-from subpixel.upscaling.tiling import Span, TilePlan, source_rows
+from subpixel.upscaling.tiles.planning import Planner
+from subpixel.upscaling.tiles.tiling import Span, TilePlan, source_rows
 
 GOLDENS = Path(__file__).parent / "goldens.json"
 

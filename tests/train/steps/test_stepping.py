@@ -18,7 +18,7 @@ from subpixel.train.presets import Preset
 from subpixel.train.reparam.collapsible import collapse_convolutions
 from subpixel.train.steps.schedule import Phase, phase_at
 from subpixel.train.steps.state import TrainingState, averaging_decay
-from subpixel.train.steps.stepping import WARM_UP_CALLS, EagerStep, GraphStep, Learner, Step
+from subpixel.train.steps.stepping import WARM_UP_CALLS, EagerStep, GraphStep, Learner, TrainingStep
 
 PRESET = Preset("plain", steps=30, finetune=0, channels=4, depth=1, batch=4, crop=8)
 
@@ -55,7 +55,7 @@ def photographs() -> DeviceCrops:
     return DeviceCrops.of([planes], 2, 8)
 
 
-def walk(step: Step, source: CropSource, steps: int) -> list[float]:
+def walk(step: TrainingStep, source: CropSource, steps: int) -> list[float]:
     return [
         float(
             step(source.draw(PRESET.batch, PRESET.crop, n), 1e-3 / (n + 1), averaging_decay(0.9, n))

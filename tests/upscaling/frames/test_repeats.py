@@ -23,7 +23,7 @@ from subpixel.upscaling import memory
 from subpixel.upscaling.frames.repeats import RunCache, equal_bits
 from subpixel.upscaling.pipeline import Pipeline
 from subpixel.upscaling.size.chain import NetworkChain
-from subpixel.upscaling.tiling import TilePlan
+from subpixel.upscaling.tiles.tiling import TilePlan
 from subpixel.upscaling.upscaler import Upscaler
 
 HALO, SCALE = 2, 2

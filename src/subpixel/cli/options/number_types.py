@@ -5,29 +5,29 @@ from typing import Generic, TypeVar
 
 import click
 
-Value = TypeVar("Value", int, float)
+NumberType = TypeVar("NumberType", int, float)
 
 
-class _Bounded(click.ParamType, Generic[Value]):  # type: ignore[type-arg]
+class _Bounded(click.ParamType, Generic[NumberType]):  # type: ignore[type-arg]
     """A number of ``min`` to ``max``, both allowed; ``min_open``: ``min`` itself is not."""
 
-    kind: type[Value]
+    kind: type[NumberType]
     noun = name = "number"
 
     def __init__(
         self,
-        min: Value | None = None,  # noqa: A002 - as Click's own ranges have it
-        max: Value | None = None,  # noqa: A002
+        min: NumberType | None = None,  # noqa: A002 - as Click's own ranges have it
+        max: NumberType | None = None,  # noqa: A002
         *,
         min_open: bool = False,
     ) -> None:
-        self._min: Value | None = min
-        self._max: Value | None = max
+        self._min: NumberType | None = min
+        self._max: NumberType | None = max
         self._min_open = min_open
 
     def convert(
-        self, value: str | Value, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Value:
+        self, value: str | NumberType, param: click.Parameter | None, ctx: click.Context | None
+    ) -> NumberType:
         try:
             number = self.kind(value)
         except ValueError:
@@ -36,7 +36,7 @@ class _Bounded(click.ParamType, Generic[Value]):  # type: ignore[type-arg]
             self.fail(f"{value!r} is no {self.noun}{self._describe_limits()}", param, ctx)
         return number
 
-    def _admits(self, number: Value) -> bool:
+    def _admits(self, number: NumberType) -> bool:
         if math.isnan(number) or (self._min_open and number == self._min):
             return False
         return (self._min is None or number >= self._min) and (

@@ -36,15 +36,14 @@ from subpixel.cli.output import print_json
 from subpixel.cli.rounds import watch_folders
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import UsageError
-from subpixel.jobs.cluster.store import open_store
+from subpixel.jobs.cluster.places import open_store
 from subpixel.jobs.cluster.worker import WorkOrder
 from subpixel.jobs.film.options import FilmOptions
 from subpixel.jobs.journal.picture_run import PictureRun, Resumption, describe_job
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
 from subpixel.jobs.pictures import (
     PIPE,
-    JobOptions,
-    JobResult,
     PictureFiles,
     expect_films_used,
     expect_used,
@@ -55,6 +54,7 @@ from subpixel.jobs.pictures import (
 )
 from subpixel.jobs.pipes import upscale_pipe
 from subpixel.jobs.progress import JobProgress
+from subpixel.jobs.results import JobResult
 from subpixel.media.image_file import EncodeOptions
 from subpixel.network.flatness import Flatness
 from subpixel.network.locate import bundled_scales

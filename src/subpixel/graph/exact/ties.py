@@ -20,7 +20,7 @@ from subpixel.graph.int8.qdq import QuantGrid
 FLOAT32_ROUNDING = 2.0**-24
 """How far float32's nearest number lies from the exact one, at most, relative to it."""
 
-CODES = np.arange(256, dtype=np.int64)
+ALL_CODES = np.arange(256, dtype=np.int64)
 LAST_CODE = 255
 
 PairMask = NDArray[np.bool_]
@@ -101,7 +101,8 @@ class _SumReader:
 def _exact_sums(sum_: CodeSum) -> PairValues:
     """In steps of the result, its zero point included; of float64's 53 bits, 40 are needed."""
     first, second = (
-        (CODES - grid.zero) * (grid.step / sum_.result.step) for grid in (sum_.first, sum_.second)
+        (ALL_CODES - grid.zero) * (grid.step / sum_.result.step)
+        for grid in (sum_.first, sum_.second)
     )
     exact: PairValues = np.add.outer(first, second) + sum_.result.zero
     return exact
@@ -124,7 +125,7 @@ def _bound_float_errors(sum_: CodeSum) -> PairValues:
     """
     step = sum_.result.step
     ratios = [grid.step / step for grid in (sum_.first, sum_.second)]
-    first, second = CODES[:, None] * ratios[0], CODES[None, :] * ratios[1]
+    first, second = ALL_CODES[:, None] * ratios[0], ALL_CODES[None, :] * ratios[1]
     zeros = sum_.first.zero * ratios[0], sum_.second.zero * ratios[1]
     offset, zero = sum(zeros), sum_.result.zero
     plain = np.abs(first - zeros[0]), np.abs(second - zeros[1])
@@ -143,7 +144,7 @@ def _otherwise_in_fixed_point(sum_: CodeSum, exact: PairValues) -> PairMask:
     terms = [
         Term(whole.reshape(shape), np.float32(grid.step))
         for grid, shape, whole in (
-            (grid, shape, CODES - grid.zero)
+            (grid, shape, ALL_CODES - grid.zero)
             for grid, shape in ((sum_.first, (-1, 1)), (sum_.second, (1, -1)))
         )
     ]

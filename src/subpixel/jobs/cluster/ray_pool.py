@@ -23,7 +23,7 @@ from typing import Any, Self
 from subpixel.errors import JobStoppedError, ProviderError, one_line
 from subpixel.jobs.cluster.units import Unit
 from subpixel.jobs.cluster.worker import UnitOutcome, UnitWorker, WorkOrder
-from subpixel.jobs.pictures import JobResult
+from subpixel.jobs.results import JobResult
 from subpixel.system.extras import explain_missing
 
 CHUNKS_AHEAD = 2

@@ -18,7 +18,7 @@ from subpixel.jobs.journal.journal import JOURNAL_FOLDER
 from subpixel.jobs.journal.look import Refresh, ResultLook, look_at_result
 from subpixel.jobs.journal.picture_run import Resumption, describe_job
 from subpixel.jobs.journal.records import UnitRecord
-from subpixel.jobs.pictures import JobResult
+from subpixel.jobs.results import JobResult
 
 MAX_CHUNK = 16
 """Units that are handed out together: so a picture costs the driver little, however many there are,
@@ -77,7 +77,7 @@ class ClusterRun:
         has_records = any(unit.known for unit in known)
         stamps = order.target.read_stamps() if has_records or skip_existing else _no_stamp
         sources = order.source.read_stamps() if has_records else _no_stamp
-        left = [unit for unit in known if _look(unit, stamps, sources).state != "done"]
+        left = [unit for unit in known if _look_at_unit(unit, stamps, sources).state != "done"]
         place = Path(order.target.describe(JOURNAL_FOLDER))
         resumption = Resumption(len(known) - len(left), len(known), place)
         free = [unit for unit in left if not (skip_existing and stamps(unit.key))]
@@ -134,7 +134,7 @@ def _no_stamp(_place: str) -> FileStamp | None:
     return None
 
 
-def _look(unit: Unit, results: FindStamp, sources: FindStamp) -> ResultLook:
+def _look_at_unit(unit: Unit, results: FindStamp, sources: FindStamp) -> ResultLook:
     """By stamps alone, without reading anything: what they don't tell, counts as changed."""
     return look_at_result(unit.known, _by_stamp(results(unit.key)), _by_stamp(sources(unit.source)))
 

@@ -74,13 +74,13 @@ def _name_units(parent: str, names: Sequence[tuple[str, str]], naming: Naming) -
 
 
 def _expect_apart(source: Store, target: Store) -> None:
-    one = _identify(source)
-    if one == _identify(target):
+    one = _name_store(source)
+    if one == _name_store(target):
         raise UsageError(
             f"{target.name} is where the pictures are, and results need a place of their own; "
             "name another with -o"
         )
 
 
-def _identify(store: Store) -> str:
+def _name_store(store: Store) -> str:
     return str(store.folder.resolve()) if isinstance(store, FolderStore) else store.name

@@ -98,7 +98,7 @@ class UrlStore:
             return facts
         if size not in (facts.size, -1) or self.hash(place) != facts.sha256:
             return None
-        return FileFacts(facts.size, _settle(mtime_ns), facts.sha256)
+        return FileFacts(facts.size, _settle_time(mtime_ns), facts.sha256)
 
     def hash(self, place: str) -> str:
         """The sha256 of an object, 64 hexadecimal digits; it is read as a whole."""
@@ -234,10 +234,10 @@ def _below(url: str, root: str) -> str | None:
 
 
 def _read_copy(file: Path, mtime_ns: int) -> FileFacts:
-    return FileFacts(file.stat().st_size, _settle(mtime_ns), hash_file(file))
+    return FileFacts(file.stat().st_size, _settle_time(mtime_ns), hash_file(file))
 
 
-def _settle(mtime_ns: int) -> int:
+def _settle_time(mtime_ns: int) -> int:
     """0 for a time so recent that a further change may not be told by it."""
     return mtime_ns if time.time_ns() - mtime_ns > FRESH_NS else 0
 

@@ -17,8 +17,10 @@ from subpixel.jobs.journal.facts import FileFacts
 from subpixel.jobs.journal.look import ResultLook, look_at_result
 from subpixel.jobs.journal.picture_run import describe_job, expect_storage
 from subpixel.jobs.journal.records import UnitRecord
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import JobOptions, JobResult, PictureFiles, fail_job, upscale_job
+from subpixel.jobs.pictures import PictureFiles, fail_job, upscale_job
+from subpixel.jobs.results import JobResult
 from subpixel.system.files.atomic import Seal, remove_stale_drafts
 from subpixel.system.files.hashing import hash_stream
 from subpixel.system.files.targets import target_exists

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from subpixel.errors import LossError, PictureError, PictureTooLargeError, UsageError
 from subpixel.jobs.film.options import FilmOptions
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import JobOptions
 from subpixel.media.film.conversion import sample_dtype
 from subpixel.media.film.encoding.codecs import default_codec
 from subpixel.media.film.encoding.encoder import EncoderSettings, encode_segment, plan_encoder

@@ -47,7 +47,7 @@ def describe_film(upscaler: Upscaler, plan: FilmPlan, source: FileFacts) -> JobF
 
 
 class SegmentStore:
-    """The segments of one film; made by :func:`open_store`."""
+    """The segments of one film; made by :func:`open_segments`."""
 
     def __init__(self, folder: Path, journal: Journal, count: int) -> None:
         self._folder, self._journal, self._count = folder, journal, count
@@ -90,7 +90,7 @@ class SegmentStore:
 
 
 @contextmanager
-def open_store(target: Path, upscaler: Upscaler, plan: FilmPlan) -> Iterator[SegmentStore]:
+def open_segments(target: Path, upscaler: Upscaler, plan: FilmPlan) -> Iterator[SegmentStore]:
     """The segments of a film that becomes ``target``, for this process alone; they are removed
     when the block succeeds, as the film is there then.
 

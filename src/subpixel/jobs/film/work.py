@@ -7,9 +7,10 @@ from typing import BinaryIO
 
 from subpixel.jobs.film.pipeline import run_film
 from subpixel.jobs.film.plan import FilmPlan, plan_film
-from subpixel.jobs.film.store import SegmentStore, open_store
+from subpixel.jobs.film.store import SegmentStore, open_segments
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import JobOptions, JobReport, JobResult, JobTell
+from subpixel.jobs.results import JobReport, JobResult, JobTell
 from subpixel.media.film.encoding.muxing import expect_times, read_times, write_film
 from subpixel.media.film.frames import film_header
 from subpixel.media.film.survey import explain_reading
@@ -48,15 +49,15 @@ def upscale_film(
     for loss in plan.losses:
         tell(f"{job.target}: loses {loss}")
     make_folder(job.target.parent)
-    with open_store(job.target, upscaler, plan) as store:
-        _fill(upscaler, job, options, plan, store, report)
+    with open_segments(job.target, upscaler, plan) as store:
+        _upscale_segments(upscaler, job, options, plan, store, report)
         _write_target(job, options, plan, store, seal)
     if status is not None:
         os.utime(job.target, ns=(status.st_atime_ns, status.st_mtime_ns))
     return _describe_film_result(upscaler, job, plan, time.perf_counter() - start)
 
 
-def _fill(
+def _upscale_segments(
     upscaler: Upscaler,
     job: Job,
     options: JobOptions,

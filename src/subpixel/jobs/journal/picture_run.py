@@ -24,16 +24,10 @@ from subpixel.jobs.journal.known_jobs import remember_journal
 from subpixel.jobs.journal.look import ResultLook, look_at_result
 from subpixel.jobs.journal.records import UnitRecord
 from subpixel.jobs.journal.shard import Shard
+from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import (
-    JobOptions,
-    JobReport,
-    JobResult,
-    JobTell,
-    PictureFiles,
-    fail_job,
-    upscale_job,
-)
+from subpixel.jobs.pictures import PictureFiles, fail_job, upscale_job
+from subpixel.jobs.results import JobReport, JobResult, JobTell
 from subpixel.system.files.atomic import remove_stale_drafts
 from subpixel.system.files.hashing import hash_stream
 from subpixel.upscaling.fingerprint import describe_fields

@@ -104,9 +104,9 @@ def _skip_tiles(bits: HighBits, size: _FrameSize, side: int) -> None:
         columns = _count_up(bits, min_columns, _halvings(1, min(across, _MAX_TILES)))
         rows = _count_up(bits, max(min_tiles - columns, 0), _halvings(1, min(down, _MAX_TILES)))
     else:
-        widths = _read_sides(bits, across, max_width)
+        widths = _read_tile_sides(bits, across, max_width)
         area = across * down >> (min_tiles + 1 if min_tiles else 0)
-        heights = _read_sides(bits, down, max(area // max(widths), 1))
+        heights = _read_tile_sides(bits, down, max(area // max(widths), 1))
         columns, rows = _halvings(1, len(widths)), _halvings(1, len(heights))
     if columns or rows:
         bits.take(columns + rows + 2)
@@ -127,7 +127,7 @@ def _count_up(bits: HighBits, least: int, most: int) -> int:
     return number
 
 
-def _read_sides(bits: HighBits, total: int, max_side: int) -> list[int]:
+def _read_tile_sides(bits: HighBits, total: int, max_side: int) -> list[int]:
     """Sides of tiles in superblocks, until they reach ``total``."""
     sides: list[int] = []
     while total > 0:

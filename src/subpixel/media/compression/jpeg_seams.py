@@ -37,7 +37,7 @@ MAX_JUMP = 24.0
 MAX_CONTRAST = 1.0
 """A JPEG's seams are weaker; pixels that are drawn large make stronger ones."""
 
-AROUND = 17
+MEAN_WINDOW = 17
 """Columns, or rows, whose mean jump a jump is compared with."""
 
 MIN_LENGTH = 48
@@ -78,10 +78,10 @@ def find_jpeg_seams(planes: LumaPlanes, spacing: int) -> JpegSeams | None:
 def _measure_jumps(planes: LumaPlanes) -> NDArray[np.float64]:
     """``(N, w - 3)``: by how much the mean jump at each column of a band exceeds those around."""
     jumps = np.minimum(np.abs(np.diff(planes, 3, axis=2)), MAX_JUMP).mean(axis=1)
-    if jumps.shape[1] < AROUND:
+    if jumps.shape[1] < MEAN_WINDOW:
         return np.zeros((len(jumps), 0))
-    padded = np.pad(jumps, ((0, 0), (AROUND // 2, AROUND // 2)), mode="reflect")
-    around = np.lib.stride_tricks.sliding_window_view(padded, AROUND, axis=1).mean(axis=2)
+    padded = np.pad(jumps, ((0, 0), (MEAN_WINDOW // 2, MEAN_WINDOW // 2)), mode="reflect")
+    around = np.lib.stride_tricks.sliding_window_view(padded, MEAN_WINDOW, axis=1).mean(axis=2)
     excess: NDArray[np.float64] = jumps / np.maximum(around, 0.5) - 1
     return excess
 

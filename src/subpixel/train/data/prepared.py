@@ -27,7 +27,7 @@ from subpixel.train.data.benchmark_pictures import expect_no_benchmark
 SHRINKS = (Fraction(1), Fraction(3, 4), Fraction(1, 2))
 """Each photograph is also used at these sizes: smaller copies have finer detail per pixel."""
 
-_VERSION = b"subpixel training sizes 1\n"
+_FORMAT = b"subpixel training sizes 1\n"
 _DIGEST_BYTES = hashlib.sha256().digest_size
 MAX_PREPARED_BYTES = 1 << 31
 
@@ -64,7 +64,7 @@ def _keep(place: Path, pictures: Sequence[Rgb8]) -> None:
     data = body.getvalue()
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(place, _VERSION + hashlib.sha256(data).digest() + data, overwrite=True)
+        write_bytes(place, _FORMAT + hashlib.sha256(data).digest() + data, overwrite=True)
     except (OSError, SubpixelError):
         return
 
@@ -76,9 +76,9 @@ def _read_sizes(place: Path, shrinks: Sequence[Fraction]) -> tuple[Rgb8, ...] | 
             data = stream.read(MAX_PREPARED_BYTES)
     except OSError:
         return None
-    start = len(_VERSION) + _DIGEST_BYTES
+    start = len(_FORMAT) + _DIGEST_BYTES
     body = memoryview(data)[start:]
-    if data[:start] != _VERSION + hashlib.sha256(body).digest():
+    if data[:start] != _FORMAT + hashlib.sha256(body).digest():
         return None
     try:
         pictures = tuple(_read_arrays(BytesIO(body), len(shrinks)))

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from subpixel.train.presets import LossName
 
-Loss = Callable[[Tensor, Tensor], Tensor]
+LossFunction = Callable[[Tensor, Tensor], Tensor]
 
 DETAIL_WEIGHT = 0.1
 """How much the second term of a sum counts, of errors in an orthonormal transform."""
@@ -39,14 +39,14 @@ def haar_loss(result: Tensor, target: Tensor) -> Tensor:
     return torch.stack([across, down, diagonal]).abs().mean() / 2
 
 
-def _with_detail(detail: Loss) -> Loss:
+def _with_detail(detail: LossFunction) -> LossFunction:
     def total(result: Tensor, target: Tensor) -> Tensor:
         return functional.l1_loss(result, target) + DETAIL_WEIGHT * detail(result, target)
 
     return total
 
 
-LOSSES: Mapping[LossName, Loss] = {
+LOSSES: Mapping[LossName, LossFunction] = {
     "l1": functional.l1_loss,
     "l2": functional.mse_loss,
     "charbonnier": charbonnier_loss,

@@ -23,7 +23,7 @@ WARM_UP_CALLS = 3
 """Steps before a graph is captured: libraries choose their algorithms, Adam makes its state."""
 
 
-class Step(Protocol):
+class TrainingStep(Protocol):
     """Updates weights and average; returns the loss, which the next step may overwrite."""
 
     def __call__(self, parts: Parts, rate: float, decay: float) -> Tensor: ...
@@ -139,7 +139,7 @@ class GraphStep:
         return self._loss
 
 
-def open_step(learner: Learner, device: str) -> Step:
+def open_step(learner: Learner, device: str) -> TrainingStep:
     """The fastest way to take steps on ``device``, a name of PyTorch's."""
     if torch.device(device).type == "cuda":
         return GraphStep(learner, CudaGraphs(), device)

@@ -62,14 +62,14 @@ def look_at_pixels(source: Source) -> PixelLook:
     bands = list(_pick_bands(source))
     planes = _stack_whole(bands, header)
     even = _count_even(bands)
-    seams = find_jpeg_seams(planes, _choose_step(header) * BAND_ROWS) if even < MAX_EVEN else None
+    seams = find_jpeg_seams(planes, _choose_stride(header) * BAND_ROWS) if even < MAX_EVEN else None
     return PixelLook(estimate_quality(planes), even, seams, _measure_drawn(bands, header))
 
 
 def _pick_bands(source: Source) -> Iterator[Rows]:
     """Every n-th band of the first frame; decoding stops behind the last."""
     header = source.header
-    count, step = -(-header.height // BAND_ROWS), _choose_step(header)
+    count, step = -(-header.height // BAND_ROWS), _choose_stride(header)
     frames = split_frames(source.chunks(), header.height)
     columns = map(_crop_columns, next(frames))  # before rows are put together, however wide
     for number, band in enumerate(regroup(columns, BAND_ROWS)):
@@ -79,7 +79,7 @@ def _pick_bands(source: Source) -> Iterator[Rows]:
                 return
 
 
-def _choose_step(header: Header) -> int:
+def _choose_stride(header: Header) -> int:
     """Every how many bands one is looked at."""
     count = -(-header.height // BAND_ROWS)
     return -(-count // MAX_BANDS)

@@ -18,8 +18,8 @@ from subpixel.network.tuning import TunedSettings, Tuning
 from subpixel.runtime.opening import racing_devices, resolve_device
 from subpixel.upscaling.choice.device_race import settle_device
 from subpixel.upscaling.choice.device_verdicts import Contest
-from subpixel.upscaling.flat import Tally
 from subpixel.upscaling.pipeline import Pipeline
+from subpixel.upscaling.tiles.flat import Tally
 from subpixel.zoo.family import find_mixture, tuned_network
 from subpixel.zoo.manifest import INT8
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.runtime.op import Samples
-from subpixel.upscaling.bands import Upscale
+from subpixel.upscaling.tiles.bands import Upscale
 
 SAMPLE_BYTES = 32
 """Compared first, about so many all over the tiles: few enough that NumPy keeps the GIL meanwhile,

@@ -9,7 +9,8 @@ from subpixel.runtime.op import Samples
 
 
 class RowWindow:
-    """Rows by number, out of chunks that come in order: :data:`subpixel.upscaling.bands.RowReader`.
+    """Rows by number, out of chunks that come in order:
+    :data:`subpixel.upscaling.tiles.bands.RowReader`.
 
     Only those are held that may be asked for again. Rows of one chunk are a view of it.
     """

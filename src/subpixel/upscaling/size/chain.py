@@ -11,11 +11,11 @@ from subpixel.media.picture import Header, Source
 from subpixel.runtime.op import Samples
 from subpixel.system.machine_memory import resident
 from subpixel.upscaling import alpha, memory
-from subpixel.upscaling.bands import RowReader, RunReport
 from subpixel.upscaling.pipeline import Pipeline, survey_frames
 from subpixel.upscaling.rows.resampler import Window
 from subpixel.upscaling.size.cropping import CroppedSource, crop_header
-from subpixel.upscaling.tiling import TilePlan
+from subpixel.upscaling.tiles.bands import RowReader, RunReport
+from subpixel.upscaling.tiles.tiling import TilePlan
 
 
 class NetworkChain:

@@ -6,7 +6,7 @@ import click
 
 from subpixel.upscaling.alpha import AlphaMode
 
-ALPHA = click.option(
+ALPHA_OPTION = click.option(
     "--alpha",
     type=click.Choice(get_args(AlphaMode)),
     default="repaint",

@@ -11,7 +11,7 @@ from subpixel.cli.options.grouping import group_options
 from subpixel.cli.options.pictures.resuming import Resuming
 from subpixel.cli.options.pictures.upscaling import Limits, TargetOptions
 from subpixel.errors import UsageError
-from subpixel.jobs.cluster.store import expect_no_urls, read_url
+from subpixel.jobs.cluster.places import expect_no_urls, read_url
 from subpixel.jobs.pictures import PIPE
 
 

@@ -26,7 +26,7 @@ from subpixel.cli.options.convention import (
 )
 from subpixel.cli.options.grouping import group_options
 from subpixel.cli.options.number_types import WholeNumber
-from subpixel.cli.options.pictures.alpha import ALPHA
+from subpixel.cli.options.pictures.alpha import ALPHA_OPTION
 from subpixel.cli.options.pictures.network_choice import NETWORK_NAME, STRENGTH, expect_own_strength
 from subpixel.cli.options.pictures.picture_format import FORMAT, expect_one_format
 from subpixel.cli.options.untrusted import UNTRUSTED
@@ -102,7 +102,7 @@ NETWORK = group_options(
         help="Interpolate flat parts, as far as that is within one 8-bit code value of the "
         "network. [default: as tuned, else not]",
     ),
-    ALPHA,
+    ALPHA_OPTION,
 )
 
 CONVENTION = group_options(

@@ -134,7 +134,7 @@ def _save_avif(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     target.take(data if block is None else point_to_exif(data, block))
 
 
-def _read_compression(contents: FileContents) -> Compression:
+def _read_av1_compression(contents: FileContents) -> Compression:
     file = contents.look()
     head = read_av1_head(file, read_items(file), AV1_HEADER_BYTES)
     return UNKNOWN_COMPRESSION if head is None else judge_av1(head)
@@ -156,7 +156,7 @@ AVIF = Format(
         load=_load_avif,
         describe=_describe_avif,
         parts=list_box_parts,
-        compression=_read_compression,
+        compression=_read_av1_compression,
         bit_depth=_read_bit_depth,
         true_samples=_scale_up,
         pixel_bytes=20,

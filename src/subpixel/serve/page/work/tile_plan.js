@@ -1,5 +1,5 @@
 /**
- * The geometry of tiles, number for number that of subpixel.upscaling.tiling and planning.
+ * The geometry of tiles, number for number that of subpixel.upscaling.tiles.tiling and planning.
  *
  * All lengths are input pixels. A span reads [start, stop) and keeps [keepStart, keepStop). Where
  * network and tiles settle nothing else, the golden plans in tests/serve/page hold for both sides.

@@ -39,10 +39,10 @@ def pack_folder(folder: Path, max_bytes: int) -> LumaPack:
         Path(name).name: _planes_of(group[:1], SHRINKS[:1]) for name, group in kept_back.items()
     }
     room = max_bytes - sum(packed_bytes(plane) for (plane,) in first.values())
-    return LumaPack(_fill(group_tiles(files), room), first)
+    return LumaPack(_pick_planes(group_tiles(files), room), first)
 
 
-def _fill(groups: Mapping[str, Sequence[Path]], room: int) -> dict[str, list[Plane]]:
+def _pick_planes(groups: Mapping[str, Sequence[Path]], room: int) -> dict[str, list[Plane]]:
     planes: dict[str, list[Plane]] = {}
     for turn in range(max(map(len, groups.values()))):
         for name, files in groups.items():

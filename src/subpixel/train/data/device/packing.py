@@ -46,7 +46,7 @@ def write_pack(file: Path, pack: LumaPack) -> None:
         names=np.array([name for name, _, _ in rows]),
         parts=np.array([part for _, part, _ in rows]),
         shapes=np.array([plane.shape for _, _, plane in rows], np.int32),
-        planes=np.frombuffer(_compress([plane for _, _, plane in rows]), np.uint8),
+        planes=np.frombuffer(_pack_planes([plane for _, _, plane in rows]), np.uint8),
     )
     write_bytes(file, stream.getvalue(), overwrite=True)
 
@@ -58,7 +58,7 @@ def read_pack(file: Path) -> LumaPack:
             content = np.load(BytesIO(stream.read(MAX_PACK_BYTES)), allow_pickle=False)
         if str(content["format"]) != PACK_FORMAT:
             raise ValueError(f"its format is {content['format']}")
-        planes = _extract(content["planes"].tobytes(), content["shapes"])
+        planes = _unpack_planes(content["planes"].tobytes(), content["shapes"])
         rows = list(zip(content["names"].tolist(), content["parts"].tolist(), planes, strict=True))
     except (OSError, KeyError, ValueError, EOFError, BadZipFile, lzma.LZMAError) as error:
         reason = one_line(error, most=100)
@@ -76,14 +76,14 @@ def _grouped(rows: Iterable[tuple[str, str, Plane]], part: str) -> Mapping[str, 
 
 def packed_bytes(plane: Plane) -> int:
     """About what a picture takes of a pack."""
-    return len(_compress([plane]))
+    return len(_pack_planes([plane]))
 
 
-def _compress(planes: Sequence[Plane]) -> bytes:
-    return lzma.compress(b"".join(_differences(plane).tobytes() for plane in planes), preset=6)
+def _pack_planes(planes: Sequence[Plane]) -> bytes:
+    return lzma.compress(b"".join(_predict_errors(plane).tobytes() for plane in planes), preset=6)
 
 
-def _extract(data: bytes, shapes: NDArray[np.int32]) -> list[Plane]:
+def _unpack_planes(data: bytes, shapes: NDArray[np.int32]) -> list[Plane]:
     flat = np.frombuffer(lzma.decompress(data), np.uint8)
     ends = np.cumsum(np.prod(shapes, axis=1, dtype=np.int64))
     if len(flat) != ends[-1]:
@@ -98,7 +98,7 @@ def _extract(data: bytes, shapes: NDArray[np.int32]) -> list[Plane]:
     return [planes[place] for place in range(len(sides))]
 
 
-def _differences(plane: Plane) -> Plane:
+def _predict_errors(plane: Plane) -> Plane:
     framed = np.pad(plane.astype(np.int16), ((1, 0), (1, 0)))
     guess = _predict(framed[1:, :-1], framed[:-1, 1:], framed[:-1, :-1])
     differences: Plane = (plane - guess).astype(np.uint8)

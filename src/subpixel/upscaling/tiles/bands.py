@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from subpixel.errors import NetworkError
 from subpixel.runtime.op import Samples
-from subpixel.upscaling.tiling import Span, TilePlan, source_rows
+from subpixel.upscaling.tiles.tiling import Span, TilePlan, source_rows
 
 Upscale = Callable[[Samples], Samples]
 """Tiles of one size, ``(N, h, w, C)`` → ``(N, h * scale, w * scale, C)``, same dtype; threads may

@@ -15,7 +15,7 @@ from subpixel.upscaling.memory import (
     find_quick,
     fit_tiles,
 )
-from subpixel.upscaling.tiling import TilePlan, min_tile_side, plan_tiles, share_out
+from subpixel.upscaling.tiles.tiling import TilePlan, min_tile_side, plan_tiles, share_out
 
 DEFAULT_TILE = 512
 """Side of a tile in input pixels, halo included: activations stay near the processor's caches."""

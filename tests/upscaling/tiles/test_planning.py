@@ -11,7 +11,7 @@ from subpixel.errors import MemoryLimitError, UsageError
 from subpixel.media.picture import Header
 from subpixel.spec import ModelSpec
 from subpixel.upscaling.memory import UNKNOWN_FOOTPRINT, Needs
-from subpixel.upscaling.planning import DEFAULT_TILE, NON_LOCAL_OVERLAP, Planner
+from subpixel.upscaling.tiles.planning import DEFAULT_TILE, NON_LOCAL_OVERLAP, Planner
 
 SPEC = ModelSpec("test", 2, "rgb", "rgb", halo=5)
 

@@ -18,7 +18,7 @@ from subpixel.imaging.resample import interpolate
 from subpixel.media.picture import FULL_SCALE, convert_samples
 from subpixel.network.flatness import Flatness
 from subpixel.runtime.op import Samples
-from subpixel.upscaling.bands import Upscale
+from subpixel.upscaling.tiles.bands import Upscale
 
 FLAT_BLOCK = 64
 """Side of a block, in input pixels."""

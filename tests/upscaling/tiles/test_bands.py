@@ -14,8 +14,8 @@ from networks import BoxBlur, NearestNeighbour
 from subpixel.errors import NetworkError
 from subpixel.runtime.op import NetOp, Samples
 from subpixel.spec import Padding
-from subpixel.upscaling.bands import Workers, run_bands, run_tiles
-from subpixel.upscaling.tiling import TilePlan, plan_tiles
+from subpixel.upscaling.tiles.bands import Workers, run_bands, run_tiles
+from subpixel.upscaling.tiles.tiling import TilePlan, plan_tiles
 
 
 def _run(op: NetOp, samples: Samples, plan: TilePlan, scale: int, workers: int = 1) -> Samples:

@@ -8,7 +8,7 @@ from networks import BoxBlur
 from subpixel import Upscaler
 from subpixel.imaging.resample import interpolate
 from subpixel.runtime.op import Samples
-from subpixel.upscaling.flat import (
+from subpixel.upscaling.tiles.flat import (
     FLAT_BLOCK,
     PastFlat,
     Tally,

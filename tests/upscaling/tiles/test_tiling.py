@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subpixel.errors import UsageError
-from subpixel.upscaling.tiling import Span, TilePlan, plan_tiles, share_out
+from subpixel.upscaling.tiles.tiling import Span, TilePlan, plan_tiles, share_out
 
 sides = st.integers(1, 80)
 
