@@ -5,20 +5,20 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from subpixel.cli.feedback import Display, open_display, say
-from subpixel.cli.options.pictures.cluster import ClusterOptions
-from subpixel.cli.options.pictures.upscaling import ENCODE_NAMES, TargetOptions, Volume
+from subpixel.cli.options.pictures.upscaling import ENCODE_NAMES, Volume
 from subpixel.cli.output import print_json
-from subpixel.jobs.cluster.places import read_url
+from subpixel.cli.upscaling.request import UpscaleRequest, label_size
+from subpixel.jobs.cluster.places import open_store, read_url
 from subpixel.jobs.cluster.ray_pool import RayPool
 from subpixel.jobs.cluster.run import ClusterRun
 from subpixel.jobs.cluster.units import Unit, UnitPlan, plan_units
 from subpixel.jobs.cluster.worker import WorkOrder
 from subpixel.jobs.folder import describe_omissions
-from subpixel.jobs.journal.picture_run import Resumption
+from subpixel.jobs.journal.picture_run import Resumption, describe_job
 from subpixel.jobs.outputs import Job
 from subpixel.jobs.pictures import expect_used
 from subpixel.jobs.progress import MIN_SHARE, format_duration
@@ -96,34 +96,50 @@ class ClusterTally:
             yield f"lost: {', '.join(kinds)}"
 
 
-def run_on_cluster(
-    order: WorkOrder,
-    targets: TargetOptions,
-    label: str,
-    cluster: ClusterOptions,
-    volume: Volume,
-    *,
-    fresh: bool,
-    as_json: bool,
-) -> int:
-    """Do the job that ``order`` describes; the exit code. ``label`` marks names of results."""
-    naming = TargetOptions(
-        Path(), targets.suffix, targets.mark, targets.skip_existing, targets.overwrite, False
-    ).naming(label)
-    plan = plan_units(order.source, order.target, naming)
+def run_on_cluster(request: UpscaleRequest) -> int:
+    """Do what is asked for; the exit code."""
+    request.cluster.expect_options(request.resuming, request.limits)
+    request = request.on_cluster()
+    order = _make_order(request)
+    targets, volume = request.targets, request.volume
+    plan = _plan(request, order)
     expect_used(order.options.encode, _name_formats(plan), ENCODE_NAMES)
-    with ClusterRun(order, fresh=fresh) as run:
+    with ClusterRun(order, fresh=request.resuming.resume is False) as run:
         left, resumption, existing = run.begin(plan, skip_existing=targets.skip_existing)
         if resumption.done and not volume.quiet:
             say(str(resumption))
         tally = ClusterTally(len(left))
-        deaths = _do_units(run, left, tally, order, cluster, volume) if left else 0
+        deaths = _do_units(run, left, tally, order, request) if left else 0
     _report_faults(plan, tally)
-    if as_json:
+    if request.as_json:
         _print_facts(order, plan, tally, resumption, existing, deaths)
     elif not volume.quiet:
         _summarize(plan, tally, existing, deaths)
     return 1 if tally.failed else 0
+
+
+def _make_order(request: UpscaleRequest) -> WorkOrder:
+    """What the processes of a cluster are told."""
+    assert request.targets.output is not None
+    upscaler = request.open_upscaler(None)
+    options = request.job_options(request.choose_size(upscaler))
+    return WorkOrder(
+        open_store(request.inputs[0]),
+        open_store(request.targets.output),
+        upscaler,
+        options,
+        request.limits.max_pixels,
+        describe_job(upscaler, options).digest,
+        upscaler.provider,
+        request.network.threads or 1,
+    )
+
+
+def _plan(request: UpscaleRequest, order: WorkOrder) -> UnitPlan:
+    """Results are named by their place below the target."""
+    targets = replace(request.targets, output=Path(), keep_date=False)
+    naming = targets.naming(label_size(order.options.size, order.upscaler))
+    return plan_units(order.source, order.target, naming)
 
 
 def _do_units(
@@ -131,10 +147,10 @@ def _do_units(
     left: Sequence[Unit],
     tally: ClusterTally,
     order: WorkOrder,
-    cluster: ClusterOptions,
-    volume: Volume,
+    request: UpscaleRequest,
 ) -> int:
     """Have them done, say so, and return how many actors died."""
+    cluster, volume = request.cluster, request.volume
     actors = min(cluster.actors or len(left), len(left))
     with (
         redirect_stdout(sys.stderr),  # Ray prints there that a node was lost
