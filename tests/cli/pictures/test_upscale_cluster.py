@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster_jobs import LocalPool, stored_hashes, write_pictures
-from subpixel.cli import cluster
+from subpixel.cli.upscaling import cluster
 from subpixel.cli.main import run
 from subpixel.jobs.cluster.store import FolderStore
 from subpixel.jobs.cluster.units import Unit

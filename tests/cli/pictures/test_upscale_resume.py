@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from journals import result_files
-from subpixel.cli import rounds
+from subpixel.cli.upscaling import rounds
 from subpixel.cli.main import run
 from subpixel.jobs.journal import watching
 
