@@ -137,6 +137,7 @@ LINES: Sequence[tuple[str, ...]] = (
     ("serve", "--model", "fast", "--token-file", "<word>"),
     ("serve", "--model", "fast", "--host", "<word>"),
     ("cache", "<word>"),
+    ("jobs", "<missing>"),
     ("doctor", "<word>"),
     ("completion", "<word>"),
     ("<word>",),

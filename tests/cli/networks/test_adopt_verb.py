@@ -86,7 +86,7 @@ def test_conventions_are_for_third_party_files(
     photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["upscale", str(photo), "--model", "fast", "--layout", "nhwc"]) == 2
-    assert "states its own facts" in capsys.readouterr().err
+    assert "are for third-party files" in capsys.readouterr().err
 
 
 def test_an_ordinary_file_is_not_adopted_again(

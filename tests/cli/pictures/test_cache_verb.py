@@ -39,6 +39,7 @@ def test_caches_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
         ("tuning", 1, 1500),
         ("sessions", 0, 0),
         ("jobs", 0, 0),
+        ("training", 0, 0),
         ("page", 0, 0),
     ]
     assert run(["cache"]) == 0
@@ -92,7 +93,7 @@ def test_doctor_says_what_tune_found(folder: Path, capsys: pytest.CaptureFixture
     assert [tuning["current"] for tuning in facts["tunings"]] == [True, False]
     assert facts["tunings"][0]["tuning"]["rows"][0]["ratio"] == 1.75
     names = {cache["name"] for cache in facts["caches"]}
-    assert names == {"gallery", "tuning", "sessions", "jobs", "page"}
+    assert names == {"gallery", "tuning", "sessions", "jobs", "training", "page"}
     assert run(["doctor"]) == 0
     table = capsys.readouterr().out
     for text in ("fast-x3", "cpu, fp32, tile 256", "1.75", "Caches in", "1.5 kB"):

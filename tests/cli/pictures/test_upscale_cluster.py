@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cluster_jobs import LocalPool, stored_hashes, write_pictures
-from subpixel.cli.upscaling import cluster
 from subpixel.cli.main import run
+from subpixel.cli.upscaling import cluster
 from subpixel.jobs.cluster.store import FolderStore
 from subpixel.jobs.cluster.units import Unit
 from subpixel.jobs.cluster.worker import UnitOutcome, WorkOrder

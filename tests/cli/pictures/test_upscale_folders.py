@@ -190,7 +190,7 @@ def test_an_option_that_means_something_for_one_result_is_taken(folder: Path) ->
 def test_the_effect_of_tuning_is_said_once(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from subpixel.cli.pictures import upscale
+    from subpixel.cli.upscaling import local
     from subpixel.network.settings import RunSettings
     from subpixel.network.tuning import TunedSettings, Tuning
     from subpixel.zoo.manifest import find_bundled
@@ -200,7 +200,7 @@ def test_the_effect_of_tuning_is_said_once(
     quick = TunedSettings(setting, file, "", 2.14, 0.1, 0.1, 60.0)
     plain = TunedSettings(RunSettings("cpu", "int8").resolve(), file, "", 1.0, 1.0, 0.1, 60.0)
     tuning = Tuning(45.0, plain, (quick, plain))
-    monkeypatch.setattr(upscale, "load_tuning", lambda *_, **__: tuning)
+    monkeypatch.setattr(local, "load_tuning", lambda *_, **__: tuning)
     said = "subpixel: as tuned: cpu, int8, tile 64, 2.1 times as fast as the default ("
     for order, count in (([], 1), (["--quiet"], 0), (["--no-tuning"], 0)):
         assert _upscale(folder, "--overwrite", *order) == 0

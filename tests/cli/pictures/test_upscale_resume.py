@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from journals import result_files
-from subpixel.cli.upscaling import rounds
 from subpixel.cli.main import run
+from subpixel.cli.upscaling import rounds
 from subpixel.jobs.journal import watching
 
 FAST = ("--model", "fast-int8", "--scale", "2")

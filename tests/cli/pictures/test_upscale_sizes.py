@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from networks import sub_pixel_network
 from subpixel.cli.main import run
+from subpixel.jobs.journal.journal import JOURNAL_FOLDER
 
 
 @pytest.fixture
@@ -156,9 +157,11 @@ def test_a_size_beyond_all_bounds_fails_that_picture(
 
 def test_a_second_run_leaves_the_results_of_the_first_alone(photo: Path) -> None:
     assert run(["upscale", str(photo.parent), "--model", "fast", "--fit", "60x60"]) == 0
-    assert run(["upscale", str(photo.parent), "--model", "fast", "--fit", "60x60"]) == 1
+    first = (photo.parent / "photo_fit60x60.png").stat()
+    assert run(["upscale", str(photo.parent), "--model", "fast", "--fit", "60x60"]) == 0
     names = {file.name for file in photo.parent.iterdir()}
-    assert names == {"photo.png", "photo_fit60x60.png"}
+    assert names == {"photo.png", "photo_fit60x60.png", JOURNAL_FOLDER}
+    assert (photo.parent / "photo_fit60x60.png").stat() == first
 
 
 @pytest.mark.sample(every=3)

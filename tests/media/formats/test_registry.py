@@ -33,7 +33,9 @@ SUBJECTS = {
     Path("formats/registry.py"): NAMES,
     Path("formats/plain/netpbm.py"): {"ppm", "pam"},  # what the two share
     Path("writing.py"): {"tiff", "tif"},  # the growing TIFF through which libvips is fed
-    Path("jpeg_degradation.py"): {"jpeg"},
+    Path("jpeg_degradation.py"): {"jpeg", "webp"},  # what training has seen
+    Path("compression/jpeg_seams.py"): {"jpeg"},  # what is left of a JPEG that was made smaller
+    Path("film/survey.py"): {"gif", "png"},  # demuxers that are handed to FFmpeg
     Path("compression/jpeg_steps.py"): {"jpeg"},  # traces of a JPEG in pixels of any format
     Path("compression/jpeg_tables.py"): {"jpeg"},
     Path("compression/read.py"): {"jpeg", "webp"},  # one function for each

@@ -3,7 +3,6 @@
 A coverage-guided fuzzer drives them, or a plain loop (:mod:`tests.robustness.harnesses.fuzz`).
 """
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -64,7 +63,7 @@ def _account(form: Format, data: bytes) -> None:
         return
     contents = FileContents(Path("a file"), data[:HEAD_BYTES], (), data, MAX_BYTES)
     collect_losses(form.reader.parts(contents))
-    form.reader.compression(io.BytesIO(data))
+    form.reader.compression(contents)
 
 
 def _picture_seeds(form: Format) -> list[Seed]:

@@ -50,6 +50,7 @@ def test_caches_are_measured() -> None:
         CacheSize(0, 0),
         CacheSize(0, 0),
         CacheSize(0, 0),
+        CacheSize(0, 0),
     ]
 
 

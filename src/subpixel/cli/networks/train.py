@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from subpixel.cli.options.choices import FILE, OVERWRITE
-from subpixel.cli.options.number_types import WholeNumber
+from subpixel.cli.options.number_types import RealNumber, WholeNumber
 from subpixel.cli.streams import print_line
 from subpixel.errors import UsageError
 from subpixel.system.files.targets import expect_free_file
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--minutes",
-    type=click.FloatRange(min=0, min_open=True),
+    type=RealNumber(min=0, min_open=True),
     help="Run through the preset in this time, in as many steps as it takes. Excludes --steps.",
 )
 @click.option(

@@ -103,15 +103,17 @@ class Journal:
         :class:`UsageError` where there are such and that isn't admitted, nor was in a run before;
         ``is_there`` says whether the result of a record still is.
         """
+        begin_ns = self._now_ns()
+        self.refresh()  # what others recorded before that moment counts here, what is later, for itself
         replaces = fresh or replaces
         if not replaces:
             self._expect_own(keys, is_there)
         if fresh:
             self._outdated = set(self._units)
-        records = map(self._units.get, keys)
-        done = sum(record is not None and self.is_current(record) for record in records)
+        records = filter(None, map(self._units.get, keys))
+        done = sum(self.is_current(record) and record.time_ns < begin_ns for record in records)
         record = JobRecord(
-            self.facts, len(keys), done, replaces, self._now_ns(), platform.node(), os.getpid()
+            self.facts, len(keys), done, replaces, begin_ns, platform.node(), os.getpid()
         )
         with _journal_errors(self.folder):
             self._writer.append(record)

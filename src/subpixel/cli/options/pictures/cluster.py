@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from subpixel.cli.options.grouping import group_options
+from subpixel.cli.options.number_types import WholeNumber
 from subpixel.cli.options.pictures.resuming import Resuming
 from subpixel.cli.options.pictures.upscaling import Limits, TargetOptions
 from subpixel.errors import UsageError
@@ -80,7 +81,7 @@ CLUSTER = group_options(
     ),
     click.option(
         "--actors",
-        type=click.IntRange(min=1),
+        type=WholeNumber(min=1),
         help="Processes of the cluster that work, each with a network and --threads threads (here "
         "1 by default). [default: as many as there are cores for]",
     ),

@@ -6,6 +6,7 @@ from fractions import Fraction
 import click
 
 from subpixel.cli.options.grouping import group_options
+from subpixel.cli.options.number_types import WholeNumber
 from subpixel.jobs.film.options import FilmOptions, Preview
 from subpixel.media.film.encoding.codecs import CODEC_NAMES, VideoCodec, codec_named
 
@@ -77,7 +78,7 @@ FILM = group_options(
     ),
     click.option(
         "--crf",
-        type=click.IntRange(0, 100),
+        type=WholeNumber(0, 100),
         help="Constant quality, in the codec's scale, lower is better. [default: h264 "
         "18, h265 20, av1 28, vp9 24]",
     ),
