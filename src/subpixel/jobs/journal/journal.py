@@ -104,7 +104,7 @@ class Journal:
         ``is_there`` says whether the result of a record still is.
         """
         begin_ns = self._now_ns()
-        self.refresh()  # what others recorded before that moment counts here, what is later, for itself
+        self.refresh()  # what others record before that moment counts here, later for itself
         replaces = fresh or replaces
         if not replaces:
             self._expect_own(keys, is_there)
