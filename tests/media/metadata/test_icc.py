@@ -26,7 +26,7 @@ def test_a_length_that_is_off_is_corrected(off: int) -> None:
     assert repair_length(stating(len(SRGB) + off)) == SRGB
 
 
-@pytest.mark.parametrize("profile", [SRGB, grey_profile()])
+@pytest.mark.parametrize("profile", [SRGB, grey_profile()], ids=["rgb", "grey"])
 def test_a_sound_profile_stays(profile: bytes) -> None:
     assert repair_length(profile) is profile
 

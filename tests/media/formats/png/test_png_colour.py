@@ -221,7 +221,11 @@ def test_a_profile_with_a_length_that_is_off(tmp_path: Path, off: int, padding: 
         assert read_picture(tmp_path / f"b{suffix}").metadata.icc == picture.metadata.icc
 
 
-@pytest.mark.parametrize("profile", [b"", b"junk", SRGB[:300], grey_profile()])
+@pytest.mark.parametrize(
+    "profile",
+    [b"", b"junk", SRGB[:300], grey_profile()],
+    ids=["empty", "junk", "cut", "grey"],  # SRGB holds the time of its making
+)
 def test_a_profile_that_is_none(tmp_path: Path, profile: bytes) -> None:
     picture = read(tmp_path, png(PLAIN, iccp(profile)))
     assert picture.metadata.icc is None
