@@ -90,7 +90,7 @@ def kill_at_random(folder: Path, kills: int, seed: int) -> None:
 
 
 def test_kills_cost_the_unit_in_work(tmp_path: Path) -> None:
-    kill_at_random(tmp_path, kills=6, seed=1)
+    kill_at_random(tmp_path, kills=4, seed=1)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subpixel.jobs.journal.facts import FileFacts, JobFacts
@@ -32,6 +32,7 @@ RECORDS: st.SearchStrategy[JournalRecord] = st.one_of(
 )
 
 
+@settings(max_examples=40)
 @given(st.lists(RECORDS, max_size=5))
 def test_records_come_back(records: list[JournalRecord]) -> None:
     data = b"".join(map(encode_record, records))
@@ -39,6 +40,7 @@ def test_records_come_back(records: list[JournalRecord]) -> None:
     assert data.count(b"\n") == len(records), "a record is a line"
 
 
+@settings(max_examples=40)
 @given(st.lists(RECORDS, min_size=1, max_size=4), st.data())
 def test_cut_anywhere(records: list[JournalRecord], data: st.DataObject) -> None:
     lines = [encode_record(record) for record in records]
@@ -50,6 +52,7 @@ def test_cut_anywhere(records: list[JournalRecord], data: st.DataObject) -> None
     assert list(decode_records(rest[: whole_lines(rest)])) == records[:complete]
 
 
+@settings(max_examples=40)
 @given(st.lists(RECORDS, min_size=1, max_size=3), RECORDS, st.binary(max_size=200), st.data())
 def test_a_writer_goes_on_behind_what_a_kill_left(
     records: list[JournalRecord], last: JournalRecord, garbage: bytes, data: st.DataObject
@@ -63,6 +66,7 @@ def test_a_writer_goes_on_behind_what_a_kill_left(
     assert list(decode_records(whole + torn + garbage + b"\n" + behind)) == records * 2
 
 
+@settings(max_examples=40)
 @given(RECORDS, st.data())
 def test_a_changed_byte_is_noticed(record: JournalRecord, data: st.DataObject) -> None:
     line = bytearray(encode_record(record)[:-1])
@@ -72,6 +76,7 @@ def test_a_changed_byte_is_noticed(record: JournalRecord, data: st.DataObject) -
     assert len(list(decode_records(bytes(line)))) == 0
 
 
+@settings(max_examples=40)
 @given(st.binary(max_size=300))
 def test_garbage_is_no_record(garbage: bytes) -> None:
     assert list(decode_records(garbage)) == []

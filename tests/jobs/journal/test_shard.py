@@ -1,13 +1,14 @@
 """Shards: every unit is of exactly one, whatever the others are."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subpixel.errors import UsageError
 from subpixel.jobs.journal.shard import Shard, hash_number
 
 
+@settings(max_examples=30)
 @given(st.lists(st.text(), max_size=30), st.integers(1, 9))
 def test_every_unit_has_one_shard(keys: list[str], count: int) -> None:
     shards = [Shard(number, count) for number in range(1, count + 1)]
