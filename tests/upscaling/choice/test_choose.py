@@ -59,11 +59,13 @@ def test_the_best_jpegs_and_what_was_no_jpeg_are_left_sharp(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("quality", "network"), [(30, "denoise"), (65, "denoise-75"), (80, "denoise-25")]
+    ("quality", "networks"),
+    [(30, {"denoise"}), (65, {"denoise-75", "denoise-50"}), (80, {"denoise-25"})],
 )
-def test_an_avif_s_quantizer_decides(quality: int, network: str, tmp_path: Path) -> None:
+def test_an_avif_s_quantizer_decides(quality: int, networks: set[str], tmp_path: Path) -> None:
+    """From one version to another Pillow makes another quantiser of a quality."""
     choice = choose(saved(clean(), tmp_path / "a.avif", quality=quality))
-    assert choice.network == network
+    assert choice.network in networks
     assert "an AVIF of quantiser" in choice.reason
     assert choice.jpeg_quality is None
 
