@@ -39,9 +39,9 @@ from subpixel.media.film.conversion import decode_planes, encode_planes
 from subpixel.media.film.encoding.codecs import codec_named
 from subpixel.media.film.encoding.encoder import encode_segment
 from subpixel.media.film.facts import LUMA_OF_MATRIX, FilmColour, SampleLayout
-from subpixel.media.film.frames import FrameSource, decode_film, film_header
+from subpixel.media.film.frames import decode_film, film_header
 from subpixel.media.film.planes import make_frame, read_planes
-from subpixel.media.picture import read_frames
+from subpixel.media.picture import RowSource, read_frames
 from subpixel.upscaling.upscaler import Upscaler
 
 MATRICES = {1: "BT.709", 6: "BT.601", 9: "BT.2020"}
@@ -95,12 +95,9 @@ def _read_small(plan: FilmPlan) -> Iterator[NDArray[Any]]:
 def _enlarge_all(
     upscaler: Upscaler, plan: FilmPlan, small: list[NDArray[Any]]
 ) -> Iterator[NDArray[Any]]:
-    ahead = iter(small)
     header = film_header(plan.facts)
-    source = FrameSource(header, lambda: next(ahead, None))
-    rows = upscaler.rows(source)
-    larger = plan.way.header(header)
-    yield from read_frames(FrameSource(larger, lambda: next(rows, None)))
+    rows = upscaler.rows(RowSource(header, iter(small)))
+    yield from read_frames(RowSource(plan.way.header(header), rows))
 
 
 def _time(work: Callable[[], object]) -> tuple[float, float]:

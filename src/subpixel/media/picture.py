@@ -233,6 +233,18 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True, eq=False)
+class RowSource:
+    """A :class:`Source` of rows that come but once."""
+
+    header: Header
+    rows: Iterator[Rows]
+    memory: int = 0
+
+    def chunks(self) -> Iterator[Rows]:
+        return self.rows
+
+
+@dataclass(frozen=True, eq=False)
 class Picture:
     """A still picture, or the frames of an animation.
 

@@ -25,7 +25,6 @@ from subpixel.cli.options.pictures.upscaling import (
     TargetOptions,
     Volume,
 )
-from subpixel.cli.upscaling.cluster import run_on_cluster
 from subpixel.cli.upscaling.local import run_here
 from subpixel.cli.upscaling.request import UpscaleRequest
 from subpixel.convention import Convention
@@ -126,4 +125,8 @@ def command(
         as_json,
     )
     cluster.expect_places(inputs, targets)
-    return run_on_cluster(request) if cluster.is_used else run_here(request)
+    if not cluster.is_used:
+        return run_here(request)
+    from subpixel.cli.upscaling.cluster import run_on_cluster  # loaded for clusters alone
+
+    return run_on_cluster(request)

@@ -1,7 +1,6 @@
 """What those who work record: each result before it takes its name, in its place's journal."""
 
 import os
-import platform
 import re
 import time
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from subpixel.jobs.cluster.store import FolderStore, Store
 from subpixel.jobs.cluster.url_store import UrlStore
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER, LOCKS_FILE, unit_region
 from subpixel.jobs.journal.picture_run import CLAIM_POLL_SECONDS
-from subpixel.jobs.journal.record_files import RecordWriter
+from subpixel.jobs.journal.record_files import RecordWriter, name_machine
 from subpixel.jobs.journal.records import UnitRecord, encode_record
 from subpixel.jobs.journal.shard import hash_number
 from subpixel.system.files.locks import NO_LOCKS, RegionLocks
@@ -48,8 +47,7 @@ class FolderRecorder:
 
     def __init__(self, target: FolderStore) -> None:
         self._folder = target.folder / JOURNAL_FOLDER
-        host = re.sub(r"[^0-9A-Za-z-]+", "-", platform.node())[:60] or "host"
-        name = f"records-{host}-{os.urandom(6).hex()}.0.log"
+        name = f"records-{name_machine()}-{os.urandom(6).hex()}.0.log"
         with _recording(str(self._folder)):
             self._locks = RegionLocks(self._folder / LOCKS_FILE)
             self._writer = RecordWriter(self._folder / name)

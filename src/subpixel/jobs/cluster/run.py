@@ -10,10 +10,9 @@ from typing import Protocol, Self
 
 from subpixel.errors import JobStoppedError
 from subpixel.jobs.cluster.journals import open_journal
-from subpixel.jobs.cluster.store import FileStamp
 from subpixel.jobs.cluster.units import Unit, UnitPlan, chunk_units
 from subpixel.jobs.cluster.worker import UnitOutcome, WorkOrder
-from subpixel.jobs.journal.facts import FileFacts
+from subpixel.jobs.journal.facts import FileFacts, FileStamp
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER
 from subpixel.jobs.journal.look import Refresh, ResultLook, look_at_result
 from subpixel.jobs.journal.picture_run import Resumption, describe_job

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +12,7 @@ from subpixel.errors import UsageError
 from subpixel.jobs.folder import FolderItem, is_folder, list_folder
 from subpixel.jobs.journal.facts import (
     FileFacts,
-    file_changed,
+    FileStamp,
     read_facts,
     read_stamp,
     refresh_facts,
@@ -19,9 +20,6 @@ from subpixel.jobs.journal.facts import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-FileStamp = tuple[int, int]
-"""A file's size in bytes and its time of change in nanoseconds, 0 where that isn't known."""
 
 
 @dataclass(frozen=True)
@@ -103,15 +101,7 @@ class FolderStore:
     @contextmanager
     def fetch(self, place: str) -> Iterator[SourceCopy]:
         file = self.folder / place
-        stamp = read_stamp(file)
-
-        def read() -> FileFacts:
-            facts = read_facts(file)
-            if read_stamp(file) != stamp:
-                raise file_changed(file)
-            return facts
-
-        yield SourceCopy(file, read)
+        yield SourceCopy(file, partial(read_facts, file, read_stamp(file)))
 
     @contextmanager
     def deliver(self, place: str) -> Iterator[Path]:

@@ -2,7 +2,6 @@
 
 import hashlib
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +18,10 @@ from subpixel.errors import (
     UsageError,
     one_line,
 )
-from subpixel.jobs.cluster.store import FileStamp, SourceCopy, Store
+from subpixel.jobs.cluster.store import SourceCopy, Store
 from subpixel.jobs.file_kinds import FOREIGN_KINDS, file_kind_of
 from subpixel.jobs.folder import FolderItem, Omission, SourceFile, is_clutter, is_result
-from subpixel.jobs.journal.facts import FRESH_NS, FileFacts, file_changed
+from subpixel.jobs.journal.facts import FileFacts, FileStamp, file_changed, settle_time
 from subpixel.media.formats.registry import PICTURE_SUFFIXES
 from subpixel.system.extras import explain_missing
 from subpixel.system.files.hashing import HASH_BYTES, hash_file
@@ -55,11 +54,6 @@ class UrlStore:
     @property
     def name(self) -> str:
         return self.url
-
-    @property
-    def is_read_only(self) -> bool:
-        """Whether nothing can be written there."""
-        return self.url.startswith(("http://", "https://"))
 
     def describe(self, place: str) -> str:
         return f"{self.url}/{place}"
@@ -98,7 +92,7 @@ class UrlStore:
             return facts
         if size not in (facts.size, -1) or self.hash(place) != facts.sha256:
             return None
-        return FileFacts(facts.size, _settle_time(mtime_ns), facts.sha256)
+        return FileFacts(facts.size, settle_time(mtime_ns), facts.sha256)
 
     def hash(self, place: str) -> str:
         """The sha256 of an object, 64 hexadecimal digits; it is read as a whole."""
@@ -234,12 +228,7 @@ def _below(url: str, root: str) -> str | None:
 
 
 def _read_copy(file: Path, mtime_ns: int) -> FileFacts:
-    return FileFacts(file.stat().st_size, _settle_time(mtime_ns), hash_file(file))
-
-
-def _settle_time(mtime_ns: int) -> int:
-    """0 for a time so recent that a further change may not be told by it."""
-    return mtime_ns if time.time_ns() - mtime_ns > FRESH_NS else 0
+    return FileFacts(file.stat().st_size, settle_time(mtime_ns), hash_file(file))
 
 
 def _read_stamp(info: Mapping[str, Any]) -> FileStamp:

@@ -1,6 +1,6 @@
 """How films are read and written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from fractions import Fraction
 
 from subpixel.media.film.encoding.codecs import VideoCodec
@@ -31,7 +31,7 @@ class FilmOptions:
     def changes(self) -> tuple[str, ...]:
         """The names of the fields that aren't as by default."""
         default = FilmOptions()
-        names = ("codec", "crf", "preset", "deinterlace", "preview")
+        names = (field.name for field in fields(self))
         return tuple(name for name in names if getattr(self, name) != getattr(default, name))
 
 

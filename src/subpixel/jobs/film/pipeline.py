@@ -11,13 +11,8 @@ from subpixel.errors import PictureError
 from subpixel.jobs.film.plan import FilmPlan
 from subpixel.jobs.film.queues import Failures, FrameChannel, StoppedError, start_thread
 from subpixel.media.film.encoding.encoder import CodedSegment, EncoderSettings, encode_segment
-from subpixel.media.film.frames import (
-    FrameSource,
-    decode_film,
-    describe_time,
-    film_header,
-)
-from subpixel.media.picture import Header, read_frames
+from subpixel.media.film.frames import decode_film, describe_time, film_header
+from subpixel.media.picture import Header, RowSource, read_frames
 from subpixel.runtime.op import Samples
 from subpixel.upscaling.size.target_size import TargetSize
 from subpixel.upscaling.upscaler import Upscaler
@@ -58,19 +53,6 @@ class EncoderRoom:
     def run(self, header: Header, chunks: Iterable[Samples]) -> Iterator[Samples]:  # noqa: ARG002
         """The same rows."""
         yield from chunks
-
-
-@dataclass(frozen=True, eq=False)
-class RowSource:
-    """A :class:`~subpixel.media.picture.Source` of rows that come but once."""
-
-    header: Header
-    rows: Iterator[Samples]
-    memory: int = 0
-
-    def chunks(self) -> Iterator[Samples]:
-        """The rows."""
-        return self.rows
 
 
 @dataclass
@@ -164,16 +146,14 @@ def _enlarge_frames(
 ) -> None:
     """Frames through the network, each put together of its rows, to the encoder."""
 
-    def next_frame() -> NDArray[Any] | None:
-        item = state.decoded.get()
-        if item is None:
-            return None
-        state.times.append(item[0])
-        return item[1]
+    def decoded_frames() -> Iterator[NDArray[Any]]:
+        for time, frame in state.decoded:
+            state.times.append(time)
+            yield frame
 
     header = film_header(plan.facts)
     frame_bytes = header.height * header.width * header.channels * header.dtype.itemsize
-    source = FrameSource(header, next_frame, frame_bytes * (AHEAD_FRAMES + 2))
+    source = RowSource(header, decoded_frames(), frame_bytes * (AHEAD_FRAMES + 2))
     rows = upscaler.rows(source, size=size, max_memory=max_memory, stages=(EncoderRoom(),))
     larger = plan.way.header(header)
     for number, frame in enumerate(read_frames(RowSource(larger, rows))):

@@ -19,6 +19,10 @@ FRESH_NS = 2_000_000_000
 """The coarsest steps in which a file system counts time (FAT), in nanoseconds."""
 
 
+FileStamp = tuple[int, int]
+"""A file's size in bytes and its time of change in nanoseconds, 0 where that isn't known."""
+
+
 @dataclass(frozen=True)
 class FileFacts:
     """What tells a file's content: two numbers that are cheap to read, and its hash."""
@@ -64,20 +68,25 @@ class JobFacts:
         )
 
 
-def read_facts(file: Path) -> FileFacts:
+def read_facts(file: Path, stamp: FileStamp | None = None) -> FileFacts:
     """The facts of a file, hashed as a whole.
 
-    A file that was changed within the last :data:`FRESH_NS` may change again without a new time:
-    its time counts as unknown, 0. Raises :class:`OSError`, and :class:`PictureError` where the file
-    changes meanwhile.
+    Raises :class:`OSError`, and :class:`PictureError` where the file has changed since it had this
+    ``stamp`` (None: that of now).
     """
-    stamp = read_stamp(file)
+    stamp = stamp or read_stamp(file)
     with open_input(file, buffering=0) as stream:
         sha256 = hash_stream(stream)
     if read_stamp(file) != stamp:
         raise file_changed(file)
     size, mtime_ns = stamp
-    return FileFacts(size, mtime_ns if time.time_ns() - mtime_ns > FRESH_NS else 0, sha256)
+    return FileFacts(size, settle_time(mtime_ns), sha256)
+
+
+def settle_time(mtime_ns: int) -> int:
+    """A time of change by which a file can be told; 0, unknown, where it is within the last
+    :data:`FRESH_NS`: the file may change again without a new time."""
+    return mtime_ns if time.time_ns() - mtime_ns > FRESH_NS else 0
 
 
 def refresh_facts(file: Path, facts: FileFacts) -> FileFacts | None:
@@ -100,7 +109,7 @@ def file_changed(file: Path) -> PictureError:
     return PictureError(f"{file} was changed while it was read; run it again when it is complete")
 
 
-def read_stamp(file: Path) -> tuple[int, int]:
-    """A file's size in bytes and its time of change in nanoseconds; raises :class:`OSError`."""
+def read_stamp(file: Path) -> FileStamp:
+    """The stamp that a file has now; raises :class:`OSError`."""
     status = file.stat()
     return status.st_size, status.st_mtime_ns

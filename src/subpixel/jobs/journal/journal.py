@@ -11,7 +11,6 @@ counts for nothing, or a result with a record, which is whole.
 
 import os
 import platform
-import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,7 +22,7 @@ from typing import Self
 from subpixel.errors import JobStoppedError, UsageError
 from subpixel.jobs.journal.facts import FileFacts, JobFacts
 from subpixel.jobs.journal.look import KnownResult
-from subpixel.jobs.journal.record_files import RecordReader, RecordWriter
+from subpixel.jobs.journal.record_files import RecordReader, RecordWriter, name_machine
 from subpixel.jobs.journal.records import FailureRecord, JobRecord, JournalRecord, UnitRecord
 from subpixel.jobs.journal.shard import Shard, hash_number
 from subpixel.system.files.locks import MAX_REGIONS, NO_LOCKS, RegionLocks
@@ -290,9 +289,8 @@ def unit_region(key: str) -> int:
 
 def _name_record_file(shard: Shard | None, slot: int) -> str:
     """By machine and shard as well, for storage whose locks other machines don't see."""
-    host = re.sub(r"[^0-9A-Za-z-]+", "-", platform.node())[:60] or "host"
     part = f"-{shard.index}of{shard.count}" if shard else ""
-    return f"records-{host}{part}.{slot}.log"
+    return f"records-{name_machine()}{part}.{slot}.log"
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from subpixel import __version__
 from subpixel.errors import JobStoppedError
 from subpixel.jobs.journal.facts import (
     FileFacts,
+    FileStamp,
     JobFacts,
-    file_changed,
     read_facts,
     read_stamp,
     refresh_facts,
@@ -179,13 +179,9 @@ class PictureRun:
             self.journal.fail(self._key(job), str(result.error))
             return result
 
-    def _seal(
-        self, job: Job, stamp: tuple[int, int], before: FileFacts | None, stream: BinaryIO
-    ) -> None:
+    def _seal(self, job: Job, stamp: FileStamp, before: FileFacts | None, stream: BinaryIO) -> None:
         """Record a result that is complete and has no name yet."""
-        source = read_facts(job.source)
-        if read_stamp(job.source) != stamp:
-            raise file_changed(job.source)
+        source = read_facts(job.source, stamp)
         status = os.fstat(stream.fileno())
         mtime_ns = stamp[1] if self._options.keep_date else status.st_mtime_ns
         result = FileFacts(status.st_size, mtime_ns, hash_stream(stream))

@@ -3,6 +3,7 @@ grow."""
 
 import errno
 import os
+import platform
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,11 @@ RECORD_FILE = re.compile(r"records-[0-9A-Za-z-]+\.\d{1,10}\.log")
 
 RECORD_READ_BYTES = 1 << 20
 """What is read of a file at a time, at most."""
+
+
+def name_machine() -> str:
+    """This machine as names of record files have it."""
+    return re.sub(r"[^0-9A-Za-z-]+", "-", platform.node())[:60] or "host"
 
 
 def list_record_files(folder: Path) -> Sequence[Path]:

@@ -9,7 +9,7 @@ from typing import Self
 
 from subpixel.errors import JobStoppedError
 from subpixel.jobs.folder import is_folder
-from subpixel.jobs.journal.facts import read_stamp
+from subpixel.jobs.journal.facts import FileStamp, read_stamp
 from subpixel.jobs.outputs import Job
 from subpixel.system.extras import expect_installed
 
@@ -21,9 +21,6 @@ RELIST_SECONDS = 30.0
 
 PAUSE_SECONDS = 0.3
 """From a change until the folders are looked at: others mostly come with it."""
-
-Stamp = tuple[int, int]
-"""A file's size in bytes, and its time of change in nanoseconds."""
 
 
 class FolderWatch:
@@ -84,8 +81,8 @@ class CompleteFiles:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._since: dict[Path, tuple[Stamp, float]] = {}
-        self._failed: dict[Path, Stamp] = {}
+        self._since: dict[Path, tuple[FileStamp, float]] = {}
+        self._failed: dict[Path, FileStamp] = {}
 
     def choose(self, jobs: Iterable[Job]) -> Sequence[Job]:
         """The jobs whose inputs are complete, and haven't failed as they are."""
@@ -112,7 +109,7 @@ class CompleteFiles:
         if stamp is not None:
             self._failed[file] = stamp
 
-    def _keep(self, file: Path, stamp: Stamp, now: float) -> tuple[Stamp, float]:
+    def _keep(self, file: Path, stamp: FileStamp, now: float) -> tuple[FileStamp, float]:
         earlier = self._since.get(file)
         return earlier if earlier is not None and earlier[0] == stamp else (stamp, now)
 
@@ -120,7 +117,7 @@ class CompleteFiles:
         return now - then >= SETTLE_SECONDS
 
 
-def _find_stamp(file: Path) -> Stamp | None:
+def _find_stamp(file: Path) -> FileStamp | None:
     try:
         return read_stamp(file)
     except OSError:

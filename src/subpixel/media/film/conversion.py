@@ -1,4 +1,4 @@
-"""FramePlanes of luma and chroma to RGB and back, by the formulas of the standards.
+"""Planes of luma and chroma to RGB and back, by the formulas of the standards.
 
 Sources: ITU-T H.273 (matrices, equations 1 … 38; ranges), which has the numbers of BT.601, BT.709
 and BT.2020. FFmpeg's swscale is not used: at 10 bits it is off by up to four code values, at full
@@ -270,7 +270,7 @@ def _filter_rows(values: PlaneValues, factor: int, siting: float, count: int) ->
     if factor == 1:
         return values
     before, _ = _halo(factor, siting)
-    values = _fill_up(values, -count % factor, axis=0)
+    values = _repeat_last_row(values, -count % factor)
     stop = -(-count // factor) * factor
     parts = [
         w * values[before + at : before + at + stop : factor] for at, w in _taps(factor, siting)
@@ -290,8 +290,6 @@ def _filter_columns(values: PlaneValues, factor: int, siting: float) -> PlaneVal
     return np.asarray(sum(parts[1:], parts[0]))
 
 
-def _fill_up(values: PlaneValues, count: int, axis: int) -> PlaneValues:
-    """With the last row so many times more: chroma of an odd number of rows."""
-    if not count:
-        return values
-    return np.pad(values, ((0, count), (0, 0)) if axis == 0 else ((0, 0), (0, count)), "edge")
+def _repeat_last_row(values: PlaneValues, count: int) -> PlaneValues:
+    """So many times more, for chroma of an odd number of rows."""
+    return np.pad(values, ((0, count), (0, 0)), "edge") if count else values

@@ -49,9 +49,6 @@ PQ, HLG = 16, 18
 HD_LINES = 720
 """From so many lines on a film that doesn't say its matrix is taken for BT.709."""
 
-Siting = Literal["left", "center", "topleft", "top", "bottomleft", "bottom"]
-"""Where the sample of chroma lies among the samples of luma that share it."""
-
 SITINGS: Mapping[str, tuple[float, float]] = {
     "left": (0.0, 0.5),
     "center": (0.5, 0.5),
@@ -60,7 +57,8 @@ SITINGS: Mapping[str, tuple[float, float]] = {
     "bottomleft": (0.0, 1.0),
     "bottom": (0.5, 1.0),
 }
-"""Across and down, as a share of the way from the first sample of luma to the last."""
+"""Where the sample of chroma lies among the samples of luma that share it: across and down, as a
+share of the way from the first of them to the last."""
 
 
 @dataclass(frozen=True)

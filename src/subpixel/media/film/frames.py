@@ -1,6 +1,6 @@
 """A film's frames, one after the other, each with its exact time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -17,7 +17,7 @@ from subpixel.media.film.conversion import decode_planes, sample_dtype
 from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.planes import read_planes
 from subpixel.media.film.survey import decode_video, open_container, to_fraction
-from subpixel.media.picture import Header, Metadata, Rows
+from subpixel.media.picture import Header, Metadata
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,21 +49,6 @@ def film_header(facts: FilmFacts) -> Header:
     shape = (None, facts.height, facts.width, layout.channels)
     meta = Metadata(aspect=shown)
     return Header(shape, sample_dtype(layout), meta, layout.bits)
-
-
-@dataclass(frozen=True, eq=False)
-class FrameSource:
-    """A :class:`~subpixel.media.picture.Source` of frames that ``next_frame`` gives, ``(H, W, C)``
-    each; None: it was the last."""
-
-    header: Header
-    next_frame: Callable[[], NDArray[Any] | None]
-    memory: int = 0
-
-    def chunks(self) -> Iterator[Rows]:
-        """A frame in one chunk; to be had once."""
-        while (frame := self.next_frame()) is not None:
-            yield frame
 
 
 def decode_film(

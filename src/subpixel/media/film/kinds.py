@@ -39,9 +39,6 @@ FILM_KINDS: tuple[FilmKind, ...] = (
     FilmKind("YUV4MPEG", (".y4m",), None),
 )
 
-FILM_SUFFIXES = frozenset(suffix for kind in FILM_KINDS for suffix in kind.suffixes)
-"""Of the films that are read."""
-
 FILM_TARGETS = frozenset(suffix for kind in FILM_KINDS if kind.muxer for suffix in kind.suffixes)
 """Of the films that are written."""
 

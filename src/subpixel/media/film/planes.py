@@ -76,7 +76,7 @@ def format_name(layout: SampleLayout) -> str:
 
 
 def read_planes(frame: VideoFrame, layout: SampleLayout) -> FramePlanes:
-    """The planes of ``frame`` in the order of :data:`~subpixel.media.film.conversion.Planes`:
+    """The planes of ``frame`` in the order of :data:`~subpixel.media.film.conversion.FramePlanes`:
     views of it, or of a copy in another order of bytes.
 
     Raises :class:`PictureError` where the frame has another layout.

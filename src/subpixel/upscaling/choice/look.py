@@ -46,8 +46,7 @@ class PixelLook:
     """Of the pixels that were looked at, those equal to their right neighbour: 0 … 1."""
     seams: JpegSeams | None = None
     """Of the blocks of a JPEG that was made smaller afterwards; None: none are seen, or it is a
-    drawing,
-    where lines at even distances are its own."""
+    drawing, where lines at even distances are its own."""
     drawn_share: float = 0.0
     """Of the edges along rows, those with even pixels close by on both sides: 0 … 1."""
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 from typing import cast
 
 from subpixel.errors import MemoryLimitError
-from subpixel.media.picture import Header, Source
+from subpixel.media.picture import Header, RowSource, Source
 from subpixel.runtime.op import Samples
 from subpixel.system.machine_memory import resident
 from subpixel.upscaling import alpha, memory
@@ -143,21 +143,9 @@ class NetworkChain:
                     report=shares.report_of(number),
                 )
                 stack.enter_context(closing(cast(Generator[Samples, None, None], bands)))
-                source = _Rows(source.header.enlarge(pipeline.spec.scale), bands)
+                source = RowSource(source.header.enlarge(pipeline.spec.scale), bands)
                 surveys = [alpha.Painted(opaque=each.opaque) for each in surveys]
             yield from source.chunks()
-
-
-@dataclass(frozen=True, eq=False)
-class _Rows:
-    """The rows of one pipeline as the source of the next, to be had once."""
-
-    header: Header
-    bands: Iterator[Samples]
-    memory: int = 0
-
-    def chunks(self) -> Iterator[Samples]:
-        return self.bands
 
 
 class _SharedReport:

@@ -263,13 +263,8 @@ def open_encoder(settings: EncoderSettings) -> VideoCodecContext:
     os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 would write its settings to stderr
     context = av.CodecContext.create(settings.encoder, "w")
     assert isinstance(context, VideoCodecContext)
-    colour = settings.colour
-    context.width, context.height = settings.width, settings.height
-    context.pix_fmt = settings.pixel_format
-    context.time_base, context.framerate = settings.time_base, settings.rate
-    context.sample_aspect_ratio = settings.aspect
-    context.colorspace, context.color_range = colour.matrix, 1 + colour.full_range
-    context.color_primaries, context.color_trc = colour.primaries, colour.transfer
+    describe_video(context, settings)
+    context.framerate = settings.rate
     context.flags |= Flags.global_header | Flags.closed_gop
     context.thread_count, context.thread_type = settings.threads, "AUTO"
     context.options = dict(settings.options)
@@ -288,13 +283,25 @@ def open_encoder(settings: EncoderSettings) -> VideoCodecContext:
     return context
 
 
+def describe_video(context: VideoCodecContext, settings: EncoderSettings) -> None:
+    """Size, pixels, clock and colours, for an encoder or a stream."""
+    context.width, context.height = settings.width, settings.height
+    context.pix_fmt, context.time_base = settings.pixel_format, settings.time_base
+    context.sample_aspect_ratio = settings.aspect
+    _tag_colours(context, settings.colour)
+
+
+def _tag_colours(video: VideoCodecContext | VideoFrame, colour: FilmColour) -> None:
+    video.colorspace, video.color_range = colour.matrix, 1 + colour.full_range
+    video.color_primaries, video.color_trc = colour.primaries, colour.transfer
+
+
 def _code_frame(settings: EncoderSettings, time: int, frame: NDArray[Any]) -> VideoFrame:
     layout, colour = settings.layout, settings.colour
     planes = encode_planes(_match_channels(frame, layout), layout, colour)
     coded = make_frame(planes, layout)
     coded.pts, coded.time_base = time, settings.time_base
-    coded.colorspace, coded.color_range = colour.matrix, 1 + colour.full_range
-    coded.color_primaries, coded.color_trc = colour.primaries, colour.transfer
+    _tag_colours(coded, colour)
     if coded.format.name != settings.pixel_format:
         coded = coded.reformat(format=settings.pixel_format)
     return coded

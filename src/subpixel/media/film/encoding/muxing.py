@@ -1,5 +1,6 @@
 """The film with all its streams: the new video, and every other stream packet by packet."""
 
+import heapq
 import io
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,7 +18,12 @@ from av.stream import AttachmentStream, DataStream, Stream
 from av.video.stream import VideoStream
 
 from subpixel.errors import PictureError
-from subpixel.media.film.encoding.encoder import CodedPacket, CodedSegment, EncoderSettings
+from subpixel.media.film.encoding.encoder import (
+    CodedPacket,
+    CodedSegment,
+    EncoderSettings,
+    describe_video,
+)
 from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.survey import TEXT_OPTIONS, open_container, to_fraction
 from subpixel.media.picture import Loss
@@ -175,14 +181,7 @@ def _make_template(facts: FilmFacts, settings: EncoderSettings, sample: CodedSeg
     muxer = {"prores_ks": "mov", "ffv1": "matroska"}.get(settings.encoder, "mp4")
     with av.open(file, "w", format=muxer) as container:
         stream = container.add_stream(settings.encoder, settings.rate, dict(settings.options))
-        context = stream.codec_context
-        context.width, context.height = settings.width, settings.height
-        context.pix_fmt = settings.pixel_format
-        context.time_base = settings.time_base
-        context.sample_aspect_ratio = settings.aspect
-        colour = settings.colour
-        context.colorspace, context.color_range = colour.matrix, 1 + colour.full_range
-        context.color_primaries, context.color_trc = colour.primaries, colour.transfer
+        describe_video(stream.codec_context, settings)
         container.mux(_first_packet(sample, facts, stream))
     data = bytearray(file.getvalue())
     if facts.display_matrix and muxer != "matroska":
@@ -266,7 +265,8 @@ def write_film(
     ):
         target.start_encoding()
         packets = _video_packets(facts, plan, segments(), order, video)
-        for packet in _interleave(packets, _copy_packets(plan, source, others)):
+        copies = _copy_packets(plan, source, others)
+        for packet in heapq.merge(packets, copies, key=_time_of):  # as a file is read
             target.mux(packet)
     start = plan.span.start if plan.span else Fraction(0)
     return tuple(time * facts.time_base - start for time in sorted(order.durations))
@@ -372,21 +372,8 @@ def _cut_packet(packet: Packet, span: FilmSpan | None) -> bool:
     return True
 
 
-def _interleave(first: Iterator[Packet], second: Iterator[Packet]) -> Iterator[Packet]:
-    """Both by the time of decoding, as a file is read."""
-    one, other = next(first, None), next(second, None)
-    while one is not None or other is not None:
-        if other is None or (one is not None and _time_of(one) <= _time_of(other)):
-            assert one is not None
-            yield one
-            one = next(first, None)
-        else:
-            yield other
-            other = next(second, None)
-
-
 def _time_of(packet: Packet) -> Fraction:
-    """In seconds; what says none goes first."""
+    """Of decoding, in seconds; what says none goes first."""
     time = packet.dts if packet.dts is not None else packet.pts
     base = to_fraction(packet.time_base)
     return Fraction(-(10**9)) if time is None or base is None else time * base
