@@ -168,12 +168,12 @@ def find_quick(
 ) -> TilePlan:
     """Of the ways to cut a picture with which no more than :data:`QUICK` times as many pixels are
     computed as with ``tile``, the one that takes the least memory."""
-    most = QUICK * _computed_pixels(cut(tile))
+    most = QUICK * _count_pixels(cut(tile))
     plans = map(cut, _tile_sizes(tile, least, halo))
-    return min((plan for plan in plans if _computed_pixels(plan) <= most), key=needs.total)
+    return min((plan for plan in plans if _count_pixels(plan) <= most), key=needs.total)
 
 
-def _computed_pixels(plan: TilePlan) -> int:
+def _count_pixels(plan: TilePlan) -> int:
     return len(plan.tiles) * math.prod(plan.tile)
 
 

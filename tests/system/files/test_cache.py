@@ -15,7 +15,7 @@ from subpixel.system.files.cache import (
     measure_cache,
     remove_cache,
 )
-from subpixel.train.data.prepared import prepared_folder
+from subpixel.train.data.prepared import sizes_folder
 from subpixel.zoo.gallery.store import gallery_folder
 
 GALLERY, TUNING, SESSIONS, JOBS, TRAINING, PAGE = CACHES
@@ -38,7 +38,7 @@ def test_each_room_s_folder_is_one_of_a_cache(folder: Path) -> None:
     for cache, place in ((GALLERY, gallery_folder()), (TUNING, tuning_folder())):
         assert place in cache.paths
     assert engines == folder / SESSIONS.folders[0]
-    assert prepared_folder() == folder / TRAINING.folders[0]
+    assert sizes_folder() == folder / TRAINING.folders[0]
     assert vendor_folder().parent == folder / PAGE.folders[0]
 
 

@@ -9,7 +9,7 @@ from subpixel.errors import UsageError
 from subpixel.imaging.resample import imresize
 from subpixel.media.photograph import photograph
 from subpixel.train.data.benchmark_pictures import (
-    _listed_signatures,
+    _read_signatures,
     expect_no_benchmark,
     picture_signature,
 )
@@ -17,7 +17,7 @@ from subpixel.train.data.prepared import prepare_sizes
 
 
 def test_all_of_three_sets_are_listed() -> None:
-    names, bits = _listed_signatures()
+    names, bits = _read_signatures()
     assert (len(names), bits.shape) == (119, (119, 256))
     assert sorted({name.split("/")[0] for name in names}) == ["BSD100", "Set14", "Set5"]
 

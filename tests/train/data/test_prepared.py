@@ -11,7 +11,7 @@ from PIL import Image
 from subpixel.imaging.colour import Rgb8
 from subpixel.imaging.resample import imresize
 from subpixel.train.data import prepared
-from subpixel.train.data.prepared import SHRINKS, prepare_sizes, prepared_folder
+from subpixel.train.data.prepared import SHRINKS, prepare_sizes, sizes_folder
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_what_is_damaged_is_made_anew(picture: Path, damage: str) -> None:
     prepare_sizes(picture)
-    (kept,) = prepared_folder().iterdir()
+    (kept,) = sizes_folder().iterdir()
     whole = kept.read_bytes()
     kept.write_bytes(DAMAGES[damage](whole))
     expect_sizes(prepare_sizes(picture), picture)
@@ -69,7 +69,7 @@ def test_what_is_damaged_is_made_anew(picture: Path, damage: str) -> None:
 def test_what_somebody_else_put_there_is_not_believed(picture: Path) -> None:
     """Whole, but of another picture's sizes."""
     sizes = prepare_sizes(picture)
-    (kept,) = prepared_folder().iterdir()
+    (kept,) = sizes_folder().iterdir()
     for wrong in ((sizes[0], sizes[1], sizes[1]), tuple(s.astype(np.int8) for s in sizes)):
         prepared._keep(kept, wrong)
         expect_sizes(prepare_sizes(picture), picture)

@@ -146,14 +146,14 @@ def _enlarge_frames(
 ) -> None:
     """Frames through the network, each put together of its rows, to the encoder."""
 
-    def decoded_frames() -> Iterator[NDArray[Any]]:
+    def take_frames() -> Iterator[NDArray[Any]]:
         for time, frame in state.decoded:
             state.times.append(time)
             yield frame
 
     header = film_header(plan.facts)
     frame_bytes = header.height * header.width * header.channels * header.dtype.itemsize
-    source = RowSource(header, decoded_frames(), frame_bytes * (AHEAD_FRAMES + 2))
+    source = RowSource(header, take_frames(), frame_bytes * (AHEAD_FRAMES + 2))
     rows = upscaler.rows(source, size=size, max_memory=max_memory, stages=(EncoderRoom(),))
     larger = plan.way.header(header)
     for number, frame in enumerate(read_frames(RowSource(larger, rows))):

@@ -22,7 +22,7 @@ MAX_DIFFERENT = 28
 
 def expect_no_benchmark(rgb: Rgb8, file: Path) -> None:
     """Raise :class:`UsageError` where ``(H, W, 3)`` is a picture of a benchmark set."""
-    names, listed = _listed_signatures()
+    names, listed = _read_signatures()
     if min(rgb.shape[:2]) < COLUMNS or not names:
         return
     different = (listed != picture_signature(rgb)).sum(axis=1)
@@ -50,7 +50,7 @@ def _field_means(plane: NDArray[np.float64], count: int) -> NDArray[np.float64]:
 
 
 @cache
-def _listed_signatures() -> tuple[list[str], NDArray[np.bool_]]:
+def _read_signatures() -> tuple[list[str], NDArray[np.bool_]]:
     """Names, and bits of shape ``(names, 256)``."""
     text = resources.files("subpixel.train.data").joinpath("benchmark_pictures.txt").read_text()
     lines = [line.split() for line in text.splitlines()]

@@ -32,7 +32,7 @@ _DIGEST_BYTES = hashlib.sha256().digest_size
 MAX_PREPARED_BYTES = 1 << 31
 
 
-def prepared_folder() -> Path:
+def sizes_folder() -> Path:
     """Where prepared pictures are kept; it need not exist."""
     return cache_folder() / "training"
 
@@ -45,7 +45,7 @@ def prepare_sizes(file: Path, shrinks: Sequence[Fraction] = SHRINKS) -> tuple[Rg
     """
     digest = hash_file(file)
     sizes = "-".join(f"{shrink.numerator}_{shrink.denominator}" for shrink in shrinks)
-    place = prepared_folder() / f"{digest}-{sizes}.sizes"
+    place = sizes_folder() / f"{digest}-{sizes}.sizes"
     kept = _read_sizes(place, shrinks)
     if kept is not None:
         return kept

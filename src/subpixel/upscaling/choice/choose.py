@@ -60,7 +60,7 @@ def fix_choice(model: "str | Path | Network", strength: float | None) -> Network
         return (
             None
             if mixture is None
-            else NetworkChoice(mixture.name, mixture.strength, _named(model))
+            else NetworkChoice(mixture.name, mixture.strength, _explain_name(model))
         )
     if model not in (AUTO, DEFAULT_NETWORK):
         name = model.spec.name if isinstance(model, Network) else model
@@ -73,7 +73,7 @@ def fix_choice(model: "str | Path | Network", strength: float | None) -> Network
     return NetworkChoice(point.name, point.strength, f"strength {point.strength:g}{nearest}")
 
 
-def _named(model: "str | Path | Network") -> str:
+def _explain_name(model: "str | Path | Network") -> str:
     return "for flat areas without rims" if model == DRAWING else "it was named"
 
 

@@ -90,7 +90,7 @@ class DeviceCrops:
             for axis, sides in enumerate((height, width))
         )
         along = torch.arange(-margin, side + margin, device=drawn.device)
-        rows, columns = _turned(along, side, drawn[:, 4:])
+        rows, columns = _turn_places(along, side, drawn[:, 4:])
         rows = (rows + top[:, None, None]).clamp_min(0)
         rows = torch.minimum(rows, height[:, None, None] - 1)
         columns = (columns + left[:, None, None]).clamp_min(0)
@@ -104,7 +104,7 @@ def _pick(drawn: Tensor, count: Tensor | int) -> Tensor:
     return (drawn.double() * count).long()
 
 
-def _turned(along: Tensor, side: int, drawn: Tensor) -> tuple[Tensor, Tensor]:
+def _turn_places(along: Tensor, side: int, drawn: Tensor) -> tuple[Tensor, Tensor]:
     """Rows and columns, ``(N, …, …)``, of a window in one of its eight positions."""
     swap, mirror_rows, mirror_columns = (choice[:, None, None] < 0.5 for choice in drawn.unbind(1))
     down, across = along[None, :, None], along[None, None, :]

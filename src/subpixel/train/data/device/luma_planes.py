@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from subpixel.imaging.colour import luma
-from subpixel.train.data.device.packing import LumaPack, Plane, packed_bytes
+from subpixel.train.data.device.packing import LumaPack, Plane, measure_pack
 from subpixel.train.data.photographs import group_tiles, split_pictures
 from subpixel.train.data.prepared import SHRINKS, prepare_sizes
 
@@ -38,7 +38,7 @@ def pack_folder(folder: Path, max_bytes: int) -> LumaPack:
     first = {
         Path(name).name: _planes_of(group[:1], SHRINKS[:1]) for name, group in kept_back.items()
     }
-    room = max_bytes - sum(packed_bytes(plane) for (plane,) in first.values())
+    room = max_bytes - sum(measure_pack(plane) for (plane,) in first.values())
     return LumaPack(_pick_planes(group_tiles(files), room), first)
 
 
@@ -47,7 +47,7 @@ def _pick_planes(groups: Mapping[str, Sequence[Path]], room: int) -> dict[str, l
     for turn in range(max(map(len, groups.values()))):
         for name, files in groups.items():
             for plane in _planes_of(files[turn : turn + 1], SHRINKS[:1]):
-                room -= packed_bytes(plane)
+                room -= measure_pack(plane)
                 if room < 0:
                     return planes
                 planes.setdefault(Path(name).name, []).append(plane)

@@ -63,10 +63,10 @@ def read_pack(file: Path) -> LumaPack:
     except (OSError, KeyError, ValueError, EOFError, BadZipFile, lzma.LZMAError) as error:
         reason = one_line(error, most=100)
         raise UsageError(f"{file} holds no packed luma ({reason}); pack it again") from error
-    return LumaPack(_grouped(rows, "t"), _grouped(rows, "h"))
+    return LumaPack(_group_planes(rows, "t"), _group_planes(rows, "h"))
 
 
-def _grouped(rows: Iterable[tuple[str, str, Plane]], part: str) -> Mapping[str, list[Plane]]:
+def _group_planes(rows: Iterable[tuple[str, str, Plane]], part: str) -> Mapping[str, list[Plane]]:
     groups: dict[str, list[Plane]] = {}
     for name, role, plane in rows:
         if role == part:
@@ -74,7 +74,7 @@ def _grouped(rows: Iterable[tuple[str, str, Plane]], part: str) -> Mapping[str, 
     return groups
 
 
-def packed_bytes(plane: Plane) -> int:
+def measure_pack(plane: Plane) -> int:
     """About what a picture takes of a pack."""
     return len(_pack_planes([plane]))
 
