@@ -67,7 +67,7 @@ def test_a_folder_into_a_folder(windows: Windows, picture: Path, tmp_path: Path)
     done = windows.run("upscale", "in", "-o", "out", *NETWORK, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     names = sorted(file.name.lower() for file in (tmp_path / "out").iterdir())
-    assert names == ["picture.png", "second.png"]
+    assert names == [".subpixel", "picture.png", "second.png"]
 
 
 def test_case_makes_no_other_file(windows: Windows, picture: Path, tmp_path: Path) -> None:

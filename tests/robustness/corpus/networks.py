@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import AttributeProto, TensorProto, helper
 from tests.robustness.corpus.hostile_file import (
     EITHER,
     ENDLESS,
@@ -13,6 +13,13 @@ from tests.robustness.corpus.hostile_file import (
     TAKEN,
     HostileFile,
     Outcome,
+)
+from tests.robustness.mutation.messages import (
+    LENGTH,
+    Fields,
+    MessageField,
+    join_message,
+    parse_message,
 )
 from tests.robustness.seeds.networks import (
     FACTS,
@@ -30,6 +37,9 @@ from subpixel.spec import ModelSpec
 SAME = ModelSpec("same", 1, "rgb", "rgb", halo=0, purpose="restoration")
 FOR_EVER = 2**62
 
+MODEL_GRAPH, GRAPH_NODE, NODE_ATTRIBUTE, ATTRIBUTE_GRAPH = 7, 1, 5, 6
+"""Numbers of fields in onnx.proto."""
+
 
 def with_fact(key: str, text: bytes) -> bytes:
     """A right network whose facts say something else; ``text`` need not be UTF-8 nor JSON."""
@@ -45,7 +55,6 @@ def with_fact(key: str, text: bytes) -> bytes:
 
 def _replace_text(model: onnx.ModelProto, marker: bytes, text: bytes) -> bytes:
     """In the serialised message, lengths right: protobuf refuses what is no UTF-8."""
-    from tests.robustness.mutation.messages import Fields, MessageField, join_message, parse_message
 
     def put(fields: Fields) -> Fields:
         return tuple(_put(field) for field in fields)
@@ -63,17 +72,35 @@ def _bytes(model: onnx.ModelProto, spec: ModelSpec | None = None) -> bytes:
     return data
 
 
-def nested_branches(depth: int) -> onnx.ModelProto:
-    """Branches within branches, two of each: 2^depth in all."""
+def nested_branches(depth: int) -> bytes:
+    """Branches within branches, two of each: 2^depth in all.
+
+    Its bytes are put together: protobuf's messages would be copied whole for each level.
+    """
     value = helper.make_tensor_value_info("same", TensorProto.FLOAT, None)
-    graph = helper.make_graph([helper.make_node("Identity", ["input"], ["same"])], "g", [], [value])
-    for level in range(depth):
-        node = helper.make_node("If", ["yes"], ["same"], then_branch=graph, else_branch=graph)
-        graph = helper.make_graph([node], f"g{level}", [], [value])
-        if graph.ByteSize() > 1 << 20:
-            break
-    node = helper.make_node("If", ["yes"], ["output"], then_branch=graph, else_branch=graph)
-    return identity_file([node], yes=np.bool_(True))
+    graph = helper.make_graph([], "g", [], [value]).SerializeToString()
+    node = helper.make_node("Identity", ["input"], ["same"]).SerializeToString()
+    for _ in range(depth):
+        node = _branch_twice("same", graph + _field(GRAPH_NODE, node))
+    node = _branch_twice("output", graph + _field(GRAPH_NODE, node))
+    model = identity_file(yes=np.bool_(True))
+    model.graph.ClearField("node")
+    outer = model.graph.SerializeToString() + _field(GRAPH_NODE, node)
+    model.ClearField("graph")
+    return bytes(model.SerializeToString() + _field(MODEL_GRAPH, outer))
+
+
+def _branch_twice(output: str, graph: bytes) -> bytes:
+    """The bytes of an If whose branches are both ``graph``."""
+    node = helper.make_node("If", ["yes"], [output]).SerializeToString()
+    for name in ("then_branch", "else_branch"):
+        attribute = AttributeProto(name=name, type=AttributeProto.GRAPH).SerializeToString()
+        node += _field(NODE_ATTRIBUTE, attribute + _field(ATTRIBUTE_GRAPH, graph))
+    return bytes(node)
+
+
+def _field(number: int, message: bytes) -> bytes:
+    return join_message([MessageField(number, LENGTH, message)])
 
 
 def enlarging(scale: int) -> onnx.ModelProto:
@@ -160,7 +187,7 @@ NETWORKS: tuple[HostileFile, ...] = (
     HostileFile(
         "branches.onnx",
         "branches in branches",
-        lambda: _bytes(nested_branches(12)),
+        lambda: nested_branches(12),
         (*EITHER, "stopped"),
     ),
     HostileFile(

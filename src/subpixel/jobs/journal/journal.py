@@ -25,6 +25,7 @@ from subpixel.jobs.journal.look import KnownResult
 from subpixel.jobs.journal.record_files import RecordReader, RecordWriter, name_machine
 from subpixel.jobs.journal.records import FailureRecord, JobRecord, JournalRecord, UnitRecord
 from subpixel.jobs.journal.shard import Shard, hash_number
+from subpixel.system.files.folders import make_hidden_folder
 from subpixel.system.files.locks import MAX_REGIONS, NO_LOCKS, RegionLocks
 
 JOURNAL_FOLDER = ".subpixel"
@@ -78,7 +79,7 @@ class Journal:
         """The journal in ``folder``, which is made where it is missing, for a run of the job that
         ``facts`` describe, or of a ``shard`` of it. :meth:`begin` comes next."""
         with _journal_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_hidden_folder(folder)
             locks = RegionLocks(folder / LOCKS_FILE)
             try:
                 return cls(folder, facts, locks, shard)

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -61,6 +63,19 @@ def whole_folder(
         raise SubpixelError(f"{folder} can't be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def make_hidden_folder(folder: Path) -> None:
+    """Make ``folder``, whose name begins with a dot, where it is missing, and those above it.
+
+    The dot hides it everywhere but on Windows, which is told. Raises :class:`OSError`.
+    """
+    is_new = not folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    if sys.platform == "win32" and is_new:
+        import ctypes
+
+        ctypes.windll.kernel32.SetFileAttributesW(str(folder), stat.FILE_ATTRIBUTE_HIDDEN)
 
 
 def _take_place(draft: Path, target: Path) -> None:
