@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# Containers often set it; every process that a test starts would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # A worker on each core; one thread in each, as two would wait for one another.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
@@ -18,7 +21,7 @@ BASE_TESTS := -m pytest --base-install --ignore tests/test_readme.py --ignore te
 define test-versions
 	$(PYTHON) -m venv --clear .venv-$(1)
 	.venv-$(1)/bin/python -m pip install --quiet --disable-pip-version-check uv
-	.venv-$(1)/bin/uv pip install --quiet --python .venv-$(1)/bin/python $(2) --editable '.[test-base]'
+	.venv-$(1)/bin/uv pip install --quiet --compile-bytecode --python .venv-$(1)/bin/python $(2) --editable '.[test-base]'
 	.venv-$(1)/bin/uv pip freeze --python .venv-$(1)/bin/python
 	OMP_NUM_THREADS=1 .venv-$(1)/bin/python $(BASE_TESTS) $(TESTS)
 endef

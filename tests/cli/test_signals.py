@@ -5,9 +5,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -32,13 +31,24 @@ def large(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def hear_signals() -> None:
+    """A shell without job control makes what it runs in the background deaf to Ctrl-C, nohup to
+    SIGHUP."""
+    for number in CODES:
+        signal.signal(number, signal.SIG_DFL)
+
+
+def ignore_hangups() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
 @contextmanager
-def running(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+def running(
+    folder: Path, *arguments: str, preexec: Callable[[], None] = hear_signals
+) -> Iterator["subprocess.Popen[str]"]:
     command = [sys.executable, "-m", "subpixel", *arguments]
-    # a shell without job control makes what it runs in the background deaf to Ctrl-C
-    hearing = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     with subprocess.Popen(
-        command, cwd=folder, stderr=subprocess.PIPE, text=True, preexec_fn=hearing
+        command, cwd=folder, stderr=subprocess.PIPE, text=True, preexec_fn=preexec
     ) as process:
         try:
             yield process
@@ -106,15 +116,11 @@ def test_after_a_kill_the_next_run_clears_up(large: Path) -> None:
 
 def test_a_signal_that_is_ignored_stays_so(large: Path) -> None:
     """As nohup has it."""
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with running(large, *upscale_slowly()) as process:
-            wait_until_writing(process, large / "out")
-            process.send_signal(signal.SIGHUP)
-            time.sleep(0.5)
-            assert process.poll() is None
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    with running(large, *upscale_slowly(), preexec=ignore_hangups) as process:
+        wait_until_writing(process, large / "out")
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.5)
+        assert process.poll() is None
 
 
 NEVER_ENDS = """
@@ -135,8 +141,7 @@ with signals.orderly_end():
 @pytest.mark.parametrize("number", CODES)
 def test_what_never_returns_is_ended_all_the_same(number: signal.Signals) -> None:
     command = [sys.executable, "-c", NEVER_ENDS]
-    hearing = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=hearing) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=hear_signals) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"here\n"
         process.send_signal(number)
