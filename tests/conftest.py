@@ -35,10 +35,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="skip what needs PyTorch, as an install without extras does (make test-lowest)",
     )
+    parser.addoption(
+        "--campaigns",
+        action="store_true",
+        help="run all cases of the long campaigns, not only the few of each that CI runs",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` chooses
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    _sample_tables(items)
+    if not config.getoption("--campaigns"):
+        left_out = [item for item in items if item.get_closest_marker("campaign")]
+        items[:] = [item for item in items if not item.get_closest_marker("campaign")]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _sample_tables(items: list[pytest.Item]) -> None:
     """A table that is marked ``sample(every=N)``: each N-th case is fast, the others are slow.
 
     A prime number that divides no side of the table lets the sample see every value.

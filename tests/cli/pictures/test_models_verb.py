@@ -289,7 +289,7 @@ def test_remove(gallery: Gallery, cache: Path, capsys: pytest.CaptureFixture[str
 
 COMMUNITY = (
     ("realesr-animevideov3-x4.pth", "4x-animevideo-v3", "compact"),
-    ("span-x4.pth", "4x-span", "span"),
+    pytest.param("span-x4.pth", "4x-span", "span", marks=pytest.mark.campaign),
 )
 
 

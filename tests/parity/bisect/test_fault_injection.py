@@ -37,7 +37,13 @@ QUICK = tuple(name for name, kind in KINDS.items() if not kind.slow)
 SLOW = tuple(name for name, kind in KINDS.items() if kind.slow)
 FEW = ("edsr", "fsrcnn", "restorer")
 FAST = "fsrcnn"
-EVERY = [FAST, *(pytest.param(n, marks=pytest.mark.slow) for n in (*QUICK, *SLOW) if n != FAST)]
+LONG = ("real-cugan", "esrgan", "esrgan-x2")
+"""A minute or more each."""
+EVERY = [
+    FAST,
+    *(pytest.param(n, marks=pytest.mark.slow) for n in (*QUICK, *SLOW) if n not in (FAST, *LONG)),
+    *(pytest.param(n, marks=(pytest.mark.slow, pytest.mark.campaign)) for n in LONG),
+]
 
 LEAST_KINDS = 30
 LEAST_NAMED = 0.95
@@ -243,9 +249,10 @@ def expect_named(faults: Mapping[str, Sequence[Injected]], folder: Path) -> None
 
 @pytest.mark.slow
 def test_bisect_names_the_node(tmp_path: Path) -> None:
-    expect_named({host: visible(host) for host in ("edsr", "fsrcnn")}, tmp_path)
+    expect_named({host: visible(host) for host in FEW}, tmp_path)
 
 
+@pytest.mark.campaign
 @pytest.mark.slow
 def test_bisect_names_the_node_in_every_network(tmp_path: Path) -> None:
     """Those whose weights are not there are left out."""
