@@ -64,7 +64,7 @@ KINDS = (
     ),
     Kind(
         "checkpoints", 0.1, "seeds.checkpoints:checkpoint_seeds", "trials.checkpoints:open_trial",
-        ("subpixel.nets.checkpoints.checkpoint", "torch"),
+        ("subpixel.nets.checkpoints.checkpoint", "torch", "torch._dynamo"),
     ),
     Kind("exif", 0.07, "seeds.blocks:exif_seeds", "trials.blocks:open_exif_trial",
          ("subpixel.media.image_file",)),

@@ -8,12 +8,14 @@ from tests.robustness.mutation.plain import Dice
 
 from subpixel.errors import SubpixelError
 from subpixel.nets.checkpoints.checkpoint import CheckpointFile, Choice, load_checkpoint
+from subpixel.nets.spandrel.module import import_spandrel
 
 PHOTOGRAPH_SHARE = 0.05
 """Of the cases, those whose settings are sought on photographs, which takes seconds."""
 
 
 def open_trial() -> Trial:
+    import_spandrel("spandrel_extra_arches")  # takes seconds, which no case is to be charged with
     return _try_checkpoint
 
 

@@ -110,6 +110,8 @@ class _Reader:
     def take(self, stream: BinaryIO, name: bytes, at: int, length: int) -> None:
         stream.seek(at)
         if name == b"IHDR":
+            if self._ihdr:
+                raise ValueError("it has two headers")
             self._ihdr = stream.read(min(length, 13))
         elif name in (b"PLTE", b"tRNS") and not self._met_pixels:
             self._shared.setdefault(name, stream.read(min(length, 1024)))
