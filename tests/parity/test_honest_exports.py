@@ -16,12 +16,11 @@ from subpixel.parity.bisect.bisect import bisect
 from subpixel.parity.verify import verify
 from subpixel.spec import Exporter
 
-SMALLEST = ("edsr", "fsrcnn")
-LARGER = ("superresolution", "rcan")
+FEW = ("edsr", "fsrcnn", "superresolution")
+LONG = pytest.param("rcan", marks=pytest.mark.campaign)
+HOSTS = [*FEW, LONG]
 
 pytestmark = pytest.mark.slow
-
-HOSTS = [*SMALLEST, *(pytest.param(host, marks=pytest.mark.slow) for host in LARGER)]
 
 
 def expect_equal(candidate: Path, reference: Path) -> None:
@@ -37,12 +36,11 @@ def saved(model: onnx.ModelProto, file: Path) -> Path:
 
 
 PAIRS = [
-    (host, rewriting)
+    pytest.param(host, rewriting, marks=() if (row + column) % 3 == 0 else pytest.mark.campaign)
     for row, rewriting in enumerate(REWRITINGS)
-    for column, host in enumerate([*SMALLEST, *LARGER])
-    if (row + column) % 4 == 0
-]
-"""Every rewriting on two or three networks, every network in four: all 160 take an hour."""
+    for column, host in enumerate(FEW)
+] + [pytest.param("rcan", rewriting, marks=pytest.mark.campaign) for rewriting in REWRITINGS]
+"""CI has every rewriting on one network: all of them take an hour."""
 
 
 @pytest.mark.parametrize(("host", "rewriting"), PAIRS)
