@@ -193,11 +193,19 @@ def open_stream(
     take without compression. ``name`` is what messages call it. Raises what :func:`open_picture`
     raises, and :class:`~subpixel.errors.MemoryLimitError` for more bytes.
     """
-    most = limit_file_bytes(max_pixels, max_bytes)
-    contents = FileContents.of_stream(
-        stream, name, most, lambda head: sniff_format(head, Path(name))
-    )
+    contents = hold_stream(stream, name, limit_file_bytes(max_pixels, max_bytes))
     return open_contents(contents, max_pixels, None, decoders)
+
+
+def hold_stream(stream: BinaryIO, name: str, max_bytes: int) -> FileContents:
+    """All that is left of a stream that begins as a picture does, called ``name`` in messages.
+
+    Raises :class:`PictureError` for another stream, and
+    :class:`~subpixel.errors.MemoryLimitError` for more than ``max_bytes``.
+    """
+    return FileContents.of_stream(
+        stream, name, max_bytes, lambda head: sniff_format(head, Path(name))
+    )
 
 
 def limit_file_bytes(max_pixels: int, max_bytes: int | None = None) -> int:
