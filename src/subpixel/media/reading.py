@@ -18,6 +18,7 @@ from subpixel.media.formats.account import collect_losses, limit_metadata
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import list_names, sniff
 from subpixel.media.libvips import (
+    DECODER_PIXEL_BYTES,
     FileContents,
     Strictness,
     VipsImage,
@@ -451,7 +452,8 @@ def _decoder_memory(image: VipsImage, form: Format) -> int:
     """What a decoder holds at once, in bytes."""
     reader, deep = form.reader, image.format == "ushort"
     single = image.height == image.get_page_height()
-    per_pixel = reader.pixel_bytes or (0 if single else reader.animation_bytes)
+    own = get_number(image, DECODER_PIXEL_BYTES, 0)
+    per_pixel = own or reader.pixel_bytes or (0 if single else reader.animation_bytes)
     if per_pixel:
         return int(image.width * image.get_page_height() * per_pixel * (1 + deep))
     row = image.width * image.bands * (1 + deep)

@@ -126,8 +126,8 @@ def _assign_roles(file: Block, items: Items) -> _Roles:
     transparency = items.with_sources(alpha) if alpha is not None else set()
     shown = items.with_sources(items.primary) | transparency
     maps = [n for n, item in items.by_number.items() if item.kind == b"tmap"]
-    kept = find_map_items(file, items)
-    own = set[int]() if kept is None else kept.numbers(items) - shown
+    source = find_map_items(file, items)
+    own = set[int]() if source is None else source.numbers(items) - shown
     further = items.with_sources(*maps) - shown - own
     return _Roles(*map(frozenset, (shown, transparency, own, further)))
 
