@@ -110,7 +110,10 @@ def test_the_place_of_the_results_is_known_by_any_name(tmp_path: Path) -> None:
     assert _places(_list(tmp_path / "in", tmp_path / "elsewhere")) == ["a.jpg"]
 
 
-def test_files_that_no_format_claims_are_named(tmp_path: Path) -> None:
+def test_files_that_no_format_claims_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("subpixel.jobs.file_kinds.can_develop", lambda: False)
     _make(tmp_path, "a.txt", "b.xmp", "empty", "IMG_3.CR3")
     _make(tmp_path, "c.jpe_", "IMG_3.NEF", data=JPEG)
     items = _list(tmp_path)

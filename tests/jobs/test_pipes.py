@@ -9,11 +9,11 @@ import pytest
 
 from subpixel.errors import MemoryLimitError, PictureError, UsageError
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import PIPE
 from subpixel.jobs.pipes import plan_pipe
 from subpixel.media.image_file import encode_picture, open_picture, open_stream
 from subpixel.media.picture import Picture, read_source
 from subpixel.media.reading import MAX_PAGES_METADATA, PIXEL_BYTES
+from subpixel.system.files.standard_input import PIPE
 
 FILE = Path("photo.png")
 

@@ -16,6 +16,8 @@ from subpixel.media.film.kinds import (
 )
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import FORMATS, sniff
+from subpixel.media.formats.tiff.developing import can_develop
+from subpixel.media.formats.tiff.tiff import TIFF
 from subpixel.media.libvips import HEAD_BYTES
 from subpixel.system.files.inputs import open_input
 
@@ -67,6 +69,8 @@ def file_kind_of(file: Path) -> FileKind:
             return _kind_of_format(form, file.suffix)
     if film_kind_of(suffix):
         return _kind_of_film(file.suffix)
+    if suffix in RAW_SUFFIXES and can_develop():
+        return FileKind(TIFF.suffixes[0])
     for foreign in FOREIGN_KINDS:
         if suffix in foreign.suffixes:
             return FileKind(None, foreign.name)

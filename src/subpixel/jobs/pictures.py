@@ -26,6 +26,7 @@ from subpixel.media.reading import Decoders
 from subpixel.network.tuning import Tuning
 from subpixel.runtime.opening import racing_devices
 from subpixel.system.files.atomic import Seal, remove_stale_drafts
+from subpixel.system.files.standard_input import INPUT_NAME, PIPE
 from subpixel.system.files.targets import expect_free_file, make_folder
 from subpixel.system.machine_memory import resident
 from subpixel.upscaling.memory import memory_limit
@@ -37,9 +38,6 @@ MAX_OPEN = 64
 
 MIN_CONTEST_MEGAPIXELS = 2.0
 """For less than that a processor takes about as long as a GPU does to start."""
-
-PIPE = Path("-")
-"""As an input what standard input gives, as an output what standard output takes."""
 
 HELD_SHARE = 0.25
 """Of the memory that is there for a picture, what its file may take when it is held in memory: one
@@ -114,7 +112,7 @@ class PictureFiles:
             )
         return open_stream(
             sys.stdin.buffer,
-            name="standard input",
+            name=INPUT_NAME,
             max_pixels=self._max_pixels,
             max_bytes=most,
             decoders=self._decoders,

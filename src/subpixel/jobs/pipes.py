@@ -10,8 +10,9 @@ from pathlib import Path
 from subpixel.errors import UsageError
 from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import PIPE, PictureFiles, fail_job, upscale_files
+from subpixel.jobs.pictures import PictureFiles, fail_job, upscale_files
 from subpixel.jobs.results import JobReport, JobResult
+from subpixel.system.files.standard_input import PIPE, expect_piped
 from subpixel.upscaling.upscaler import Upscaler
 
 OUTPUT_NAME = "standard output"
@@ -46,11 +47,8 @@ def plan_pipe(inputs: Sequence[Path], output: Path | None, suffix: str | None) -
 
 def expect_redirected(job: Job) -> None:
     """Raise :class:`UsageError` where a picture would come from a terminal, or go to one."""
-    if job.source == PIPE and (sys.stdin is None or sys.stdin.isatty()):
-        raise UsageError(
-            "no picture comes from standard input; redirect a file into it (subpixel upscale - "
-            "-o larger.jpg < photo.jpg), or name the file"
-        )
+    if job.source == PIPE:
+        expect_piped("subpixel upscale - -o larger.jpg < photo.jpg")
     if job.target == PIPE and sys.stdout.isatty():
         raise UsageError(
             "a picture isn't written to a terminal; redirect it (subpixel upscale photo.jpg -o - "

@@ -30,6 +30,7 @@ PACKAGES: Mapping[str, str] = {
     "uvicorn": "pip install '.[serve]' in the repository (serve)",
     "pillow-heif": "pip install '.[heif]' in the repository (HEIC, the photographs of phones)",
     "pillow-jxl-plugin": "pip install '.[jxl]' in the repository (JPEG XL)",
+    "rawpy": "pip install '.[raw]' in the repository (camera raw: DNG, NEF, CR3, ARW)",
     "av": "pip install '.[video]' in the repository (films)",
     "ray": "pip install '.[ray]' in the repository (upscale --engine ray)",
     "pillow": "pip install pillow (only to hand Pillow images to the Python API)",

@@ -399,6 +399,11 @@ def srgb_profile() -> bytes:
     return bytes(pyvips.Operation.call("profile_load", "srgb"))
 
 
+DECODER_PIXEL_BYTES = "subpixel-decoder-pixel-bytes"
+"""The field of an image that says what its decoder holds, where that isn't its format's
+:attr:`~subpixel.media.formats.format.FormatReader.pixel_bytes`."""
+
+
 def build_header(
     shape: tuple[int, int, int, int], bits: int, icc: bytes | None = None
 ) -> VipsImage:
@@ -422,6 +427,11 @@ def build_header(
 def get_number(image: VipsImage, name: str, default: int) -> int:
     """A whole number among an image's fields."""
     return int(image.get(name)) if image.get_typeof(name) else default
+
+
+def set_number(image: VipsImage, name: str, value: int) -> None:
+    """Set a whole number as an image's field."""
+    image.set_type(pyvips.GValue.gint_type, name, value)
 
 
 def get_blob(image: VipsImage, name: str) -> bytes | None:

@@ -18,6 +18,7 @@ from subpixel.media.formats.account import collect_losses, limit_metadata
 from subpixel.media.formats.format import Format
 from subpixel.media.formats.registry import list_names, sniff
 from subpixel.media.libvips import (
+    DECODER_PIXEL_BYTES,
     FileContents,
     Strictness,
     VipsImage,
@@ -193,11 +194,19 @@ def open_stream(
     take without compression. ``name`` is what messages call it. Raises what :func:`open_picture`
     raises, and :class:`~subpixel.errors.MemoryLimitError` for more bytes.
     """
-    most = limit_file_bytes(max_pixels, max_bytes)
-    contents = FileContents.of_stream(
-        stream, name, most, lambda head: sniff_format(head, Path(name))
-    )
+    contents = hold_stream(stream, name, limit_file_bytes(max_pixels, max_bytes))
     return open_contents(contents, max_pixels, None, decoders)
+
+
+def hold_stream(stream: BinaryIO, name: str, max_bytes: int) -> FileContents:
+    """All that is left of a stream that begins as a picture does, called ``name`` in messages.
+
+    Raises :class:`PictureError` for another stream, and
+    :class:`~subpixel.errors.MemoryLimitError` for more than ``max_bytes``.
+    """
+    return FileContents.of_stream(
+        stream, name, max_bytes, lambda head: sniff_format(head, Path(name))
+    )
 
 
 def limit_file_bytes(max_pixels: int, max_bytes: int | None = None) -> int:
@@ -443,7 +452,8 @@ def _decoder_memory(image: VipsImage, form: Format) -> int:
     """What a decoder holds at once, in bytes."""
     reader, deep = form.reader, image.format == "ushort"
     single = image.height == image.get_page_height()
-    per_pixel = reader.pixel_bytes or (0 if single else reader.animation_bytes)
+    own = get_number(image, DECODER_PIXEL_BYTES, 0)
+    per_pixel = own or reader.pixel_bytes or (0 if single else reader.animation_bytes)
     if per_pixel:
         return int(image.width * image.get_page_height() * per_pixel * (1 + deep))
     row = image.width * image.bands * (1 + deep)

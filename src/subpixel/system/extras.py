@@ -19,6 +19,7 @@ EXTRAS: Mapping[str, str] = {
     "pillow_jxl": "jxl",
     "brotli": "jxl",
     "backports": "tiff",
+    "rawpy": "raw",
     "starlette": "serve",
     "uvicorn": "serve",
     "python_multipart": "serve",

@@ -1,8 +1,8 @@
 import click
 import pytest
 
-from subpixel.cli.main import run
-from subpixel.cli.options.choices import SIZE
+from subpixel.cli.main import VERBS, Verbs, run
+from subpixel.cli.options.choices import DEVICE_NAME, SIZE, DeviceName
 from subpixel.cli.pictures.upscale import UpscaleCommand, command
 
 
@@ -49,3 +49,22 @@ def test_limits_of_numbers_are_no_formulas(capsys: pytest.CaptureFixture[str]) -
         assert " RANGE  " not in shown.replace("-range RANGE  ", "")
         assert "x>=" not in shown
         assert "<=x" not in shown
+
+
+@pytest.mark.parametrize("name", ["CPU", "Cpu", "cpu"])
+def test_a_device_in_any_case(name: str) -> None:
+    parameter = click.Option(["--device"], type=DEVICE_NAME)
+    assert parameter.type.convert(name, parameter, None) == "cpu"
+
+
+def test_every_device_option_takes_any_case() -> None:
+    """Of each command that has one."""
+    options = [
+        parameter
+        for verb in VERBS
+        if (command := Verbs().get_command(click.Context(click.Command("x")), verb))
+        for parameter in command.params
+        if "--device" in parameter.opts
+    ]
+    assert len(options) >= 7
+    assert {type(option.type) for option in options} == {DeviceName}

@@ -344,3 +344,22 @@ def test_verbose_has_the_files(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out.replace("\n", "")
     for row in read_manifest():
         assert row.file in said
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ([], ["list"]),
+        (["-v"], ["list", "-v"]),
+        (["--json"], ["list", "--json"]),
+        (["--json"], ["--json", "list"]),
+    ],
+)
+def test_list_is_what_models_prints(
+    capsys: pytest.CaptureFixture[str], short: list[str], long: list[str]
+) -> None:
+    assert run(["models", *short]) == 0
+    by_itself = capsys.readouterr().out
+    assert run(["models", *long]) == 0
+    assert capsys.readouterr().out == by_itself
+    assert "balanced" in by_itself

@@ -36,7 +36,7 @@ from subpixel.media.formats.png.text import Texts
 from subpixel.media.formats.tiff.directories import read_directories
 from subpixel.media.formats.tiff.fields import PageReader, list_field_parts
 from subpixel.media.formats.tiff.pages import choose_pages, kind_of, name_other_pages
-from subpixel.media.formats.tiff.raw import expect_no_raw
+from subpixel.media.formats.tiff.raw import name_raw
 from subpixel.media.formats.tiff.stored.codecs import plan_strips
 from subpixel.media.formats.tiff.stored.planes import split_planes
 from subpixel.media.formats.tiff.stored.samples import plan_samples
@@ -91,7 +91,7 @@ def read_exif(block: bytes) -> None:
 
 def read_tiff(data: bytes) -> None:
     tiff = read_directories(data)
-    expect_no_raw(tiff)
+    name_raw(tiff)
     pages = choose_pages(tiff)
     list(name_other_pages(tiff, pages))
     collect_losses(list_field_parts(pages))

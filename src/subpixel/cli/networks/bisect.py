@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from subpixel.cli.options.choices import (
+    DEVICE_NAME,
     EXTRA_ARCHITECTURES,
     FILE,
     JSON,
@@ -39,7 +40,14 @@ GROWTH_COLUMNS = ("nodes", "up to", "max abs", "code values")
 @WEIGHTS
 @SETTINGS
 @click.option("-o", "--output", type=FILE, help="A folder to write the case in.")
-@click.option("--device", default="cpu", show_default=True, metavar="NAME", help="Where BAD runs.")
+@click.option(
+    "--device",
+    type=DEVICE_NAME,
+    default="cpu",
+    show_default=True,
+    metavar="NAME",
+    help="Where BAD runs.",
+)
 @PICTURES
 @SIZES_OPTION
 @MIN_PSNR

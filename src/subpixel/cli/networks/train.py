@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from subpixel.cli.options.choices import FILE, OVERWRITE
+from subpixel.cli.options.choices import DEVICE_NAME, FILE, OVERWRITE
 from subpixel.cli.options.number_types import RealNumber, WholeNumber
 from subpixel.cli.streams import print_line
 from subpixel.errors import UsageError
@@ -41,7 +41,13 @@ if TYPE_CHECKING:
     help="Until fine-tuning, aim at what this checkpoint's network makes: luma, of this scale.",
 )
 @click.option("--denoise", is_flag=True, help="Small pictures go through JPEG or WebP first.")
-@click.option("--device", default="cpu", show_default=True, help="PyTorch's name: cpu, cuda, …")
+@click.option(
+    "--device",
+    type=DEVICE_NAME,
+    default="cpu",
+    show_default=True,
+    help="PyTorch's name: cpu, cuda, …",
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @OVERWRITE
 def command(

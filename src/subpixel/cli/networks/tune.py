@@ -9,6 +9,7 @@ import click
 
 from subpixel.cli.options.choices import (
     DENOISING,
+    DEVICE_NAME,
     FILE,
     FLOOR_OPTION,
     JSON,
@@ -44,6 +45,7 @@ SETTING_COLUMNS = (
 @click.option(
     "--device",
     "devices",
+    type=DEVICE_NAME,
     multiple=True,
     metavar="NAME",
     help="One to try, or several. [default: all that `doctor` finds]",

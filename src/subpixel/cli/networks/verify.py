@@ -9,6 +9,7 @@ import click
 
 from subpixel.cli.networks.matrix import show_matrix
 from subpixel.cli.options.choices import (
+    DEVICE_NAME,
     EXTRA_ARCHITECTURES,
     FILE,
     JSON,
@@ -54,6 +55,7 @@ ONLY_PLAIN = ("module", "pictures", "sizes", "min_psnr", "max_codes", "rtol", "a
 @click.option(
     "--device",
     "devices",
+    type=DEVICE_NAME,
     multiple=True,
     metavar="NAME",
     help="Where MODEL runs; with --matrix several may be named. [default: cpu; matrix: all]",

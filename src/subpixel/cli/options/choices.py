@@ -13,6 +13,23 @@ from subpixel.spec import Precision
 from subpixel.zoo.manifest import DEFAULT_NETWORK, DENOISE
 
 
+class DeviceName(click.ParamType):  # type: ignore[type-arg]
+    """A device's name in any case: CUDA is cuda."""
+
+    name = "text"
+
+    def convert(
+        self,
+        value: str,
+        param: click.Parameter | None,  # noqa: ARG002 - Click names them
+        ctx: click.Context | None,  # noqa: ARG002
+    ) -> str:
+        return value.lower()
+
+
+DEVICE_NAME = DeviceName()
+
+
 def _default_model(_context: click.Context, _option: click.Parameter, value: str | None) -> str:
     """Not `default=`: where a flag shares an option's name, click before 8.3 makes that False."""
     return DEFAULT_NETWORK if value is None else value
@@ -39,6 +56,7 @@ SCALE = click.option(
 )
 DEVICE = click.option(
     "--device",
+    type=DEVICE_NAME,
     default="auto",
     show_default=True,
     metavar="NAME",

@@ -68,10 +68,13 @@ SHOWN_SET = "Set5"
 GALLERY_COLUMNS = ("name", "scale", "kB", "architecture", "authors", "licence", "proven", "path")
 
 
-@click.group(cls=SuggestingGroup, invoke_without_command=True)
-@click.option(
+VERBOSE = click.option(
     "-v", "--verbose", is_flag=True, help="Every scale by itself, with its licence and its file."
 )
+
+
+@click.group(cls=SuggestingGroup, invoke_without_command=True)
+@VERBOSE
 @JSON
 @click.pass_context
 def command(context: click.Context, verbose: bool, as_json: bool) -> None:
@@ -83,8 +86,28 @@ def command(context: click.Context, verbose: bool, as_json: bool) -> None:
     denoise by how a picture was compressed; `--model drawing` takes denoise-50. `subpixel info
     NAME` says more of one.
     """
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        _print_networks(verbose, as_json)
+
+
+@click.command("list")
+@VERBOSE
+@JSON
+@click.pass_context
+def list_networks(context: click.Context, verbose: bool, as_json: bool) -> None:
+    """List the networks that are here, as `subpixel models` does by itself."""
+    group = context.parent.params if context.parent else {}
+    _print_networks(verbose or group["verbose"], as_json or group["as_json"])
+
+
+command.add_command(list_networks)
+command.add_command(search)
+command.add_command(get)
+command.add_command(remove)
+
+
+def _print_networks(verbose: bool, as_json: bool) -> None:
+    """As JSON, or as lines, or as tables with every scale by itself."""
     others, faults = entries()
     for fault in faults:
         print_line(f"subpixel: {fault}", err=True)
@@ -102,11 +125,6 @@ def command(context: click.Context, verbose: bool, as_json: bool) -> None:
         print_line()
         print_line("From the gallery")
         _print_lines(SHORT_GALLERY_COLUMNS, [_short_gallery_cells(entry) for entry in others])
-
-
-command.add_command(search)
-command.add_command(get)
-command.add_command(remove)
 
 
 def _network_facts(row: BundledNetwork) -> dict[str, object]:

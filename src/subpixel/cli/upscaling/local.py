@@ -20,7 +20,6 @@ from subpixel.jobs.journal.picture_run import PictureRun, Resumption
 from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
 from subpixel.jobs.pictures import (
-    PIPE,
     PictureFiles,
     expect_films_used,
     expect_used,
@@ -34,6 +33,7 @@ from subpixel.jobs.progress import JobProgress
 from subpixel.jobs.results import JobResult
 from subpixel.network.tuning import Tuning
 from subpixel.network.tuning_cache import load_tuning
+from subpixel.system.files.standard_input import PIPE
 from subpixel.upscaling.upscaler import Upscaler
 
 

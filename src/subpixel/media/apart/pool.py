@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from subpixel.media.reading import (
     DEFAULT_MAX_PIXELS,
     PictureFile,
     expect_format,
+    hold_stream,
     limit_file_bytes,
     open_picture,
     open_stream,
@@ -94,10 +95,20 @@ class DecoderPool:
             return open_stream(stream, name=name, max_pixels=max_pixels, decoders=self)
         return open_picture(source, max_pixels=max_pixels, decoders=self)
 
-    def open_shown(self, file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> PictureFile:
+    def open_shown(
+        self,
+        source: str | Path | BinaryIO,
+        *,
+        name: str = "the stream",
+        max_pixels: int = DEFAULT_MAX_PIXELS,
+    ) -> PictureFile:
         """The same for a picture as a screen shows it: its first frame upright, ``(H, W, 3)`` of
-        8-bit sRGB, without metadata; see :func:`~subpixel.media.display.render.render_srgb`."""
-        contents = FileContents.of(Path(file), limit_file_bytes(max_pixels))
+        8-bit sRGB, without metadata; see :func:`~subpixel.media.display.render.render_srgb`. A
+        stream, which messages call ``name``, is read to its end first."""
+        if isinstance(source, (str, Path)):
+            contents = FileContents.of(Path(source), limit_file_bytes(max_pixels))
+        else:
+            contents = hold_stream(source, name, limit_file_bytes(max_pixels))
         form = expect_format(contents)
         return self.open_task(FileTask(contents, form.package, max_pixels, "show"), form)
 

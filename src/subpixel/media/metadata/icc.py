@@ -6,6 +6,8 @@ from collections.abc import Iterator
 _HEADER = 128
 _TABLE_ENTRY = 12
 _PADDED_VERSION = 4
+_ONE = (1 << 16).to_bytes(4)
+"""The number 1 as s15Fixed16Number."""
 
 
 def fits_colours(profile: bytes, *, grey: bool) -> bool:
@@ -66,6 +68,14 @@ def find_tag(profile: bytes, name: bytes) -> bytes | None:
         if tag == name and start + size <= len(profile):
             return profile[start : start + size]
     return None
+
+
+def is_linear(profile: bytes) -> bool:
+    """Whether samples are proportional to light: the first curve is a straight line."""
+    curve = find_tag(profile, b"kTRC") or find_tag(profile, b"rTRC") or b""
+    if curve[:4] == b"para":
+        return curve[12:16] == _ONE
+    return curve[:4] == b"curv" and int.from_bytes(curve[8:12]) == 0
 
 
 def _list_tags(profile: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -11,9 +11,10 @@ from subpixel.cli.options.pictures.film import FILM, FILM_NAMES
 from subpixel.errors import UsageError
 from subpixel.jobs.film.options import DEFAULT_FILM_OPTIONS, FilmOptions, Preview
 from subpixel.jobs.outputs import Job
-from subpixel.jobs.pictures import PIPE, expect_films_used
+from subpixel.jobs.pictures import expect_films_used
 from subpixel.media.film.encoding.codecs import codec_named
 from subpixel.media.formats.format import EncodeOptions
+from subpixel.system.files.standard_input import PIPE
 
 PICTURE = Job(Path("a.png"), Path("b.png"))
 FILM_JOB = Job(Path("a.mp4"), Path("b.mp4"))

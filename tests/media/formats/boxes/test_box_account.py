@@ -96,8 +96,8 @@ def test_a_second_one_is_a_loss(tmp_path: Path, item: ItemSpec) -> None:
             "further pictures: a depth map",
         ),
         (
-            with_item(
-                alpha_item(FRAME[..., 1], b"urn:com:apple:photo:2020:aux:hdrgainmap\0"),
+            with_item(  # of another shape than the picture
+                alpha_item(FRAME[:8, :8, 1], b"urn:com:apple:photo:2020:aux:hdrgainmap\0"),
                 (b"auxl", 2, (1,)),
             ),
             "gain map: an HDR gain map",

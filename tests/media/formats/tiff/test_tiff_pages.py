@@ -158,6 +158,12 @@ def test_the_pages_of_users() -> None:
 
 
 class TestCameraRaw:
+    """Without the extra that develops them."""
+
+    @pytest.fixture(autouse=True)
+    def lack_rawpy(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("subpixel.media.formats.tiff.tiff.can_develop", lambda: False)
+
     @pytest.mark.parametrize(
         ("maker", "name"),
         [("NIKON CORPORATION", "NEF"), ("SONY", "ARW"), ("PENTAX", "PEF"), ("Acme", "camera raw")],

@@ -13,7 +13,7 @@ from subpixel.cli.options.pictures.resuming import Resuming
 from subpixel.cli.options.pictures.upscaling import Limits, TargetOptions
 from subpixel.errors import UsageError
 from subpixel.jobs.cluster.places import expect_no_urls, read_url
-from subpixel.jobs.pictures import PIPE
+from subpixel.system.files.standard_input import PIPE
 
 
 @dataclass(frozen=True)

@@ -32,11 +32,11 @@ from subpixel.cli.options.pictures.picture_format import FORMAT, expect_one_form
 from subpixel.cli.options.untrusted import UNTRUSTED
 from subpixel.errors import UsageError
 from subpixel.jobs.outputs import Job, Naming
-from subpixel.jobs.pictures import PIPE
 from subpixel.jobs.pipes import expect_redirected, plan_pipe
 from subpixel.media.image_file import DEFAULT_MAX_PIXELS, EncodeOptions
 from subpixel.network.settings import RunSettings
 from subpixel.spec import Precision
+from subpixel.system.files.standard_input import PIPE
 from subpixel.upscaling.alpha import AlphaMode
 from subpixel.zoo.family import first_network, tuned_network
 

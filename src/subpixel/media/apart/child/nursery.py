@@ -21,8 +21,9 @@ from subpixel.media.apart.messages.job import MESSAGE_BYTES, NO_DECODER_ROOM, NO
 from subpixel.media.libvips import block_untrusted_operations
 from subpixel.system.processes.confinement import follow_parent, stop_following_parent
 
-OPTIONAL_PACKAGES = ("brotli",)
-"""What formats import when a file needs it: a decoder couldn't any more."""
+OPTIONAL_PACKAGES = ("brotli", "rawpy", "multiprocessing")
+"""What formats import when a file needs it, and what rawpy imports then: a decoder couldn't any
+more."""
 
 
 CODECS = ("ascii", "latin-1", "utf-8", "utf-16", "utf-16-be", "utf-16-le")

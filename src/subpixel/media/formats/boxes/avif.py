@@ -2,8 +2,10 @@
 of its own (``irot``, ``imir``), which libheif applies and writes."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
+import pyvips
 
 from subpixel.media.compression.av1_frame import AV1_HEADER_BYTES
 from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression, judge_av1
@@ -12,6 +14,7 @@ from subpixel.media.formats.boxes.box_account import list_box_parts
 from subpixel.media.formats.boxes.box_colour import describe_colours
 from subpixel.media.formats.boxes.brands import HEVC_BRANDS, list_brands
 from subpixel.media.formats.boxes.editing import point_to_exif, set_coding_points
+from subpixel.media.formats.boxes.gain_map import take_map
 from subpixel.media.formats.boxes.items import Items, find_alpha, read_av1_head, read_items
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.libvips import (
@@ -21,6 +24,7 @@ from subpixel.media.libvips import (
     Strictness,
     VipsImage,
     VipsLoad,
+    explain_error,
     get_number,
     load_first_page,
     load_page,
@@ -95,10 +99,24 @@ def _unpremultiply(image: VipsImage) -> VipsImage:
     return (whole << shift if shift else whole).copy(interpretation=image.interpretation)
 
 
-def _describe_avif(_contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
+def _describe_avif(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
     meta = read_metadata(image)
     block = None if meta.exif is None else exif.reveal_tangled(meta.exif)
-    return replace(meta, exif=block, resolution=exif.resolution_in(block), orientation=1), ()
+    meta = replace(meta, exif=block, resolution=exif.resolution_in(block), orientation=1)
+    file = contents.look()
+    items = read_items(file)
+    return take_map(meta, file, image, items, partial(_decode_map, contents))
+
+
+def _decode_map(contents: FileContents, patches: Patches) -> Rows:
+    """The samples of the picture that the file has with these changes."""
+    try:
+        image, _ = _load_primary(contents, "error", patches)
+        depth = _read_bit_depth(image) if image.format == "ushort" else 8
+        rows = np.asarray(image.numpy())
+    except pyvips.Error as error:
+        raise ValueError(f"it can't be decoded ({explain_error(error)})") from error
+    return _scale_up(rows.reshape(image.height, image.width, image.bands), depth)
 
 
 def _read_bit_depth(image: VipsImage) -> int:

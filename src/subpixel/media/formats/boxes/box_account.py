@@ -9,6 +9,7 @@ from itertools import chain
 
 from subpixel.media.formats.account import FilePart, escape_name, leave_out
 from subpixel.media.formats.boxes.boxes import Box, walk_boxes
+from subpixel.media.formats.boxes.gain_map import APPLE_GAIN_MAP, XMP_TYPE, find_map_items
 from subpixel.media.formats.boxes.items import (
     Item,
     Items,
@@ -47,8 +48,6 @@ _UUIDS = {
     bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "XMP",
 }
 _MAX_BOX_DEPTH = ("urn:mpeg:mpegB:cicp:systems:auxiliary:depth", "urn:mpeg:hevc:2015:auxid:2")
-_GAIN_MAPS = ("urn:com:apple:photo:2020:aux:hdrgainmap",)
-_XMP = "application/rdf+xml"
 
 
 def list_box_parts(contents: FileContents) -> Iterator[FilePart]:
@@ -117,7 +116,9 @@ class _Roles:
     shown: frozenset[int]
     """The primary picture, its transparency, and what they are made of."""
     alpha: frozenset[int]
-    gain_map: frozenset[int]
+    map: frozenset[int]
+    """The gain map that is kept, and what says how it is applied."""
+    further_maps: frozenset[int]
 
 
 def _assign_roles(file: Block, items: Items) -> _Roles:
@@ -125,8 +126,10 @@ def _assign_roles(file: Block, items: Items) -> _Roles:
     transparency = items.with_sources(alpha) if alpha is not None else set()
     shown = items.with_sources(items.primary) | transparency
     maps = [n for n, item in items.by_number.items() if item.kind == b"tmap"]
-    gain_map = items.with_sources(*maps) - shown
-    return _Roles(frozenset(shown), frozenset(transparency), frozenset(gain_map))
+    source = find_map_items(file, items)
+    own = set[int]() if source is None else source.numbers(items) - shown
+    further = items.with_sources(*maps) - shown - own
+    return _Roles(*map(frozenset, (shown, transparency, own, further)))
 
 
 def _list_item_parts(file: Block, items: Items) -> Iterator[FilePart]:
@@ -135,7 +138,9 @@ def _list_item_parts(file: Block, items: Items) -> Iterator[FilePart]:
     for number, item in items.by_number.items():
         if number in roles.shown:
             yield FilePart("the picture", item.size)
-        elif number in roles.gain_map:
+        elif number in roles.map:
+            yield FilePart("the gain map", item.size)  # or why it isn't kept is said elsewhere
+        elif number in roles.further_maps:
             yield FilePart("a gain map", item.size, Loss("gain map", "an HDR gain map is left out"))
         elif item.kind in _PICTURES:
             yield _account_picture(file, items, item)
@@ -148,7 +153,7 @@ def _account_picture(file: Block, items: Items, item: Item) -> FilePart:
     """One that isn't shown: what it is of the others."""
     kind = auxiliary_type(file, items, item.number)
     refers = items.reference_kinds(item.number)
-    if kind in _GAIN_MAPS:
+    if kind == APPLE_GAIN_MAP:
         return FilePart("a gain map", item.size, Loss("gain map", "an HDR gain map is left out"))
     if kind in _MAX_BOX_DEPTH:
         loss = Loss("further pictures", "a depth map is left out")
@@ -165,7 +170,7 @@ def _account_picture(file: Block, items: Items, item: Item) -> FilePart:
 def _account_data(items: Items, item: Item, read: set[str]) -> FilePart:
     """EXIF and XMP, of which libheif gives the picture's first, and anything else."""
     kind = escape_name(item.kind)
-    what = {b"Exif": "EXIF"}.get(item.kind) or ("XMP" if item.content_type == _XMP else None)
+    what = {b"Exif": "EXIF"}.get(item.kind) or ("XMP" if item.content_type == XMP_TYPE else None)
     if what is None:
         return leave_out(f"an item {kind}", item.size, escape_name(item.content_type.encode()))
     if not items.refers(b"cdsc", item.number, items.primary):

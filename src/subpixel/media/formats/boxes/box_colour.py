@@ -38,10 +38,26 @@ def find_coding_points(file: Block, items: Items) -> CodingPoints | None:
     if b"prof" in kinds or b"rICC" in kinds:
         return None
     if b"nclx" in kinds and kinds[b"nclx"].size >= 10:
-        at = kinds[b"nclx"].start + 4
-        numbers = (int.from_bytes(file[at : at + 2]), int.from_bytes(file[at + 2 : at + 4]))
-        return CodingPoints(*numbers)
+        return _read_points(file, kinds[b"nclx"])
     return _find_in_stream(file, items)
+
+
+def describe_item_colours(file: Block, items: Items, number: int) -> bytes | None:
+    """The profile of an item's colour boxes, its own or the one that code points describe; None
+    where there is none. Raises :class:`ValueError` for code points that nobody has defined."""
+    for box in _list_colour_boxes(items, number):
+        kind = bytes(file[box.start : box.start + 4])
+        if kind in (b"prof", b"rICC"):
+            return bytes(file[box.start + 4 : box.stop])
+        if kind == b"nclx" and box.size >= 10:
+            return describe_coding_points(_read_points(file, box), grey=False)
+    return None
+
+
+def _read_points(file: Block, box: Box) -> CodingPoints:
+    """Of a box ``nclx``."""
+    at = box.start + 4
+    return CodingPoints(int.from_bytes(file[at : at + 2]), int.from_bytes(file[at + 2 : at + 4]))
 
 
 def _list_colour_boxes(items: Items, number: int) -> list[Box]:

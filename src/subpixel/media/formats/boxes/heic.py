@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,17 +17,21 @@ import numpy as np
 from subpixel.media.formats.boxes.box_account import list_box_parts
 from subpixel.media.formats.boxes.box_colour import describe_colours
 from subpixel.media.formats.boxes.brands import HEVC_BRANDS, list_brands
+from subpixel.media.formats.boxes.gain_map import take_map
 from subpixel.media.formats.boxes.items import read_items
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.libvips import (
+    NO_PATCHES,
     FileContents,
     FileTarget,
+    Patches,
     Strictness,
     VipsImage,
     VipsLoad,
     build_header,
     get_blob,
     get_number,
+    patch_bytes,
     read_metadata,
     set_blob,
     turn_upright,
@@ -94,11 +99,12 @@ def _hide_tangled(block: bytes) -> bytes:
     return block
 
 
-def _open_pictures(contents: FileContents) -> HeifFile:
+def _open_pictures(contents: FileContents, patches: Patches = NO_PATCHES) -> HeifFile:
     """The file's pictures, not decoded yet."""
     import pillow_heif
 
-    with _heif_errors(), contents.stream() as stream:
+    with _heif_errors(), contents.stream() as file:
+        stream = io.BytesIO(patch_bytes(file.read(), patches)) if patches else file
         pictures = pillow_heif.open_heif(stream, convert_hdr_to_8bit=False, hdr_to_16bit=False)
     if not len(pictures):
         raise ValueError("it holds no picture that can be decoded")
@@ -131,12 +137,16 @@ def _find_frame_loss(pictures: HeifFile) -> Iterator[Loss]:
         yield Loss("frames", f"one of the {len(pictures)} pictures in the file is used")
 
 
-def _describe_heic(_contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
+def _describe_heic(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
     meta = read_metadata(image)
     packet, losses = _correct_xmp(meta.xmp)
     block = None if meta.exif is None else exif.reveal_tangled(meta.exif)
     resolution = exif.resolution_in(block)
-    return replace(meta, exif=block, resolution=resolution, orientation=1, xmp=packet), losses
+    meta = replace(meta, exif=block, resolution=resolution, orientation=1, xmp=packet)
+    file = contents.look()
+    items = read_items(file)
+    meta, more = take_map(meta, file, image, items, partial(_decode_primary, contents))
+    return meta, losses + more
 
 
 def _correct_xmp(packet: bytes | None) -> tuple[bytes | None, tuple[Loss, ...]]:
@@ -151,16 +161,27 @@ def _correct_xmp(packet: bytes | None) -> tuple[bytes | None, tuple[Loss, ...]]:
 
 
 def _decode_heic(contents: FileContents) -> Iterator[Rows]:
-    pictures = _open_pictures(contents)
-    picture = pictures[pictures.primary_index]
-    with _heif_errors():
-        samples = np.asarray(picture)
-    name, bits = _split_mode(picture)
-    samples = samples.reshape(*samples.shape[:2], _CHANNELS[name])
+    samples, name, bits = _decode_whole(contents)
     for top in range(0, len(samples), _HEIC_ROWS):
         rows = samples[top : top + _HEIC_ROWS]
         rows = _fill_scale(rows, bits)
         yield make_alpha_straight(rows) if name[-1] == "a" else rows
+
+
+def _decode_whole(contents: FileContents, patches: Patches = NO_PATCHES) -> tuple[Rows, str, int]:
+    """All rows of the primary picture as they are stored, their mode and their bits."""
+    pictures = _open_pictures(contents, patches)
+    picture = pictures[pictures.primary_index]
+    with _heif_errors():
+        samples = np.asarray(picture)
+    name, bits = _split_mode(picture)
+    return samples.reshape(*samples.shape[:2], _CHANNELS[name]), name, bits
+
+
+def _decode_primary(contents: FileContents, patches: Patches) -> Rows:
+    """The samples of the picture that the file has with these changes."""
+    samples, _, bits = _decode_whole(contents, patches)
+    return _fill_scale(samples, bits)
 
 
 def _fill_scale(samples: Rows, bits: int) -> Rows:

@@ -45,7 +45,7 @@ MAX_MAP_HEAD = 1 << 20
 ISO_LABEL = b"urn:iso:std:iso:ts:21496:-1\0"
 
 _HDRGM = b"http://ns.adobe.com/hdr-gain-map/1.0/"
-_APPLE = b"urn:com:apple:photo:2020:aux:hdrgainmap"
+APPLE_MAP = b"urn:com:apple:photo:2020:aux:hdrgainmap"
 _ISO_VERSIONS = bytes(4)
 """Least version of a reader, and the writer's: 0 both, in 16 bits."""
 _MP_ENTRY = 0xB002
@@ -105,11 +105,13 @@ def _read_segments(jpeg: bytes) -> tuple[Segment, ...]:
 
 def _is_gain_map(jpeg: bytes, budget: Budget) -> bool:
     segments = takewhile(lambda _: budget.step(), walk_head(io.BytesIO(jpeg)))
-    return jpeg[:2] == b"\xff\xd8" and any(
-        (s.marker == APP2 and s.has_label(ISO_LABEL))
-        or (s.marker == APP1 and s.has_label(XMP_LABEL) and (_HDRGM in s.data or _APPLE in s.data))
-        for s in segments
-    )
+    return jpeg[:2] == b"\xff\xd8" and any(map(_describes_map, segments))
+
+
+def _describes_map(segment: Segment) -> bool:
+    if segment.marker == APP1 and segment.has_label(XMP_LABEL):
+        return _HDRGM in segment.data or APPLE_MAP in segment.data
+    return segment.marker == APP2 and segment.has_label(ISO_LABEL)
 
 
 def _find_map_fault(jpeg: bytes, picture: VipsImage) -> str | None:
@@ -163,10 +165,15 @@ def _copy_segments(source: bytes, target: bytes) -> bytes:
         for s in _read_segments(source)
         if (APP1 <= s.marker <= APP15 and s.marker != APP14) or s.marker == COM
     )
+    return insert_segments(target, copies)
+
+
+def insert_segments(jpeg: bytes, segments: bytes) -> bytes:
+    """A file with further segments at its beginning, behind a JFIF header."""
     start = 2
-    if target[2:4] == bytes((0xFF, APP0)):
-        start = 4 + int.from_bytes(target[4:6])
-    return target[:start] + copies + target[start:]
+    if jpeg[2:4] == bytes((0xFF, APP0)):
+        start = 4 + int.from_bytes(jpeg[4:6])
+    return jpeg[:start] + segments + jpeg[start:]
 
 
 def build_announcement(gain_map: bytes) -> bytes:

@@ -34,6 +34,9 @@ class ImageHeader:
     """Beside colours and the first alpha."""
     is_srgb: bool
     """Whether the colours are sRGB's; else a profile, or numbers, say which."""
+    is_converted: bool
+    """Whether a profile is embedded, and samples aren't stored as that describes them: a decoder
+    gives others."""
 
 
 class _LowBits:
@@ -72,15 +75,15 @@ def parse_header(codestream: bytes) -> ImageHeader:
     bits = _LowBits(codestream[2:HEADER_BYTES])
     width, height = _read_image_size(bits)
     if bits.flag():  # all fields as usual
-        return ImageHeader(width, height, 1, False, 8, False, False, False, False, 0, True)
+        return ImageHeader(width, height, 1, False, 8, False, False, False, False, 0, True, False)
     orientation, is_animated = _read_extra_fields(bits) if bits.flag() else (1, False)
     is_float, depth = _read_depth(bits)
     bits.flag()
     channels = bits.choose((0, 0, 0), (1, 0, 0), (0, 4, 2), (0, 12, 1))
     kinds = [_read_channel(bits) for _ in range(channels)]
     alphas = [premultiplied for kind, premultiplied in kinds if kind == _ALPHA]
-    bits.flag()
-    is_srgb, grey = _read_colour(bits)
+    is_xyb = bits.flag()
+    is_srgb, grey, has_profile = _read_colour(bits)
     return ImageHeader(
         width,
         height,
@@ -93,6 +96,7 @@ def parse_header(codestream: bytes) -> ImageHeader:
         any(alphas[:1]),
         channels - bool(alphas),
         is_srgb,
+        is_xyb and has_profile,
     )
 
 
@@ -157,19 +161,22 @@ def _read_channel(bits: _LowBits) -> tuple[int, bool]:
     return kind, premultiplied
 
 
-def _read_colour(bits: _LowBits) -> tuple[bool, bool]:
-    """Whether the colours are sRGB's, and whether they are grey."""
+def _read_colour(bits: _LowBits) -> tuple[bool, bool, bool]:
+    """Whether the colours are sRGB's, whether they are grey, and whether a profile is embedded."""
     if bits.flag():
-        return True, False
+        return True, False, False
     has_profile = bits.flag()
     space = bits.enumeration()
     if has_profile or space > _GREY_SPACE:
-        return False, space == _GREY_SPACE
-    white = bits.enumeration()
-    if white != 1:
-        return False, space == _GREY_SPACE
-    primaries = 1 if space == _GREY_SPACE else bits.enumeration()
-    if primaries != 1:
-        return False, space == _GREY_SPACE
+        return False, space == _GREY_SPACE, has_profile
+    return _names_srgb(bits, space), space == _GREY_SPACE, False
+
+
+def _names_srgb(bits: _LowBits, space: int) -> bool:
+    """Whether white, primaries and transfer function are sRGB's."""
+    if bits.enumeration() != 1:
+        return False
+    if space != _GREY_SPACE and bits.enumeration() != 1:
+        return False
     has_gamma = bits.flag()
-    return not has_gamma and bits.enumeration() == 13, space == _GREY_SPACE
+    return not has_gamma and bits.enumeration() == 13

@@ -31,7 +31,7 @@ from subpixel.media.libvips import (
     set_blob,
     turn_upright,
 )
-from subpixel.media.metadata import exif
+from subpixel.media.metadata import exif, icc
 from subpixel.media.metadata.budget import Budget
 from subpixel.media.metadata.xmp.xmp import state_upright
 from subpixel.media.picture import Loss, Metadata, Rows, make_alpha_straight
@@ -91,8 +91,9 @@ def _describe_jpeg_xl(
     contents: FileContents, image: VipsImage
 ) -> tuple[Metadata, tuple[Loss, ...]]:
     header, is_jpeg = _read_image_header(contents)
+    losses: tuple[Loss, ...] = ()
     if not header.is_srgb:  # only decoding tells the profile
-        _set_jpeg_xl_profile(image, contents)
+        losses = _set_jpeg_xl_profile(image, contents, header)
     budget = Budget()
     with contents.stream() as stream:
         block, unread = container.read_block(stream, container.EXIF, budget)
@@ -103,13 +104,23 @@ def _describe_jpeg_xl(
         meta = replace(meta, orientation=exif.orientation_in(block))
     elif packet is not None:
         meta = replace(meta, xmp=state_upright(packet))
-    return meta, unread + unread_too
+    return meta, losses + unread + unread_too
 
 
-def _set_jpeg_xl_profile(image: VipsImage, contents: FileContents) -> None:
+def _set_jpeg_xl_profile(
+    image: VipsImage, contents: FileContents, header: ImageHeader
+) -> tuple[Loss, ...]:
+    """Set the profile of the samples that the decoder gives, and say where those are coarse."""
     profile = _run_decoder(contents)[1]
     if profile:
         set_blob(image, "icc-profile-data", profile)
+    if not header.is_converted or _count_bits(header) > 8 or not icc.is_linear(profile):
+        return ()
+    reason = (
+        "the decoder can't convert to the embedded profile, and gives linear light in 8 bits: "
+        "shadows are coarser"
+    )
+    return (Loss("bit depth", reason),)
 
 
 def _run_decoder(contents: FileContents) -> tuple[bytes, bytes, bool]:

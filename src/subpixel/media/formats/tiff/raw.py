@@ -38,39 +38,40 @@ _MAKERS = {
 
 def is_raw_head(head: bytes) -> bool:
     """Whether a file begins as a raw format does that is no TIFF by its number."""
-    return _name_head(head) is not None
+    return _name_foreign_head(head) is not None
 
 
-def _name_head(head: bytes) -> str | None:
+def name_raw_head(head: bytes) -> str | None:
+    """What a file is, for people, that begins as a camera raw format does; None for others."""
+    if head[_CR2_AT : _CR2_AT + 4] == _CR2:
+        return _MAKERS["CANON"]
+    return _name_foreign_head(head)
+
+
+def _name_foreign_head(head: bytes) -> str | None:
     if head[_CR3_AT : _CR3_AT + len(_CR3)] == _CR3:
         return "a Canon raw file (CR3)"
     return next((kind for start, kind in _HEADS.items() if head.startswith(start)), None)
 
 
-def expect_no_raw_head(head: bytes) -> None:
-    """Raise :class:`ValueError` for a file that begins as a camera raw format does."""
-    kind = _name_head(head)
-    if kind is not None:
-        raise ValueError(_explain_raw(kind))
-    if head[_CR2_AT : _CR2_AT + 4] == _CR2:
-        raise ValueError(_explain_raw(_MAKERS["CANON"]))
-
-
-def expect_no_raw(tiff: TiffFile) -> None:
-    """Raise :class:`ValueError` for a file with a sensor's values."""
+def name_raw(tiff: TiffFile) -> str | None:
+    """What a file with a sensor's values is, for people; None for other files."""
     first = next(tiff.walk(), None)
     if first is None:
-        return
+        return None
     if first.value(_DNG_VERSION, 1) is not None:
-        raise ValueError(_explain_raw("a camera raw file (DNG)"))
+        return "a camera raw file (DNG)"
     if any(directory.number(_PHOTOMETRIC, 0) in _SENSOR for directory in tiff.walk()):
         maker = (first.value(_MAKE, _MAKE_BYTES) or b"").decode("latin-1").upper()
         kinds = [kind for name, kind in _MAKERS.items() if maker.startswith(name)]
-        raise ValueError(_explain_raw(kinds[0] if kinds else "a camera raw file"))
+        return kinds[0] if kinds else "a camera raw file"
+    return None
 
 
-def _explain_raw(kind: str) -> str:
+def explain_raw(kind: str) -> str:
+    """What to do with a raw file where no package is installed that develops it."""
     return (
         f"it is {kind}: the values of a sensor, not a picture; develop it first (darktable, "
-        "RawTherapee, the camera's own program), save a 16-bit TIFF, and upscale that"
+        "RawTherapee, the camera's own program), save a 16-bit TIFF, and upscale that; or let "
+        "subpixel do it, with its extra 'raw': pip install 'subpixel[raw]'"
     )

@@ -4,7 +4,7 @@ Sources: TIFF 6.0 (Adobe, 1992), BigTIFF (libtiff's design page).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import pyvips
@@ -19,6 +19,13 @@ from subpixel.media.formats.format import (
     count_sample_bytes,
 )
 from subpixel.media.formats.tiff.by_rows import DEFLATE_LEVEL, ORDER, write_tiff_rows
+from subpixel.media.formats.tiff.developing import (
+    can_develop,
+    describe_directory,
+    describe_raw,
+    develop,
+    load_raw,
+)
 from subpixel.media.formats.tiff.directories import (
     Directory,
     TiffFile,
@@ -32,7 +39,7 @@ from subpixel.media.formats.tiff.pages import (
     kind_of,
     name_other_pages,
 )
-from subpixel.media.formats.tiff.raw import expect_no_raw, expect_no_raw_head, is_raw_head
+from subpixel.media.formats.tiff.raw import explain_raw, is_raw_head, name_raw, name_raw_head
 from subpixel.media.formats.tiff.stored.opening import open_pages
 from subpixel.media.formats.tiff.stored.samples import (
     FLOAT,
@@ -65,9 +72,33 @@ _EXTRAS = "subpixel-extras"
 """The field of an image in libvips that names its channels beside the colours."""
 
 
+@dataclass(frozen=True)
+class _Survey:
+    """What a file is, as far as its directories say it."""
+
+    raw: str | None = None
+    """What a camera's raw file is, for people; it is developed."""
+    tiff: TiffFile | None = None
+    pages: tuple[Directory, ...] = ()
+    """Those that are read; none of a raw file."""
+
+
+def _survey(contents: FileContents) -> _Survey:
+    """Raises :class:`ValueError` for a raw file that can't be developed here."""
+    raw = name_raw_head(contents.head)
+    tiff = read_directories(contents.look()) if raw is None else None
+    raw = raw if tiff is None else name_raw(tiff)
+    if raw is not None and not can_develop():
+        raise ValueError(explain_raw(raw))
+    return _Survey(raw, tiff, () if tiff is None or raw is not None else choose_pages(tiff))
+
+
 def _load_tiff(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    tiff, pages = _find_pages(contents)
-    if not pages:  # libvips says what is wrong
+    survey = _survey(contents)
+    if survey.raw is not None:
+        return load_raw(contents), ()
+    tiff, pages = survey.tiff, survey.pages
+    if tiff is None or not pages:  # libvips says what is wrong
         return load_first_page("tiffload_source", contents, fail_on), ()
     kind = kind_of(pages[0])
     recipe = plan_samples(pages[0], kind)
@@ -78,6 +109,11 @@ def _load_tiff(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     return image, (*name_other_pages(tiff, pages), *name_sample_losses(kind))
 
 
+def _decode_tiff(contents: FileContents) -> Iterator[Rows] | None:
+    """A raw file's rows; libvips decodes the others."""
+    return None if _survey(contents).raw is None else develop(contents)
+
+
 def _set_first_profile(image: VipsImage, profile: bytes | None) -> None:
     """The first page's: libvips gives another where pages differ."""
     image.remove(_PROFILE)
@@ -85,17 +121,12 @@ def _set_first_profile(image: VipsImage, profile: bytes | None) -> None:
         set_blob(image, _PROFILE, profile)
 
 
-def _find_pages(contents: FileContents) -> tuple[TiffFile, tuple[Directory, ...]]:
-    """Raises :class:`ValueError` for a camera's raw file."""
-    expect_no_raw_head(contents.head)
-    tiff = read_directories(contents.look())
-    expect_no_raw(tiff)
-    return tiff, choose_pages(tiff)
-
-
 def _describe_tiff(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
-    tiff, pages = _find_pages(contents)
-    if not pages:
+    survey = _survey(contents)
+    if survey.raw is not None:
+        return describe_raw(contents, image, survey.raw)
+    tiff, pages = survey.tiff, survey.pages
+    if tiff is None or not pages:
         return read_metadata(image), (_UNREAD,)
     reader = PageReader(Budget())
     metas = tuple(map(reader.describe, pages))
@@ -126,7 +157,9 @@ def _is_bare(meta: Metadata) -> bool:
 
 
 def _list_tiff_parts(contents: FileContents) -> Iterable[FilePart]:
-    return list_field_parts(_find_pages(contents)[1])
+    survey = _survey(contents)
+    page = None if survey.raw is None else describe_directory(contents)
+    return list_field_parts(survey.pages if page is None else (page,))
 
 
 def _name_extras(image: VipsImage) -> tuple[ExtraChannel, ...] | None:
@@ -231,7 +264,11 @@ TIFF = Format(
         extra_channels=True,
     ),
     reader=FormatReader(
-        load=_load_tiff, describe=_describe_tiff, parts=_list_tiff_parts, extras=_name_extras
+        load=_load_tiff,
+        decode=_decode_tiff,
+        describe=_describe_tiff,
+        parts=_list_tiff_parts,
+        extras=_name_extras,
     ),
     writer=FormatWriter(
         save=_save_tiff,
