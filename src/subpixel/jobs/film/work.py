@@ -77,6 +77,7 @@ def _upscale_segments(
             store.keep,
             size=options.size,
             max_memory=options.max_memory,
+            before=store.find_last(missing[0] - 1),
             report=lambda done: report(job.source.name, before + done, plan.count),
         )
 

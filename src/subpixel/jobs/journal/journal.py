@@ -160,6 +160,12 @@ class Journal:
         was any. Whether the result is still there, and as it was, is the caller's to look at."""
         return self._units.get(key)
 
+    def forget(self, key: str) -> None:
+        """Hold nothing of a unit any more: it isn't asked for again before this journal's end."""
+        self._units.pop(key, None)
+        self._failures.pop(key, None)
+        self._outdated.discard(key)
+
     def know(self, key: str) -> KnownResult | None:
         """What there is to know of a unit's result before a look at it; None: nothing."""
         record = self._units.get(key)
