@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,14 +21,17 @@ from small_films import (
     write_small_film,
 )
 from subpixel.errors import LossError, PictureError, SubpixelError, UsageError
+from subpixel.jobs.film import pipeline, store
 from subpixel.jobs.film import plan as planning
-from subpixel.jobs.film import store
 from subpixel.jobs.film.options import FilmOptions, Preview
 from subpixel.jobs.film.work import upscale_film
 from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
 from subpixel.jobs.results import JobResult
+from subpixel.media.film import seeking
 from subpixel.media.film.encoding.codecs import codec_named
+from subpixel.media.film.facts import FilmFacts
+from subpixel.media.film.frames import FilmFrame, decode_film
 from subpixel.upscaling.upscaler import Upscaler
 
 B_FRAMES = {"bf": "2", "g": "5"}
@@ -272,6 +276,54 @@ def test_a_run_that_ended_goes_on_bit_for_bit(
     assert result.frames == whole.frames == 22
     assert _hash(job.target) == _hash(tmp_path / "whole.mkv")
     assert not list(tmp_path.glob(".*")), "nothing is left over"
+
+
+OPEN_GROUPS = {"x264-params": "open-gop=1:keyint=4:min-keyint=4:scenecut=0:bframes=2"}
+LATE = tuple(600 + 240 * number + number % 3 * 50 for number in range(32))
+
+CONTINUED = {
+    "open groups": (".mp4", SmallFilm(count=32, options=OPEN_GROUPS, audio="aac")),
+    "uneven times": (".mkv", SmallFilm(times=LATE, options=OPEN_GROUPS)),
+    "interlaced": (".mkv", SmallFilm(count=32, options=B_FRAMES)),
+}
+
+
+@pytest.mark.parametrize("name", CONTINUED)
+def test_a_run_goes_on_where_it_was_and_decodes_little_again(
+    tmp_path: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(planning, "SEGMENT_SECONDS", 1)
+    suffix, film = CONTINUED[name]
+    source = write_small_film(tmp_path / f"small{suffix}", film)
+    begun: list[int | None] = []
+
+    def watch(
+        facts: FilmFacts, stream: int, *, deinterlace: bool = False, start: int | None = None
+    ) -> Iterator[FilmFrame]:
+        is_split = name == "interlaced"  # the filter makes whole frames of any
+        for number, frame in enumerate(
+            decode_film(facts, stream, deinterlace=is_split, start=start)
+        ):
+            if number == 0:
+                begun.append(facts.times.index(frame.time))
+            yield frame
+
+    for module in (pipeline, seeking):
+        monkeypatch.setattr(module, "decode_film", watch)
+    whole = _run(upscaler, source, tmp_path / f"whole{suffix}")
+    job = Job(source, tmp_path / f"parts{suffix}")
+
+    def stop(_name: str, done: int, _total: int) -> None:
+        if done >= 26:
+            raise _StopError
+
+    with pytest.raises(_StopError):
+        upscale_film(upscaler, job, JobOptions(), report=stop)
+    result = upscale_film(upscaler, job, JobOptions())
+    assert result.frames == whole.frames == 32
+    assert _hash(job.target) == _hash(tmp_path / f"whole{suffix}")
+    assert begun[:2] == [0, 0]
+    assert begun[-1] >= 8, "not from the start"
 
 
 def test_other_settings_begin_anew(

@@ -42,7 +42,8 @@ class JobTally:
         self.first = self.first or result
         self.written += 1
         self.megapixels += result.megapixels or 0.0
-        self.losses.update(dict.fromkeys(loss.partition(":")[0] for loss in result.losses))
+        kinds = dict.fromkeys(loss.partition(":")[0] for loss in result.losses)
+        self.losses.update(list(kinds))  # of a mapping the values would be added
 
     @property
     def done(self) -> int:
