@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from small_films import (
+    HDR10_FILM,
     SmallFilm,
     av,
     draw_frame,
@@ -168,21 +169,7 @@ def test_a_film_that_is_turned_stays_so(tmp_path: Path, upscaler: Upscaler) -> N
 
 
 def test_high_dynamic_range_is_passed_on(tmp_path: Path, upscaler: Upscaler) -> None:
-    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
-    params = f"log-level=none:master-display={display}:max-cll=1000,400"
-    film = SmallFilm(
-        count=2,
-        height=64,
-        width=64,
-        codec="libx265",
-        pixel_format="yuv420p10le",
-        matrix=9,
-        primaries=9,
-        transfer=16,
-        color_range=1,
-        options={"x265-params": params, "chroma_sample_location": "topleft"},
-    )
-    source = write_small_film(tmp_path / "small.mp4", film)
+    source = write_small_film(tmp_path / "small.mp4", HDR10_FILM)
     result = _run(upscaler, source, tmp_path / "large.mp4", JobOptions(strict=True))
     assert result.setting is not None
     assert result.setting.precision == "fp32", "10 bits don't go through 8-bit integers"
@@ -300,9 +287,9 @@ def test_a_run_goes_on_where_it_was_and_decodes_little_again(
     def watch(
         facts: FilmFacts, stream: int, *, deinterlace: bool = False, start: int | None = None
     ) -> Iterator[FilmFrame]:
-        is_split = name == "interlaced"  # the filter makes whole frames of any
+        deinterlace |= name == "interlaced"  # the filter makes whole frames of any
         for number, frame in enumerate(
-            decode_film(facts, stream, deinterlace=is_split, start=start)
+            decode_film(facts, stream, deinterlace=deinterlace, start=start)
         ):
             if number == 0:
                 begun.append(facts.times.index(frame.time))

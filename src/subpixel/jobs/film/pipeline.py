@@ -119,7 +119,7 @@ def _decode_wanted(
     ends = {plan.segments[number][-1] for number in numbers}
     expected = iter(wanted)
     time = next(expected, None)
-    for frame in _open_frames(plan, wanted[0], before):
+    for frame in _open_frames(plan, before):
         if time is None:
             break
         if frame.time > time:
@@ -135,8 +135,8 @@ def _decode_wanted(
     state.decoded.put(None)
 
 
-def _open_frames(plan: FilmPlan, first: int, before: KnownFrame | None) -> Iterator[FilmFrame]:
-    """Frames by time, the ``first`` that is wanted among them."""
+def _open_frames(plan: FilmPlan, before: KnownFrame | None) -> Iterator[FilmFrame]:
+    """Frames by time, those that are wanted among them."""
     facts, deinterlace = plan.facts, plan.deinterlace
     if before is not None:
         frames = decode_after(facts, plan.video, before, deinterlace=deinterlace)

@@ -46,7 +46,7 @@ class KnownFrame:
 
 def describe_frame(time: int, pixels: NDArray[Any]) -> KnownFrame:
     """What tells a frame's ``pixels``, ``(H, W, C)``, as :meth:`FilmFrame.read` gives them."""
-    data = np.ascontiguousarray(pixels)
+    data = np.ascontiguousarray(pixels).data
     return KnownFrame(time, data.nbytes, hashlib.sha256(data).hexdigest())
 
 
