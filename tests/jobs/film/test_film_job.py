@@ -30,9 +30,12 @@ from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
 from subpixel.jobs.results import JobResult
 from subpixel.media.film import seeking
+from subpixel.media.film.conversion import encode_planes
 from subpixel.media.film.encoding.codecs import codec_named
 from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.frames import FilmFrame, decode_film
+from subpixel.media.film.planes import read_planes
+from subpixel.media.film.survey import survey_film
 from subpixel.upscaling.upscaler import Upscaler
 
 B_FRAMES = {"bf": "2", "g": "5"}
@@ -404,3 +407,22 @@ def test_frames_are_those_of_pictures(tmp_path: Path, upscaler: Upscaler) -> Non
         for number, frame in enumerate(container.decode(video=0)):
             expected = upscaler(draw_frame(film, number))
             np.testing.assert_array_equal(frame.reformat(format="rgb24").to_ndarray(), expected)
+
+
+def test_planes_are_those_of_pictures(tmp_path: Path, upscaler: Upscaler) -> None:
+    """Of a film in 4:2:0, written without loss: each sample is what the frame becomes by itself."""
+    source = write_small_film(tmp_path / "small.mp4", SmallFilm(count=5, options=B_FRAMES))
+    options = JobOptions(film=FilmOptions(codec_named("ffv1")))
+    _run(upscaler, source, tmp_path / "large.mkv", options)
+    before, after = (survey_film(tmp_path / name) for name in ("small.mp4", "large.mkv"))
+    pairs = zip(
+        decode_film(before.facts, before.stream),
+        decode_film(after.facts, after.stream),
+        strict=True,
+    )
+    for small, large in pairs:
+        layout = after.facts.layout
+        picture = upscaler(small.read(before.facts))
+        expected = encode_planes(picture, layout, before.facts.colour)
+        for plane, own in zip(read_planes(large.coded, layout), expected, strict=True):
+            np.testing.assert_array_equal(plane, own)
