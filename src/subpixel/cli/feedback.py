@@ -170,13 +170,13 @@ def describe_picture(result: JobResult) -> str:
     setting = result.setting
     network = f", {result.choice.network}" if result.choice else ""
     how = f"{network}, {setting.device} {setting.precision}" if setting else ""
-    frames = "" if result.frames is None else f", {number_of(result.frames, 'frame')}"
+    frames = "" if result.frames is None else f", {format_count(result.frames, 'frame')}"
     return (
         f"{result.input} -> {result.output}: {result.width} x {result.height}{frames}, "
         f"{result.seconds:.2f} s{how}"
     )
 
 
-def number_of(count: int, noun: str) -> str:
+def format_count(count: int, noun: str) -> str:
     """So many of them, in words."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

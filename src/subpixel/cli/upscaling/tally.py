@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from subpixel.cli.feedback import describe_picture, number_of
+from subpixel.cli.feedback import describe_picture, format_count
 from subpixel.jobs.folder import describe_omissions
 from subpixel.jobs.outputs import JobPlan
 from subpixel.jobs.results import JobResult
@@ -54,15 +54,15 @@ class JobTally:
         """The totals after so many seconds, and what was lost, in a line each."""
         speed = f" ({self.megapixels / seconds:,.1f} megapixels a second)" if seconds else ""
         yield (
-            f"{number_of(self.written, 'picture')} written, {self.megapixels:,.1f} megapixels in "
-            f"{seconds:,.1f} s"
+            f"{format_count(self.written, 'picture')} written, {self.megapixels:,.1f} megapixels "
+            f"in {seconds:,.1f} s"
             + (speed if self.written else "")
             + (f"; {self.settled:,} done already, or by another run" if self.settled else "")
             + (f"; {self.failed:,} failed" if self.failed else "")
         )
         if self.losses:
             counts = self.losses.most_common()
-            kinds = (f"{kind} of {number_of(count, 'picture')}" for kind, count in counts)
+            kinds = (f"{kind} of {format_count(count, 'picture')}" for kind, count in counts)
             yield f"lost: {', '.join(kinds)}"
 
 

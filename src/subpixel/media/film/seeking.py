@@ -71,9 +71,9 @@ def decode_after(
 ) -> Iterator[FilmFrame] | None:
     """The frames after a known one, by time; None where it isn't found as it was but by decoding
     from the start."""
-    for start in _list_places(facts, known.time):
+    for start in _list_seek_points(facts, known.time):
         frames = decode_film(facts, stream, deinterlace=deinterlace, start=start)
-        if _reach(facts, frames, known):
+        if _skip_to(facts, frames, known):
             return frames
     return None
 
@@ -85,7 +85,7 @@ def _find_first(frames: Iterator[FilmFrame]) -> FilmFrame | None:
         return None
 
 
-def _list_places(facts: FilmFacts, time: int) -> Iterator[int]:
+def _list_seek_points(facts: FilmFacts, time: int) -> Iterator[int]:
     """Where to look for a key frame from which the frame at ``time`` is decoded rightly; nothing
     where that is about the start."""
     earlier = [other for other in facts.times if other < time][-NEIGHBOURS:]
@@ -97,7 +97,7 @@ def _list_places(facts: FilmFacts, time: int) -> Iterator[int]:
     yield from (place for place in places if place > facts.times[0])
 
 
-def _reach(facts: FilmFacts, frames: Iterator[FilmFrame], known: KnownFrame) -> bool:
+def _skip_to(facts: FilmFacts, frames: Iterator[FilmFrame], known: KnownFrame) -> bool:
     """Go on to behind the known frame; False where it isn't there as it was."""
     try:
         frame = next((frame for frame in frames if frame.time >= known.time), None)
