@@ -6,7 +6,8 @@
 
 The first measures, in turns, the network alone (frames decoded and converted beforehand), the
 encoder alone (frames enlarged beforehand), and all of it as a pipeline; the pipeline's frames a
-second should be at least 0.9 of the slower one's, where both don't share the same cores. The second
+second should be at least 0.9 of the slower one's. Where both share the same cores, no more can come
+of it than the cores' time for both, which is said beside it. The second
 says how far FFmpeg's swscale, and the conversion that is used instead, are from the formulas of the
 standards. The third kills a preview of the film at random moments until it is done, again and
 again: each result must be, byte for byte, that of an undisturbed run.
@@ -66,12 +67,14 @@ def measure_speed(film: Path, frames: int, scale: int, codec: str, rounds: int) 
             encoder = _time(lambda: encode_segment(plan.settings, pairs))
             whole = _time(lambda: upscale_film(upscaler, job, options))
             slower = max(network[0], encoder[0])
+            shared = (network[1] + encoder[1]) / (os.cpu_count() or 1)
             busy = (network[1] + encoder[1]) / whole[1]
             rates = (len(small) / seconds for seconds, _ in (network, encoder, whole))
             print(
                 "network {:.2f}, encoder {:.2f}, pipeline {:.2f} frames a second: ".format(*rates)
-                + f"{slower / whole[0]:.2f} of the slower; {busy:.2f} of the pipeline's processor "
-                "time is network and encoder"
+                + f"{slower / whole[0]:.2f} of the slower, of {min(1, slower / shared):.2f} that "
+                f"the cores have time for; {busy:.2f} of the pipeline's processor time is network "
+                "and encoder"
             )
 
 

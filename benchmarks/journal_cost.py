@@ -19,11 +19,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from subpixel.cli.upscaling.tally import JobTally
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER
 from subpixel.jobs.journal.picture_run import PictureRun
 from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
 from subpixel.jobs.pictures import PictureFiles, upscale_files
+from subpixel.jobs.results import JobResult
 from subpixel.media.arrays import to_picture
 from subpixel.media.image_file import encode_picture
 from subpixel.system.machine_memory import resident
@@ -47,11 +49,12 @@ def make_pictures(folder: Path, count: int, side: int) -> list[Path]:
     return files
 
 
-def time_block(work: Callable[[], Iterable[object]], results: list[object]) -> float:
-    """Milliseconds per picture; the results are added."""
-    start, before = time.perf_counter(), len(results)
-    results += work()
-    return 1000 * (time.perf_counter() - start) / (len(results) - before)
+def time_block(work: Callable[[], Iterable[JobResult]], tally: JobTally) -> float:
+    """Milliseconds per picture; the results are counted."""
+    start, before = time.perf_counter(), tally.done
+    for result in work():
+        tally.take(result)
+    return 1000 * (time.perf_counter() - start) / (tally.done - before)
 
 
 def measure(count: int, side: int, place: Path) -> dict[str, object]:
@@ -64,16 +67,16 @@ def measure(count: int, side: int, place: Path) -> dict[str, object]:
     left, _ = run.begin(jobs)
     times: dict[str, list[float]] = {"without": [], "with": []}
     memory = [resident()]
-    results: list[object] = []  # as the command line holds them
+    tally = JobTally()  # as the command line holds them
     for number, first in enumerate(range(0, count, BLOCK)):
         block = slice(first, first + BLOCK)
-        work: dict[str, Callable[[], Iterable[object]]] = {
+        work: dict[str, Callable[[], Iterable[JobResult]]] = {
             "with": partial(run.upscale, left[block], PictureFiles()),
             "without": partial(upscale_files, upscaler, plain[block], PictureFiles(), options),
         }
         both = list(work) if number % 8 else list(reversed(work))
         for name in both if number % 4 == 0 else ["with"]:
-            times[name].append(time_block(work[name], results))
+            times[name].append(time_block(work[name], tally))
         if (number + 1) % max(1, count // BLOCK // 10) == 0:
             memory.append(resident())
     run.close()

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from subpixel.cli.feedback import LOG_INTERVAL, Feedback, LogDisplay, summarize
+from subpixel.cli.feedback import LOG_INTERVAL, Feedback, LogDisplay
 from subpixel.cli.main import run
 from subpixel.cli.options.pictures.upscaling import Volume
+from subpixel.cli.upscaling.tally import JobTally, summarize
 from subpixel.jobs.folder import Omission
 from subpixel.jobs.outputs import Job, JobPlan
 from subpixel.jobs.progress import JobProgress
@@ -40,6 +41,13 @@ def _feedback(volume: Volume, count: int = 4) -> tuple[Feedback, Recorder]:
     display = Recorder()
     jobs = [Job(Path(f"{i}.jpg"), Path(f"out/{i}.jpg")) for i in range(count)]
     return Feedback(display, JobProgress(jobs, clock=lambda: display.now), volume), display
+
+
+def _tally(*results: JobResult) -> JobTally:
+    tally = JobTally()
+    for result in results:
+        tally.take(result)
+    return tally
 
 
 def test_a_loss_is_said_once_and_a_failure_each_time() -> None:
@@ -73,20 +81,21 @@ def test_a_log_has_few_lines_of_progress() -> None:
 
 def test_the_summary_counts() -> None:
     plan = JobPlan((), (Omission(Path("in/.a"), "hidden"), Omission(Path("a_x3.jpg"), "result")))
-    lines = list(summarize([DONE, LOSSY, LOSSY, FAILED], plan, seconds=2.0))
+    lines = list(summarize(_tally(DONE, LOSSY, LOSSY, FAILED), plan, seconds=2.0))
     assert lines == [
         "3 pictures written, 0.0 megapixels in 2.0 s (0.0 megapixels a second); 1 failed",
         "lost: bit depth of 2 pictures, icc of 2 pictures",
         "left out: 1 hidden file or thumbnail folder, 1 earlier result (a_x3.jpg)",
     ]
     large = replace(DONE, megapixels=4321.0)
-    assert list(summarize([large, large], JobPlan(()), 10.0)) == [
+    assert list(summarize(_tally(large, large), JobPlan(()), 10.0)) == [
         "2 pictures written, 8,642.0 megapixels in 10.0 s (864.2 megapixels a second)"
     ]
-    assert list(summarize([FAILED, FAILED], JobPlan(()), 1.0)) == [
+    assert list(summarize(_tally(FAILED, FAILED), JobPlan(()), 1.0)) == [
         "0 pictures written, 0.0 megapixels in 1.0 s; 2 failed"
     ]
-    assert list(summarize([DONE], JobPlan(()), 1.0)) == ["a.jpg -> out/a.jpg: 90 x 60, 0.50 s"]
+    single = list(summarize(_tally(DONE), JobPlan(()), 1.0))
+    assert single == ["a.jpg -> out/a.jpg: 90 x 60, 0.50 s"]
 
 
 def test_pictures_of_another_run_are_counted_apart() -> None:
@@ -95,9 +104,9 @@ def test_pictures_of_another_run_are_counted_apart() -> None:
     assert display.lines == []
     assert feedback.progress.count == 1
     results = [DONE, DONE, replace(DONE, elsewhere=True), replace(FAILED, elsewhere=True)]
-    (line,) = summarize(results, JobPlan(()), 1.0)
+    (line,) = summarize(_tally(*results), JobPlan(()), 1.0)
     assert line.startswith("2 pictures written, ")
-    assert line.endswith("; 1 by another run at the same time; 1 failed")
+    assert line.endswith("; 1 done already, or by another run; 1 failed")
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ seconds.
 
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
@@ -16,8 +15,6 @@ from typing import TYPE_CHECKING, Protocol
 from subpixel.cli.options.pictures.network_choice import ChoiceLines
 from subpixel.cli.options.pictures.upscaling import Volume
 from subpixel.cli.streams import bypass_guard, print_line
-from subpixel.jobs.folder import describe_omissions
-from subpixel.jobs.outputs import JobPlan
 from subpixel.jobs.progress import JobProgress
 from subpixel.jobs.results import JobResult
 from subpixel.plain_text import escape_controls
@@ -157,7 +154,7 @@ class Feedback:
         if line:
             self.display.say(line)
         if self.volume.verbose:
-            self.display.say(_describe_picture(result))
+            self.display.say(describe_picture(result))
         if result.frames is not None:
             return  # what follows was told before the work
         if result.note:
@@ -168,46 +165,18 @@ class Feedback:
             self._losses.add(loss)
 
 
-def _describe_picture(result: JobResult) -> str:
+def describe_picture(result: JobResult) -> str:
+    """What became of one picture, in a line."""
     setting = result.setting
     network = f", {result.choice.network}" if result.choice else ""
     how = f"{network}, {setting.device} {setting.precision}" if setting else ""
-    frames = "" if result.frames is None else f", {_number(result.frames, 'frame')}"
+    frames = "" if result.frames is None else f", {format_count(result.frames, 'frame')}"
     return (
         f"{result.input} -> {result.output}: {result.width} x {result.height}{frames}, "
         f"{result.seconds:.2f} s{how}"
     )
 
 
-def summarize(results: Sequence[JobResult], plan: JobPlan, seconds: float) -> Iterator[str]:
-    """What came of a whole job, in a few lines; of one picture, what became of it."""
-    successes = [one for one in results if one.error is None and not one.elsewhere]
-    failures = sum(result.error is not None for result in results)
-    others = sum(result.elsewhere and result.error is None for result in results)
-    megapixels = sum(result.megapixels or 0.0 for result in successes)
-    speed = f" ({megapixels / seconds:,.1f} megapixels a second)" if successes else ""
-    if len(results) == len(successes) == 1:
-        yield _describe_picture(successes[0])
-        return
-    yield (
-        f"{_number(len(successes), 'picture')} written, {megapixels:,.1f} megapixels in "
-        f"{seconds:,.1f} s{speed}"
-        + (f"; {others:,} by another run at the same time" if others else "")
-        + (f"; {failures:,} failed" if failures else "")
-    )
-    counts = Counter(
-        kind for result in successes for kind in dict.fromkeys(map(_kind, result.losses))
-    )
-    if counts:
-        kinds = (f"{kind} of {_number(count, 'picture')}" for kind, count in counts.most_common())
-        yield f"lost: {', '.join(kinds)}"
-    if plan.omissions:
-        yield f"left out: {describe_omissions(plan.omissions)}"
-
-
-def _kind(loss: str) -> str:
-    return loss.partition(":")[0]
-
-
-def _number(count: int, noun: str) -> str:
+def format_count(count: int, noun: str) -> str:
+    """So many of them, in words."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

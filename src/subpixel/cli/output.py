@@ -4,10 +4,13 @@ import dataclasses
 import json
 import math
 import sys
+import tempfile
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 from subpixel.cli.streams import bypass_guard, guard_streams, print_lines
 from subpixel.errors import UsageError
@@ -16,12 +19,74 @@ from subpixel.plain_text import escape_controls
 if TYPE_CHECKING:
     from subpixel.parity.compare import ParityReport
 
+JSON_INDENT = 2
+
+SPOOL_BYTES = 1 << 20
+"""Of text that is held in memory."""
+
 
 def print_json(value: object) -> None:
     """Dataclasses, paths and plain values as indented JSON on stdout; a number that isn't finite,
     which JSON lacks, is null."""
-    text = json.dumps(_finite(value), default=_plain, indent=2, allow_nan=False)
-    print_lines(text.replace("\x7f", "\\u007f"))  # the one control character that JSON admits
+    print_lines(_format_json(value))
+
+
+class ValueSpool:
+    """Values that :func:`print_json_fields` prints as an array; a context manager. However many
+    there are, they take a little memory alone: the rest is a temporary file."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - __exit__ closes it
+            SPOOL_BYTES, "w+", encoding="utf-8"
+        )
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def append(self, value: object) -> None:
+        """Add a value, of those that :func:`print_json` takes."""
+        self._file.write(",\n" if self._count else "")
+        self._file.write(textwrap.indent(_format_json(value), " " * 2 * JSON_INDENT))
+        self._count += 1
+
+    def print_array(self, name: str, end: str) -> None:
+        """All values as the field ``name`` of an object, and what follows it."""
+        if not self._count:
+            print_lines(f"{name}: []{end}")
+            return
+        print_lines(f"{name}: [")
+        self._file.seek(0)
+        while lines := self._file.readlines(SPOOL_BYTES):
+            print_lines("".join(lines).removesuffix("\n"))
+        print_lines(" " * JSON_INDENT + "]" + end)
+
+
+def print_json_fields(fields: Mapping[str, object]) -> None:
+    """One object, as :func:`print_json` does, whose values may be a :class:`ValueSpool`."""
+    indent = " " * JSON_INDENT
+    print_lines("{")
+    for number, (name, value) in enumerate(fields.items(), 1):
+        start, end = indent + json.dumps(name), "," if number < len(fields) else ""
+        if isinstance(value, ValueSpool):
+            value.print_array(start, end)
+        else:
+            text = textwrap.indent(_format_json(value), indent).removeprefix(indent)
+            print_lines(f"{start}: {text}{end}")
+    print_lines("}")
+
+
+def _format_json(value: object) -> str:
+    text = json.dumps(_finite(value), default=_plain, indent=JSON_INDENT, allow_nan=False)
+    return text.replace("\x7f", "\\u007f")  # the one control character that JSON admits
 
 
 def _finite(value: object) -> object:

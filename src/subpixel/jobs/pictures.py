@@ -221,15 +221,32 @@ def upscale_job(
 ) -> JobResult:
     """Upscale one picture or film; ``seal`` is called with the complete file before it takes its
     name. Raises whatever goes wrong."""
-    if is_film_job(job):
+    is_film_wanted = is_film_job(job)
+    if is_film_wanted:
         expect_film_package()
         files.expect_trusted(job.source)
-        from subpixel.jobs.film.work import upscale_film  # PyAV is loaded for films alone
-
-        return upscale_film(upscaler, job, options, report, seal, tell, files.max_pixels)
-    start = time.perf_counter()
     expect_free_file(job.target, overwrite=options.overwrite)
     status = job.source.stat() if options.keep_date else None
+    if is_film_wanted:
+        from subpixel.jobs.film.work import upscale_film  # PyAV is loaded for films alone
+
+        result = upscale_film(upscaler, job, options, report, seal, tell, files.max_pixels)
+    else:
+        result = _upscale_picture(upscaler, job, files, options, report, seal)
+    if status is not None:
+        os.utime(job.target, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return result
+
+
+def _upscale_picture(
+    upscaler: Upscaler,
+    job: Job,
+    files: PictureFiles,
+    options: JobOptions,
+    report: JobReport,
+    seal: Seal,
+) -> JobResult:
+    start = time.perf_counter()
     source, form = files.take(job.source), format_of(job.target)
     encode, most = options.encode.restrict(form), options.max_memory
     upscaler.expect_room(source, job.target, encode, size=options.size, max_memory=most)
@@ -247,8 +264,6 @@ def upscale_job(
         report=lambda done, total: report(job.source.name, done, total),
         seal=seal,
     )
-    if status is not None:
-        os.utime(job.target, ns=(status.st_atime_ns, status.st_mtime_ns))
     header = way.header(source.header)
     (height, width), frames = seen_size(header), form.count_frames(header)
     network = upscaler.at_scale(way.scales[0]) if way.scales else None

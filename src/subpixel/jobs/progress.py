@@ -48,6 +48,7 @@ class JobProgress:
         self._clock, self._start = clock, clock()
         self._names = [job.source.name for job in jobs]
         self._weights = [_weigh(job) for job in jobs]
+        self._whole = sum(self._weights)
         self._done = self._skipped_bytes = 0
         self._current = 0.0
         self._films = [is_film(job.source) for job in jobs]
@@ -79,7 +80,7 @@ class JobProgress:
     @property
     def share(self) -> float:
         """Of the bytes that take time, those that are done: 0 … 1."""
-        whole = sum(self._weights) - self._skipped_bytes
+        whole = self._whole - self._skipped_bytes
         return min(self._bytes() / whole, 1.0) if whole else 0.0
 
     @property

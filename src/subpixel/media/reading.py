@@ -32,7 +32,7 @@ from subpixel.media.libvips import (
 )
 from subpixel.media.metadata import icc
 from subpixel.media.metadata.budget import MAX_METADATA, Budget
-from subpixel.media.picture import Header, Loss, Metadata, Picture, Rows, read_source
+from subpixel.media.picture import Header, Loss, Metadata, Rows
 from subpixel.system.machine_memory import can_allocate, resident
 
 DEFAULT_MAX_PIXELS = 500_000_000
@@ -249,24 +249,6 @@ def sniff_format(head: bytes, file: Path) -> Format:
     if form is None:
         raise PictureError(f"{file} can't be read: it holds no {list_names()} picture")
     return form
-
-
-def read_picture(
-    file: str | Path, *, max_pixels: int = DEFAULT_MAX_PIXELS, untrusted: bool = False
-) -> Picture:
-    """Read the whole of what :func:`open_picture` opens.
-
-    Frames come as ``(N, H, W, C)``. With ``untrusted`` the file is decoded in a process of its own,
-    within limits of memory and time; who reads many keeps a
-    :class:`~subpixel.media.apart.pool.DecoderPool`, as starting one takes a while. Raises what
-    :func:`open_picture` and :meth:`PictureFile.chunks` raise.
-    """
-    if not untrusted:
-        return read_source(open_picture(file, max_pixels=max_pixels))
-    from subpixel.media.apart.pool import DecoderPool  # which opens files by this module
-
-    with DecoderPool() as decoders:
-        return read_source(decoders.open(file, max_pixels=max_pixels))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from small_films import (
+    HDR10_FILM,
     SmallFilm,
     av,
     draw_frame,
@@ -20,14 +22,20 @@ from small_films import (
     write_small_film,
 )
 from subpixel.errors import LossError, PictureError, SubpixelError, UsageError
+from subpixel.jobs.film import pipeline, store
 from subpixel.jobs.film import plan as planning
-from subpixel.jobs.film import store
 from subpixel.jobs.film.options import FilmOptions, Preview
 from subpixel.jobs.film.work import upscale_film
 from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job
 from subpixel.jobs.results import JobResult
+from subpixel.media.film import seeking
+from subpixel.media.film.conversion import encode_planes
 from subpixel.media.film.encoding.codecs import codec_named
+from subpixel.media.film.facts import FilmFacts
+from subpixel.media.film.frames import FilmFrame, decode_film
+from subpixel.media.film.planes import read_planes
+from subpixel.media.film.survey import survey_film
 from subpixel.upscaling.upscaler import Upscaler
 
 B_FRAMES = {"bf": "2", "g": "5"}
@@ -164,21 +172,7 @@ def test_a_film_that_is_turned_stays_so(tmp_path: Path, upscaler: Upscaler) -> N
 
 
 def test_high_dynamic_range_is_passed_on(tmp_path: Path, upscaler: Upscaler) -> None:
-    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
-    params = f"log-level=none:master-display={display}:max-cll=1000,400"
-    film = SmallFilm(
-        count=2,
-        height=64,
-        width=64,
-        codec="libx265",
-        pixel_format="yuv420p10le",
-        matrix=9,
-        primaries=9,
-        transfer=16,
-        color_range=1,
-        options={"x265-params": params, "chroma_sample_location": "topleft"},
-    )
-    source = write_small_film(tmp_path / "small.mp4", film)
+    source = write_small_film(tmp_path / "small.mp4", HDR10_FILM)
     result = _run(upscaler, source, tmp_path / "large.mp4", JobOptions(strict=True))
     assert result.setting is not None
     assert result.setting.precision == "fp32", "10 bits don't go through 8-bit integers"
@@ -274,6 +268,54 @@ def test_a_run_that_ended_goes_on_bit_for_bit(
     assert not list(tmp_path.glob(".*")), "nothing is left over"
 
 
+OPEN_GROUPS = {"x264-params": "open-gop=1:keyint=4:min-keyint=4:scenecut=0:bframes=2"}
+LATE = tuple(600 + 240 * number + number % 3 * 50 for number in range(32))
+
+CONTINUED = {
+    "open groups": (".mp4", SmallFilm(count=32, options=OPEN_GROUPS, audio="aac")),
+    "uneven times": (".mkv", SmallFilm(times=LATE, options=OPEN_GROUPS)),
+    "interlaced": (".mkv", SmallFilm(count=32, options=B_FRAMES)),
+}
+
+
+@pytest.mark.parametrize("name", CONTINUED)
+def test_a_run_goes_on_where_it_was_and_decodes_little_again(
+    tmp_path: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(planning, "SEGMENT_SECONDS", 1)
+    suffix, film = CONTINUED[name]
+    source = write_small_film(tmp_path / f"small{suffix}", film)
+    begun: list[int | None] = []
+
+    def watch(
+        facts: FilmFacts, stream: int, *, deinterlace: bool = False, start: int | None = None
+    ) -> Iterator[FilmFrame]:
+        deinterlace |= name == "interlaced"  # the filter makes whole frames of any
+        for number, frame in enumerate(
+            decode_film(facts, stream, deinterlace=deinterlace, start=start)
+        ):
+            if number == 0:
+                begun.append(facts.times.index(frame.time))
+            yield frame
+
+    for module in (pipeline, seeking):
+        monkeypatch.setattr(module, "decode_film", watch)
+    whole = _run(upscaler, source, tmp_path / f"whole{suffix}")
+    job = Job(source, tmp_path / f"parts{suffix}")
+
+    def stop(_name: str, done: int, _total: int) -> None:
+        if done >= 26:
+            raise _StopError
+
+    with pytest.raises(_StopError):
+        upscale_film(upscaler, job, JobOptions(), report=stop)
+    result = upscale_film(upscaler, job, JobOptions())
+    assert result.frames == whole.frames == 32
+    assert _hash(job.target) == _hash(tmp_path / f"whole{suffix}")
+    assert begun[:2] == [0, 0]
+    assert begun[-1] >= 8, "not from the start"
+
+
 def test_other_settings_begin_anew(
     tmp_path: Path, upscaler: Upscaler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -365,3 +407,22 @@ def test_frames_are_those_of_pictures(tmp_path: Path, upscaler: Upscaler) -> Non
         for number, frame in enumerate(container.decode(video=0)):
             expected = upscaler(draw_frame(film, number))
             np.testing.assert_array_equal(frame.reformat(format="rgb24").to_ndarray(), expected)
+
+
+def test_planes_are_those_of_pictures(tmp_path: Path, upscaler: Upscaler) -> None:
+    """Of a film in 4:2:0, written without loss: each sample is what the frame becomes by itself."""
+    source = write_small_film(tmp_path / "small.mp4", SmallFilm(count=5, options=B_FRAMES))
+    options = JobOptions(film=FilmOptions(codec_named("ffv1")))
+    _run(upscaler, source, tmp_path / "large.mkv", options)
+    before, after = (survey_film(tmp_path / name) for name in ("small.mp4", "large.mkv"))
+    pairs = zip(
+        decode_film(before.facts, before.stream),
+        decode_film(after.facts, after.stream),
+        strict=True,
+    )
+    for small, large in pairs:
+        layout = after.facts.layout
+        picture = upscaler(small.read(before.facts))
+        expected = encode_planes(picture, layout, before.facts.colour)
+        for plane, own in zip(read_planes(large.coded, layout), expected, strict=True):
+            np.testing.assert_array_equal(plane, own)

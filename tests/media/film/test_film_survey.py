@@ -7,17 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from small_films import SmallFilm, av, frame_times, write_small_film
+from small_films import HDR10_FILM, SmallFilm, av, frame_times, write_small_film
 from subpixel.errors import PictureError
 from subpixel.media.film.facts import ContentLight, is_steady
 from subpixel.media.film.frames import decode_film, film_header
 from subpixel.media.film.kinds import sniff_film
 from subpixel.media.film.survey import survey_film
 
-HDR_PARAMS = (
-    "log-level=none:master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)"
-    "L(10000000,50):max-cll=1000,400"
-)
 VARIABLE = SmallFilm(times=(0, 100, 400, 1000, 1100, 2300))
 
 
@@ -60,19 +56,7 @@ def test_pixels_that_arent_square(tmp_path: Path) -> None:
 
 
 def test_hdr10_data_are_read(tmp_path: Path) -> None:
-    film = SmallFilm(
-        count=2,
-        height=64,
-        width=64,
-        codec="libx265",
-        pixel_format="yuv420p10le",
-        matrix=9,
-        primaries=9,
-        transfer=16,
-        color_range=1,
-        options={"x265-params": HDR_PARAMS},
-    )
-    facts = survey_film(write_small_film(tmp_path / "film.mp4", film)).facts
+    facts = survey_film(write_small_film(tmp_path / "film.mp4", HDR10_FILM)).facts
     assert facts.layout.bits == 10
     assert facts.light == ContentLight(1000, 400)
     assert facts.mastering is not None

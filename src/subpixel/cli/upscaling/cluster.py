@@ -2,8 +2,7 @@
 
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from subpixel.cli.feedback import Display, open_display, say
 from subpixel.cli.options.pictures.upscaling import ENCODE_NAMES, Volume
 from subpixel.cli.output import print_json
 from subpixel.cli.upscaling.request import UpscaleRequest, label_size
+from subpixel.cli.upscaling.tally import JobTally
 from subpixel.jobs.cluster.places import open_store, read_url
 from subpixel.jobs.cluster.ray_pool import RayPool
 from subpixel.jobs.cluster.run import ClusterRun
@@ -29,18 +29,14 @@ MAX_FAILURES = 1000
 
 
 @dataclass
-class ClusterTally:
-    """What came of a job so far, in numbers: it may have millions of pictures."""
+class ClusterCourse:
+    """How far a job is, and what came of it."""
 
     units: int
     clock: Callable[[], float] = time.monotonic
-    written: int = 0
-    settled: int = 0
-    """Those that turned out to be done already, or were by another run."""
-    failed: int = 0
-    megapixels: float = 0.0
-    losses: Counter[str] = field(default_factory=Counter)
+    tally: JobTally = field(default_factory=JobTally)
     failures: list[str] = field(default_factory=list)
+    """The lines of the first of them."""
     start: float = 0.0
 
     def __post_init__(self) -> None:
@@ -48,16 +44,9 @@ class ClusterTally:
 
     def take(self, result: JobResult) -> None:
         """What became of one picture."""
-        if result.error is not None:
-            self.failed += 1
-            if len(self.failures) < MAX_FAILURES:
-                self.failures.append(result.error)
-        elif result.elsewhere:
-            self.settled += 1
-        else:
-            self.written += 1
-            self.megapixels += result.megapixels or 0.0
-            self.losses.update(dict.fromkeys(loss.partition(":")[0] for loss in result.losses))
+        self.tally.take(result)
+        if result.error is not None and len(self.failures) < MAX_FAILURES:
+            self.failures.append(result.error)
 
     @property
     def seconds(self) -> float:
@@ -65,35 +54,16 @@ class ClusterTally:
         return self.clock() - self.start
 
     @property
-    def done(self) -> int:
-        """Pictures that need no more work in this run."""
-        return self.written + self.settled + self.failed
-
-    @property
     def share(self) -> float:
         """Of the pictures: 0 … 1."""
-        return self.done / self.units if self.units else 1.0
+        return self.tally.done / self.units if self.units else 1.0
 
     def describe(self) -> str:
         """In a line, such as ``7 of 28, 12 min left``."""
-        text = f"{self.done:,} of {self.units:,}"
+        text = f"{self.tally.done:,} of {self.units:,}"
         if not MIN_SHARE <= self.share < 1:
             return text
         return f"{text}, {format_duration(self.seconds * (1 - self.share) / self.share)} left"
-
-    def summarize(self) -> Iterator[str]:
-        """At the end, in a few lines."""
-        seconds = self.seconds
-        yield (
-            f"{self.written:,} picture{'' if self.written == 1 else 's'} written, "
-            f"{self.megapixels:,.1f} megapixels in {seconds:,.1f} s"
-            + (f" ({self.megapixels / seconds:,.1f} megapixels a second)" if seconds else "")
-            + (f"; {self.settled:,} done already" if self.settled else "")
-            + (f"; {self.failed:,} failed" if self.failed else "")
-        )
-        if self.losses:
-            kinds = (f"{kind} of {count:,}" for kind, count in self.losses.most_common())
-            yield f"lost: {', '.join(kinds)}"
 
 
 def run_on_cluster(request: UpscaleRequest) -> int:
@@ -108,14 +78,14 @@ def run_on_cluster(request: UpscaleRequest) -> int:
         left, resumption, existing = run.begin(plan, skip_existing=targets.skip_existing)
         if resumption.done and not volume.quiet:
             say(str(resumption))
-        tally = ClusterTally(len(left))
-        deaths = _do_units(run, left, tally, order, request) if left else 0
-    _report_faults(plan, tally)
+        course = ClusterCourse(len(left))
+        deaths = _do_units(run, left, course, order, request) if left else 0
+    _report_faults(plan, course)
     if request.as_json:
-        _print_facts(order, plan, tally, resumption, existing, deaths)
+        _print_facts(order, plan, course, resumption, existing, deaths)
     elif not volume.quiet:
-        _summarize(plan, tally, existing, deaths)
-    return 1 if tally.failed else 0
+        _summarize(plan, course, existing, deaths)
+    return 1 if course.tally.failed else 0
 
 
 def _make_order(request: UpscaleRequest) -> WorkOrder:
@@ -145,7 +115,7 @@ def _plan(request: UpscaleRequest, order: WorkOrder) -> UnitPlan:
 def _do_units(
     run: ClusterRun,
     left: Sequence[Unit],
-    tally: ClusterTally,
+    course: ClusterCourse,
     order: WorkOrder,
     request: UpscaleRequest,
 ) -> int:
@@ -160,9 +130,9 @@ def _do_units(
         if not volume.quiet:
             display.say(f"{len(left):,} pictures for {pool.describe()}")
         for result in run.upscale(left, pool):
-            tally.take(result)
+            course.take(result)
             _tell_result(result, display, volume)
-            display.show(tally)
+            display.show(course)
         return pool.deaths
 
 
@@ -177,11 +147,11 @@ def _tell_result(result: JobResult, display: Display, volume: Volume) -> None:
         display.say(f"{' -> '.join(map(str, names))}: {size}, {result.seconds:.2f} s")
 
 
-def _report_faults(plan: UnitPlan, tally: ClusterTally) -> None:
+def _report_faults(plan: UnitPlan, course: ClusterCourse) -> None:
     """What of the source can't be looked at counts as failed."""
     for fault in plan.faults:
         say(fault.message)
-        tally.take(JobResult(fault.path, error=fault.message))
+        course.take(JobResult(fault.path, error=fault.message))
 
 
 def _name_formats(plan: UnitPlan) -> list[Job]:
@@ -190,8 +160,8 @@ def _name_formats(plan: UnitPlan) -> list[Job]:
     return [Job(Path(key), Path(key)) for key in keys.values()]
 
 
-def _summarize(plan: UnitPlan, tally: ClusterTally, existing: int, deaths: int) -> None:
-    for line in tally.summarize():
+def _summarize(plan: UnitPlan, course: ClusterCourse, existing: int, deaths: int) -> None:
+    for line in course.tally.describe(course.seconds):
         say(line)
     if deaths:
         say(f"{deaths:,} actors died; others did what they had")
@@ -204,11 +174,12 @@ def _summarize(plan: UnitPlan, tally: ClusterTally, existing: int, deaths: int) 
 def _print_facts(
     order: WorkOrder,
     plan: UnitPlan,
-    tally: ClusterTally,
+    course: ClusterCourse,
     resumption: Resumption,
     existing: int,
     deaths: int,
 ) -> None:
+    tally = course.tally
     print_json(
         {
             "model": order.upscaler.spec,
@@ -216,9 +187,9 @@ def _print_facts(
             "written": tally.written,
             "settled": tally.settled,
             "failed": tally.failed,
-            "failures": tally.failures,
+            "failures": course.failures,
             "megapixels": round(tally.megapixels, 6),
-            "seconds": round(tally.seconds, 3),
+            "seconds": round(course.seconds, 3),
             "losses": dict(tally.losses),
             "left_out": len(plan.omissions) + existing,
             "deaths": deaths,

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import click
 
-from subpixel.cli.feedback import Feedback, open_display, say, summarize
+from subpixel.cli.feedback import Feedback, open_display, say
 from subpixel.cli.messages import hint_at_output
 from subpixel.cli.options.pictures.film import FILM_NAMES
 from subpixel.cli.options.pictures.upscaling import ENCODE_NAMES
 from subpixel.cli.options.untrusted import open_decoders
-from subpixel.cli.output import print_json
+from subpixel.cli.output import ValueSpool, print_json_fields
 from subpixel.cli.upscaling.remarks import describe_tuning, summarize_adaptive
 from subpixel.cli.upscaling.request import UpscaleRequest, label_size
 from subpixel.cli.upscaling.rounds import watch_folders
+from subpixel.cli.upscaling.tally import JobTally, summarize
 from subpixel.jobs.journal.picture_run import PictureRun, Resumption
 from subpixel.jobs.options import JobOptions
 from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
@@ -81,7 +82,8 @@ def _open_run(
         return None
     resuming = request.resuming
     fresh = resuming.resume is False
-    run = PictureRun(home, upscaler, options, shard=resuming.shard, fresh=fresh)
+    shard, watches = resuming.shard, resuming.watch
+    run = PictureRun(home, upscaler, options, shard=shard, fresh=fresh, watches=watches)
     click.get_current_context().call_on_close(run.close)
     return run
 
@@ -121,14 +123,15 @@ class _LocalWork:
         """All of it, by the journal where there is one; the exit code."""
         plan, resumption = self._resume(plan, run)
 
-        def do_round(plan: JobPlan) -> Sequence[JobResult]:
-            results, seconds = self._upscale_all(plan, run)
-            self._report(plan, results, seconds, resumption)
-            return results
+        def do_round(plan: JobPlan) -> Sequence[Path]:
+            with ValueSpool() as files:
+                failed, tally, seconds = self._upscale_all(plan, run, files)
+                self._report(plan, tally, seconds, files, resumption)
+            return failed
 
         if run is not None and self.request.resuming.watch:
             watch_folders(self.request.inputs, run, self.make_plan, do_round)
-        return 1 if any(result.error for result in do_round(plan)) else 0
+        return 1 if do_round(plan) else 0
 
     def _resume(self, plan: JobPlan, run: PictureRun | None) -> tuple[JobPlan, Resumption | None]:
         """What is left of the plan, said where an earlier run has done some."""
@@ -141,20 +144,30 @@ class _LocalWork:
         return plan, resumption
 
     def _upscale_all(
-        self, plan: JobPlan, run: PictureRun | None
-    ) -> tuple[Sequence[JobResult], float]:
-        """What became of each picture, said as it came, and the seconds that all took."""
-        progress, results = JobProgress(plan.jobs), []
+        self, plan: JobPlan, run: PictureRun | None, files: ValueSpool
+    ) -> tuple[Sequence[Path], JobTally, float]:
+        """The inputs that failed, what came of all, said as it came, and the seconds that it took;
+        what became of each goes to ``files`` where it will be asked for."""
+        progress, tally, failed = JobProgress(plan.jobs), JobTally(), list[Path]()
+
+        def take(result: JobResult) -> None:
+            tally.take(result)
+            if result.error is not None:
+                failed.append(result.input)
+            if self.request.as_json:
+                files.append(result)
+
         is_long = plan.is_several or any(map(is_film_job, plan.jobs))
         with open_display(self.request.volume, several=is_long) as display:
             feedback = Feedback(display, progress, self.request.volume)
             for fault in plan.faults:
                 display.say(fault.message)
-                results.append(JobResult(fault.path, error=fault.message))
+                take(JobResult(fault.path, error=fault.message))
             for result in self._upscale(plan, feedback, run):
-                results.append(_hint_at_second(result, plan))
-                feedback.take(results[-1])
-        return results, progress.seconds
+                clear = _hint_at_second(result, plan)
+                take(clear)
+                feedback.take(clear)
+        return failed, tally, progress.seconds
 
     def _upscale(
         self, plan: JobPlan, feedback: Feedback, run: PictureRun | None
@@ -172,29 +185,30 @@ class _LocalWork:
     def _report(
         self,
         plan: JobPlan,
-        results: Sequence[JobResult],
+        tally: JobTally,
         seconds: float,
+        files: ValueSpool,
         resumption: Resumption | None,
     ) -> None:
         """As JSON, or in lines."""
         network, volume = self.request.network, self.request.volume
-        interpolation = summarize_adaptive(self.upscaler, results, network.adaptive)
+        interpolation = summarize_adaptive(self.upscaler, tally.settings, network.adaptive)
         if self.request.as_json:
             facts = {"model": self.upscaler.spec, "provider": self.upscaler.provider}
-            facts |= {"adaptive": interpolation, "files": results}
-            print_json({**facts, "left_out": plan.omissions, "resumed": resumption})
+            facts |= {"adaptive": interpolation, "files": files}
+            print_json_fields({**facts, "left_out": plan.omissions, "resumed": resumption})
         elif not volume.quiet:
-            lines = [*describe_tuning(self.tuning, network, results)]
+            lines = [*describe_tuning(self.tuning, network, tally.settings)]
             lines += map(str, filter(None, [interpolation]))
             if plan.is_several or (sys.stderr.isatty() and not volume.verbose):
-                lines += summarize(results, plan, seconds)
+                lines += summarize(tally, plan, seconds)
             for line in lines:
                 say(line)
 
 
 def _hint_at_second(result: JobResult, plan: JobPlan) -> JobResult:
     """With what was probably meant by a second picture, where there isn't one."""
-    names = [job.source for job in plan.jobs]
-    if result.error is None or len(names) != 2 or result.input != names[1]:
+    if result.error is None or len(plan.jobs) != 2 or result.input != plan.jobs[1].source:
         return result
+    names = [job.source for job in plan.jobs]
     return replace(result, error=result.error + hint_at_output(*names))

@@ -1,11 +1,11 @@
 """What is said at the end of how pictures were computed: as tuned, partly interpolated."""
 
-from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from subpixel.cli.options.pictures.upscaling import NetworkOptions
-from subpixel.jobs.results import JobResult
 from subpixel.network.flatness import Flatness
+from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import Tuning
 from subpixel.upscaling.upscaler import Upscaler
 
@@ -32,10 +32,9 @@ class Interpolation:
 
 
 def describe_tuning(
-    tuning: Tuning | None, network: NetworkOptions, results: Sequence[JobResult]
+    tuning: Tuning | None, network: NetworkOptions, settings: AbstractSet[RunSettings]
 ) -> list[str]:
-    """What `subpixel tune` did for these pictures, in a line for each setting."""
-    settings = {result.setting for result in results}
+    """What `subpixel tune` did for pictures in these settings, in a line for each."""
     choices = (tuning.choose(network.settings, deep=d) for d in (False, True)) if tuning else ()
     return [
         f"as tuned: {row.setting.label}, {row.ratio:.1f} times as fast as the default "
@@ -46,9 +45,10 @@ def describe_tuning(
 
 
 def summarize_adaptive(
-    upscaler: Upscaler, results: Sequence[JobResult], adaptive: bool | None
+    upscaler: Upscaler, settings: AbstractSet[RunSettings], adaptive: bool | None
 ) -> Interpolation | None:
-    """None where no picture was computed adaptively; ``adaptive`` is what was asked for."""
-    if not any(result.setting and result.setting.adaptive for result in results):
+    """None where no picture was computed adaptively, as ``settings`` say; ``adaptive`` is what was
+    asked for."""
+    if not any(setting.adaptive for setting in settings):
         return None
     return Interpolation(upscaler.flatness, upscaler.tally.share, tuned=adaptive is None)

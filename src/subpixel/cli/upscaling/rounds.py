@@ -13,25 +13,23 @@ from subpixel.jobs.journal.watching import (
     FolderWatch,
 )
 from subpixel.jobs.outputs import JobPlan
-from subpixel.jobs.results import JobResult
 
 
 def watch_folders(
     folders: Sequence[Path],
     run: PictureRun,
     make_plan: Callable[[], JobPlan],
-    do_round: Callable[[JobPlan], Sequence[JobResult]],
+    do_round: Callable[[JobPlan], Sequence[Path]],
 ) -> NoReturn:
     """Plan and do what is complete, again and again, until an exception ends it: what a signal
-    raises, or :class:`~subpixel.errors.JobStoppedError`."""
+    raises, or :class:`~subpixel.errors.JobStoppedError`. ``do_round`` returns the inputs that
+    failed."""
     complete = CompleteFiles()
     with FolderWatch(folders) as watch:
         while True:
             plan = make_plan()
             jobs = complete.choose(run.begin(plan.jobs)[0])
             if jobs:
-                results = do_round(replace(plan, jobs=tuple(jobs), settled=len(plan.jobs)))
-                for result in results:
-                    if result.error is not None:
-                        complete.fail(result.input)
+                for file in do_round(replace(plan, jobs=tuple(jobs), settled=len(plan.jobs))):
+                    complete.fail(file)
             watch.wait(SETTLE_SECONDS if complete.is_waiting else RELIST_SECONDS)

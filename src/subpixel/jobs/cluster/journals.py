@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from subpixel.errors import JobStoppedError, PictureError, SubpixelError, one_line
+from subpixel.errors import SubpixelError
 from subpixel.jobs.cluster.recorder import LOOSE_NAME, name_loose
 from subpixel.jobs.cluster.store import FolderStore, Store
 from subpixel.jobs.cluster.url_store import UrlStore
@@ -23,7 +23,7 @@ from subpixel.jobs.journal.facts import JobFacts
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER, Journal
 from subpixel.jobs.journal.known_jobs import remember_journal
 from subpixel.jobs.journal.look import KnownResult
-from subpixel.jobs.journal.record_files import RECORD_FILE, list_record_files
+from subpixel.jobs.journal.record_files import RECORD_FILE, journal_errors, list_record_files
 from subpixel.jobs.journal.records import UnitRecord
 from subpixel.system.files.inputs import open_input
 
@@ -151,11 +151,11 @@ class UrlJournal:
         name = f"{self.file.name.split('.')[0]}-{time.time_ns():x}-{self._packs}.0.log"
         self._packs += 1
         self.names.add(name)
-        with _pushing(self.target):
+        with journal_errors(self.target.describe(JOURNAL_FOLDER)):
             self.target.write(f"{JOURNAL_FOLDER}/{name}", data)
 
     def _remove(self, names: list[str]) -> None:
-        with _pushing(self.target):
+        with journal_errors(self.target.describe(JOURNAL_FOLDER)):
             self.target.remove([f"{JOURNAL_FOLDER}/{name}" for name in names])
 
 
@@ -174,16 +174,6 @@ def pull_records(target: UrlStore, folder: Path, known: Collection[str] = ()) ->
     with ThreadPoolExecutor(READERS) as readers:
         list(readers.map(pull, copies))
     return {name: copy for name, copy in copies.items() if copy.exists()}
-
-
-@contextmanager
-def _pushing(target: UrlStore) -> Iterator[None]:
-    """What goes wrong ends the job: nothing of what follows could be recorded."""
-    try:
-        yield
-    except (OSError, PictureError) as error:
-        place = target.describe(JOURNAL_FOLDER)
-        raise JobStoppedError(f"the journal in {place}: {one_line(error)}") from error
 
 
 @contextmanager

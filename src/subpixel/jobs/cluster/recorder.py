@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
-from subpixel.errors import JobStoppedError, SubpixelError, one_line
 from subpixel.jobs.cluster.store import FolderStore, Store
 from subpixel.jobs.cluster.url_store import UrlStore
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER, LOCKS_FILE, unit_region
 from subpixel.jobs.journal.picture_run import CLAIM_POLL_SECONDS
-from subpixel.jobs.journal.record_files import RecordWriter, name_machine
+from subpixel.jobs.journal.record_files import RecordWriter, journal_errors, name_machine
 from subpixel.jobs.journal.records import UnitRecord, encode_record
 from subpixel.jobs.journal.shard import hash_number
 from subpixel.system.files.locks import NO_LOCKS, RegionLocks
@@ -48,14 +47,14 @@ class FolderRecorder:
     def __init__(self, target: FolderStore) -> None:
         self._folder = target.folder / JOURNAL_FOLDER
         name = f"records-{name_machine()}-{os.urandom(6).hex()}.0.log"
-        with _recording(str(self._folder)):
+        with journal_errors(self._folder):
             self._locks = RegionLocks(self._folder / LOCKS_FILE)
             self._writer = RecordWriter(self._folder / name)
 
     @contextmanager
     def claim(self, key: str) -> Iterator[None]:
         number = unit_region(key)
-        with _recording(str(self._folder)):
+        with journal_errors(self._folder):
             is_locked = self._wait_for_lock(number)
         try:
             yield
@@ -75,7 +74,7 @@ class FolderRecorder:
         return True
 
     def record(self, record: UnitRecord) -> None:
-        with _recording(str(self._folder)):
+        with journal_errors(self._folder):
             self._writer.append(record)
 
     def close(self) -> None:
@@ -97,7 +96,7 @@ class UrlRecorder:
 
     def record(self, record: UnitRecord) -> None:
         place = f"{JOURNAL_FOLDER}/{name_loose(record.key)}"
-        with _recording(self._target.describe(JOURNAL_FOLDER)):
+        with journal_errors(self._target.describe(JOURNAL_FOLDER)):
             self._target.write(place, encode_record(record))
 
     def close(self) -> None:
@@ -107,14 +106,3 @@ class UrlRecorder:
 def name_loose(key: str) -> str:
     """The name of the object with the record of one unit."""
     return f"records-unit{hash_number(key):016x}.0.log"
-
-
-@contextmanager
-def _recording(name: str) -> Iterator[None]:
-    """What goes wrong with the journal, as one line."""
-    try:
-        yield
-    except (OSError, SubpixelError) as error:
-        raise JobStoppedError(
-            f"the journal in {name} can't be written: {one_line(error)}"
-        ) from error

@@ -11,7 +11,8 @@ from subpixel.errors import PictureError
 from subpixel.jobs.film.plan import FilmPlan
 from subpixel.jobs.film.queues import Failures, FrameChannel, StoppedError, start_thread
 from subpixel.media.film.encoding.encoder import CodedSegment, EncoderSettings, encode_segment
-from subpixel.media.film.frames import decode_film, describe_time, film_header
+from subpixel.media.film.frames import FilmFrame, decode_film, describe_time, film_header
+from subpixel.media.film.seeking import KnownFrame, decode_after, decode_from, describe_frame
 from subpixel.media.picture import Header, RowSource, read_frames
 from subpixel.runtime.op import Samples
 from subpixel.upscaling.size.target_size import TargetSize
@@ -23,14 +24,11 @@ AHEAD_FRAMES = 2
 ENCODER_FRAMES = 64
 """That an encoder holds, about: it looks ahead."""
 
-SEEK_SECONDS = 10
-"""Before a preview's first frame, from where on is decoded."""
-
 FrameReport = Callable[[int], None]
 """Gets how many frames are done."""
 
-SegmentTaker = Callable[[int, CodedSegment], None]
-"""Gets each segment that is finished, by its number."""
+SegmentTaker = Callable[[int, CodedSegment, KnownFrame], None]
+"""Gets each segment that is finished, by its number, and the last frame that went into it."""
 
 TimedFrame = tuple[int, NDArray[Any]]
 """The time, in ticks, and the pixels."""
@@ -64,6 +62,8 @@ class _FilmState:
     enlarged: FrameChannel[TimedFrame]
     times: deque[int] = field(default_factory=deque)
     """Of the frames that are in the network."""
+    lasts: dict[int, KnownFrame] = field(default_factory=dict)
+    """The last frame of each segment, before the network, by its time."""
 
 
 def run_film(
@@ -74,10 +74,12 @@ def run_film(
     *,
     size: TargetSize | None = None,
     max_memory: int | None = None,
+    before: KnownFrame | None = None,
     report: FrameReport = lambda done: None,
 ) -> None:
     """Make the segments with these ``numbers``, ascending, and hand each to ``take``, in another
-    thread, when it is finished.
+    thread, when it is finished. ``before`` is the frame before the first of them, if an earlier run
+    had it.
 
     Raises what any step raises first; no thread of it goes on then.
     """
@@ -85,9 +87,10 @@ def run_film(
     state = _FilmState(
         failures, FrameChannel(AHEAD_FRAMES, failures), FrameChannel(AHEAD_FRAMES, failures)
     )
-    wanted = [time for number in numbers for time in plan.segments[number]]
     threads = [
-        start_thread("film-decoder", lambda: _decode_wanted(plan, wanted, state.decoded), failures),
+        start_thread(
+            "film-decoder", lambda: _decode_wanted(plan, numbers, before, state), failures
+        ),
         start_thread(
             "film-encoder", lambda: _encode_segments(plan, numbers, state, take), failures
         ),
@@ -108,27 +111,41 @@ def run_film(
 
 
 def _decode_wanted(
-    plan: FilmPlan, wanted: Sequence[int], decoded: FrameChannel[TimedFrame]
+    plan: FilmPlan, numbers: Sequence[int], before: KnownFrame | None, state: _FilmState
 ) -> None:
     """The frames that are wanted, to the network; raises :class:`PictureError` where one of the
     film isn't there."""
-    facts, span = plan.facts, plan.muxing.span
-    start = None
-    if span is not None:
-        start = max(facts.times[0], round((span.start - SEEK_SECONDS) / facts.time_base))
+    wanted = [time for number in numbers for time in plan.segments[number]]
+    ends = {plan.segments[number][-1] for number in numbers}
     expected = iter(wanted)
     time = next(expected, None)
-    for frame in decode_film(facts, plan.video, deinterlace=plan.deinterlace, start=start):
+    for frame in _open_frames(plan, before):
         if time is None:
             break
         if frame.time > time:
             raise _missing(plan, time)
         if frame.time == time:
-            decoded.put((time, frame.read(facts)))
+            pixels = frame.read(plan.facts)
+            if time in ends:
+                state.lasts[time] = describe_frame(time, pixels)
+            state.decoded.put((time, pixels))
             time = next(expected, None)
     if time is not None:
         raise _missing(plan, time)
-    decoded.put(None)
+    state.decoded.put(None)
+
+
+def _open_frames(plan: FilmPlan, before: KnownFrame | None) -> Iterator[FilmFrame]:
+    """Frames by time, those that are wanted among them."""
+    facts, deinterlace = plan.facts, plan.deinterlace
+    if before is not None:
+        frames = decode_after(facts, plan.video, before, deinterlace=deinterlace)
+        if frames is not None:
+            return frames
+    if plan.muxing.span is not None:
+        begin = plan.segments[0][0]  # as in a run that nothing has stopped
+        return decode_from(facts, plan.video, begin, deinterlace=deinterlace)
+    return decode_film(facts, plan.video, deinterlace=deinterlace)
 
 
 def _missing(plan: FilmPlan, time: int) -> PictureError:
@@ -168,7 +185,8 @@ def _encode_segments(
 ) -> None:
     for number in numbers:
         times = plan.segments[number]
-        take(number, _encode_one(plan.settings, times, state.enlarged))
+        segment = _encode_one(plan.settings, times, state.enlarged)
+        take(number, segment, state.lasts.pop(times[-1]))
 
 
 def _encode_one(

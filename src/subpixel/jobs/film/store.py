@@ -1,7 +1,7 @@
 """The segments of a film that are finished, on disk until the film is put together."""
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -14,6 +14,7 @@ from subpixel.jobs.journal.facts import FileFacts, JobFacts, read_facts, refresh
 from subpixel.jobs.journal.journal import Journal
 from subpixel.media.film.encoding.encoder import CodedSegment
 from subpixel.media.film.encoding.segments import SEGMENT_SUFFIX, read_segment, write_segment
+from subpixel.media.film.seeking import KnownFrame
 from subpixel.system.files.atomic import atomic_file, remove_stale_drafts
 from subpixel.system.files.hashing import hash_stream
 from subpixel.upscaling.upscaler import Upscaler
@@ -47,23 +48,32 @@ def describe_film(upscaler: Upscaler, plan: FilmPlan, source: FileFacts) -> JobF
 
 
 class SegmentStore:
-    """The segments of one film; made by :func:`open_segments`."""
+    """The segments of one film, as the ``times`` of their frames say; made by
+    :func:`open_segments`."""
 
-    def __init__(self, folder: Path, journal: Journal, count: int) -> None:
-        self._folder, self._journal, self._count = folder, journal, count
+    def __init__(self, folder: Path, journal: Journal, times: Sequence[Sequence[int]]) -> None:
+        self._folder, self._journal, self._times = folder, journal, times
 
     @property
     def missing(self) -> tuple[int, ...]:
         """The numbers of the segments that aren't finished, or are damaged."""
-        return tuple(number for number in range(self._count) if not self._is_whole(number))
+        return tuple(number for number in range(len(self._times)) if not self._is_whole(number))
 
-    def keep(self, number: int, segment: CodedSegment) -> None:
-        """Write a segment: after this it survives any end of the process."""
+    def find_last(self, number: int) -> KnownFrame | None:
+        """The last frame of the film that went into a segment; None where that isn't known."""
+        record = self._journal.find(self._key(number)) if number >= 0 else None
+        source = record.source if record else None
+        return KnownFrame(self._times[number][-1], source.size, source.sha256) if source else None
+
+    def keep(self, number: int, segment: CodedSegment, last: KnownFrame) -> None:
+        """Write a segment whose ``last`` frame is this: after that it survives any end of the
+        process."""
         key = self._key(number)
 
         def seal(stream: BinaryIO) -> None:
             size = stream.seek(0, 2)
-            self._journal.finish(key, FileFacts(size, 0, hash_stream(stream)))
+            result = FileFacts(size, 0, hash_stream(stream))
+            self._journal.finish(key, result, FileFacts(last.size, 0, last.sha256))
 
         file = self._folder / key
         try:
@@ -75,7 +85,7 @@ class SegmentStore:
 
     def read(self) -> Iterable[CodedSegment]:
         """All segments, in their order."""
-        for number in range(self._count):
+        for number in range(len(self._times)):
             yield read_segment(self._folder / self._key(number))
 
     def _key(self, number: int) -> str:
@@ -105,7 +115,7 @@ def open_segments(target: Path, upscaler: Upscaler, plan: FilmPlan) -> Iterator[
         journal.begin([FILM_UNIT], replaces=True)
         _remove_foreign(folder, facts.digest)
         remove_stale_drafts(folder)
-        yield SegmentStore(folder, journal, len(plan.segments))
+        yield SegmentStore(folder, journal, plan.segments)
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,6 +1,5 @@
 """One film through a network into a file."""
 
-import os
 import time
 from fractions import Fraction
 from typing import BinaryIO
@@ -16,7 +15,7 @@ from subpixel.media.film.frames import film_header
 from subpixel.media.film.survey import explain_reading
 from subpixel.media.image_file import DEFAULT_MAX_PIXELS
 from subpixel.system.files.atomic import Seal, atomic_file
-from subpixel.system.files.targets import expect_free_file, make_folder, target_exists
+from subpixel.system.files.targets import make_folder, target_exists
 from subpixel.upscaling.upscaler import Upscaler
 
 MATROSKA_TICK = Fraction(1, 1000)
@@ -32,8 +31,8 @@ def upscale_film(
     tell: JobTell = lambda line: None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> JobResult:
-    """Upscale one film; ``seal`` is called with the complete file before it takes its name. What it
-    loses, and what was taken for granted, is told before the work.
+    """Upscale one film, as :func:`~subpixel.jobs.pictures.upscale_job` has it done. What it loses,
+    and what was taken for granted, is told before the work.
 
     Segments that an earlier run of the same settings has finished are taken as they are. Raises
     what :func:`~subpixel.jobs.film.plan.plan_film` and
@@ -41,8 +40,6 @@ def upscale_film(
     :class:`~subpixel.errors.PictureError` where the film that was written lacks a frame.
     """
     start = time.perf_counter()
-    expect_free_file(job.target, overwrite=options.overwrite)
-    status = job.source.stat() if options.keep_date else None
     plan = plan_film(upscaler, job, options, max_pixels)
     for note in plan.notes:
         tell(f"{job.source}: {note}")
@@ -52,8 +49,6 @@ def upscale_film(
     with open_segments(job.target, upscaler, plan) as store:
         _upscale_segments(upscaler, job, options, plan, store, report)
         _write_target(job, options, plan, store, seal)
-    if status is not None:
-        os.utime(job.target, ns=(status.st_atime_ns, status.st_mtime_ns))
     return _describe_film_result(upscaler, job, plan, time.perf_counter() - start)
 
 
@@ -77,6 +72,7 @@ def _upscale_segments(
             store.keep,
             size=options.size,
             max_memory=options.max_memory,
+            before=store.find_last(missing[0] - 1),
             report=lambda done: report(job.source.name, before + done, plan.count),
         )
 

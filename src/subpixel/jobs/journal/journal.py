@@ -22,7 +22,12 @@ from typing import Self
 from subpixel.errors import JobStoppedError, UsageError
 from subpixel.jobs.journal.facts import FileFacts, JobFacts
 from subpixel.jobs.journal.look import KnownResult
-from subpixel.jobs.journal.record_files import RecordReader, RecordWriter, name_machine
+from subpixel.jobs.journal.record_files import (
+    RecordReader,
+    RecordWriter,
+    journal_errors,
+    name_machine,
+)
 from subpixel.jobs.journal.records import FailureRecord, JobRecord, JournalRecord, UnitRecord
 from subpixel.jobs.journal.shard import Shard, hash_number
 from subpixel.system.files.folders import make_hidden_folder
@@ -78,7 +83,7 @@ class Journal:
     def open(cls, folder: Path, facts: JobFacts, shard: Shard | None = None) -> "Journal":
         """The journal in ``folder``, which is made where it is missing, for a run of the job that
         ``facts`` describe, or of a ``shard`` of it. :meth:`begin` comes next."""
-        with _journal_errors(folder):
+        with journal_errors(folder):
             make_hidden_folder(folder)
             locks = RegionLocks(folder / LOCKS_FILE)
             try:
@@ -115,7 +120,7 @@ class Journal:
         record = JobRecord(
             self.facts, len(keys), done, replaces, begin_ns, platform.node(), os.getpid()
         )
-        with _journal_errors(self.folder):
+        with journal_errors(self.folder):
             self._writer.append(record)
         self._jobs.append(record)
 
@@ -144,7 +149,7 @@ class Journal:
         every unit is this process's.
         """
         number = unit_region(key)
-        with _journal_errors(self.folder):
+        with journal_errors(self.folder):
             is_locked = self._has_locks and self._locks.acquire(number)
             is_mine = is_locked or not self._has_locks
             if is_mine:
@@ -159,6 +164,12 @@ class Journal:
         """The latest record of a unit's result, be it of a job of other facts; None: there never
         was any. Whether the result is still there, and as it was, is the caller's to look at."""
         return self._units.get(key)
+
+    def forget(self, key: str) -> None:
+        """Hold nothing of a unit any more: it isn't asked for again before this journal's end."""
+        self._units.pop(key, None)
+        self._failures.pop(key, None)
+        self._outdated.discard(key)
 
     def know(self, key: str) -> KnownResult | None:
         """What there is to know of a unit's result before a look at it; None: nothing."""
@@ -200,7 +211,7 @@ class Journal:
         found out again.
         """
         record = UnitRecord(self.facts.digest, key, result, source, before, self._now_ns())
-        with _journal_errors(self.folder):
+        with journal_errors(self.folder):
             self._writer.append(record, is_durable=is_durable)
         self._add(record)
 
@@ -208,12 +219,12 @@ class Journal:
         """Record that a unit can't be done; another run at work won't try it again, a later one
         will."""
         record = FailureRecord(self.facts.digest, key, error, self._now_ns())
-        with _journal_errors(self.folder):
+        with journal_errors(self.folder):
             self._writer.append(record, is_durable=False)
 
     def refresh(self) -> None:
         """Read what others have recorded since the last time."""
-        with _journal_errors(self.folder):
+        with journal_errors(self.folder):
             self._read(self._reader.read_new(except_for=self._writer.file))
 
     def _read(self, records: Iterable[JournalRecord]) -> None:
@@ -292,15 +303,3 @@ def _name_record_file(shard: Shard | None, slot: int) -> str:
     """By machine and shard as well, for storage whose locks other machines don't see."""
     part = f"-{shard.index}of{shard.count}" if shard else ""
     return f"records-{name_machine()}{part}.{slot}.log"
-
-
-@contextmanager
-def _journal_errors(folder: Path) -> Iterator[None]:
-    """What goes wrong with the journal's files, as one line."""
-    try:
-        yield
-    except OSError as error:
-        raise JobStoppedError(
-            f"the journal in {folder} can't be read or written: {error.strerror or error}; "
-            "the job stops here"
-        ) from error

@@ -73,7 +73,11 @@ def describe_job(upscaler: Upscaler, options: JobOptions) -> JobFacts:
 
 class PictureRun:
     """A run of a job of pictures whose results go to ``home`` and below it, or beside their inputs
-    in it. Raises what :class:`~subpixel.jobs.journal.journal.Journal` does."""
+    in it. Raises what :class:`~subpixel.jobs.journal.journal.Journal` does.
+
+    A run that ``watches`` is begun again where there are new pictures; else what is done is held
+    in the journal alone, and memory stays as it is, however many pictures there are.
+    """
 
     def __init__(
         self,
@@ -83,7 +87,9 @@ class PictureRun:
         *,
         shard: Shard | None = None,
         fresh: bool = False,
+        watches: bool = False,
     ) -> None:
+        self._watches = watches
         self._home, self._upscaler, self._options = home, upscaler, options
         self._shard, self._fresh = shard, fresh
         self._keys: set[str] | None = None
@@ -94,7 +100,7 @@ class PictureRun:
 
     def begin(self, jobs: Sequence[Job]) -> tuple[Sequence[Job], Resumption]:
         """Those of ``jobs``, the pictures of all machines together, that are left for this run, and
-        how far it was before. Again where there are new ones."""
+        how far it was before; again where there are new ones, by a run that watches."""
         keys = [self._key(job) for job in jobs]
         if self._keys is None or not self._keys.issuperset(keys):
             replaces, fresh = self._options.overwrite, self._fresh
@@ -129,6 +135,8 @@ class PictureRun:
                 if result is None:
                     busy.append(job)
                 else:
+                    if not self._watches:
+                        self.journal.forget(self._key(job))
                     yield result
             jobs = busy
             if busy:

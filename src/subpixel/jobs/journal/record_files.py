@@ -6,9 +6,11 @@ import os
 import platform
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from subpixel.errors import JobStoppedError, SubpixelError, one_line
 from subpixel.jobs.journal.records import JournalRecord, decode_records, encode_record, whole_lines
 from subpixel.system.files.inputs import open_input
 
@@ -16,6 +18,21 @@ RECORD_FILE = re.compile(r"records-[0-9A-Za-z-]+\.\d{1,10}\.log")
 
 RECORD_READ_BYTES = 1 << 20
 """What is read of a file at a time, at most."""
+
+
+@contextmanager
+def journal_errors(place: str | Path) -> Iterator[None]:
+    """What goes wrong with the files of the journal in a ``place`` ends the job, as one line:
+    nothing of what follows could be recorded."""
+    try:
+        yield
+    except JobStoppedError:
+        raise
+    except (OSError, SubpixelError) as error:
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise JobStoppedError(
+            f"the journal in {place} can't be read or written: {reason}; the job stops here"
+        ) from error
 
 
 def name_machine() -> str:

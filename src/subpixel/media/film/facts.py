@@ -216,6 +216,8 @@ class FilmFacts:
     rotation: int = 0
     """By so many degrees a player turns the frames."""
     interlaced: bool = False
+    keys: tuple[int, ...] = ()
+    """The timestamps of the frames that the container has as key frames, ascending."""
     mastering: MasteringDisplay | None = None
     light: ContentLight | None = None
 

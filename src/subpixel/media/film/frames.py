@@ -54,9 +54,11 @@ def film_header(facts: FilmFacts) -> Header:
 def decode_film(
     facts: FilmFacts, stream: int, *, deinterlace: bool = False, start: int | None = None
 ) -> Iterator[FilmFrame]:
-    """All frames by time; from the one at ``start``, in ticks, on.
+    """All frames by time; from where the container finds ``start``, in ticks, on: mostly the key
+    frame before it, and the first frames may lack what they refer to.
 
-    Raises :class:`PictureError` where one can't be decoded.
+    Raises :class:`PictureError` where one can't be decoded, and where it can't be sought, or frames
+    have no times of their own, by which what was sought is told.
     """
     with open_container(facts.file) as container:
         video = container.streams[stream]
@@ -67,9 +69,7 @@ def decode_film(
         frames = _decode_all(facts, container, video)
         if deinterlace:
             frames = _deinterlace(video, frames)
-        for frame in _with_times(facts, frames):
-            if start is None or frame.time >= start:
-                yield frame
+        yield from _with_times(facts, frames if start is None else _timed(facts, frames))
 
 
 def _decode_all(
@@ -114,6 +114,13 @@ def _pull_frames(graph: Graph) -> Iterator[VideoFrame]:
             yield graph.vpull()
         except (av.BlockingIOError, av.EOFError):
             return
+
+
+def _timed(facts: FilmFacts, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+    for frame in frames:
+        if frame.pts is None:
+            raise PictureError(f"{facts.file}: frames have no times, and can't be sought")
+        yield frame
 
 
 def _with_times(facts: FilmFacts, frames: Iterator[VideoFrame]) -> Iterator[FilmFrame]:

@@ -222,12 +222,13 @@ class _Packets:
     """All of a stream's packets."""
 
     times: tuple[int, ...]
+    keys: tuple[int, ...]
     last_duration: int
 
 
 def _count_packets(file: Path, container: InputContainer, number: int) -> _Packets:
     """The video's packets; raises :class:`PictureError` for a film that is cut off."""
-    count, end, times = 0, 0.0, dict[int, int]()
+    count, end, times, keys = 0, 0.0, dict[int, int](), set[int]()
     for packet in container.demux():
         if packet.size == 0 and packet.dts is None:
             continue
@@ -238,9 +239,10 @@ def _count_packets(file: Path, container: InputContainer, number: int) -> _Packe
             count += 1
             if packet.pts is not None and not packet.is_discard:
                 times[packet.pts] = packet.duration or 0
+                keys |= {packet.pts} if packet.is_keyframe else set()
     _expect_all_packets(file, container, number, count, end)
     last = max(times, default=0)
-    return _Packets(tuple(sorted(times)), times.get(last, 0))
+    return _Packets(tuple(sorted(times)), tuple(sorted(keys)), times.get(last, 0))
 
 
 def _end_of(packet: Packet) -> float:
@@ -285,6 +287,7 @@ def _make_facts(file: Path, look: _FilmLook, packets: _Packets) -> FilmFacts:
         aspect=look.aspect,
         display_matrix=_read_display_matrix(frame),
         rotation=frame.rotation,
+        keys=packets.keys,
         interlaced=look.field_order > 1 or any(f.interlaced_frame for f in look.frames),
         mastering=_read_mastering(frame),
         light=_read_light(frame),
