@@ -33,6 +33,7 @@ from subpixel.nets.padding import runs_any_size
 from subpixel.nets.spandrel.module import SpandrelModule, import_spandrel
 from subpixel.nets.torch_op import TorchOp
 from subpixel.parity.cases import STANDARD_SIZES, Case, pixels
+from subpixel.parity.memory.ledger import describe_too_large
 from subpixel.publish.release import ReleaseReport, release
 from subpixel.runtime.op import NetOp, Pixels
 from subpixel.spec import ModelSpec
@@ -83,6 +84,11 @@ class Published:
     max_abs: float
     psnr: float | None
     """The least over the cases, in dB; None where every case is equal to the bit."""
+    compared_up_to: tuple[int, int] | None = None
+    """Height and width of the largest picture that was compared, where memory was not enough for a
+    larger one; None where it was."""
+    too_large: tuple[str, ...] = ()
+    """Which cases memory was not enough for, and what they would have taken."""
 
 
 @dataclass(frozen=True)
@@ -160,9 +166,16 @@ def _write_json(value: object, out: Path) -> None:
 
 def _parse_row(facts: dict[str, Any]) -> Row:
     facts["pytorch"] = InPyTorch(**facts["pytorch"]) if facts["pytorch"] else None
-    facts["published"] = Published(**facts["published"]) if facts["published"] else None
+    facts["published"] = _parse_published(facts["published"]) if facts["published"] else None
     facts["tried"] = tuple((way, reason, seconds) for way, reason, seconds in facts["tried"])
     return Row(**facts)
+
+
+def _parse_published(facts: dict[str, Any]) -> Published:
+    side, too_large = facts.get("compared_up_to"), facts.get("too_large", ())
+    return Published(
+        **{**facts, "compared_up_to": side and tuple(side), "too_large": tuple(too_large)}
+    )
 
 
 def _in_pytorch(row: Row, configuration: Configuration) -> Row:
@@ -276,6 +289,8 @@ def _facts(report: ReleaseReport) -> Published:
         max_codes=max(r.max_codes or 0 for r in results),
         max_abs=max(r.max_abs or 0.0 for r in results),
         psnr=None if psnr == math.inf else round(psnr, 1),
+        compared_up_to=report.parity.reach,
+        too_large=tuple(describe_too_large(report.parity.too_large)),
     )
 
 
