@@ -14,7 +14,13 @@ from subpixel.runtime.op import Pixels
 Module = nn.Module
 """For the packages above, which pass PyTorch's modules on without importing PyTorch."""
 
-OUT_OF_MEMORY = ("DefaultCPUAllocator", "bad_alloc", "not enough memory", "out of memory")
+OUT_OF_MEMORY = (
+    "DefaultCPUAllocator",
+    "bad_alloc",
+    "not enough memory",
+    "out of memory",
+    "could not create a primitive",  # oneDNN, for the code of a convolution
+)
 """What PyTorch's exceptions say where memory was refused."""
 
 

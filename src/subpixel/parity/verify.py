@@ -73,7 +73,7 @@ def verify(
     drawn = grid_of(candidate, reference, seed=secrets.randbits(32) if seed is None else seed)
     tolerance = tolerance or default_tolerance(candidate, reference)
     local = candidate.spec.halo is not None
-    memory = MemoryLedger(local, max_memory)
+    memory = MemoryLedger(local, max_memory, bounded=settings.device == "cpu")
     found = compare(
         reference.op,
         candidate.op,

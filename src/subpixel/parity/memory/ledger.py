@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from subpixel.parity.cases import Case
@@ -21,12 +21,16 @@ FAR = 16
 """How many times the area of a case that was run another may have, for the one to say something
 about the other."""
 
-SURE = 2 if CAN_REFUSE else 1
-"""How many times the free memory a forecast must be for a case not to be tried: where the system
-refuses what is too much, trying is safe."""
+SURE = 2
+"""How many times the free memory a forecast must be for a case not to be tried, where the system
+refuses what is too much: trying is safe there."""
 
 ANOTHER_TRY = 1.25
 """How many times the memory that a case was refused must be free for as large a one to be tried."""
+
+LITTLE = 64 << 20
+"""Where no more is free, nothing is tried: oneDNN, once it had no memory for the code of a
+convolution, refuses that one in this process for good."""
 
 PLENTY = 8
 """How many times the memory of the reference is enough for any file that computes the same."""
@@ -74,10 +78,11 @@ class CaseMemory:
     """Bytes that the process held before the comparison."""
     free: int
     """Bytes that the case may take."""
+    replayed: bool
 
     def is_plenty(self) -> bool:
-        """Whether there are many times the bytes that were taken until now."""
-        return self.free >= PLENTY * (self.peak.so_far() - self.base)
+        """Whether there are many times the bytes that the reference took, which just ran."""
+        return not self.replayed and self.free >= PLENTY * (self.peak.so_far() - self.base)
 
 
 @dataclass
@@ -87,11 +92,16 @@ class MemoryLedger:
     ``local`` says whether an output pixel depends on its surroundings alone: then memory grows with
     the picture's area, and else up to with its square. ``max_memory`` is what all cases may take
     beside what the process holds now, in bytes; None: a share of what is free
-    (:data:`COMPARISON_SHARE`).
+    (:data:`COMPARISON_SHARE`). Where the system can, it refuses the networks what would be more;
+    ``bounded`` False leaves that be, for devices whose drivers set aside addresses that are no
+    memory, and forecasts alone decide.
     """
 
     local: bool
     max_memory: int | None = None
+    bounded: bool = True
+    replayed: bool = False
+    """Whether the reference's results are there already, so that nobody sees what it takes."""
     base: int = field(default_factory=resident)
     taken: dict[Case, int] = field(default_factory=dict)
     refused: dict[Case, int] = field(default_factory=dict)
@@ -100,7 +110,9 @@ class MemoryLedger:
     def object_to(self, case: Case) -> TooLarge | None:
         """Why ``case`` need not be tried; None where it may."""
         free, forecast = self._free(), self.forecast(case)
-        if forecast - self._held() > SURE * free:
+        if free < LITTLE:
+            return self._refusal(case, free)
+        if forecast - self._held() > (SURE if self._refuses else 1) * free:
             return TooLarge(case, forecast, free, forecast=True)
         smaller = [need for other, need in self.refused.items() if _is_within(other, case)]
         hopeless = max(smaller, default=0) * ANOTHER_TRY > free
@@ -114,8 +126,8 @@ class MemoryLedger:
         """
         free = self._free()
         try:
-            with MemoryPeak() as peak, refuse_beyond(free):
-                yield CaseMemory(peak, self.base, free)
+            with MemoryPeak() as peak, refuse_beyond(free) if self._refuses else nullcontext():
+                yield CaseMemory(peak, self.base, free, self.replayed)
         except MemoryError:
             self.refused[case] = free
             raise
@@ -155,6 +167,10 @@ class MemoryLedger:
     def _refusal(self, case: Case, free: int) -> TooLarge:
         forecast = self.forecast(case)
         return TooLarge(case, max(forecast, free), free, forecast=forecast > free)
+
+    @property
+    def _refuses(self) -> bool:
+        return self.bounded and CAN_REFUSE
 
     def _held(self) -> int:
         """Bytes that earlier cases left with the allocators, which the next may use."""
