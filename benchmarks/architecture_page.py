@@ -153,6 +153,8 @@ def _published_cells(published: Published) -> list[str]:
         size += ", pads"
     if published.size_maximum:
         size += f", at most {published.size_maximum}"
+    if published.compared_up_to:
+        size += ", compared up to {}×{} alone, see below".format(*published.compared_up_to)
     return [
         published.way,
         "free" if published.batch else "1",
@@ -179,11 +181,13 @@ def _exceptions(standings: Sequence[Standing]) -> str:
     left_out = [_left_out(row) for s in standings for row in s.rows if not _runs_anywhere(row)]
     failed = [_failed(row) for s in standings for row in s.asked if not _free(row)]
     single = [_single(row) for s in standings for row in s.asked if _free(row) and not _batch(row)]
+    short = [_too_large(row) for s in standings for row in s.asked if _free(row)]
     return "\n".join(
         part
         for title, lines in (
             ("## Not counted: PyTorch itself does not run it at any size", left_out),
             ("## Exceptions: no file with height and width free", failed),
+            ("## Not compared at every size: memory was not enough", [*filter(None, short)]),
             ("## One picture at a time", single),
             ("## Why", _reasons(standings)),
         )
@@ -194,6 +198,12 @@ def _exceptions(standings: Sequence[Standing]) -> str:
 
 def _free(row: Row) -> bool:
     return row.published is not None and row.published.size
+
+
+def _too_large(row: Row) -> str:
+    """Which sizes were not compared; nothing where all were."""
+    told = row.published.too_large if row.published else ()
+    return f"- {row.name}: {'; '.join(told)}" if told else ""
 
 
 def _batch(row: Row) -> bool:

@@ -1,6 +1,6 @@
 """One row of the table of architectures: what PyTorch does with a network, and what becomes of it.
 
-    python benchmarks/architecture_row.py swinir-light-x2 row.json
+    python benchmarks/architecture_row.py swinir-light-x2 row.json [seconds for each export]
 
 Run by architectures.py, in a process of its own: networks crash exporters, fill memories and
 take their time. The row is written as it stands after each step, so that one that is stopped
@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,10 +30,12 @@ from random_networks import Configuration, configurations, random_weights, rebui
 from subpixel.errors import SubpixelError, one_line
 from subpixel.nets.architectures.architecture import colour_of_channels
 from subpixel.nets.checkpoints.checkpoint import CheckpointFile, Choice, load_checkpoint
+from subpixel.nets.export.child_process import EXPORT_TIME_LIMIT
 from subpixel.nets.padding import runs_any_size
 from subpixel.nets.spandrel.module import SpandrelModule, import_spandrel
 from subpixel.nets.torch_op import TorchOp
 from subpixel.parity.cases import STANDARD_SIZES, Case, pixels
+from subpixel.parity.memory.ledger import describe_too_large
 from subpixel.publish.release import ReleaseReport, release
 from subpixel.runtime.op import NetOp, Pixels
 from subpixel.spec import ModelSpec
@@ -83,6 +86,11 @@ class Published:
     max_abs: float
     psnr: float | None
     """The least over the cases, in dB; None where every case is equal to the bit."""
+    compared_up_to: tuple[int, int] | None = None
+    """Height and width of the largest picture that was compared, where memory was not enough for a
+    larger one; None where it was."""
+    too_large: tuple[str, ...] = ()
+    """Which cases memory was not enough for, and what they would have taken."""
 
 
 @dataclass(frozen=True)
@@ -116,15 +124,17 @@ class Row:
 
 
 def main() -> None:
-    name, out = sys.argv[1:]
+    name, out, *limit = sys.argv[1:]
+    time_limit = float(limit[0]) if limit else EXPORT_TIME_LIMIT
     warnings.simplefilter("ignore")  # PyTorch's to its architectures' authors
     configuration = next(c for c in configurations() if c.name == name)
     began = time.monotonic()
     versions = {package: package_version(package) for package in PACKAGES}
     row = Row(name, configuration.architecture, versions)
-    for step in (_in_pytorch, _published):
+    published = partial(_published, time_limit=time_limit)
+    for step in (_in_pytorch, published):
         row = replace(step(row, configuration), seconds=time.monotonic() - began)
-        row = replace(row, megabytes=_most_megabytes(), done=step is _published)
+        row = replace(row, megabytes=_most_megabytes(), done=step is published)
         write(row, Path(out))
 
 
@@ -160,9 +170,16 @@ def _write_json(value: object, out: Path) -> None:
 
 def _parse_row(facts: dict[str, Any]) -> Row:
     facts["pytorch"] = InPyTorch(**facts["pytorch"]) if facts["pytorch"] else None
-    facts["published"] = Published(**facts["published"]) if facts["published"] else None
+    facts["published"] = _parse_published(facts["published"]) if facts["published"] else None
     facts["tried"] = tuple((way, reason, seconds) for way, reason, seconds in facts["tried"])
     return Row(**facts)
+
+
+def _parse_published(facts: dict[str, Any]) -> Published:
+    side, too_large = facts.get("compared_up_to"), facts.get("too_large", ())
+    return Published(
+        **{**facts, "compared_up_to": side and tuple(side), "too_large": tuple(too_large)}
+    )
 
 
 def _in_pytorch(row: Row, configuration: Configuration) -> Row:
@@ -234,7 +251,7 @@ def _batch_fault(op: NetOp, together: Pixels, singles: Pixels) -> str | None:
     return f"a picture changes by {apart:.1e} with the others" if apart > SAME else None
 
 
-def _published(row: Row, configuration: Configuration) -> Row:
+def _published(row: Row, configuration: Configuration, time_limit: float) -> Row:
     if row.pytorch is None or row.pytorch.fault:
         return row
     with tempfile.TemporaryDirectory() as name:
@@ -244,7 +261,9 @@ def _published(row: Row, configuration: Configuration) -> Row:
             file = CheckpointFile(checkpoint, choice=Choice(default=True))  # random weights
             loaded = load_checkpoint(file, extra_architectures=True)
             row = replace(row, recognised=loaded.spec.architecture)
-            report = release(loaded.module, out, spec=loaded.spec, interface="native")
+            report = release(
+                loaded.module, out, spec=loaded.spec, interface="native", time_limit=time_limit
+            )
         except SubpixelError as error:
             return replace(row, fault=str(error).removeprefix(f"{checkpoint}: "))
         row = replace(row, tried=_tried(report))
@@ -276,6 +295,8 @@ def _facts(report: ReleaseReport) -> Published:
         max_codes=max(r.max_codes or 0 for r in results),
         max_abs=max(r.max_abs or 0.0 for r in results),
         psnr=None if psnr == math.inf else round(psnr, 1),
+        compared_up_to=report.parity.reach,
+        too_large=tuple(describe_too_large(report.parity.too_large)),
     )
 
 

@@ -29,6 +29,8 @@ from architecture_page import page
 from architecture_row import Row, read, read_rows, write, write_rows
 from random_networks import Configuration, configurations
 
+from subpixel.nets.export.child_process import EXPORT_TIME_LIMIT
+
 ROOT = Path(__file__).parent.parent
 ROWS = ROOT / "docs" / "architectures.json"
 PAGE = ROOT / "docs" / "architectures.md"
@@ -45,13 +47,19 @@ def main() -> None:
     options.add_argument("--again", action="store_true", help="also those already measured")
     options.add_argument("--jobs", type=int, default=1, help="how many at a time")
     options.add_argument("--time-limit", type=float, default=TIME_LIMIT, help="seconds for each")
+    options.add_argument(
+        "--attempt-limit",
+        type=float,
+        default=EXPORT_TIME_LIMIT,
+        help="seconds for each of its exports",
+    )
     options.add_argument("--rows", type=Path, default=ROWS, help="file of what was measured")
     options.add_argument("--page", type=Path, default=PAGE, help="the page to write")
     given = options.parse_args()
     chosen = [c for c in configurations() if _wanted(c, given.only)]
     done = {row.name for row in _rows(given.rows)}
     waiting = [c for c in chosen if given.again or c.name not in done]
-    measure(waiting, given.rows, given.jobs, given.time_limit)
+    measure(waiting, given.rows, given.jobs, given.time_limit, given.attempt_limit)
     rows = _rows(given.rows)
     given.page.write_text(page(rows), "utf-8")
     print(f"{given.page}: {len(rows)} of {len(configurations())} networks")
@@ -67,13 +75,19 @@ def _rows(file: Path) -> list[Row]:
     return [rows[c.name] for c in configurations() if c.name in rows]
 
 
-def measure(waiting: Sequence[Configuration], rows: Path, jobs: int, time_limit: float) -> None:
+def measure(
+    waiting: Sequence[Configuration],
+    rows: Path,
+    jobs: int,
+    time_limit: float,
+    attempt_limit: float,
+) -> None:
     """One row each, ``jobs`` at a time, said as they come and kept in the file ``rows``."""
     count, lock = itertools.count(1), Lock()
 
     def one(configuration: Configuration) -> None:
         with TemporaryDirectory() as folder:
-            row = _row(configuration, Path(folder) / "row.json", time_limit)
+            row = _row(configuration, Path(folder) / "row.json", time_limit, attempt_limit)
         with lock:
             others = [other for other in read_rows(rows) if other.name != row.name]
             write_rows([*others, row], rows)
@@ -88,13 +102,13 @@ def _finish(results: Iterable[None]) -> None:
         pass
 
 
-def _row(configuration: Configuration, out: Path, time_limit: float) -> Row:
+def _row(configuration: Configuration, out: Path, time_limit: float, attempt_limit: float) -> Row:
     """Measure one; where its process is stopped or dies, the row says so."""
     began = time.monotonic()
     out.unlink(missing_ok=True)
     command = [sys.executable, str(Path(__file__).with_name("architecture_row.py"))]
     with subprocess.Popen(
-        [*command, configuration.name, str(out)],
+        [*command, configuration.name, str(out), str(attempt_limit)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

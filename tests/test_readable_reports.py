@@ -13,6 +13,7 @@ from subpixel.graph.metadata import load_model
 from subpixel.parity.bisect.blame import Blame
 from subpixel.parity.cases import Case
 from subpixel.parity.compare import Fact, ParityReport, compare
+from subpixel.parity.memory.ledger import TooLarge
 from subpixel.spec import ModelSpec
 
 SPEC = ModelSpec("net", 2, "rgb", "rgb", architecture="Nearest")
@@ -71,6 +72,11 @@ def test_a_comparison() -> None:
         "random sizes and pictures drawn with --seed 7",
     ]
     assert str(ParityReport("a", "b", None, report.tolerance, ())) == "nothing was compared"
+    large = TooLarge(Case(1, 64, 48, "noise"), 21 * 10**9, 12 * 10**9, forecast=True)
+    short = replace(report, too_large=(large,))
+    told = "about 21.0 GB of memory, where 12.0 GB were free"
+    assert f"not covered: 1×64×48 (noise): {told}" in str(short).splitlines()
+    assert replace(short, results=()).summary() == f"nothing was compared: {told}"
 
 
 def test_a_release() -> None:

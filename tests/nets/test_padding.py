@@ -1,5 +1,7 @@
 """A network for any size is the network itself wherever it runs, and padded only elsewhere."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -76,3 +78,22 @@ def test_sizes_that_a_network_says_it_is_not_for_are_padded_though_it_runs() -> 
     module, spec = runs_any_size(PadsItself().eval(), declared)
     picture = torch.rand(1, 3, 20, 20)
     assert torch.equal(module(picture), Padded(PadsItself().eval(), spec)(picture))
+
+
+class OutOfMemory(PadsItself):
+    """Fails as PyTorch does where the system refuses it memory, but for padded pictures."""
+
+    def forward(self, picture: Tensor) -> Tensor:
+        if picture.shape[-1] % 8:
+            raise RuntimeError(
+                "[enforce fail] DefaultCPUAllocator: can't allocate memory: error 12"
+            )
+        return super().forward(picture)
+
+
+def test_want_of_memory_is_no_refusal_of_a_size() -> None:
+    """The padded picture may fit, but is not what the network itself gives."""
+    net = AnySize(OutOfMemory().eval(), SPEC, replace(SPEC, size_multiple=8))
+    with pytest.raises(RuntimeError, match="DefaultCPUAllocator"):
+        net(torch.rand(1, 3, 16, 12))
+    assert net(torch.rand(1, 3, 16, 16)).shape == (1, 3, 32, 32)

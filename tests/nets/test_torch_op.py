@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from subpixel.errors import NetworkError
 from subpixel.nets.torch_op import ExactOp, TorchOp
+from subpixel.runtime.op import NetOp
 
 
 class Doubler(nn.Module):
@@ -67,3 +68,16 @@ def test_what_rounding_does_is_seen_in_float64() -> None:
     assert 2**-13 < np.abs(TorchOp(Large())(pixels) - exact).max() <= 2**-12
     with pytest.raises(NetworkError, match="does not run in float64"):
         ExactOp(Single())(pixels)
+
+
+class Huge(nn.Module):
+    """Asks for more memory than addresses can name."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return pixels + torch.empty(1 << 46, dtype=pixels.dtype)[0]
+
+
+@pytest.mark.parametrize("op", [TorchOp(Huge()), ExactOp(Huge())])
+def test_want_of_memory_has_its_own_exception(op: NetOp | ExactOp) -> None:
+    with pytest.raises(MemoryError, match="allocate"):
+        op(np.ones((1, 1, 2, 2), np.float32))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from subpixel.nets.torch_op import TorchOp
+from subpixel.nets.torch_op import TorchOp, is_torch_out_of_memory
 from subpixel.runtime.sizes import with_sizes
 from subpixel.spec import ModelSpec
 from subpixel.upscaling.tiles.tiling import working_size
@@ -56,7 +56,9 @@ class AnySize(nn.Module):
         try:
             # A copy: some networks modify their input in place, even when they then fail.
             result: Tensor = self.net(pixels.clone())
-        except Exception:  # its code may raise anything at sizes that it doesn't support
+        except Exception as error:  # its code may raise anything at sizes that it doesn't support
+            if is_torch_out_of_memory(error):
+                raise  # it does support the size
             return None
         expected = [side * scale for side in pixels.shape[-2:]]
         return result if list(result.shape[-2:]) == expected else None

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from subpixel.errors import NetworkError, one_line
 from subpixel.imaging.metrics import json_psnr, psnr_of
 from subpixel.parity.cases import Case, pixels
+from subpixel.parity.discriminating_sizes import Size
+from subpixel.parity.memory.ledger import CaseMemory, MemoryLedger, TooLarge, describe_too_large
 from subpixel.runtime.op import NetOp, Pixels
 from subpixel.spec import Precision
 
@@ -115,6 +117,8 @@ class ParityReport:
     """What else was proven of the candidate, where that was asked."""
     left_out: tuple[Case, ...] = ()
     """Cases that would have cost too much."""
+    too_large: tuple[TooLarge, ...] = ()
+    """Cases that would have taken more memory than was free."""
     seed: int | None = None
     """Of the random sizes and contents; the same seed draws the same ones again."""
 
@@ -136,9 +140,24 @@ class ParityReport:
             sizes = sorted({(c.height, c.width) for c in self.left_out}, key=math.prod)
             largest = "×".join(map(str, sizes[-1]))
             lines.append(f"{len(self.left_out)} cases up to {largest} were left out: too dear")
+        lines += describe_too_large(self.too_large)
         if sides:
             lines.append(f"sides over {max(sides)}, batches over {max(batches)}")
         return tuple(lines)
+
+    @property
+    def reach(self) -> Size | None:
+        """Height and width of the largest picture that was compared, where memory was not enough
+        for a larger one; None where it was."""
+        compared = {(r.case.height, r.case.width) for r in self.results}
+        largest = max(compared, key=math.prod, default=(0, 0))
+        kept_out = (math.prod((t.case.height, t.case.width)) for t in self.too_large)
+        return largest if max(kept_out, default=0) > math.prod(largest) else None
+
+    def without_too_large(self, cases: Sequence[Case]) -> list[Case]:
+        """Those of ``cases`` for which memory was enough."""
+        too_large = {one.case for one in self.too_large}
+        return [case for case in cases if case not in too_large]
 
     @property
     def failures(self) -> tuple[CaseResult, ...]:
@@ -152,7 +171,8 @@ class ParityReport:
     def summary(self) -> str:
         """The verdict and its worst case, in one line."""
         if not self.results:
-            return "nothing was compared"
+            why = f": {self.too_large[0].told}" if self.too_large else ""
+            return f"nothing was compared{why}"
         worst, total = self.worst, len(self.results)
         if not self.failures and self.wrong_facts:
             fact = self.wrong_facts[0]
@@ -182,16 +202,19 @@ class ParityReport:
         found: dict[str, Any] = {"passed": bool(self), **asdict(self)}
         found["uncovered"] = self.gaps
         found["results"] = [result_json(result) for result in found["results"]]
+        found["too_large"] = [{**t, "case": _case_json(t["case"])} for t in found["too_large"]]
         return found
 
 
 def result_json(result: dict[str, Any]) -> dict[str, Any]:
     """A :class:`CaseResult` as ``asdict`` gives it, as JSON values."""
-    source = result["case"]["source"]
-    case = {**result["case"], "source": str(source)}
-    if source is None:
-        del case["source"]
-    return {**result, "case": case, "psnr": json_psnr(result["psnr"])}
+    return {**result, "case": _case_json(result["case"]), "psnr": json_psnr(result["psnr"])}
+
+
+def _case_json(case: dict[str, Any]) -> dict[str, Any]:
+    source = case["source"]
+    rest = {name: value for name, value in case.items() if name != "source"}
+    return rest if source is None else {**rest, "source": str(source)}
 
 
 def _badness(result: CaseResult) -> tuple[bool, float]:
@@ -210,10 +233,15 @@ def compare(
     exact: Exact | None = None,
     local: bool = True,
     until_failure: bool = False,
+    memory: MemoryLedger | None = None,
     report: OnProgress = lambda what, done, total: None,
 ) -> ParityReport:
     """Run both on every case and judge the candidate; ``until_failure`` stops at the first that
     fails.
+
+    With ``memory`` small pictures come first, and a case for which that is not enough is no
+    result, but one of the report's ``too_large``; the file alone may fail for want of memory where
+    there is many times what the reference takes.
 
     Float32 rounds, and some networks amplify that (SPAN computes with 0 … 255): PyTorch's own
     result is then further from the truth than ``atol``. Where values are not close, ``exact``
@@ -223,44 +251,69 @@ def compare(
     An exception, a wrong shape, NaN or infinity on either side is a failed case with its reason,
     not an exception: the report shows what happened everywhere.
     """
-    tolerance = tolerance or Tolerance()
-    results: list[CaseResult] = []
-    for case in cases:
-        report(case.name, len(results), len(cases))
-        results.append(_compare(reference, candidate, case, channels, tolerance, exact, local))
-        if until_failure and not results[-1].passed:
+    judge = _Judge(reference, candidate, channels, tolerance or Tolerance(), exact, local)
+    results: dict[int, CaseResult] = {}
+    too_large: list[TooLarge] = []
+    order = range(len(cases))
+    for place in sorted(order, key=lambda place: cases[place].pixels) if memory else order:
+        case = cases[place]
+        report(case.name, len(results) + len(too_large), len(cases))
+        result = judge.compare_within(memory, case) if memory else judge.compare(case)
+        if isinstance(result, TooLarge):
+            too_large.append(result)
+            continue
+        results[place] = result
+        if until_failure and not result.passed:
             break
-    return ParityReport(names[0], names[1], provider, tolerance, tuple(results))
+    ordered = tuple(results[place] for place in sorted(results))
+    return ParityReport(*names, provider, judge.tolerance, ordered, too_large=tuple(too_large))
 
 
-def _compare(
-    reference: NetOp,
-    candidate: NetOp,
-    case: Case,
-    channels: int,
-    tolerance: Tolerance,
-    exact: Exact | None,
-    local: bool,
-) -> CaseResult:
-    picture = pixels(case, channels)
-    expected = _run_op(reference, picture)
-    found = _run_op(candidate, picture)
-    if isinstance(expected, str) or isinstance(found, str):
-        faults = (("reference", expected), ("candidate", found))
-        said = [f"the {who} fails: {fault}" for who, fault in faults if isinstance(fault, str)]
-        return CaseResult(case, passed=False, reason="; ".join(said))
-    reason = _incomparable(expected, found)
-    if reason:
-        return CaseResult(case, False, reason, expected.shape, found.shape)
-    result = _measure(case, expected, found, tolerance)
-    hopeless = result.max_codes is not None and result.max_codes > tolerance.max_codes
-    if result.allclose is not False or exact is None or hopeless:
-        return result
-    noise = _reference_noise(expected, exact, picture)
-    summation = 0.0 if local else min(SUMMATION, 2.0**-24 * case.height * case.width)
-    wider = max(tolerance.atol, min(max(NOISE_FACTOR * noise, summation), 1 / CODES))
-    again = _measure(case, expected, found, replace(tolerance, atol=wider))
-    return replace(again, allclose=False, noise=noise)
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    """Two networks, and what still counts as the same."""
+
+    reference: NetOp
+    candidate: NetOp
+    channels: int
+    tolerance: Tolerance
+    exact: Exact | None
+    local: bool
+
+    def compare_within(self, memory: MemoryLedger, case: Case) -> CaseResult | TooLarge:
+        """The comparison, or why memory is not enough for it."""
+        objection = memory.object_to(case)
+        if objection:
+            return objection
+        try:
+            with memory.run(case) as usage:
+                return self.compare(case, usage)
+        except MemoryError:
+            pass  # and what the networks held is let go before anything else
+        return memory.refusal(case)
+
+    def compare(self, case: Case, usage: CaseMemory | None = None) -> CaseResult:
+        """Raises :class:`MemoryError` only with ``usage``."""
+        picture, tolerance = pixels(case, self.channels), self.tolerance
+        expected = _run_op(self.reference, picture, tolerant=usage is None)
+        enough = usage is None or usage.is_plenty()
+        found = _run_op(self.candidate, picture, tolerant=enough)
+        if isinstance(expected, str) or isinstance(found, str):
+            faults = (("reference", expected), ("candidate", found))
+            said = [f"the {who} fails: {fault}" for who, fault in faults if isinstance(fault, str)]
+            return CaseResult(case, passed=False, reason="; ".join(said))
+        reason = _incomparable(expected, found)
+        if reason:
+            return CaseResult(case, False, reason, expected.shape, found.shape)
+        result = _measure(case, expected, found, tolerance)
+        hopeless = result.max_codes is not None and result.max_codes > tolerance.max_codes
+        if result.allclose is not False or self.exact is None or hopeless:
+            return result
+        noise = _reference_noise(expected, self.exact, picture)
+        summation = 0.0 if self.local else min(SUMMATION, 2.0**-24 * case.height * case.width)
+        wider = max(tolerance.atol, min(max(NOISE_FACTOR * noise, summation), 1 / CODES))
+        again = _measure(case, expected, found, replace(tolerance, atol=wider))
+        return replace(again, allclose=False, noise=noise)
 
 
 def _reference_noise(expected: Pixels, exact: Exact, picture: Pixels) -> float:
@@ -271,9 +324,14 @@ def _reference_noise(expected: Pixels, exact: Exact, picture: Pixels) -> float:
         return 0.0
 
 
-def _run_op(op: NetOp, picture: Pixels) -> Pixels | str:
+def _run_op(op: NetOp, picture: Pixels, *, tolerant: bool) -> Pixels | str:
+    """The result, or why there is none; a want of memory is such a reason where ``tolerant``."""
     try:
         return op(picture.copy())  # some networks change their input in place
+    except MemoryError as error:
+        if not tolerant:
+            raise
+        return one_line(error, most=200)
     except Exception as error:  # any network's any failure at this shape is a finding
         return one_line(error, most=200)
 

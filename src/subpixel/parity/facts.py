@@ -13,6 +13,7 @@ from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.passes.float16 import find_overflow
 from subpixel.parity.cases import Case, fit, pixels
 from subpixel.parity.compare import Fact, ParityReport, Tolerance, compare
+from subpixel.parity.memory.ledger import MemoryLedger
 from subpixel.parity.properties import same_twice, tiles_equal_whole
 from subpixel.runtime.op import NetOp
 from subpixel.spec import ModelSpec
@@ -32,7 +33,9 @@ SAMPLES = 6
 
 NO_CLAIM = "every output pixel may depend on the whole picture"
 NO_GEOMETRY = "the graph's geometry can't be followed; tiles are compared with the whole instead"
+NO_CASES = "no picture of the grid fits the memory that is free"
 UNOPTIMISED = "without optimisation"
+SAME_TWICE = "the same twice"
 SUMS_OF_CODES = "sums of codes"
 
 ENOUGH = 3 * 64 * 64
@@ -55,8 +58,11 @@ def prove_facts(
     reference: NetOp,
     cases: Sequence[Case],
     tolerance: Tolerance,
+    memory: MemoryLedger | None = None,
 ) -> tuple[Fact, ...]:
     """Whether the file's halo, its range of values and its runs are what they must be.
+
+    What there is not enough ``memory`` for is not proven.
 
     ``reference`` is asked where the file runs without graph optimisation, on some of ``cases``;
     there code values and PSNR must be within ``tolerance``, as optimisation may round otherwise.
@@ -66,8 +72,8 @@ def prove_facts(
         _prove_ends(judged),
         _prove_sizes(judged),
         _prove_halo(judged),
-        _prove_tiles(judged),
-        *_prove_unoptimised(judged, reference, telling, replace(tolerance, rtol=None)),
+        _prove_tiles(judged, memory),
+        *_prove_unoptimised(judged, reference, telling, replace(tolerance, rtol=None), memory),
         *(_prove_range(judged, telling) if judged.spec.precision == "fp16" else ()),
         *(_prove_sums(judged.model) if judged.spec.samples == "uint8" else ()),
     )
@@ -111,9 +117,9 @@ def _prove_halo(judged: Judged) -> Fact:
     return Fact("halo", "proven", f"{claimed} px; the graph reaches {found}")
 
 
-def _prove_tiles(judged: Judged) -> Fact:
+def _prove_tiles(judged: Judged, memory: MemoryLedger | None) -> Fact:
     tolerance = SEAMLESS if judged.spec.precision == "fp32" else SAME_PICTURE
-    return _fact("tiles", tiles_equal_whole(judged.op, judged.spec, tolerance))
+    return _fact("tiles", tiles_equal_whole(judged.op, judged.spec, tolerance, memory))
 
 
 def _prove_unoptimised(
@@ -121,10 +127,14 @@ def _prove_unoptimised(
     reference: NetOp,
     cases: Sequence[Case],
     tolerance: Tolerance,
+    memory: MemoryLedger | None,
 ) -> Iterator[Fact]:
     """The file without optimisation against the reference, and against itself: some passes remove
     what is random."""
     spec, op = judged.spec, judged.op
+    if not cases:
+        yield from (Fact(name, "not proven", NO_CASES) for name in (UNOPTIMISED, SAME_TWICE))
+        return
     if judged.open_unoptimised is None:
         yield Fact(UNOPTIMISED, "not proven", "its runtime always optimises")
     else:
@@ -133,9 +143,9 @@ def _prove_unoptimised(
         except NetworkError as error:
             yield Fact(UNOPTIMISED, "wrong", str(error))
         else:
-            found = compare(reference, op, cases, spec.channels, tolerance)
+            found = compare(reference, op, cases, spec.channels, tolerance, memory=memory)
             yield _fact(UNOPTIMISED, found)
-    yield _fact("the same twice", same_twice(op, spec, cases[0]))
+    yield _fact(SAME_TWICE, same_twice(op, spec, cases[0], memory))
 
 
 def _prove_range(judged: Judged, cases: Sequence[Case]) -> Iterator[Fact]:
@@ -166,4 +176,6 @@ def _prove_sums(model: onnx.ModelProto) -> Iterator[Fact]:
 def _fact(name: str, found: ParityReport | str) -> Fact:
     if isinstance(found, str):
         return Fact(name, "not proven", found)
+    if found.too_large and not found.results:
+        return Fact(name, "not proven", f"it would take {found.too_large[0].told}")
     return Fact(name, "proven" if found else "wrong", found.summary())

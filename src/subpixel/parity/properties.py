@@ -9,6 +9,7 @@ import numpy as np
 
 from subpixel.parity.cases import Case
 from subpixel.parity.compare import ParityReport, Tolerance, compare, tolerance_for
+from subpixel.parity.memory.ledger import MemoryLedger
 from subpixel.runtime.op import NetOp, Pixels, Samples
 from subpixel.spec import ModelSpec
 from subpixel.upscaling.tiles.bands import Workers, run_tiles
@@ -70,7 +71,10 @@ class OneByOne:
 
 
 def tiles_equal_whole(
-    op: NetOp, spec: ModelSpec, tolerance: Tolerance | None = None
+    op: NetOp,
+    spec: ModelSpec,
+    tolerance: Tolerance | None = None,
+    memory: MemoryLedger | None = None,
 ) -> ParityReport | str:
     """Noise in one piece against the same noise in tiles; by default in float32 within 1e-6, else
     within one code value. A text says why it can't be: there is no halo, or only one size."""
@@ -94,6 +98,7 @@ def tiles_equal_whole(
         spec.channels,
         tolerance or (TILED_FP32 if spec.precision == "fp32" else TILE_TOLERANCE),
         names=("the whole picture", f"tiles of {tile} pixels"),
+        memory=memory,
     )
 
 
@@ -112,6 +117,9 @@ def batch_equals_single(op: NetOp, spec: ModelSpec, case: Case) -> ParityReport 
     )
 
 
-def same_twice(op: NetOp, spec: ModelSpec, case: Case) -> ParityReport:
+def same_twice(
+    op: NetOp, spec: ModelSpec, case: Case, memory: MemoryLedger | None = None
+) -> ParityReport:
     """The same input twice: every value must be the same to its last bit."""
-    return compare(op, op, [case], spec.channels, EQUAL, names=("once", "again"))
+    names = ("once", "again")
+    return compare(op, op, [case], spec.channels, EQUAL, names=names, memory=memory)

@@ -7,9 +7,11 @@ from functools import partial
 from pathlib import Path
 
 from subpixel.network.settings import RunSettings
-from subpixel.parity.compare import OnProgress, ParityReport, Tolerance, compare
+from subpixel.parity.cases import Case
+from subpixel.parity.compare import CaseResult, OnProgress, ParityReport, Tolerance, compare
 from subpixel.parity.discriminating_sizes import Size
 from subpixel.parity.facts import Judged, prove_facts
+from subpixel.parity.memory.ledger import MemoryLedger
 from subpixel.parity.own_cases import own_cases
 from subpixel.parity.side import (
     Reference,
@@ -34,6 +36,7 @@ def verify(
     threads: int | None = None,
     extra_architectures: bool = False,
     seed: int | None = None,
+    max_memory: int | None = None,
     report: OnProgress = lambda what, done, total: None,
 ) -> ParityReport:
     """Compare ``model``, an ONNX file, with ``against``: a checkpoint, or another ONNX file, or a
@@ -52,8 +55,10 @@ def verify(
     precision (:func:`~subpixel.parity.side.default_tolerance`).
 
     Some sizes and pictures are random: ``seed`` draws the same ones again; None draws new ones,
-    and the report has their seed. ``report`` gets each case's name, how many are done, and their
-    total.
+    and the report has their seed. A case of the grid that takes more memory than is free, or than
+    ``max_memory`` bytes beside what the process holds, is left out, and the report says so; a
+    picture or size of the user's own fails then. ``report`` gets each case's name, how many are
+    done, and their total.
 
     Raises :class:`~subpixel.errors.NetworkError` for a file that can't be used at all; one that
     runs but differs is a report that is false.
@@ -67,6 +72,8 @@ def verify(
     own = own_cases(pictures, sizes, candidate.spec, reference.spec)
     drawn = grid_of(candidate, reference, seed=secrets.randbits(32) if seed is None else seed)
     tolerance = tolerance or default_tolerance(candidate, reference)
+    local = candidate.spec.halo is not None
+    memory = MemoryLedger(local, max_memory, bounded=settings.device == "cpu")
     found = compare(
         reference.op,
         candidate.op,
@@ -76,13 +83,24 @@ def verify(
         names=(reference.name, candidate.name),
         provider=candidate.provider,
         exact=reference.exact,
-        local=candidate.spec.halo is not None,
+        local=local,
+        memory=memory,
         report=report,
     )
+    found = _with_own_failed(found, own)
     report("facts", len(drawn.cases), len(drawn.cases))
     judged = _subject_of(candidate, settings)
-    facts = prove_facts(judged, reference.op, drawn.cases, tolerance)
+    cases = found.without_too_large(drawn.cases)
+    facts = prove_facts(judged, reference.op, cases, tolerance, memory)
     return replace(found, facts=facts, left_out=drawn.left_out, seed=drawn.seed)
+
+
+def _with_own_failed(found: ParityReport, own: Sequence[Case]) -> ParityReport:
+    """What was asked for by name is not merely left out where memory is not enough."""
+    failed = [one for one in found.too_large if one.case in own]
+    results = [CaseResult(one.case, passed=False, reason=f"it takes {one.told}") for one in failed]
+    rest = tuple(one for one in found.too_large if one.case not in own)
+    return replace(found, results=(*results, *found.results), too_large=rest)
 
 
 def _subject_of(candidate: Side, settings: RunSettings) -> Judged:

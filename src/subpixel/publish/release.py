@@ -33,6 +33,7 @@ from subpixel.nets.unwrap import unwrap_copy
 from subpixel.parity.cases import Grid, grid
 from subpixel.parity.compare import OnProgress, ParityReport, compare, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts
+from subpixel.parity.memory.ledger import MemoryLedger
 from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
 from subpixel.system.files.atomic import write_bytes
@@ -80,6 +81,8 @@ class ReleaseReport:
         if spec.size_maximum and not spec.fixed_size:
             size = f"for sides up to {spec.size_maximum} alone: "
         network = f"{spec.architecture} x{spec.scale}, {spec.interface}, {spec.precision}"
+        if self.parity and self.parity.reach and not spec.fixed_size:
+            size = f"{size}compared up to {'×'.join(map(str, self.parity.reach))} alone: "
         return f"{size}{network}" + ("" if self else "; it failed, and nothing was written")
 
     def __str__(self) -> str:
@@ -124,6 +127,8 @@ class _Truth:
     """Of the random pictures that it is compared on."""
     numbers: SizeNumbers
     """What its code computes sizes with."""
+    max_memory: int | None = None
+    """Bytes that a comparison with it may take; None: what is free."""
 
     def reference(self, exported: ModelSpec, published: ModelSpec) -> Module:
         """What a file with the facts ``published``, made of an export with those of ``exported``,
@@ -162,6 +167,7 @@ def release(
     time_limit: float = EXPORT_TIME_LIMIT,
     isolated: bool = True,
     seed: int | None = None,
+    max_memory: int | None = None,
     report: OnProgress = lambda what, done, total: None,
 ) -> ReleaseReport:
     """Export ``network``, check the file, compare it with PyTorch, and publish it at ``out``.
@@ -178,9 +184,10 @@ def release(
     one, without a limit). The first file that passes every check and equals PyTorch on the whole
     grid is published, in one move; where that holds for single pictures alone, the file is fixed to
     them. PyTorch's side is always the module itself, untouched, wherever it takes a size. Some
-    sizes and pictures are random: ``seed`` draws the same ones again. With ``keep_failed`` the last
-    that failed is kept beside it as ``<out's stem>.failed.onnx``. ``report`` gets what is being
-    done.
+    sizes and pictures are random: ``seed`` draws the same ones again. Cases that take more memory
+    than is free, or than ``max_memory`` bytes beside what the process holds, are left out, and the
+    report says so. With ``keep_failed`` the last that failed is kept beside it as
+    ``<out's stem>.failed.onnx``. ``report`` gets what is being done.
 
     Raises :class:`~subpixel.errors.NetworkError` for a network that can't be used,
     :class:`~subpixel.errors.ExportError` when no file could be made of it at all, and
@@ -193,7 +200,7 @@ def release(
     loaded = _load_network(network, spec, scale, extra_architectures)
     module = loaded.module.cpu().eval()
     seed = secrets.randbits(32) if seed is None else seed
-    truth = _Truth(module, loaded.spec, seed, code_numbers(module))
+    truth = _Truth(module, loaded.spec, seed, code_numbers(module), max_memory)
     ways = list_attempts(spec := with_working_sizes(module, loaded.spec), exporter, opset)
     best, tried = _first_that_passes(truth, spec, ways, wish, report)
     path = out if best else None
@@ -373,10 +380,13 @@ def _judge_candidate(
     drawn = grid(spec, cost=cost, numbers=numbers, seed=truth.seed)
     unoptimised = partial(Session, data, optimisation="none")
     judged = Judged(Session(data), spec, model, unoptimised)
-    return _Candidate(data, spec, exported, check, _proof(reference, judged, drawn, report))
+    memory = MemoryLedger(spec.halo is not None, truth.max_memory)
+    return _Candidate(data, spec, exported, check, _proof(reference, judged, drawn, memory, report))
 
 
-def _proof(reference: Module, judged: Judged, drawn: Grid, report: OnProgress) -> ParityReport:
+def _proof(
+    reference: Module, judged: Judged, drawn: Grid, memory: MemoryLedger, report: OnProgress
+) -> ParityReport:
     """The comparison with PyTorch up to its first failure, small pictures first; then the facts."""
     spec, tolerance, exact = judged.spec, tolerance_for(judged.spec.precision), ExactOp(reference)
     found = compare(
@@ -390,10 +400,12 @@ def _proof(reference: Module, judged: Judged, drawn: Grid, report: OnProgress) -
         exact=exact,
         local=spec.halo is not None,
         until_failure=True,
+        memory=memory,
         report=report,
     )
     found = replace(found, left_out=drawn.left_out, seed=drawn.seed)
     if not found:
         return found
-    facts = prove_facts(judged, TorchOp(reference), drawn.cases, tolerance)
+    cases = found.without_too_large(drawn.cases)
+    facts = prove_facts(judged, TorchOp(reference), cases, tolerance, memory)
     return replace(found, facts=facts)

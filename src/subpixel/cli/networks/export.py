@@ -22,7 +22,7 @@ from subpixel.cli.options.choices import (
 from subpixel.cli.output import print_json, print_proof, progress
 from subpixel.cli.streams import print_line
 from subpixel.errors import UsageError
-from subpixel.spec import Exporter, Interface, ModelSpec, Precision
+from subpixel.spec import Exporter, Interface, Precision
 from subpixel.system.files.targets import make_folder
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _release_json(report: "ReleaseReport") -> dict[str, object]:
 
 
 def _print_release(report: "ReleaseReport", notes: Sequence[str]) -> None:
-    spec, findings = report.spec, report.check.findings
+    findings = report.check.findings
     failed = [finding for finding in findings if not finding.ok]
     print_line(f"network   {report.summary()}")
     for note in notes:
@@ -215,7 +215,7 @@ def _print_release(report: "ReleaseReport", notes: Sequence[str]) -> None:
         if tried.reason is not None:
             print_line(f"rejected  {tried.attempt}: {tried.reason}")
     print_line(
-        f"exported  by {report.tried[-1].attempt}, opset {report.opset}; {_describe_sizes(spec)}"
+        f"exported  by {report.tried[-1].attempt}, opset {report.opset}; {_describe_sizes(report)}"
     )
     print_line(f"checked   {len(findings) - len(failed)} of {len(findings)} checks passed")
     for finding in failed:
@@ -225,10 +225,13 @@ def _print_release(report: "ReleaseReport", notes: Sequence[str]) -> None:
     print_line(f"wrote     {report.path or report.kept or 'nothing: it failed'}")
 
 
-def _describe_sizes(spec: ModelSpec) -> str:
-    """Which pictures the file takes, and how far it looks."""
+def _describe_sizes(report: "ReleaseReport") -> str:
+    """Which pictures the file takes, up to which size that was seen, and how far it looks."""
+    spec, reach = report.spec, report.parity and report.parity.reach
     most = spec.size_maximum and f"any size up to {spec.size_maximum}×{spec.size_maximum}"
     size = "{}×{} alone".format(*spec.fixed_size) if spec.fixed_size else most or "any size"
+    if reach and not spec.fixed_size:
+        size += f" (compared up to {reach[0]}×{reach[1]} alone)"
     batch = "any batch" if spec.fixed_batch is None else f"a batch of {spec.fixed_batch}"
     halo = "not local" if spec.halo is None else f"halo {spec.halo} px"
     return f"takes {size}, {batch}; {halo}"

@@ -80,6 +80,8 @@ def _print_matrix(report: "MatrixReport") -> None:
         )
     for number, note in enumerate(notes, start=1):
         print_line(f"({number})  {note}")
+    for gap in report.gaps:
+        print_line(f"not covered everywhere: {gap}")
     print_line(f"floor: {report.floor_db:g} dB between reduced precision and fp32, in every case")
     print_line(report.summary())
 

@@ -27,6 +27,7 @@ from subpixel.parity.compare import (
 from subpixel.parity.matrix.difference import Difference, difference
 from subpixel.parity.matrix.memo import MemoOp
 from subpixel.parity.matrix.precisions import Variant, variant
+from subpixel.parity.memory.ledger import MemoryLedger, TooLarge, describe_too_large
 from subpixel.parity.properties import batch_equals_single, same_twice, tiles_equal_whole
 from subpixel.parity.side import Reference, Side, as_reference, open_sides
 from subpixel.runtime.devices import DEVICES
@@ -90,6 +91,8 @@ class CellOutcome:
     least_psnr: float | None = None
     """In dB, of the case where it is least; infinite when all are equal."""
     worst: Case | None = None
+    too_large: tuple[TooLarge, ...] = ()
+    """Inputs that were not run, as memory was not enough."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +163,12 @@ class MatrixReport:
         rows: tuple[CellResult | PropertyResult, ...] = (*self.cells, *self.properties)
         return sum(row.outcome.verdict == verdict for row in rows)
 
+    @property
+    def gaps(self) -> tuple[str, ...]:
+        """The sizes that some cell was not compared at, as memory was not enough: a line each."""
+        rows: tuple[CellResult | PropertyResult, ...] = (*self.cells, *self.properties)
+        return tuple(describe_too_large([one for row in rows for one in row.outcome.too_large]))
+
     def summary(self) -> str:
         """The verdict in one line."""
         counts = ", ".join(f"{self.count(v)} {v}" for v in get_args(Verdict))
@@ -167,15 +176,16 @@ class MatrixReport:
         return f"{said}: of {len(self.cells)} cells and {len(self.properties)} properties {counts}"
 
     def __str__(self) -> str:
-        """The verdict, and a line on each cell and property that failed."""
+        """The verdict, a line on each cell and property that failed, and what was not covered."""
         cells = [(result.cell.name, result.outcome) for result in self.cells]
         cells += [(f"{r.name}, {r.cell.name}", r.outcome) for r in self.properties]
         failed = [f"{name}: {o.reason}" for name, o in cells if o.verdict == "failed"]
-        return "\n".join([self.summary(), *failed])
+        gaps = [f"not covered everywhere: {gap}" for gap in self.gaps]
+        return "\n".join([self.summary(), *failed, *gaps])
 
     def to_json(self) -> dict[str, Any]:
         """The report as JSON values, without pictures; an infinite PSNR is the text ``"inf"``."""
-        found = asdict(replace(self, spots=()))
+        found = {**asdict(replace(self, spots=())), "uncovered": self.gaps}
         del found["spots"]
         for row in (*found["cells"], *found["properties"]):
             row["outcome"]["least_psnr"] = json_psnr(row["outcome"]["least_psnr"])
@@ -211,7 +221,8 @@ def verify_matrix(
     (:func:`~subpixel.nets.checkpoints.checkpoint.load_checkpoint`).
 
     The references' results lie in a temporary folder meanwhile, four bytes a value, and one
-    cell's session is open at a time: memory holds the references, a session and one case. Raises
+    cell's session is open at a time: memory holds the references, a session and one case. Cases
+    that take more than is free are left out, and the report says so. Raises
     :class:`~subpixel.errors.NetworkError` for files that can't be used at all and
     :class:`~subpixel.errors.UsageError` for devices or precisions that there aren't.
     """
@@ -280,6 +291,10 @@ class _Bench:
 
     def reference_of(self, cell: Cell) -> NetOp:
         return self.reference if cell.precision == self.spec.precision else self.own
+
+    def ledger(self, cell: Cell) -> MemoryLedger:
+        local = self.spec.halo is not None
+        return MemoryLedger(local, bounded=cell.device == "cpu", replayed=True)
 
     def tolerance(self, cell: Cell) -> Tolerance:
         if cell.precision == "fp32" and self.exact:
@@ -375,9 +390,10 @@ def _judge_cell(bench: _Bench, cell: Cell, report: OnProgress) -> _Judged:
         provider=session.provider,
         exact=bench.truth,
         local=bench.spec.halo is not None,
+        memory=bench.ledger(cell),
         report=lambda what, done, total: report(f"{cell.name}: {what}", done, total),
     )
-    shown = _differences(reference, session, bench, found)
+    shown = _differences(reference, session, bench, found) if found.results else ()
     return _Judged(CellResult(cell, condense(found)), shown)
 
 
@@ -399,6 +415,8 @@ def _open_cell(bench: _Bench, cell: Cell) -> Opened | CellOutcome:
 
 def condense(report: ParityReport) -> CellOutcome:
     """A comparison, which must have cases, in few numbers."""
+    if report.too_large and not report.results:
+        return CellOutcome("not available", report.summary(), too_large=report.too_large)
     measured = [result for result in report.results if result.max_abs is not None]
     worst = _worst(report)
     return CellOutcome(
@@ -411,6 +429,7 @@ def condense(report: ParityReport) -> CellOutcome:
         max_abs=max((r.max_abs for r in measured if r.max_abs is not None), default=None),
         least_psnr=min((r.psnr for r in measured if r.psnr is not None), default=None),
         worst=worst.case,
+        too_large=report.too_large,
     )
 
 
@@ -473,7 +492,7 @@ def _check_properties(bench: _Bench, cell: Cell) -> Iterator[PropertyResult]:
     spec = replace(bench.spec, precision=cell.precision)
     case = max(bench.brief, key=_telling)
     for name, found in (
-        ("tiles equal the whole", tiles_equal_whole(session, spec)),
+        ("tiles equal the whole", tiles_equal_whole(session, spec, memory=bench.ledger(cell))),
         ("the same twice", same_twice(session, spec, case)),
         ("a batch equals its pictures", batch_equals_single(session, spec, case)),
     ):

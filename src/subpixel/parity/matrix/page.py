@@ -86,6 +86,7 @@ def _summary(report: MatrixReport) -> str:
         "fp32 must be": "the same picture as the reference: at most 1 code value of 255 apart",
         "Reduced precision": f"at least {report.floor_db:g} dB from the fp32 file, in every case",
         "Cases": _coverage_html(report),
+        **({"Not covered everywhere": "; ".join(report.gaps)} if report.gaps else {}),
     }
     return (
         f"<header><h1>{escape(report.candidate)}</h1>\n"

@@ -83,14 +83,14 @@ def limit_memory(size: int) -> None:
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = _data_size() + size
+    limit = data_size() + size
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
-def _data_size() -> int:
-    """Bytes that count towards RLIMIT_DATA now: proc(5), statm's sixth field."""
+def data_size() -> int:
+    """Bytes of this process that count towards RLIMIT_DATA now: proc(5), statm's sixth field."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[5])
     except OSError:  # macOS: nothing to take off

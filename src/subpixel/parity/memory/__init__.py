@@ -1,0 +1,1 @@
+"""What comparing two networks takes of this machine's memory."""

@@ -1,0 +1,51 @@
+"""The peak of a piece of work is seen, and what it may not have is refused."""
+
+import numpy as np
+import pytest
+
+from subpixel.system.machine_memory import resident
+from subpixel.system.memory_guard import CAN_REFUSE, MemoryPeak, refuse_beyond
+
+MIB = 1 << 20
+
+
+def _touch(size: int) -> int:
+    """Hold ``size`` bytes for a moment: the system gives memory only to what is written to."""
+    return int(np.ones(size, np.uint8)[-1])
+
+
+def test_the_peak_is_seen_though_it_is_over() -> None:
+    before = resident()
+    with MemoryPeak() as peak:
+        _touch(96 * MIB)
+    assert 90 * MIB <= peak.so_far() - before < 200 * MIB
+
+
+def test_what_was_held_before_is_no_peak_of_this_block() -> None:
+    _touch(192 * MIB)
+    before = resident()
+    with MemoryPeak() as peak:
+        _touch(16 * MIB)
+    assert peak.so_far() - before < 100 * MIB
+
+
+@pytest.mark.skipif(not CAN_REFUSE, reason="this system refuses no process its memory")
+def test_more_is_refused_and_afterwards_allowed() -> None:
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_DATA)
+    with refuse_beyond(64 * MIB):
+        assert _touch(16 * MIB)
+        with pytest.raises(MemoryError):
+            _touch(192 * MIB)
+    assert resource.getrlimit(resource.RLIMIT_DATA) == limits
+    assert _touch(192 * MIB)
+    with pytest.raises(ValueError, match="the block's own"), refuse_beyond(0):
+        raise ValueError("the block's own")
+    assert resource.getrlimit(resource.RLIMIT_DATA) == limits
+
+
+@pytest.mark.skipif(not CAN_REFUSE, reason="this system refuses no process its memory")
+def test_a_tighter_limit_stays() -> None:
+    with refuse_beyond(64 * MIB), refuse_beyond(512 * MIB), pytest.raises(MemoryError):
+        _touch(192 * MIB)
