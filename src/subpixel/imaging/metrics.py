@@ -100,10 +100,16 @@ class Quality:
     lpips: float | None = None
     """0 for equal pictures; None where it wasn't requested."""
     dists: float | None = None
+    brisque: float | None = None
+    """Of the picture alone, whatever the ground truth: about 0 to 100, lower for what looks more
+    natural; None where it wasn't requested."""
 
 
 Perceive = Callable[[NDArray[np.uint8], NDArray[np.uint8]], tuple[float, float]]
 """LPIPS and DISTS of a picture and the ground truth: see :mod:`subpixel.nets.perceptual`."""
+
+Naturalness = Callable[[NDArray[np.uint8]], float]
+"""BRISQUE of a picture alone: see :mod:`subpixel.nets.naturalness`."""
 
 
 def quality(
@@ -111,12 +117,13 @@ def quality(
     truth: NDArray[np.uint8],
     shave: int,
     perceive: Perceive | None = None,
+    naturalness: Naturalness | None = None,
 ) -> Quality:
     """The quality of an ``(H, W, 3)`` 8-bit picture without a border of ``shave`` pixels.
 
-    With ``shave`` = the scale this is the literature's protocol. ``perceive`` gets RGB with the
-    same border shaved, so that every figure is of the same pixels. Raises :class:`UsageError` for
-    pictures of two sizes, and where less than a window of SSIM is left.
+    With ``shave`` = the scale this is the literature's protocol. ``perceive`` and ``naturalness``
+    get RGB with the same border shaved, so that every figure is of the same pixels. Raises
+    :class:`UsageError` for pictures of two sizes, and where less than a window of SSIM is left.
     """
     _expect_one_size(rgb, truth)
     _expect_window(rgb, shave)
@@ -131,6 +138,7 @@ def quality(
         fmean(channels),
         lpips,
         dists,
+        naturalness(a) if naturalness else None,
     )
 
 

@@ -27,6 +27,7 @@ PACKAGES: Mapping[str, str] = {
     "onnxscript": "pip install '.[torch]' in the repository (the dynamo exporter)",
     "safetensors": "pip install '.[torch]' in the repository (.safetensors checkpoints)",
     "torchmetrics": "pip install '.[perceptual]' in the repository (evaluate --perceptual)",
+    "piq": "pip install '.[perceptual]' in the repository (evaluate --brisque)",
     "uvicorn": "pip install '.[serve]' in the repository (serve)",
     "pillow-heif": "pip install '.[heif]' in the repository (HEIC, the photographs of phones)",
     "pillow-jxl-plugin": "pip install '.[jxl]' in the repository (JPEG XL)",

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from subpixel.errors import UsageError
 from subpixel.imaging.colour import Rgb8
-from subpixel.imaging.metrics import Perceive, Quality, mean_quality, quality
+from subpixel.imaging.metrics import Naturalness, Perceive, Quality, mean_quality, quality
 from subpixel.imaging.resample import enlarge, imresize
 from subpixel.media.image_file import PICTURE_SUFFIXES, read_picture
 from subpixel.media.jpeg_degradation import through_jpeg
@@ -75,20 +75,23 @@ def evaluate(
     report: Callable[[int, int], None] = lambda done, total: None,
     keep: Callable[[Result], None] = lambda result: None,
     perceive: Perceive | None = None,
+    naturalness: Naturalness | None = None,
 ) -> Evaluation:
     """Measure ``upscale`` (``(h, w, 3)`` uint8 → ``scale`` times larger) on ``pictures``.
 
     The protocol: ground truth cropped to a multiple of the scale, 8-bit RGB in and out, ``scale``
     border pixels shaved. The bicubic beside it is Keys', edge repeated. ``report`` gets the
     numbers of pictures done and to do, ``keep`` every picture made. With ``perceive``, LPIPS and
-    DISTS are measured besides.
+    DISTS are measured besides, with ``naturalness`` BRISQUE.
     """
     scores, scale = [], pictures.scale
     for done, file in enumerate(pictures.truths, start=1):
         truth, small = _low_and_truth(file, pictures)
         upscaled, bicubic = upscale(small), enlarge(small, scale, scale)
-        network = quality(upscaled, truth, scale, perceive)
-        scores.append(PictureScore(file.name, network, quality(bicubic, truth, scale, perceive)))
+        network, enlarged = (
+            quality(rgb, truth, scale, perceive, naturalness) for rgb in (upscaled, bicubic)
+        )
+        scores.append(PictureScore(file.name, network, enlarged))
         keep(Result(file.name, upscaled))
         report(done, len(pictures.truths))
     return Evaluation(scale, tuple(scores))

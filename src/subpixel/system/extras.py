@@ -15,6 +15,7 @@ EXTRAS: Mapping[str, str] = {
     "spandrel_extra_arches": "extra-architectures",
     "openvino": "openvino",
     "torchmetrics": "perceptual",
+    "piq": "perceptual",
     "pillow_heif": "heif",
     "pillow_jxl": "jxl",
     "brotli": "jxl",

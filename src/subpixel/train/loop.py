@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from subpixel.errors import CheckpointError
 from subpixel.train.data.source import CropSource, FlatsAmong, Luma, Pair
+from subpixel.train.flat_corners import settle_corners
 from subpixel.train.networks import build_network, fit_warm_start, to_published_form
 from subpixel.train.presets import Preset
 from subpixel.train.reparam.collapsible import collapse_convolutions
@@ -28,6 +29,9 @@ REPORTS_BY_TIME = 40
 
 SETTLE_EVERY_STEPS = 50
 """How often a run that has a time waits for a GPU to see how late it is."""
+
+SETTLING_BATCHES = 8
+"""Batches of photographs on which the last layer is held while flat pictures are settled."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ def train(
     restore_state(state_file, state)
     if teacher is not None:
         move_to(device, teacher.eval())
+    photographs = source
     if preset.flat_share:
         source = FlatsAmong(source, preset.flat_share, seed, device)
     clock = _start_clock(preset, seconds, state, device)
@@ -121,9 +126,25 @@ def train(
                 report(_measure_progress(state, preset, seconds, held_out, loss, left, over=over))
                 reported = clock.spent
 
+    return TrainedNetwork(_finish(state, preset, photographs), state.step, state.seconds)
+
+
+def _finish(state: TrainingState, preset: Preset, photographs: CropSource) -> nn.Module:
+    """The averaged network as it is published; flat to the corners where flat crops were trained
+    on."""
     # safetensors rejects tensors in channels_last order
     state.average.to("cpu", memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    return TrainedNetwork(to_published_form(state.average).eval(), state.step, state.seconds)
+    net = to_published_form(state.average).eval()
+    if preset.flat_share:
+        settle_corners(net, _draw_lows(photographs, preset, state.step))
+    return net
+
+
+def _draw_lows(source: CropSource, preset: Preset, step: int) -> Iterator[Tensor]:
+    """The low resolution of the batches that come after ``step`` steps, on the CPU."""
+    for later in range(SETTLING_BATCHES):
+        parts = source.draw(preset.batch, preset.crop, step + later)
+        yield source.cut(parts, preset.crop)[0].cpu()
 
 
 def _begin(

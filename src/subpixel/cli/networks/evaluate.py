@@ -24,7 +24,7 @@ from subpixel.cli.options.number_types import WholeNumber
 from subpixel.cli.output import print_json, print_table, progress
 from subpixel.cli.streams import print_line
 from subpixel.errors import UsageError
-from subpixel.imaging.metrics import Perceive, Quality
+from subpixel.imaging.metrics import Naturalness, Perceive, Quality
 from subpixel.measure.evaluate import Evaluation, Result, benchmark, evaluate
 from subpixel.network.locate import locate
 from subpixel.system.extras import expect_installed
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 QUALITY_COLUMNS = ("PSNR", "SSIM", "PSNR, RGB", "SSIM, RGB")
 PERCEPTUAL = ("LPIPS", "DISTS")
+BRISQUE = "BRISQUE"
 CHECKPOINTS = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".safetensors", ".npz", ".json")
 PROGRAMS = (".ts", ".torchscript")
 
@@ -66,6 +67,11 @@ PROGRAMS = (".ts", ".torchscript")
     is_flag=True,
     help="LPIPS and DISTS, too. Weights of 761 MB are fetched once.",
 )
+@click.option(
+    "--brisque",
+    is_flag=True,
+    help="BRISQUE, too: of the pictures alone, lower is better. Weights are fetched once.",
+)
 @DEVICE
 @THREADS
 @WEIGHTS
@@ -80,6 +86,7 @@ def command(
     jpeg: int | None,
     pictures: Path | None,
     perceptual: bool,
+    brisque: bool,
     device: str,
     threads: int | None,
     weights: str | None,
@@ -104,9 +111,10 @@ def command(
         upscaler = Upscaler(file, scale=scale, device=device, threads=threads, tuning=False)
     bench = benchmark(data, upscaler.spec.scale, jpeg)
     perceive = _perceptual() if perceptual else None
+    naturalness = _naturalness() if brisque else None
     keep = _writer(pictures, overwrite) if pictures else lambda result: None
     with progress() as show:
-        result = evaluate(upscaler, bench, partial(show, ""), keep, perceive)
+        result = evaluate(upscaler, bench, partial(show, ""), keep, perceive, naturalness)
     if as_json:
         print_json({"network": result.network, "bicubic": result.bicubic, "scores": result.scores})
     else:
@@ -124,6 +132,13 @@ def _perceptual() -> Perceive:
     from subpixel.nets.perceptual import load_perceptual
 
     return load_perceptual(lambda line: print_line(f"subpixel: {line}", err=True))
+
+
+def _naturalness() -> Naturalness:
+    expect_installed("piq")
+    from subpixel.nets.naturalness import load_brisque
+
+    return load_brisque(lambda line: print_line(f"subpixel: {line}", err=True))
 
 
 def _open_checkpoint(checkpoint: "Path | CheckpointFile", scale: int | None) -> Upscaler:
@@ -153,9 +168,14 @@ def _print_evaluation(result: Evaluation, title: str) -> None:
         (s.picture, *_quality_cells(s.network), *_quality_cells(s.bicubic)) for s in result.scores
     ]
     mean = ("mean", *_quality_cells(result.network), *_quality_cells(result.bicubic))
-    columns = QUALITY_COLUMNS if result.network.lpips is None else (*QUALITY_COLUMNS, *PERCEPTUAL)
+    columns = _columns(result.network)
     header = ("picture", *columns, f"bicubic: {columns[0]}", *columns[1:])
     print_table(f"{title}, PSNR in dB", header, [*rows, mean])
+
+
+def _columns(quality: Quality) -> tuple[str, ...]:
+    distances = () if quality.lpips is None else PERCEPTUAL
+    return (*QUALITY_COLUMNS, *distances, *(() if quality.brisque is None else (BRISQUE,)))
 
 
 def _quality_cells(quality: Quality) -> tuple[str, ...]:
@@ -166,4 +186,5 @@ def _quality_cells(quality: Quality) -> tuple[str, ...]:
         f"{quality.psnr_rgb:.2f}",
         f"{quality.ssim_rgb:.4f}",
         *(f"{distance:.4f}" for distance in distances),
+        *(() if quality.brisque is None else (f"{quality.brisque:.2f}",)),
     )
