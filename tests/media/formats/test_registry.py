@@ -40,6 +40,7 @@ SUBJECTS = {
     Path("compression/jpeg_tables.py"): {"jpeg"},
     Path("compression/read.py"): {"jpeg", "webp"},  # one function for each
     Path("apart/child/services.py"): {"jpeg"},  # gain maps are JPEGs
+    Path("formats/boxes/gain_map.py"): {"jpeg"},  # the same
     Path("apart/messages/answer.py"): {"jpeg", "webp"},  # two fields of Compression
     Path("arrays.py"): {"png", "tif", "tiff"},  # what Pillow hands over, and an example
     Path("metadata/exif.py"): {"tiff", "tif"},  # what an EXIF block is

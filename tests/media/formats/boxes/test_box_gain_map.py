@@ -18,7 +18,7 @@ from PIL import Image
 
 from avif_builder import AvifSpec, ItemSpec, build_avif, full_box, nclx, picture_item
 from samples import smooth
-from subpixel.media.formats.gain_maps.gains import parse_gains, state_in_xmp
+from subpixel.media.formats.jpeg.gain_maps.gains import parse_gains, state_in_xmp
 from subpixel.media.image_file import read_picture, write_picture
 from subpixel.media.metadata.colour_tags import coding_points_in
 from subpixel.media.picture import Picture
@@ -222,6 +222,7 @@ def test_a_map_that_is_none_for_the_picture_is_named(tmp_path: Path) -> None:
     for item, words in (
         (replace(spec.items[1], data=b"no stream at all"), "can't be decoded"),
         (replace(picture_item(smooth(3, size=(192, 96))[0]), hidden=True), "192 x 96"),
+        (replace(picture_item(smooth(3, size=(128, 128))[0]), hidden=True), "128 x 128"),
         (replace(picture_item(smooth(3, size=(16, 16))[0]), hidden=True), "another shape"),
         (replace(spec.items[1], properties=spec.items[1].properties[1:]), "its size"),
     ):

@@ -105,13 +105,14 @@ def _describe_avif(contents: FileContents, image: VipsImage) -> tuple[Metadata, 
     meta = replace(meta, exif=block, resolution=exif.resolution_in(block), orientation=1)
     file = contents.look()
     items = read_items(file)
-    return take_map(meta, file, image, items, partial(_decode_map, contents))
+    hidden = _hide_items(file, items)
+    return take_map(meta, file, image, items, partial(_decode_map, contents, hidden))
 
 
-def _decode_map(contents: FileContents, patches: Patches) -> Rows:
+def _decode_map(contents: FileContents, hidden: Patches, patches: Patches) -> Rows:
     """The samples of the picture that the file has with these changes."""
     try:
-        image, _ = _load_primary(contents, "error", patches)
+        image, _ = _load_primary(contents, "error", {**hidden, **patches})
         depth = _read_bit_depth(image) if image.format == "ushort" else 8
         rows = np.asarray(image.numpy())
     except pyvips.Error as error:

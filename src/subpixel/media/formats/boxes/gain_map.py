@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from subpixel.media.formats.boxes.box_colour import describe_item_colours
 from subpixel.media.formats.boxes.boxes import Box, find_box, walk_boxes
 from subpixel.media.formats.boxes.items import Items, auxiliary_type
-from subpixel.media.formats.gain_maps.gains import parse_gains
-from subpixel.media.formats.gain_maps.map_file import build_apple_map, build_iso_map
+from subpixel.media.formats.jpeg.gain_maps.gains import parse_gains
+from subpixel.media.formats.jpeg.gain_maps.map_file import build_apple_map, build_iso_map
 from subpixel.media.libvips import Patches, VipsImage
 from subpixel.media.metadata.exif import Block
 from subpixel.media.picture import GainMap, Loss, Metadata, convert_samples
@@ -106,7 +106,8 @@ def _decode_map(
     if box is None or box.size < 12:
         raise ValueError("it doesn't say its size")
     sides = struct.unpack(">II", bytes(file[box.start + 4 : box.start + 12]))
-    if not 0 < max(sides) <= max(image.width, image.height):
+    limits = sorted((image.width, image.height))  # it may be turned
+    if not all(0 < side <= limit for side, limit in zip(sorted(sides), limits, strict=True)):
         raise ValueError(f"it has {sides[0]} x {sides[1]} pixels")
     samples = decode(_show_item(file, source.picture))
     height, width = samples.shape[:2]

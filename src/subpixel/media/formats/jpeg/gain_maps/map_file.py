@@ -10,7 +10,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from subpixel.media.formats.gain_maps.gains import Gains, state_in_xmp
+from subpixel.media.formats.jpeg.gain_maps.gains import Gains, state_in_xmp
 from subpixel.media.formats.jpeg.parts import ICC_LABEL, XMP_LABEL
 from subpixel.media.formats.jpeg.segments import APP1, APP2, MAX_SEGMENT, build_segment
 from subpixel.media.formats.jpeg.ultra_hdr import APPLE_MAP, ISO_LABEL, insert_segments
