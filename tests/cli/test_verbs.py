@@ -207,8 +207,9 @@ def test_evaluate_prints_the_mean(truth: Path, capsys: pytest.CaptureFixture[str
     assert run(["evaluate", "--data", str(truth), "--scale", "3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["network"] == found["scores"][0]["network"]
-    assert found["bicubic"].keys() == {"psnr", "ssim", "psnr_rgb", "ssim_rgb", "lpips", "dists"}
-    assert found["bicubic"]["lpips"] is found["bicubic"]["dists"] is None
+    always, asked = {"psnr", "ssim", "psnr_rgb", "ssim_rgb"}, ("lpips", "dists", "brisque")
+    assert found["bicubic"].keys() == {*always, *asked}
+    assert all(found["bicubic"][name] is None for name in asked)
 
 
 def test_evaluate_shows_perceptual_distances_when_asked(
@@ -221,6 +222,29 @@ def test_evaluate_shows_perceptual_distances_when_asked(
         printed = capsys.readouterr().out
         assert [printed.count(said) for said in ("LPIPS", "DISTS")] == [2 * asked, 2 * asked]
         assert [printed.count(said) for said in ("0.2500", "0.1250")] == [4 * asked, 4 * asked]
+
+
+def test_evaluate_shows_brisque_when_asked(
+    truth: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("subpixel.cli.networks.evaluate.expect_installed", lambda package: None)
+    monkeypatch.setattr(
+        "subpixel.nets.naturalness.load_brisque", lambda tell: lambda picture: 31.416
+    )
+    for asked in (False, True):
+        assert run(["evaluate", "--data", str(truth), *["--brisque"] * asked]) == 0
+        printed = capsys.readouterr().out
+        assert [printed.count(said) for said in ("BRISQUE", "31.42")] == [2 * asked, 4 * asked]
+
+
+def test_evaluate_without_piq_says_what_to_install(
+    truth: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("subpixel.system.extras.find_spec", lambda package: None)
+    assert run(["evaluate", "--data", str(truth), "--brisque"]) == 1
+    printed = capsys.readouterr().err
+    assert "the package piq" in printed
+    assert "pip install '.[perceptual]'" in printed
 
 
 def test_evaluate_without_the_perceptual_weights_writes_nothing(

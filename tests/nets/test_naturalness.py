@@ -41,7 +41,8 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def astronaut() -> NDArray[np.uint8]:
-    return data.astronaut()[100:180, 200:290]
+    picture: NDArray[np.uint8] = data.astronaut()  # type: ignore[no-untyped-call]
+    return picture[100:180, 200:290]
 
 
 def test_the_figure_is_piqs_own(home: Path, weights: Path, astronaut: NDArray[np.uint8]) -> None:
