@@ -28,7 +28,7 @@ and land behind the place."""
 WHOLE_GROUPS = 1
 """Of pictures, from key frame to key frame, that are decoded before the one of a known frame."""
 
-NEIGHBOURS = 2
+CONTEXT_FRAMES = 2
 """Frames before a known one that deinterlacing may look at."""
 
 
@@ -88,7 +88,7 @@ def _find_first(frames: Iterator[FilmFrame]) -> FilmFrame | None:
 def _list_seek_points(facts: FilmFacts, time: int) -> Iterator[int]:
     """Where to look for a key frame from which the frame at ``time`` is decoded rightly; nothing
     where that is about the start."""
-    earlier = [other for other in facts.times if other < time][-NEIGHBOURS:]
+    earlier = [other for other in facts.times if other < time][-CONTEXT_FRAMES:]
     keys = [key for key in facts.keys if earlier and key <= earlier[0]]
     if len(keys) <= WHOLE_GROUPS:
         return

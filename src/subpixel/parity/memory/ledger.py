@@ -145,8 +145,8 @@ class MemoryLedger:
         within = [c for c in telling if c.height <= case.height and c.width <= case.width]
         if not within:
             return 0
-        nearest = max(within, key=lambda c: (_area(c), -self._per_picture(c)))
-        ratio = _area(case) / _area(nearest)
+        nearest = max(within, key=lambda c: (_pixels_of(c), -self._per_picture(c)))
+        ratio = _pixels_of(case) / _pixels_of(nearest)
         if ratio > FAR:
             return 0
         growth = 1.0 if self.local else self._growth(nearest, within)
@@ -154,12 +154,12 @@ class MemoryLedger:
 
     def _growth(self, large: Case, cases: list[Case]) -> float:
         """The power of the area with which memory grew: 1 to 2, that of global attention."""
-        smaller = [case for case in cases if 2 * _area(case) <= _area(large)]
+        smaller = [case for case in cases if 2 * _pixels_of(case) <= _pixels_of(large)]
         if not smaller:
             return 1.0
-        small = max(smaller, key=lambda c: (_area(c), -self._per_picture(c)))
+        small = max(smaller, key=lambda c: (_pixels_of(c), -self._per_picture(c)))
         more = self._per_picture(large) / self._per_picture(small)
-        return min(2.0, max(1.0, math.log(more) / math.log(_area(large) / _area(small))))
+        return min(2.0, max(1.0, math.log(more) / math.log(_pixels_of(large) / _pixels_of(small))))
 
     def _per_picture(self, case: Case) -> float:
         return self.taken[case] / case.batch
@@ -184,7 +184,7 @@ class MemoryLedger:
         return max(0, min(free, self.max_memory - self._held()))
 
 
-def _area(case: Case) -> int:
+def _pixels_of(case: Case) -> int:
     return case.height * case.width
 
 

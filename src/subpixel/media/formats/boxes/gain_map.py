@@ -28,7 +28,7 @@ APPLE_GAIN_MAP = "urn:com:apple:photo:2020:aux:hdrgainmap"
 
 XMP_TYPE = "application/rdf+xml"
 
-MAX_DESCRIPTION = 1 << 16
+MAX_MAP_ITEM = 1 << 16
 """Most bytes of what says how a map is applied."""
 
 MapDecoder = Callable[[Patches], NDArray[Any]]
@@ -91,14 +91,14 @@ def take_map(
     if source is None:
         return meta, ()
     try:
-        samples = _decode_map(file, image, items, source, decode)
+        samples = _read_samples(file, image, items, source, decode)
         data, losses = _build_map(file, items, source, samples)
     except ValueError as error:
         return meta, (Loss("gain map", f"an HDR gain map is left out: {error}"),)
     return replace(meta, gain_map=GainMap(data, image.width, image.height)), losses
 
 
-def _decode_map(
+def _read_samples(
     file: Block, image: VipsImage, items: Items, source: MapItems, decode: MapDecoder
 ) -> NDArray[Any]:
     """Its samples, once its size is known to be one of a map for the picture."""
@@ -148,7 +148,7 @@ def _read_item(file: Block, items: Items, number: int | None) -> bytes:
     item = None if number is None else items.by_number.get(number)
     if item is None:
         return b""
-    if item.size > MAX_DESCRIPTION:
+    if item.size > MAX_MAP_ITEM:
         raise ValueError(f"what describes it has {item.size:,} bytes")
     return b"".join(bytes(file[start : start + size]) for start, size in item.extents)
 

@@ -7,7 +7,6 @@ pixels grow with the picture.
 """
 
 import io
-import re
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -32,6 +31,7 @@ from subpixel.media.formats.jpeg.segments import (
 from subpixel.media.libvips import FileContents, VipsImage, explain_error
 from subpixel.media.metadata import exif
 from subpixel.media.metadata.budget import MAX_METADATA, Budget
+from subpixel.media.metadata.xmp.xmp import add_description
 from subpixel.media.picture import GainMap, Header, Loss, Metadata
 
 APP15 = 0xEF
@@ -218,8 +218,6 @@ def _build_mpf(size: int, map_size: int, offset: int) -> bytes:
     return MPF_LABEL + head + pictures
 
 
-_END = re.compile(rb"</[\w-]+:RDF>")
-
 _PACKET = (
     b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>'
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
@@ -246,4 +244,4 @@ def announce_map(xmp: bytes | None, gain_map: bytes) -> bytes | None:
     if not any(s.has_label(XMP_LABEL) and _HDRGM in s.data for s in _read_segments(gain_map)):
         return xmp
     announcement = _ANNOUNCEMENT.format(len(gain_map)).encode()
-    return _END.sub(lambda end: announcement + end[0], xmp or _PACKET, count=1)
+    return add_description(xmp or _PACKET, announcement)

@@ -89,7 +89,7 @@ def describe_raw(
     contents: FileContents, image: VipsImage, kind: str
 ) -> tuple[Metadata, tuple[Loss, ...]]:
     """What a raw file says of its picture, and what of it is lost; ``kind`` is what to call it."""
-    losses = [Loss("raw", _explain(kind))]
+    losses = [Loss("raw", _describe_loss(kind))]
     profile, page = get_blob(image, "icc-profile-data"), describe_directory(contents)
     if page is None:
         losses.append(Loss("exif", f"the metadata of {kind} isn't read; left out"))
@@ -101,7 +101,7 @@ def describe_raw(
     return replace(meta, icc=profile, orientation=1), (*losses, *reader.losses.values())
 
 
-def _explain(kind: str) -> str:
+def _describe_loss(kind: str) -> str:
     return (
         f"{kind} is developed into sRGB with the camera's white balance; light beyond white, "
         "previews, and what describes the sensor are left out"

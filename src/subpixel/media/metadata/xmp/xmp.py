@@ -32,6 +32,7 @@ _PROMISING = tuple(name.encode() for name in (_CAMERA, _CONTAINER, _DEPTH_NAMES,
 
 _ATTRIBUTE = re.compile(rb"""\s+([^\s=<>"'/]+)\s*=\s*("[^"]*"|'[^']*')""")
 _ORIENTATION = re.compile(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[1-8]")
+_END = re.compile(rb"</[\w-]+:RDF>")
 _TAG = re.compile(rb"""<[^"'>]*(?:"[^"]*"[^"'>]*|'[^']*'[^"'>]*)*>""")
 
 
@@ -253,6 +254,11 @@ def _promise_of(name: str) -> str | None:
     if uri.startswith(_DEPTH_NAMES) and local in ("Container", "Directory"):
         return "Depth"
     return None
+
+
+def add_description(packet: bytes, description: bytes) -> bytes:
+    """``packet`` with one more ``rdf:Description``, the last; as it was where it has no end."""
+    return _END.sub(lambda end: description + end[0], packet, count=1)
 
 
 def state_upright(packet: bytes) -> bytes:

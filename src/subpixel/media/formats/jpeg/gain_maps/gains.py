@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-_HEAD = struct.Struct(">HHB")
+_VERSIONS = struct.Struct(">HHB")
 _HEADROOMS = struct.Struct(">4I")
 _CHANNEL = struct.Struct(">iIiIIIiIiI")
 _MULTICHANNEL, _BASE_COLOURS = 0x80, 0x40
@@ -52,12 +52,12 @@ def parse_gains(data: bytes) -> Gains:
     """What ``data`` says; raises :class:`ValueError` for another version, what is cut off, and
     numbers that mean nothing."""
     try:
-        least, _, flags = _HEAD.unpack_from(data)
+        least, _, flags = _VERSIONS.unpack_from(data)
         if least or flags & ~(_MULTICHANNEL | _BASE_COLOURS):
             raise ValueError("how it is applied is said in a newer version of ISO 21496-1")
         count = 3 if flags & _MULTICHANNEL else 1
-        base, base_by, alternate, alternate_by = _HEADROOMS.unpack_from(data, _HEAD.size)
-        at = _HEAD.size + _HEADROOMS.size
+        base, base_by, alternate, alternate_by = _HEADROOMS.unpack_from(data, _VERSIONS.size)
+        at = _VERSIONS.size + _HEADROOMS.size
         channels = [_CHANNEL.unpack_from(data, at + i * _CHANNEL.size) for i in range(count)]
         return Gains(
             data[: at + count * _CHANNEL.size],
@@ -87,7 +87,7 @@ def state_in_xmp(gains: Gains) -> bytes | None:
     if not gains.uses_base_colours or gains.base_headroom >= gains.alternate_headroom:
         return None
     texts = {
-        name: [_show(getter(channel)) for channel in gains.channels]
+        name: [_round(getter(channel)) for channel in gains.channels]
         for name, getter in _XMP_NAMES.items()
     }
     plain = "".join(f' hdrgm:{n}="{values[0]}"' for n, values in texts.items() if len(values) == 1)
@@ -97,8 +97,8 @@ def state_in_xmp(gains: Gains) -> bytes | None:
         '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         '<rdf:Description rdf:about="" xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/"'
         ' hdrgm:Version="1.0" hdrgm:BaseRenditionIsHDR="False"'
-        f' hdrgm:HDRCapacityMin="{_show(gains.base_headroom)}"'
-        f' hdrgm:HDRCapacityMax="{_show(gains.alternate_headroom)}"{plain}>{lists}'
+        f' hdrgm:HDRCapacityMin="{_round(gains.base_headroom)}"'
+        f' hdrgm:HDRCapacityMax="{_round(gains.alternate_headroom)}"{plain}>{lists}'
         "</rdf:Description></rdf:RDF></x:xmpmeta>"
     ).encode()
 
@@ -118,5 +118,5 @@ _XMP_NAMES: Mapping[str, Callable[[ChannelGain], Fraction]] = {
 """XMP's names; one value is an attribute, as not every reader knows elements, three are a list."""
 
 
-def _show(value: Fraction) -> str:
+def _round(value: Fraction) -> str:
     return f"{float(value):.9g}"

@@ -3,7 +3,6 @@
 Sources: ISO 21496-1, annex D; Google, Ultra HDR Image Format 1.1; the JPEGs of Apple's phones.
 """
 
-import re
 from typing import Any
 
 import numpy as np
@@ -14,8 +13,7 @@ from subpixel.media.formats.jpeg.gain_maps.gains import Gains, state_in_xmp
 from subpixel.media.formats.jpeg.parts import ICC_LABEL, XMP_LABEL
 from subpixel.media.formats.jpeg.segments import APP1, APP2, MAX_SEGMENT, build_segment
 from subpixel.media.formats.jpeg.ultra_hdr import APPLE_MAP, ISO_LABEL, insert_segments
-
-_END = re.compile(rb"</([\w-]+:)RDF>")
+from subpixel.media.metadata.xmp.xmp import add_description
 
 _APPLE_PACKET = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/">'
@@ -45,21 +43,21 @@ def build_iso_map(samples: NDArray[Any], gains: Gains, profile: bytes | None) ->
         if len(content) > MAX_SEGMENT:
             raise ValueError(f"the profile that it is applied in has {len(profile):,} bytes")
         segments += build_segment(APP2, content)
-    return insert_segments(_encode(samples), segments)
+    return insert_segments(_encode_samples(samples), segments)
 
 
 def build_apple_map(samples: NDArray[Any], xmp: bytes | None) -> bytes:
     """``(H, W, C)`` of uint8 as a JPEG with the map's own XMP, which says that it is one."""
     packet = _APPLE_PACKET if xmp is None else xmp
     if APPLE_MAP not in packet:
-        packet = _END.sub(lambda end: _APPLE_TYPE + end[0], packet, count=1)
+        packet = add_description(packet, _APPLE_TYPE)
     content = XMP_LABEL + packet
     if APPLE_MAP not in packet or len(content) > MAX_SEGMENT:
         raise ValueError("the XMP that describes it is damaged, or too long for a JPEG")
-    return insert_segments(_encode(samples), build_segment(APP1, content))
+    return insert_segments(_encode_samples(samples), build_segment(APP1, content))
 
 
-def _encode(samples: NDArray[Any]) -> bytes:
+def _encode_samples(samples: NDArray[Any]) -> bytes:
     image = pyvips.Image.new_from_array(np.ascontiguousarray(samples))
     name = "b-w" if samples.shape[2] == 1 else "srgb"
     image = image.copy(interpretation=name)
