@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from PIL import Image
 from tests.robustness.case import Fault, Verdict
 from tests.robustness.kinds import Budget, Trial
@@ -110,6 +111,11 @@ def judge_target(target: Path, *, written: bool) -> tuple[Fault, ...]:
 def _read_whole(target: Path) -> None:
     if target.suffix in (".pam", ".heic", ".jxl"):
         read_picture(target, max_pixels=10 * MAX_PIXELS)
+        return
+    if target.suffix == ".tif":  # of any number of channels, which Pillow doesn't read
+        with tifffile.TiffFile(target) as file:
+            for page in file.pages:
+                page.asarray()
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of metadata, which is as it came
