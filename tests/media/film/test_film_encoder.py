@@ -58,6 +58,26 @@ def test_a_segment_stands_by_itself(name: str) -> None:
     assert [packet.data for packet in again.packets] == [packet.data for packet in first.packets]
 
 
+@pytest.mark.parametrize(("width", "has_tree"), [(480, False), (704, False), (640, True)])
+def test_packets_dont_depend_on_what_is_in_memory(width: int, has_tree: bool) -> None:
+    settings, _ = plan_encoder(codec_named("h264"), FACTS, 96, width)
+    assert ("mbtree=0" not in dict(settings.options).get("x264-params", "")) == has_tree
+    rows, columns = np.mgrid[:96, :width]
+    frames = []
+    for number in range(12):
+        red = (columns * 2 + number * 9) % 256
+        green = (rows * 3 + number * 5) % 256
+        pixels = np.stack([red, green, 255 - red], axis=-1).astype(np.uint8)
+        frames.append((number * 100, pixels))
+    packets = set()
+    for value in range(4):
+        waste = [np.full(size, value * 60, np.uint8) for size in range(1000, 400_000, 9973)]
+        del waste
+        coded = encode_segment(settings, frames).packets
+        packets.add(b"".join(packet.data for packet in coded))
+    assert len(packets) == 1
+
+
 def test_what_each_codec_holds() -> None:
     deep = replace(FACTS, layout=SampleLayout("yuv", 10, 2, 1), light=ContentLight(1000, 400))
     expected = {

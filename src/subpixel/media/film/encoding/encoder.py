@@ -31,8 +31,9 @@ from subpixel.media.picture import Loss
 MAX_THREADS = 16
 """Of an encoder."""
 
-MIN_TREE_PIXELS = 1 << 14
-"""Of smaller frames x264's macroblock tree makes other packets each time: it reads beyond them."""
+MIN_TREE_PIXELS, TREE_COLUMNS = 1 << 14, 8 * 16
+"""Of smaller frames, and those of a width that isn't whole in such steps, x264's macroblock tree
+makes other packets each time: it reads beyond them what happens to be in memory."""
 
 CHROMATICITY_UNITS, LUMINANCE_UNITS = 50_000, 10_000
 """In which H.264 and H.265 count CIE x and y, and candela per square metre."""
@@ -104,7 +105,7 @@ def plan_encoder(
     colour = facts.colour
     if layout.family != "rgb" and facts.layout.family == "rgb":
         colour = replace(colour, matrix=BT709, full_range=False, siting="left")
-    if codec.encoder == "libx264" and width * height < MIN_TREE_PIXELS:
+    if codec.encoder == "libx264" and not _has_steady_tree(width, height):
         options["x264-params"] = "mbtree=0"
     for name, value in _describe_hdr(codec, facts).items():
         options[name] = ":".join(filter(None, (options.get(name), value)))
@@ -124,6 +125,11 @@ def plan_encoder(
         _count_threads(codec),
     )
     return settings, tuple(_list_codec_losses(codec, facts, layout))
+
+
+def _has_steady_tree(width: int, height: int) -> bool:
+    """A frame's width counts in whole blocks of 16 columns."""
+    return width * height >= MIN_TREE_PIXELS and -(-width // 16) * 16 % TREE_COLUMNS == 0
 
 
 def _count_threads(codec: VideoCodec) -> int:
