@@ -1,5 +1,7 @@
 """Fixtures that several rooms' tests share."""
 
+import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -66,8 +68,17 @@ def _sample_tables(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    _hear_signals()
     if config.getoption("--base-install"):
         sys.meta_path.insert(0, _Skips())
+
+
+def _hear_signals() -> None:
+    """A shell's background job is deaf to Ctrl-C, nohup's to SIGHUP, and so would be what it starts."""
+    if os.name == "posix":
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

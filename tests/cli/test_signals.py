@@ -31,20 +31,13 @@ def large(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def hear_signals() -> None:
-    """A shell without job control makes what it runs in the background deaf to Ctrl-C, nohup to
-    SIGHUP."""
-    for number in CODES:
-        signal.signal(number, signal.SIG_DFL)
-
-
 def ignore_hangups() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 @contextmanager
 def running(
-    folder: Path, *arguments: str, preexec: Callable[[], None] = hear_signals
+    folder: Path, *arguments: str, preexec: Callable[[], None] | None = None
 ) -> Iterator["subprocess.Popen[str]"]:
     command = [sys.executable, "-m", "subpixel", *arguments]
     with subprocess.Popen(
@@ -141,7 +134,7 @@ with signals.orderly_end():
 @pytest.mark.parametrize("number", CODES)
 def test_what_never_returns_is_ended_all_the_same(number: signal.Signals) -> None:
     command = [sys.executable, "-c", NEVER_ENDS]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, preexec_fn=hear_signals) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"here\n"
         process.send_signal(number)
