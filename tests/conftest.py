@@ -74,7 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _hear_signals() -> None:
-    """A shell's background job is deaf to Ctrl-C, nohup's to SIGHUP, and so would be what it starts."""
+    """A shell's background job is deaf to Ctrl-C, nohup's to SIGHUP; so is what they start."""
     if os.name == "posix":
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             signal.signal(signal.SIGINT, signal.default_int_handler)
