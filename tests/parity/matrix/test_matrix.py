@@ -372,6 +372,7 @@ def test_json_is_what_programs_rely_on() -> None:
         "cells",
         "properties",
         "scores",
+        "uncovered",
     }
     (row,) = found["cells"]
     assert row["cell"] == {
@@ -390,6 +391,7 @@ def test_json_is_what_programs_rely_on() -> None:
         "max_abs": None,
         "least_psnr": "inf",
         "worst": None,
+        "too_large": [],
     }
 
 

@@ -73,6 +73,8 @@ class Capacity:
     """Colours of a frame that are kept exactly (None: all), one of them for transparent pixels."""
     max_side: int | None = None
     """Most pixels along one side."""
+    exif_header: bool = False
+    """Whether readers refuse a file whose EXIF block begins with no TIFF header."""
     max_exif: int | None = None
     """Most bytes of an EXIF block without its prefix."""
     max_xmp: int | None = None
@@ -354,8 +356,10 @@ class EncodeTask:
     ) -> bytes | None:
         """The picture's EXIF with its new size, stating an orientation (1 … 8) and a resolution
         (pixels per millimetre; None: as it is)."""
+        block = self.header.metadata.exif
+        is_held = not self.form.capacity.exif_header or exif.has_header(block)
         return exif.adjust_block(
-            self.header.metadata.exif,
+            block if is_held else None,
             width=self.header.width,
             height=self.header.height,
             orientation=orientation,

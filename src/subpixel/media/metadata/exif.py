@@ -119,6 +119,12 @@ def layout_of(block: Block) -> TiffLayout | None:
     return TiffLayout(order, "Q", "HHQ", "Q") if version == 43 else None
 
 
+def has_header(exif: bytes | None) -> bool:
+    """Whether the block begins as a classic TIFF does, which EXIF 2.3, 4.5.2, asks for."""
+    layout = None if exif is None else layout_of(exif.removeprefix(EXIF_PREFIX))
+    return layout is not None and layout.count == "H"
+
+
 def fields_of(block: Block) -> tuple[Field, ...]:
     """The fields of the first directory, those of its sub-directories as children.
 
@@ -147,7 +153,7 @@ def adjust_block(
     """
     block = (exif or _EMPTY_BLOCK).removeprefix(EXIF_PREFIX)
     layout = layout_of(block)
-    if layout is None or layout.count != "H":
+    if layout is None or not has_header(block):
         return block
     stale = tags.GEO if is_geo_lost(block, width, height) else frozenset[int]()
     block = _remove_thumbnail(block, layout)

@@ -265,6 +265,7 @@ HEIC = Format(
         animation="none",
         max_side=16_384,
         coding_points=True,
+        exif_header=True,
     ),
     reader=FormatReader(
         load=_load_heic,
