@@ -47,6 +47,7 @@ def test_a_host_equals_its_own_weights(name: str, tmp_path: Path) -> None:
     assert not caught, verdict
 
 
+@pytest.mark.slow
 def test_a_file_that_claims_no_halo_is_held_to_none(tmp_path: Path) -> None:
     """The graph's geometry alone gives one, which holds at even sizes only."""
     whole = host("nested")

@@ -96,6 +96,7 @@ def test_a_command_without_arguments_shows_its_help(capsys: pytest.CaptureFixtur
     assert "".join(capsys.readouterr()).startswith("Usage: subpixel upscale")
 
 
+@pytest.mark.slow
 def test_export_then_verify(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -63,6 +63,7 @@ def test_equal_pictures_are_at_no_distance(judges: Judges, truth: Rgb) -> None:
     assert judges.perceptual(truth, truth) == pytest.approx((0, 0), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_more_blurred_the_further_away(judges: Judges, truth: Rgb) -> None:
     found = [judges.perceptual(blurred(truth, sigma), truth) for sigma in (0, 1, 3)]
     for distances in zip(*found, strict=True):

@@ -91,7 +91,7 @@ def nan_weight(model: onnx.ModelProto) -> None:
     tensor.CopyFrom(numpy_helper.from_array(weights, tensor.name))
 
 
-@pytest.mark.sample(every=3)
+@pytest.mark.slow
 @pytest.mark.parametrize("breaking", [changed_weight, nan_weight])
 def test_broken_weights_fail(folder: Path, tmp_path: Path, breaking: Breaking) -> None:
     model = onnx.load(folder / "luma.onnx")

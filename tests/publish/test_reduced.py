@@ -20,7 +20,7 @@ def steady(_: Path) -> float:
     return 30.0
 
 
-@pytest.mark.sample(every=3)
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["int8", "fp16"])
 def test_a_file_of_fewer_bits(tmp_path: Path, precision: Precision) -> None:
     scores = iter([30.0, 29.95])
@@ -41,7 +41,7 @@ def test_a_file_of_fewer_bits(tmp_path: Path, precision: Precision) -> None:
     assert all({"kernel_shape", "dilations", "strides"} <= names for names in said)
 
 
-@pytest.mark.sample(every=7)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("floor", "after"), [(Floor(psnr=90, task_loss=1), 30.0), (Floor(0, 0.1), 29.8)]
 )
@@ -62,6 +62,7 @@ def test_where_integers_alone_keep_too_little_the_ends_stay_in_float(tmp_path: P
     assert (spec.precision, spec.samples) == ("int8", "float")
 
 
+@pytest.mark.slow
 def test_it_needs_no_pytorch() -> None:
     code = "import sys; sys.modules['torch'] = None; import subpixel.publish.quantize"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -24,7 +24,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.mark.sample(every=13)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("interface", "channels", "precision"), [("rgb", 3, "fp32"), ("native", 1, "fp16")]
 )
@@ -100,7 +100,7 @@ class Windows(nn.Module):
         return nn.functional.interpolate(mean, scale_factor=2.0)
 
 
-@pytest.mark.sample(every=5)
+@pytest.mark.slow
 @pytest.mark.parametrize("exporter", ["dynamo", "trace"])
 def test_a_network_of_windows_takes_any_size(tmp_path: Path, exporter: Exporter) -> None:
     out = tmp_path / "windows.onnx"
@@ -130,6 +130,7 @@ def test_an_export_that_is_silently_wrong_is_not_published(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_failed_file_is_kept_on_request(tmp_path: Path) -> None:
     out = tmp_path / "changing.onnx"
     for _ in range(2):  # an earlier failure is no reason to fail otherwise
@@ -191,6 +192,7 @@ def test_nothing_is_written_for_a_bad_checkpoint(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_training_mode_is_left_for_the_export_alone(tmp_path: Path) -> None:
     """Batch normalisation computes something else while training."""
     net = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 12, 1), nn.PixelShuffle(2)).train()

@@ -75,7 +75,7 @@ def test_a_network_that_pads_with_zeros_is_not_padded_otherwise(tmp_path: Path) 
     assert all(agrees(module, tmp_path / "file.onnx", h, w) for h, w in [(51, 67), (9, 200)])
 
 
-@pytest.mark.sample(every=5)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("decides", "bound"),
     [

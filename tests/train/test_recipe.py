@@ -106,6 +106,7 @@ class StoppedError(Exception):
     """Stands for a kill after the last step, before the export."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("taught", [True, False])
 def test_a_run_aims_at_what_its_teacher_makes(done: Done, taught: bool, tmp_path: Path) -> None:
     """Which its own weights make already, but for rounding."""

@@ -83,7 +83,7 @@ def test_what_is_opaque_all_around_stays_exactly_opaque() -> None:
     assert (alpha[:2, :2] == 0).all()
 
 
-@pytest.mark.sample(every=29)
+@pytest.mark.slow
 @pytest.mark.parametrize("edge", ["soft", "hard"])
 @pytest.mark.parametrize("hidden", [(0, 0, 0), (255, 255, 255), (0, 255, 255)])
 @settings(max_examples=50)

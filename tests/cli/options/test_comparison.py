@@ -89,7 +89,7 @@ def test_pictures_and_sizes(capsys: pytest.CaptureFixture[str]) -> None:
     assert "1×5×6" in capsys.readouterr().out, "the smallest of them, and none of the grid"
 
 
-@pytest.mark.sample(every=5)
+@pytest.mark.slow
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("verb", ["verify", "bisect"])
 def test_tolerances(verb: str) -> None:

@@ -78,6 +78,7 @@ def bucket(pictures: Path) -> UrlStore:
     return store
 
 
+@pytest.mark.slow
 def test_results_are_those_of_one_process(
     bucket: UrlStore, target: Store, upscaler: Upscaler, hashes: dict[str, str]
 ) -> None:

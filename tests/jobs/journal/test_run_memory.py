@@ -58,6 +58,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fsync", lambda descriptor: None)
 
 
+@pytest.mark.slow
 def test_memory_stays_over_ten_times_as_many_pictures(tmp_path: Path) -> None:
     few, many = (measure_growth(tmp_path / str(count), count) for count in (60, 600))
     assert many - few < (600 - 60) * RECORD_BYTES / 4
@@ -65,6 +66,7 @@ def test_memory_stays_over_ten_times_as_many_pictures(tmp_path: Path) -> None:
     assert watching - many > 600 * RECORD_BYTES, "the bar is one that records alone would break"
 
 
+@pytest.mark.slow
 def test_what_was_forgotten_is_done_in_the_next_run(tmp_path: Path) -> None:
     measure_growth(tmp_path, 5)
     jobs = [Job(tmp_path / "in" / f"{n:06}", tmp_path / "out" / f"{n:06}") for n in range(5)]

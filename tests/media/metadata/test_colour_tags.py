@@ -107,6 +107,7 @@ def test_grey(transfer: int) -> None:
     assert (np.diff(lab[0, :, 0]) > 0).all()
 
 
+@pytest.mark.slow
 @given(
     primaries=st.sampled_from([1, 4, 5, 6, 7, 8, 9, 11, 12, 22]),
     transfer=st.sampled_from([1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]),

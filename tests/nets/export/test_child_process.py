@@ -64,7 +64,7 @@ class Failing(nn.Module):
         raise ValueError("no picture\nlikes me")
 
 
-@pytest.mark.sample(every=7)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "message"),
     [

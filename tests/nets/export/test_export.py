@@ -114,6 +114,7 @@ def test_opset_10_is_as_in_the_reference(net: PlainNet) -> None:
         assert "DepthToSpace" not in operators
 
 
+@pytest.mark.slow
 def test_rgb_networks_with_several_channels_to_shuffle() -> None:
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2)).eval()
@@ -174,6 +175,7 @@ class Unexportable(nn.Module):
         return torch.linalg.eigvals(pixels).real
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("exporter", "words"), [("dynamo", "linalg_eig"), ("trace", "linalg"), ("script", "linalg")]
 )

@@ -65,7 +65,7 @@ class Windows(nn.Module):
         return whole.reshape(count, planes, high, wide)[..., :height, :width]
 
 
-@pytest.mark.sample(every=11)
+@pytest.mark.slow
 @pytest.mark.parametrize("module", [Ceiling(), Windows()])
 def test_whole_numbers_made_of_sizes_stay_open(module: nn.Module) -> None:
     assert all(agree(module, Attempt("dynamo", (2, 51, 67), symbolic=True)))
@@ -182,6 +182,7 @@ def test_experts_still_can_not_be_picked() -> None:
         )
 
 
+@pytest.mark.slow
 def test_what_no_workaround_helps_is_said() -> None:
     class Complex(nn.Module):
         def forward(self, rgb: Tensor) -> Tensor:

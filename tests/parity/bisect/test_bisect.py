@@ -154,7 +154,7 @@ def broken(
     return tmp_path / "bad.onnx", node
 
 
-@pytest.mark.sample(every=7)
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [*FAULTS, *WEIGHTS])
 def test_a_fault_in_the_graph(
     folder: Path, tmp_path: Path, change: Callable[[onnx.ModelProto], str]
@@ -168,7 +168,7 @@ def test_a_fault_in_the_graph(
     assert not blame.accumulated
 
 
-@pytest.mark.sample(every=7)
+@pytest.mark.slow
 @pytest.mark.parametrize(("bad", "against"), [("traced", "dynamo"), ("half", "wrapped")])
 def test_equal_files(folder: Path, bad: str, against: str) -> None:
     blame = bisect(folder / f"{bad}.onnx", folder / f"{against}.onnx")

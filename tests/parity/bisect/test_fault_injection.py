@@ -192,6 +192,7 @@ def test_the_specimen_itself_is_never_changed(host: str) -> None:
     assert specimen(host).model.SerializeToString(deterministic=True) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", FEW)
 def test_right_answers_are_nodes_of_the_mutant_or_the_specimen(host: str) -> None:
     names = [node.name for node in specimen(host).model.graph.node]

@@ -75,6 +75,7 @@ def verdicts(report: MatrixReport) -> dict[str, set[Verdict]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_cases")
 def test_a_faithful_file_passes_in_every_way(folder: Path) -> None:
     report = verify_matrix(folder / "luma.onnx", folder / "small.pth", devices=["cpu"], floor_db=35)
@@ -121,6 +122,7 @@ def test_a_wrong_file_fails_whatever_precision_is_asked_for(folder: Path, tmp_pa
     assert not report
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_cases")
 def test_the_floor_decides_for_reduced_precision(folder: Path) -> None:
     against = folder / "small.pth"
@@ -153,6 +155,7 @@ def test_the_bundled_network_in_int8() -> None:
     assert 32 < outcome.least_psnr < 50
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_cases")
 def test_where_interfaces_differ_the_luma_side_is_put_on_rgb(folder: Path) -> None:
     for candidate, reference in (("rgb.onnx", "small.pth"), ("luma.onnx", "rgb.onnx")):

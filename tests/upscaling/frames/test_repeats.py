@@ -298,6 +298,7 @@ def test_what_comes_out_may_be_written_to() -> None:
     assert np.array_equal(np.concatenate(result).reshape(3, 80, 80, 3), _alone(frames))
 
 
+@pytest.mark.slow
 def test_memory_for_the_frame_before_is_bounded(tmp_path: Path) -> None:
     """A picture file of frames that repeat goes through at the memory that a still needs."""
     frames = np.zeros((4, 300, 300, 3), np.uint8)

@@ -18,7 +18,7 @@ from subpixel.parity.bisect.alignment.digests import origin_digests, use_digests
 NETWORKS = [name for name in SIZED if name != "safmn"]
 
 
-@pytest.mark.sample(every=11)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_neither_names_nor_order_enter(name: str) -> None:
     graph, other = (
@@ -88,6 +88,7 @@ def test_attributes_count() -> None:
     assert origin_digests(flow(model)) != origin_digests(flow(other))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_size_arithmetic_is_paired_with_its_like(name: str) -> None:
     """Renamed and in another order, each node of a graph is paired with one of its own origin."""
