@@ -1,5 +1,6 @@
 """A picture is enlarged, by the library or by the command line."""
 
+import logging
 import os
 import warnings
 from pathlib import Path
@@ -113,6 +114,7 @@ def _read_whole(target: Path) -> None:
         read_picture(target, max_pixels=10 * MAX_PIXELS)
         return
     if target.suffix == ".tif":  # of any number of channels, which Pillow doesn't read
+        tifffile.logger().setLevel(logging.CRITICAL)  # of metadata, which is as it came
         with tifffile.TiffFile(target) as file:
             for page in file.pages:
                 page.asarray()
