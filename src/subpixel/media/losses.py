@@ -265,7 +265,9 @@ def _explain_hdr(hdr: str, form: Format, fate: str) -> str:
 def _exif_loss(header: Header, form: Format) -> Loss | None:
     meta, limit = header.metadata, form.capacity.max_exif
     if meta.exif is not None and form.capacity.exif_header and not exif.has_header(meta.exif):
-        return Loss("exif", f"it has no TIFF header, as {form.name} needs it; left out")
+        return Loss(
+            "exif", f"it begins otherwise than EXIF does, which {form.name} can't hold; left out"
+        )
     if meta.exif is None or limit is None or len(meta.exif) + _EXIF_GROWTH <= limit:
         return None
     block = exif.adjust_block(
