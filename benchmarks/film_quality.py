@@ -96,11 +96,8 @@ def compare_sound(film: Path, network: str) -> bool:
             Upscaler(network, scale=2, tuning=False), Job(small, large), JobOptions()
         )
         before, after = _list_sound(film), _list_sound(large)
-    digests = [
-        hashlib.sha256(repr(packets).encode()).hexdigest()[:16] for packets in (before, after)
-    ]
-    print(f"{result.frames} frames, {len(before)} packets of sound: {digests[0]}")
-    print(f"the enlarged film has {len(after)}: {digests[1]}")
+    print(f"{result.frames} frames, {len(before)} packets of sound: {_hash_sound(before)}")
+    print(f"the enlarged film has {len(after)}: {_hash_sound(after)}")
     return before == after
 
 

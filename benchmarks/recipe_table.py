@@ -120,13 +120,13 @@ def main() -> int:
     options.add_argument("--results", type=Path, default=RESULTS)
     options.add_argument("--table", action="store_true", help="only write the table")
     given = options.parse_args()
-    if not given.table:
-        if given.data is None:
-            options.error("name a folder of photographs: --data PHOTOS")
-        measure(given)
-    write_page(PAGE, read_rows(given.results)) if given.table else print(
-        table(read_rows(given.results))
-    )
+    if given.table:
+        write_page(PAGE, read_rows(given.results))
+        return 0
+    if given.data is None:
+        options.error("name a folder of photographs: --data PHOTOS")
+    measure(given)
+    print(table(read_rows(given.results)))
     return 0
 
 

@@ -22,7 +22,7 @@ import torch
 
 from subpixel.train.data.crops import PhotographCrops
 from subpixel.train.data.source import FlatsAmong, Pair
-from subpixel.train.loop import _begin, measure_psnr
+from subpixel.train.loop import begin_state, measure_psnr
 from subpixel.train.presets import PRESETS, Preset
 from subpixel.train.reparam.collapsible import collapse_state
 from subpixel.train.steps import stepping
@@ -106,7 +106,9 @@ def open_taker(preset: Preset, scale: int, setting: Setting) -> Callable[[], obj
 def begin(preset: Preset, scale: int) -> tuple[TrainingState, FlatsAmong]:
     noise = np.random.default_rng(0).integers(0, 256, (4, 480, 480, 3), dtype=np.uint8)
     crops = PhotographCrops([[picture] for picture in noise], scale)
-    return _begin(preset, scale, 0, "cpu", None), FlatsAmong(crops, preset.flat_share or 1 / 16)
+    return begin_state(preset, scale, 0, "cpu", None), FlatsAmong(
+        crops, preset.flat_share or 1 / 16
+    )
 
 
 @contextmanager

@@ -7,7 +7,6 @@ made noisy or compressed.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPException
 from importlib import import_module
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from subpixel.errors import ProviderError, UsageError, one_line
+from subpixel.nets.metric_weights import MetricWeights, ensure_weights, to_tensor
 from subpixel.nets.spandrel.torchvision_schemas import ensure_torchvision
 
 WEIGHTS_URL = (
@@ -41,10 +41,9 @@ class Brisque:
                 f"a picture measures {picture.shape[0]}×{picture.shape[1]} without its border; "
                 f"BRISQUE takes {MIN_BRISQUE_SIDE} pixels and more: leave it out"
             )
-        pixels = torch.from_numpy(np.moveaxis(picture, -1, 0)[None].astype(np.float32) / 255)
         try:
             with torch.no_grad():
-                return float(self.formula(pixels))
+                return float(self.formula(to_tensor(picture)))
         except AssertionError as error:  # so piq says what it can't take
             raise UsageError(
                 f"a picture has no BRISQUE ({one_line(error)}): it needs contrast; leave it out"
@@ -61,24 +60,10 @@ def load_brisque(tell: Callable[[str], None] = lambda line: None) -> Brisque:
     """
     ensure_torchvision()
     formula: Callable[[Tensor], Tensor] = import_module("piq").brisque
-    file = Path(torch.hub.get_dir(), "checkpoints", Path(WEIGHTS_URL).name)
-    if not file.is_file():
-        _fetch_brisque(file, tell)
-    _expect_tensors(file)
+    weights = MetricWeights(WEIGHTS_URL)
+    ensure_weights("BRISQUE", [weights], tell)
+    _expect_tensors(weights.file)
     return Brisque(formula)
-
-
-def _fetch_brisque(file: Path, tell: Callable[[str], None]) -> None:
-    tell(f"fetching {WEIGHTS_URL} to {file}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(WEIGHTS_URL, str(file), progress=False)
-    except (OSError, RuntimeError, HTTPException) as error:
-        raise ProviderError(
-            f"BRISQUE needs {file}, which is not there and can't be fetched ({one_line(error)}). "
-            f"Fetch {WEIGHTS_URL} elsewhere and put it there, or set TORCH_HOME to a folder that "
-            "has it in hub/checkpoints/"
-        ) from error
 
 
 def _expect_tensors(file: Path) -> None:

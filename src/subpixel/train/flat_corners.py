@@ -32,8 +32,8 @@ def settle_corners(net: nn.Module, lows: Iterable[Tensor]) -> None:
     """
     last = _last_convolution(net)
     with torch.inference_mode():
-        seen = [_products(_run(net, last, low)[0][:, ::PLACES_APART]) for low in lows]
-        inputs, errors = _run(net, last, _draw_flats())
+        seen = [_products(_run_net(net, last, low)[0][:, ::PLACES_APART]) for low in lows]
+        inputs, errors = _run_net(net, last, _draw_flats())
         normal = torch.stack(seen).mean(dim=0) + FLAT_WEIGHT * _products(inputs)
         normal += RIDGE * torch.eye(len(normal), dtype=torch.float64)
         wrong = inputs @ errors.T / errors.shape[1]
@@ -50,7 +50,7 @@ def _last_convolution(net: nn.Module) -> nn.Conv2d:
     return [layer for layer in net.modules() if isinstance(layer, nn.Conv2d)][-1]
 
 
-def _run(net: nn.Module, last: nn.Conv2d, low: Tensor) -> tuple[Tensor, Tensor]:
+def _run_net(net: nn.Module, last: nn.Conv2d, low: Tensor) -> tuple[Tensor, Tensor]:
     """What the last layer's filters read at each place, with a one for the bias,
     ``(K + 1, places)``; and by how much the sub-pixels there differ from ``low``,
     ``(scale², places)``. In float64."""

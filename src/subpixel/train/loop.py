@@ -88,7 +88,7 @@ def train(
     that was interrupted gives the same result as an uninterrupted one. On a GPU the steps are
     replayed as CUDA graphs.
     """
-    state = _begin(preset, scale, seed, device, warm_start)
+    state = begin_state(preset, scale, seed, device, warm_start)
     restore_state(state_file, state)
     if teacher is not None:
         move_to(device, teacher.eval())
@@ -147,7 +147,7 @@ def _draw_lows(source: CropSource, preset: Preset, step: int) -> Iterator[Tensor
         yield source.cut(parts, preset.crop)[0].cpu()
 
 
-def _begin(
+def begin_state(
     preset: Preset, scale: int, seed: int, device: str, warm_start: nn.Module | None
 ) -> TrainingState:
     """A run before its first step."""

@@ -153,7 +153,7 @@ def adjust_block(
     """
     block = (exif or _EMPTY_BLOCK).removeprefix(EXIF_PREFIX)
     layout = layout_of(block)
-    if layout is None or not has_header(block):
+    if layout is None or layout.count != "H":
         return block
     stale = tags.GEO if is_geo_lost(block, width, height) else frozenset[int]()
     block = _remove_thumbnail(block, layout)

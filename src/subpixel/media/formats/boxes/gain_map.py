@@ -20,11 +20,12 @@ from subpixel.media.formats.boxes.boxes import Box, find_box, walk_boxes
 from subpixel.media.formats.boxes.items import Items, auxiliary_type
 from subpixel.media.formats.jpeg.gain_maps.gains import parse_gains
 from subpixel.media.formats.jpeg.gain_maps.map_file import build_apple_map, build_iso_map
+from subpixel.media.formats.jpeg.ultra_hdr import APPLE_MAP
 from subpixel.media.libvips import Patches, VipsImage
 from subpixel.media.metadata.exif import Block
 from subpixel.media.picture import GainMap, Loss, Metadata, convert_samples
 
-APPLE_GAIN_MAP = "urn:com:apple:photo:2020:aux:hdrgainmap"
+APPLE_GAIN_MAP = APPLE_MAP.decode()
 
 XMP_TYPE = "application/rdf+xml"
 

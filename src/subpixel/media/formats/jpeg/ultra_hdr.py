@@ -44,8 +44,10 @@ MAX_MAP_HEAD = 1 << 20
 
 ISO_LABEL = b"urn:iso:std:iso:ts:21496:-1\0"
 
-_HDRGM = b"http://ns.adobe.com/hdr-gain-map/1.0/"
 APPLE_MAP = b"urn:com:apple:photo:2020:aux:hdrgainmap"
+"""The kind of Apple's gain maps, in XMP and among the items of a HEIC."""
+
+_HDRGM = b"http://ns.adobe.com/hdr-gain-map/1.0/"
 _ISO_VERSIONS = bytes(4)
 """Least version of a reader, and the writer's: 0 both, in 16 bits."""
 _MP_ENTRY = 0xB002

@@ -73,7 +73,7 @@ _EXTRAS = "subpixel-extras"
 
 
 @dataclass(frozen=True)
-class _Survey:
+class _FileSurvey:
     """What a file is, as far as its directories say it."""
 
     raw: str | None = None
@@ -83,18 +83,18 @@ class _Survey:
     """Those that are read; none of a raw file."""
 
 
-def _survey(contents: FileContents) -> _Survey:
+def _survey_file(contents: FileContents) -> _FileSurvey:
     """Raises :class:`ValueError` for a raw file that can't be developed here."""
     raw = name_raw_head(contents.head)
     tiff = read_directories(contents.look()) if raw is None else None
     raw = raw if tiff is None else name_raw(tiff)
     if raw is not None and not can_develop():
         raise ValueError(explain_raw(raw))
-    return _Survey(raw, tiff, () if tiff is None or raw is not None else choose_pages(tiff))
+    return _FileSurvey(raw, tiff, () if tiff is None or raw is not None else choose_pages(tiff))
 
 
 def _load_tiff(contents: FileContents, fail_on: Strictness) -> VipsLoad:
-    survey = _survey(contents)
+    survey = _survey_file(contents)
     if survey.raw is not None:
         return load_raw(contents), ()
     tiff, pages = survey.tiff, survey.pages
@@ -111,7 +111,8 @@ def _load_tiff(contents: FileContents, fail_on: Strictness) -> VipsLoad:
 
 def _decode_tiff(contents: FileContents) -> Iterator[Rows] | None:
     """A raw file's rows; libvips decodes the others."""
-    return None if _survey(contents).raw is None else develop(contents)
+    is_raw = can_develop() and _survey_file(contents).raw is not None
+    return develop(contents) if is_raw else None
 
 
 def _set_first_profile(image: VipsImage, profile: bytes | None) -> None:
@@ -122,7 +123,7 @@ def _set_first_profile(image: VipsImage, profile: bytes | None) -> None:
 
 
 def _describe_tiff(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
-    survey = _survey(contents)
+    survey = _survey_file(contents)
     if survey.raw is not None:
         return describe_raw(contents, image, survey.raw)
     tiff, pages = survey.tiff, survey.pages
@@ -157,7 +158,7 @@ def _is_bare(meta: Metadata) -> bool:
 
 
 def _list_tiff_parts(contents: FileContents) -> Iterable[FilePart]:
-    survey = _survey(contents)
+    survey = _survey_file(contents)
     page = None if survey.raw is None else describe_directory(contents)
     return list_field_parts(survey.pages if page is None else (page,))
 

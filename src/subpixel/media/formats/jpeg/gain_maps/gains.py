@@ -30,7 +30,7 @@ class ChannelGain:
 
 
 @dataclass(frozen=True)
-class Gains:
+class MapGains:
     """ISO 21496-1's metadata, understood as far as reading them needs."""
 
     data: bytes
@@ -48,7 +48,7 @@ class Gains:
         return len(self.channels) > 1
 
 
-def parse_gains(data: bytes) -> Gains:
+def parse_gains(data: bytes) -> MapGains:
     """What ``data`` says; raises :class:`ValueError` for another version, what is cut off, and
     numbers that mean nothing."""
     try:
@@ -59,7 +59,7 @@ def parse_gains(data: bytes) -> Gains:
         base, base_by, alternate, alternate_by = _HEADROOMS.unpack_from(data, _VERSIONS.size)
         at = _VERSIONS.size + _HEADROOMS.size
         channels = [_CHANNEL.unpack_from(data, at + i * _CHANNEL.size) for i in range(count)]
-        return Gains(
+        return MapGains(
             data[: at + count * _CHANNEL.size],
             bool(flags & _BASE_COLOURS),
             Fraction(base, base_by),
@@ -81,13 +81,13 @@ def _build_channel(numbers: Sequence[int]) -> ChannelGain:
     return ChannelGain(low, high, gamma, base, alternate)
 
 
-def state_in_xmp(gains: Gains) -> bytes | None:
+def state_in_xmp(gains: MapGains) -> bytes | None:
     """The XMP of a map of these gains; None where XMP can't say them: it knows the primaries of the
     picture alone, and here only pictures that the map makes brighter."""
     if not gains.uses_base_colours or gains.base_headroom >= gains.alternate_headroom:
         return None
     texts = {
-        name: [_round(getter(channel)) for channel in gains.channels]
+        name: [_format_number(getter(channel)) for channel in gains.channels]
         for name, getter in _XMP_NAMES.items()
     }
     plain = "".join(f' hdrgm:{n}="{values[0]}"' for n, values in texts.items() if len(values) == 1)
@@ -97,8 +97,8 @@ def state_in_xmp(gains: Gains) -> bytes | None:
         '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         '<rdf:Description rdf:about="" xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/"'
         ' hdrgm:Version="1.0" hdrgm:BaseRenditionIsHDR="False"'
-        f' hdrgm:HDRCapacityMin="{_round(gains.base_headroom)}"'
-        f' hdrgm:HDRCapacityMax="{_round(gains.alternate_headroom)}"{plain}>{lists}'
+        f' hdrgm:HDRCapacityMin="{_format_number(gains.base_headroom)}"'
+        f' hdrgm:HDRCapacityMax="{_format_number(gains.alternate_headroom)}"{plain}>{lists}'
         "</rdf:Description></rdf:RDF></x:xmpmeta>"
     ).encode()
 
@@ -118,5 +118,5 @@ _XMP_NAMES: Mapping[str, Callable[[ChannelGain], Fraction]] = {
 """XMP's names; one value is an attribute, as not every reader knows elements, three are a list."""
 
 
-def _round(value: Fraction) -> str:
+def _format_number(value: Fraction) -> str:
     return f"{float(value):.9g}"

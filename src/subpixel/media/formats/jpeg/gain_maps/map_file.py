@@ -9,7 +9,7 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from subpixel.media.formats.jpeg.gain_maps.gains import Gains, state_in_xmp
+from subpixel.media.formats.jpeg.gain_maps.gains import MapGains, state_in_xmp
 from subpixel.media.formats.jpeg.parts import ICC_LABEL, XMP_LABEL
 from subpixel.media.formats.jpeg.segments import APP1, APP2, MAX_SEGMENT, build_segment
 from subpixel.media.formats.jpeg.ultra_hdr import APPLE_MAP, ISO_LABEL, insert_segments
@@ -32,7 +32,7 @@ _APPLE_TYPE = (
 )
 
 
-def build_iso_map(samples: NDArray[Any], gains: Gains, profile: bytes | None) -> bytes:
+def build_iso_map(samples: NDArray[Any], gains: MapGains, profile: bytes | None) -> bytes:
     """``(H, W, C)`` of uint8, one channel or three, as a JPEG with ISO 21496-1's metadata, the XMP
     that says the same, if any does, and the ``profile`` whose primaries it is applied in."""
     packet = state_in_xmp(gains)
