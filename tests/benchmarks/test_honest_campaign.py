@@ -36,7 +36,7 @@ def test_no_false_alarm_in_the_first_of_a_campaign(index: int) -> None:
     expect_silence(index)
 
 
-@pytest.mark.sample(every=3)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if recipe.checkpoint])
 def test_a_host_equals_its_own_weights(name: str, tmp_path: Path) -> None:
     """Else whatever is held to them would count as caught."""
@@ -67,6 +67,7 @@ QUICK = ("padded and cut", "same whatever the size")
 REST = (*(name for name in SAME if name not in QUICK), "shapes written", "left over")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*QUICK, *(pytest.param(n, marks=pytest.mark.slow) for n in REST)])
 def test_a_rewriting_changes_the_graph_and_no_picture(name: str) -> None:
     """The oracle of the faulty files, whole pictures and tiles; it knows nothing of verify."""

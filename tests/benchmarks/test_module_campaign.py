@@ -50,6 +50,7 @@ def test_a_network_that_takes_no_branch_is_published() -> None:
 # --- the judge
 
 
+@pytest.mark.slow
 def test_a_wrong_file_is_seen() -> None:
     torch.manual_seed(0)
     module = Small().eval().requires_grad_(False)

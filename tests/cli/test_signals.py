@@ -88,6 +88,7 @@ def test_an_upscale_ends_in_order(large: Path, number: signal.Signals) -> None:
     assert list((large / "out").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_file_that_was_there_stays(large: Path) -> None:
     (large / "out").mkdir()
     (large / "out" / "large.png").write_bytes(b"old")
@@ -97,6 +98,7 @@ def test_a_file_that_was_there_stays(large: Path) -> None:
     assert [(p.name, p.read_bytes()) for p in (large / "out").iterdir()] == [("large.png", b"old")]
 
 
+@pytest.mark.slow
 def test_after_a_kill_the_next_run_clears_up(large: Path) -> None:
     (large / "out").mkdir()
     with running(large, *upscale_slowly()) as process:
@@ -107,6 +109,7 @@ def test_after_a_kill_the_next_run_clears_up(large: Path) -> None:
     assert [p.name for p in (large / "out").iterdir()] == ["small.png"]
 
 
+@pytest.mark.slow
 def test_a_signal_that_is_ignored_stays_so(large: Path) -> None:
     """As nohup has it."""
     with running(large, *upscale_slowly(), preexec=ignore_hangups) as process:

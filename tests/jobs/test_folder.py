@@ -197,6 +197,7 @@ def test_a_folder_that_can_not_be_read_is_a_fault_and_the_others_go_on(tmp_path:
     assert fault.message == f"{tmp_path / 'closed'} can't be read: Permission denied"
 
 
+@pytest.mark.slow
 def test_ten_thousand_files_are_listed_one_by_one(tmp_path: Path) -> None:
     for number in range(10_000):
         (tmp_path / f"{number}.jpg").touch()

@@ -128,6 +128,7 @@ def _plan_unless_refused(inputs: Sequence[Path], naming: Naming) -> JobPlan | No
     return None
 
 
+@pytest.mark.slow
 @given(files=FILES, naming=NAMINGS)
 def test_any_names_get_a_place_each_and_spare_the_inputs(
     files: set[tuple[str, str]], naming: tuple[str, bool, str | None, bool]

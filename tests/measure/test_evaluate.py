@@ -18,6 +18,7 @@ def test_bicubic_scores_what_the_literature_says(shared_data: Path) -> None:
     assert found.network == found.bicubic
 
 
+@pytest.mark.slow
 def test_low_resolution_is_made_where_there_is_none(shared_data: Path) -> None:
     """From ground truth alone the scores are those of MATLAB's low-resolution files."""
     pairs = shared_data / "bench" / "Set5"

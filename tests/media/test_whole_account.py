@@ -134,6 +134,7 @@ INVENTED = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(insertion=INVENTED, suffix=st.sampled_from(SUFFIXES))
 def test_each_invented_part_is_named(

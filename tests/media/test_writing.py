@@ -97,7 +97,7 @@ def encode(picture: Picture, suffix: str, stream: io.BytesIO) -> None:
         encoder.finish()
 
 
-@pytest.mark.sample(every=5)
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_disk_that_fills_up_at_any_byte(suffix: str) -> None:
     """The encoder's thread ends, and whoever feeds it is let go and told why."""

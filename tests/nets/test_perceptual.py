@@ -70,6 +70,7 @@ def test_the_more_blurred_the_further_away(judges: Judges, truth: Rgb) -> None:
         assert list(distances) == sorted(set(distances))
 
 
+@pytest.mark.slow
 def test_both_are_symmetric(judges: Judges, truth: Rgb) -> None:
     other = blurred(truth, 2)
     there, back = judges.perceptual(other, truth), judges.perceptual(truth, other)
@@ -94,6 +95,7 @@ def test_alexnet_bounds_the_size(judges: Judges, truth: Rgb) -> None:
             judges.perceptual(small, small)
 
 
+@pytest.mark.slow
 def test_evaluate_has_them_fetched_once_and_says_so(
     judges: Judges, truth: Rgb, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

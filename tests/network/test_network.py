@@ -103,6 +103,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
         open_network(tmp_path / "missing.onnx")
 
 
+@pytest.mark.slow
 def test_a_result_of_0_to_255_is_brought_to_0_to_1(tmp_path: Path) -> None:
     model = sub_pixel_network(3, 2)
     expected = open_network(_saved(model, tmp_path)).op(PIXELS)

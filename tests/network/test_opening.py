@@ -65,6 +65,7 @@ def test_metadata_is_what_onnx_reads(tmp_path: Path) -> None:
         assert read_file_metadata(file) == {p.key: p.value for p in model.metadata_props}
 
 
+@pytest.mark.slow
 def test_what_is_no_onnx_file_has_no_metadata(tmp_path: Path) -> None:
     """Cut short at any byte, or other content: it is left to those that read it whole."""
     file = tmp_path / "a.onnx"

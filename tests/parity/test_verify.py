@@ -100,6 +100,7 @@ def test_broken_weights_fail(folder: Path, tmp_path: Path, breaking: Breaking) -
     assert not verify(tmp_path / "broken.onnx", folder / "small.pth")
 
 
+@pytest.mark.slow
 def test_a_network_of_another_scale_fails(folder: Path, tmp_path: Path) -> None:
     torch.save(PlainNet(3, channels=4, depth=1).state_dict(), tmp_path / "x3.pth")
     report = verify(folder / "luma.onnx", tmp_path / "x3.pth")

@@ -80,6 +80,7 @@ class Thirds(nn.Module):
         return larger * (1 + int(rgb.shape[2]) % 7)
 
 
+@pytest.mark.slow
 def test_a_network_that_fits_one_size_alone_says_so(tmp_path: Path) -> None:
     out = tmp_path / "thirds.onnx"
     report = release(Thirds(), out, spec=BAKED, exporter="trace", isolated=False)

@@ -106,7 +106,7 @@ def test_padding_beyond_a_declared_size_lowers_the_bound(tmp_path: Path) -> None
     assert (report.spec.fixed_size, report.spec.size_maximum) == (None, 288)
 
 
-@pytest.mark.sample(every=3)
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [1.4, 0.7])
 def test_sizes_in_floating_point_are_not_any_sizes(factor: float, tmp_path: Path) -> None:
     def resized(y: Tensor, x: Tensor) -> Tensor:
@@ -153,6 +153,7 @@ class Coarse(nn.Module):
         return picture + 0.2 * coarse
 
 
+@pytest.mark.slow
 def test_a_network_with_a_coarser_grid_claims_no_halo(tmp_path: Path) -> None:
     report = published(Coarse(), tmp_path)
     assert report

@@ -92,6 +92,7 @@ def save_small_network(folder: Path) -> Path:
     return folder / "net.onnx"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bundled", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_webgpu_runs_float32_at_any_size_on_its_own_provider(bundled: bool, tmp_path: Path) -> None:
     environment = make_gpu_environment()

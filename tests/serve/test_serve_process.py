@@ -65,6 +65,7 @@ def test_ready_says_that_the_end_comes() -> None:
         assert server.process.wait(PATIENCE) == 0
 
 
+@pytest.mark.slow
 def test_crashed_decoders_cost_their_requests() -> None:
     with server_process(["--model", "auto"]) as server, ThreadPoolExecutor(4) as threads:
         answers = [threads.submit(post, server.url) for _ in range(12)]
@@ -81,6 +82,7 @@ def test_crashed_decoders_cost_their_requests() -> None:
         assert server.metrics()["subpixel_running"] == 0
 
 
+@pytest.mark.slow
 def test_page_folder_and_token(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_text("our page")
     token = tmp_path / "token"
@@ -116,6 +118,7 @@ def test_what_cant_be_is_refused(
     assert capsys.readouterr().err.strip()
 
 
+@pytest.mark.slow
 def test_extra_is_named_where_it_is_missing() -> None:
     hide = "import sys; sys.modules.update(starlette=None, uvicorn=None, prometheus_client=None); "
     call = "from subpixel.cli.main import main; main()"

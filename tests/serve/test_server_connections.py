@@ -64,6 +64,7 @@ def expect_well(port: int) -> None:
     assert post(port).status_code == 200
 
 
+@pytest.mark.slow
 def test_queue_is_bounded() -> None:
     op, limits = GatedOp(), ServerLimits(jobs=1, queue=2)
     with gated_server(op, limits) as (service, port), ThreadPoolExecutor(3) as threads:
@@ -295,6 +296,7 @@ def test_answer_that_nobody_takes_is_given_up() -> None:
         expect_well(port)
 
 
+@pytest.mark.slow
 def test_bodies_are_within_their_budget() -> None:
     op = GatedOp()
     op.gate.set()

@@ -310,6 +310,7 @@ def test_what_was_decided_is_a_fact() -> None:
     assert adopted.spec.halo == adopt_model(bundled("fast-x2"), "ours", RGB).spec.halo
 
 
+@pytest.mark.slow
 def test_a_u_net_at_any_size_has_no_halo() -> None:
     """At odd sizes it resizes by ratios that hang on the picture's size: tiles aren't the whole."""
     theirs = onnx.ModelProto()

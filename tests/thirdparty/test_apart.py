@@ -95,6 +95,7 @@ def test_a_network_that_fills_the_memory_is_refused(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 def test_the_answer_is_that_of_this_process(tmp_path: Path) -> None:
     plain, nhwc = sub_pixel_network(3, 2), sub_pixel_network(3, 2)
     transposed = with_layout(nhwc)

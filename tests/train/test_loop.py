@@ -133,6 +133,7 @@ def test_the_teachers_own_weights_learn_from_photographs_alone(
     assert all(torch.equal(value, before[key]) for key, value in teacher.state_dict().items())
 
 
+@pytest.mark.slow
 def test_a_student_gets_nearer_to_its_teacher(
     pairs: Pairs, teacher: PlainNet, tmp_path: Path
 ) -> None:
@@ -222,6 +223,7 @@ def test_a_smaller_network_begins_a_larger_one(pairs: Pairs, tmp_path: Path, sca
         assert torch.equal(net.last.weight, untaught)
 
 
+@pytest.mark.slow
 def test_the_tutorials_network_is_trained_with_a_sum_and_trained_on(
     pairs: Pairs, tmp_path: Path
 ) -> None:

@@ -50,6 +50,7 @@ def test_three_networks_come_of_one_pack(
     assert capsys.readouterr().out.count("is there") == 3
 
 
+@pytest.mark.slow
 def test_a_killed_session_is_taken_up_again(
     pack: LumaPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

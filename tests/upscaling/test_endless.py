@@ -62,6 +62,7 @@ def test_a_frame_is_out_before_the_one_after_the_next_is_in() -> None:
         assert camera.begun <= number + 2
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 90), st.integers(1, 60), st.integers(1, 4), st.integers(1, 40), st.booleans())
 def test_each_frame_is_as_by_itself(

@@ -119,6 +119,7 @@ def test_numbers_and_order_say_the_same(length: int, halo: int, extra: int, mult
             spans[outside]
 
 
+@pytest.mark.slow
 @given(
     height=sides,
     width=sides,

@@ -195,6 +195,19 @@ def test_very_wide_and_very_tall(tmp_path: Path, width: int, height: int, suffix
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".ppm", ".pam"])
+def test_very_long_rows_from_and_into_each_format(tmp_path: Path, suffix: str) -> None:
+    """So many as are usually read or written at a time are more than all that may be taken."""
+    source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    write_picture(Picture(stripes(30, 300_000, 3)), source)
+    done = upscale_within(LIMIT, source, target, "--scale", "2")
+    assert done.code == 1, "so little isn't enough for any format"
+    enough = enough_memory(done.said)
+    assert upscale_within(enough, source, target, "--scale", "2").code == 0
+    assert open_picture(target).header.shape == (1, 60, 600_000, 3)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("channels", "words"),
     [

@@ -108,6 +108,7 @@ def test_without_a_tuning_settings_are_the_defaults(monkeypatch: pytest.MonkeyPa
     assert np.array_equal(tuned(PICTURE), again(PICTURE))
 
 
+@pytest.mark.slow
 def test_what_is_named_is_used_though_nothing_was_found_for_it() -> None:
     for tuning in (False, FOUND):
         tuned = Upscaler(

@@ -174,7 +174,7 @@ def test_progress_runs_over_all_frames() -> None:
     assert len(seen) > 2
 
 
-@pytest.mark.sample(every=5)
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(24, 32), (10, 70), (64, 64)])
 def test_a_network_of_fixed_size_and_batch_takes_any_picture(
     tmp_path: Path, size: tuple[int, int]

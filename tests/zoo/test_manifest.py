@@ -93,7 +93,7 @@ def _by_scikit_image(upscaled: np.ndarray, truth_file: Path, scale: int) -> floa
     return float(peak_signal_noise_ratio(*lumas, data_range=255))
 
 
-@pytest.mark.sample(every=5)
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("quality", [50, 75])
 def test_denoise_is_ahead_on_jpegs(shared_data: Path, scale: int, quality: int) -> None:

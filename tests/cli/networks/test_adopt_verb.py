@@ -38,6 +38,7 @@ def upscaled(photo: Path, *options: str) -> np.ndarray:
         return np.asarray(image, int)
 
 
+@pytest.mark.slow
 def test_a_third_party_file_gives_the_picture_of_the_network_inside(
     photo: Path, theirs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -57,6 +57,7 @@ def test_a_pipe(folder: Path) -> None:
     assert direct == apart
 
 
+@pytest.mark.slow
 def test_a_bad_picture_stops_no_other(folder: Path, tmp_path: Path) -> None:
     (folder / "aa.png").write_bytes((folder / "b.png").read_bytes()[:60])
     noise = np.random.default_rng(3).integers(0, 256, (3000, 3000, 3), np.uint8)

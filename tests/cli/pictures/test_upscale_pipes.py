@@ -71,6 +71,7 @@ def test_a_redirected_file_is_a_stream_like_any_other(photo: Path) -> None:
     assert (process.returncode, _look(out)) == (0, ("JPEG", (60, 40)))
 
 
+@pytest.mark.slow
 def test_from_a_pipe_to_a_file_and_from_a_file_to_a_pipe(photo: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.webp"
     code, out, err = _run("-", "-o", str(target), "--scale", "2", data=photo.read_bytes())

@@ -164,7 +164,7 @@ def test_a_second_run_leaves_the_results_of_the_first_alone(photo: Path) -> None
     assert (photo.parent / "photo_fit60x60.png").stat() == first
 
 
-@pytest.mark.sample(every=3)
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scale", "line", "size"),
     [

@@ -422,6 +422,7 @@ def test_local_functions_are_looked_into() -> None:
     assert halo(model) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("multiple", [None, 2, 6])
 def test_a_network_on_a_coarser_grid_is_local_on_its_multiples(multiple: int | None) -> None:
     assert find_reach(host("nested").model) == Reach(1, 7, 2)

@@ -113,6 +113,7 @@ def test_colour_around_a_luma_network_stays_in_float32() -> None:
     assert not dequantised & {name for node in colour for name in node.input}
 
 
+@pytest.mark.slow
 def test_the_same_pictures_give_the_same_file_whatever_the_hash_seed() -> None:
     """In processes of their own: Python orders sets anew in each."""
     program = (

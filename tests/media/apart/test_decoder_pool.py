@@ -111,6 +111,7 @@ def test_who_reads_slowly_is_no_hanging_decoder(folder: Path) -> None:
         assert len(first) + sum(map(len, rows)) == LARGE[0]
 
 
+@pytest.mark.slow
 def test_memory_is_limited(folder: Path) -> None:
     small = DecoderPool(DecoderLimits(memory=1 << 20))
     with small as pool, pytest.raises((MemoryLimitError, PictureError), match="large"):

@@ -196,6 +196,7 @@ print(*sorted(set(sys.modules) - before))
 """
 
 
+@pytest.mark.slow
 def test_a_decoder_has_nothing_left_to_import(tmp_path: Path) -> None:
     """It couldn't: it has no files."""
     for suffix in SUFFIXES:
@@ -221,6 +222,7 @@ def test_packages_start_no_thread(pool: DecoderPool, tmp_path: Path) -> None:
     assert {zygote.num_threads() for zygote in zygotes} == {1}
 
 
+@pytest.mark.slow
 def test_untrusted_in_one_call(tmp_path: Path) -> None:
     write_rich(tmp_path / "a.png", np.uint16, 4, 6)
     direct = read_picture(tmp_path / "a.png")

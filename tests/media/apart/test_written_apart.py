@@ -128,6 +128,7 @@ def read_picture_of(data: bytes, folder: Path) -> Picture:
     return read_picture(folder / "source.jpg")
 
 
+@pytest.mark.slow
 def test_a_service_that_dies_is_an_error(tmp_path: Path) -> None:
     picture = Picture(smooth(3, size=(200, 300)), Metadata(icc=strange_profile()))
     with (

@@ -88,6 +88,7 @@ def test_a_deployed_network_of_a_million_channels(tmp_path: Path) -> None:
         load_untrained(tmp_path / "net.pth")
 
 
+@pytest.mark.slow
 def test_it_can_be_exported_for_any_size(tmp_path: Path) -> None:
     torch.save(span().state_dict(), tmp_path / "net.pth")
     module = load_untrained(tmp_path / "net.pth").module

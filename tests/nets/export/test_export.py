@@ -202,6 +202,7 @@ def test_the_exporters_noise_stays_inside(
     assert levels == {name: logging.getLogger(name).level for name in levels}
 
 
+@pytest.mark.slow
 def test_no_path_of_this_machine_gets_into_the_file(net: PlainNet) -> None:
     for exporter in EXPORTERS:
         data = export_module(net, SPEC, exporter=exporter).model.SerializeToString()

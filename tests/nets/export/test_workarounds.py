@@ -83,6 +83,7 @@ class Squares(nn.Module):
         return nn.functional.interpolate(half, scale_factor=2.0)
 
 
+@pytest.mark.slow
 def test_the_sides_of_a_square_stay_open() -> None:
     attempt = Attempt("dynamo", (2, 24, 24), 8, symbolic=True)
     spec = replace(SPEC, square=True, size_multiple=8)
@@ -122,15 +123,17 @@ class Sorting(nn.Module):
         return down + up + torch.gather(rgb, 2, places)
 
 
+@pytest.mark.slow
 def test_a_stable_sort_is_translated() -> None:
     assert all(agree(Sorting(), Attempt("dynamo", (1, 51, 67))))
 
 
+@pytest.mark.slow
 def test_a_learnt_power_is_translated() -> None:
     assert all(agree(Power(), Attempt("dynamo", (2, 51, 67), symbolic=True)))
 
 
-@pytest.mark.sample(every=3)
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the exporter, about its own insides
 @pytest.mark.parametrize("module", [Sorting(), Power()])
 def test_a_translation_is_still_needed(module: nn.Module) -> None:
@@ -165,6 +168,7 @@ class MoELayer(nn.Module):
         return rgb
 
 
+@pytest.mark.slow
 def test_experts_picked_by_the_data_are_all_asked() -> None:
     torch.manual_seed(0)
     module = nn.Sequential(MoELayer()).eval()

@@ -178,6 +178,7 @@ def test_equal_files(folder: Path, bad: str, against: str) -> None:
     assert blame.folder is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [scaled("middle.1.weight", 1.05), leaky])
 def test_a_fault_in_one_exporters_graph_against_the_others(
     folder: Path, tmp_path: Path, change: Callable[[onnx.ModelProto], str]
@@ -218,6 +219,7 @@ def test_an_edited_operator(folder: Path, tmp_path: Path, monkeypatch: pytest.Mo
     assert (blame.stage, blame.node) == ("graph", node), "another version may have written it"
 
 
+@pytest.mark.slow
 def test_a_fault_that_every_new_export_has(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -320,6 +322,7 @@ def test_one_node_that_precision_breaks(folder: Path, tmp_path: Path) -> None:
     assert not blame.accumulated
 
 
+@pytest.mark.slow
 def test_weights_that_a_fusion_makes_too_large(folder: Path, tmp_path: Path) -> None:
     """ONNX Runtime multiplies factors into the weights of the convolution before them; in
     float16 they become infinite, where the network itself stays in range."""
@@ -409,7 +412,7 @@ def test_the_case_shows_the_fault_until_it_is_mended(folder: Path, tmp_path: Pat
     assert "whoever made the file" in text
 
 
-@pytest.mark.sample(every=5)
+@pytest.mark.slow
 @pytest.mark.parametrize("change", [unclipped, leaky, join])
 def test_every_case_shows_its_fault(
     folder: Path, tmp_path: Path, change: Callable[[onnx.ModelProto], str]

@@ -97,6 +97,7 @@ def test_a_faithful_file_passes_in_every_way(folder: Path) -> None:
     assert {result.outcome.verdict for result in report.properties} == {"passed"}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_cases")
 def test_a_changed_weight_fails_and_is_shown(folder: Path, tmp_path: Path) -> None:
     model = onnx.load(folder / "luma.onnx")
@@ -111,6 +112,7 @@ def test_a_changed_weight_fails_and_is_shown(folder: Path, tmp_path: Path) -> No
     assert {cell for spot in report.spots for cell in spot.cells} == {r.cell for r in report.cells}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_cases")
 def test_a_wrong_file_fails_whatever_precision_is_asked_for(folder: Path, tmp_path: Path) -> None:
     """int8 is near to the fp32 file; that is worth nothing where the file itself is wrong."""
@@ -207,6 +209,7 @@ def test_threads_and_progress(folder: Path) -> None:
     assert done[-1] == seen[-1][2]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_cases")
 def test_the_task_is_scored_per_device_and_precision(folder: Path) -> None:
     psnrs: dict[str, float] = {"fp32": 31.0, "fp16": 30.5}

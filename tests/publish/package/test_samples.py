@@ -217,6 +217,7 @@ def serve(repository: Path, *, binary: bool) -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize(("target", "binary"), [("triton", True), ("kserve", False)])
 def test_the_client_of_the_protocol(pack: Any, target: str, binary: bool, name: str) -> None:  # noqa: ANN401

@@ -289,6 +289,7 @@ def test_a_webp_keeps_what_it_says(channels: int, lossless: bool, tmp_path: Path
     assert (np.array(dressed) == np.array(load(plain))).all()
 
 
+@pytest.mark.slow
 def test_damage_ends_in_words(tmp_path: Path) -> None:
     """No reader runs into an error of its own, whatever is cut off or changed."""
     for name in ("rgb", "interlaced rgba", "clear palette", "clear grey", "grey of 2 bits"):

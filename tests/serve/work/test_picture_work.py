@@ -109,6 +109,7 @@ class Killing(Watch):
         super().report(done, total)
 
 
+@pytest.mark.slow
 def test_killed_decoder_costs_one_request() -> None:
     op, source = GatedOp(), picture_file(1000, 1000)
     op.gate.set()

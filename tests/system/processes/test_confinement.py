@@ -127,6 +127,7 @@ def test_limits(place: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_processor_time_is_limited(place: Path) -> None:
     assert run_confined(place, "for _ in iter(int, 1): pass") == "-24"  # SIGXCPU
 

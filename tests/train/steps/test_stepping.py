@@ -64,6 +64,7 @@ def walk(step: TrainingStep, source: CropSource, steps: int) -> list[float]:
     ]
 
 
+@pytest.mark.slow
 def test_replays_are_the_steps_themselves() -> None:
     """With rates and decays that change, in single instead of double precision."""
     source, phase = FlatsAmong(photographs(), 0.25), Phase("l1", False, 4, 8)

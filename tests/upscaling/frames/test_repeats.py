@@ -101,6 +101,7 @@ def _changed_runs(frames: np.ndarray, plan: TilePlan) -> int:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(films(channels=(1, 3)), st.booleans(), st.integers(1, 3))
 def test_as_many_runs_as_see_a_change(frames: np.ndarray, codes: bool, batch: int) -> None:
@@ -112,6 +113,7 @@ def test_as_many_runs_as_see_a_change(frames: np.ndarray, codes: bool, batch: in
     assert np.array_equal(result, _alone(frames, codes=codes, batch=batch))
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(films(channels=(4,)))
 def test_data_beside_colours_counts_as_they_do(frames: np.ndarray) -> None:
@@ -123,6 +125,7 @@ def test_data_beside_colours_counts_as_they_do(frames: np.ndarray) -> None:
     assert np.array_equal(result, _alone(frames, alpha="straight"))
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(films(channels=(2, 4)), st.lists(st.booleans(), min_size=5, max_size=5))
 def test_frames_with_alpha_are_as_by_themselves(frames: np.ndarray, opaque: list[bool]) -> None:

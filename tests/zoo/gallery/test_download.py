@@ -260,6 +260,7 @@ def test_a_folder_that_can_not_be_written(gallery: Gallery, tmp_path: Path) -> N
         download([gallery.serve("/a", whole(DATA))], EXPECTED, tmp_path / "none" / "net")
 
 
+@pytest.mark.slow
 @given(ends=st.lists(st.integers(0, 5000), max_size=6), honest=st.booleans())
 def test_however_it_breaks_off_the_file_is_whole_or_not_there(
     tmp_path_factory: pytest.TempPathFactory, ends: list[int], honest: bool

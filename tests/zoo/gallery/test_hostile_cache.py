@@ -56,6 +56,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "gallery"
 
 
+@pytest.mark.slow
 @MANY
 @given(BYTES | BOMBS)
 def test_any_bytes_in_a_networks_place_are_a_damaged_network(folder: Path, data: bytes) -> None:

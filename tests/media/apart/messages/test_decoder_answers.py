@@ -181,6 +181,7 @@ VALUES = st.fixed_dictionaries({}, optional=dict.fromkeys(parts()[0], JSON))
 META_VALUES = st.fixed_dictionaries({}, optional=dict.fromkeys(parts()[0]["metadata"], JSON))
 
 
+@pytest.mark.slow
 @given(
     changes=VALUES,
     meta=st.fixed_dictionaries({}, optional=dict.fromkeys(parts()[0]["metadata"], JSON)),

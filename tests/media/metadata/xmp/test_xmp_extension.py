@@ -48,6 +48,7 @@ def parse_all(segments: list[bytes]) -> list[XmpPiece]:
     return [piece for piece in pieces if piece is not None]
 
 
+@pytest.mark.slow
 @given(DESCRIPTIONS, st.integers(1200, 4000), st.integers(80, 500))
 def test_what_is_split_is_joined(descriptions: list, room: int, size: int) -> None:
     packet = packet_of(descriptions)

@@ -47,13 +47,14 @@ def pairs(alignment: Alignment) -> dict[str, str]:
     return {left[a].name: right[b].name for a, b in alignment.nodes.items()}
 
 
-@pytest.mark.sample(every=5)
+@pytest.mark.slow
 def test_a_graph_is_itself(both: tuple[onnx.ModelProto, onnx.ModelProto]) -> None:
     found = align(flow(both[1]), flow(both[1]))
     assert found.nodes == {i: i for i in range(len(found.left.nodes))}
     assert not found.differing
 
 
+@pytest.mark.slow
 def test_names_are_not_needed(both: tuple[onnx.ModelProto, onnx.ModelProto]) -> None:
     found = align(flow(anonymous(both[1])), flow(both[1]))
     assert found.nodes == {i: i for i in range(len(found.left.nodes))}

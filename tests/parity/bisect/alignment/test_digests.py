@@ -63,6 +63,7 @@ def test_a_fault_changes_what_comes_after_and_what_comes_before(data: st.DataObj
     assert {i for i, (a, b) in enumerate(uses) if a != b} == before - {node}
 
 
+@pytest.mark.slow
 def test_the_order_of_a_sum_says_nothing() -> None:
     model = onnx.ModelProto()
     model.CopyFrom(sized_network("hourglass"))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from subpixel.media.formats.account import FilePart, leave_out, lose_oversized
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
-from subpixel.media.formats.plain.rows import BLOCK_ROWS, fetch_blocks, read_bytes, stretch
+from subpixel.media.formats.plain.rows import cut_rows, fetch_blocks, read_bytes, stretch
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
@@ -192,8 +192,8 @@ def _find_unnamed_alpha(stream: BinaryIO, header: BmpHeader) -> Iterator[Loss]:
         return
     values = set[int]()
     stream.seek(header.start)
-    for _ in range(0, header.height, BLOCK_ROWS):
-        block = stream.read(BLOCK_ROWS * header.row_bytes)
+    for _, count in cut_rows(header.height, header.row_bytes):
+        block = stream.read(count * header.row_bytes)
         if not block:
             break
         values |= set(np.unique(np.frombuffer(block, np.uint8)[3::4]).tolist())
@@ -204,8 +204,7 @@ def _find_unnamed_alpha(stream: BinaryIO, header: BmpHeader) -> Iterator[Loss]:
 def _decode_bmp(contents: FileContents) -> Iterator[Rows]:
     with contents.stream() as stream:
         header = read_bmp_header(stream)
-        for top in range(0, header.height, BLOCK_ROWS):
-            count = min(BLOCK_ROWS, header.height - top)
+        for top, count in cut_rows(header.height, header.row_bytes):
             first = header.height - top - count if header.bottom_up else top
             stream.seek(header.start + first * header.row_bytes)
             data = read_bytes(stream, count * header.row_bytes)
@@ -264,8 +263,9 @@ def _save_bmp(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     row = (image.width * channels + 3) // 4 * 4
     head = _build_bmp_head(image, channels, row, task.header.metadata)
     target.take(head)
-    for number, rows in enumerate(fetch_blocks(image)):
-        bottom = image.height - number * BLOCK_ROWS - len(rows)
+    bottom = image.height
+    for rows in fetch_blocks(image):
+        bottom -= len(rows)
         target.stream.seek(len(head) + bottom * row)
         target.take(_order_samples(rows, row))
 

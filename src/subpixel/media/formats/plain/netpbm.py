@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from subpixel.media.formats.account import FilePart, leave_out
 from subpixel.media.formats.format import COMMENT, Capacity, EncodeTask, FormatReader
-from subpixel.media.formats.plain.rows import BLOCK_ROWS, fetch_blocks, read_bytes, stretch
+from subpixel.media.formats.plain.rows import cut_rows, fetch_blocks, read_bytes, stretch
 from subpixel.media.libvips import (
     FileContents,
     FileTarget,
@@ -155,8 +155,7 @@ def _decode_netpbm(contents: FileContents) -> Iterator[Rows]:
         if header.coding in ("text", "digits"):
             yield from _read_text(stream, header)
             return
-        for top in range(0, header.height, BLOCK_ROWS):
-            count = min(BLOCK_ROWS, header.height - top)
+        for _, count in cut_rows(header.height, header.row_bytes):
             yield _parse_rows(read_bytes(stream, count * header.row_bytes), count, header)
 
 

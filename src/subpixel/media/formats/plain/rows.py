@@ -9,8 +9,18 @@ import pyvips
 from subpixel.media.libvips import VipsImage
 from subpixel.media.picture import Rows
 
-BLOCK_ROWS = 64
+_BLOCK_ROWS = 64
 """Rows that are read, or taken from libvips, at a time."""
+
+_BLOCK_BYTES = 1 << 20
+"""The same in bytes, of pictures so wide that it is fewer rows."""
+
+
+def cut_rows(height: int, row_bytes: int) -> Iterator[tuple[int, int]]:
+    """The top and the height of each block of rows of a picture, from top to bottom."""
+    step = max(1, min(_BLOCK_ROWS, _BLOCK_BYTES // max(1, row_bytes)))
+    for top in range(0, height, step):
+        yield top, min(step, height - top)
 
 
 def read_bytes(stream: BinaryIO, count: int) -> bytes:
@@ -24,8 +34,8 @@ def read_bytes(stream: BinaryIO, count: int) -> bytes:
 def fetch_blocks(image: VipsImage) -> Iterator[Rows]:
     """All rows of an image of 8 or 16 bits, ``(h, W, C)``, from top to bottom."""
     region, dtype = pyvips.Region.new(image), np.uint8 if image.format == "uchar" else np.uint16
-    for top in range(0, image.height, BLOCK_ROWS):
-        count = min(BLOCK_ROWS, image.height - top)
+    row = image.width * image.bands * np.dtype(dtype).itemsize
+    for top, count in cut_rows(image.height, row):
         block = np.frombuffer(region.fetch(0, top, image.width, count), dtype)
         yield block.reshape(count, image.width, image.bands)
 
