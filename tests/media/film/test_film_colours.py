@@ -120,7 +120,7 @@ def test_a_matrix_that_isnt_read_is_named(tmp_path: Path) -> None:
 )
 def test_each_way_to_store_them_gives_the_same_samples(name: str) -> None:
     """FFmpeg only moves samples from one way to the other here: nothing is computed."""
-    from subpixel.media.film.planes import format_name, sample_layout
+    from subpixel.media.film.planes import format_name, repack, sample_layout
 
     layout = sample_layout(name)
     random = np.random.default_rng(1)
@@ -129,11 +129,26 @@ def test_each_way_to_store_them_gives_the_same_samples(name: str) -> None:
     colour = FilmColour(1, 1, 1, True)
     frame = random.integers(0, np.iinfo(dtype).max + 1, shape).astype(dtype)
     planes = encode_planes(frame, layout, colour)
-    packed = make_frame(planes, layout).reformat(format=name)
+    packed = repack(make_frame(planes, layout), name)
     assert packed.format.name == name
     for before, after in zip(planes, read_planes(packed, layout), strict=True):
         np.testing.assert_array_equal(before, after)
     assert format_name(layout) == make_frame(planes, layout).format.name
+
+
+@pytest.mark.slow
+def test_the_same_samples_each_time() -> None:
+    """With threads of libswscale's own one frame of four thousand was another."""
+    from subpixel.media.film.planes import repack, sample_layout
+
+    layout = sample_layout("p010le")
+    colour = FilmColour(1, 1, 1, True)
+    frame = np.random.default_rng(1).integers(0, 65536, (8, 16, 3), np.uint16)
+    planes = encode_planes(frame, layout, colour)
+    for _ in range(20_000):
+        packed = repack(make_frame(planes, layout), "p010le")
+        for before, after in zip(planes, read_planes(packed, layout), strict=True):
+            assert np.array_equal(before, after)
 
 
 def _has_zscale() -> bool:

@@ -25,7 +25,13 @@ from subpixel.media.film.facts import (
     MasteringDisplay,
     SampleLayout,
 )
-from subpixel.media.film.planes import FULL_RANGE_FORMAT, format_name, make_frame, sample_layout
+from subpixel.media.film.planes import (
+    FULL_RANGE_FORMAT,
+    format_name,
+    make_frame,
+    repack,
+    sample_layout,
+)
 from subpixel.media.picture import Loss
 
 MAX_THREADS = 16
@@ -309,7 +315,7 @@ def _code_frame(settings: EncoderSettings, time: int, frame: NDArray[Any]) -> Vi
     coded.pts, coded.time_base = time, settings.time_base
     _tag_colours(coded, colour)
     if coded.format.name != settings.pixel_format:
-        coded = coded.reformat(format=settings.pixel_format)
+        coded = repack(coded, settings.pixel_format)
     return coded
 
 
