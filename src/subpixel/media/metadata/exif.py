@@ -14,6 +14,7 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, BinaryIO, Literal, NamedTuple
 
 from subpixel.media.metadata import geo, tags
@@ -49,6 +50,9 @@ MAX_DIRECTORIES = 8
 
 MAX_ENTRIES = (1 << 16) - 1
 """Most fields of one directory, as many as a classic one can have."""
+
+MAX_REMEMBERED = 1 << 20
+"""Bytes of a block whose fields are remembered until others are asked for."""
 
 MAX_FIELDS = 1 << 17
 """Most fields of all directories together: 8,000 pages' worth. A file of more is likelier made to
@@ -130,10 +134,19 @@ def fields_of(block: Block) -> tuple[Field, ...]:
 
     Empty when ``block`` is no TIFF structure or its first directory is out of reach.
     """
+    is_small = isinstance(block, bytes) and len(block) <= MAX_REMEMBERED
+    return _remember_fields(block) if is_small else _read_fields(block)
+
+
+def _read_fields(block: Block) -> tuple[Field, ...]:
     layout = layout_of(block)
     if layout is None:
         return ()
     return DirectoryReader(block, layout).read(first_offset(block, layout), depth=2)[0]
+
+
+_remember_fields = lru_cache(maxsize=2)(_read_fields)
+"""A picture's block is asked for one fact after the other, and may have 65,000 fields."""
 
 
 def adjust_block(
