@@ -1,5 +1,6 @@
 """What a picture would lose in a format: by its header, and by a look at its pixels."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 
 from subpixel.errors import LossError
 from subpixel.media.formats.account import FilePart, collect_losses
-from subpixel.media.formats.format import COMMENT, Format, count_sample_bytes
+from subpixel.media.formats.format import COMMENT, Format, count_sample_bytes, hold_comments
 from subpixel.media.formats.registry import FORMATS, format_of, list_names
 from subpixel.media.metadata import colour_tags, exif, icc, tags
 from subpixel.media.metadata.xmp import xmp_extension
@@ -324,17 +325,23 @@ def _geo_loss(header: Header) -> Loss | None:
 
 
 def _text_loss(header: Header, form: Format) -> Loss | None:
-    lost = [key for key, text in header.metadata.text if not _takes_text(form, key, text)]
+    lost = list(_list_lost_texts(header, form))
     if not lost:
         return None
     return Loss("text", f"{form.name} has no place for {', '.join(map(repr, lost))}")
 
 
-def _takes_text(form: Format, key: str, text: str) -> bool:
-    if form.capacity.text == "comments":
-        limit = form.capacity.max_comment
-        return key == COMMENT and (limit is None or len(text.encode()) <= limit)
-    return form.capacity.text == "yes"
+def _list_lost_texts(header: Header, form: Format) -> Iterator[str]:
+    """The keys of those that the format doesn't hold."""
+    if form.capacity.text == "yes":
+        return
+    is_held = form.capacity.text == "comments"
+    held = deque(hold_comments(form.capacity, header.metadata.text) if is_held else ())
+    for key, text in header.metadata.text:
+        if key == COMMENT and held and held[0] == text:
+            held.popleft()
+        else:
+            yield key
 
 
 def _gain_map_loss(header: Header, form: Format) -> Loss | None:

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -72,8 +72,44 @@ def test_each_frame_becomes_larger_at_its_time(
         assert container.metadata["title"] == "Fünf"
         titles = [chapter["metadata"]["title"] for chapter in container.chapters()]
         assert titles == ["Part 1", "Part 2"]
-        for number, frame in enumerate(container.decode(video=0)):
-            shown = frame.reformat(96, 64, "rgb24", src_colorspace=6).to_ndarray()
+    _expect_content(result.output, film, range(6))
+
+
+UNTIMED_FILMS = [
+    (".avi", "libx264"),
+    (".avi", "mpeg4"),
+    (".h264", "libx264"),
+    (".hevc", "libx265"),
+    (".m2v", "mpeg2video"),
+    (".ivf", "libvpx"),
+]
+
+
+@pytest.mark.parametrize(("suffix", "codec"), UNTIMED_FILMS)
+def test_frames_without_times_come_in_order(
+    tmp_path: Path, upscaler: Upscaler, suffix: str, codec: str
+) -> None:
+    """AVI says times of decoding alone, and bare streams none; FFmpeg makes some up."""
+    options = {"x265-params": "log-level=none:bframes=2"} if codec == "libx265" else B_FRAMES
+    rate, side = Fraction(25), 64  # below, x265 writes beyond its memory
+    film = SmallFilm(count=12, rate=rate, time_base=1 / rate, codec=codec, options=options)
+    film = replace(film, width=side, height=side)
+    source = write_small_film(tmp_path / f"small{suffix}", film)
+    assert _run(upscaler, source, tmp_path / "large.mkv").frames == 12
+    times = read_frame_times(tmp_path / "large.mkv")
+    assert [time - times[0] for time in times] == [Fraction(n, 25) for n in range(12)]
+    _expect_content(tmp_path / "large.mkv", film, range(12))
+    part = FilmOptions(preview=Preview(Fraction(1, 5), Fraction(1, 5)))
+    assert _run(upscaler, source, tmp_path / "part.mkv", JobOptions(film=part)).frames == 5
+    _expect_content(tmp_path / "part.mkv", film, range(5, 10))
+
+
+def _expect_content(file: Path, film: SmallFilm, numbers: Iterable[int]) -> None:
+    """Twice the size of the frames that were drawn."""
+    with av.open(str(file)) as container:
+        for number, frame in zip(numbers, container.decode(video=0), strict=True):
+            size = (2 * film.width, 2 * film.height)
+            shown = frame.reformat(*size, "rgb24", src_colorspace=6).to_ndarray()
             small = draw_frame(film, number).repeat(2, axis=0).repeat(2, axis=1)
             assert np.median(np.abs(shown.astype(int) - small)) <= 6, "its own content"
 

@@ -45,7 +45,6 @@ FILMS: dict[str, tuple[str, SmallFilm]] = {
     "gradual refresh": (".mp4", REFRESHED),
     "uneven times, a late start": (".mp4", replace(OPEN_264, times=UNEVEN)),
     "uneven times, Matroska": (".mkv", replace(OPEN_264, times=UNEVEN)),
-    "MPEG-4, AVI": (".avi", replace(IN_AVI, codec="mpeg4")),
     "MPEG-2": (".mpg", IN_MPG),
     "VP9": (".webm", replace(OPEN_264, codec="libvpx-vp9", options={"g": "8"})),
 }
@@ -131,6 +130,17 @@ def test_what_cant_be_sought_is_decoded_from_the_start(
     assert next(decode_from(facts, stream, known[40].time)).time == 0
     assert starts[-1] is None
     assert len(starts) > 2
+
+
+def test_a_film_without_times_is_decoded_from_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which frame a seek lands at, AVI doesn't say."""
+    monkeypatch.setattr(seeking, "SEEK_SECONDS", 1)
+    file = write_small_film(tmp_path / "film.avi", replace(IN_AVI, codec="mpeg4"))
+    assert expect_tails(file, (3, 29, 46)) == 0
+    facts, stream, known = decode_all(file)
+    assert next(decode_from(facts, stream, known[40].time)).time == 0
 
 
 def test_frames_around_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -206,7 +206,7 @@ class FilmFacts:
     is_variable: bool
     """Whether frames stand for different times."""
     times: tuple[int, ...]
-    """The timestamp of each frame, ascending, in ticks; empty where the file says none."""
+    """The timestamp of each frame, ascending, in ticks."""
     last_duration: int
     """How long the last frame stands, in ticks."""
     aspect: Fraction
@@ -216,6 +216,8 @@ class FilmFacts:
     rotation: int = 0
     """By so many degrees a player turns the frames."""
     interlaced: bool = False
+    are_times_counted: bool = False
+    """Whether frames have no timestamps of their own, and ``times`` are those of their order."""
     keys: tuple[int, ...] = ()
     """The timestamps of the frames that the container has as key frames, ascending."""
     mastering: MasteringDisplay | None = None

@@ -118,18 +118,20 @@ def _pull_frames(graph: Graph) -> Iterator[VideoFrame]:
 
 def _timed(facts: FilmFacts, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
     for frame in frames:
-        if frame.pts is None:
+        if frame.pts is None or facts.are_times_counted:
             raise PictureError(f"{facts.file}: frames have no times, and can't be sought")
         yield frame
 
 
 def _with_times(facts: FilmFacts, frames: Iterator[VideoFrame]) -> Iterator[FilmFrame]:
-    """Times that aren't said go on as the rate says."""
+    """Times that aren't said go on as the rate says; where they are counted, none is."""
     step = 1 / (facts.rate * facts.time_base)
     number, last = 0, Fraction(-1)
     for frame in frames:
         base = to_fraction(frame.time_base) or facts.time_base
-        if frame.pts is not None:
+        if facts.are_times_counted and number < facts.count:
+            time = Fraction(facts.times[number])
+        elif frame.pts is not None and not facts.are_times_counted:
             time = Fraction(frame.pts) * base / facts.time_base
         else:
             time = last + step if number else Fraction(0)

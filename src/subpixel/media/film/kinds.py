@@ -37,6 +37,11 @@ FILM_KINDS: tuple[FilmKind, ...] = (
     FilmKind("Ogg", (".ogv",), None),
     FilmKind("MXF", (".mxf",), None),
     FilmKind("YUV4MPEG", (".y4m",), None),
+    FilmKind("digital video of tapes", (".dv",), None),
+    FilmKind("stream of H.264 alone", (".264", ".h264"), None),
+    FilmKind("stream of HEVC alone", (".265", ".h265", ".hevc"), None),
+    FilmKind("stream of MPEG video alone", (".m1v", ".m2v"), None),
+    FilmKind("stream of VP8, VP9 or AV1 alone", (".ivf",), None),
 )
 
 FILM_TARGETS = frozenset(suffix for kind in FILM_KINDS if kind.muxer for suffix in kind.suffixes)

@@ -35,7 +35,7 @@ from subpixel.system.files.inputs import open_input
 
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,mxf,yuv4mpegpipe,nut,gif,"
-    "apng"
+    "apng,h264,hevc,mpegvideo,ivf,dv"
 )
 """What is opened as a film: no playlist, which would name files of its own."""
 
@@ -49,6 +49,9 @@ TEXT_OPTIONS: dict[str, str] = (
     {"metadata_errors": "surrogateescape"} if int(av.__version__.partition(".")[0]) < 19 else {}
 )
 """What has PyAV take texts that are no UTF-8; from 19 on it does by itself."""
+
+UNTIMED = frozenset({"avi"})
+"""Containers without times of showing; those that FFmpeg makes up for them may be out of order."""
 
 SHORT_SECONDS = 1.0
 """By so much a file's streams may end before the length that its header says."""
@@ -116,7 +119,7 @@ def survey_film(file: Path) -> FilmSurvey:
         stream = find_video(file, container)
         look = _look(file, container, stream)
     with open_container(file) as container:
-        packets = _count_packets(file, container, look.stream)
+        packets = _count_packets(file, container, look)
     return FilmSurvey(_make_facts(file, look, packets), look.stream, _list_side_losses(look))
 
 
@@ -224,11 +227,14 @@ class _Packets:
     times: tuple[int, ...]
     keys: tuple[int, ...]
     last_duration: int
+    are_counted: bool = False
+    """Whether packets have no times of their own; ``times`` are of decoding, or of the rate."""
 
 
-def _count_packets(file: Path, container: InputContainer, number: int) -> _Packets:
+def _count_packets(file: Path, container: InputContainer, look: _FilmLook) -> _Packets:
     """The video's packets; raises :class:`PictureError` for a film that is cut off."""
-    count, end, times, keys = 0, 0.0, dict[int, int](), set[int]()
+    number, count, end, times, keys = look.stream, 0, 0.0, dict[int, int](), set[int]()
+    orders = list[int | None]()
     for packet in container.demux():
         if packet.size == 0 and packet.dts is None:
             continue
@@ -237,12 +243,27 @@ def _count_packets(file: Path, container: InputContainer, number: int) -> _Packe
         end = max(end, _end_of(packet))
         if packet.stream_index == number:
             count += 1
-            if packet.pts is not None and not packet.is_discard:
+            if packet.is_discard:
+                continue
+            orders.append(packet.dts)
+            if packet.pts is not None:
                 times[packet.pts] = packet.duration or 0
                 keys |= {packet.pts} if packet.is_keyframe else set()
     _expect_all_packets(file, container, number, count, end)
+    if container.format.name in UNTIMED or len(times) < len(orders):
+        return _count_times(orders, look)
     last = max(times, default=0)
     return _Packets(tuple(sorted(times)), tuple(sorted(keys)), times.get(last, 0))
+
+
+def _count_times(orders: list[int | None], look: _FilmLook) -> _Packets:
+    """Times of frames that have none: AVI says those of decoding, of which the first frame shown
+    has the first, and bare streams say nothing."""
+    stated = sorted({order for order in orders if order is not None})
+    step = 1 / (look.rate * look.time_base)
+    if len(stated) < len(orders):
+        stated = [round(step * place) for place in range(len(orders))]
+    return _Packets(tuple(stated), (), round(step), are_counted=True)
 
 
 def _end_of(packet: Packet) -> float:
@@ -283,6 +304,7 @@ def _make_facts(file: Path, look: _FilmLook, packets: _Packets) -> FilmFacts:
         rate=look.rate,
         is_variable=not is_steady(packets.times, look.rate, look.time_base),
         times=packets.times,
+        are_times_counted=packets.are_counted,
         last_duration=packets.last_duration or step,
         aspect=look.aspect,
         display_matrix=_read_display_matrix(frame),

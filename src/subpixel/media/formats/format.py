@@ -81,12 +81,29 @@ class Capacity:
     """Most bytes of an XMP packet that can't be split."""
     max_comment: int | None = None
     """Most bytes of a comment."""
+    max_comments: int | None = None
+    """Most bytes of all comments together, each line of them with three beside its text."""
     max_samples: int | None = None
     """Most bytes of samples beside which there is a place for EXIF and IPTC."""
     extra_channels: bool = False
     """Whether any number of channels beside the colours is held, transparency or data."""
     moves_exif: bool = False
     """Whether EXIF's fields get new places, so that offsets inside a maker note may break."""
+
+
+def hold_comments(capacity: Capacity, texts: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Those of ``texts``, of a key each, that are comments for which a format has room."""
+    room = capacity.max_comments
+    for key, text in texts:
+        size = len(text.encode())
+        if key != COMMENT or (capacity.max_comment is not None and size > capacity.max_comment):
+            continue
+        if room is not None:
+            size += 3 * len(text.splitlines())
+            if size > room:
+                continue
+            room -= size
+        yield text
 
 
 def count_sample_bytes(header: Header) -> int:

@@ -1,9 +1,12 @@
 """PBM, PGM, PPM against Pillow; PAM laid out by hand, as Pillow reads none."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -173,3 +176,25 @@ def test_samples_come_by_rows(tmp_path: Path) -> None:
     source = open_picture(tmp_path / "a.ppm")
     assert max(len(rows) for rows in source.chunks()) <= 64
     assert np.array_equal(np.concatenate(list(source.chunks())), NOISE[..., :3])
+
+
+@pytest.mark.parametrize("suffix", [".ppm", ".pam"])
+@given(sizes=st.lists(st.integers(0, 40_000), max_size=8), line=st.integers(1, 200))
+@settings(max_examples=25, deadline=None)
+def test_as_many_comments_as_a_header_has_room_for(
+    suffix: str, sizes: list[int], line: int
+) -> None:
+    """The file is read again, and each comment is in it or named."""
+    texts = tuple(
+        ("Comment", "\n".join([f"{number}".ljust(line, "x")] * max(1, size // (line + 1))))
+        for number, size in enumerate(sizes)
+    )
+    picture = Picture(np.zeros((1, 2, 3, 3), np.uint8), Metadata(text=texts))
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / f"a{suffix}"
+        losses = write_picture(picture, file)
+        lines = [text for _, text in read_picture(file).metadata.text]
+    kept = [text for _, text in texts if all(part in lines for part in text.splitlines())]
+    assert lines == [part for text in kept for part in text.splitlines()]
+    named = sum(str(loss).count("'Comment'") for loss in losses)
+    assert len(kept) + named == len(texts)

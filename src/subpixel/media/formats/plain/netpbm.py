@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from subpixel.media.formats.account import FilePart, leave_out
-from subpixel.media.formats.format import COMMENT, Capacity, EncodeTask, FormatReader
+from subpixel.media.formats.format import COMMENT, Capacity, EncodeTask, FormatReader, hold_comments
 from subpixel.media.formats.plain.rows import cut_rows, fetch_blocks, read_bytes, stretch
 from subpixel.media.libvips import (
     FileContents,
@@ -240,7 +240,8 @@ def save_netpbm(image: VipsImage, task: EncodeTask, target: FileTarget, head: by
 
 def build_comments(meta: Metadata) -> bytes:
     """The picture's comments as lines of a header."""
-    lines = (line for key, text in meta.text if key == COMMENT for line in text.splitlines())
+    comments = hold_comments(NETPBM_CAPACITY, meta.text)
+    lines = (line for text in comments for line in text.splitlines())
     return b"".join(b"# " + line.encode() + b"\n" for line in lines)
 
 
@@ -259,6 +260,7 @@ NETPBM_CAPACITY = Capacity(
     exif=False,
     xmp=False,
     text="comments",
+    max_comments=MAX_HEADER // 2,
     resolution=False,
 )
 
