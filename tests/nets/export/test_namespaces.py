@@ -121,7 +121,7 @@ def test_the_batch_stays_free_in_an_executed_network() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["script", "notebook"])
+@pytest.mark.parametrize("way", ["script", pytest.param("notebook", marks=pytest.mark.campaign)])
 def test_a_script_and_a_notebook_export_as_a_module_does(tmp_path: Path, way: str) -> None:
     """A notebook's ``__main__`` has no file, as that of ``python -c``."""
     (tmp_path / "script.py").write_text(SCRIPT)

@@ -37,6 +37,9 @@ LARGE = {
 }
 """Architectures whose smallest network takes seconds, or tens of megabytes."""
 
+LARGEST = {"CodeFormer", "GFPGAN"}
+"""Of them, what takes a minute and gigabytes."""
+
 BROKEN = {
     "fdat-x2-dysample": "spandrel's FDAT asks for pinned memory, which only accelerators have",
 }
@@ -59,6 +62,7 @@ def networks() -> list[Any]:
         architecture = entry["architecture"]
         if architecture not in REFUSED:
             marks = [pytest.mark.slow] if architecture in seen else []
+            marks += [pytest.mark.campaign] if architecture in LARGEST else []
             if entry["name"] in BROKEN:
                 marks.append(pytest.mark.xfail(reason=BROKEN[entry["name"]], strict=True))
             parameters.append(pytest.param(entry, id=entry["name"], marks=marks))
