@@ -12,7 +12,12 @@ from torch.nn import functional
 from graphs import traced
 from subpixel.graph.int8.calibrate import PictureBatch, Statistics, collect_statistics
 from subpixel.graph.int8.equalise import equalise_channels
-from subpixel.graph.int8.luma_chain import ConvolutionStep, LumaChain, read_luma_chain
+from subpixel.graph.int8.luma_chain import (
+    ConvolutionStep,
+    LumaChain,
+    SumStep,
+    read_luma_chain,
+)
 from subpixel.graph.passes.wrap import rgb_from_luma
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
@@ -98,11 +103,20 @@ def test_what_is_said_of_the_new_chain_is_what_pictures_show(net: nn.Module) -> 
         assert np.allclose(found.covariance, np.cov(rows, bias=True), rtol=1e-3, atol=1e-4)
 
 
-def test_what_a_sum_reads_stays() -> None:
+def test_what_sums_join_shares_its_factors() -> None:
     """PlainNet's first features are added before its last layer."""
-    chain, learnt, moved, _ = both(wrapped(PlainNet(2, channels=6, depth=2)))
-    assert np.array_equal(chain.first.weights, moved.first.weights)
-    assert learnt.high.keys() == {step.result for step in chain.steps}
+    chain, learnt, moved, relearnt = both(uneven(PlainNet(2, channels=6, depth=2)))
+    (sum_,) = [step for step in chain.steps if isinstance(step, SumStep)]
+    joined = (*sum_.sources, sum_.result)
+    assert chain.first.result in joined
+    ratios = [learnt.high[name] / relearnt.high[name] for name in joined]
+    for ratio in ratios[1:]:
+        assert np.allclose(ratio, ratios[0], rtol=1e-12, equal_nan=True)
+    highs = [found.high[sum_.result] for found in (learnt, relearnt)]
+    spreads = [np.ptp(np.log(high[high > 0])) for high in highs]
+    assert spreads[1] < spreads[0] / 2
+    assert moved.last.bias is chain.last.bias
+    assert learnt.high.keys() == relearnt.high.keys() == {step.result for step in chain.steps}
 
 
 def test_a_channel_that_says_nothing_stays() -> None:

@@ -12,12 +12,38 @@ from onnx import TensorProto, helper
 from subpixel.errors import NetworkError
 from subpixel.graph.execute import runtime_engine
 from subpixel.graph.int8.luma_chain import LumaChain
+from subpixel.graph.int8.qdq import QuantGrid
 from subpixel.graph.int8.rounding import Moments, measure_moments
 
 PictureBatch = NDArray[np.float32]
 """``(N, C, H, W)``"""
 Channels = NDArray[np.float64]
 """One number per channel."""
+
+
+BINS = 4096
+"""Of a :class:`Histogram`, for a unit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Histogram:
+    """How often values from -1 to 1 came, a bin for each 1 / :data:`BINS`; what lies beyond counts
+    at the ends."""
+
+    counts: NDArray[np.int64]
+    """``(2 * BINS + 1,)``"""
+
+    def add(self, values: NDArray[np.float64]) -> "Histogram":
+        """With more of them."""
+        places = np.clip(np.rint(values.ravel() * BINS), -BINS, BINS).astype(np.int64) + BINS
+        return Histogram(self.counts + np.bincount(places, minlength=len(self.counts)))
+
+    def rounding_error(self, grid: QuantGrid) -> float:
+        """The mean square by which values change when they are rounded to ``grid``."""
+        values = np.arange(-BINS, BINS + 1) / BINS
+        codes = np.clip(np.rint(values / grid.step) + grid.zero, 0, 255)
+        changes = ((codes - grid.zero) * grid.step - values) ** 2
+        return float(self.counts @ changes / max(1, self.counts.sum()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +56,8 @@ class Statistics:
     """The maximum, at least zero."""
     moments: Mapping[str, Moments]
     """Those of each layer's input patches."""
+    output: Histogram
+    """Of the last step's result."""
 
     def range(self, name: str) -> tuple[float, float]:
         """Minimum and maximum over all channels."""
@@ -47,12 +75,14 @@ def collect_statistics(
     low: dict[str, Channels] = {}
     high: dict[str, Channels] = {}
     moments_by_layer: dict[str, Moments] = {}
+    output = Histogram(np.zeros(2 * BINS + 1, np.int64))
     for picture in pictures:
         values = engine(exposed, {chain.picture: picture})
         for step in chain.steps:
             name, seen = step.result, values[step.result].astype(np.float64)
             low[name] = np.minimum(low.get(name, 0.0), seen.min(axis=(0, 2, 3)))
             high[name] = np.maximum(high.get(name, 0.0), seen.max(axis=(0, 2, 3)))
+        output = output.add(values[chain.last.result])
         for layer in chain.layers:
             new = measure_moments(values[layer.source], layer.size)
             name = layer.result
@@ -63,7 +93,7 @@ def collect_statistics(
         raise NetworkError(
             "the network can't be quantised: there was no picture to calibrate it on"
         )
-    return Statistics(low, high, moments_by_layer)
+    return Statistics(low, high, moments_by_layer, output)
 
 
 def _expose_steps(model: onnx.ModelProto, chain: LumaChain) -> onnx.ModelProto:

@@ -16,7 +16,12 @@ from onnx import TensorProto, helper
 from onnx.helper import make_attribute
 
 from subpixel.graph.exact.clear_sums import clear_sums
-from subpixel.graph.int8.calibrate import PictureBatch, Statistics, collect_statistics
+from subpixel.graph.int8.calibrate import (
+    Histogram,
+    PictureBatch,
+    Statistics,
+    collect_statistics,
+)
 from subpixel.graph.int8.carried_luma import take_out_luma
 from subpixel.graph.int8.equalise import equalise_channels
 from subpixel.graph.int8.kernels import (
@@ -133,7 +138,9 @@ class _Assembly:
         ranges = {name: statistics.range(name) for name in statistics.low}
         self._widths = _widths(self.writer)
         self._channels: dict[str, int] = {}
-        self._residual, self._share = _residual_grid(ranges[chain.last.result], chain.residual)
+        self._residual, self._share = _residual_grid(
+            ranges[chain.last.result], statistics.output, residual=chain.residual
+        )
         self._grids = {name: _activation_grid(*bounds) for name, bounds in ranges.items()}
         self._grids[chain.last.result] = replace(self._residual, step=self._residual.step / WHITE)
 
@@ -274,8 +281,12 @@ def _activation_grid(low: float, high: float) -> QuantGrid:
     return QuantGrid(step, round(-low / step))
 
 
-def _residual_grid(bounds: tuple[float, float], residual: bool) -> tuple[QuantGrid, int]:
-    """The grid of the network's output, in code values, and its step in 114ths.
+def _residual_grid(
+    bounds: tuple[float, float], seen: Histogram, *, residual: bool
+) -> tuple[QuantGrid, int]:
+    """The grid of the network's output, in code values, and its step in 114ths: the one by which
+    the outputs that were seen change the least. Its ends are rare, and better clipped than paid for
+    by coarse steps.
 
     Without ``residual`` the output is luma in code values: 8 bits clip it, as the float32 network
     does.
@@ -283,9 +294,15 @@ def _residual_grid(bounds: tuple[float, float], residual: bool) -> tuple[QuantGr
     if not residual:
         return PICTURE_GRID, WHOLE
     low, high = bounds
-    share = min(max(int(np.ceil(WHOLE * (high - low))), 1), MAX_SHARE)
-    within = min(
-        share / WHOLE / max(high - low, 1e-6), 1.0
-    )  # rarely below 1: then the ends are clipped
+    whole = max(int(np.ceil(WHOLE * (high - low))), 1)
+    return min(
+        ((_clip_grid(low, high, share), share) for share in range(1, min(whole, MAX_SHARE) + 1)),
+        key=lambda pair: seen.rounding_error(replace(pair[0], step=pair[0].step / WHITE)),
+    )
+
+
+def _clip_grid(low: float, high: float, share: int) -> QuantGrid:
+    """The part of ``low`` … ``high`` that 8 bits cover in steps of ``share`` 114ths of a code."""
     step = share / WHOLE
-    return QuantGrid(step, round(-low * within * WHITE / step)), share
+    within = min(step / max(high - low, 1e-6), 1.0)
+    return QuantGrid(step, round(-low * within * WHITE / step))
