@@ -83,7 +83,7 @@ def test_what_fits_is_compared_and_the_rest_is_said() -> None:
     for size in ("96×96", "90×200", "512×512"):
         (line,) = [line for line in lines if size in line]
         assert line.startswith(f"not covered: 1×{size} (noise, photo): ")
-        assert "GB of memory, where 0.2 GB were free" in line
+        assert re.search(r"GB of memory, where 0\.\d GB were free", line)
     assert "not covered: sides over 64, batches over 1" in lines
 
 
@@ -114,7 +114,7 @@ def test_a_network_that_fits_is_compared_as_ever() -> None:
 def test_nothing_that_fits_proves_nothing() -> None:
     report = compare(HUNGRY, identity, CASES[8:], 3, memory=MemoryLedger(True, ROOM))
     assert not report
-    assert report.summary().startswith("nothing was compared: more than 0.2 GB")
+    assert re.match(r"nothing was compared: more than 0\.\d GB", report.summary())
 
 
 def test_memory_that_only_the_file_lacks_is_its_fault() -> None:
@@ -251,7 +251,7 @@ def test_a_size_that_was_asked_for_fails_where_it_does_not_fit(tmp_path: Path) -
     )
     assert not report
     assert {(f.case.height, f.case.width) for f in report.failures} == {(200, 200)}
-    told = re.search(r"it takes about (\d\.\d) GB of memory, where 0\.2 GB were", report.summary())
+    told = re.search(r"it takes about (\d\.\d) GB of memory, where 0\.\d GB were", report.summary())
     assert told, report.summary()
     assert 0.5 < float(told[1]) < 2, "for 200×200, by what 64×64 took"
     assert report.too_large
