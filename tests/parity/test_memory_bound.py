@@ -224,7 +224,7 @@ def test_a_release_says_up_to_which_size_it_was_seen(tmp_path: Path) -> None:
         exporter="trace",
         isolated=False,
         seed=1,
-        max_memory=ROOM,
+        max_memory=2 * ROOM,
     )
     assert report, report
     assert report.parity
@@ -247,13 +247,17 @@ def test_a_size_that_was_asked_for_fails_where_it_does_not_fit(tmp_path: Path) -
 
     reference = Checkpoint(Same().eval(), SPEC)
     report = verify(
-        tmp_path / "file.onnx", reference, sizes=[(200, 200)], seed=1, max_memory=ROOM, threads=1
+        tmp_path / "file.onnx",
+        reference,
+        sizes=[(200, 200)],
+        seed=1,
+        max_memory=2 * ROOM,
+        threads=1,
     )
     assert not report
     assert {(f.case.height, f.case.width) for f in report.failures} == {(200, 200)}
-    told = re.search(r"it takes about (\d\.\d) GB of memory, where 0\.\d GB were", report.summary())
-    assert told, report.summary()
-    assert 0.5 < float(told[1]) < 2, "for 200×200, by what 64×64 took"
+    words = r"it takes (about|more than) \d\.\d GB of memory, where 0\.\d GB were free"
+    assert re.search(words, report.summary()), report.summary()
     assert report.too_large
 
 
