@@ -41,6 +41,7 @@ SAMPLE: Mapping[str, int] = {
     "denoise-int8-x4": 2,
     "espcn-int8-x3": 2,
     "espcn-int8-x4": 2,
+    "fast-x3": 3,
     "fast-int8-x3": 3,
     "fast-int8-x4": 2,
 }
@@ -61,6 +62,7 @@ ALL_LEVELS: Mapping[str, int] = {
     "denoise-int8-x3": 2,
     "denoise-int8-x4": 2,
     "espcn-int8-x3": 2,
+    "fast-x3": 3,
     "fast-int8-x2": 2,
     "fast-int8-x3": 3,
 }
