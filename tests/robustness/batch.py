@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 from tests.robustness.case import CaseEnd, Fault, Verdict
 from tests.robustness.kinds import Budget, Case, Kind, Trial, open_trial
+from tests.robustness.seeds.seed import Seed
 from tests.robustness.signature import sign, sign_text
 
 from subpixel.errors import SubpixelError
@@ -86,17 +87,17 @@ def _run_cases(child: Child, cases: list[Case]) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (budget + HARD_ROOM, budget + HARD_ROOM))
     child.tell("ready", held=held)
     for case in cases:
+        drawn = case.draw()  # before the time counts
         child.tell("begin", number=case.number, cpu=used_cpu())
-        end = _run_case(child, case, trial, budget)
+        end = _run_case(child, case, drawn, trial, budget)
         child.tell("end", **end.to_json())
         if any(fault.kind == "memory" for fault in end.verdict.faults):
             return  # what is held now isn't given back
 
 
-def _run_case(child: Child, case: Case, trial: Trial, budget: int) -> CaseEnd:
+def _run_case(child: Child, case: Case, drawn: Seed, trial: Trial, budget: int) -> CaseEnd:
     folder = child.place / "case"
     folder.mkdir()
-    drawn = case.draw()
     file = folder / drawn.name
     file.write_bytes(drawn.data)
     start, cpu, messages = time.perf_counter(), used_cpu(), _size(child.place / "stderr")
