@@ -81,6 +81,7 @@ UNTIMED_FILMS = [
     (".h264", "libx264"),
     (".hevc", "libx265"),
     (".m2v", "mpeg2video"),
+    (".mpg", "mpeg2video"),
     (".ivf", "libvpx"),
 ]
 
@@ -102,6 +103,17 @@ def test_frames_without_times_come_in_order(
     part = FilmOptions(preview=Preview(Fraction(1, 5), Fraction(1, 5)))
     assert _run(upscaler, source, tmp_path / "part.mkv", JobOptions(film=part)).frames == 5
     _expect_content(tmp_path / "part.mkv", film, range(5, 10))
+
+
+def test_frames_of_one_time_are_all_there(tmp_path: Path, upscaler: Upscaler) -> None:
+    """FFmpeg gives two of this programme stream's packets the same time, as 10 is no rate of it."""
+    rate = Fraction(10)
+    film = SmallFilm(count=20, rate=rate, time_base=1 / rate, codec="mpeg2video", options=B_FRAMES)
+    source = write_small_film(tmp_path / "small.mpg", film)
+    result = _run(upscaler, source, tmp_path / "large.mkv")
+    times = read_frame_times(tmp_path / "large.mkv")
+    assert result.frames == len(times) == len(set(times)) == 20
+    _expect_content(tmp_path / "large.mkv", film, range(20))
 
 
 def _expect_content(file: Path, film: SmallFilm, numbers: Iterable[int]) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import av
@@ -16,7 +15,7 @@ from subpixel.errors import PictureError
 from subpixel.media.film.conversion import decode_planes, sample_dtype
 from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.planes import read_planes
-from subpixel.media.film.survey import decode_video, open_container, to_fraction
+from subpixel.media.film.survey import decode_video, open_container, time_frames
 from subpixel.media.picture import Header, Metadata
 
 
@@ -124,19 +123,11 @@ def _timed(facts: FilmFacts, frames: Iterator[VideoFrame]) -> Iterator[VideoFram
 
 
 def _with_times(facts: FilmFacts, frames: Iterator[VideoFrame]) -> Iterator[FilmFrame]:
-    """Times that aren't said go on as the rate says; where they are counted, none is."""
-    step = 1 / (facts.rate * facts.time_base)
-    number, last = 0, Fraction(-1)
-    for frame in frames:
-        base = to_fraction(frame.time_base) or facts.time_base
-        if facts.are_times_counted and number < facts.count:
-            time = Fraction(facts.times[number])
-        elif frame.pts is not None and not facts.are_times_counted:
-            time = Fraction(frame.pts) * base / facts.time_base
-        else:
-            time = last + step if number else Fraction(0)
-        yield FilmFrame(round(time), frame)
-        number, last = number + 1, time
+    """Those that the file says; where it says none, those of their order."""
+    timed = time_frames(frames, facts.time_base, facts.rate)
+    for number, (time, frame) in enumerate(timed):
+        is_counted = facts.are_times_counted and number < facts.count
+        yield FilmFrame(facts.times[number] if is_counted else time, frame)
 
 
 def describe_time(time: int, facts: FilmFacts) -> str:

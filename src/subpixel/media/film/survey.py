@@ -3,9 +3,9 @@
 import re
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -120,6 +120,9 @@ def survey_film(file: Path) -> FilmSurvey:
         look = _look(file, container, stream)
     with open_container(file) as container:
         packets = _count_packets(file, container, look)
+    if packets.lack_times:
+        with open_container(file) as container:
+            packets = _decode_times(container, look, packets)
     return FilmSurvey(_make_facts(file, look, packets), look.stream, _list_side_losses(look))
 
 
@@ -229,6 +232,8 @@ class _Packets:
     last_duration: int
     are_counted: bool = False
     """Whether packets have no times of their own; ``times`` are of decoding, or of the rate."""
+    lack_times: bool = False
+    """Whether some have none, or one that another has: decoding tells the frames' own."""
 
 
 def _count_packets(file: Path, container: InputContainer, look: _FilmLook) -> _Packets:
@@ -250,10 +255,37 @@ def _count_packets(file: Path, container: InputContainer, look: _FilmLook) -> _P
                 times[packet.pts] = packet.duration or 0
                 keys |= {packet.pts} if packet.is_keyframe else set()
     _expect_all_packets(file, container, number, count, end)
-    if container.format.name in UNTIMED or len(times) < len(orders):
+    if container.format.name in UNTIMED or not times:
         return _count_times(orders, look)
-    last = max(times, default=0)
-    return _Packets(tuple(sorted(times)), tuple(sorted(keys)), times.get(last, 0))
+    lack_times, last = len(times) < len(orders), max(times)
+    return _Packets(tuple(sorted(times)), tuple(sorted(keys)), times[last], lack_times=lack_times)
+
+
+def _decode_times(container: InputContainer, look: _FilmLook, packets: _Packets) -> _Packets:
+    """The times of all frames, which takes as long as decoding them. One that isn't later than the
+    one before is that of the rate."""
+    video = container.streams[look.stream]
+    assert isinstance(video, VideoStream)
+    stated, times = list[int](), list[int]()
+    step = max(1, round(1 / (look.rate * look.time_base)))
+    for time, _ in time_frames(decode_video(container, video), look.time_base, look.rate):
+        stated.append(time)
+        times.append(time if not times or time > times[-1] else times[-1] + step)
+    return replace(packets, times=tuple(times), are_counted=times != stated)
+
+
+def time_frames(
+    frames: Iterable[VideoFrame], time_base: Fraction, rate: Fraction
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Each frame with its time in ticks; those that aren't said go on as the rate says."""
+    step, last = 1 / (rate * time_base), None
+    for frame in frames:
+        base = to_fraction(frame.time_base) or time_base
+        if frame.pts is not None:
+            last = Fraction(frame.pts) * base / time_base
+        else:
+            last = Fraction(0) if last is None else last + step
+        yield round(last), frame
 
 
 def _count_times(orders: list[int | None], look: _FilmLook) -> _Packets:
