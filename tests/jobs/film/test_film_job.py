@@ -106,7 +106,7 @@ def test_frames_without_times_come_in_order(
 
 
 def test_frames_of_one_time_are_all_there(tmp_path: Path, upscaler: Upscaler) -> None:
-    """Of two packets of such a programme stream FFmpeg 8 says the same time: 10 is no rate of it."""
+    """Of two packets of such a stream FFmpeg 8 says the same time: 10 is no rate of it."""
     if shutil.which("ffmpeg") is None:
         pytest.skip("no ffmpeg is installed here, which writes such a stream")
     source, drawn = tmp_path / "small.mpg", "testsrc=size=64x48:rate=10:duration=2"
