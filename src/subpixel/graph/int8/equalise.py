@@ -7,7 +7,7 @@ next layer's weights for it multiplied. G. Xiao et al., "SmoothQuant" (arXiv 221
 their factors.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -62,8 +62,8 @@ def _layers_of(chain: LumaChain) -> Iterator[tuple[int, ConvolutionStep]]:
             yield place, step
 
 
-def _layer_at(chain: LumaChain, place: int) -> ConvolutionStep:
-    step = chain.steps[place]
+def _layer_at(steps: Sequence[ConvolutionStep | SumStep], place: int) -> ConvolutionStep:
+    step = steps[place]
     assert isinstance(step, ConvolutionStep)
     return step
 
@@ -71,7 +71,7 @@ def _layer_at(chain: LumaChain, place: int) -> ConvolutionStep:
 def _factors(chain: LumaChain, statistics: Statistics, group: _Group) -> Channels:
     """The divisor of each channel; 1 where the channel is always zero or has no consumer."""
     ranges = [np.maximum(statistics.high[name], -statistics.low[name]) for name in group.tensors]
-    weights = [np.abs(_layer_at(chain, place).weights) for place in group.readers]
+    weights = [np.abs(_layer_at(chain.steps, place).weights) for place in group.readers]
     largest: Channels = np.max(ranges, axis=0)
     weight_maxima: Channels = np.max([w.max(axis=(0, 2, 3)) for w in weights], axis=0)
     used = (largest > 0) & (weight_maxima > 0)
@@ -83,13 +83,12 @@ def _factors(chain: LumaChain, statistics: Statistics, group: _Group) -> Channel
 def _rescale_steps(chain: LumaChain, group: _Group, factors: Channels) -> LumaChain:
     steps = list(chain.steps)
     for place in group.makers:
-        layer = _layer_at(chain, place)
+        layer = _layer_at(steps, place)
         weights, bias = layer.weights / factors[:, None, None, None], layer.bias / factors
         steps[place] = replace(layer, weights=weights, bias=bias)
     for place in group.readers:
-        read = steps[place]  # which may be a maker, too
-        assert isinstance(read, ConvolutionStep)
-        steps[place] = replace(read, weights=read.weights * factors[:, None, None])
+        layer = _layer_at(steps, place)  # which may be a maker, too
+        steps[place] = replace(layer, weights=layer.weights * factors[:, None, None])
     return replace(chain, steps=tuple(steps))
 
 
@@ -100,7 +99,7 @@ def _rescale_statistics(
     high = {name: statistics.high[name] / factors for name in group.tensors}
     moments = {}
     for place in group.readers:
-        layer = _layer_at(chain, place)
+        layer = _layer_at(chain.steps, place)
         repeated = np.repeat(factors, layer.size[0] * layer.size[1])
         moments[layer.result] = statistics.moments[layer.result].divide(repeated)
     return replace(

@@ -138,17 +138,17 @@ def fields_of(block: Block) -> tuple[Field, ...]:
     Empty when ``block`` is no TIFF structure or its first directory is out of reach.
     """
     is_small = isinstance(block, bytes) and len(block) <= MAX_REMEMBERED
-    return _remember_fields(block) if is_small else _read_fields(block)
+    return _remember_fields(block) if is_small else _walk_fields(block)
 
 
-def _read_fields(block: Block) -> tuple[Field, ...]:
+def _walk_fields(block: Block) -> tuple[Field, ...]:
     layout = layout_of(block)
     if layout is None:
         return ()
     return DirectoryReader(block, layout).read(first_offset(block, layout), depth=2)[0]
 
 
-_remember_fields = lru_cache(maxsize=2)(_read_fields)
+_remember_fields = lru_cache(maxsize=2)(_walk_fields)
 """A picture's block is asked for one fact after the other, and may have 65,000 fields."""
 
 

@@ -16,6 +16,7 @@ from subpixel.media.formats.format import (
     Format,
     FormatReader,
     FormatWriter,
+    hold_comments,
 )
 from subpixel.media.formats.gif.blocks import (
     APPLICATION_LABEL,
@@ -129,7 +130,7 @@ def _save_gif(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     if meta.orientation != 1:
         image = _turn_upright(image.copy_memory(), meta.orientation)
     set_timing(image, meta)
-    blocks = [build_comment(text.encode()) for key, text in meta.text if key == COMMENT]
+    blocks = [build_comment(text.encode()) for text in hold_comments(GIF.capacity, meta.text)]
     if meta.xmp is not None and 0 not in meta.xmp:
         blocks.append(build_xmp(meta.xmp))
     image.gifsave_target(

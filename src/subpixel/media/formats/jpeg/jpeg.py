@@ -11,12 +11,12 @@ from typing import BinaryIO
 from subpixel.media.compression.read import Compression, judge_jpeg
 from subpixel.media.formats.account import FilePart
 from subpixel.media.formats.format import (
-    COMMENT,
     Capacity,
     EncodeTask,
     Format,
     FormatReader,
     FormatWriter,
+    hold_comments,
 )
 from subpixel.media.formats.jpeg.description import describe_head
 from subpixel.media.formats.jpeg.mending import mend_jpeg
@@ -158,7 +158,7 @@ def _list_segments(meta: Metadata, block: bytes | None) -> Iterator[tuple[int, b
         yield from _list_xmp(meta.xmp)
     if meta.iptc is not None:
         yield from ((APP13, content) for content in iptc.split_segments(meta.iptc, MAX_SEGMENT))
-    yield from ((COM, text.encode()) for key, text in meta.text if key == COMMENT)
+    yield from ((COM, text.encode()) for text in hold_comments(JPEG.capacity, meta.text))
 
 
 def _list_xmp(packet: bytes) -> Iterator[tuple[int, bytes]]:
