@@ -55,7 +55,7 @@ def expect_shortage(line: str, room: int) -> None:
     assert said, line
     need, free = map(float, said.groups())
     assert free <= round(room / 1e9, 1)
-    assert free <= need <= 10, "at most what 512×512 would take"
+    assert free <= need <= 10, "a forecast, or what was refused"
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,16 @@ import pyvips
 from subpixel.media.libvips import VipsImage
 from subpixel.media.picture import Rows
 
-_ROWS_AT_ONCE = 64
+_STEP_ROWS = 64
 """Rows that are read, or taken from libvips, at a time."""
 
-_BYTES_AT_ONCE = 1 << 20
+_STEP_BYTES = 1 << 20
 """The same in bytes, of pictures so wide that it is fewer rows."""
 
 
 def cut_rows(height: int, row_bytes: int) -> Iterator[tuple[int, int]]:
     """The top and the height of each block of rows of a picture, from top to bottom."""
-    step = max(1, min(_ROWS_AT_ONCE, _BYTES_AT_ONCE // max(1, row_bytes)))
+    step = max(1, min(_STEP_ROWS, _STEP_BYTES // max(1, row_bytes)))
     for top in range(0, height, step):
         yield top, min(step, height - top)
 
