@@ -95,6 +95,21 @@ def test_a_network_that_fills_the_memory_is_refused(tmp_path: Path) -> None:
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["cannot allocate memory for thread-local data: ABORT", "  what():  std::bad_alloc"],
+    ids=["C library", "C++"],
+)
+def test_a_process_that_ends_for_want_of_memory_is_no_riddle(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "short_of_memory.py").write_text(f"raise SystemExit({words!r})")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr("subpixel.thirdparty.apart.PROBE_CHILD", "short_of_memory")
+    with pytest.raises(NetworkError, match=r"^it needs more than 1\.1 GB .*; it can't be used$"):
+        identify_apart(tmp_path / "net.onnx", "net", UNKNOWN_CONVENTION, SHORT)
+
+
 @pytest.mark.slow
 def test_the_answer_is_that_of_this_process(tmp_path: Path) -> None:
     plain, nhwc = sub_pixel_network(3, 2), sub_pixel_network(3, 2)

@@ -26,6 +26,9 @@ MEMORY_SHARE = 0.5
 PROBE_CHILD = "subpixel.thirdparty.child"
 """The module that runs as the child."""
 
+SHORTAGES = ("cannot allocate memory", "std::bad_alloc")
+"""Last words of a process that ends where memory is refused: of the C library, of C++."""
+
 JOB, ANSWER, MODEL = "job.pickle", "answer.json", "network.onnx"
 """The files in the folder that both processes share."""
 
@@ -94,7 +97,15 @@ def _run(folder: Path, limits: ProbeLimits) -> None:
             "is no network for pictures"
         ) from error
     if not (folder / ANSWER).exists():
-        raise NetworkError(f"ONNX Runtime {end.describe()}; it can't be used")
+        is_short = any(words in end.last_line for words in SHORTAGES)
+        told = tell_shortage(limits) if is_short else f"ONNX Runtime {end.describe()}"
+        raise NetworkError(f"{told}; it can't be used")
+
+
+def tell_shortage(limits: ProbeLimits) -> str:
+    """In words, that the memory of ``limits`` is too little."""
+    needs = f"it needs more than {limits.memory / 1e9:.1f} GB of memory on small pictures"
+    return f"{needs}, half of what is free"
 
 
 def _read_verdict(folder: Path) -> ProbeVerdict:

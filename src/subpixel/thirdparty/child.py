@@ -8,7 +8,15 @@ from pathlib import Path
 from subpixel.convention import Convention
 from subpixel.errors import NetworkError, SubpixelError
 from subpixel.system.processes.children import end_with_parent, limit_memory
-from subpixel.thirdparty.apart import JOB, MODEL, ProbeAnswer, ProbeLimits, to_answer, write_answer
+from subpixel.thirdparty.apart import (
+    JOB,
+    MODEL,
+    ProbeAnswer,
+    ProbeLimits,
+    tell_shortage,
+    to_answer,
+    write_answer,
+)
 
 
 def main() -> None:
@@ -28,8 +36,7 @@ def _answer(
     except SubpixelError as error:
         return to_answer(error)
     except MemoryError:
-        needs = f"it needs more than {limits.memory / 1e9:.1f} GB of memory on small pictures"
-        return to_answer(NetworkError(f"{needs}, half of what is free; it can't be used"))
+        return to_answer(NetworkError(f"{tell_shortage(limits)}; it can't be used"))
 
 
 def _identify_file(folder: Path, file: Path, name: str, convention: Convention) -> ProbeAnswer:

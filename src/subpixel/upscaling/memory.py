@@ -35,6 +35,9 @@ RUN_OVERHEAD = 4 << 10
 SLACK = 64 << 20
 """For what nobody counts: threads, the allocator's gaps, Python."""
 
+BETWEEN_RUNS = 4 << 20
+"""By so many bytes what a process holds before a picture may differ from that of the next run."""
+
 
 def memory_limit(asked: int | None, held: int) -> int:
     """Bytes that the process may hold in all: so many as are asked for, or its share of what is
@@ -122,10 +125,11 @@ def expect_fit(
 
 def explain_shortage(total: int, quick: int, most: int) -> str:
     """How much memory is needed, ``total`` bytes at least and ``quick`` for small tiles not to make
-    it slow; that ``most`` are allowed, and what to do."""
-    quickly = f" ({format_bytes(quick)} to be quick)" if quick > total else ""
+    it slow; that ``most`` are allowed, and what to do. It is said of the next run."""
+    asked = format_bytes(total + BETWEEN_RUNS)
+    quickly = f" ({format_bytes(quick + BETWEEN_RUNS)} to be quick)" if quick > total else ""
     return (
-        f"at least {format_bytes(total)} of memory{quickly}, and {format_bytes(most)} are allowed; "
+        f"at least {asked} of memory{quickly}, and {format_bytes(most)} are allowed; "
         f"{name_remedy(quick, 'raise --max-memory')}"
     )
 

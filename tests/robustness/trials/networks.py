@@ -122,6 +122,7 @@ def _identify_in_fork(file: Path) -> Verdict:
 
 
 def _answer(file: Path, place: Path) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # what the child says goes to a file of its own
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS_APART, SECONDS_APART + 1))
     limit_memory(MEMORY_APART)
     try:
