@@ -3,11 +3,12 @@
 import re
 import struct
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 from av import VideoFrame
@@ -18,6 +19,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from subpixel.errors import PictureError, one_line
+from subpixel.media.film.avi import count_avi_frames
 from subpixel.media.film.facts import (
     SITINGS,
     UNSPECIFIED,
@@ -31,7 +33,7 @@ from subpixel.media.film.facts import (
 from subpixel.media.film.planes import FULL_RANGE_FORMAT, sample_layout
 from subpixel.media.film.wholeness import expect_whole
 from subpixel.media.picture import Loss
-from subpixel.system.files.inputs import open_input
+from subpixel.system.files.inputs import FileBytes, open_input
 
 DEMUXERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,asf,flv,ogg,mxf,yuv4mpegpipe,nut,gif,"
@@ -52,6 +54,9 @@ TEXT_OPTIONS: dict[str, str] = (
 
 UNTIMED = frozenset({"avi"})
 """Containers without times of showing; those that FFmpeg makes up for them may be out of order."""
+
+MAX_REPEAT_BYTES = 19
+"""Of an MPEG-4 packet that isn't coded: FFmpeg takes none of more for one."""
 
 SHORT_SECONDS = 1.0
 """By so much a file's streams may end before the length that its header says."""
@@ -119,11 +124,11 @@ def survey_film(file: Path) -> FilmSurvey:
         stream = find_video(file, container)
         look = _look(file, container, stream)
     with open_container(file) as container:
-        packets = _count_packets(file, container, look)
-    if packets.lack_times:
+        timing = _time_packets(file, container, look)
+    if timing.is_unclear:
         with open_container(file) as container:
-            packets = _decode_times(container, look, packets)
-    return FilmSurvey(_make_facts(file, look, packets), look.stream, _list_side_losses(look))
+            timing = _decode_times(container, look, timing)
+    return FilmSurvey(_make_facts(file, look, timing), look.stream, _list_side_losses(look))
 
 
 def find_video(file: Path, container: InputContainer) -> VideoStream:
@@ -145,6 +150,7 @@ class _FilmLook:
     """What the header of a film's video and its first frames say."""
 
     stream: int
+    codec: str
     frames: tuple[VideoFrame, ...]
     siting: str | None
     time_base: Fraction
@@ -166,6 +172,7 @@ def _look(file: Path, container: InputContainer, stream: VideoStream) -> _FilmLo
         raise PictureError(f"{file} has a video stream, and no frame of it can be decoded")
     return _FilmLook(
         stream.index,
+        context.name,
         tuple(frames),
         siting,
         to_fraction(stream.time_base) or Fraction(1, 1000),
@@ -184,14 +191,22 @@ ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 def decode_video(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
     """The frames of a stream from where the container is."""
+    packets = (packet for packet in container.demux(stream) if not _is_empty(packet))
     name = ALPHA_DECODERS.get(stream.codec_context.name)
     tags = {key.lower(): value for key, value in stream.metadata.items()}
     if name is None or tags.get("alpha_mode") != "1" or name not in av.codecs_available:
-        yield from container.decode(stream)
+        for packet in packets:
+            yield from packet.decode()
         return
     decoder = av.CodecContext.create(name, "r")
-    for packet in container.demux(stream):
+    for packet in packets:
         yield from decoder.decode(packet if packet.size else None)
+
+
+def _is_empty(packet: Packet) -> bool:
+    """Whether a packet says no more than that the frame before it stays (Theora I, 7.11); what
+    ends a stream has no time."""
+    return not packet.size and packet.dts is not None
 
 
 def to_fraction(ratio: object) -> Fraction | None:
@@ -223,45 +238,92 @@ def _read_siting(container: InputContainer, stream: VideoStream) -> str | None:
     return next((name for name in SITINGS if name in words), None)
 
 
+class _Packet(NamedTuple):
+    """What a packet of the video says."""
+
+    order: int | None
+    """When it is decoded, in ticks, like the time."""
+    time: int | None
+    duration: int
+    is_key: bool
+    is_left_out: bool
+    """By an edit list."""
+    is_empty: bool
+    may_repeat: bool
+    """Whether it may say in a few bytes that the frame before it stays."""
+
+    @property
+    def has_frame(self) -> bool:
+        return not (self.is_left_out or self.is_empty)
+
+
 @dataclass(frozen=True)
-class _Packets:
-    """All of a stream's packets."""
+class _Timing:
+    """When the frames of a stream are shown, in ticks."""
 
     times: tuple[int, ...]
     keys: tuple[int, ...]
     last_duration: int
     are_counted: bool = False
     """Whether packets have no times of their own; ``times`` are of decoding, or of the rate."""
-    lack_times: bool = False
-    """Whether some have none, or one that another has: decoding tells the frames' own."""
+    is_unclear: bool = False
+    """Whether packets have no time, or that of another, or perhaps no frame: decoding tells."""
 
 
-def _count_packets(file: Path, container: InputContainer, look: _FilmLook) -> _Packets:
-    """The video's packets; raises :class:`PictureError` for a film that is cut off."""
-    number, count, end, times, keys = look.stream, 0, 0.0, dict[int, int](), set[int]()
-    orders = list[int | None]()
+def _time_packets(file: Path, container: InputContainer, look: _FilmLook) -> _Timing:
+    """By the video's packets; raises :class:`PictureError` for a film that is cut off."""
+    packets, end = _list_packets(file, container, look)
+    _expect_all_packets(file, container, look, len(packets), end)
+    with_frames = [packet for packet in packets if packet.has_frame]
+    timed = {packet.time: packet for packet in with_frames if packet.time is not None}
+    if container.format.name in UNTIMED or not timed:
+        timing = _count_times(with_frames, look, container.streams[look.stream].frames)
+    elif _are_out_of_order(look.frames):
+        timing = _Timing(tuple(sorted(timed)), (), timed[max(timed)].duration, are_counted=True)
+    else:
+        timing = _read_times(timed, packets)
+    is_unclear = not timing.are_counted and len(timed) < len(with_frames)
+    return replace(timing, is_unclear=is_unclear or any(p.may_repeat for p in with_frames))
+
+
+def _list_packets(
+    file: Path, container: InputContainer, look: _FilmLook
+) -> tuple[list[_Packet], float]:
+    """Those of the video, and when the last of any stream ends, in seconds."""
+    packets, end = list[_Packet](), 0.0
     for packet in container.demux():
-        if packet.size == 0 and packet.dts is None:
+        if not packet.size and not _is_empty(packet):
             continue
         if packet.is_corrupt:
             raise PictureError(f"{file} is cut off or damaged: a packet of it is not whole")
         end = max(end, _end_of(packet))
-        if packet.stream_index == number:
-            count += 1
-            if packet.is_discard:
-                continue
-            orders.append(packet.dts)
-            if packet.pts is not None:
-                times[packet.pts] = packet.duration or 0
-                keys |= {packet.pts} if packet.is_keyframe else set()
-    _expect_all_packets(file, container, number, count, end)
-    if container.format.name in UNTIMED or not times:
-        return _count_times(orders, look)
-    lack_times, last = len(times) < len(orders), max(times)
-    return _Packets(tuple(sorted(times)), tuple(sorted(keys)), times[last], lack_times=lack_times)
+        if packet.stream_index == look.stream:
+            packets.append(_read_packet(packet, look.codec))
+    return packets, end
 
 
-def _decode_times(container: InputContainer, look: _FilmLook, packets: _Packets) -> _Packets:
+def _read_packet(packet: Packet, codec: str) -> _Packet:
+    return _Packet(
+        packet.dts,
+        packet.pts,
+        packet.duration or 0,
+        packet.is_keyframe,
+        packet.is_discard,
+        _is_empty(packet),
+        codec == "mpeg4" and packet.size <= MAX_REPEAT_BYTES,
+    )
+
+
+def _read_times(timed: dict[int, _Packet], packets: list[_Packet]) -> _Timing:
+    """Those that the packets say; empty ones have the last frame stay."""
+    last = max(timed)
+    stops = (p.time + p.duration for p in packets if p.is_empty and p.time is not None)
+    duration = max(timed[last].duration, max(stops, default=last) - last)
+    keys = tuple(sorted(time for time, packet in timed.items() if packet.is_key))
+    return _Timing(tuple(sorted(timed)), keys, duration)
+
+
+def _decode_times(container: InputContainer, look: _FilmLook, timing: _Timing) -> _Timing:
     """The times of all frames, which takes as long as decoding them. One that isn't later than the
     one before is that of the rate."""
     video = container.streams[look.stream]
@@ -271,7 +333,15 @@ def _decode_times(container: InputContainer, look: _FilmLook, packets: _Packets)
     for time, _ in time_frames(decode_video(container, video), look.time_base, look.rate):
         stated.append(time)
         times.append(time if not times or time > times[-1] else times[-1] + step)
-    return replace(packets, times=tuple(times), are_counted=times != stated)
+    if timing.are_counted and len(times) == len(timing.times):
+        return timing
+    stop = timing.times[-1] + timing.last_duration
+    return replace(
+        timing,
+        times=tuple(times),
+        last_duration=stop - times[-1] if stop > times[-1] else step,
+        are_counted=timing.are_counted or times != stated,
+    )
 
 
 def time_frames(
@@ -288,14 +358,22 @@ def time_frames(
         yield round(last), frame
 
 
-def _count_times(orders: list[int | None], look: _FilmLook) -> _Packets:
+def _are_out_of_order(frames: Sequence[VideoFrame]) -> bool:
+    """Whether times can't be those of showing: who made the film has taken those of decoding."""
+    times = [frame.pts for frame in frames if frame.pts is not None]
+    return times != sorted(times)
+
+
+def _count_times(packets: list[_Packet], look: _FilmLook, promise: int) -> _Timing:
     """Times of frames that have none: AVI says those of decoding, of which the first frame shown
-    has the first, and bare streams say nothing."""
-    stated = sorted({order for order in orders if order is not None})
+    has the first, and bare streams say nothing. The last frame is shown to the end of the
+    ``promise``, the ticks that the header counts."""
+    stated = sorted({packet.order for packet in packets if packet.order is not None})
     step = 1 / (look.rate * look.time_base)
-    if len(stated) < len(orders):
-        stated = [round(step * place) for place in range(len(orders))]
-    return _Packets(tuple(stated), (), round(step), are_counted=True)
+    if len(stated) < len(packets):
+        stated = [round(step * place) for place in range(len(packets))]
+    rest = promise - max(stated, default=0)
+    return _Timing(tuple(stated), (), max(round(step), rest), are_counted=True)
 
 
 def _end_of(packet: Packet) -> float:
@@ -306,9 +384,12 @@ def _end_of(packet: Packet) -> float:
 
 
 def _expect_all_packets(
-    file: Path, container: InputContainer, number: int, count: int, end: float
+    file: Path, container: InputContainer, look: _FilmLook, count: int, end: float
 ) -> None:
-    promise = container.streams[number].frames
+    promise = container.streams[look.stream].frames
+    if promise > count and container.format.name in UNTIMED:
+        count = count_avi_frames(FileBytes(file), look.stream)
+        end = max(end, float(count * look.time_base))
     if promise > count:
         raise PictureError(f"{file} is cut off: of {promise:,} frames {count:,} are there")
     length = (container.duration or 0) / av.time_base
@@ -320,7 +401,7 @@ def _expect_all_packets(
         )
 
 
-def _make_facts(file: Path, look: _FilmLook, packets: _Packets) -> FilmFacts:
+def _make_facts(file: Path, look: _FilmLook, timing: _Timing) -> FilmFacts:
     frame = look.frames[0]
     name = frame.format.name
     layout = sample_layout(name)
@@ -334,14 +415,14 @@ def _make_facts(file: Path, look: _FilmLook, packets: _Packets) -> FilmFacts:
         colour=settle_colour(tags, layout, frame.height),
         time_base=look.time_base,
         rate=look.rate,
-        is_variable=not is_steady(packets.times, look.rate, look.time_base),
-        times=packets.times,
-        are_times_counted=packets.are_counted,
-        last_duration=packets.last_duration or step,
+        is_variable=not is_steady(timing.times, look.rate, look.time_base),
+        times=timing.times,
+        are_times_counted=timing.are_counted,
+        last_duration=timing.last_duration or step,
         aspect=look.aspect,
         display_matrix=_read_display_matrix(frame),
         rotation=frame.rotation,
-        keys=packets.keys,
+        keys=timing.keys,
         interlaced=look.field_order > 1 or any(f.interlaced_frame for f in look.frames),
         mastering=_read_mastering(frame),
         light=_read_light(frame),

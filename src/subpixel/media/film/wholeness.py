@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from subpixel.errors import PictureError
+from subpixel.media.film.avi import find_avi_end
 from subpixel.media.formats.boxes.boxes import walk_boxes
 from subpixel.system.files.inputs import FileBytes
 
@@ -27,7 +28,7 @@ def _find_container_end(data: FileBytes) -> int | None:
     if head.startswith(MATROSKA_HEADER):
         return _end_of_matroska(data)
     if head.startswith(b"RIFF") and head.endswith(b"AVI "):
-        return 8 + int.from_bytes(data[4:8], "little")
+        return find_avi_end(data)
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide"):
         return _end_of_boxes(data)
     return None
