@@ -34,7 +34,7 @@ from subpixel.media.film.encoding.codecs import codec_named
 from subpixel.media.film.frames import decode_film
 from subpixel.media.film.planes import read_planes
 from subpixel.media.film.seeking import decode_from
-from subpixel.media.film.survey import survey_film
+from subpixel.media.film.survey.survey import survey_film
 from subpixel.upscaling.upscaler import Upscaler
 
 Planes = Sequence[NDArray[Any]]

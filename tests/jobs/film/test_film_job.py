@@ -35,7 +35,7 @@ from subpixel.media.film.encoding.codecs import codec_named
 from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.frames import FilmFrame, decode_film
 from subpixel.media.film.planes import read_planes
-from subpixel.media.film.survey import survey_film
+from subpixel.media.film.survey.survey import survey_film
 from subpixel.upscaling.upscaler import Upscaler
 
 B_FRAMES = {"bf": "2", "g": "5"}

@@ -15,7 +15,7 @@ from subpixel.media.film.conversion import encode_planes
 from subpixel.media.film.facts import SITINGS, FilmColour, SampleLayout
 from subpixel.media.film.frames import decode_film
 from subpixel.media.film.planes import make_frame, read_planes
-from subpixel.media.film.survey import survey_film
+from subpixel.media.film.survey.survey import survey_film
 
 BARS = np.array(
     [[1, 1, 1], [1, 1, 0], [0, 1, 1], [0, 1, 0], [1, 0, 1], [1, 0, 0], [0, 0, 1], [0, 0, 0]]

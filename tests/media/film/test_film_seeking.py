@@ -15,7 +15,7 @@ from subpixel.media.film import seeking
 from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.frames import decode_film
 from subpixel.media.film.seeking import KnownFrame, decode_after, decode_from, describe_frame
-from subpixel.media.film.survey import survey_film
+from subpixel.media.film.survey.survey import survey_film
 
 COUNT = 48
 

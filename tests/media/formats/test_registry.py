@@ -35,7 +35,7 @@ SUBJECTS = {
     Path("writing.py"): {"tiff", "tif"},  # the growing TIFF through which libvips is fed
     Path("jpeg_degradation.py"): {"jpeg", "webp"},  # what training has seen
     Path("compression/jpeg_seams.py"): {"jpeg"},  # what is left of a JPEG that was made smaller
-    Path("film/survey.py"): {"gif", "png"},  # demuxers that are handed to FFmpeg
+    Path("film/survey/container.py"): {"gif", "png"},  # demuxers that are handed to FFmpeg
     Path("compression/jpeg_steps.py"): {"jpeg"},  # traces of a JPEG in pixels of any format
     Path("compression/jpeg_tables.py"): {"jpeg"},
     Path("compression/read.py"): {"jpeg", "webp"},  # one function for each

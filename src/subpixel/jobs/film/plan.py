@@ -17,7 +17,7 @@ from subpixel.media.film.encoding.muxing import FilmSpan, MuxPlan, plan_muxing
 from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.frames import film_header
 from subpixel.media.film.kinds import FILM_TARGETS, film_kind_of
-from subpixel.media.film.survey import survey_film
+from subpixel.media.film.survey.survey import survey_film
 from subpixel.media.image_file import DEFAULT_MAX_PIXELS
 from subpixel.media.picture import Loss
 from subpixel.upscaling.size.enlargement import Enlargement

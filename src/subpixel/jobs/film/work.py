@@ -12,7 +12,7 @@ from subpixel.jobs.outputs import Job
 from subpixel.jobs.results import JobReport, JobResult, JobTell
 from subpixel.media.film.encoding.muxing import expect_times, read_times, write_film
 from subpixel.media.film.frames import film_header
-from subpixel.media.film.survey import explain_reading
+from subpixel.media.film.survey.container import explain_reading
 from subpixel.media.image_file import DEFAULT_MAX_PIXELS
 from subpixel.system.files.atomic import Seal, atomic_file
 from subpixel.system.files.targets import make_folder, target_exists

@@ -15,7 +15,8 @@ from subpixel.errors import PictureError
 from subpixel.media.film.conversion import decode_planes, sample_dtype
 from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.planes import read_planes
-from subpixel.media.film.survey import decode_video, open_container, time_frames
+from subpixel.media.film.survey.container import decode_video, open_container
+from subpixel.media.film.survey.timing import time_frames
 from subpixel.media.picture import Header, Metadata
 
 

@@ -25,7 +25,7 @@ from subpixel.media.film.encoding.encoder import (
     describe_video,
 )
 from subpixel.media.film.facts import FilmFacts
-from subpixel.media.film.survey import TEXT_OPTIONS, open_container, to_fraction
+from subpixel.media.film.survey.container import TEXT_OPTIONS, open_container, to_fraction
 from subpixel.media.picture import Loss
 
 WRITE_BYTES = 1 << 20

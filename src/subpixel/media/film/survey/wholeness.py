@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from subpixel.errors import PictureError
-from subpixel.media.film.avi import find_avi_end
+from subpixel.media.film.survey.avi import find_avi_end
 from subpixel.media.formats.boxes.boxes import walk_boxes
 from subpixel.system.files.inputs import FileBytes
 

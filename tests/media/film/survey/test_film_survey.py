@@ -12,7 +12,7 @@ from subpixel.errors import PictureError
 from subpixel.media.film.facts import ContentLight, is_steady
 from subpixel.media.film.frames import decode_film, film_header
 from subpixel.media.film.kinds import sniff_film
-from subpixel.media.film.survey import survey_film
+from subpixel.media.film.survey.survey import survey_film
 
 VARIABLE = SmallFilm(times=(0, 100, 400, 1000, 1100, 2300))
 

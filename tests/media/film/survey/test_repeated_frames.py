@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from small_films import SmallFilm, av, draw_frame, frame_times, write_small_film
 from subpixel.errors import PictureError
-from subpixel.media.film.avi import count_avi_frames
 from subpixel.media.film.frames import decode_film
-from subpixel.media.film.survey import survey_film
-from subpixel.media.film.wholeness import expect_whole
+from subpixel.media.film.survey.avi import count_avi_frames
+from subpixel.media.film.survey.survey import survey_film
+from subpixel.media.film.survey.wholeness import expect_whole
 from subpixel.system.files.inputs import FileBytes
 
 Change = Callable[[int, "av.Packet"], "av.Packet"]
