@@ -29,11 +29,11 @@ from subpixel.spec import Exporter, Interface
 Codes = NDArray[np.float64]
 """``(H, W)`` or ``(H, W, 3)``, in code values 0 … 255."""
 
-EXPORTS: tuple[tuple[Exporter, int], ...] = (
-    ("trace", 10),
+EXPORTS = (
+    pytest.param("trace", 10, marks=pytest.mark.campaign),
     ("script", 10),
     ("trace", opset_range("trace")[-1]),
-    ("script", opset_range("script")[-1]),
+    pytest.param("script", opset_range("script")[-1], marks=pytest.mark.campaign),
     ("dynamo", opset_range("dynamo")[-1]),
 )
 INNER = slice(4, -4)

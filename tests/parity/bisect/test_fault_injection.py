@@ -37,7 +37,7 @@ QUICK = tuple(name for name, kind in KINDS.items() if not kind.slow)
 SLOW = tuple(name for name, kind in KINDS.items() if kind.slow)
 FEW = ("edsr", "fsrcnn", "restorer")
 FAST = "fsrcnn"
-LONG = ("real-cugan", "esrgan", "esrgan-x2")
+LONG = ("real-cugan", "esrgan", "esrgan-x2", "srvgg", "span")
 """A minute or more each."""
 EVERY = [
     FAST,
@@ -281,6 +281,6 @@ def traced(host: str) -> onnx.ModelProto:
 
 @pytest.mark.slow
 def test_bisect_names_the_node_against_a_checkpoint(tmp_path: Path) -> None:
-    faults = visible("fast")[::4]
+    faults = visible("fast")[::7]
     found = [_miss(fault.mutant, tmp_path / "bad.onnx", BUNDLED) for fault in faults]
     assert found == [None] * len(faults)
