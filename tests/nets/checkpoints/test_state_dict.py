@@ -1,14 +1,20 @@
 """What a file claims is bounded by what it holds."""
 
 import io
+import re
+import warnings
 import zipfile
+from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 from torch import Tensor
 
 from subpixel.errors import CheckpointError
+from subpixel.nets.architectures.plain import PlainNet
+from subpixel.nets.checkpoints.checkpoint import load_checkpoint
 from subpixel.nets.checkpoints.keys import strip_prefixes
 from subpixel.nets.checkpoints.state_dict import read_contents
 
@@ -112,3 +118,30 @@ def test_unwrapping_takes_off_shared_first_parts_one_by_one() -> None:
     ]
     assert len(strip_prefixes({"a.weight": one, "bias": one})) == 1
     assert len(strip_prefixes({})) == 1
+
+
+def test_headers_of_python_2_are_read_without_a_word(tmp_path: Path) -> None:
+    """Whose numbers end in L; warnings are errors here."""
+    arrays = {name: value.numpy() for name, value in PlainNet(2).state_dict().items()}
+    np.savez(tmp_path / "new.npz", **arrays)
+    with (
+        zipfile.ZipFile(tmp_path / "new.npz") as new,
+        zipfile.ZipFile(tmp_path / "old.npz", "w") as old,
+    ):
+        for name in new.namelist():
+            data = new.read(name)
+            shape = re.search(rb"'shape': \((\d+),", data)
+            assert shape is not None
+            place, room = shape.end(1), data.index(b" \n")
+            old.writestr(name, data[:place] + b"L" + data[place:room] + data[room + 1 :])
+    loaded = load_checkpoint(tmp_path / "old.npz").module
+    assert all(torch.equal(loaded.state_dict()[n], torch.from_numpy(a)) for n, a in arrays.items())
+
+
+def test_keys_that_are_no_text_are_named_by_their_type(tmp_path: Path) -> None:
+    """PyTorch's storages warn where their text is asked for."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.save({torch.zeros(3).storage(): 1, "b": 2}, tmp_path / "odd.pth")
+    with pytest.raises(CheckpointError, match="its entries are TypedStorage, b"):
+        load_checkpoint(tmp_path / "odd.pth")

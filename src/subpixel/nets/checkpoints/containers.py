@@ -169,7 +169,8 @@ def _from_npz(data: bytes, claimed: int) -> Mapping[str, torch.Tensor]:
             "weights compress hardly at all, so it was not read"
         )
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        with warnings.catch_warnings(), np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            warnings.simplefilter("ignore")  # of headers that Python 2 has written
             numbers = {key: arrays[key] for key in arrays.files}
     except Exception as error:  # ValueError for pickled objects, BadZipFile, zlib.error, …
         raise CheckpointError(f"is no readable .npz file: {one_line(error)}") from error

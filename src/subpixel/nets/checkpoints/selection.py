@@ -262,8 +262,9 @@ def _why_none(content: Mapping[object, object]) -> str:
 
 
 def printable(key: object) -> str:
-    """The key in a form that is safe to print on one line of a terminal."""
-    name = str(key)
+    """The key in a form that is safe to print on one line of a terminal: of what is no text or
+    number its type, as PyTorch's objects warn or compute where their text is asked for."""
+    name = str(key) if isinstance(key, str | int | float) else type(key).__name__
     return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
 
 
