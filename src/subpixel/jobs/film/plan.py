@@ -92,7 +92,7 @@ def plan_film(
         settings,
         muxing,
         _cut_segments(facts, span),
-        film.deinterlace and facts.interlaced,
+        film.deinterlace,
         losses,
         notes,
     )

@@ -5,7 +5,7 @@ containers use.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -43,6 +43,7 @@ MATRIX_NAMES: Mapping[int, str] = {
     14: "ICtCp",
 }
 
+BT2020_PRIMARIES = 9
 PQ, HLG = 16, 18
 """Of transfers with high dynamic range."""
 
@@ -111,6 +112,12 @@ class FilmColour:
         """Whether its transfer is one of high dynamic range."""
         return self.transfer in (PQ, HLG)
 
+    @property
+    def gamut(self) -> str:
+        """What takes more than a matrix to be brought to another."""
+        light = {PQ: "PQ", HLG: "HLG"}.get(self.transfer, "SDR")
+        return f"{'BT.2020' if self.primaries == BT2020_PRIMARIES else 'BT.709'} and {light}"
+
     def __str__(self) -> str:
         width = "full" if self.full_range else "limited"
         return f"{MATRIX_NAMES.get(self.matrix, self.matrix)}, {width} range"
@@ -145,6 +152,21 @@ def settle_colour(tags: ColourTags, layout: SampleLayout, height: int) -> FilmCo
     }
     guesses = tuple(name for name, is_stated in stated.items() if not is_stated)
     return FilmColour(matrix, primaries, transfer, full, tags.siting or "left", guesses)
+
+
+def follow_tags(colour: FilmColour, tags: ColourTags, layout: SampleLayout) -> FilmColour:
+    """``colour``, and what a frame's own ``tags`` say otherwise.
+
+    Raises :class:`PictureError` for a matrix whose colours aren't a matrix of red, green and blue.
+    """
+    is_matrix_stated = layout.family == "yuv" and tags.matrix not in (UNSPECIFIED, IDENTITY)
+    return replace(
+        colour,
+        matrix=_settle_matrix(tags.matrix, 0) if is_matrix_stated else colour.matrix,
+        primaries=_settle(tags.primaries, colour.primaries),
+        transfer=_settle(tags.transfer, colour.transfer),
+        full_range=colour.full_range if tags.full_range is None else tags.full_range,
+    )
 
 
 def _settle_matrix(matrix: int, height: int) -> int:
@@ -216,6 +238,8 @@ class FilmFacts:
     rotation: int = 0
     """By so many degrees a player turns the frames."""
     interlaced: bool = False
+    tells_fields: bool = False
+    """Whether frames say by themselves that they are interlaced; else the header alone does."""
     are_times_counted: bool = False
     """Whether frames have no timestamps of their own, and ``times`` are those of their order."""
     keys: tuple[int, ...] = ()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 
 from subpixel.errors import PictureError
 from subpixel.media.film.conversion import decode_planes, sample_dtype
-from subpixel.media.film.facts import FilmFacts
+from subpixel.media.film.facts import FilmColour, FilmFacts, follow_tags
 from subpixel.media.film.planes import read_planes
-from subpixel.media.film.survey.container import decode_video, open_container
+from subpixel.media.film.survey.container import decode_video, open_container, to_fraction
+from subpixel.media.film.survey.look import read_frame_tags
 from subpixel.media.film.survey.timing import time_frames
 from subpixel.media.picture import Header, Metadata
 
@@ -29,17 +31,38 @@ class FilmFrame:
     coded: VideoFrame
 
     def read(self, facts: FilmFacts) -> NDArray[Any]:
-        """``(H, W, C)``, grey or RGB and alpha: uint8, or uint16 of more than 8 bits.
+        """``(H, W, C)``, grey or RGB and alpha: uint8, or uint16 of more than 8 bits, by the matrix
+        and the range that the frame says.
 
-        Raises :class:`PictureError` where the frame is not as the film's first.
+        Raises :class:`PictureError` where the frame is otherwise not as the film's first.
         """
         if (self.coded.height, self.coded.width) != (facts.height, facts.width):
-            raise PictureError(
-                f"{facts.file}: frames change from {facts.width} x {facts.height} to "
-                f"{self.coded.width} x {self.coded.height} at {describe_time(self.time, facts)}; "
-                "cut the film there first"
+            raise _explain_change(
+                f"{facts.width} x {facts.height}",
+                f"{self.coded.width} x {self.coded.height}",
+                self.time,
+                facts,
             )
-        return decode_planes(read_planes(self.coded, facts.layout), facts.layout, facts.colour)
+        if self.coded.interlaced_frame:
+            raise PictureError(
+                f"{facts.file} is interlaced from {describe_time(self.time, facts)} on; use "
+                "--deinterlace to make whole frames of its half pictures first"
+            )
+        colour = self._read_colour(facts)
+        return decode_planes(read_planes(self.coded, facts.layout), facts.layout, colour)
+
+    def _read_colour(self, facts: FilmFacts) -> FilmColour:
+        colour = follow_tags(facts.colour, read_frame_tags(self.coded), facts.layout)
+        if colour.gamut != facts.colour.gamut:
+            raise _explain_change(facts.colour.gamut, colour.gamut, self.time, facts)
+        return colour
+
+
+def _explain_change(before: str, after: str, time: int, facts: FilmFacts) -> PictureError:
+    return PictureError(
+        f"{facts.file}: frames change from {before} to {after} at {describe_time(time, facts)}; "
+        "cut the film there first"
+    )
 
 
 def film_header(facts: FilmFacts) -> Header:
@@ -68,7 +91,7 @@ def decode_film(
             container.seek(start, stream=video)
         frames = _decode_all(facts, container, video)
         if deinterlace:
-            frames = _deinterlace(video, frames)
+            frames = _deinterlace(facts, video, frames)
         yield from _with_times(facts, frames if start is None else _timed(facts, frames))
 
 
@@ -76,11 +99,18 @@ def _decode_all(
     facts: FilmFacts, container: InputContainer, video: VideoStream
 ) -> Iterator[VideoFrame]:
     last: int | None = None
+    aspect = None
     try:
         for frame in decode_video(container, video):
+            if frame.is_corrupt and last is None:
+                continue  # what it refers to lies before the film's beginning, or where was sought
             if frame.is_corrupt:
                 raise PictureError(f"{facts.file}: a frame is damaged{_place_after(last, facts)}")
             last = frame.pts if frame.pts is not None else last
+            shape = to_fraction(video.codec_context.sample_aspect_ratio) or Fraction(1)
+            aspect = aspect or shape
+            if shape != aspect:
+                raise _explain_shape(aspect, shape, last, facts)
             yield frame
     except av.FFmpegError as error:
         text = error.strerror
@@ -88,16 +118,27 @@ def _decode_all(
         raise PictureError(f"{facts.file}: a frame can't be decoded{where}: {text}") from error
 
 
+def _explain_shape(
+    before: Fraction, after: Fraction, time: int | None, facts: FilmFacts
+) -> PictureError:
+    old, new = (f"pixels of {shape.numerator}:{shape.denominator}" for shape in (before, after))
+    return _explain_change(old, new, facts.times[0] if time is None else time, facts)
+
+
 def _place_after(last: int | None, facts: FilmFacts) -> str:
     return "" if last is None else f", after {describe_time(last, facts)}"
 
 
-def _deinterlace(video: VideoStream, frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
-    """One whole frame of each two fields, at the time of the first (FFmpeg's bwdif)."""
+def _deinterlace(
+    facts: FilmFacts, video: VideoStream, frames: Iterator[VideoFrame]
+) -> Iterator[VideoFrame]:
+    """One whole frame of each two fields, at the time of the first (FFmpeg's bwdif). Of a film
+    whose header alone says that it is interlaced, of all frames; else of those that say so."""
     graph = Graph()
+    which = "all" if facts.interlaced and not facts.tells_fields else "interlaced"
     nodes = (
         graph.add_buffer(template=video),
-        graph.add("bwdif", "mode=send_frame:parity=auto:deint=all"),
+        graph.add("bwdif", f"mode=send_frame:parity=auto:deint={which}"),
         graph.add("buffersink"),
     )
     graph.link_nodes(*nodes).configure()

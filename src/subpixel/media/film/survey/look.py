@@ -2,7 +2,7 @@
 
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from av.video.stream import VideoStream
 
 from subpixel.errors import PictureError
 from subpixel.media.film.facts import SITINGS, ColourTags
+from subpixel.media.film.planes import FULL_RANGE_FORMAT
 from subpixel.media.film.survey.container import decode_video, to_fraction
 
 LOOKS = 12
@@ -43,7 +44,8 @@ def look_into(file: Path, container: InputContainer, stream: VideoStream) -> Fil
     frames: list[VideoFrame] = []
     siting, context = _read_siting(container, stream), stream.codec_context
     for frame in decode_video(container, stream):
-        frames.append(frame)
+        if frames or not frame.is_corrupt:
+            frames.append(frame)
         if len(frames) == LOOKS:
             break
     if not frames:
@@ -68,6 +70,13 @@ def read_tags(matrix: int, primaries: int, transfer: int, width: int) -> ColourT
     return ColourTags(
         int(matrix), int(primaries), int(transfer), {1: False, 2: True}.get(int(width))
     )
+
+
+def read_frame_tags(frame: VideoFrame) -> ColourTags:
+    """What a frame says of itself."""
+    tags = read_tags(frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range)
+    is_full = FULL_RANGE_FORMAT.fullmatch(frame.format.name)
+    return replace(tags, full_range=True) if is_full else tags
 
 
 def _read_siting(container: InputContainer, stream: VideoStream) -> str | None:

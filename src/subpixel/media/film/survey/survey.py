@@ -17,9 +17,9 @@ from subpixel.media.film.facts import (
     is_steady,
     settle_colour,
 )
-from subpixel.media.film.planes import FULL_RANGE_FORMAT, sample_layout
+from subpixel.media.film.planes import sample_layout
 from subpixel.media.film.survey.container import explain_opening, find_video, open_container
-from subpixel.media.film.survey.look import FilmLook, look_into, read_tags
+from subpixel.media.film.survey.look import FilmLook, look_into, read_frame_tags
 from subpixel.media.film.survey.timing import FilmTiming, decode_times, time_packets
 from subpixel.media.film.survey.wholeness import expect_whole
 from subpixel.media.picture import Loss
@@ -51,15 +51,17 @@ def survey_film(file: Path) -> FilmSurvey:
     if timing.is_unclear:
         with open_container(file) as container:
             timing = decode_times(container, look, timing)
-    return FilmSurvey(_make_facts(file, look, timing), look.stream, _list_side_losses(look))
+    losses = (*_list_side_losses(look), *timing.list_losses())
+    return FilmSurvey(_make_facts(file, look, timing), look.stream, losses)
 
 
 def _make_facts(file: Path, look: FilmLook, timing: FilmTiming) -> FilmFacts:
     frame = look.frames[0]
     name = frame.format.name
     layout = sample_layout(name)
-    tags = _merge_tags(look, name)
+    tags = _merge_tags(look)
     step = round(1 / (look.rate * look.time_base))
+    tells_fields = any(frame.interlaced_frame for frame in look.frames)
     return FilmFacts(
         file=file,
         width=frame.width,
@@ -76,24 +78,21 @@ def _make_facts(file: Path, look: FilmLook, timing: FilmTiming) -> FilmFacts:
         display_matrix=_read_display_matrix(frame),
         rotation=frame.rotation,
         keys=timing.keys,
-        interlaced=look.field_order > 1 or any(f.interlaced_frame for f in look.frames),
+        interlaced=look.field_order > 1 or tells_fields,
+        tells_fields=tells_fields,
         mastering=_read_mastering(frame),
         light=_read_light(frame),
     )
 
 
-def _merge_tags(look: FilmLook, name: str) -> ColourTags:
-    """What the first frame says, else the stream, else the name of the pixel format."""
-    frame, stream = look.frames[0], look.tags
-    own = read_tags(frame.colorspace, frame.color_primaries, frame.color_trc, frame.color_range)
-    full = own.full_range if own.full_range is not None else stream.full_range
-    if FULL_RANGE_FORMAT.fullmatch(name):
-        full = True
+def _merge_tags(look: FilmLook) -> ColourTags:
+    """What the first frame says, else the stream."""
+    own, stream = read_frame_tags(look.frames[0]), look.tags
     return ColourTags(
         _first_stated(own.matrix, stream.matrix),
         _first_stated(own.primaries, stream.primaries),
         _first_stated(own.transfer, stream.transfer),
-        full,
+        stream.full_range if own.full_range is None else own.full_range,
         look.siting,
     )
 

@@ -1,7 +1,7 @@
 """When a film's frames are shown: by its packets, and by decoding where these don't tell."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from subpixel.errors import PictureError
 from subpixel.media.film.survey.avi import count_avi_frames
 from subpixel.media.film.survey.container import decode_video, is_empty, to_fraction
 from subpixel.media.film.survey.look import FilmLook
+from subpixel.media.picture import Loss
 from subpixel.system.files.inputs import FileBytes
 
 UNTIMED = frozenset({"avi"})
@@ -28,6 +29,9 @@ MAX_REPEAT_BYTES = 19
 
 SHORT_SECONDS = 1.0
 """By so much a file's streams may end before the length that its header says."""
+
+MAX_STEP_BACK = Fraction(1, 5)
+"""Seconds by which sound may go back: after damage by a packet or two, after a cut by more."""
 
 
 class FilmPacket(NamedTuple):
@@ -60,38 +64,100 @@ class FilmTiming:
     """Whether packets have no times of their own; ``times`` are of decoding, or of the rate."""
     is_unclear: bool = False
     """Whether packets have no time, or that of another, or perhaps no frame: decoding tells."""
+    lead: int = 0
+    """Frames before the first that can be decoded."""
+    damaged: frozenset[int] = frozenset()
+    """Numbers of other streams that have packets which aren't whole."""
+
+    def list_losses(self) -> Iterator[Loss]:
+        """What of the film isn't there."""
+        if self.lead:
+            reason = "what they refer to lies before the film's beginning"
+            yield Loss("frames", f"the first {self.lead:,} can't be decoded: {reason}")
+        for number in sorted(self.damaged):
+            yield Loss("packets", f"stream {number} has some that aren't whole, copied as they are")
 
 
 def time_packets(file: Path, container: InputContainer, look: FilmLook) -> FilmTiming:
-    """By the video's packets; raises :class:`PictureError` for a film that is cut off."""
-    packets, end = _list_packets(file, container, look)
-    _expect_all_packets(file, container, look, len(packets), end)
-    with_frames = [packet for packet in packets if packet.has_frame]
+    """By the video's packets; raises :class:`PictureError` for a film that is cut off or damaged,
+    and for one whose sound goes back in time."""
+    listing = _list_packets(file, container, look)
+    _expect_all_packets(file, container, look, listing)
+    with_frames = [packet for packet in listing.packets if packet.has_frame]
     timed = {packet.time: packet for packet in with_frames if packet.time is not None}
     if container.format.name in UNTIMED or not timed:
         timing = _count_times(with_frames, look, container.streams[look.stream].frames)
     elif _are_out_of_order(look.frames):
         timing = FilmTiming(tuple(sorted(timed)), (), timed[max(timed)].duration, are_counted=True)
     else:
-        timing = _read_times(timed, packets)
+        timing = _read_times(timed, listing.packets, look)
     is_unclear = not timing.are_counted and len(timed) < len(with_frames)
-    return replace(timing, is_unclear=is_unclear or any(p.may_repeat for p in with_frames))
+    return replace(
+        timing,
+        is_unclear=is_unclear or any(packet.may_repeat for packet in with_frames),
+        damaged=frozenset(listing.damaged),
+    )
 
 
-def _list_packets(
-    file: Path, container: InputContainer, look: FilmLook
-) -> tuple[list[FilmPacket], float]:
-    """Those of the video, and when the last of any stream ends, in seconds."""
-    packets, end = list[FilmPacket](), 0.0
+@dataclass
+class _Listing:
+    """What all packets of a film say, while they are read."""
+
+    packets: list[FilmPacket] = field(default_factory=list)
+    """Those of the video."""
+    end: float = 0.0
+    """Of the last of any stream, in seconds."""
+    damaged: set[int] = field(default_factory=set)
+    """Numbers of other streams that have packets which aren't whole."""
+    orders: dict[int, int] = field(default_factory=dict)
+    """The last time of decoding, by the number of a stream of sound."""
+
+
+def _list_packets(file: Path, container: InputContainer, look: FilmLook) -> _Listing:
+    listing = _Listing()
     for packet in container.demux():
         if not packet.size and not is_empty(packet):
             continue  # the end of a stream
-        if packet.is_corrupt:
-            raise PictureError(f"{file} is cut off or damaged: a packet of it is not whole")
-        end = max(end, _end_of(packet))
+        listing.end = max(listing.end, _end_of(packet))
         if packet.stream_index == look.stream:
-            packets.append(_read_packet(packet, look.codec))
-    return packets, end
+            _expect_whole_packet(file, packet)
+            listing.packets.append(_read_packet(packet, look.codec))
+        else:
+            _see_other(file, packet, listing)
+    return listing
+
+
+def _expect_whole_packet(file: Path, packet: Packet) -> None:
+    if packet.is_corrupt:
+        place = _place_of(packet, packet.dts if packet.pts is None else packet.pts)
+        raise PictureError(
+            f"{file} is cut off or damaged: a packet of the video{place} isn't whole"
+        )
+
+
+def _see_other(file: Path, packet: Packet, listing: _Listing) -> None:
+    number = packet.stream_index
+    if packet.is_corrupt:
+        listing.damaged.add(number)
+    base = to_fraction(packet.time_base)
+    if packet.dts is None or base is None or packet.stream.type != "audio":
+        return
+    before = listing.orders.get(number, packet.dts)
+    if (before - packet.dts) * base > MAX_STEP_BACK:
+        raise PictureError(
+            f"{file}: the sound of stream {number} goes back in time{_place_of(packet, before)}, "
+            "as where recordings were joined; cut the film there first"
+        )
+    listing.orders[number] = packet.dts
+
+
+def _place_of(packet: Packet, time: int | None) -> str:
+    """A time in the packet's ticks in words, from the film's beginning on."""
+    base = to_fraction(packet.time_base)
+    if base is None or time is None:
+        return ""
+    start = Fraction(packet.stream.container.start_time or 0, av.time_base)
+    return f" at {float(time * base - start):.2f} s"
 
 
 def _read_packet(packet: Packet, codec: str) -> FilmPacket:
@@ -106,13 +172,17 @@ def _read_packet(packet: Packet, codec: str) -> FilmPacket:
     )
 
 
-def _read_times(timed: dict[int, FilmPacket], packets: list[FilmPacket]) -> FilmTiming:
-    """Those that the packets say; empty ones have the last frame stay."""
-    last = max(timed)
+def _read_times(
+    timed: dict[int, FilmPacket], packets: list[FilmPacket], look: FilmLook
+) -> FilmTiming:
+    """Those that the packets say, from the first frame on that can be decoded; empty ones have the
+    last frame stay."""
+    first, _ = next(time_frames(look.frames, look.time_base, look.rate))
+    shown, last = sorted(time for time in timed if time >= first), max(timed)
     stops = (p.time + p.duration for p in packets if p.is_empty and p.time is not None)
     duration = max(timed[last].duration, max(stops, default=last) - last)
-    keys = tuple(sorted(time for time, packet in timed.items() if packet.is_key))
-    return FilmTiming(tuple(sorted(timed)), keys, duration)
+    keys = tuple(time for time in shown if timed[time].is_key)
+    return FilmTiming(tuple(shown), keys, duration, lead=len(timed) - len(shown))
 
 
 def decode_times(container: InputContainer, look: FilmLook, timing: FilmTiming) -> FilmTiming:
@@ -176,8 +246,9 @@ def _end_of(packet: Packet) -> float:
 
 
 def _expect_all_packets(
-    file: Path, container: InputContainer, look: FilmLook, count: int, end: float
+    file: Path, container: InputContainer, look: FilmLook, listing: _Listing
 ) -> None:
+    count, end = len(listing.packets), listing.end
     promise = container.streams[look.stream].frames
     if promise > count and container.format.name in UNTIMED:
         count = count_avi_frames(FileBytes(file), look.stream)
@@ -185,9 +256,9 @@ def _expect_all_packets(
     if promise > count:
         raise PictureError(f"{file} is cut off: of {promise:,} frames {count:,} are there")
     length = (container.duration or 0) / av.time_base
-    start = (container.start_time or 0) / av.time_base
-    is_stated = {"mov", "matroska", "avi"} & set(container.format.name.split(","))
-    if is_stated and end < start + length - SHORT_SECONDS:
+    names = set(container.format.name.split(","))
+    start = 0.0 if "matroska" in names else (container.start_time or 0) / av.time_base
+    if names & {"mov", "matroska", "avi"} and end < start + length - SHORT_SECONDS:
         raise PictureError(
             f"{file} is cut off: of {length:.1f} seconds {end - start:.1f} are there"
         )
