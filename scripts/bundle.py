@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -33,7 +34,7 @@ from subpixel.graph.metadata import read_spec, with_spec
 from subpixel.graph.passes.mix import mix_weights
 from subpixel.measure.evaluate import Evaluation, benchmark, evaluate
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
-from subpixel.parity.calibration import folder_pictures
+from subpixel.parity.calibration import flat_pictures, folder_pictures
 from subpixel.publish.release import release
 from subpixel.spec import ModelSpec
 from subpixel.upscaling.upscaler import Upscaler
@@ -184,7 +185,8 @@ def training_data(checkpoint: Path) -> str:
 def int8(exact: Entry, photos: Path) -> Path:
     """The same network in 8-bit integers."""
     spec = replace(exact.spec, name=f"{exact.spec.name}-int8", precision="int8", samples="uint8")
-    model = to_integer(onnx.load(exact.file), folder_pictures(photos, exact.spec))
+    pictures = chain(folder_pictures(photos, exact.spec), flat_pictures(exact.spec))
+    model = to_integer(onnx.load(exact.file), pictures)
     file = ZOO / f"{spec.name}-x{spec.scale}.onnx"
     file.write_bytes(with_spec(model, spec).SerializeToString())
     return file

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from subpixel.errors import UsageError
-from subpixel.parity.calibration import calibration_pictures, folder_pictures
+from subpixel.parity.calibration import calibration_pictures, flat_pictures, folder_pictures
 from subpixel.spec import ModelSpec
 
 RGB = ModelSpec("net", 2, "rgb", "rgb")
@@ -52,3 +52,12 @@ def test_the_grids_noise_is_among_them() -> None:
 def test_a_folder_without_a_fitting_photo(photos: Path) -> None:
     with pytest.raises(UsageError, match="holds no photograph of a size that net takes"):
         list(folder_pictures(photos, replace(RGB, fixed_size=(400, 400))))
+
+
+def test_flat_pictures_are_flat_and_of_many_levels() -> None:
+    pictures = list(flat_pictures(RGB))
+    assert {picture.shape for picture in pictures} == {(1, 3, 24, 24)}
+    assert all(np.ptp(picture) == 0 for picture in pictures)
+    levels = {float(picture.max()) for picture in pictures}
+    assert len(levels) == 18
+    assert {min(levels), max(levels)} == {0.0, 1.0}

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
-from subpixel.train.flat_corners import settle_corners
+from subpixel.train.flat_corners import MAX_STRAY, settle_corners
 
 SCALE = 2
 
@@ -54,6 +54,14 @@ def test_flat_pictures_gain_and_photographs_stay(net: nn.Module) -> None:
     for side, stray in zip((17, 40), strays, strict=True):
         assert flat_stray(net, side) < stray / 2
     assert changes(net, before) < max(strays) / 2
+
+
+def test_a_network_of_convolutions_strays_no_further_than_the_bound() -> None:
+    """Nearly: its weights have not settled after so many rounds."""
+    torch.manual_seed(3)
+    net = PlainNet(SCALE, channels=12, depth=2).eval()
+    settle_corners(net, photographs())
+    assert flat_stray(net, 40) < 2 * MAX_STRAY
 
 
 def test_a_network_whose_flat_pictures_are_flat_stays_as_it_is() -> None:

@@ -43,7 +43,7 @@ SAMPLE: Mapping[str, int] = {
     "espcn-int8-x4": 2,
     "fast-x3": 3,
     "fast-int8-x3": 3,
-    "fast-int8-x4": 2,
+    "fast-int8-x4": 3,
 }
 ALL_LEVELS: Mapping[str, int] = {
     "balanced-int8-x3": 3,
@@ -65,6 +65,7 @@ ALL_LEVELS: Mapping[str, int] = {
     "fast-x3": 3,
     "fast-int8-x2": 2,
     "fast-int8-x3": 3,
+    "fast-int8-x4": 3,
 }
 TINY_PICTURES: Mapping[str, int] = {
     "balanced-x2": 17,

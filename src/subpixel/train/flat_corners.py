@@ -3,7 +3,11 @@
 Networks pad with zeros, which is black. Near an edge they must tell a flat area from one in a black
 frame; at a corner two edges meet, on some ten of a crop's thousands of pixels, which weigh next to
 nothing in a loss. The network's result is linear in its last layer, so what is still wrong there is
-taken back in closed form: least squares, with photographs as they were.
+taken back by least squares: of all last layers with which flat pictures stray by no more than a
+bound, the one that changes photographs the least. Places weigh the more the further they stray
+(after C. L. Lawson, "Contributions to the theory of linear least maximum approximation", 1961).
+With it `fast` x4 strays by 1.05 code values instead of 4, and loses 0.01 dB on Set5; where all
+places weighed the same, it strayed by 3.3.
 """
 
 from collections.abc import Iterable
@@ -12,9 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-FLAT_WEIGHT = 30.0
-"""How much a flat picture's mean square counts against that of the change to photographs. With a
-third of it `fast` ×3 stays 1.7 code values off; with all 1.25, and loses 0.004 dB on Set5."""
+MAX_STRAY = 1.0 / 255
+"""By which flat pictures may stray in the end: not yet by half a code value more than one, so that
+none is two off where it is rounded."""
+START_WEIGHT = 30.0
+"""How much each place of a flat picture counts against the mean change to photographs, at first."""
+MAX_STEP = 5.0
+"""The factor by which that may grow or shrink at once."""
+MIN_WEIGHT = 1e-6
+ROUNDS = 20
 FLAT_SIDE = 24
 """Of the flat pictures, in low-resolution pixels."""
 PLACES_APART = 7
@@ -34,11 +44,24 @@ def settle_corners(net: nn.Module, lows: Iterable[Tensor]) -> None:
     with torch.inference_mode():
         seen = [_products(_run_net(net, last, low)[0][:, ::PLACES_APART]) for low in lows]
         inputs, errors = _run_net(net, last, _draw_flats())
-        normal = torch.stack(seen).mean(dim=0) + FLAT_WEIGHT * _products(inputs)
-        normal += RIDGE * torch.eye(len(normal), dtype=torch.float64)
-        wrong = inputs @ errors.T / errors.shape[1]
-        change = torch.linalg.solve(normal, -FLAT_WEIGHT * wrong)
-        _add_change(last, change)
+        photographs = torch.stack(seen).mean(dim=0)
+        photographs += RIDGE * torch.eye(len(photographs), dtype=torch.float64)
+        changes = [_fit_filter(photographs, inputs, error) for error in errors]
+        _add_change(last, torch.stack(changes, dim=1))
+
+
+def _fit_filter(photographs: Tensor, inputs: Tensor, error: Tensor) -> Tensor:
+    """The change ``(K + 1,)`` of one filter, of which ``photographs`` ``(K + 1, K + 1)`` is the
+    square on those, and that takes ``error`` ``(places,)`` from flat pictures."""
+    weights = torch.full_like(error, START_WEIGHT / len(error))
+    change = torch.zeros_like(inputs[:, 0])
+    for _ in range(ROUNDS):
+        weighted = inputs * weights
+        change = -torch.linalg.solve(photographs + weighted @ inputs.T, weighted @ error)
+        strays = (error + change @ inputs).abs() / MAX_STRAY
+        weights = weights * strays.clamp(1 / MAX_STEP, MAX_STEP)
+        weights = weights.clamp(MIN_WEIGHT / len(error))
+    return change
 
 
 def _draw_flats() -> Tensor:
