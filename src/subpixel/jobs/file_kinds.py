@@ -9,8 +9,10 @@ from pathlib import Path
 
 from subpixel.errors import PictureError, ProviderError
 from subpixel.media.film.kinds import (
+    TS_HEAD_BYTES,
     expect_film_package,
     film_kind_of,
+    is_transport_stream,
     sniff_film,
     target_suffix,
 )
@@ -24,7 +26,7 @@ from subpixel.system.files.inputs import open_input
 
 @dataclass(frozen=True)
 class ForeignKind:
-    """A kind of picture that no format of ours claims."""
+    """A kind of file that no format of ours claims, though it looks like one that does."""
 
     name: str
     suffixes: frozenset[str]
@@ -40,9 +42,14 @@ RAW_SUFFIXES = frozenset(
     | {".srw", ".x3f"}
 )
 
+SOUND_SUFFIXES = frozenset(
+    {".aac", ".flac", ".m4a", ".m4b", ".mka", ".mp3", ".oga", ".opus", ".wav", ".wma"}
+)
+
 FOREIGN_KINDS: tuple[ForeignKind, ...] = (
     ForeignKind("camera raw", RAW_SUFFIXES, (b"FUJIFILMCCD-RAW ", b"\0\0\0\x18ftypcrx ")),
     ForeignKind("Photoshop", frozenset({".psd", ".psb"}), (b"8BPS",)),
+    ForeignKind("sound", SOUND_SUFFIXES, (b"\0\0\0\x1cftypM4A ", b"\0\0\0\x20ftypM4A ")),
     ForeignKind("JPEG 2000", frozenset({".jp2", ".j2k", ".jpx"}), (b"\0\0\0\x0cjP  \r\n\x87\n",)),
 )
 
@@ -68,7 +75,7 @@ def file_kind_of(file: Path) -> FileKind:
         if suffix in form.suffixes:
             return _kind_of_format(form, file.suffix)
     if film_kind_of(suffix):
-        return _kind_of_film(file.suffix)
+        return _kind_of_film(file.suffix) if _is_film(file) else FileKind(None)
     if suffix in RAW_SUFFIXES and can_develop():
         return FileKind(TIFF.suffixes[0])
     for foreign in FOREIGN_KINDS:
@@ -76,6 +83,14 @@ def file_kind_of(file: Path) -> FileKind:
             return FileKind(None, foreign.name)
     with open_input(file) as stream:
         return _kind_of_head(stream.read(HEAD_BYTES))
+
+
+def _is_film(file: Path) -> bool:
+    """Whether a file whose suffix is a film's may be one."""
+    if file.suffix.lower() != ".ts":
+        return True
+    with open_input(file) as stream:
+        return is_transport_stream(stream.read(TS_HEAD_BYTES))
 
 
 def _kind_of_head(head: bytes) -> FileKind:

@@ -82,6 +82,25 @@ def sniff_film(head: bytes) -> str | None:
     return next((s for at, start, s in _BEGINNINGS if head[at:].startswith(start)), None)
 
 
+TS_PACKET, TS_SYNC = 188, 0x47
+"""Bytes of a packet of an MPEG transport stream, and the first of each (ISO/IEC 13818-1, 2.4.3.2).
+In .m2ts four more stand before it."""
+TS_HEAD_BYTES = 4 * (TS_PACKET + 4)
+"""Of a file, that show whether it is one: recordings may begin within a packet."""
+
+
+def is_transport_stream(head: bytes) -> bool:
+    """Whether a file with these first :data:`TS_HEAD_BYTES` holds packets; ``.ts`` is also the
+    suffix of programs and of translations. A shorter file has to begin with a packet."""
+    if len(head) < TS_HEAD_BYTES:
+        return TS_SYNC in (*head[:1], *head[4:5])
+    return any(
+        all(head[start + step * number] == TS_SYNC for number in range(3))
+        for step in (TS_PACKET, TS_PACKET + 4)
+        for start in range(step)
+    )
+
+
 def target_suffix(suffix: str) -> str:
     """That of the enlarged film: the same where such films are written, else Matroska's."""
     return suffix if suffix.lower() in FILM_TARGETS else MATROSKA_SUFFIX
