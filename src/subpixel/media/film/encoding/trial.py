@@ -77,7 +77,7 @@ def plan_muxing(
     return replace(plan, losses=tuple(losses))
 
 
-def _is_content(stream: Stream, video: int) -> bool:
+def _is_content(stream: Stream, video: int | None) -> bool:
     """Whether a stream is one to copy: not the video, nor a track in which MP4 keeps the chapters,
     or the timecode of the video."""
     is_own = stream.name == "bin_data" or "timecode" in stream.metadata  # MP4 makes them again
@@ -138,6 +138,8 @@ def _try_video(
 
 
 def _text_of(error: Exception) -> str:
+    if isinstance(error, av.ArgumentError):
+        return "FFmpeg has no place for it there"
     return str(getattr(error, "strerror", None) or one_line(error))
 
 
@@ -151,9 +153,8 @@ def _read_first_packets(
     }
     kept = [stream for stream in streams if stream.index in wanted]
     for packet in source.demux(kept) if kept else ():
-        own = packets[packet.stream_index]
-        if packet.size and len(own) < wanted[packet.stream_index]:
-            own.append(packet)
+        if packet.size and len(packets[packet.stream_index]) < wanted[packet.stream_index]:
+            packets[packet.stream_index].append(packet)
             if all(len(packets[number]) >= count for number, count in wanted.items()):
                 break
     return packets
@@ -258,7 +259,7 @@ def _compare_streams(
     packets: Mapping[int, Sequence[Packet]],
 ) -> Iterator[Loss]:
     """The streams of a trial stand in the order of the plan; MP4 makes no tracks of empty ones."""
-    news = iter(trial.streams)
+    news = (stream for stream in trial.streams if _is_content(stream, None))
     for number in (plan.video, *plan.streams):
         old = source.streams[number]
         is_empty = number != plan.video and not is_attached(old) and not packets[number]
