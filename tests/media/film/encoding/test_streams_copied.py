@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rich_films import SoundTrack, Subtitle, draw_cover, remake_film, write_rich_film
-from small_films import av
+from small_films import av, read_packets
 from subpixel.media.film.encoding.stream_tags import (
     QUICKTIME_CODES,
     TERMINOLOGY_CODES,
@@ -221,3 +221,44 @@ def test_sound_without_a_place_is_named(tmp_path: Path) -> None:
     (loss,) = remake_film(source, tmp_path / "large.mov", "mov")
     reason = "FFmpeg has no place for it there; .mkv holds most"
     assert str(loss) == f"audio: stream 1 (flac) is left out: {reason}"
+
+
+RECORDED = [
+    (".avi", "adpcm_ima_wav"),
+    (".avi", "adpcm_ms"),
+    (".avi", "pcm_alaw"),
+    (".avi", "pcm_mulaw"),
+    (".wmv", "wmav1"),
+    (".wmv", "wmav2"),
+]
+
+
+@pytest.mark.parametrize(("suffix", "codec"), RECORDED)
+def test_sound_of_windows_goes_into_matroska(tmp_path: Path, suffix: str, codec: str) -> None:
+    """By the codec's number in Windows, as players read it: each sample is what it was."""
+    source = write_rich_film(tmp_path / f"small{suffix}", [SoundTrack(codec=codec)])
+    target = tmp_path / "large.mkv"
+    assert remake_film(source, target, "matroska") == ()
+    assert read_packets(target, "audio") == read_packets(source, "audio")
+    assert _hear(target) == _hear(source)
+    refused = remake_film(source, tmp_path / "large.mp4", "mp4")
+    assert [loss.what for loss in refused if loss.what != "metadata"] == ["audio"]
+
+
+def _hear(file: Path) -> bytes:
+    with av.open(str(file)) as container:
+        frames = container.decode(audio=0)
+        return b"".join(frame.to_ndarray().tobytes() for frame in frames)
+
+
+@pytest.mark.parametrize("muxer", MUXERS)
+def test_sound_that_nobody_knows_is_named(tmp_path: Path, muxer: str) -> None:
+    source = write_rich_film(tmp_path / "small.avi", [SoundTrack(codec="pcm_mulaw")])
+    data = bytearray(source.read_bytes())
+    at = data.index(b"strf", data.index(b"auds")) + 8
+    assert data[at : at + 2] == b"\x07\x00"
+    data[at : at + 2] = b"\x77\x77"
+    source.write_bytes(data)
+    losses = remake_film(source, tmp_path / f"large{MUXERS[muxer]}", muxer)
+    (line,) = (str(loss) for loss in losses if loss.what == "audio")
+    assert line.startswith("audio: stream 1 (unknown) is left out: ")

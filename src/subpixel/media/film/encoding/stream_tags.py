@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
-from av.stream import Disposition, Stream
+from av.stream import AttachmentStream, DataStream, Disposition, Stream
 
 from subpixel.media.picture import Loss
 
@@ -131,8 +131,14 @@ def compare_stream(old: Stream, new: Stream, muxer: str) -> Iterator[Loss]:
 def describe_stream(stream: Stream) -> str:
     """For people: its number, codec and language."""
     language = f", {stream.metadata['language']}" if stream.metadata.get("language") else ""
-    codec = stream.codec_context.name if stream.codec_context else stream.name or "unknown"
-    return f"stream {stream.index} ({codec}{language})"
+    return f"stream {stream.index} ({find_codec_name(stream) or 'unknown'}{language})"
+
+
+def find_codec_name(stream: Stream) -> str:
+    """FFmpeg's, of an attachment its file's; empty: FFmpeg doesn't know the codec."""
+    if stream.codec_context:
+        return stream.codec_context.name
+    return (isinstance(stream, DataStream | AttachmentStream) and stream.name) or ""
 
 
 def list_lost_marks(old: Disposition, new: Disposition) -> tuple[str, ...]:

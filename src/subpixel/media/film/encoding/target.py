@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
 import av
+from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.container.core import Flags
 from av.packet import Packet
@@ -183,10 +184,24 @@ def _add_video(
 
 
 def _add_copy(target: OutputContainer, stream: Stream, muxer: str) -> Stream:
-    copy = target.add_stream_from_template(stream, opaque=True)
+    try:
+        copy = target.add_stream_from_template(stream, opaque=True)
+    except ValueError:
+        if muxer != "matroska":  # QuickTime writes some so that they sound otherwise
+            raise
+        copy = _add_described(target, stream)
     copy.metadata.clear()
     copy.metadata.update(translate_tags(stream.metadata, muxer))
     copy.disposition = stream.disposition
+    return copy
+
+
+def _add_described(target: OutputContainer, stream: Stream) -> Stream:
+    """A copy of a stream that PyAV doesn't take for its codec, as the sound of WMV in Matroska: a
+    filter that does nothing describes it; the muxer itself says whether it has a place."""
+    copy = target.add_data_stream()
+    copy.time_base = stream.time_base
+    BitStreamFilterContext("null", in_stream=stream, out_stream=copy)
     return copy
 
 

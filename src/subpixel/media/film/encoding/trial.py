@@ -21,7 +21,11 @@ from subpixel.media.film.encoding.covers import (
     read_cover,
 )
 from subpixel.media.film.encoding.encoder import CodedSegment, EncoderSettings
-from subpixel.media.film.encoding.stream_tags import compare_stream, describe_stream
+from subpixel.media.film.encoding.stream_tags import (
+    compare_stream,
+    describe_stream,
+    find_codec_name,
+)
 from subpixel.media.film.encoding.target import (
     CONTAINER_KEYS,
     FilmSpan,
@@ -80,8 +84,9 @@ def plan_muxing(
 def _is_content(stream: Stream, video: int | None) -> bool:
     """Whether a stream is one to copy: not the video, nor a track in which MP4 keeps the chapters,
     or the timecode of the video."""
-    is_own = stream.name == "bin_data" or "timecode" in stream.metadata  # MP4 makes them again
-    return stream.index != video and not (isinstance(stream, DataStream) and is_own)
+    if stream.index == video or not isinstance(stream, DataStream):
+        return stream.index != video
+    return stream.name != "bin_data" and "timecode" not in stream.metadata  # MP4 makes them again
 
 
 def _kind_of(stream: Stream) -> str:
@@ -138,7 +143,7 @@ def _try_video(
 
 
 def _text_of(error: Exception) -> str:
-    if isinstance(error, av.ArgumentError):
+    if isinstance(error, ValueError):  # among them PyAV's of a codec, FFmpeg's of its tag
         return "FFmpeg has no place for it there"
     return str(getattr(error, "strerror", None) or one_line(error))
 
@@ -267,10 +272,15 @@ def _compare_streams(
             yield Loss(_kind_of(old), f"{describe_stream(old)} is left out: it is empty")
             continue
         new = next(news, None)
-        if new is None or new.type != old.type or _kind_of(new) != _kind_of(old):
+        if new is None or (number != plan.video and not _is_same_kind(old, new)):
             yield Loss(_kind_of(old), f"{describe_stream(old)} doesn't come back of {plan.muxer}")
         else:
             yield from compare_stream(old, new, plan.muxer)
+
+
+def _is_same_kind(old: Stream, new: Stream) -> bool:
+    kinds = [(_kind_of(stream), find_codec_name(stream)) for stream in (old, new)]
+    return kinds[0] == kinds[1]
 
 
 def _compare_video(
