@@ -13,7 +13,8 @@ from subpixel.jobs.outputs import Job
 from subpixel.media.film.conversion import sample_dtype
 from subpixel.media.film.encoding.codecs import default_codec
 from subpixel.media.film.encoding.encoder import EncoderSettings, encode_segment, plan_encoder
-from subpixel.media.film.encoding.muxing import FilmSpan, MuxPlan, plan_muxing
+from subpixel.media.film.encoding.target import FilmSpan, MuxPlan
+from subpixel.media.film.encoding.trial import plan_muxing
 from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.frames import film_header
 from subpixel.media.film.kinds import FILM_TARGETS, film_kind_of

@@ -4,6 +4,7 @@ import time
 from fractions import Fraction
 from typing import BinaryIO
 
+from subpixel.errors import UsageError
 from subpixel.jobs.film.pipeline import run_film
 from subpixel.jobs.film.plan import FilmPlan, plan_film
 from subpixel.jobs.film.store import SegmentStore, open_segments
@@ -12,14 +13,26 @@ from subpixel.jobs.outputs import Job
 from subpixel.jobs.results import JobReport, JobResult, JobTell
 from subpixel.media.film.encoding.muxing import expect_times, read_times, write_film
 from subpixel.media.film.frames import film_header
-from subpixel.media.film.survey.container import explain_reading
+from subpixel.media.film.survey.container import explain_opening, explain_reading
+from subpixel.media.formats.boxes.avif import AVIF
+from subpixel.media.formats.boxes.heic import HEIC
+from subpixel.media.formats.gif.gif import GIF
+from subpixel.media.formats.png.png import PNG
+from subpixel.media.formats.registry import sniff
 from subpixel.media.image_file import DEFAULT_MAX_PIXELS
 from subpixel.system.files.atomic import Seal, atomic_file
+from subpixel.system.files.inputs import open_input
 from subpixel.system.files.targets import make_folder, target_exists
 from subpixel.upscaling.upscaler import Upscaler
 
 MATROSKA_TICK = Fraction(1, 1000)
 """Seconds: the times in it are rounded to so much."""
+
+PICTURE_BYTES = 1 << 16
+"""That are looked at to see whether a file is a picture, and whether it moves."""
+
+MOVING_SIGNS = ((GIF, b"GIF8"), (PNG, b"acTL"), (AVIF, b"avis"), (HEIC, b"msf1"))
+"""What pictures of several frames have in their first bytes, by their format."""
 
 
 def upscale_film(
@@ -40,6 +53,7 @@ def upscale_film(
     :class:`~subpixel.errors.PictureError` where the film that was written lacks a frame.
     """
     start = time.perf_counter()
+    _expect_moving(job)
     plan = plan_film(upscaler, job, options, max_pixels)
     for note in plan.notes:
         tell(f"{job.source}: {note}")
@@ -50,6 +64,19 @@ def upscale_film(
         _upscale_segments(upscaler, job, options, plan, store, report)
         _write_target(job, options, plan, store, seal)
     return _describe_film_result(upscaler, job, plan, time.perf_counter() - start)
+
+
+def _expect_moving(job: Job) -> None:
+    """Raise :class:`UsageError` where the source is a picture that stands still."""
+    with explain_opening(job.source), open_input(job.source) as stream:
+        head = stream.read(PICTURE_BYTES)
+    form = sniff(head)
+    if form is None or any(form is kind and sign in head for kind, sign in MOVING_SIGNS):
+        return
+    raise UsageError(
+        f"{job.source} is a picture ({form.name}), of which no film {job.target} can be made; "
+        f"name the result {job.target.stem}{form.suffixes[0]}"
+    )
 
 
 def _upscale_segments(

@@ -6,6 +6,7 @@ from typing import NoReturn
 import click
 
 from subpixel.errors import UsageError
+from subpixel.media.film.kinds import FILM_TARGETS
 from subpixel.media.formats.registry import FORMATS
 
 
@@ -24,7 +25,9 @@ class PictureFormat(click.ParamType):  # type: ignore[type-arg]
     def _refuse(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> NoReturn:
-        self.fail(f"{value!r} is no picture format; use one of {_list_formats()}", param, ctx)
+        suffix = f".{value.strip().lower().removeprefix('.')}"
+        hint = f"; a film is named by its file: -o film{suffix}" if suffix in FILM_TARGETS else ""
+        self.fail(f"{value!r} is no picture format; use one of {_list_formats()}{hint}", param, ctx)
 
 
 def _list_formats() -> str:

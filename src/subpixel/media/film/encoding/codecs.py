@@ -27,6 +27,8 @@ class VideoCodec:
     options: tuple[tuple[str, str], ...] = ()
     """Always set."""
     is_lossless: bool = False
+    has_alpha: bool = False
+    """Whether transparency goes into its packets; other encoders take it, and leave it out."""
     min_side: int = 1
     """Of the longer side, in pixels."""
 
@@ -95,10 +97,14 @@ CODECS: tuple[VideoCodec, ...] = (
     VideoCodec(
         *("vp9", "libvpx-vp9", "crf", 24, 0, 63, "cpu-used", "3", _NUMBERS[:9]),
         options=(("b", "0"), ("deadline", "good"), ("row-mt", "1")),
+        has_alpha=True,
     ),
-    VideoCodec("prores", "prores_ks", options=(("vendor", "apl0"),)),
+    VideoCodec("prores", "prores_ks", options=(("vendor", "apl0"),), has_alpha=True),
     VideoCodec(
-        "ffv1", "ffv1", options=(("level", "3"), ("g", "1"), ("slicecrc", "1")), is_lossless=True
+        *("ffv1", "ffv1"),
+        options=(("level", "3"), ("g", "1"), ("slicecrc", "1")),
+        is_lossless=True,
+        has_alpha=True,
     ),
     _nvenc("h264_nvenc", "h264_nvenc"),
     _nvenc("h265_nvenc", "hevc_nvenc"),

@@ -41,6 +41,9 @@ MIN_TREE_PIXELS, TREE_COLUMNS = 1 << 14, 8 * 16
 """Of smaller frames, and those of a width that isn't whole in such steps, x264's macroblock tree
 makes other packets each time: it reads beyond them what happens to be in memory."""
 
+PROBE_SIDE = 64
+"""Of frames, in pixels, for which an encoder is opened to see which formats it takes."""
+
 CHROMATICITY_UNITS, LUMINANCE_UNITS = 50_000, 10_000
 """In which H.264 and H.265 count CIE x and y, and candela per square metre."""
 
@@ -156,7 +159,23 @@ def _choose_format(codec: VideoCodec, layout: SampleLayout) -> tuple[str, Sample
     wanted = layout
     if layout.family != "yuv" and not codec.is_lossless:
         wanted = SampleLayout("yuv", layout.bits, 2, 2, layout.alpha)
-    return max(pairs, key=lambda pair: _rank_format(pair[0], pair[1], wanted))
+    pairs = [pair for pair in pairs if codec.has_alpha or not pair[1].alpha]
+    pairs.sort(key=lambda pair: _rank_format(pair[0], pair[1], wanted), reverse=True)
+    return next(pair for pair in pairs if not pair[1].alpha or _takes_format(codec, pair[0]))
+
+
+def _takes_format(codec: VideoCodec, pixel_format: str) -> bool:
+    """Whether an encoder can be opened for a format that it names: libvpx can't for transparency
+    in 4:4:4."""
+    context = av.CodecContext.create(codec.encoder, "w")
+    assert isinstance(context, VideoCodecContext)
+    context.width = context.height = PROBE_SIDE
+    context.pix_fmt, context.time_base = pixel_format, Fraction(1, 25)
+    try:
+        context.open()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
 
 
 def _find_own_layout(name: str) -> SampleLayout | None:
