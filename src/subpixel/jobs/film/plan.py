@@ -16,7 +16,7 @@ from subpixel.media.film.encoding.encoder import EncoderSettings, encode_segment
 from subpixel.media.film.encoding.target import FilmSpan, MuxPlan
 from subpixel.media.film.encoding.trial import plan_muxing
 from subpixel.media.film.facts import FilmFacts
-from subpixel.media.film.frames import film_header
+from subpixel.media.film.frames import film_header, look_ahead
 from subpixel.media.film.kinds import FILM_TARGETS, film_kind_of
 from subpixel.media.film.survey.survey import survey_film
 from subpixel.media.image_file import DEFAULT_MAX_PIXELS
@@ -79,6 +79,8 @@ def plan_film(
     )
     settings, cut = _make_even(settings)
     span = _settle_span(facts, film)
+    if span is None:
+        look_ahead(facts, survey.stream, deinterlace=film.deinterlace)
     sample = encode_segment(settings, [(0, _black(settings))])
     muxing = plan_muxing(facts, survey.stream, settings, kind.muxer, sample, span)
     losses = (*survey.losses, *codec_losses, *muxing.losses)

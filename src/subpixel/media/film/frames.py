@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
 import av
@@ -20,6 +21,10 @@ from subpixel.media.film.survey.container import decode_video, open_container, t
 from subpixel.media.film.survey.look import read_frame_tags
 from subpixel.media.film.survey.timing import time_frames
 from subpixel.media.picture import Header, Metadata
+
+PLACES, PLACE_FRAMES, MIN_LONG_COUNT = 8, 3, 500
+"""Into so many parts a film is divided to be looked at between them, so many frames are decoded
+there, and so many frames a film has for which that is worth it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +77,31 @@ def film_header(facts: FilmFacts) -> Header:
     shape = (None, facts.height, facts.width, layout.channels)
     meta = Metadata(aspect=shown)
     return Header(shape, sample_dtype(layout), meta, layout.bits)
+
+
+def look_ahead(facts: FilmFacts, stream: int, *, deinterlace: bool = False) -> None:
+    """Decode a few frames at some places of a long film, so that most changes are found before the
+    work. Where nothing can be sought, nothing is looked at.
+
+    Raises :class:`PictureError` for frames that aren't as the film's first.
+    """
+    if facts.are_times_counted or facts.count < MIN_LONG_COUNT:
+        return
+    for number in range(1, PLACES):
+        start = facts.times[facts.count * number // PLACES]
+        for frame in _decode_some(facts, stream, start, deinterlace=deinterlace):
+            frame.read(facts)
+
+
+def _decode_some(
+    facts: FilmFacts, stream: int, start: int, *, deinterlace: bool
+) -> tuple[FilmFrame, ...]:
+    """None where that fails: what can't be decoded after a jump may be whole in its order."""
+    try:
+        frames = decode_film(facts, stream, deinterlace=deinterlace, start=start)
+        return tuple(islice(frames, PLACE_FRAMES))
+    except PictureError:
+        return ()
 
 
 def decode_film(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from small_films import SmallFilm, av, write_small_film
 from subpixel.errors import PictureError
-from subpixel.media.film.frames import decode_film
+from subpixel.media.film.frames import decode_film, look_ahead
 from subpixel.media.film.survey.survey import survey_film
 
 PLAIN = SmallFilm(count=16, rate=Fraction(8), options={"bf": "0", "crf": "10"}, matrix=1)
@@ -99,6 +99,29 @@ def test_a_film_that_begins_within_a_group_of_pictures(
     (loss,) = survey.losses
     assert str(loss).startswith(f"frames: the first {16 - skip - len(frames)} can't be decoded")
     expect_same(frames, read_all(whole)[-len(frames) :])
+
+
+def test_a_change_in_a_long_film_is_found_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a transport stream, whose size changes after two thirds."""
+    monkeypatch.setattr("subpixel.media.film.frames.MIN_LONG_COUNT", 40)
+    first = replace(PLAIN, count=40, options={"g": "4", "bf": "0"})
+    joint = join(tmp_path, first, replace(first, count=20, width=64))
+    film, plain = tmp_path / "film.ts", tmp_path / "plain.ts"
+    for source, target in ((joint, film), (tmp_path / "0.h264", plain)):
+        with av.open(str(source)) as before, av.open(str(target), "w") as after:
+            stream = after.add_stream_from_template(before.streams.video[0])
+            packets = [packet for packet in before.demux(video=0) if packet.size]
+            for number, packet in enumerate(packets):
+                packet.pts = packet.dts = number
+                packet.time_base, packet.stream = Fraction(1, 8), stream
+                after.mux(packet)
+    survey = survey_film(film)
+    with pytest.raises(PictureError, match=r"change from 48 x 32 to 64 x 32 at 0:0"):
+        look_ahead(survey.facts, survey.stream)
+    whole = survey_film(plain)
+    look_ahead(whole.facts, whole.stream)
 
 
 def ts_packets(file: Path) -> list[bytes]:
