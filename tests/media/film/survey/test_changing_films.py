@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from small_films import SmallFilm, av, write_small_film
+from rich_films import remake_film
+from small_films import SmallFilm, av, read_packets, write_small_film
 from subpixel.errors import PictureError
 from subpixel.media.film.frames import decode_film, look_ahead
 from subpixel.media.film.survey.survey import survey_film
@@ -149,6 +150,12 @@ SOUNDING = replace(
 )
 
 
+def sound_times(file: Path) -> list[int]:
+    """Of decoding."""
+    with av.open(str(file)) as container:
+        return [packet.dts for packet in container.demux(audio=0) if packet.size]
+
+
 def test_damaged_sound_is_told_and_copied(tmp_path: Path) -> None:
     if shutil.which("ffmpeg") is None:
         pytest.skip("no ffmpeg is installed here, which puts several frames of sound together")
@@ -159,6 +166,13 @@ def test_damaged_sound_is_told_and_copied(tmp_path: Path) -> None:
     lose_packet(file, 1)
     (loss,) = survey_film(file).losses
     assert str(loss) == "packets: stream 1 has some that aren't whole, copied as they are"
+    times = sound_times(file)
+    assert times != sorted(set(times)), "what FFmpeg makes of the gap"
+    for suffix, muxer in ((".mp4", "mp4"), (".mkv", "matroska")):
+        large = tmp_path / f"large{suffix}"
+        remake_film(file, large, muxer)
+        assert read_packets(large, "audio") == read_packets(file, "audio")
+        assert sound_times(large) == sorted(set(sound_times(large)))
 
 
 def test_a_damaged_picture_is_refused_where_it_is(tmp_path: Path) -> None:

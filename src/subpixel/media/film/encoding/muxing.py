@@ -24,6 +24,11 @@ BLOCK_ADDITIONAL = 15
 """FFmpeg's number of the side data ``matroska_block_additional``: VP9's transparency."""
 
 
+MIN_APART = Fraction(1, 1000)
+"""Seconds from a packet of sound to the next at least, where they aren't in order: containers
+round times."""
+
+
 def write_film(
     file: BinaryIO,
     facts: FilmFacts,
@@ -130,10 +135,27 @@ def _copy_packets(
         return
     if plan.span is not None and all(stream.type != "subtitle" for stream in kept):
         source.seek(int(plan.span.start * av.time_base))
+    lasts = dict[int, int]()
     for packet in source.demux(kept):
         if packet.size and _cut_packet(packet, plan.span):
+            if packet.stream.type == "audio":
+                _keep_ascending(packet, lasts)
             packet.stream = others[packet.stream_index]
             yield packet
+
+
+def _keep_ascending(packet: Packet, lasts: dict[int, int]) -> None:
+    """A packet of sound that isn't later than the one before it, as after damage, is moved behind
+    that. ``lasts`` has the times of the last packets by stream."""
+    base = to_fraction(packet.time_base)
+    if packet.dts is None or base is None:
+        return
+    last = lasts.get(packet.stream_index)
+    if last is not None and packet.dts <= last:
+        step = last + max(1, round(MIN_APART / base)) - packet.dts
+        packet.dts += step
+        packet.pts = None if packet.pts is None else packet.pts + step
+    lasts[packet.stream_index] = packet.dts
 
 
 def _cut_packet(packet: Packet, span: FilmSpan | None) -> bool:

@@ -137,7 +137,7 @@ def describe_stream(stream: Stream) -> str:
 def find_codec_name(stream: Stream) -> str:
     """FFmpeg's, of an attachment its file's; empty: FFmpeg doesn't know the codec."""
     if stream.codec_context:
-        return stream.codec_context.name
+        return str(stream.codec_context.codec.canonical_name)
     return (isinstance(stream, DataStream | AttachmentStream) and stream.name) or ""
 
 

@@ -44,6 +44,9 @@ from subpixel.media.picture import Loss
 TRIAL_PACKETS = 8
 """Of sound that go through a trial: E-AC-3 isn't described by one alone. Of other streams, 1."""
 
+MPEG_AUDIO = frozenset({"mp1", "mp2", "mp3"})
+"""MP4 has one name for all of these (ISO/IEC 14496-1, table 5), which FFmpeg reads as mp3."""
+
 
 def plan_muxing(
     facts: FilmFacts,
@@ -85,7 +88,7 @@ def _is_content(stream: Stream, video: int | None) -> bool:
     """Whether a stream is one to copy: not the video, nor a track in which MP4 keeps the chapters,
     or the timecode of the video."""
     if stream.index == video or not isinstance(stream, DataStream):
-        return stream.index != video
+        return bool(stream.index != video)
     return stream.name != "bin_data" and "timecode" not in stream.metadata  # MP4 makes them again
 
 
@@ -279,8 +282,9 @@ def _compare_streams(
 
 
 def _is_same_kind(old: Stream, new: Stream) -> bool:
-    kinds = [(_kind_of(stream), find_codec_name(stream)) for stream in (old, new)]
-    return kinds[0] == kinds[1]
+    codecs = [find_codec_name(stream) for stream in (old, new)]
+    is_same_codec = codecs[0] == codecs[1] or set(codecs) <= MPEG_AUDIO
+    return _kind_of(old) == _kind_of(new) and is_same_codec
 
 
 def _compare_video(
