@@ -23,7 +23,7 @@ specs = st.builds(
     square=st.booleans(),
     pads=st.booleans(),
     padding=st.sampled_from(["reflect", "edge", "zeros"]),
-    size_maximum=st.none() | st.integers(1, 4096),
+    size_maximum=st.none() | st.integers(128, 4096),
     precision=st.sampled_from(["fp32", "fp16", "bf16", "int8"]),
     samples=st.sampled_from(["float", "uint8"]),
     licence=st.text(),
@@ -58,6 +58,11 @@ def test_a_strangers_metadata_says_nothing() -> None:
         ({"subpixel.halo": "1000000000000"}, "to 1048576"),
         ({"subpixel.halo": "NaN"}, "halo is nan"),
         ({"subpixel.size_minimum": "1000000000"}, "to 1024"),
+        (
+            {"subpixel.size_minimum": "30", "subpixel.size_multiple": "8"}
+            | {"subpixel.size_maximum": "31"},
+            "size_maximum is 31, and the smallest side .* is 32",
+        ),
         ({"subpixel.fixed_size": "7"}, "fixed_size is 7; it must be a height and a width"),
         ({"subpixel.fixed_size": '"ab"'}, "a height and a width"),
         ({"subpixel.fixed_size": "[8, 8, 8]"}, "a height and a width"),

@@ -118,6 +118,7 @@ class ModelSpec:
             if not (value is None and field in _OPTIONAL_FIELDS):
                 _expect_length(field, value, minimum, maximum)
         _expect_fixed_size(self.fixed_size)
+        _expect_some_size(self)
         for field in _TEXT_FIELDS:
             if not isinstance(getattr(self, field), str):
                 raise SpecError(f"{field} is {show_value(getattr(self, field))}; it must be text")
@@ -158,6 +159,15 @@ def _expect_fixed_size(size: object) -> None:
         raise SpecError(f"fixed_size is {show_value(size)}; it must be a height and a width")
     for side in size:
         _expect_length("fixed_size", side, 1, MAX_FACT)
+
+
+def _expect_some_size(spec: ModelSpec) -> None:
+    least = next_multiple(spec.size_minimum, spec.size_multiple)
+    if spec.size_maximum is not None and spec.size_maximum < least:
+        raise SpecError(
+            f"size_maximum is {spec.size_maximum}, and the smallest side that size_minimum and "
+            f"size_multiple allow is {least}; no picture has such a size"
+        )
 
 
 def spec_from_metadata(metadata: Mapping[str, str]) -> ModelSpec | None:

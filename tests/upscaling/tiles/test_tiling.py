@@ -87,6 +87,8 @@ def test_little_is_computed_twice() -> None:
 def test_a_tile_without_room_for_the_halo_is_refused() -> None:
     with pytest.raises(UsageError, match="use at least 11"):
         plan_tiles(100, 100, tile=(10, 10), halo=5)
+    with pytest.raises(UsageError, match="use at least 32"):
+        plan_tiles(100, 100, tile=(31, 31), halo=5, multiple=8, minimum=30)
 
 
 @given(sides, sides, st.integers(0, 9), st.integers(1, 5), st.integers(0, 60))

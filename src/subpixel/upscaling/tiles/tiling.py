@@ -212,8 +212,9 @@ def plan_tiles(
         sizes = zip(padded, tile, strict=True)
         tile_height, tile_width = (_min_size(p, t, halo, multiple, minimum) for p, t in sizes)
         tile = tile_height, tile_width
-    rows = _plan_axis(height, padded[0], tile and tile[0], halo, multiple, fixed)
-    columns = _plan_axis(width, padded[1], tile and tile[1], halo, multiple, fixed)
+    least = min_tile_side(halo, multiple, minimum)
+    rows = _plan_axis(height, padded[0], tile and tile[0], halo, multiple, least, fixed)
+    columns = _plan_axis(width, padded[1], tile and tile[1], halo, multiple, least, fixed)
     return TilePlan(rows, columns, padding)
 
 
@@ -286,10 +287,10 @@ def _min_size(padded: int, tile: int, halo: int, multiple: int, minimum: int) ->
     def count(size: int) -> int:
         return 1 + -(-(padded - size) // _tile_step(size, halo, multiple))
 
-    size = tile // multiple * multiple
-    if padded <= size or _tile_step(size, halo, multiple) < 1:
+    size, side = tile // multiple * multiple, min_tile_side(halo, multiple, minimum)
+    if padded <= size or size < side:
         return tile
-    least = max(-(-padded // count(size)), min_tile_side(halo, multiple, minimum))
+    least = max(-(-padded // count(size)), side)
     first = -(-least // multiple) * multiple
     sizes, most = range(first, size + 1, multiple), count(size)
     return sizes[bisect_left(sizes, True, key=lambda size: count(size) <= most)]
@@ -301,19 +302,18 @@ def _tile_step(size: int, halo: int, multiple: int) -> int:
 
 
 def _plan_axis(
-    length: int, padded: int, tile: int | None, halo: int, multiple: int, fixed: bool
+    length: int, padded: int, tile: int | None, halo: int, multiple: int, least: int, fixed: bool
 ) -> Spans:
     size = padded if tile is None else tile // multiple * multiple
     if padded <= size:
         padded = size if fixed else padded
         return Spans(length, padded, padded, padded, 0)
-    step = _tile_step(size, halo, multiple)
-    if step < 1:
+    if size < least:
         raise UsageError(
             f"a tile of {tile} pixels can't hold this network's halo of {halo} on each side "
-            f"(sizes in multiples of {multiple}); use at least {min_tile_side(halo, multiple)}"
+            f"(sizes in multiples of {multiple}); use at least {least}"
         )
-    return Spans(length, padded, size, step, halo)
+    return Spans(length, padded, size, _tile_step(size, halo, multiple), halo)
 
 
 def min_tile_side(halo: int, multiple: int, minimum: int = 1) -> int:

@@ -53,8 +53,10 @@ export function planTiles(height, width, tile, halo, facts) {
   if (tile && !fixed && !square) {
     tile = [0, 1].map((axis) => minSize(padded[axis], tile[axis], halo, multiple, minimum));
   }
-  const [rows, paddedHeight] = planAxis(height, padded[0], tile && tile[0], halo, multiple, fixed);
-  const [columns, paddedWidth] = planAxis(width, padded[1], tile && tile[1], halo, multiple, fixed);
+  const axes = [height, width].map((length, axis) => {
+    return planAxis(length, padded[axis], tile && tile[axis], halo, facts);
+  });
+  const [[rows, paddedHeight], [columns, paddedWidth]] = axes;
   return { height, width, paddedHeight, paddedWidth, rows, columns, padding };
 }
 
@@ -80,26 +82,29 @@ const tileStep = (size, halo, multiple) => floorTo(size - 2 * halo, multiple);
 function minSize(padded, tile, halo, multiple, minimum) {
   const count = (size) => 1 + ceilDiv(padded - size, tileStep(size, halo, multiple));
   const size = floorTo(tile, multiple);
-  if (padded <= size || tileStep(size, halo, multiple) < 1) return tile;
-  const least = Math.max(ceilDiv(padded, count(size)), minTileSide(halo, multiple, minimum));
+  const smallest = minTileSide(halo, multiple, minimum);
+  if (padded <= size || size < smallest) return tile;
+  const least = Math.max(ceilDiv(padded, count(size)), smallest);
   let side = ceilDiv(least, multiple) * multiple;
   while (count(side) > count(size)) side += multiple;
   return side;
 }
 
-function planAxis(length, padded, tile, halo, multiple, fixed) {
+function planAxis(length, padded, tile, halo, facts) {
+  const { size_multiple: multiple, size_minimum: minimum, fixed_size: fixed } = facts;
   const size = tile === null ? padded : floorTo(tile, multiple);
   if (padded <= size) {
-    const whole = fixed ? size : padded;
+    const whole = fixed === null ? padded : size;
     return [[{ start: 0, stop: whole, keepStart: 0, keepStop: length }], whole];
   }
-  const step = tileStep(size, halo, multiple);
-  if (step < 1) {
+  const smallest = minTileSide(halo, multiple, minimum);
+  if (size < smallest) {
     throw new RangeError(
       `a tile of ${tile} pixels can't hold this network's halo of ${halo} on each side; ` +
-        `use at least ${minTileSide(halo, multiple)}`,
+        `use at least ${smallest}`,
     );
   }
+  const step = tileStep(size, halo, multiple);
   const starts = [];
   for (let start = 0; start < padded - size; start += step) starts.push(start);
   starts.push(padded - size);
