@@ -137,8 +137,10 @@ def describe_stream(stream: Stream) -> str:
 def find_codec_name(stream: Stream) -> str:
     """FFmpeg's, of an attachment its file's; empty: FFmpeg doesn't know the codec."""
     if stream.codec_context:
-        return stream.codec_context.name
-    return (isinstance(stream, DataStream | AttachmentStream) and stream.name) or ""
+        name: str | None = stream.codec_context.name
+    else:
+        name = stream.name if isinstance(stream, DataStream | AttachmentStream) else None
+    return name or ""
 
 
 def list_lost_marks(old: Disposition, new: Disposition) -> tuple[str, ...]:

@@ -175,6 +175,7 @@ def _add_video(
         video.codec_context.codec_tag = "hvc1"  # what Apple's players take
     elif template.name == "prores" and plan.muxer == "mov":
         video.codec_context.codec_tag = template.codec_context.codec_tag  # it has the profile
+    video.codec_context.sample_aspect_ratio = template.sample_aspect_ratio or Fraction(1)
     video.time_base = old.time_base
     video.disposition = old.disposition
     video.metadata.clear()

@@ -84,9 +84,9 @@ def plan_muxing(
 def _is_content(stream: Stream, video: int | None) -> bool:
     """Whether a stream is one to copy: not the video, nor a track in which MP4 keeps the chapters,
     or the timecode of the video."""
-    if stream.index == video or not isinstance(stream, DataStream):
-        return stream.index != video
-    return stream.name != "bin_data" and "timecode" not in stream.metadata  # MP4 makes them again
+    name = stream.name if isinstance(stream, DataStream) else None
+    is_own = name == "bin_data" or "timecode" in stream.metadata  # MP4 makes them again
+    return stream.index != video and not (isinstance(stream, DataStream) and is_own)
 
 
 def _kind_of(stream: Stream) -> str:
