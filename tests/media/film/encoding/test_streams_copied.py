@@ -45,6 +45,16 @@ def _describe(file: Path) -> dict[str, list[object]]:
         }
 
 
+def test_a_subtitle_before_a_part_whose_start_is_between_ticks(tmp_path: Path) -> None:
+    lines = (Subtitle(Fraction(1, 10), Fraction(1), "since before"),)
+    source = write_rich_film(tmp_path / "small.mkv", subtitles=lines)
+    span = FilmSpan(Fraction("0.50049"), Fraction("1.2"))
+    assert remake_film(source, tmp_path / "part.mkv", "matroska", span=span) == ()
+    with av.open(str(tmp_path / "part.mkv")) as container:
+        (packet,) = (p for p in container.demux(container.streams.subtitles[0]) if p.size)
+    assert (packet.pts, packet.duration) == (0, 500)
+
+
 def _span_of(chapter: "av.container.Chapter") -> tuple[Fraction, Fraction, str]:
     base = Fraction(chapter["time_base"])
     return chapter["start"] * base, chapter["end"] * base, chapter["metadata"]["title"]
@@ -127,7 +137,7 @@ def test_a_part_has_its_cover_chapters_and_subtitles(tmp_path: Path, muxer: str)
     lines = (
         Subtitle(Fraction(0), Fraction(1, 10), "gone"),
         Subtitle(Fraction(1, 10), Fraction(9, 10), "since before"),
-        Subtitle(Fraction(11, 10), Fraction(6, 5), "within"),
+        Subtitle(Fraction(11, 10), Fraction(8, 5), "until after"),
         Subtitle(Fraction(13, 10), Fraction(14, 10), "after"),
     )
     cover = draw_cover()
@@ -151,7 +161,7 @@ def test_a_part_has_its_cover_chapters_and_subtitles(tmp_path: Path, muxer: str)
         packets = [packet for packet in container.demux(text) if packet.size]
     assert [(p.pts, p.duration, bytes(p).decode()) for p in packets] == [
         (0, 400, "since before"),
-        (600, 100, "within"),
+        (600, 150, "until after"),
     ]
 
 

@@ -146,12 +146,13 @@ def _cut_packet(packet: Packet, span: FilmSpan | None) -> bool:
     if time is None or time * base >= span.end:
         return False
     shift = round(span.start / base)
-    if time * base < span.start:
-        end = time + (packet.duration or 0)
-        if packet.stream.type != "subtitle" or end <= shift:
-            return False
-        packet.pts = packet.dts = time = shift
-        packet.duration = end - shift
+    if packet.stream.type == "subtitle" and packet.duration:
+        end = min(time + packet.duration, shift + round((span.end - span.start) / base))
+        if time < shift < end:
+            packet.pts = packet.dts = time = shift
+        packet.duration = end - time
+    if time < shift:
+        return False
     packet.pts = None if packet.pts is None else packet.pts - shift
     packet.dts = None if packet.dts is None else packet.dts - shift
     return True

@@ -130,7 +130,8 @@ def compare_stream(old: Stream, new: Stream, muxer: str) -> Iterator[Loss]:
 
 def describe_stream(stream: Stream) -> str:
     """For people: its number, codec and language."""
-    language = f", {stream.metadata['language']}" if stream.metadata.get("language") else ""
+    own = stream.metadata.get("language", "")
+    language = "" if own in UNKNOWN_LANGUAGES else f", {own}"
     return f"stream {stream.index} ({find_codec_name(stream) or 'unknown'}{language})"
 
 

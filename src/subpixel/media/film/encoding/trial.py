@@ -1,5 +1,6 @@
 """A film in memory, before the work: what its container takes, and what is lost on the way."""
 
+import errno
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -143,7 +144,8 @@ def _try_video(
 
 
 def _text_of(error: Exception) -> str:
-    if isinstance(error, ValueError):  # among them PyAV's of a codec, FFmpeg's of its tag
+    is_unknown = getattr(error, "errno", None) == errno.ENOSYS
+    if isinstance(error, ValueError) or is_unknown:  # PyAV's of a codec, FFmpeg's of its tag
         return "FFmpeg has no place for it there"
     return str(getattr(error, "strerror", None) or one_line(error))
 
