@@ -89,6 +89,22 @@ def test_colours_are_coded_as_the_film_says(tmp_path: Path, codec: str, name: st
     assert (kept == before.colour) == (codec != "prores" or not before.colour.full_range)
 
 
+@pytest.mark.parametrize("codec", SOFTWARE)
+def test_transparency_comes_back_or_is_named(tmp_path: Path, codec: str) -> None:
+    clear = SmallFilm(count=2, codec="ffv1", pixel_format="yuva420p")
+    source = write_small_film(tmp_path / "small.mkv", clear)
+    for muxer, suffix in MUXERS.items():
+        if suffix in TAKERS[codec].split():
+            target = tmp_path / f"large{suffix}"
+            lost = [loss.what for loss in remake_film(source, target, muxer, codec)]
+            layout = survey_film(target).facts.layout
+            assert layout.alpha != ("alpha" in lost), (muxer, lost)
+            assert layout.alpha == (codec_named(codec).has_alpha and (codec, muxer) != LOST_ALPHA)
+
+
+LOST_ALPHA = ("vp9", "mp4")
+"""Its transparency is beside its packets, which MP4 doesn't know."""
+
 CLEAR_LAYOUTS = [
     *(SampleLayout("yuv", bits, *step, True) for bits in (8, 10, 12) for step in [(2, 2), (2, 1)]),
     *(SampleLayout("yuv", bits, alpha=True) for bits in (8, 10, 12)),

@@ -10,18 +10,21 @@ from typing import BinaryIO
 
 import av
 from av.container import InputContainer
-from av.packet import Packet, PacketSideData
+from av.packet import Packet
 from av.stream import Stream
 
 from subpixel.errors import PictureError
 from subpixel.media.film.encoding.covers import is_attached
-from subpixel.media.film.encoding.encoder import CodedPacket, CodedSegment
-from subpixel.media.film.encoding.target import FilmSpan, MuxPlan, mux_covers, open_target
+from subpixel.media.film.encoding.encoder import CodedSegment
+from subpixel.media.film.encoding.target import (
+    FilmSpan,
+    MuxPlan,
+    make_packet,
+    mux_covers,
+    open_target,
+)
 from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.survey.container import open_container, to_fraction
-
-BLOCK_ADDITIONAL = 15
-"""FFmpeg's number of the side data ``matroska_block_additional``: VP9's transparency."""
 
 
 def write_film(
@@ -103,22 +106,12 @@ def _video_packets(
         if segment.header != plan.header:
             raise PictureError("segments of the film were encoded in different ways; begin anew")
         for coded in segment.packets:
-            packet = _make_packet(coded, order, number, shift)
+            packet = make_packet(coded)
+            packet.pts, packet.dts = coded.time - shift, order.decoding[number] - shift
+            packet.duration = order.durations[coded.time]
             packet.time_base, packet.stream = facts.time_base, video
             number += 1
             yield packet
-
-
-def _make_packet(coded: CodedPacket, order: _Order, number: int, shift: int) -> Packet:
-    packet: Packet = Packet(coded.data)
-    packet.pts, packet.dts = coded.time - shift, order.decoding[number] - shift
-    packet.duration = order.durations[coded.time]
-    packet.is_keyframe = coded.is_key
-    if coded.alpha:
-        side = PacketSideData(BLOCK_ADDITIONAL, len(coded.alpha))
-        side.update(coded.alpha)
-        packet.set_sidedata(side)
-    return packet
 
 
 def _copy_packets(

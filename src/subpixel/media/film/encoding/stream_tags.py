@@ -67,11 +67,11 @@ TITLE_KEYS = ("title", "name")
 STALE_KEYS = ("bps", "number_of_bytes", "number_of_frames", "duration", "encoder", "rotate")
 """Beginnings of the keys of metadata that the old video had of itself, in lower case."""
 
-VIDEO_KEYS = (*STALE_KEYS, "alpha_mode", "stereo_mode")
+VIDEO_KEYS = (*STALE_KEYS, "alpha_mode")
 """Those that are said anew of a new video, or are no longer true of it."""
 
 UNTOLD_KEYS = (
-    *(*STALE_KEYS, "_statistics", "alpha_mode", "stereo_mode", "language", *TITLE_KEYS),
+    *(*STALE_KEYS, "_statistics", "alpha_mode", "language", *TITLE_KEYS),
     *("vendor_id", "creation_time", "major_brand", "minor_version", "compatible_brands"),
     *("filename", "mimetype", "variant_bitrate"),
 )

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import BinaryIO
 
 import av
 from av import VideoFrame
@@ -60,7 +61,8 @@ def plan_muxing(
     take the video.
     """
     template = make_template(facts, settings, sample)
-    bare = MuxPlan(muxer, video, template, sample.header, span=span)
+    has_alpha = bool(sample.packets[0].alpha)
+    bare = MuxPlan(muxer, video, template, sample.header, has_alpha, span=span)
     with open_container(facts.file) as source:
         _expect_place(bare, source, facts, settings, sample)
         others = [stream for stream in source.streams if _is_content(stream, video)]
@@ -246,6 +248,14 @@ def _compare_trial(
         yield from _compare_metadata(source, trial, plan)
         yield from _compare_streams(source, trial, plan, packets)
         yield from _compare_video(next(trial.decode(video=0)), trial.streams.video[0], plan, facts)
+    file.seek(0)
+    if plan.has_alpha and not _has_alpha_beside(file):
+        yield Loss("alpha", f"{plan.muxer} has no place for VP9's transparency; .webm has")
+
+
+def _has_alpha_beside(file: BinaryIO) -> bool:
+    with av.open(file, "r", **TEXT_OPTIONS) as trial:
+        return bool(next(trial.demux(video=0)).has_sidedata("matroska_block_additional"))
 
 
 def _compare_metadata(
