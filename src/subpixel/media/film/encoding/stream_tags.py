@@ -70,12 +70,17 @@ STALE_KEYS = ("bps", "number_of_bytes", "number_of_frames", "duration", "encoder
 VIDEO_KEYS = (*STALE_KEYS, "alpha_mode")
 """Those that are said anew of a new video, or are no longer true of it."""
 
-UNTOLD_KEYS = (
-    *(*STALE_KEYS, "_statistics", "alpha_mode", "language", *TITLE_KEYS),
-    *("vendor_id", "creation_time", "major_brand", "minor_version", "compatible_brands"),
-    *("filename", "mimetype", "variant_bitrate"),
+UNTOLD_KEYS = frozenset(
+    {
+        *("alpha_mode", "language", *TITLE_KEYS, "filename", "mimetype", "variant_bitrate"),
+        *("vendor_id", "creation_time", "major_brand", "minor_version", "compatible_brands"),
+        "file_package_umid",
+    }
 )
-"""Beginnings of keys that are compared otherwise, or are of a container itself."""
+"""Keys that are compared otherwise, or are of a container itself."""
+
+COUNTED_KEYS = (*STALE_KEYS, "_statistics")
+"""Beginnings of keys by which a container says what was counted of a stream."""
 
 
 def translate_tags(metadata: Mapping[str, str], muxer: str) -> dict[str, str]:
@@ -159,5 +164,5 @@ def _find_language(stream: Stream) -> str:
 
 
 def _told_keys(stream: Stream) -> set[str]:
-    keys = {key.lower() for key in stream.metadata}
-    return {key for key in keys if not key.startswith(UNTOLD_KEYS)}
+    keys = {key.lower() for key in stream.metadata} - UNTOLD_KEYS
+    return {key for key in keys if not key.startswith(COUNTED_KEYS)}

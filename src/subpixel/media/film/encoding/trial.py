@@ -291,8 +291,9 @@ def _compare_streams(
 
 
 def _is_same_kind(old: Stream, new: Stream) -> bool:
-    kinds = [(_kind_of(stream), find_codec_name(stream)) for stream in (old, new)]
-    return kinds[0] == kinds[1]
+    """Codecs' names may differ: MP4 has one number for MPEG audio of layers 1 to 3."""
+    is_known = bool(find_codec_name(new)) or not find_codec_name(old)
+    return _kind_of(old) == _kind_of(new) and is_known
 
 
 def _compare_video(
