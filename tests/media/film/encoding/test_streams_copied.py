@@ -255,6 +255,16 @@ def test_sound_of_windows_goes_into_matroska(tmp_path: Path, suffix: str, codec:
     assert [loss.what for loss in refused if loss.what != "metadata"] == ["audio"]
 
 
+@pytest.mark.parametrize("muxer", ["mp4", "mov", "matroska"])
+def test_plain_samples_of_avi_are_kept(tmp_path: Path, muxer: str) -> None:
+    """AVI doesn't name their channels, without which MP4 was refused after the last frame."""
+    source = write_rich_film(tmp_path / "small.avi", [SoundTrack(codec="pcm_s16le")])
+    target = tmp_path / f"large{MUXERS[muxer]}"
+    losses = remake_film(source, target, muxer)
+    assert [loss.what for loss in losses if loss.what != "metadata"] == []
+    assert _hear(target) == _hear(source)
+
+
 def _hear(file: Path) -> bytes:
     with av.open(str(file)) as container:
         frames = container.decode(audio=0)

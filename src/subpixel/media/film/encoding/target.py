@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
 import av
+from av.audio.stream import AudioStream
 from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.container.core import Flags
@@ -36,6 +37,9 @@ WRITE_BYTES = 1 << 20
 
 BLOCK_ADDITIONAL = 15
 """FFmpeg's number of the side data ``matroska_block_additional``: VP9's transparency."""
+
+USUAL_LAYOUTS = {"1 channels": "mono", "2 channels": "stereo"}
+"""What is heard where a stream says no more than how many channels it has."""
 
 CONTAINER_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 """Keys of metadata that a container has of itself."""
@@ -214,10 +218,19 @@ def _add_copy(target: OutputContainer, stream: Stream, muxer: str) -> Stream:
         if muxer != "matroska":  # QuickTime writes some so that they sound otherwise
             raise
         copy = _add_described(target, stream)
+    if muxer == "mp4" and isinstance(copy, AudioStream):
+        _name_channels(copy)
     copy.metadata.clear()
     copy.metadata.update(translate_tags(stream.metadata, muxer))
     copy.disposition = stream.disposition
     return copy
+
+
+def _name_channels(copy: AudioStream) -> None:
+    """MP4 has no place for PCM whose channels nobody has named, as in AVI."""
+    name = copy.codec_context.layout.name
+    if name in USUAL_LAYOUTS:
+        copy.codec_context.layout = USUAL_LAYOUTS[name]
 
 
 def _add_described(target: OutputContainer, stream: Stream) -> Stream:
