@@ -55,6 +55,19 @@ def test_a_subtitle_before_a_part_whose_start_is_between_ticks(tmp_path: Path) -
     assert (packet.pts, packet.duration) == (0, 500)
 
 
+def test_pictures_of_subtitles_stay_until_the_next(tmp_path: Path) -> None:
+    """Those of Blu-rays say no end."""
+    times = [Fraction(0), Fraction(3, 10), Fraction(4, 5), Fraction(13, 10)]
+    lines = [Subtitle(t, t, str(n), "hdmv_pgs_subtitle") for n, t in enumerate(times)]
+    source = write_rich_film(tmp_path / "small.mkv", TRACKS[:1], subtitles=lines)
+    span = FilmSpan(Fraction(1, 2), Fraction(5, 4))
+    assert remake_film(source, tmp_path / "part.mkv", "matroska", span=span) == ()
+    with av.open(str(tmp_path / "part.mkv")) as container:
+        packets = list(container.demux(container.streams.subtitles[0]))
+    own = [(packet.pts, bytes(packet)) for packet in packets if packet.size]
+    assert own == [(0, lines[1].data), (300, lines[2].data)]
+
+
 def _span_of(chapter: "av.container.Chapter") -> tuple[Fraction, Fraction, str]:
     base = Fraction(chapter["time_base"])
     return chapter["start"] * base, chapter["end"] * base, chapter["metadata"]["title"]

@@ -123,17 +123,45 @@ def _copy_packets(
         return
     if plan.span is not None and all(stream.type != "subtitle" for stream in kept):
         source.seek(int(plan.span.start * av.time_base))
-    for packet in source.demux(kept):
-        if packet.size and _cut_packet(packet, plan.span):
-            packet.stream = others[packet.stream_index]
+    packets = (packet for packet in source.demux(kept) if packet.size)
+    for packet in packets if plan.span is None else _cut_packets(packets, plan.span):
+        packet.stream = others[packet.stream_index]
+        yield packet
+
+
+def _cut_packets(packets: Iterable[Packet], span: FilmSpan) -> Iterator[Packet]:
+    """Those of a part. A picture of subtitles that says no end stays until the next of its
+    stream: the last before the part begins with it."""
+    shown: dict[int, Packet] = {}
+    for packet in packets:
+        if _is_open_before(packet, span):
+            shown[packet.stream_index] = packet
+        elif _cut_packet(packet, span):
+            yield from _begin_with(shown)
             yield packet
+    yield from _begin_with(shown)
 
 
-def _cut_packet(packet: Packet, span: FilmSpan | None) -> bool:
+def _is_open_before(packet: Packet, span: FilmSpan) -> bool:
+    base = to_fraction(packet.time_base)
+    is_open = packet.stream.type == "subtitle" and not packet.duration
+    return (
+        is_open and base is not None and packet.pts is not None and packet.pts * base < span.start
+    )
+
+
+def _begin_with(shown: dict[int, Packet]) -> Iterator[Packet]:
+    while shown:
+        packet = shown.popitem()[1]
+        packet.pts = packet.dts = 0
+        yield packet
+
+
+def _cut_packet(packet: Packet, span: FilmSpan) -> bool:
     """Whether a packet is in the span, or is a subtitle that is shown in it; it is moved to its
     place there."""
     base = to_fraction(packet.time_base)
-    if span is None or base is None:
+    if base is None:
         return True
     time = packet.pts if packet.pts is not None else packet.dts
     if time is None or time * base >= span.end:
