@@ -158,6 +158,7 @@ def test_a_reader_that_goes_ends_it_quietly(photo: Path) -> None:
         (("-", "-o", "larger"), "name one, such as -o larger/photo.png"),
         (("-", "-o", "a.png", "--format", "webp"), "a.png names PNG, and --format another (.webp)"),
         (("-", "-o", "-", "--format", "xyz"), "'xyz' is no picture format; use one of jpeg, png"),
+        (("-", "-o", "-", "--format", "mkv"), "a film is named by its file: -o film.mkv"),
     ],
 )
 def test_what_can_not_be_piped_is_exit_code_2(

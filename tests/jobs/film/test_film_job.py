@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from small_films import (
     HDR10_FILM,
@@ -444,6 +445,18 @@ def test_a_film_is_no_picture(tmp_path: Path, upscaler: Upscaler) -> None:
     source = write_small_film(tmp_path / "small.mp4")
     with pytest.raises(UsageError, match=r"a film is written as one of .*\.mp4"):
         _run(upscaler, source, tmp_path / "large.png")
+
+
+def test_a_picture_that_stands_still_becomes_no_film(tmp_path: Path, upscaler: Upscaler) -> None:
+    """One that moves does."""
+    frames = [Image.new("RGB", (32, 32), (shade, 90, 0)) for shade in (0, 80, 160)]
+    for name in ("still.jpg", "still.png", "still.webp"):
+        frames[0].save(tmp_path / name)
+        with pytest.raises(UsageError, match=r"is a picture \(.*\), .*name the result large\."):
+            _run(upscaler, tmp_path / name, tmp_path / "large.mp4")
+    for name in ("moving.gif", "moving.png"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], duration=100)
+        assert _run(upscaler, tmp_path / name, tmp_path / f"{name}.mp4").frames == 3
 
 
 def test_frames_are_those_of_pictures(tmp_path: Path, upscaler: Upscaler) -> None:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from rich_films import remake_film
-from small_films import av, read_frame_times, write_small_film
+from small_films import SmallFilm, av, read_frame_times, write_small_film
 from subpixel.errors import PictureError
 from subpixel.media.film.encoding.codecs import CODECS, codec_named
 from subpixel.media.film.encoding.encoder import encode_segment, plan_encoder
 from subpixel.media.film.facts import FilmColour, FilmFacts, SampleLayout
 from subpixel.media.film.kinds import FILM_KINDS
+from subpixel.media.film.survey.survey import survey_film
 
 SOFTWARE = [codec.name for codec in CODECS if "_" not in codec.name]
 MUXERS = {kind.muxer: kind.suffixes[0] for kind in FILM_KINDS if kind.muxer}
@@ -51,6 +52,58 @@ def test_every_codec_into_every_container(
             pixels = frame.reformat(format="rgb24").to_ndarray()
             assert abs(float(np.mean(pixels)) - 40 * number) <= 6
 
+
+COLOURED = {
+    "full range": SmallFilm(
+        count=2,
+        matrix=9,
+        primaries=9,
+        transfer=14,
+        color_range=2,
+        options={"chroma_sample_location": "topleft"},
+    ),
+    "in the middle": SmallFilm(
+        count=2,
+        matrix=5,
+        primaries=5,
+        transfer=6,
+        color_range=1,
+        options={"chroma_sample_location": "center"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COLOURED)
+@pytest.mark.parametrize("codec", SOFTWARE)
+def test_colours_are_coded_as_the_film_says(tmp_path: Path, codec: str, name: str) -> None:
+    """What a codec can't say, full range or a place of chroma, isn't what its samples are."""
+    source = write_small_film(tmp_path / "small.mp4", COLOURED[name])
+    before = survey_film(source).facts
+    settings, _ = plan_encoder(codec_named(codec), before, 64, 96)
+    for muxer, suffix in MUXERS.items():
+        if suffix in TAKERS[codec].split():
+            remake_film(source, tmp_path / f"large{suffix}", muxer, codec)
+            after = survey_film(tmp_path / f"large{suffix}").facts
+            assert after.colour == settings.colour
+    kept = replace(settings.colour, siting=before.colour.siting)
+    assert (kept == before.colour) == (codec != "prores" or not before.colour.full_range)
+
+
+@pytest.mark.parametrize("codec", SOFTWARE)
+def test_transparency_comes_back_or_is_named(tmp_path: Path, codec: str) -> None:
+    clear = SmallFilm(count=2, codec="ffv1", pixel_format="yuva420p")
+    source = write_small_film(tmp_path / "small.mkv", clear)
+    for muxer, suffix in MUXERS.items():
+        if suffix in TAKERS[codec].split():
+            target = tmp_path / f"large{suffix}"
+            lost = [loss.what for loss in remake_film(source, target, muxer, codec)]
+            layout = survey_film(target).facts.layout
+            assert layout.alpha != ("alpha" in lost), (muxer, lost)
+            assert layout.alpha == (codec_named(codec).has_alpha and (codec, muxer) != LOST_ALPHA)
+
+
+LOST_ALPHA = ("vp9", "mp4")
+"""Its transparency is beside its packets, which MP4 doesn't know."""
 
 CLEAR_LAYOUTS = [
     *(SampleLayout("yuv", bits, *step, True) for bits in (8, 10, 12) for step in [(2, 2), (2, 1)]),

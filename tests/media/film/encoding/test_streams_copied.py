@@ -45,6 +45,29 @@ def _describe(file: Path) -> dict[str, list[object]]:
         }
 
 
+def test_a_subtitle_before_a_part_whose_start_is_between_ticks(tmp_path: Path) -> None:
+    lines = (Subtitle(Fraction(1, 10), Fraction(1), "since before"),)
+    source = write_rich_film(tmp_path / "small.mkv", subtitles=lines)
+    span = FilmSpan(Fraction("0.50049"), Fraction("1.2"))
+    assert remake_film(source, tmp_path / "part.mkv", "matroska", span=span) == ()
+    with av.open(str(tmp_path / "part.mkv")) as container:
+        (packet,) = (p for p in container.demux(container.streams.subtitles[0]) if p.size)
+    assert (packet.pts, packet.duration) == (0, 500)
+
+
+def test_pictures_of_subtitles_stay_until_the_next(tmp_path: Path) -> None:
+    """Those of Blu-rays say no end."""
+    times = [Fraction(0), Fraction(3, 10), Fraction(4, 5), Fraction(13, 10)]
+    lines = [Subtitle(t, t, str(n), "hdmv_pgs_subtitle") for n, t in enumerate(times)]
+    source = write_rich_film(tmp_path / "small.mkv", TRACKS[:1], subtitles=lines)
+    span = FilmSpan(Fraction(1, 2), Fraction(5, 4))
+    assert remake_film(source, tmp_path / "part.mkv", "matroska", span=span) == ()
+    with av.open(str(tmp_path / "part.mkv")) as container:
+        packets = list(container.demux(container.streams.subtitles[0]))
+    own = [(packet.pts, bytes(packet)) for packet in packets if packet.size]
+    assert own == [(0, lines[1].data), (300, lines[2].data)]
+
+
 def _span_of(chapter: "av.container.Chapter") -> tuple[Fraction, Fraction, str]:
     base = Fraction(chapter["time_base"])
     return chapter["start"] * base, chapter["end"] * base, chapter["metadata"]["title"]
@@ -127,7 +150,7 @@ def test_a_part_has_its_cover_chapters_and_subtitles(tmp_path: Path, muxer: str)
     lines = (
         Subtitle(Fraction(0), Fraction(1, 10), "gone"),
         Subtitle(Fraction(1, 10), Fraction(9, 10), "since before"),
-        Subtitle(Fraction(11, 10), Fraction(6, 5), "within"),
+        Subtitle(Fraction(11, 10), Fraction(8, 5), "until after"),
         Subtitle(Fraction(13, 10), Fraction(14, 10), "after"),
     )
     cover = draw_cover()
@@ -151,7 +174,7 @@ def test_a_part_has_its_cover_chapters_and_subtitles(tmp_path: Path, muxer: str)
         packets = [packet for packet in container.demux(text) if packet.size]
     assert [(p.pts, p.duration, bytes(p).decode()) for p in packets] == [
         (0, 400, "since before"),
-        (600, 100, "within"),
+        (600, 150, "until after"),
     ]
 
 
@@ -243,6 +266,16 @@ def test_sound_of_windows_goes_into_matroska(tmp_path: Path, suffix: str, codec:
     assert _hear(target) == _hear(source)
     refused = remake_film(source, tmp_path / "large.mp4", "mp4")
     assert [loss.what for loss in refused if loss.what != "metadata"] == ["audio"]
+
+
+@pytest.mark.parametrize("muxer", ["mp4", "mov", "matroska"])
+def test_plain_samples_of_avi_are_kept(tmp_path: Path, muxer: str) -> None:
+    """AVI doesn't name their channels, without which MP4 was refused after the last frame."""
+    source = write_rich_film(tmp_path / "small.avi", [SoundTrack(codec="pcm_s16le")])
+    target = tmp_path / f"large{MUXERS[muxer]}"
+    losses = remake_film(source, target, muxer)
+    assert [loss.what for loss in losses if loss.what != "metadata"] == []
+    assert _hear(target) == _hear(source)
 
 
 def _hear(file: Path) -> bytes:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from subpixel.errors import UsageError
+from subpixel.media.film.facts import SITINGS
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class VideoCodec:
     is_lossless: bool = False
     has_alpha: bool = False
     """Whether transparency goes into its packets; other encoders take it, and leave it out."""
+    has_full_range: bool = True
+    """Whether its films can say that black and white are the ends of the scale."""
+    sitings: frozenset[str] = frozenset(SITINGS)
+    """The places of chroma that its films can say; left is what players take for granted."""
     min_side: int = 1
     """Of the longer side, in pixels."""
 
@@ -63,6 +68,7 @@ _X26 = (
 _NVENC = ("p1", "p2", "p3", "p4", "p5", "p6", "p7")
 _QSV = ("veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
 _NUMBERS = tuple(str(number) for number in range(14))
+_LEFT = frozenset({"left"})
 _CONSTANT_QUALITY = (("rc", "vbr"), ("b", "0"))
 
 
@@ -93,18 +99,29 @@ CODECS: tuple[VideoCodec, ...] = (
         options=(("x265-params", "log-level=none"),),
         min_side=64,  # below, x265 4.1 writes beyond its memory
     ),
-    VideoCodec("av1", "libsvtav1", "crf", 28, 1, 63, "preset", "8", _NUMBERS),
+    VideoCodec(
+        *("av1", "libsvtav1", "crf", 28, 1, 63, "preset", "8", _NUMBERS),
+        sitings=frozenset({"left", "topleft"}),  # AV1, 6.4.2
+    ),
     VideoCodec(
         *("vp9", "libvpx-vp9", "crf", 24, 0, 63, "cpu-used", "3", _NUMBERS[:9]),
         options=(("b", "0"), ("deadline", "good"), ("row-mt", "1")),
         has_alpha=True,
+        sitings=_LEFT,
     ),
-    VideoCodec("prores", "prores_ks", options=(("vendor", "apl0"),), has_alpha=True),
+    VideoCodec(
+        *("prores", "prores_ks"),
+        options=(("vendor", "apl0"),),
+        has_alpha=True,
+        has_full_range=False,
+        sitings=_LEFT,
+    ),
     VideoCodec(
         *("ffv1", "ffv1"),
         options=(("level", "3"), ("g", "1"), ("slicecrc", "1")),
         is_lossless=True,
         has_alpha=True,
+        sitings=_LEFT,
     ),
     _nvenc("h264_nvenc", "h264_nvenc"),
     _nvenc("h265_nvenc", "hevc_nvenc"),

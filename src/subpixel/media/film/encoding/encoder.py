@@ -114,6 +114,8 @@ def plan_encoder(
     colour = facts.colour
     if layout.family != "rgb" and facts.layout.family == "rgb":
         colour = replace(colour, matrix=BT709, full_range=False, siting="left")
+    if layout.family != "rgb":
+        colour = _restrict_colour(codec, colour)
     if codec.encoder == "libx264" and not _has_steady_tree(width, height):
         options["x264-params"] = "mbtree=0"
     for name, value in _describe_hdr(codec, facts).items():
@@ -134,6 +136,13 @@ def plan_encoder(
         _count_threads(codec),
     )
     return settings, tuple(_list_codec_losses(codec, facts, layout))
+
+
+def _restrict_colour(codec: VideoCodec, colour: FilmColour) -> FilmColour:
+    """As a codec can say it: samples are computed from RGB for it, so nothing is lost."""
+    full = colour.full_range and codec.has_full_range
+    siting = colour.siting if colour.siting in codec.sitings else "left"
+    return replace(colour, full_range=full, siting=siting)
 
 
 def _has_steady_tree(width: int, height: int) -> bool:

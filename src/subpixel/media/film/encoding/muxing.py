@@ -10,19 +10,21 @@ from typing import BinaryIO
 
 import av
 from av.container import InputContainer
-from av.packet import Packet, PacketSideData
+from av.packet import Packet
 from av.stream import Stream
 
 from subpixel.errors import PictureError
 from subpixel.media.film.encoding.covers import is_attached
-from subpixel.media.film.encoding.encoder import CodedPacket, CodedSegment
-from subpixel.media.film.encoding.target import FilmSpan, MuxPlan, mux_covers, open_target
+from subpixel.media.film.encoding.encoder import CodedSegment
+from subpixel.media.film.encoding.target import (
+    FilmSpan,
+    MuxPlan,
+    make_packet,
+    mux_covers,
+    open_target,
+)
 from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.survey.container import open_container, to_fraction
-
-BLOCK_ADDITIONAL = 15
-"""FFmpeg's number of the side data ``matroska_block_additional``: VP9's transparency."""
-
 
 MIN_APART = Fraction(1, 1000)
 """Seconds from a packet of sound to the next at least, where they aren't in order: containers
@@ -108,22 +110,12 @@ def _video_packets(
         if segment.header != plan.header:
             raise PictureError("segments of the film were encoded in different ways; begin anew")
         for coded in segment.packets:
-            packet = _make_packet(coded, order, number, shift)
+            packet = make_packet(coded)
+            packet.pts, packet.dts = coded.time - shift, order.decoding[number] - shift
+            packet.duration = order.durations[coded.time]
             packet.time_base, packet.stream = facts.time_base, video
             number += 1
             yield packet
-
-
-def _make_packet(coded: CodedPacket, order: _Order, number: int, shift: int) -> Packet:
-    packet: Packet = Packet(coded.data)
-    packet.pts, packet.dts = coded.time - shift, order.decoding[number] - shift
-    packet.duration = order.durations[coded.time]
-    packet.is_keyframe = coded.is_key
-    if coded.alpha:
-        side = PacketSideData(BLOCK_ADDITIONAL, len(coded.alpha))
-        side.update(coded.alpha)
-        packet.set_sidedata(side)
-    return packet
 
 
 def _copy_packets(
@@ -135,13 +127,13 @@ def _copy_packets(
         return
     if plan.span is not None and all(stream.type != "subtitle" for stream in kept):
         source.seek(int(plan.span.start * av.time_base))
+    packets = (packet for packet in source.demux(kept) if packet.size)
     lasts = dict[int, int]()
-    for packet in source.demux(kept):
-        if packet.size and _cut_packet(packet, plan.span):
-            if packet.stream.type == "audio":
-                _keep_ascending(packet, lasts)
-            packet.stream = others[packet.stream_index]
-            yield packet
+    for packet in packets if plan.span is None else _cut_packets(packets, plan.span):
+        if packet.stream.type == "audio":
+            _keep_ascending(packet, lasts)
+        packet.stream = others[packet.stream_index]
+        yield packet
 
 
 def _keep_ascending(packet: Packet, lasts: dict[int, int]) -> None:
@@ -158,22 +150,51 @@ def _keep_ascending(packet: Packet, lasts: dict[int, int]) -> None:
     lasts[packet.stream_index] = packet.dts
 
 
-def _cut_packet(packet: Packet, span: FilmSpan | None) -> bool:
+def _cut_packets(packets: Iterable[Packet], span: FilmSpan) -> Iterator[Packet]:
+    """Those of a part. A picture of subtitles that says no end stays until the next of its
+    stream: the last before the part begins with it."""
+    shown: dict[int, Packet] = {}
+    for packet in packets:
+        if _is_open_before(packet, span):
+            shown[packet.stream_index] = packet
+        elif _cut_packet(packet, span):
+            yield from _begin_with(shown)
+            yield packet
+    yield from _begin_with(shown)
+
+
+def _is_open_before(packet: Packet, span: FilmSpan) -> bool:
+    base = to_fraction(packet.time_base)
+    is_open = packet.stream.type == "subtitle" and not packet.duration
+    return (
+        is_open and base is not None and packet.pts is not None and packet.pts * base < span.start
+    )
+
+
+def _begin_with(shown: dict[int, Packet]) -> Iterator[Packet]:
+    while shown:
+        packet = shown.popitem()[1]
+        packet.pts = packet.dts = 0
+        yield packet
+
+
+def _cut_packet(packet: Packet, span: FilmSpan) -> bool:
     """Whether a packet is in the span, or is a subtitle that is shown in it; it is moved to its
     place there."""
     base = to_fraction(packet.time_base)
-    if span is None or base is None:
+    if base is None:
         return True
     time = packet.pts if packet.pts is not None else packet.dts
     if time is None or time * base >= span.end:
         return False
     shift = round(span.start / base)
-    if time * base < span.start:
-        end = time + (packet.duration or 0)
-        if packet.stream.type != "subtitle" or end <= shift:
-            return False
-        packet.pts = packet.dts = time = shift
-        packet.duration = end - shift
+    if packet.stream.type == "subtitle" and packet.duration:
+        end = min(time + packet.duration, shift + round((span.end - span.start) / base))
+        if time < shift < end:
+            packet.pts = packet.dts = time = shift
+        packet.duration = end - time
+    if time < shift:
+        return False
     packet.pts = None if packet.pts is None else packet.pts - shift
     packet.dts = None if packet.dts is None else packet.dts - shift
     return True

@@ -67,15 +67,20 @@ TITLE_KEYS = ("title", "name")
 STALE_KEYS = ("bps", "number_of_bytes", "number_of_frames", "duration", "encoder", "rotate")
 """Beginnings of the keys of metadata that the old video had of itself, in lower case."""
 
-VIDEO_KEYS = (*STALE_KEYS, "alpha_mode", "stereo_mode")
+VIDEO_KEYS = (*STALE_KEYS, "alpha_mode")
 """Those that are said anew of a new video, or are no longer true of it."""
 
-UNTOLD_KEYS = (
-    *(*STALE_KEYS, "_statistics", "alpha_mode", "stereo_mode", "language", *TITLE_KEYS),
-    *("vendor_id", "creation_time", "major_brand", "minor_version", "compatible_brands"),
-    *("filename", "mimetype", "variant_bitrate"),
+UNTOLD_KEYS = frozenset(
+    {
+        *("alpha_mode", "language", *TITLE_KEYS, "filename", "mimetype", "variant_bitrate"),
+        *("vendor_id", "creation_time", "major_brand", "minor_version", "compatible_brands"),
+        "file_package_umid",
+    }
 )
-"""Beginnings of keys that are compared otherwise, or are of a container itself."""
+"""Keys that are compared otherwise, or are of a container itself."""
+
+COUNTED_KEYS = (*STALE_KEYS, "_statistics")
+"""Beginnings of keys by which a container says what was counted of a stream."""
 
 
 def translate_tags(metadata: Mapping[str, str], muxer: str) -> dict[str, str]:
@@ -130,15 +135,18 @@ def compare_stream(old: Stream, new: Stream, muxer: str) -> Iterator[Loss]:
 
 def describe_stream(stream: Stream) -> str:
     """For people: its number, codec and language."""
-    language = f", {stream.metadata['language']}" if stream.metadata.get("language") else ""
+    own = stream.metadata.get("language", "")
+    language = "" if own in UNKNOWN_LANGUAGES else f", {own}"
     return f"stream {stream.index} ({find_codec_name(stream) or 'unknown'}{language})"
 
 
 def find_codec_name(stream: Stream) -> str:
     """FFmpeg's, of an attachment its file's; empty: FFmpeg doesn't know the codec."""
     if stream.codec_context:
-        return str(stream.codec_context.codec.canonical_name)
-    return (isinstance(stream, DataStream | AttachmentStream) and stream.name) or ""
+        name: str | None = stream.codec_context.name
+    else:
+        name = stream.name if isinstance(stream, DataStream | AttachmentStream) else None
+    return name or ""
 
 
 def list_lost_marks(old: Disposition, new: Disposition) -> tuple[str, ...]:
@@ -156,5 +164,5 @@ def _find_language(stream: Stream) -> str:
 
 
 def _told_keys(stream: Stream) -> set[str]:
-    keys = {key.lower() for key in stream.metadata}
-    return {key for key in keys if not key.startswith(UNTOLD_KEYS)}
+    keys = {key.lower() for key in stream.metadata} - UNTOLD_KEYS
+    return {key for key in keys if not key.startswith(COUNTED_KEYS)}

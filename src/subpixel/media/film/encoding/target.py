@@ -9,15 +9,21 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, BinaryIO
 
 import av
+from av.audio.stream import AudioStream
 from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.container.core import Flags
-from av.packet import Packet
+from av.packet import Packet, PacketSideData
 from av.stream import Stream
 from av.video.stream import VideoStream
 
 from subpixel.media.film.encoding.covers import ATTACHED_MUXER, CoverPicture
-from subpixel.media.film.encoding.encoder import CodedSegment, EncoderSettings, describe_video
+from subpixel.media.film.encoding.encoder import (
+    CodedPacket,
+    CodedSegment,
+    EncoderSettings,
+    describe_video,
+)
 from subpixel.media.film.encoding.stream_tags import VIDEO_KEYS, translate_tags
 from subpixel.media.film.facts import FilmFacts
 from subpixel.media.film.survey.container import TEXT_OPTIONS
@@ -28,6 +34,12 @@ if TYPE_CHECKING:  # PyAV has the type in its stubs alone
 
 WRITE_BYTES = 1 << 20
 """That are given to the file at a time."""
+
+BLOCK_ADDITIONAL = 15
+"""FFmpeg's number of the side data ``matroska_block_additional``: VP9's transparency."""
+
+USUAL_LAYOUTS = {"1 channels": "mono", "2 channels": "stereo"}
+"""What is heard where a stream says no more than how many channels it has."""
 
 CONTAINER_KEYS = frozenset({"major_brand", "minor_version", "compatible_brands", "encoder"})
 """Keys of metadata that a container has of itself."""
@@ -60,6 +72,8 @@ class MuxPlan:
     """A film of the new video's first frame, from which its description is taken."""
     header: bytes = b""
     """What a decoder of the new video needs first."""
+    has_alpha: bool = False
+    """Whether its packets have transparency beside them (VP9)."""
     streams: tuple[int, ...] = ()
     """The numbers of the streams that are copied, files that are attached last."""
     covers: tuple[CoverPicture, ...] = ()
@@ -87,10 +101,21 @@ def make_template(facts: FilmFacts, settings: EncoderSettings, sample: CodedSegm
 
 def make_first_packet(sample: CodedSegment, facts: FilmFacts, video: Stream) -> Packet:
     """That of a film of one frame."""
-    packet: Packet = Packet(sample.packets[0].data)
+    packet = make_packet(sample.packets[0])
     packet.pts = packet.dts = 0
     packet.duration = max(1, facts.last_duration)  # else MP4 shows no frame of such a film
-    packet.is_keyframe, packet.time_base, packet.stream = True, facts.time_base, video
+    packet.time_base, packet.stream = facts.time_base, video
+    return packet
+
+
+def make_packet(coded: CodedPacket) -> Packet:
+    """Without its times."""
+    packet: Packet = Packet(coded.data)
+    packet.is_keyframe = coded.is_key
+    if coded.alpha:
+        side = PacketSideData(BLOCK_ADDITIONAL, len(coded.alpha))
+        side.update(coded.alpha)
+        packet.set_sidedata(side)
     return packet
 
 
@@ -175,11 +200,14 @@ def _add_video(
         video.codec_context.codec_tag = "hvc1"  # what Apple's players take
     elif template.name == "prores" and plan.muxer == "mov":
         video.codec_context.codec_tag = template.codec_context.codec_tag  # it has the profile
+    video.codec_context.sample_aspect_ratio = template.sample_aspect_ratio or Fraction(1)
     video.time_base = old.time_base
     video.disposition = old.disposition
     video.metadata.clear()
     tags = translate_tags(old.metadata, plan.muxer)
     video.metadata.update({k: v for k, v in tags.items() if not k.lower().startswith(VIDEO_KEYS)})
+    if plan.has_alpha:
+        video.metadata["alpha_mode"] = "1"
     return video
 
 
@@ -190,10 +218,19 @@ def _add_copy(target: OutputContainer, stream: Stream, muxer: str) -> Stream:
         if muxer != "matroska":  # QuickTime writes some so that they sound otherwise
             raise
         copy = _add_described(target, stream)
+    if muxer == "mp4" and isinstance(copy, AudioStream):
+        _name_channels(copy)
     copy.metadata.clear()
     copy.metadata.update(translate_tags(stream.metadata, muxer))
     copy.disposition = stream.disposition
     return copy
+
+
+def _name_channels(copy: AudioStream) -> None:
+    """MP4 has no place for PCM whose channels nobody has named, as in AVI."""
+    name = copy.codec_context.layout.name
+    if name in USUAL_LAYOUTS:
+        copy.codec_context.layout = USUAL_LAYOUTS[name]
 
 
 def _add_described(target: OutputContainer, stream: Stream) -> Stream:

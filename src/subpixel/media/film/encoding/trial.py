@@ -1,9 +1,11 @@
 """A film in memory, before the work: what its container takes, and what is lost on the way."""
 
+import errno
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import BinaryIO
 
 import av
 from av import VideoFrame
@@ -44,9 +46,6 @@ from subpixel.media.picture import Loss
 TRIAL_PACKETS = 8
 """Of sound that go through a trial: E-AC-3 isn't described by one alone. Of other streams, 1."""
 
-MPEG_AUDIO = frozenset({"mp1", "mp2", "mp3"})
-"""MP4 has one name for all of these (ISO/IEC 14496-1, table 5), which FFmpeg reads as mp3."""
-
 
 def plan_muxing(
     facts: FilmFacts,
@@ -62,7 +61,8 @@ def plan_muxing(
     take the video.
     """
     template = make_template(facts, settings, sample)
-    bare = MuxPlan(muxer, video, template, sample.header, span=span)
+    has_alpha = bool(sample.packets[0].alpha)
+    bare = MuxPlan(muxer, video, template, sample.header, has_alpha, span=span)
     with open_container(facts.file) as source:
         _expect_place(bare, source, facts, settings, sample)
         others = [stream for stream in source.streams if _is_content(stream, video)]
@@ -87,9 +87,9 @@ def plan_muxing(
 def _is_content(stream: Stream, video: int | None) -> bool:
     """Whether a stream is one to copy: not the video, nor a track in which MP4 keeps the chapters,
     or the timecode of the video."""
-    if stream.index == video or not isinstance(stream, DataStream):
-        return bool(stream.index != video)
-    return stream.name != "bin_data" and "timecode" not in stream.metadata  # MP4 makes them again
+    name = stream.name if isinstance(stream, DataStream) else None
+    is_own = name == "bin_data" or "timecode" in stream.metadata  # MP4 makes them again
+    return stream.index != video and not (isinstance(stream, DataStream) and is_own)
 
 
 def _kind_of(stream: Stream) -> str:
@@ -146,7 +146,8 @@ def _try_video(
 
 
 def _text_of(error: Exception) -> str:
-    if isinstance(error, ValueError):  # among them PyAV's of a codec, FFmpeg's of its tag
+    is_unknown = getattr(error, "errno", None) == errno.ENOSYS
+    if isinstance(error, ValueError) or is_unknown:  # PyAV's of a codec, FFmpeg's of its tag
         return "FFmpeg has no place for it there"
     return str(getattr(error, "strerror", None) or one_line(error))
 
@@ -247,6 +248,14 @@ def _compare_trial(
         yield from _compare_metadata(source, trial, plan)
         yield from _compare_streams(source, trial, plan, packets)
         yield from _compare_video(next(trial.decode(video=0)), trial.streams.video[0], plan, facts)
+    file.seek(0)
+    if plan.has_alpha and not _has_alpha_beside(file):
+        yield Loss("alpha", f"{plan.muxer} has no place for VP9's transparency; .webm has")
+
+
+def _has_alpha_beside(file: BinaryIO) -> bool:
+    with av.open(file, "r", **TEXT_OPTIONS) as trial:
+        return bool(next(trial.demux(video=0)).has_sidedata("matroska_block_additional"))
 
 
 def _compare_metadata(
@@ -282,9 +291,9 @@ def _compare_streams(
 
 
 def _is_same_kind(old: Stream, new: Stream) -> bool:
-    codecs = [find_codec_name(stream) for stream in (old, new)]
-    is_same_codec = codecs[0] == codecs[1] or set(codecs) <= MPEG_AUDIO
-    return _kind_of(old) == _kind_of(new) and is_same_codec
+    """Codecs' names may differ: MP4 has one number for MPEG audio of layers 1 to 3."""
+    is_known = bool(find_codec_name(new)) or not find_codec_name(old)
+    return _kind_of(old) == _kind_of(new) and is_known
 
 
 def _compare_video(
