@@ -269,6 +269,8 @@ class _Search:
     last: _Candidate | None = None
     bounded: tuple[_Candidate, int] | None = None
     """A file that was right up to a side of so many pixels, the largest so far."""
+    unexportable: set[Attempt] = field(default_factory=set)
+    """Of what the exporter itself failed: :func:`_without_padding` of each."""
 
     def try_way(self, way: Attempt) -> bool:
         """Whether the export by ``way`` passes everything."""
@@ -297,7 +299,10 @@ class _Search:
         )
 
     def is_pointless(self, way: Attempt) -> bool:
-        """Padding to windows mends files that are wrong at small sizes, not at large ones."""
+        """Padding to windows mends files that are wrong at small sizes, not at large ones; and how
+        is padded makes no difference to an exporter, which sees the example alone."""
+        if _without_padding(way) in self.unexportable:
+            return True
         return self.bounded is not None and way.multiple > self.spec.size_multiple
 
     def result(self) -> tuple[_Candidate, tuple[AttemptResult, ...]]:
@@ -313,8 +318,10 @@ class _Search:
             self.last = judge()
             fault = self.last.fault
             self._note_bound(self.last)
-        except (ExportError, NetworkError) as error:
+        except NetworkError as error:
             fault = str(error)
+            if isinstance(error, ExportError):
+                self.unexportable.add(_without_padding(way))
         self.tried.append(AttemptResult(way, fault, time.monotonic() - began))
         return fault is None
 
@@ -338,6 +345,11 @@ def _bound_below(side: int, candidate: _Candidate) -> int:
     attempt, spec = candidate.exported.attempt, candidate.spec
     multiple = max(attempt.multiple, spec.size_multiple) if side == spec.size_maximum else 1
     return (side - 1) // multiple * multiple
+
+
+def _without_padding(way: Attempt) -> Attempt:
+    """``way`` as its exporter sees it: the same for every kind of padding."""
+    return replace(way, padding="reflect")
 
 
 def _describe_attempt(tried: AttemptResult) -> str:

@@ -53,7 +53,8 @@ def count_layers(model: onnx.ModelProto) -> LayerCount:
     """The layers of a network in QDQ form, without those for colour around a luma network."""
     codes = {n.output[0] for n in model.graph.node if n.op_type == "DequantizeLinear"}
     layers = [node for node in model.graph.node if _is_quantisable(node)]
-    return LayerCount(sum(node.input[0] in codes for node in layers), len(layers))
+    # A layer in float32 after one in 8 bits takes codes, but its weights are none.
+    return LayerCount(sum(codes.issuperset(node.input[:2]) for node in layers), len(layers))
 
 
 def to_int8(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> onnx.ModelProto:
