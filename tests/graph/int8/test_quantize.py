@@ -50,7 +50,6 @@ def test_inner_layers_become_whole_numbers_and_stay_near(opset: int) -> None:
     weights = [t for t in integers if len(t.dims) == 4]
     assert len(weights) == 3  # five layers, but for the first and the last
     assert (count_layers(model), count_layers(quantised)) == (LayerCount(0, 5), LayerCount(3, 5))
-    assert (count_layers(model), count_layers(quantised)) == (LayerCount(0, 5), LayerCount(3, 5))
     assert halo(quantised) == halo(model)
     pixels = np.random.default_rng(1).random((2, 1, 20, 31), np.float32)
     found, expected = run(quantised, pixels), run(model, pixels)
@@ -120,7 +119,7 @@ def test_the_same_pictures_give_the_same_file_whatever_the_hash_seed() -> None:
     """In processes of their own: Python orders sets anew in each."""
     program = (
         "import sys, hashlib, numpy as np, onnx\n"
-        "from subpixel.graph.int8.quantize import LayerCount, count_layers, round_to_grid, to_int8\n"
+        "from subpixel.graph.int8.quantize import round_to_grid, to_int8\n"
         "from subpixel.zoo.manifest import find_bundled\n"
         "picture = np.random.default_rng(0).random((1, 3, 24, 17), np.float32)\n"
         "data = to_int8(onnx.load(find_bundled('fast', 2).path), [picture]).SerializeToString()\n"

@@ -142,9 +142,9 @@ def _with_lines(show: Callable[[str, int, int], None]) -> Callable[[str, int, in
     def report(what: str, done: int, total: int) -> None:
         show(what, done, total)
         if not total:
-            attempts.append(what)
+            attempts.append(what.removeprefix("export by "))
             if len(attempts) > 1 and not sys.stderr.isatty():
-                print_line(f"{attempts[-2]} failed; now {what}", err=True)
+                print_line(f"rejected: {attempts[-2]}; next: {attempts[-1]}", err=True)
 
     return report
 
