@@ -38,7 +38,8 @@ IMAGE_FILES = "bytes"
 @click.option(
     "--module",
     metavar="PACKAGE.MODULE:FACTORY",
-    help="Instead of CHECKPOINT: run this function of yours, which returns a PyTorch module.",
+    help="Instead of CHECKPOINT: run this function of yours, which returns a PyTorch module; or "
+    "a module itself.",
 )
 @click.option("--scale", type=int, help="For weights that fit any scale (SRCNN, VDSR).")
 @WEIGHTS
