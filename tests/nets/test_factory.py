@@ -57,6 +57,151 @@ class Rounding(nn.Module):
 def bytes_range():
     return nn.Sequential(Nearest(2, 3), Rounding())
 
+class Other(Nearest):
+    """Whose result ``change`` replaces, by the picture and the result."""
+
+    def __init__(self, change, multiple=1):
+        super().__init__(2, 3, multiple)
+        self.change = change
+
+    def forward(self, x):
+        return self.change(x, super().forward(x))
+
+class Sigma(Nearest):
+    def forward(self, x, sigma):
+        return super().forward(x)
+
+class Named(Nearest):
+    def forward(self, x, *, sigma):
+        return super().forward(x)
+
+class Preset(Nearest):
+    def forward(self, x, sigma=0.1, *, more=None):
+        return super().forward(x)
+
+class Blind(Nearest):
+    def forward(self):
+        return None
+
+class Filled(Nearest):
+    """A hook gives what forward needs."""
+
+    def __init__(self):
+        super().__init__(2, 3)
+        self.register_forward_pre_hook(lambda module, inputs: (*inputs, 0.1))
+
+    def forward(self, x, sigma):
+        return super().forward(x)
+
+class Counting(Nearest):
+    runs = 0
+
+    def forward(self, x):
+        self.runs += 1
+        return super().forward(x) + self.runs / 100
+
+class Wrong(Nearest):
+    """Fails at the sizes that it takes, too."""
+
+    def forward(self, x):
+        super().forward(x)
+        raise TypeError("beyond the windows")
+
+class Flipped(Nearest):
+    def forward(self, x):
+        return super().forward(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+class Single(Nearest):
+    def forward(self, x):
+        channels, height, width = x.shape
+        return super().forward(x[None])[0]
+
+class Plane(Nearest):
+    def forward(self, x):
+        height, width, channels = x.shape
+        return super().forward(x.permute(2, 0, 1)[None])[0].permute(1, 2, 0)
+
+def a_pair():
+    return Other(lambda x, y: (y, None))
+
+def a_list():
+    return Other(lambda x, y: [y, [y]])
+
+def a_table():
+    return Other(lambda x, y: {"sr": y})
+
+def none_at_all():
+    return Other(lambda x, y: None)
+
+def a_pair_of_windows():
+    return Other(lambda x, y: (y, x), multiple=16)
+
+def sigma():
+    return Sigma(2, 3)
+
+def named():
+    return Named(2, 3)
+
+def preset():
+    return Preset(2, 3)
+
+def blind():
+    return Blind(2, 3)
+
+def filled():
+    return Filled()
+
+def noise():
+    return Other(lambda x, y: y + 0.02 * torch.randn_like(y))
+
+def little_noise():
+    return Other(lambda x, y: y + 1e-6 * torch.randn_like(y))
+
+def dropout():
+    return Other(lambda x, y: functional.dropout(y, 0.1))
+
+def counting():
+    return Counting(2, 3)
+
+def described_noise():
+    return noise(), ModelSpec("mine", 2, "rgb", "rgb")
+
+def half_as_much():
+    return Other(lambda x, y: functional.interpolate(x, scale_factor=1.5))
+
+def half_of_windows():
+    return Other(lambda x, y: functional.interpolate(x, scale_factor=1.5), multiple=16)
+
+def wider():
+    return Other(lambda x, y: functional.interpolate(x, scale_factor=(2, 1)))
+
+def wrong_windows():
+    return Wrong(2, 3, multiple=16)
+
+def flipped():
+    return Flipped(2, 3)
+
+def single():
+    return Single(2, 1)
+
+def plane():
+    return Plane(2, 3)
+
+def meta():
+    with torch.device("meta"):
+        return nn.Sequential(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2))
+
+def half_meta():
+    return nn.Sequential(nn.Conv2d(3, 12, 3, padding=1), nn.PixelShuffle(2), meta()[:1])
+
+def described_meta():
+    return meta(), ModelSpec("mine", 2, "rgb", "rgb")
+
+def lazy():
+    return nn.Sequential(nn.LazyConv2d(12, 3, padding=1), nn.PixelShuffle(2))
+
+INSTANCE = Nearest(2, 3).half()
+
 def classifier():
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 10))
 
@@ -98,6 +243,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("luma", 3, "luma", 1, "super-resolution"),
         ("restorer", 1, "rgb", 1, "restoration"),
         ("windowed", 2, "rgb", 8, "super-resolution"),
+        ("preset", 2, "rgb", 1, "super-resolution"),
+        ("filled", 2, "rgb", 1, "super-resolution"),
+        ("INSTANCE", 2, "rgb", 1, "super-resolution"),
+        ("little_noise", 2, "rgb", 1, "super-resolution"),
     ],
 )
 def test_the_facts_are_found_out(
@@ -106,7 +255,8 @@ def test_the_facts_are_found_out(
     loaded = load_factory(f"mine.net:{name}")
     spec = loaded.spec
     assert (spec.scale, spec.colour, spec.interface) == (scale, colour, colour)
-    assert (spec.size_multiple, spec.purpose, spec.architecture) == (multiple, purpose, "Nearest")
+    assert (spec.size_multiple, spec.purpose) == (multiple, purpose)
+    assert spec.architecture == type(loaded.module).__name__
     assert (spec.name, spec.origin, spec.licence) == (name, f"mine.net:{name}", "unknown")
     assert not loaded.module.training
 
@@ -116,6 +266,16 @@ def test_facts_that_are_given_are_taken() -> None:
     loaded = load_factory("mine.net:described")
     assert (loaded.spec.name, loaded.spec.licence) == ("mine", "MIT")
     assert isinstance(loaded.module, nn.Module)
+    assert {parameter.dtype for parameter in loaded.module.parameters()} == {torch.float32}
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_module_in_place_of_a_function_stays_as_it_is() -> None:
+    loaded = load_factory("mine.net:INSTANCE")
+    own = sys.modules["mine.net"].INSTANCE
+    assert loaded.module is not own
+    assert own.training
+    assert {parameter.dtype for parameter in own.parameters()} == {torch.float16}
     assert {parameter.dtype for parameter in loaded.module.parameters()} == {torch.float32}
 
 
@@ -135,6 +295,38 @@ def test_facts_that_are_given_are_taken() -> None:
         ("mine.net:exits", r"exits\(\) failed: SystemExit: 3"),
         ("mine.net:nothing", "returned NoneType; a factory returns a torch.nn.Module, or one"),
         ("mine.net:weights", "returned Nearest, dict; a factory returns"),
+        ("mine.net:meta", "2 of its 2 weights have no values, on the device 'meta': 0.weight, 0.b"),
+        ("mine.net:half_meta", "2 of its 4 weights have no values, .* 2.0.weight, .*; load the we"),
+        ("mine.net:described_meta", "2 of its 2 weights have no values, on the device 'meta'"),
+        ("mine.net:lazy", "2 of its 2 weights have no values, of layers that have not run yet: 0."),
+        (
+            "mine.net:sigma",
+            r"its forward\(x, sigma\) can't be called with a picture .*'sigma'",
+        ),
+        (
+            "mine.net:named",
+            r"its forward\(x, sigma\) .* give the other inputs default values",
+        ),
+        ("mine.net:blind", r"its forward\(\) can't be called with a picture alone"),
+        ("mine.net:a_pair", r"returns a tuple of 2: a tensor \(1, 3, 98, 102\), None; .* wrap it"),
+        ("mine.net:a_list", r"returns a list of 2: a tensor \(1, 3, 98, 102\), a list; .* wrap it"),
+        ("mine.net:a_table", r"returns a dict of 1: 'sr': a tensor \(1, 3, 98, 102\); .* wrap it"),
+        ("mine.net:none_at_all", "returns None; a network must return one tensor"),
+        ("mine.net:a_pair_of_windows", "returns a tuple of 2: a tensor"),
+        ("mine.net:noise", "other results for the same picture: they differ by up to .* code val"),
+        ("mine.net:dropout", "other results for the same picture: .* by dropout, noise or a state"),
+        ("mine.net:counting", "computes other results for the same picture"),
+        ("mine.net:described_noise", "computes other results for the same picture"),
+        ("mine.net:half_as_much", "it enlarges by 1.5; subpixel runs .* by a whole number"),
+        ("mine.net:half_of_windows", "it enlarges by 1.5; subpixel runs .* by a whole number"),
+        (
+            "mine.net:wider",
+            r"turns the shape \(1, 3, 49, 51\) into \(1, 3, 98, 51\), .* whole nu",
+        ),
+        ("mine.net:wrong_windows", "ValueError: not a multiple; .*TypeError: beyond the windows$"),
+        ("mine.net:flipped", r"takes pictures as \(N, H, W, C\); .* \(N, C, H, W\): wrap it"),
+        ("mine.net:single", r"takes pictures as \(C, H, W\); .* \(N, C, H, W\): wrap it"),
+        ("mine.net:plane", r"takes pictures as \(H, W, C\); .* \(N, C, H, W\): wrap it"),
         ("mine.net:classifier", r"no super-resolution network: it turns the shape \(1, 3, 49, 51"),
         ("mine.net:bytes_range", "works for values in 0..255 .* not in 0..1"),
     ],

@@ -1,12 +1,14 @@
 """A module as a NetOp."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from subpixel.errors import NetworkError
-from subpixel.nets.torch_op import ExactOp, TorchOp
+from subpixel.nets.torch_op import ExactOp, TorchOp, copy_module, expect_runnable
 from subpixel.runtime.op import NetOp
 
 
@@ -81,3 +83,46 @@ class Huge(nn.Module):
 def test_want_of_memory_has_its_own_exception(op: NetOp | ExactOp) -> None:
     with pytest.raises(MemoryError, match="allocate"):
         op(np.ones((1, 1, 2, 2), np.float32))
+
+
+class Pair(nn.Module):
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        return pixels, pixels[..., 0]
+
+
+@pytest.mark.parametrize("op", [TorchOp(Pair()), ExactOp(Pair())])
+def test_what_is_returned_in_place_of_a_tensor_is_described(op: NetOp | ExactOp) -> None:
+    said = r"a tuple of 2: a tensor \(1, 1, 2, 3\), a tensor \(1, 1, 2\); .* one tensor"
+    with pytest.raises(NetworkError, match=said):
+        op(np.ones((1, 1, 2, 3), np.float32))
+
+
+def test_many_parts_are_cut_short() -> None:
+    class Many(nn.Module):
+        def forward(self, pixels: Tensor) -> list[Tensor]:
+            return [pixels] * 50
+
+    with pytest.raises(NetworkError, match=r"a list of 50: (a tensor \(1, 1, 1, 1\), ){4}…;"):
+        TorchOp(Many())(np.ones((1, 1, 1, 1), np.float32))
+
+
+def test_a_module_that_can_not_be_copied_is_told() -> None:
+    module = nn.Conv2d(1, 1, 1)
+    module.lock = threading.Lock()  # type: ignore[assignment]
+    with pytest.raises(NetworkError, match=r"can't be copied \(TypeError: .*lock.*; take what"):
+        copy_module(module)
+    assert copy_module(nn.Identity()) is not None
+
+
+def test_what_a_module_must_be_to_run() -> None:
+    expect_runnable(nn.Conv2d(3, 3, 1))
+    with torch.device("meta"), pytest.raises(NetworkError, match="on the device 'meta': weight, b"):
+        expect_runnable(nn.Conv2d(3, 3, 1))
+    normalised = nn.BatchNorm2d(3)
+    normalised.register_buffer("mean", torch.empty(3, device="meta"))
+    with pytest.raises(
+        NetworkError, match=r"1 of its 6 weights have no values, .*: mean; load the"
+    ):
+        expect_runnable(normalised)
+    with pytest.raises(NetworkError, match=r"forward\(input1, input2\) can't be called with a pic"):
+        expect_runnable(nn.Bilinear(3, 3, 1))

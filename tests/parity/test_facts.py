@@ -9,10 +9,12 @@ import pytest
 from faults.hosts import host
 from onnx import helper, numpy_helper
 
+from graphs import Graph
 from graphs_of_facts import identity_file, sharpening_file
 from subpixel.errors import NetworkError
 from subpixel.graph.exact.ties import list_code_sums
 from subpixel.graph.passes.float16 import to_fp16
+from subpixel.graph.passes.pad import with_padding
 from subpixel.parity.cases import grid
 from subpixel.parity.compare import Fact, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts
@@ -167,3 +169,17 @@ def test_sums_near_the_middle_between_codes_are_reported() -> None:
     fact = facts(model, spec)["sums of codes"]
     assert fact.verdict == "not proven"
     assert f"32768 at {sum_.name}; quantize it again" in fact.message
+
+
+def test_padding_inside_the_graph_hides_no_halo() -> None:
+    """A network at half the resolution: its file takes any size, by padding."""
+    graph = Graph(channels=12)
+    low = graph.node("SpaceToDepth", "input", blocksize=2)
+    result = graph.node("DepthToSpace", graph.conv(low, 12, pads=[1] * 4), blocksize=2)
+    spec = ModelSpec("half", 1, "rgb", "rgb", halo=3, size_multiple=2, pads=True)
+    model = with_padding(graph.model(result, channels=3, into=3), spec)
+    proven = verdicts(facts(model, spec))
+    assert (proven["halo"], proven["tiles"]) == ("proven", "proven")
+    short = facts(model, replace(spec, halo=1))
+    assert short["halo"].verdict == "wrong"
+    assert "the file says 1; its graph reaches 3" in short["halo"].message

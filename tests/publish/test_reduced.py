@@ -1,19 +1,32 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 from onnx import TensorProto
 
+from graphs import Graph
 from subpixel.errors import NetworkError, SubpixelError, UsageError
-from subpixel.graph.metadata import load_model, read_spec
+from subpixel.graph.int8.quantize import LayerCount
+from subpixel.graph.metadata import load_model, read_spec, with_spec
 from subpixel.measure.quality_floor import Floor
 from subpixel.publish.quantize import reduce_precision
-from subpixel.spec import Precision
+from subpixel.spec import ModelSpec, Precision
 from subpixel.zoo.manifest import find_bundled
 
 FAST = find_bundled("fast", 2).path
 ANYTHING = Floor(psnr=0, task_loss=99)
+
+
+def three_layers() -> onnx.ModelProto:
+    """RGB, enlarged by 2, by three convolutions."""
+    graph = Graph(channels=3)
+    inner = graph.node("Relu", graph.conv("input", 8, pads=[1] * 4))
+    phases = graph.conv(graph.conv(inner, 3, 1), 12, pads=[1] * 4)
+    model = graph.model(graph.node("DepthToSpace", phases, blocksize=2), channels=3, into=3)
+    return with_spec(model, ModelSpec("net", 2, "rgb", "rgb", halo=2))
 
 
 def steady(_: Path) -> float:
@@ -60,6 +73,22 @@ def test_where_integers_alone_keep_too_little_the_ends_stay_in_float(tmp_path: P
     spec = read_spec(load_model(out))
     assert spec is not None
     assert (spec.precision, spec.samples) == ("int8", "float")
+
+
+def test_what_stays_in_float_is_told_and_what_the_file_takes(tmp_path: Path) -> None:
+    model, out = tmp_path / "net.onnx", tmp_path / "small.onnx"
+    onnx.save(three_layers(), model)
+    report = reduce_precision(model, out, "int8", steady, floor=ANYTHING)
+    assert report.layers == LayerCount(1, 3)
+    sizes = model.stat().st_size, out.stat().st_size
+    assert (report.bytes_before, report.bytes_after) == sizes
+    before, after = (f"{size / 1000:.1f} kB" for size in sizes)
+    summary = f"int8: 1 of 3 layers in 8 bits, the others in float32, {after} instead of {before}; "
+    assert report.summary().startswith(summary)
+
+    report = reduce_precision(model, tmp_path / "half.onnx", "fp16", steady, floor=ANYTHING)
+    assert report.layers is None
+    assert re.match(r"fp16: [\d.]+ kB instead of [\d.]+ kB; at least", report.summary())
 
 
 @pytest.mark.slow

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from subpixel.errors import CheckpointError, ExportError, SubpixelError, UsageError
 from subpixel.graph.metadata import load_model, read_spec
 from subpixel.nets.architectures.plain import PlainNet
+from subpixel.nets.export.attempt import Attempt
+from subpixel.nets.export.export import ExportResult
+from subpixel.publish import release as releasing
 from subpixel.publish.release import release
 from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
@@ -115,10 +118,11 @@ def test_a_network_of_windows_takes_any_size(tmp_path: Path, exporter: Exporter)
 
 
 class Changing(nn.Module):
-    """Computes something else each time: no file can equal it."""
+    """Adds what tracing can't see, the mean that NumPy computes: no file can equal it."""
 
     def forward(self, rgb: Tensor) -> Tensor:
-        return nn.functional.interpolate(rgb + torch.rand_like(rgb), scale_factor=2.0)
+        mean = float(rgb.detach().numpy().mean())
+        return nn.functional.interpolate(rgb + mean, scale_factor=2.0)
 
 
 def test_an_export_that_is_silently_wrong_is_not_published(tmp_path: Path) -> None:
@@ -199,3 +203,23 @@ def test_training_mode_is_left_for_the_export_alone(tmp_path: Path) -> None:
     net = nn.Sequential(nn.BatchNorm2d(3), nn.Conv2d(3, 12, 1), nn.PixelShuffle(2)).train()
     assert release(net, tmp_path / "net.onnx", spec=BAKED, exporter="trace", isolated=False)
     assert net.training
+
+
+def test_an_exporter_that_fails_is_not_asked_again_for_other_padding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def fail(module: nn.Module, spec: ModelSpec, way: Attempt, opset: int) -> ExportResult:
+        asked.append(str(way))
+        raise ExportError(f"{type(module).__name__} of {spec.name} at {opset}")
+
+    monkeypatch.setattr(releasing, "export_attempt", fail)
+    with pytest.raises(ExportError, match="no exporter manages this network"):
+        release(Baked(), tmp_path / "net.onnx", spec=BAKED, exporter="trace", isolated=False)
+    assert asked == [
+        "trace from 1×51×67",
+        "trace from 1×56×72, padded to multiples of 8, batch of 1",
+        "trace from 1×80×112, padded to multiples of 16, batch of 1",
+        "trace from 1×128×128, batch of 1, for that size alone",
+    ]

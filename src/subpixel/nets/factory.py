@@ -3,9 +3,11 @@
 import importlib
 import re
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -13,9 +15,9 @@ from torch import nn
 
 from subpixel.errors import CheckpointError, NetworkError, one_line
 from subpixel.nets.architectures.architecture import Checkpoint
-from subpixel.nets.torch_op import TorchOp
-from subpixel.nets.unwrap import unwrap_module
-from subpixel.network.probe import probe
+from subpixel.nets.torch_op import TorchOp, expect_runnable
+from subpixel.nets.unwrap import unwrap_copy, unwrap_module
+from subpixel.network.probe import expect_repeatable, probe
 from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec
 
@@ -29,7 +31,8 @@ def load_factory(reference: str) -> Checkpoint:
     current folder, which stays on the path for later imports. The factory takes no argument and
     returns a PyTorch module with its weights that maps ``(N, C, H, W)`` in 0 … 1 to ``(N, C, H *
     scale, W * scale)``; or the module and its :class:`~subpixel.spec.ModelSpec`. Without one,
-    channels, scale and size multiple are determined by running the module.
+    channels, scale and size multiple are determined by running the module. In place of a factory
+    there may be such a module itself, of which a copy is taken.
 
     Raises :class:`CheckpointError` when there is no such module or factory, when either raises, or
     when the result is no super-resolution network.
@@ -46,6 +49,8 @@ def _factory(reference: str) -> Callable[[], object]:
         raise CheckpointError("is no reference to a factory; write package.module:factory")
     module = _import_module(form[1])
     factory: object = getattr(module, form[2], None)
+    if isinstance(factory, nn.Module):
+        return partial(unwrap_copy, factory)
     if not callable(factory):
         names = [name for name, value in vars(module).items() if callable(value)]
         near = get_close_matches(form[2], names, n=3)
@@ -90,15 +95,13 @@ def _to_checkpoint(reference: str, returned: object) -> Checkpoint:
         case (nn.Module() as module,):
             return probe_module(module, reference)
         case (nn.Module() as module, ModelSpec() as spec):
-            return Checkpoint(_prepare(module), spec)
+            module = prepare_module(module)
+            expect_repeatable(TorchOp(module), spec)
+            return Checkpoint(module, spec)
     kinds = ", ".join(type(part).__name__ for part in parts)
     raise CheckpointError(
         f"returned {kinds}; a factory returns a torch.nn.Module, or one and its ModelSpec"
     )
-
-
-def _prepare(module: nn.Module) -> nn.Module:
-    return unwrap_module(module).cpu().float().eval()
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,10 +114,25 @@ class _FreeOp:
     def __call__(self, pixels: Pixels, /) -> Pixels:
         try:
             return TorchOp(self.module)(pixels)
+        except NetworkError:
+            raise
         except Exception as error:  # its code may raise anything at sizes that it doesn't support
             raise NetworkError(
                 f"it fails on a picture of shape {pixels.shape}: {_describe_error(error)}"
             ) from error
+
+
+def prepare_module(module: nn.Module) -> nn.Module:
+    """``module`` itself, unwrapped, on the processor, in float32 and in eval mode.
+
+    Raises :class:`~subpixel.errors.NetworkError` for a module without values for its weights, and
+    for one that takes more than a picture.
+    """
+    expect_runnable(module := unwrap_module(module))
+    with warnings.catch_warnings():
+        # Of each weight of TorchScript: that its gradient is looked at.
+        warnings.filterwarnings("ignore", message=r"The \.grad attribute of a Tensor that is not a")
+        return module.cpu().float().eval()
 
 
 def probe_module(module: nn.Module, origin: str) -> Checkpoint:
@@ -123,7 +141,7 @@ def probe_module(module: nn.Module, origin: str) -> Checkpoint:
     ``origin`` states its source; the part after a colon is the network's name. Raises
     :class:`~subpixel.errors.NetworkError` where it is no super-resolution network.
     """
-    module = _prepare(module)
+    module = prepare_module(module)
     spec = probe(_FreeOp(module), origin.rpartition(":")[2])
     spec = replace(
         spec,

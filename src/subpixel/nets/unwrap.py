@@ -1,10 +1,11 @@
 """Unwrapping modules: without ``torch.compile``, data parallelism and averaging."""
 
-import copy
 import sys
 
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
+
+from subpixel.nets.torch_op import copy_module
 
 COMPILED = "_orig_mod"
 """The attribute in which ``torch.compile`` keeps the original module."""
@@ -17,11 +18,12 @@ def unwrap_copy(module: nn.Module) -> nn.Module:
     """A copy of the network inside ``torch.compile``, DataParallel, DistributedDataParallel and
     ``AveragedModel``, at any depth, with its parts unwrapped too.
 
-    Exporters need the network itself. ``module`` is not modified.
+    Exporters need the network itself. ``module`` is not modified. Raises
+    :class:`~subpixel.errors.NetworkError` for one that can't be copied.
     """
     while (inner := _inner(module)) is not None:
         module = inner
-    return unwrap_module(copy.deepcopy(module))
+    return unwrap_module(copy_module(module))
 
 
 def unwrap_module(module: nn.Module) -> nn.Module:

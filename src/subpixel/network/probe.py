@@ -1,31 +1,54 @@
 """What a network without recorded facts is, found out by running it at a few sizes."""
 
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+
 import numpy as np
 
 from subpixel.errors import NetworkError
-from subpixel.runtime.op import Probeable
-from subpixel.runtime.sizes import MULTIPLES, odd_multiples
-from subpixel.spec import Colour, ModelSpec
+from subpixel.runtime.op import NetOp, Pixels, Probeable
+from subpixel.runtime.sizes import MULTIPLES, ROOMY_SIDE, odd_multiples
+from subpixel.spec import Colour, ModelSpec, next_multiple
+
+REPEATS = 3
+"""So often one picture is computed: a network that drops parts of itself at random may compute the
+same twice."""
+
+MAX_NOISE = 1 / 16 / 255
+"""A sixteenth of a code value, for results in 0 … 1: what threads that add up in another order
+change is far below, what tells in a comparison is above."""
+
+MAX_DENOMINATOR = 16
+"""Of factors that are told as such: by others sides are enlarged by chance."""
+
+MAX_REASONS = 3
+"""So many different failures of a network are told."""
+
+
+class _FactorError(NetworkError):
+    """The network enlarges evenly, by a factor that subpixel doesn't run."""
 
 
 def probe(session: Probeable, name: str) -> ModelSpec:
     """Find out by running it: channels, scale, size multiple, whether the batch is free.
 
     Raises :class:`NetworkError` when the network does not enlarge both sides by one whole number
-    and keep its channels, at any size multiple tried.
+    and keep its channels, at any size multiple tried, and when it computes other results for the
+    same picture.
     """
     batch, _, *size = session.input_shape
     fixed = (size[0], size[1]) if isinstance(size[0], int) and isinstance(size[1], int) else None
     count = batch if isinstance(batch, int) else 1
     from subpixel.thirdparty.op import expect_unit_range
 
-    failures: list[str] = []
+    failures: list[NetworkError] = []
     for planes, multiple in _candidates(session, fixed is not None):
         sizes = [fixed] if fixed else odd_multiples(multiple)
         try:
             scale = _probe_scale(session, count, planes, sizes)
         except NetworkError as error:
-            failures.append(str(error))
+            failures.append(error)
             continue
         spec = ModelSpec(
             name=name,
@@ -37,9 +60,99 @@ def probe(session: Probeable, name: str) -> ModelSpec:
             fixed_size=fixed,
             fixed_batch=_find_batch(session, planes, scale, sizes[0]),
         )
+        expect_repeatable(session, spec)
         expect_unit_range(session, spec)
         return spec
-    raise NetworkError(f"this is no super-resolution network: {failures[0]}")
+    raise _why_unusable(session, failures)
+
+
+def expect_repeatable(op: NetOp, spec: ModelSpec) -> None:
+    """Raise :class:`NetworkError` for a network whose results for one picture differ.
+
+    It is run on a picture of random values, at a size that ``spec`` allows. A network that fails
+    there is accepted: that is for others to judge.
+    """
+    side = next_multiple(max(ROOMY_SIDE, spec.size_minimum), spec.size_multiple)
+    shape = (spec.fixed_batch or 1, spec.channels, *(spec.fixed_size or (side, side)))
+    picture = np.random.default_rng(0).random(shape, np.float32)
+    try:
+        results = [op(picture) for _ in range(REPEATS)]
+    except Exception:  # the network's code may raise anything
+        return
+    noise = max(_difference(results[0], other) for other in results[1:])
+    if noise > MAX_NOISE * max(1.0, float(np.abs(results[0]).max(initial=0.0))):
+        raise NetworkError(
+            "it computes other results for the same picture: they differ by up to "
+            f"{noise * 255:.2g} code values in {REPEATS} runs, by dropout, noise or a state of its "
+            "own; a network must compute the same each time: turn that off (functional.dropout "
+            "needs training=self.training)"
+        )
+
+
+def _difference(result: Pixels, other: Pixels) -> float:
+    if result.shape != other.shape:
+        return float("inf")
+    return float(np.abs(result - other).max(initial=0.0))
+
+
+def _why_unusable(session: Probeable, failures: Sequence[NetworkError]) -> NetworkError:
+    """What tells most of the reasons that it can't be used, one for each size that was tried.
+
+    A failure inside a network has an exception as its cause. One without it is of a network that
+    ran, at a size that it takes.
+    """
+    factors = [error for error in failures if isinstance(error, _FactorError)]
+    ran = [error for error in failures if error.__cause__ is None]
+    if factors or ran:
+        return (factors or ran)[0]
+    layout = _other_layout(session)
+    return NetworkError(layout or "; ".join(_distinct(failures)))
+
+
+CHANNEL_MISFIT = re.compile(r"to have \d+ channels?, but got \d+ channel")
+"""What PyTorch says to a picture of other channels than the network's."""
+
+
+def _distinct(failures: Sequence[NetworkError]) -> list[str]:
+    """The reasons that differ in more than numbers; those for other channels only where there are
+    no others."""
+    reasons = [str(error) for error in failures]
+    telling = [reason for reason in reasons if not CHANNEL_MISFIT.search(reason)] or reasons
+    distinct: dict[str, str] = {}
+    for reason in telling:
+        distinct.setdefault(re.sub(r"\d+", "#", reason), reason)
+    return list(distinct.values())[:MAX_REASONS]
+
+
+def _other_layout(session: Probeable) -> str | None:
+    """Why a network of another layout of pictures fails; None for one that isn't of any known."""
+    height, width = odd_multiples(MULTIPLES[-1])[0]
+    for planes in (3, 1):
+        shapes = {
+            "(N, H, W, C)": (1, height, width, planes),
+            "(C, H, W)": (planes, height, width),
+            "(H, W, C)": (height, width, planes),
+        }
+        for layout, shape in shapes.items():
+            if _keeps_layout(session, shape, shape.index(height)):
+                return (
+                    f"it takes pictures as {layout}; subpixel's networks take and return "
+                    "(N, C, H, W): wrap it in a module that converts them"
+                )
+    return None
+
+
+def _keeps_layout(session: Probeable, shape: tuple[int, ...], rows: int) -> bool:
+    """Whether the network takes ``shape``, and enlarges no axes but ``rows`` and the next."""
+    try:
+        result = session(np.full(shape, 0.5, np.float32))
+    except NetworkError:
+        return False
+    if result.ndim != len(shape):
+        return False
+    factors = [Fraction(after, before) for after, before in zip(result.shape, shape, strict=True)]
+    sides, others = factors[rows : rows + 2], factors[:rows] + factors[rows + 2 :]
+    return sides[0] == sides[1] >= 1 and set(others) == {Fraction(1)}
 
 
 def _candidates(session: Probeable, fixed: bool) -> list[tuple[int, int]]:
@@ -68,8 +181,22 @@ def _scale_at(session: Probeable, shape: tuple[int, int, int, int]) -> int:
     result = session(np.full(shape, 0.5, dtype=np.float32))
     scale = result.shape[2] // shape[2] if result.ndim == 4 else 0
     if scale < 1 or result.shape != (*shape[:2], shape[2] * scale, shape[3] * scale):
-        raise NetworkError(f"it turns the shape {shape} into {result.shape}")
+        raise _wrong_shape(shape, result.shape)
     return scale
+
+
+def _wrong_shape(shape: tuple[int, int, int, int], result: tuple[int, ...]) -> NetworkError:
+    if len(result) == 4 and result[:2] == shape[:2]:
+        factors = [Fraction(result[axis], shape[axis]) for axis in (2, 3)]
+        if factors[0] == factors[1] > 0 and factors[0].denominator <= MAX_DENOMINATOR:
+            return _FactorError(
+                f"it enlarges by {float(factors[0]):g}; subpixel runs networks that enlarge by a "
+                "whole number, or restore without enlarging"
+            )
+    return NetworkError(
+        f"this is no super-resolution network: it turns the shape {shape} into {result}, and not "
+        "into (N, C, H * scale, W * scale) with a whole number as its scale"
+    )
 
 
 def _find_batch(session: Probeable, planes: int, scale: int, size: tuple[int, int]) -> int | None:

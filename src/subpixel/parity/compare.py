@@ -174,19 +174,18 @@ class ParityReport:
             why = f": {self.too_large[0].told}" if self.too_large else ""
             return f"nothing was compared{why}"
         worst, total = self.worst, len(self.results)
+        same = "the one case is the same" if total == 1 else f"all {total} cases are the same"
         if not self.failures and self.wrong_facts:
             fact = self.wrong_facts[0]
-            return f"all {total} cases are the same, but {fact.name}: {fact.message}"
+            return f"{same}, but {fact.name}: {fact.message}"
         if not self:
             failed = f"{len(self.failures)} of {total} cases fail"
             return f"{failed}; the worst, {worst.case.name}: {worst.reason}"
         most = max(result.max_abs or 0.0 for result in self.results)
         codes = max(result.max_codes or 0 for result in self.results)
         least = min(math.inf if r.psnr is None else r.psnr for r in self.results)
-        return (
-            f"all {total} cases are the same: at most {most:.1e} and {codes} code value(s) apart, "
-            f"at least {least:.1f} dB"
-        )
+        ratio = "" if math.isinf(least) else f", at least {least:.1f} dB"
+        return f"{same}: at most {most:.1e} and {codes} code value(s) apart{ratio}"
 
     def __str__(self) -> str:
         """The verdict, the facts, what was not covered and the seed, a line each."""

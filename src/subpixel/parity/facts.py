@@ -11,6 +11,7 @@ from subpixel.graph.check import check_ends
 from subpixel.graph.exact.ties import find_close_pairs, list_code_sums
 from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.passes.float16 import find_overflow
+from subpixel.graph.passes.pad import without_padding
 from subpixel.parity.cases import Case, fit, pixels
 from subpixel.parity.compare import Fact, ParityReport, Tolerance, compare
 from subpixel.parity.memory.ledger import MemoryLedger
@@ -108,8 +109,12 @@ def _prove_sizes(judged: Judged) -> Fact:
 
 
 def _prove_halo(judged: Judged) -> Fact:
-    """What the facts say against what the graph's geometry says."""
-    claimed, found = judged.spec.halo, halo(judged.model, judged.spec.size_multiple)
+    """What the facts say against what the graph's geometry says.
+
+    Padding inside the graph is taken off first: what is mirrored lies no further than the edge.
+    """
+    model = without_padding(judged.model, judged.spec) if judged.spec.pads else None
+    claimed, found = judged.spec.halo, halo(model or judged.model, judged.spec.size_multiple)
     if claimed is None or found is None:
         return Fact("halo", "not proven", NO_CLAIM if claimed is None else NO_GEOMETRY)
     if claimed < found:

@@ -10,6 +10,7 @@ import onnx
 
 from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.geometry.cost import estimate_cost
+from subpixel.graph.int8.quantize import LayerCount, count_layers
 from subpixel.graph.metadata import load_model
 from subpixel.graph.passes.explicit_convolutions import with_explicit_convolutions
 from subpixel.graph.passes.float16 import find_overflow
@@ -49,23 +50,40 @@ class ReducedReport:
     task: TaskPsnr
     path: Path | None
     """Where the file was published; None when it keeps too little."""
+    bytes_before: int
+    """What the fp32 network takes as a file."""
+    bytes_after: int
+    layers: LayerCount | None
+    """How much of it computes in 8 bits; None for other precisions."""
 
     def __bool__(self) -> bool:
         return bool(self.parity) and self.task.loss <= self.floor.task_loss
 
     def summary(self) -> str:
-        """The verdict in one line."""
+        """What was made and the verdict, in one line."""
         least = min(result.psnr or 0.0 for result in self.parity.results)
         return (
-            f"{self.precision}: at least {least:.1f} dB from fp32 on photographs (floor "
-            f"{self.floor.psnr:g}), {self.task.before:.2f} dB became "
+            f"{self.precision}: {self._extent()}; at least {least:.1f} dB from fp32 on "
+            f"photographs (floor {self.floor.psnr:g}), {self.task.before:.2f} dB became "
             f"{self.task.after:.2f} on the benchmark set (at most {self.floor.task_loss:g} less)"
         )
+
+    def _extent(self) -> str:
+        """How much of the network is in fewer bits, and what that saves."""
+        sizes = f"{_in_kilobytes(self.bytes_after)} instead of {_in_kilobytes(self.bytes_before)}"
+        if self.layers is None:
+            return sizes
+        rest = "" if self.layers.in_8_bits == self.layers.total else ", the others in float32"
+        return f"{self.layers}{rest}, {sizes}"
 
     def __str__(self) -> str:
         return f"{self.summary()}\n" + (
             f"wrote {self.path}" if self.path else "nothing was written"
         )
+
+
+def _in_kilobytes(count: int) -> str:
+    return f"{count / 1000:,.1f} kB"
 
 
 def reduce_precision(
@@ -101,13 +119,16 @@ def reduce_precision(
                 _expect_in_range(converted, precision, spec)
             except NetworkError as error:
                 raise NetworkError(f"{model}: {error}") from error
-            made.write_bytes(converted.SerializeToString())
+            data = converted.SerializeToString()
+            made.write_bytes(data)
             exact, reduced = open_session(model), open_session(made, device=device)
             parity = _compare_photographs(exact, reduced, graph, spec, floor)
             task = TaskPsnr(before, score(made))
-            report = ReducedReport(precision, floor, parity, task, None)
+            layers = count_layers(converted) if precision == "int8" else None
+            sizes = graph.ByteSize(), len(data)
+            report = ReducedReport(precision, floor, parity, task, None, *sizes, layers)
             if report:
-                write_bytes(out, made.read_bytes(), overwrite=overwrite)
+                write_bytes(out, data, overwrite=overwrite)
                 return replace(report, path=out)
     return report
 

@@ -21,15 +21,16 @@ from subpixel.graph.passes.float16 import to_fp16
 from subpixel.graph.passes.wrap import rgb_from_luma, spec_on_rgb
 from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
 from subpixel.nets.export.attempt import MIN_FIXED_SIDE, Attempt, list_attempts
-from subpixel.nets.export.child_process import EXPORT_TIME_LIMIT, export_apart
+from subpixel.nets.export.child_process import EXPORT_TIME_LIMIT, expect_sendable, export_apart
 from subpixel.nets.export.code_numbers import code_numbers
 from subpixel.nets.export.export import ExportResult, export_attempt
 from subpixel.nets.export.exporters import DEFAULT_OPSET
-from subpixel.nets.factory import probe_module
+from subpixel.nets.factory import prepare_module, probe_module
 from subpixel.nets.layers.luma import RgbFromLuma
 from subpixel.nets.padding import AnySize, with_working_sizes
 from subpixel.nets.torch_op import ExactOp, Module, TorchOp
 from subpixel.nets.unwrap import unwrap_copy
+from subpixel.network.probe import expect_repeatable
 from subpixel.parity.cases import Grid, grid
 from subpixel.parity.compare import OnProgress, ParityReport, compare, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts
@@ -198,10 +199,13 @@ def release(
     expect_onnx_target(out, overwrite=overwrite)  # said now, not after the work
     wish = _Wish(interface, precision, opset, time_limit, isolated)
     loaded = _load_network(network, spec, scale, extra_architectures)
+    if isolated:
+        expect_sendable(loaded.module)
     module = loaded.module.cpu().eval()
     seed = secrets.randbits(32) if seed is None else seed
     truth = _Truth(module, loaded.spec, seed, code_numbers(module), max_memory)
     ways = list_attempts(spec := with_working_sizes(module, loaded.spec), exporter, opset)
+    expect_repeatable(TorchOp(module), spec)
     best, tried = _first_that_passes(truth, spec, ways, wish, report)
     path = out if best else None
     kept = out.with_suffix(".failed.onnx") if keep_failed and not best else None
@@ -228,7 +232,9 @@ def _load_network(
     if scale is not None:
         raise UsageError("a module knows its own scale; scale is for checkpoints")
     module = unwrap_copy(network)  # what is the caller's stays as it is
-    return Checkpoint(module, spec) if spec else probe_module(module, type(module).__name__)
+    if spec is None:
+        return probe_module(module, type(module).__name__)
+    return Checkpoint(prepare_module(module), spec)
 
 
 def _first_that_passes(
@@ -263,6 +269,8 @@ class _Search:
     last: _Candidate | None = None
     bounded: tuple[_Candidate, int] | None = None
     """A file that was right up to a side of so many pixels, the largest so far."""
+    unexportable: set[Attempt] = field(default_factory=set)
+    """Of what the exporter itself failed: :func:`_without_padding` of each."""
 
     def try_way(self, way: Attempt) -> bool:
         """Whether the export by ``way`` passes everything."""
@@ -291,7 +299,10 @@ class _Search:
         )
 
     def is_pointless(self, way: Attempt) -> bool:
-        """Padding to windows mends files that are wrong at small sizes, not at large ones."""
+        """Padding to windows mends files that are wrong at small sizes, not at large ones; and how
+        is padded makes no difference to an exporter, which sees the example alone."""
+        if _without_padding(way) in self.unexportable:
+            return True
         return self.bounded is not None and way.multiple > self.spec.size_multiple
 
     def result(self) -> tuple[_Candidate, tuple[AttemptResult, ...]]:
@@ -307,8 +318,10 @@ class _Search:
             self.last = judge()
             fault = self.last.fault
             self._note_bound(self.last)
-        except (ExportError, NetworkError) as error:
+        except NetworkError as error:
             fault = str(error)
+            if isinstance(error, ExportError):
+                self.unexportable.add(_without_padding(way))
         self.tried.append(AttemptResult(way, fault, time.monotonic() - began))
         return fault is None
 
@@ -332,6 +345,11 @@ def _bound_below(side: int, candidate: _Candidate) -> int:
     attempt, spec = candidate.exported.attempt, candidate.spec
     multiple = max(attempt.multiple, spec.size_multiple) if side == spec.size_maximum else 1
     return (side - 1) // multiple * multiple
+
+
+def _without_padding(way: Attempt) -> Attempt:
+    """``way`` as its exporter sees it: the same for every kind of padding."""
+    return replace(way, padding="reflect")
 
 
 def _describe_attempt(tried: AttemptResult) -> str:

@@ -20,7 +20,7 @@ from graphs import Graph, run, traced
 from subpixel.errors import NetworkError
 from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.int8.calibrate import PictureBatch
-from subpixel.graph.int8.quantize import round_to_grid, to_int8
+from subpixel.graph.int8.quantize import LayerCount, count_layers, round_to_grid, to_int8
 from subpixel.graph.metadata import read_spec, with_spec
 from subpixel.graph.passes.wrap import RGB_PREFIX, rgb_from_luma
 from subpixel.nets.architectures.plain import PlainNet
@@ -49,6 +49,7 @@ def test_inner_layers_become_whole_numbers_and_stay_near(opset: int) -> None:
     integers = [t for t in quantised.graph.initializer if t.data_type == TensorProto.INT8]
     weights = [t for t in integers if len(t.dims) == 4]
     assert len(weights) == 3  # five layers, but for the first and the last
+    assert (count_layers(model), count_layers(quantised)) == (LayerCount(0, 5), LayerCount(3, 5))
     assert halo(quantised) == halo(model)
     pixels = np.random.default_rng(1).random((2, 1, 20, 31), np.float32)
     found, expected = run(quantised, pixels), run(model, pixels)

@@ -11,9 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from graphs import Graph
 from rounding import dot_bound
 from subpixel.errors import NetworkError
-from subpixel.graph.passes.pad import with_padding
+from subpixel.graph.geometry.receptive import halo
+from subpixel.graph.passes.pad import with_padding, without_padding
+from subpixel.graph.passes.wrap import rgb_from_luma
 from subpixel.nets.export.attempt import Attempt
 from subpixel.nets.export.export import export_attempt
 from subpixel.nets.padding import Padded
@@ -101,3 +104,41 @@ def test_an_opset_without_such_padding_is_refused() -> None:
     model = onnx.ModelProto(ir_version=7, opset_import=[free])
     with pytest.raises(NetworkError, match="opset 12"):
         with_padding(model, SPEC)
+
+
+def coarse(spec: ModelSpec) -> onnx.ModelProto:
+    """Works at a quarter of the picture's resolution, and sees one pixel around there: 7 px."""
+    graph = Graph()
+    low = graph.node("SpaceToDepth", "input", blocksize=4)
+    graph.channels = 16
+    phases = graph.conv(low, 16 * spec.scale**2, pads=[1] * 4)
+    return graph.model(graph.node("DepthToSpace", phases, blocksize=4 * spec.scale))
+
+
+@pytest.mark.parametrize("padding", get_args(Padding))
+@pytest.mark.parametrize(("minimum", "square"), [(1, False), (12, True)])
+def test_padding_comes_off_again(padding: Padding, minimum: int, square: bool) -> None:
+    spec = replace(SPEC, padding=padding, size_minimum=minimum, square=square)
+    model = coarse(spec)
+    padded = with_padding(model, spec)
+    assert (halo(model, 4), halo(padded, 4)) == (7, None)
+    plain = without_padding(padded, spec)
+    assert plain is not None
+    assert list(plain.graph.node) == list(model.graph.node)
+    wrapped = without_padding(rgb_from_luma(padded, 2), spec)
+    assert wrapped is not None
+    assert halo(wrapped, 4) == 7
+
+
+def test_what_pads_otherwise_stays() -> None:
+    padded = with_padding(coarse(SPEC), SPEC)
+    assert without_padding(coarse(SPEC), SPEC) is None
+    claims = ({"size_multiple": 8}, {"padding": "edge"}, {"scale": 1}, {"square": True})
+    for claim in claims:
+        assert without_padding(padded, replace(SPEC, **claim)) is None  # type: ignore[arg-type]
+    for place, node in enumerate(padded.graph.node):
+        if node.name.startswith("pad/"):
+            changed = onnx.ModelProto()
+            changed.CopyFrom(padded)
+            changed.graph.node[place].input[0] = "pad/one"
+            assert without_padding(changed, SPEC) is None, node.name

@@ -68,7 +68,8 @@ def test_likeness_takes_the_best_signature_and_ignores_numbers() -> None:
 
 def test_nothing_in_common(tmp_path: Path) -> None:
     said = refusal(tmp_path, {"qzx": torch.ones(1)})
-    assert said.endswith("holds no network that subpixel knows; its weights: qzx")
+    assert "holds no network that subpixel knows; its weights: qzx; a network of your own " in said
+    assert "--module PACKAGE.MODULE:FACTORY" in said
 
 
 def test_every_detector_of_spandrel_is_understood() -> None:

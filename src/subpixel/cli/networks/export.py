@@ -1,6 +1,7 @@
 """``subpixel export``."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,7 +38,8 @@ IMAGE_FILES = "bytes"
 @click.option(
     "--module",
     metavar="PACKAGE.MODULE:FACTORY",
-    help="Instead of CHECKPOINT: run this function of yours, which returns a PyTorch module.",
+    help="Instead of CHECKPOINT: run this function of yours, which returns a PyTorch module; or "
+    "a module itself.",
 )
 @click.option("--scale", type=int, help="For weights that fit any scale (SRCNN, VDSR).")
 @WEIGHTS
@@ -108,7 +110,7 @@ def command(
         raise UsageError("--weights and --setting are for checkpoints; a module says it itself")
     loaded = _load_module(file, module, scale)
     make_folder(output.parent)
-    with TemporaryDirectory() as folder, progress() as report_progress:
+    with TemporaryDirectory() as folder, progress() as show:
         network = Path(folder) / "network.onnx" if interface == IMAGE_FILES else output
         report = release(
             loaded.module,
@@ -122,7 +124,7 @@ def command(
             keep_failed=keep_failed,
             time_limit=time_limit,
             seed=seed,
-            report=report_progress,
+            report=_with_lines(show),
         )
         if network != output and report:
             report = _write_image_files(report, network, output, overwrite)
@@ -131,6 +133,21 @@ def command(
     else:
         _print_release(report, loaded.notes)
     return 0 if report else 1
+
+
+def _with_lines(show: Callable[[str, int, int], None]) -> Callable[[str, int, int], None]:
+    """``show``, and off a terminal, where that shows nothing, a line on stderr for each further
+    attempt: an export by the first takes seconds, one by the last minutes."""
+    attempts: list[str] = []
+
+    def report(what: str, done: int, total: int) -> None:
+        show(what, done, total)
+        if not total:
+            attempts.append(what.removeprefix("export by "))
+            if len(attempts) > 1 and not sys.stderr.isatty():
+                print_line(f"rejected: {attempts[-2]}; next: {attempts[-1]}", err=True)
+
+    return report
 
 
 def _expect_image_files(output: Path, overwrite: bool, keep_failed: bool) -> None:

@@ -34,7 +34,8 @@ AGAINST = click.option(
 MODULE = click.option(
     "--module",
     metavar="PACKAGE.MODULE:FACTORY",
-    help="Instead of --against: run this function of yours, which returns a PyTorch module.",
+    help="Instead of --against: run this function of yours, which returns a PyTorch module; or "
+    "a module itself.",
 )
 PICTURES = click.option(
     "--picture",

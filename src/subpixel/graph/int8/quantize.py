@@ -4,6 +4,7 @@ import logging
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,25 @@ LAYER_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 FUSED_ACTIVATIONS = ("Relu",)
 """Fused into the layer before them: the 256 steps then cover only the range after the
 activation."""
+
+
+@dataclass(frozen=True)
+class LayerCount:
+    """How many of a network's layers (convolutions, matrix products) compute in 8 bits."""
+
+    in_8_bits: int
+    total: int
+
+    def __str__(self) -> str:
+        return f"{self.in_8_bits} of {self.total} layers in 8 bits"
+
+
+def count_layers(model: onnx.ModelProto) -> LayerCount:
+    """The layers of a network in QDQ form, without those for colour around a luma network."""
+    codes = {n.output[0] for n in model.graph.node if n.op_type == "DequantizeLinear"}
+    layers = [node for node in model.graph.node if _is_quantisable(node)]
+    # A layer in float32 after one in 8 bits takes codes, but its weights are none.
+    return LayerCount(sum(codes.issuperset(node.input[:2]) for node in layers), len(layers))
 
 
 def to_int8(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> onnx.ModelProto:

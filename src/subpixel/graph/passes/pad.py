@@ -46,6 +46,64 @@ def with_padding(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto:
     return result
 
 
+def without_padding(model: onnx.ModelProto, spec: ModelSpec) -> onnx.ModelProto | None:
+    """``model`` as it was before :func:`with_padding`, for pictures of ``spec``'s sizes alone.
+
+    It may have been wrapped since, with a prefix before its names. None where its nodes are not
+    exactly those that pad to ``spec``'s sizes.
+    """
+    result = onnx.ModelProto()
+    result.CopyFrom(model)
+    graph = result.graph
+    shape = next((n for n in graph.node if n.output[0].endswith("pad/shape")), None)
+    if shape is None:
+        return None
+    prefix = shape.output[0].removesuffix("pad/shape")
+    picture, whole = prefix + "pad/picture", prefix + "pad/result"
+    target = next((node.output[0] for node in graph.node if whole in node.input), "")
+    constants, before = _padding(shape.input[0], picture, spec)
+    more, behind = _crop_result(whole, target, spec.scale)
+    ours, others = _separate(graph, prefix)
+    if ours != [_form(node, prefix) for node in (*before, *behind)] or not _has_constants(
+        graph, prefix, [*constants, *more]
+    ):
+        return None
+    del graph.node[:]
+    graph.node.extend(others)
+    _rename_tensors(graph, {picture: shape.input[0], whole: target})
+    return result
+
+
+NodeForm = tuple[str, tuple[str, ...], tuple[str, ...], tuple[bytes, ...]]
+"""A node without its name: operator, inputs, outputs, attributes."""
+
+
+def _separate(graph: onnx.GraphProto, prefix: str) -> tuple[list[NodeForm], list[NodeProto]]:
+    """The nodes that are named as those here, and the others, in the graph's order."""
+    start = prefix + PAD_PREFIX
+    named = [node.name.startswith(start) for node in graph.node]
+    ours = [_form(n, "") for n, own in zip(graph.node, named, strict=True) if own]
+    return ours, [n for n, own in zip(graph.node, named, strict=True) if not own]
+
+
+def _form(node: NodeProto, prefix: str) -> NodeForm:
+    """With ``prefix`` before the names that are added here."""
+    inputs, outputs = (
+        tuple(prefix + name if name.startswith(PAD_PREFIX) else name for name in ends)
+        for ends in (node.input, node.output)
+    )
+    attributes = tuple(each.SerializeToString() for each in node.attribute)
+    return node.op_type, inputs, outputs, attributes
+
+
+def _has_constants(graph: onnx.GraphProto, prefix: str, constants: Sequence[TensorProto]) -> bool:
+    stored = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    return all(
+        np.array_equal(stored.get(prefix + each.name, np.empty(0)), numpy_helper.to_array(each))
+        for each in constants
+    )
+
+
 def _rename_tensors(graph: onnx.GraphProto, names: dict[str, str]) -> None:
     """Rename tensors inside the graph; the declared input and output keep their names."""
     for node in graph.node:

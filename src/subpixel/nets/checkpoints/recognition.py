@@ -166,7 +166,7 @@ def _why_not(
             )
     if misfits:
         surest = max(misfits, key=lambda misfit: max(map(len, misfit.architecture.signatures)))
-        return f"looks like {surest.architecture.name}, but {surest.reason}"
+        return f"looks like {surest.architecture.name}, but {surest.reason}{OWN_CODE}"
     return _describe_unknown(weights, [*asked, *unasked])
 
 
@@ -185,7 +185,7 @@ def _describe_unknown(weights: Weights, architectures: Sequence[Architecture]) -
             f"keys they have {nearest.telling - len(nearest.missing)}, without "
             f"{first_few(list(nearest.missing))}"
         )
-    return message + _like_a_classifier(weights)
+    return message + (_like_a_classifier(weights) or OWN_CODE)
 
 
 def likeness(weights: Weights, architecture: Architecture) -> Likeness:
@@ -208,6 +208,12 @@ def likeness(weights: Weights, architecture: Architecture) -> Likeness:
 def _pattern(key: str) -> str:
     return re.sub(r"\d+", "#", key)
 
+
+OWN_CODE = (
+    "; a network of your own goes in by a function that builds it and loads these weights: "
+    "--module PACKAGE.MODULE:FACTORY, or the module itself to subpixel.export"
+)
+"""What to do with weights of unknown code."""
 
 _LAST_LAYER = re.compile(r"(.*\.)?(fc|classifier(\.\d+)?|head|heads\.head|logits)\.weight")
 

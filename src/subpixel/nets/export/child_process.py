@@ -9,6 +9,7 @@ from pathlib import Path
 import cloudpickle
 import onnx
 from torch import nn
+from torch.jit import ScriptModule
 
 from subpixel.errors import ExportError, one_line
 from subpixel.graph.metadata import read_spec
@@ -51,16 +52,43 @@ def export_apart(
     return ExportResult(model, completed, attempt, opset)
 
 
+def expect_sendable(module: nn.Module) -> None:
+    """Raise :class:`ExportError` for a module that can't be sent to another process, before any
+    attempt is made."""
+    try:
+        _pickle((module,))
+    except ExportError as error:
+        raise _find_torchscript(module) or error from error.__cause__
+
+
+def _find_torchscript(module: nn.Module) -> ExportError | None:
+    """What to say of a module that is TorchScript, or contains any; None for others."""
+    names = [name for name, each in module.named_modules() if isinstance(each, ScriptModule)]
+    if not names:
+        return None
+    kind = f"contains TorchScript, at {names[0]}," if names[0] else "is TorchScript,"
+    return ExportError(
+        f"the network {kind} which can't be exported; take the torch.nn.Module that it was made "
+        "from, before torch.jit.script or torch.jit.trace"
+    )
+
+
+def _pickle(job: tuple[object, ...]) -> bytes:
+    try:
+        return bytes(cloudpickle.dumps(job))
+    except Exception as error:  # pickling raises almost anything
+        raise ExportError(
+            f"the network can't be sent to another process ({type(error).__name__}: "
+            f"{one_line(error)}); build it from plain nn.Modules, without locks, open files or "
+            "connections among its attributes (in Python, subpixel.export with isolated=False "
+            "exports it in this process)"
+        ) from error
+
+
 def _hand_over(
     folder: Path, module: nn.Module, spec: ModelSpec, attempt: Attempt, opset: int
 ) -> None:
-    try:
-        job = cloudpickle.dumps((module, spec, attempt, opset))
-    except Exception as error:  # pickling raises almost anything
-        raise ExportError(
-            f"the network can't be sent to another process ({one_line(error)}); build it from "
-            "plain nn.Modules, or export it by subpixel.export with isolated=False"
-        ) from error
+    job = _pickle((module, spec, attempt, opset))
     (folder / JOB).write_bytes(pickle.dumps(sys.path) + job)
 
 
