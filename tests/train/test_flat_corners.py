@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
-from subpixel.train.flat_corners import MAX_STRAY, settle_corners
+from subpixel.train.flat_corners import FLAT_STRAY, settle_corners
 
 SCALE = 2
 
@@ -61,7 +61,7 @@ def test_a_network_of_convolutions_strays_no_further_than_the_bound() -> None:
     torch.manual_seed(3)
     net = PlainNet(SCALE, channels=12, depth=2).eval()
     settle_corners(net, photographs())
-    assert flat_stray(net, 40) < 2 * MAX_STRAY
+    assert flat_stray(net, 40) < 2 * FLAT_STRAY
 
 
 def test_a_network_whose_flat_pictures_are_flat_stays_as_it_is() -> None:

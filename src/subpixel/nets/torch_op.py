@@ -26,7 +26,7 @@ OUT_OF_MEMORY = (
 )
 """What PyTorch's exceptions say where memory was refused."""
 
-MAX_PARTS = 4
+MAX_PARTS_TOLD = 4
 """So many parts of a result that is no tensor are described."""
 
 
@@ -43,7 +43,7 @@ class TorchOp:
         pixels = np.array(pixels, dtype=np.float32)
         try:
             with torch.inference_mode():
-                result: Pixels = _run(self.module, torch.from_numpy(pixels)).float().numpy()
+                result: Pixels = _run_module(self.module, torch.from_numpy(pixels)).float().numpy()
         except RuntimeError as error:
             if is_torch_out_of_memory(error):
                 raise MemoryError(one_line(error)) from error
@@ -66,7 +66,7 @@ class ExactOp:
         module = copy_module(self.module).double()
         try:
             with torch.inference_mode():
-                exact = _run(module, torch.from_numpy(pixels.astype(np.float64)))
+                exact = _run_module(module, torch.from_numpy(pixels.astype(np.float64)))
         except RuntimeError as error:  # its code mixes dtypes
             if is_torch_out_of_memory(error):
                 raise MemoryError(one_line(error)) from error
@@ -102,7 +102,7 @@ def _expect_values(module: nn.Module) -> None:
     tensors = [*module.named_parameters(), *module.named_buffers()]
     empty = [name for name, each in tensors if each.is_meta or is_lazy(each)]
     if empty:
-        names = ", ".join(empty[:MAX_PARTS]) + (", …" if len(empty) > MAX_PARTS else "")
+        names = ", ".join(empty[:MAX_PARTS_TOLD]) + (", …" if len(empty) > MAX_PARTS_TOLD else "")
         lazy = any(is_lazy(each) for _, each in tensors)
         kind = "of layers that have not run yet" if lazy else "on the device 'meta'"
         raise NetworkError(
@@ -128,17 +128,17 @@ def _expect_one_input(module: nn.Module) -> None:
         ) from error
 
 
-def _run(module: nn.Module, pictures: Tensor) -> Tensor:
+def _run_module(module: nn.Module, pictures: Tensor) -> Tensor:
     result: object = module(pictures)
     if not isinstance(result, Tensor):
         raise NetworkError(
-            f"it returns {_describe_result(result)}; a network must return one tensor, the "
+            f"it returns {_describe_output(result)}; a network must return one tensor, the "
             "enlarged picture: wrap it in a module that returns this alone"
         )
     return result
 
 
-def _describe_result(result: object) -> str:
+def _describe_output(result: object) -> str:
     """The kind of a result, and of its parts: "a tuple of 2: a tensor (1, 3, 8, 8), None"."""
     if isinstance(result, Tensor):
         return f"a tensor {tuple(result.shape)}"
@@ -152,14 +152,14 @@ def _describe_result(result: object) -> str:
         parts = [_describe_kind(part) for part in result]
     if parts is None:
         return f"a {kind}"
-    some = ", ".join(parts[:MAX_PARTS]) + (", …" if len(parts) > MAX_PARTS else "")
+    some = ", ".join(parts[:MAX_PARTS_TOLD]) + (", …" if len(parts) > MAX_PARTS_TOLD else "")
     return f"a {kind} of {len(parts)}: {some}"
 
 
 def _describe_kind(part: object) -> str:
     """A part of a result; what it contains itself is left out."""
     if isinstance(part, Tensor) or part is None:
-        return _describe_result(part)
+        return _describe_output(part)
     return f"a {type(part).__name__}"
 
 

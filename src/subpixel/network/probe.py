@@ -63,7 +63,7 @@ def probe(session: Probeable, name: str) -> ModelSpec:
         expect_repeatable(session, spec)
         expect_unit_range(session, spec)
         return spec
-    raise _why_unusable(session, failures)
+    raise _why_no_upscaling(session, failures)
 
 
 def expect_repeatable(op: NetOp, spec: ModelSpec) -> None:
@@ -79,7 +79,7 @@ def expect_repeatable(op: NetOp, spec: ModelSpec) -> None:
         results = [op(picture) for _ in range(REPEATS)]
     except Exception:  # the network's code may raise anything
         return
-    noise = max(_difference(results[0], other) for other in results[1:])
+    noise = max(_max_difference(results[0], other) for other in results[1:])
     if noise > MAX_NOISE * max(1.0, float(np.abs(results[0]).max(initial=0.0))):
         raise NetworkError(
             "it computes other results for the same picture: they differ by up to "
@@ -89,13 +89,13 @@ def expect_repeatable(op: NetOp, spec: ModelSpec) -> None:
         )
 
 
-def _difference(result: Pixels, other: Pixels) -> float:
+def _max_difference(result: Pixels, other: Pixels) -> float:
     if result.shape != other.shape:
         return float("inf")
     return float(np.abs(result - other).max(initial=0.0))
 
 
-def _why_unusable(session: Probeable, failures: Sequence[NetworkError]) -> NetworkError:
+def _why_no_upscaling(session: Probeable, failures: Sequence[NetworkError]) -> NetworkError:
     """What tells most of the reasons that it can't be used, one for each size that was tried.
 
     A failure inside a network has an exception as its cause. One without it is of a network that
@@ -106,14 +106,14 @@ def _why_unusable(session: Probeable, failures: Sequence[NetworkError]) -> Netwo
     if factors or ran:
         return (factors or ran)[0]
     layout = _other_layout(session)
-    return NetworkError(layout or "; ".join(_distinct(failures)))
+    return NetworkError(layout or "; ".join(_unique_lines(failures)))
 
 
 CHANNEL_MISFIT = re.compile(r"to have \d+ channels?, but got \d+ channel")
 """What PyTorch says to a picture of other channels than the network's."""
 
 
-def _distinct(failures: Sequence[NetworkError]) -> list[str]:
+def _unique_lines(failures: Sequence[NetworkError]) -> list[str]:
     """The reasons that differ in more than numbers; those for other channels only where there are
     no others."""
     reasons = [str(error) for error in failures]

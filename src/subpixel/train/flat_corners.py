@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-MAX_STRAY = 1.0 / 255
+FLAT_STRAY = 1.0 / 255
 """By which flat pictures may stray in the end: not yet by half a code value more than one, so that
 none is two off where it is rounded."""
 START_WEIGHT = 30.0
@@ -25,7 +25,7 @@ MAX_STEP = 5.0
 """The factor by which that may grow or shrink at once."""
 MIN_WEIGHT = 1e-6
 ROUNDS = 20
-FLAT_SIDE = 24
+CORNER_SIDE = 24
 """Of the flat pictures, in low-resolution pixels."""
 PLACES_APART = 7
 """Of photographs every seventh place is looked at."""
@@ -58,7 +58,7 @@ def _fit_filter(photographs: Tensor, inputs: Tensor, error: Tensor) -> Tensor:
     for _ in range(ROUNDS):
         weighted = inputs * weights
         change = -torch.linalg.solve(photographs + weighted @ inputs.T, weighted @ error)
-        strays = (error + change @ inputs).abs() / MAX_STRAY
+        strays = (error + change @ inputs).abs() / FLAT_STRAY
         weights = weights * strays.clamp(1 / MAX_STEP, MAX_STEP)
         weights = weights.clamp(MIN_WEIGHT / len(error))
     return change
@@ -66,7 +66,7 @@ def _fit_filter(photographs: Tensor, inputs: Tensor, error: Tensor) -> Tensor:
 
 def _draw_flats() -> Tensor:
     levels = torch.tensor(FLAT_LEVELS, dtype=torch.float32)[:, None, None, None] / 255
-    return levels.expand(-1, 1, FLAT_SIDE, FLAT_SIDE).contiguous()
+    return levels.expand(-1, 1, CORNER_SIDE, CORNER_SIDE).contiguous()
 
 
 def _last_convolution(net: nn.Module) -> nn.Conv2d:

@@ -41,7 +41,7 @@ MIN_TREE_PIXELS, TREE_COLUMNS = 1 << 14, 8 * 16
 """Of smaller frames, and those of a width that isn't whole in such steps, x264's macroblock tree
 makes other packets each time: it reads beyond them what happens to be in memory."""
 
-PROBE_SIDE = 64
+TRIAL_SIDE = 64
 """Of frames, in pixels, for which an encoder is opened to see which formats it takes."""
 
 CHROMATICITY_UNITS, LUMINANCE_UNITS = 50_000, 10_000
@@ -178,7 +178,7 @@ def _takes_format(codec: VideoCodec, pixel_format: str) -> bool:
     in 4:4:4."""
     context = av.CodecContext.create(codec.encoder, "w")
     assert isinstance(context, VideoCodecContext)
-    context.width = context.height = PROBE_SIDE
+    context.width = context.height = TRIAL_SIDE
     context.pix_fmt, context.time_base = pixel_format, Fraction(1, 25)
     try:
         context.open()

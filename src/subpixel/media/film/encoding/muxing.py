@@ -129,7 +129,7 @@ def _copy_packets(
         source.seek(int(plan.span.start * av.time_base))
     packets = (packet for packet in source.demux(kept) if packet.size)
     lasts = dict[int, int]()
-    for packet in packets if plan.span is None else _cut_packets(packets, plan.span):
+    for packet in packets if plan.span is None else _cut_to_span(packets, plan.span):
         if packet.stream.type == "audio":
             _keep_ascending(packet, lasts)
         packet.stream = others[packet.stream_index]
@@ -150,7 +150,7 @@ def _keep_ascending(packet: Packet, lasts: dict[int, int]) -> None:
     lasts[packet.stream_index] = packet.dts
 
 
-def _cut_packets(packets: Iterable[Packet], span: FilmSpan) -> Iterator[Packet]:
+def _cut_to_span(packets: Iterable[Packet], span: FilmSpan) -> Iterator[Packet]:
     """Those of a part. A picture of subtitles that says no end stays until the next of its
     stream: the last before the part begins with it."""
     shown: dict[int, Packet] = {}

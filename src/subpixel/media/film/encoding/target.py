@@ -149,7 +149,7 @@ def open_target(
             else _add_copy(target, source.streams[n], plan.muxer)
             for n in plan.streams
         }
-        target.metadata.update(_choose_metadata(plan.muxer, source))
+        target.metadata.update(_settle_metadata(plan.muxer, source))
         chapters = cut_chapters(source.chapters(), plan.span)
         if chapters:
             target.set_chapters(chapters)
@@ -167,7 +167,7 @@ def _choose_muxer_options(muxer: str, source: InputContainer) -> dict[str, str]:
     return {"movflags": f"+write_colr{own}"}
 
 
-def _choose_metadata(muxer: str, source: InputContainer) -> dict[str, str]:
+def _settle_metadata(muxer: str, source: InputContainer) -> dict[str, str]:
     own = {k: v for k, v in source.metadata.items() if k.lower() not in CONTAINER_KEYS}
     if not _has_apple_keys(muxer, source):
         return own

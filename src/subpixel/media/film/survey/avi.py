@@ -18,7 +18,7 @@ def find_avi_end(data: FileBytes) -> int:
     """Where the last part of the file ends, by its own word: one of over a gigabyte has several."""
     end = start = 0
     while data[start : start + 4] == b"RIFF":
-        end = start + CHUNK_HEAD + _read_size(data, start)
+        end = start + CHUNK_HEAD + _read_chunk_size(data, start)
         start = end + end % 2
     return end
 
@@ -32,10 +32,10 @@ def count_avi_frames(data: FileBytes, stream: int) -> int:
             start += LIST_HEAD
         else:
             count += head[:4] in names
-            size = _read_size(data, start)
+            size = _read_chunk_size(data, start)
             start += CHUNK_HEAD + size + size % 2
     return count
 
 
-def _read_size(data: FileBytes, start: int) -> int:
+def _read_chunk_size(data: FileBytes, start: int) -> int:
     return int.from_bytes(data[start + 4 : start + CHUNK_HEAD], "little")
