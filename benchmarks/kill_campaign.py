@@ -298,6 +298,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=[command.name for command in COMMANDS])
     parser.add_argument("--keep", type=Path, default=Path("build/kills"))
     arguments = parser.parse_args()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup's children would ignore it, rightly
     commands = [c for c in COMMANDS if not arguments.only or c.name in arguments.only]
     names = arguments.only or ["all"]
     record = Record(arguments.keep, arguments.seed, names)
