@@ -141,7 +141,7 @@ def test_a_folder_of_other_files_says_what_they_are(
     assert _upscale(tmp_path) == 2
     error = capsys.readouterr().err
     assert "no pictures in" in error
-    assert error.endswith("; left out: 1 file that no format claims (sound.mp3)\n")
+    assert error.endswith("; left out: 1 file that no format claims: sound (sound.mp3)\n")
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ OTHERS = sorted(
     if not is_of_a_format(file)
 )
 
+COVER_NAMES = {"bmp", "gif", "jpeg", "jpg", "png", "tif", "tiff", "webp"}
+
 SUBJECTS = {
     Path("formats/registry.py"): NAMES,
     Path("formats/plain/netpbm.py"): {"ppm", "pam"},  # what the two share
@@ -36,6 +38,7 @@ SUBJECTS = {
     Path("jpeg_degradation.py"): {"jpeg", "webp"},  # what training has seen
     Path("compression/jpeg_seams.py"): {"jpeg"},  # what is left of a JPEG that was made smaller
     Path("film/survey/container.py"): {"gif", "png"},  # demuxers that are handed to FFmpeg
+    Path("film/encoding/covers.py"): COVER_NAMES,  # codecs of FFmpeg, by what Matroska calls them
     Path("compression/jpeg_steps.py"): {"jpeg"},  # traces of a JPEG in pixels of any format
     Path("compression/jpeg_tables.py"): {"jpeg"},
     Path("compression/read.py"): {"jpeg", "webp"},  # one function for each
