@@ -17,12 +17,15 @@ from torch import Tensor
 from subpixel.errors import CheckpointError
 from subpixel.nets.checkpoints.containers import read_container
 from subpixel.nets.checkpoints.keys import clean_keys
-from subpixel.nets.checkpoints.selection import select_weights
+from subpixel.nets.checkpoints.selection import printable, select_weights
 
 Weights = Mapping[str, Tensor]
 
 MAX_SHARING = 8
 """The maximum ratio of a state dict's claimed size to its file's; entries may share their data."""
+
+MAX_DIMENSIONS = 64
+"""Of a tensor that PyTorch computes with (``TensorIterator``)."""
 
 _LICENCES = ("license", "licence", "modelspec.license")
 
@@ -95,6 +98,12 @@ def _expect_sound(weights: Weights, size: int) -> None:
                 raise CheckpointError(
                     f"numbers a layer {number[:20]}, but holds no more than {len(weights)} weights"
                 )
+    deep = [key for key, value in weights.items() if value.dim() > MAX_DIMENSIONS]
+    if deep:
+        raise CheckpointError(
+            f"{printable(deep[0])} has {weights[deep[0]].dim()} dimensions; PyTorch computes with up "
+            f"to {MAX_DIMENSIONS}"
+        )
     broken = [key for key, value in weights.items() if not _is_finite(value)]
     if broken:
         raise CheckpointError(first_few([f"{key} holds NaN or infinity" for key in broken]))
