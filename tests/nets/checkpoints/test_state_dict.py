@@ -149,7 +149,7 @@ def test_keys_that_are_no_text_are_named_by_their_type(tmp_path: Path) -> None:
 
 def test_tensors_of_more_dimensions_than_pytorch_takes_are_refused() -> None:
     data = safetensors.torch.save({"a": torch.zeros([1] * 64), "deep": torch.zeros([1] * 65)})
-    with pytest.raises(CheckpointError, match="deep has 65 dimensions; PyTorch .* up to 64"):
+    with pytest.raises(CheckpointError, match=r"deep has 65 dimensions; PyTorch .* up to 64"):
         read_contents(".safetensors", data)
     data = safetensors.torch.save({"a": torch.zeros([1] * 64)})
     assert read_contents(".safetensors", data).weights["a"].dim() == 64

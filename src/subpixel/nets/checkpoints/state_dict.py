@@ -101,8 +101,8 @@ def _expect_sound(weights: Weights, size: int) -> None:
     deep = [key for key, value in weights.items() if value.dim() > MAX_DIMENSIONS]
     if deep:
         raise CheckpointError(
-            f"{printable(deep[0])} has {weights[deep[0]].dim()} dimensions; PyTorch computes with up "
-            f"to {MAX_DIMENSIONS}"
+            f"{printable(deep[0])} has {weights[deep[0]].dim()} dimensions; PyTorch computes with "
+            f"up to {MAX_DIMENSIONS}"
         )
     broken = [key for key, value in weights.items() if not _is_finite(value)]
     if broken:
