@@ -1,5 +1,7 @@
 """Folders that appear whole or not at all, and replace nothing that is somebody else's."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,39 @@ def test_a_folder_that_can_t_be_made_is_an_error(tmp_path: Path) -> None:
         whole_folder(tmp_path / "file" / "target", find_strangers),
     ):
         pass
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from subpixel.system.files.folders import whole_folder
+with whole_folder(Path(sys.argv[1]), lambda folder: None, overwrite=True) as draft:
+    (draft / "half").write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders can't be locked there")
+def test_what_a_killed_process_left_goes_with_the_next_run(tmp_path: Path) -> None:
+    """That of one that lives stays."""
+    target = tmp_path / "target"
+    done = subprocess.run([sys.executable, "-c", KILLED, str(target)], check=False)
+    assert done.returncode == -9
+    (stale,) = tmp_path.iterdir()
+    with whole_folder(tmp_path / "other", find_strangers) as alive:
+        with whole_folder(target, find_strangers) as draft:
+            (draft / "mark").touch()
+        assert not stale.exists()
+        assert alive.exists()
+    assert contents(tmp_path) == {"other", "target", "target/mark"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_link_with_a_draft_s_name_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "file").touch()
+    link = tmp_path / f".{'0' * 16}.partial"
+    link.symlink_to(tmp_path / "real")
+    with whole_folder(tmp_path / "target", find_strangers):
+        pass
+    assert (tmp_path / "real" / "file").exists()

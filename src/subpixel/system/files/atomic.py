@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from subpixel.errors import SubpixelError
-from subpixel.system.files.locks import is_deleted, lock_stream
+from subpixel.system.files.locks import is_deleted, lock_folder, lock_stream
 from subpixel.system.files.targets import expect_replaceable, target_exists
 
 DRAFT_NAME = re.compile(r"\.[0-9a-f]{16}\.partial")
@@ -112,14 +112,26 @@ def _open_named_draft(folder: Path) -> _Draft:
 
 def _remove_if_stale(draft: Path) -> None:
     """A draft that can be locked has no process any more. On Windows one that is open can't be
-    removed."""
+    removed, and a folder can't be locked."""
     with suppress(OSError):
+        if draft.is_dir():
+            _remove_folder_if_stale(draft)
+            return
         with draft.open("rb") as stream:
             is_stale = lock_stream(stream)
             if is_stale and os.name != "nt":
                 draft.unlink()
         if is_stale and os.name == "nt":
             draft.unlink()
+
+
+def _remove_folder_if_stale(draft: Path) -> None:
+    descriptor = lock_folder(draft)
+    if descriptor is not None:
+        try:
+            shutil.rmtree(draft)
+        finally:
+            os.close(descriptor)
 
 
 def _keep_permissions(stream: BinaryIO, target: Path) -> None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from subpixel.errors import SubpixelError
+from subpixel.system.files.atomic import remove_stale_drafts
+from subpixel.system.files.locks import lock_folder
 from subpixel.system.files.targets import target_exists
 
 FindForeign = Callable[[Path], str | None]
@@ -48,21 +50,48 @@ def whole_folder(
     """Yield an empty draft of ``folder``; when the block succeeds, it takes the folder's name.
 
     When the block ends with any exception nothing is left behind, and a folder that was there is
-    as it was. Raises what :func:`expect_free_folder` does, and :class:`SubpixelError` where the
-    disk is full or the folder can't be written.
+    as it was; what a process that was killed has left beside it is removed. Raises what
+    :func:`expect_free_folder` does, and :class:`SubpixelError` where the disk is full or the folder
+    can't be written.
     """
     target = Path(os.path.realpath(folder))
     expect_free_folder(target, find_foreign, overwrite=overwrite)
-    draft = target.with_name(f".{os.urandom(8).hex()}.partial")
     try:
-        draft.mkdir(parents=True)
-        yield draft
-        expect_free_folder(target, find_foreign, overwrite=overwrite)
-        _take_place(draft, target)
+        with _draft_folder(target) as draft:
+            yield draft
+            expect_free_folder(target, find_foreign, overwrite=overwrite)
+            _take_place(draft, target)
     except OSError as error:
         raise SubpixelError(f"{folder} can't be written: {error.strerror or error}") from error
+    remove_stale_drafts(target.parent)
+
+
+@contextmanager
+def _draft_folder(target: Path) -> Iterator[Path]:
+    """An empty folder beside ``target``, locked where folders can be; it is removed in the end if
+    it still has its name."""
+    draft, descriptor = _make_draft(target)
+    try:
+        yield draft
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        _unlock(descriptor)
+
+
+def _make_draft(target: Path) -> tuple[Path, int | None]:
+    while True:
+        draft = target.with_name(f".{os.urandom(8).hex()}.partial")
+        draft.mkdir(parents=True)
+        with suppress(FileNotFoundError):  # removed by another process, before it was locked
+            descriptor = lock_folder(draft)
+            if draft.exists():
+                return draft, descriptor
+            _unlock(descriptor)
+
+
+def _unlock(descriptor: int | None) -> None:
+    if descriptor is not None:
+        os.close(descriptor)
 
 
 def make_hidden_folder(folder: Path) -> None:
@@ -85,11 +114,19 @@ def _take_place(draft: Path, target: Path) -> None:
         draft.rename(target)
         return
     old = target.with_name(f".{os.urandom(8).hex()}.partial")
-    target.rename(old)
+    descriptor = lock_folder(target)  # as long as it has a draft's name
+    try:
+        target.rename(old)
+        _rename_or_restore(draft, old, target)
+        with suppress(OSError):
+            shutil.rmtree(old)
+    finally:
+        _unlock(descriptor)
+
+
+def _rename_or_restore(draft: Path, old: Path, target: Path) -> None:
     try:
         draft.rename(target)
     except OSError:
         old.rename(target)
         raise
-    with suppress(OSError):
-        shutil.rmtree(old)

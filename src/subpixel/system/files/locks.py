@@ -34,6 +34,21 @@ def lock_stream(stream: IO[bytes]) -> bool:
     return True
 
 
+def lock_folder(folder: Path) -> int | None:
+    """A descriptor of the folder that locks it until it is closed, or its process ends; None where
+    another has locked it, or folders can't be locked, as on Windows. Raises :class:`OSError` where
+    there is no such folder; a link is none."""
+    if fcntl is None:
+        return None
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
 def is_deleted(stream: IO[bytes]) -> bool:
     """Whether an open file has no name any more."""
     return os.fstat(stream.fileno()).st_nlink == 0
