@@ -1,5 +1,7 @@
 """The peak of a piece of work is seen, and what it may not have is refused."""
 
+import gc
+
 import numpy as np
 import pytest
 
@@ -15,18 +17,20 @@ def _touch(size: int) -> int:
 
 
 def test_the_peak_is_seen_though_it_is_over() -> None:
+    """Within a factor of two: the system may take pages back that the process held before."""
+    gc.collect()
     before = resident()
     with MemoryPeak() as peak:
-        _touch(96 * MIB)
-    assert 90 * MIB <= peak.so_far() - before < 200 * MIB
+        _touch(256 * MIB)
+    assert 128 * MIB <= peak.so_far() - before < 512 * MIB
 
 
 def test_what_was_held_before_is_no_peak_of_this_block() -> None:
-    _touch(192 * MIB)
+    _touch(512 * MIB)
     before = resident()
     with MemoryPeak() as peak:
         _touch(16 * MIB)
-    assert peak.so_far() - before < 100 * MIB
+    assert peak.so_far() - before < 256 * MIB
 
 
 @pytest.mark.skipif(not CAN_REFUSE, reason="this system refuses no process its memory")
