@@ -3,7 +3,8 @@
     python benchmarks/quality.py FOLDER DATA
 
 Run by performance.py, in a process of its own. FOLDER holds the files of networks.py, DATA the sets
-Set5 and Set14 (GT/, x3/). Prints Y-PSNR in dB by the literature's protocol, as JSON.
+Set5 and Set14 (GT/, x3/). Prints Y-PSNR in dB by the literature's protocol, as JSON, of the peers
+that are installed.
 """
 
 import json
@@ -24,7 +25,11 @@ def main() -> None:
     rows = [peer for peer in PEERS.values() if peer.kind in ("tutorial", "floor")]
     found = {}
     for peer in rows:
-        upscale = peer.open(setting).run
+        try:
+            upscale = peer.open(setting).run
+        except ModuleNotFoundError as error:
+            print(f"{peer.name} is left out: {error}", file=sys.stderr)
+            continue
         pictures = {name: benchmark(data / name, SCALE) for name in SETS}
         found[peer.name] = {name: evaluate(upscale, p).network.psnr for name, p in pictures.items()}
     print(json.dumps(found))
