@@ -129,10 +129,10 @@ def _decode_all(
     facts: FilmFacts, container: InputContainer, video: VideoStream
 ) -> Iterator[VideoFrame]:
     last: int | None = None
-    aspect = None
+    aspect: Fraction | None = None
     try:
         for frame in decode_video(container, video):
-            if frame.is_corrupt and last is None:
+            if frame.is_corrupt and aspect is None:
                 continue  # what it refers to lies before the film's beginning, or where was sought
             if frame.is_corrupt:
                 raise PictureError(f"{facts.file}: a frame is damaged{_place_after(last, facts)}")

@@ -21,10 +21,8 @@ DEMUXERS = (
 )
 """What is opened as a film: no playlist, which would name files of its own."""
 
-
 FILM_READ_BYTES = 1 << 18
 """That are asked of the file at a time."""
-
 
 TEXT_OPTIONS: dict[str, str] = (
     {"metadata_errors": "surrogateescape"} if int(av.__version__.partition(".")[0]) < 19 else {}
@@ -52,6 +50,7 @@ def open_container(file: Path) -> Iterator[InputContainer]:
 
 @contextmanager
 def explain_opening(file: Path) -> Iterator[None]:
+    """Errors of the file system inside as :class:`PictureError`."""
     try:
         yield
     except OSError as error:

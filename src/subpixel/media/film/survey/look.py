@@ -19,7 +19,6 @@ from subpixel.media.film.survey.container import decode_video, to_fraction
 LOOKS = 12
 """Frames that are decoded to see whether a film is interlaced."""
 
-
 _LOG_LOCK = threading.Lock()
 
 

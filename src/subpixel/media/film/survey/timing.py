@@ -22,10 +22,8 @@ from subpixel.system.files.inputs import FileBytes
 UNTIMED = frozenset({"avi"})
 """Containers without times of showing; those that FFmpeg makes up for them may be out of order."""
 
-
 MAX_REPEAT_BYTES = 19
 """Of an MPEG-4 packet that isn't coded: FFmpeg takes none of more for one."""
-
 
 SHORT_SECONDS = 1.0
 """By so much a file's streams may end before the length that its header says."""
