@@ -49,7 +49,8 @@ class Attempt:
 
 
 def list_attempts(spec: ModelSpec, exporter: Exporter | None, opset: int) -> tuple[Attempt, ...]:
-    """The attempts for a network of ``spec``'s sizes, the best first.
+    """The attempts for a network of ``spec``'s sizes, the best first: as it is by every exporter,
+    then padded, then for one size.
 
     ``exporter`` None uses any that supports the opset, except scripting, which most networks don't
     support. Raises :class:`~subpixel.errors.ExportError` for an opset that no exporter supports.
@@ -58,16 +59,10 @@ def list_attempts(spec: ModelSpec, exporter: Exporter | None, opset: int) -> tup
     chosen = [exporter] if exporter else [name for name in able_here if name != "script"]
     if spec.fixed_size:
         return tuple(_one_size_attempt(name, spec) for name in chosen)
-    return tuple(
-        dict.fromkeys(
-            [
-                way
-                for name in chosen
-                for way in (*_free_attempts(name, spec), *_padding_attempts(name, spec))
-            ]
-            + [_one_size_attempt(name, spec) for name in chosen]
-        )
-    )
+    ways = [way for name in chosen for way in _free_attempts(name, spec)]
+    ways += [way for name in chosen for way in _padding_attempts(name, spec)]
+    ways += [_one_size_attempt(name, spec) for name in chosen]
+    return tuple(dict.fromkeys(ways))
 
 
 def _free_attempts(exporter: Exporter, spec: ModelSpec) -> list[Attempt]:
