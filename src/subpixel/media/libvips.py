@@ -19,6 +19,7 @@ import pyvips
 from subpixel.errors import MemoryLimitError, PictureError
 from subpixel.media.metadata import exif, icc
 from subpixel.media.picture import Loss, Metadata
+from subpixel.media.timing import DEFAULT_DELAY_MS, TimingLimits, fit_timing
 from subpixel.system.files.inputs import FileBytes, open_input, pump_file
 
 VipsImage = Any
@@ -35,10 +36,6 @@ HEAD_BYTES = 64
 
 MAX_VIPS_SIDE = 100_000_000
 """Most pixels along one side of an image of libvips, frames below each other."""
-
-DEFAULT_DELAY_MS = 100
-"""For an animation whose source has no timing: what browsers give one without."""
-
 
 READ_BYTES = 1 << 20
 """What is read at a time of what is held in memory."""
@@ -461,14 +458,15 @@ def read_metadata(image: VipsImage) -> Metadata:
     )
 
 
-def set_timing(image: VipsImage, metadata: Metadata) -> None:
+def set_timing(image: VipsImage, metadata: Metadata, limits: TimingLimits) -> None:
     """Set the delays of an image of several frames, and how often they play."""
     pages = image.height // image.get_page_height()
     if pages > 1:
-        delays = [round(delay) for delay in metadata.delays_ms[:pages]]
+        fitted = fit_timing(metadata, limits)
+        delays = [round(delay) for delay in fitted.delays_ms[:pages]]
         delays += [DEFAULT_DELAY_MS] * (pages - len(delays))
         image.set_type(pyvips.GValue.array_int_type, "delay", delays)
-        image.set_type(pyvips.GValue.gint_type, "loop", metadata.loop)
+        image.set_type(pyvips.GValue.gint_type, "loop", fitted.loop)
 
 
 def turn_upright(image: VipsImage, orientation: int) -> VipsImage:

@@ -28,19 +28,11 @@ from subpixel.media.picture import (
     Rows,
     convert_samples,
 )
+from subpixel.media.timing import TimingLimits
 from subpixel.system.extras import EXTRAS
 
 COMMENT = "Comment"
 """The key of a text that stands for all; where a format holds text without keys, this is its."""
-
-
-@dataclass(frozen=True)
-class DelayUnit:
-    """What a format counts the delays of an animation in."""
-
-    milliseconds: int
-    name: str
-    """For people, in the plural."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +59,8 @@ class Capacity:
     aspect: bool = False
     """Whether the shape of pixels can be stated without a resolution."""
     gain_map: bool = False
-    delay_unit: DelayUnit | None = DelayUnit(1, "milliseconds")
-    """None: delays are held as fractions."""
+    timing: TimingLimits | None = None
+    """Of a timed animation."""
     colours: int | None = None
     """Colours of a frame that are kept exactly (None: all), one of them for transparent pixels."""
     max_side: int | None = None
