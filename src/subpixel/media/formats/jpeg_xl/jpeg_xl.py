@@ -128,7 +128,9 @@ def _run_decoder(contents: FileContents) -> tuple[bytes, bytes, bool]:
     from pillow_jxl import Decoder
 
     with _codec_errors(), contents.stream() as stream:
-        is_jpeg, _, data, profile, _ = Decoder(num_threads=ALL_CORES)(stream.read())
+        is_jpeg, _, data, profile, _ = Decoder(num_threads=ALL_CORES)(
+            container.read_for_decoder(stream)
+        )
     return data, profile or b"", is_jpeg
 
 
