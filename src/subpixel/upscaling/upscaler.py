@@ -23,6 +23,7 @@ from subpixel.network.tuning_cache import load_tuning
 from subpixel.runtime.op import Samples
 from subpixel.spec import ModelSpec, Precision
 from subpixel.system.files.atomic import Seal
+from subpixel.system.files.targets import expect_inputs_spared
 from subpixel.upscaling.alpha import AlphaMode, expect_alpha_mode, treat_alpha
 from subpixel.upscaling.choice.choose import NetworkChoice, choose_network, fix_choice
 from subpixel.upscaling.choice.pipelines import NetworkFile, Pipelines
@@ -317,6 +318,7 @@ class Upscaler:
         )
 
         source = open_picture(Path(source)) if isinstance(source, str | Path) else source
+        expect_inputs_spared(Path(file), [source.file] if isinstance(source, PictureFile) else [])
         decoders = source.decoders if isinstance(source, PictureFile) else None
         options = options or EncodeOptions()
         if (choice is None and self._is_auto) or source.header.has_alpha:
