@@ -16,7 +16,7 @@ from weakref import finalize
 
 import pyvips
 
-from subpixel.errors import MemoryLimitError, PictureError
+from subpixel.errors import MemoryLimitError, PictureError, SubpixelError
 from subpixel.media.metadata import exif, icc
 from subpixel.media.picture import Loss, Metadata
 from subpixel.media.timing import DEFAULT_DELAY_MS, TimingLimits, fit_timing
@@ -495,9 +495,25 @@ _LOG_LEVELS = {4: 40, 8: 50, 16: 30, 32: 20, 64: 20, 128: 10}
 
 
 def clear_errors() -> None:
-    """Forget what libvips said of other files, and have what it logs go where it belongs."""
+    """Forget what libvips said of other files, and have what it logs go where it belongs.
+
+    Raises :class:`SubpixelError` where libvips was used before this process was forked: its threads
+    stayed in the other one, and would be waited for without end.
+    """
+    if os.getpid() != _first_process():
+        raise SubpixelError(
+            "pictures were read or written before this process was forked, and libvips works in "
+            "that process alone; start processes by spawn or forkserver "
+            "(multiprocessing.get_context), or read none before"
+        )
     _forward_log()
     pyvips.vips_lib.vips_error_clear()
+
+
+@cache
+def _first_process() -> int:
+    """The one that used libvips first."""
+    return os.getpid()
 
 
 @cache
