@@ -562,6 +562,6 @@ def explain_error(error: Exception) -> str:
     if not isinstance(error, pyvips.Error):
         return str(error) or type(error).__name__
     lines = [line.strip() for line in str(error.detail or error.message).splitlines()]
-    noise = ("bad seek", "load error", "unable to call", "unable to write")
+    noise = ("bad seek", "load error", "unable to call", "unable to write", "unable to fetch")
     telling = [line for line in lines if line and not any(word in line for word in noise)]
     return telling[0].partition(": ")[2] or telling[0] if telling else "the data is damaged"
