@@ -98,6 +98,8 @@ class _Texts:
         self.losses: list[Loss] = []
         self._budget = Budget()
         for block in walk_gif(stream):
+            if block.is_cut:
+                raise ValueError("it is cut off; download or copy it again")
             if block.label in (COMMENT_LABEL, APPLICATION_LABEL) and not self.losses:
                 self._add(stream, block)
 
