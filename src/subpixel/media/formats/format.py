@@ -1,6 +1,7 @@
 """What a picture format is, as a value: the protocol that each format's file fills in."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
@@ -216,7 +217,7 @@ class FormatReader:
     compression: Callable[[FileContents], Compression] = _read_no_compression
     """How coarsely the file was quantised, as far as it says so."""
     harmless_warnings: tuple[str, ...] = ()
-    """Words of the decoder's warnings in sound files; any other warning is an error. Where there
+    """Patterns of the decoder's warnings in sound files; any other warning is an error. Where there
     are none, warnings are not looked at."""
     extras: Callable[[VipsImage], tuple[ExtraChannel, ...] | None] = _name_no_extras
     """What the channels after grey or RGB are; None: alpha, if there is one."""
@@ -246,7 +247,7 @@ class FormatReader:
 
     def is_harmless(self, error: Exception) -> bool:
         """Whether libvips only passed on a warning that means nothing."""
-        return any(words in str(error) for words in self.harmless_warnings)
+        return any(re.search(words, str(error)) for words in self.harmless_warnings)
 
 
 @dataclass(frozen=True)
