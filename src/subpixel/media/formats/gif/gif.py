@@ -44,6 +44,7 @@ from subpixel.media.libvips import (
 )
 from subpixel.media.metadata.budget import Budget
 from subpixel.media.metadata.comment import decode_comment
+from subpixel.media.metadata.xmp.xmp import state_upright
 from subpixel.media.picture import Loss, Metadata
 from subpixel.media.timing import MAX_SHORT, TimingLimits
 
@@ -139,7 +140,7 @@ def _save_gif(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     set_timing(image, meta, GIF_TIMING)
     blocks = [build_comment(text.encode()) for text in hold_comments(GIF.capacity, meta.text)]
     if meta.xmp is not None and 0 not in meta.xmp:
-        blocks.append(build_xmp(meta.xmp))
+        blocks.append(build_xmp(state_upright(meta.xmp)))
     image.gifsave_target(
         target.for_libvips(lambda head: join_blocks(head, blocks)),
         keep="none",
