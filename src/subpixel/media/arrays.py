@@ -93,7 +93,7 @@ def _picture_from_array(array: NDArray[Any]) -> Picture:
     if array.dtype == np.float32:
         _expect_unit_range(array)
     frames = np.ascontiguousarray(array).reshape(1, *array.shape[:2], *channels)
-    return Picture(frames, bit_depth=array.dtype.itemsize * 8)
+    return Picture(frames)
 
 
 def _expect_unit_range(array: NDArray[np.float32]) -> None:

@@ -338,7 +338,9 @@ class EncodeTask:
         extras = tuple(
             header.extra_channels[c - header.colours] for c in channels[header.colours :]
         )
-        return replace(header, shape=shape, dtype=dtype, extras=extras)
+        return replace(
+            header, shape=shape, dtype=dtype, bit_depth=self.depth, extras=extras
+        )
 
     @property
     def _channels(self) -> list[int]:
