@@ -20,7 +20,9 @@ from subpixel.media.picture import FULL_SCALE, Loss, Metadata, Picture, convert_
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-ImageLike = TypeVar("ImageLike")
+    AnyImage = NDArray[Any] | PillowImage
+
+ImageLike = TypeVar("ImageLike", bound="AnyImage")
 
 ALLOWED = (
     "give a numpy array of shape (H, W) or (H, W, 1 to 4) and dtype uint8, uint16 or float32 "
