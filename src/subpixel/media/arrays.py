@@ -20,7 +20,9 @@ from subpixel.media.picture import FULL_SCALE, Loss, Metadata, Picture, convert_
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-ImageLike = TypeVar("ImageLike")
+    AnyImage = NDArray[Any] | PillowImage
+
+ImageLike = TypeVar("ImageLike", bound="AnyImage")
 
 ALLOWED = (
     "give a numpy array of shape (H, W) or (H, W, 1 to 4) and dtype uint8, uint16 or float32 "
@@ -93,7 +95,7 @@ def _picture_from_array(array: NDArray[Any]) -> Picture:
     if array.dtype == np.float32:
         _expect_unit_range(array)
     frames = np.ascontiguousarray(array).reshape(1, *array.shape[:2], *channels)
-    return Picture(frames, bit_depth=array.dtype.itemsize * 8)
+    return Picture(frames)
 
 
 def _expect_unit_range(array: NDArray[np.float32]) -> None:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from subpixel.arguments import expect_whole
 from subpixel.errors import PictureError, UsageError
 from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
 from subpixel.media.formats.account import FilePart
@@ -108,7 +109,10 @@ def count_sample_bytes(header: Header) -> int:
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """How a picture is compressed. The defaults are chosen for quality first, then speed."""
+    """How a picture is compressed. The defaults are chosen for quality first, then speed.
+
+    Raises :class:`~subpixel.errors.UsageError` for what a field can't be.
+    """
 
     quality: int | None = None
     """1 … 100 of JPEG (default 95), WebP (90), AVIF (80), HEIC (80) and JPEG XL (90); from 90 on
@@ -133,8 +137,10 @@ class EncodeOptions:
             ("effort", self.effort, 0, 9),
         )
         for name, value, low, high in limits:
-            if value is not None and not low <= value <= high:
-                raise UsageError(f"{name} is {value}; it is a whole number of {low} to {high}")
+            if value is not None:
+                expect_whole(name, value, low, high)
+        if not isinstance(self.lossless, bool):
+            raise UsageError(f"lossless is {self.lossless!r}; it is True or False")
         if self.tiff_compression not in ("none", "lzw", "deflate"):
             raise UsageError(
                 f"tiff_compression is {self.tiff_compression!r}; it is none, lzw or deflate"
@@ -339,7 +345,7 @@ class EncodeTask:
         extras = tuple(
             header.extra_channels[c - header.colours] for c in channels[header.colours :]
         )
-        return replace(header, shape=shape, dtype=dtype, extras=extras)
+        return replace(header, shape=shape, dtype=dtype, bit_depth=self.depth, extras=extras)
 
     @property
     def _channels(self) -> list[int]:

@@ -144,5 +144,4 @@ def read_picture_tensor(request: InferenceRequest) -> Picture:
         )
     if array.dtype == np.float32 and not np.isfinite(array).all():
         raise UsageError(f"{INPUT} has NaN or infinity; its values are 0 to 1")
-    depth = {np.dtype(np.uint8): 8, np.dtype(np.uint16): 16, np.dtype(np.float32): 32}
-    return Picture(array, bit_depth=depth[array.dtype])
+    return Picture(array)

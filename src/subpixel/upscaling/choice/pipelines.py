@@ -123,7 +123,8 @@ class Pipelines:
     def describe(self, name: NetworkName, *, deep: bool) -> str:
         """What pixels depend on of how they are computed, for people."""
         row, settings = self._find_row(name, deep=deep), self.settings(name, deep=deep)
-        adaptive = self._adaptive or (row.flatness if row else None) or MAX_FLAT_DIFFERENCE
+        tuned = row.flatness if row else None
+        adaptive = self._adaptive if self._adaptive is not None else tuned or MAX_FLAT_DIFFERENCE
         parts = (
             f"{settings.device} {settings.precision or 'as the file says'}",
             f"tile {settings.tile}" if settings.tile is not None else "",
