@@ -102,6 +102,38 @@ def test_other_tensors_are_refused(
     assert "image" in answer.json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0, 255, "image / 255"),
+        (-1, 1, "(image + 1) / 2"),
+        (0, 1.01, "from 0 to 1"),
+        (0, np.nan, "no numbers"),
+        (-np.inf, 1, "no numbers"),
+    ],
+)
+@pytest.mark.parametrize("binary", [True, False])
+def test_floats_outside_0_to_1_are_refused(
+    client: TestClient, low: float, high: float, words: str, binary: bool
+) -> None:
+    array = np.array([low, high, 0.5], np.float32).reshape(1, 1, 3, 1)
+    row = {"name": "image", "shape": [1, 1, 3, 1], "datatype": "FP32"}
+    raw = array.tobytes() if binary else b""
+    size = {"parameters": {"binary_data_size": len(raw)}}
+    row |= size if binary else {"data": array.ravel().tolist()}
+    text = json.dumps({"inputs": [row]}).encode()
+    answer = client.post(
+        "/v2/models/fast/infer", content=text + raw, headers={SIZE: str(len(text))}
+    )
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]
+
+
+def test_rounding_beyond_0_to_1_is_taken(client: TestClient) -> None:
+    array = np.array([-1e-4, 1.0001, 0.5], np.float32).reshape(1, 1, 3, 1)
+    np.testing.assert_array_equal(ask(client, array, "FP32")[0], Upscaler("fast")(array[0]))
+
+
 def test_too_large_tensors_are_refused(client: TestClient) -> None:
     raw = bytes(400 * 300)
     row = {"name": "image", "shape": [1, 400, 300, 1], "datatype": "UINT8"}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from subpixel.errors import MemoryLimitError, PictureTooLargeError, UsageError
+from subpixel.media.arrays import expect_unit_range
 from subpixel.media.picture import FULL_SCALE, Picture
 from subpixel.serve.limits import ServerLimits
 from subpixel.serve.metrics import ServerMetrics
@@ -142,7 +143,7 @@ def read_picture_tensor(request: InferenceRequest) -> Picture:
             f"shape {array.shape}; it is one, {INPUT}, of UINT8, UINT16 or FP32 and the shape "
             "(pictures, height, width, 1 to 4 channels)"
         )
-    if array.dtype == np.float32 and not np.isfinite(array).all():
-        raise UsageError(f"{INPUT} has NaN or infinity; its values are 0 to 1")
+    if array.dtype == np.float32:
+        expect_unit_range(array, f"{INPUT} is of values from 0 to 1")
     depth = {np.dtype(np.uint8): 8, np.dtype(np.uint16): 16, np.dtype(np.float32): 32}
     return Picture(array, bit_depth=depth[array.dtype])
