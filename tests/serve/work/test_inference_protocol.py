@@ -177,6 +177,24 @@ def test_values_that_dont_fit_are_refused(
         decode_request(json.dumps({"inputs": [row]}).encode(), None)
 
 
+@pytest.mark.parametrize(
+    ("shape", "nesting"),
+    [([4, 5, 3], [3, 4, 5]), ([60], [4, 5, 3]), ([4, 5, 3], [4, 15]), ([4, 15], [4, 5, 3])],
+)
+def test_nesting_that_contradicts_the_shape_is_refused(
+    shape: list[int], nesting: list[int]
+) -> None:
+    array = np.arange(60, dtype=np.uint8)
+    row = {"name": "a", "datatype": "UINT8", "shape": shape}
+    for data in (array.tolist(), array.reshape(shape).tolist()):
+        body = json.dumps({"inputs": [{**row, "data": data}]}).encode()
+        (tensor,) = decode_request(body, None).inputs
+        np.testing.assert_array_equal(tensor.array, array.reshape(shape))
+    row["data"] = array.reshape(nesting).tolist()
+    with pytest.raises(UsageError, match="or send one flat list"):
+        decode_request(json.dumps({"inputs": [row]}).encode(), None)
+
+
 @pytest.mark.parametrize("size", [3, 5, -4, 4.0, "4", True, 1 << 70])
 def test_raw_sizes_must_fit(size: object) -> None:
     row = {"name": "a", "datatype": "UINT8", "shape": [4], "parameters": {"binary_data_size": size}}

@@ -178,17 +178,31 @@ _JSON_TYPES: Mapping[str, tuple[type, ...]] = {
 def _read_values(
     value: object, dtype: np.dtype[Any], shape: tuple[int, ...], name: str
 ) -> NDArray[Any]:
-    """Values in JSON, nested or in one list."""
+    """Values in JSON, nested as the shape says or in one list."""
     fault = UsageError(f"the data of {name} are no list of values of its shape and datatype")
     if not isinstance(value, list):
         raise fault
     try:
-        values = np.array(value, object).ravel()
-        if all(type(each) in _JSON_TYPES[dtype.kind] for each in values):
-            return np.array(values.tolist(), dtype).reshape(shape)
+        nested = np.array(value, object)
+    except ValueError as error:
+        raise fault from error
+    _expect_nesting(nested.shape, shape, name)
+    if not all(type(each) in _JSON_TYPES[dtype.kind] for each in nested.flat):
+        raise fault
+    try:
+        return np.array(nested.ravel().tolist(), dtype).reshape(shape)
     except (ValueError, OverflowError) as error:
         raise fault from error
-    raise fault
+
+
+def _expect_nesting(nesting: tuple[int, ...], shape: tuple[int, ...], name: str) -> None:
+    """Lists are flat, or nested as ``shape`` says: else their values would be at other places."""
+    known = shape[: len(nesting)] if 0 in nesting else shape  # an empty list holds no other
+    if len(nesting) > 1 and nesting != known:
+        raise UsageError(
+            f"the data of {name} are nested as {list(nesting)}, and its shape is {list(shape)}; "
+            "nest them so, or send one flat list"
+        )
 
 
 def _read_output(value: object) -> OutputChoice:
