@@ -7,6 +7,7 @@ from subpixel import __version__
 from subpixel.media.formats.registry import FORMATS
 from subpixel.serve.limits import ServerLimits
 from subpixel.serve.work.inference_protocol import MAX_TENSOR_NAME, MAX_TENSORS
+from subpixel.serve.work.tensors import PICTURE_DATATYPES
 from subpixel.upscaling.size.target_size import MAX_FACTOR
 
 Json = dict[str, Any]
@@ -245,7 +246,7 @@ _REQUEST = {
                 "required": ["name", "datatype", "shape"],
                 "properties": {
                     "name": {"const": "image"},
-                    "datatype": {"enum": ["UINT8", "UINT16", "FP32"]},
+                    "datatype": {"enum": list(PICTURE_DATATYPES)},
                     "shape": {
                         "type": "array",
                         "minItems": 4,

@@ -69,6 +69,14 @@ def test_plain_json(client: TestClient) -> None:
     np.testing.assert_array_equal(np.reshape(output["data"], output["shape"])[0], expected)
 
 
+def test_unknown_output_is_refused(client: TestClient) -> None:
+    row = {"name": "image", "shape": [1, 1, 2, 1], "datatype": "UINT8", "data": [0, 255]}
+    outputs = [{"name": "upscaled"}, {"name": "nope"}]
+    answer = client.post("/v2/models/fast/infer", json={"inputs": [row], "outputs": outputs})
+    assert answer.status_code == 400
+    assert "nope" in answer.json()["error"]
+
+
 def test_what_clients_ask_first(client: TestClient) -> None:
     for path in ("/v2/health/live", "/v2/health/ready", "/v2/models/fast/ready"):
         assert client.get(path).status_code == 200
@@ -146,6 +154,6 @@ def test_too_large_tensors_are_refused(client: TestClient) -> None:
         "/v2/models/fast/infer", content=packed, headers={**headers, "content-encoding": "gzip"}
     )
     assert answer.status_code == 413
-    for size in ("x", "-1", "9999999999999"):
+    for size in ("x", "-1", "9999999999999", "0" * 5000, "1" * 5000, "0" * 12 + "9" * 5000):
         answer = client.post("/v2/models/fast/infer", content=text, headers={SIZE: size})
         assert answer.status_code == 400

@@ -27,6 +27,8 @@ from subpixel.upscaling.upscaler import Upscaler
 
 INPUT, OUTPUT, VERSION = "image", "upscaled", "1"
 
+PICTURE_DATATYPES = ("UINT8", "UINT16", "FP32")
+
 COPIES = 4
 """Times that a result's samples are in memory at once: network, picture, bytes, message."""
 
@@ -64,7 +66,8 @@ class TensorBody:
 
     def read(self, max_bytes: int) -> InferenceRequest:
         """Raises what unpacking and decoding raise."""
-        return decode_request(unpack_body(self.packed, self.coding, max_bytes), self.json_size)
+        body = unpack_body(self.packed, self.coding, max_bytes)
+        return decode_request(body, self.json_size, PICTURE_DATATYPES)
 
 
 @dataclass(frozen=True)
@@ -94,7 +97,7 @@ class TensorWork:
         """
         request = body.read(self.limits.max_body)
         picture = read_picture_tensor(request)
-        request.wants_binary(OUTPUT)
+        request.expect_outputs([OUTPUT])
         upscaler = self.networks.get(model.network)
         scale = model.scale or upscaler.spec.scale
         self._expect_allowed(picture, scale)
@@ -140,7 +143,7 @@ def read_picture_tensor(request: InferenceRequest) -> Picture:
     if len(request.inputs) > 1 or tensor.name != INPUT or array.dtype not in FULL_SCALE or not fits:
         raise UsageError(
             f"{len(request.inputs)} input(s), the first {tensor.name}, {tensor.datatype} of the "
-            f"shape {array.shape}; it is one, {INPUT}, of UINT8, UINT16 or FP32 and the shape "
+            f"shape {array.shape}; it is one, {INPUT}, of {', '.join(PICTURE_DATATYPES)} and the shape "
             "(pictures, height, width, 1 to 4 channels)"
         )
     if array.dtype == np.float32:
