@@ -61,6 +61,12 @@ def test_answer_says_what_it_is(client: TestClient) -> None:
     assert int(answer.headers["content-length"]) == len(answer.content)
 
 
+@pytest.mark.parametrize("scale", ["2.00000000", "2e0", "1.9999999999999999999"])
+def test_scale_comes_as_programs_write_it(client: TestClient, scale: str) -> None:
+    answer = client.post(f"/v1/upscale?scale={scale}", content=PNG)
+    assert answer.headers["x-subpixel-size"] == "64x48"
+
+
 def test_losses_are_named_or_refused(client: TestClient) -> None:
     stream = io.BytesIO()
     Image.new("RGBA", (8, 8), (1, 2, 3, 99)).save(stream, "PNG")
@@ -107,6 +113,7 @@ def test_broken_form_is_refused(client: TestClient) -> None:
     "query",
     [
         *("scale=0", "scale=-1", "scale=nan", "scale=1e9", "scale=65", "scale=²", "scale="),
+        *(f"scale=1.{'3' * 5000}", "scale=1e", "width=000", f"quality={'9' * 5000}"),
         *("width=0", "width=1.5", "width=1&height=1", "scale=2&width=9", "width=9999999999"),
         *("format=exe", "format=.png", "quality=0", "quality=101&format=jpg", "quality=90"),
         *("model=nothing", "model=../../etc/passwd", "model=", "strict=yes", "url=http://a/b"),
