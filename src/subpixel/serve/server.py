@@ -6,13 +6,15 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
+from typing import cast
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from subpixel.errors import UsageError
+from subpixel.serve.http.access import CROWDED
 from subpixel.serve.limits import ServerLimits
 from subpixel.serve.logs import ForwardToLog, ServerEvent
 from subpixel.serve.service import Service
@@ -69,19 +71,18 @@ def run_server(
 def make_config(app: ASGIApp, limits: ServerLimits) -> Config:
     """uvicorn's settings."""
 
-    class TimedProtocol(_TimedProtocol):
-        head_seconds = limits.idle_seconds
+    class BoundedProtocol(_BoundedProtocol):
+        head_seconds, places = limits.idle_seconds, _Places(limits.connections)
 
     return Config(
         app,
-        http=TimedProtocol,
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=limits.connections,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
@@ -102,13 +103,35 @@ def _bind_socket(address: Address) -> socket.socket:
     return connection
 
 
-class _TimedProtocol(H11Protocol):
-    """uvicorn's, which waits for ever for a head that comes by drops."""
+class _Places:
+    """As many connections as are served at a time; what asks for one is in the event loop."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._holders = most, set[object]()
+
+    def take(self, holder: object) -> bool:
+        """Whether ``holder`` has a place, now or from before."""
+        if len(self._holders) < self._most:
+            self._holders.add(holder)
+        return holder in self._holders
+
+    def give_back(self, holder: object) -> None:
+        """``holder`` has gone."""
+        self._holders.discard(holder)
+
+
+class _BoundedProtocol(H11Protocol):
+    """uvicorn's, which waits for ever for a head that comes by drops, and whose own limit to
+    connections refuses those that it has as well as a further one, in plain text."""
 
     head_seconds = 10.0
+    places = _Places(1)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._inner_app = cast(ASGIApp, self.app)
+        self.app = self._call_app  # type: ignore[assignment]
+        self.places.take(self)
         self._timer: asyncio.TimerHandle | None = None
         self._await_head()
 
@@ -122,7 +145,13 @@ class _TimedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self.places.give_back(self)
         super().connection_lost(exc)
+
+    async def _call_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application, which answers that there are too many where no place is left."""
+        scope["state"][CROWDED] = not self.places.take(self)
+        await self._inner_app(scope, receive, send)
 
     def _await_head(self) -> None:
         self._timer = self.loop.call_later(self.head_seconds, self._end)

@@ -17,6 +17,14 @@ OPEN_PATHS = ("/", "/health/live", "/health/ready", "/v2/health/live", "/v2/heal
 """What is answered without a token; so is the page's folder."""
 
 
+CROWDED = "subpixel.crowded"
+"""In a request's state: whether more connections are open than are served."""
+
+
+class CrowdedError(Exception):
+    """As many connections are open as may."""
+
+
 class AccessError(Exception):
     """Somebody may not ask; :attr:`status` is HTTP's."""
 

@@ -17,7 +17,7 @@ from subpixel.errors import (
     SubpixelError,
     UsageError,
 )
-from subpixel.serve.http.access import AccessError
+from subpixel.serve.http.access import AccessError, CrowdedError
 from subpixel.serve.work.budget import OutOfBytesError
 from subpixel.serve.work.job_queue import JobCancelledError, QueueFullError, TimeLimitError
 
@@ -69,6 +69,9 @@ def explain_http_failure(error: Exception) -> HttpFailure:
         return HttpFailure(
             429, "too many bytes are being received; try again in 1 s", {RETRY_AFTER: "1"}, kind
         )
+    if isinstance(error, CrowdedError):
+        headers = {RETRY_AFTER: "1", "Connection": "close"}
+        return HttpFailure(503, "too many connections are open; try again in 1 s", headers, kind)
     for each, status in _STATUSES:
         if isinstance(error, each):
             return HttpFailure(status, str(error), fault=kind)

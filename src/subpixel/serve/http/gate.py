@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from subpixel.serve.http.access import OPEN_PATHS, Access
+from subpixel.serve.http.access import CROWDED, OPEN_PATHS, Access, CrowdedError
 from subpixel.serve.http.failures import HttpFailure, explain_http_failure
 from subpixel.serve.logs import RequestEvent
 from subpixel.serve.service import Service
@@ -90,6 +90,8 @@ class Gate:
         path, headers = scope["path"], Headers(scope=scope)
         guarded = path not in OPEN_PATHS and exchange.route != "/"
         try:
+            if scope.get("state", {}).get(CROWDED):
+                raise CrowdedError
             self._access.expect_allowed(path, headers, guarded=guarded)
             await self._app(scope, receive, send)
         except Exception as error:
