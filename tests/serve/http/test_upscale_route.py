@@ -191,6 +191,25 @@ def test_event_says_what_failed(client: TestClient) -> None:
     assert client.post("/v1/upscale?scale=x", content=PNG, headers=accept).status_code == 400
 
 
+def test_failure_told_by_an_event_is_logged_and_counted(
+    client: TestClient, service: Service, log_text: io.StringIO
+) -> None:
+    ended = 'subpixel_requests_total{method="POST",route="/v1/upscale",status="422"}'
+
+    def count() -> float:
+        rows = dict(line.rsplit(" ", 1) for line in service.metrics.text().decode().splitlines())
+        return float(rows.get(ended, 0))
+
+    before = count()
+    headers = {"accept": "text/event-stream"}
+    answer = client.post("/v1/upscale", content=PNG[:60], headers=headers)
+    assert answer.status_code == 200
+    event = json.loads(log_text.getvalue().splitlines()[-1])
+    assert event["request"] == answer.headers["x-request-id"]
+    assert (event["status"], event["fault"]) == (422, "PictureError")
+    assert count() == before + 1
+
+
 def _parse_events(text: str) -> list[tuple[str, str]]:
     """By the standard's rules for the two fields that are used here."""
     events = []

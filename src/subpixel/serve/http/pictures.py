@@ -114,10 +114,14 @@ class EventAnswer(StreamingResponse):
 
     def __init__(self, job: QueuedJob[PictureResult], service: Service) -> None:
         self._job, self._service = job, service
+        self._error: Exception | None = None
         super().__init__(self._events(), media_type=EVENT_STREAM)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send all events; the job ends with the client, or when it takes none for too long."""
+        """Send all events; the job ends with the client, or when it takes none for too long.
+
+        Raises what the job raised, once its event is sent: that is how the request ended.
+        """
 
         async def send_in_time(message: Message) -> None:
             async with asyncio.timeout(self._service.limits.idle_seconds):
@@ -127,6 +131,8 @@ class EventAnswer(StreamingResponse):
             await super().__call__(scope, receive, send_in_time)
         finally:
             self._job.abandon()
+        if self._error is not None:
+            raise self._error
 
     async def _events(self) -> AsyncIterator[str]:
         async for event in self._progress():
@@ -134,7 +140,7 @@ class EventAnswer(StreamingResponse):
         try:
             result = self._job.future.result(0)
         except Exception as error:
-            failure = explain_http_failure(error)
+            self._error, failure = error, explain_http_failure(error)
             yield _event("error", {"status": failure.status, "error": failure.message})
             return
         try:
