@@ -62,6 +62,20 @@ def test_unknown_paths_are_one_route(client: TestClient) -> None:
     assert "secret" not in client.get("/metrics").text
 
 
+def test_nobody_is_sent_to_another_address(service: Service, tmp_path: Path) -> None:
+    """The server doesn't know its own: a proxy that speaks TLS asks it by HTTP."""
+    (tmp_path / "index.html").write_text("our page")
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "a b" / "index.html").write_text("another")
+    with TestClient(make_app(service, Access()), follow_redirects=False) as client:
+        assert client.post("/v1/upscale/", content=picture_file()).status_code == 404
+        assert client.get("/v1/models/").status_code == 404
+    with TestClient(make_app(service, Access(), tmp_path), follow_redirects=False) as client:
+        answer = client.get("/a%20b")
+        assert answer.headers["location"] == "./a%20b/"
+        assert client.get("/a%20b/").text == "another"
+
+
 def test_log_has_no_names(client: TestClient, log_text: io.StringIO) -> None:
     client.post("/v1/upscale?model=private-name", content=b"private-data")
     client.post("/v1/upscale", files={"private-field": ("private-file.png", b"private-data")})
