@@ -1,6 +1,8 @@
 """``subpixel serve`` as a process: its end under load, its lines, what it refuses to start."""
 
 import json
+import os
+import pty
 import signal
 import socket
 import subprocess
@@ -32,7 +34,12 @@ def accepted(server: ServerProcess) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+    "number",
+    [
+        signal.SIGTERM,
+        signal.SIGHUP,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+    ],
 )
 def test_end_under_load_loses_nothing(number: signal.Signals) -> None:
     with server_process(["--queue", "50"]) as server, ThreadPoolExecutor(8) as threads:
@@ -51,6 +58,29 @@ def test_end_under_load_loses_nothing(number: signal.Signals) -> None:
     assert statuses.count(200) == len(accepted(server))
     assert set(statuses) <= {200, None}
     assert not any(child.is_running() for child in children)
+
+
+@pytest.mark.slow
+def test_terminal_that_goes_ends_it_in_order() -> None:
+    """With the terminal its log has gone, too."""
+    master, slave = pty.openpty()
+    code = "from subpixel.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "serve", "--port", "0", "--model", "fast"]
+    process = subprocess.Popen(
+        command, stdin=slave, stdout=slave, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    os.close(slave)
+    assert process.stderr is not None
+    with process:
+        try:
+            url = process.stderr.readline().split()[3]
+            os.close(master)
+            assert post(url) == 200
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(PATIENCE) == 0
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow

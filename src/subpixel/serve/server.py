@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import cast
@@ -41,7 +44,7 @@ class Address:
 def run_server(
     app: ASGIApp, service: Service, address: Address, announce: Callable[[str], None]
 ) -> None:
-    """Serve until SIGTERM or SIGINT comes and what was accepted is answered; a second one ends
+    """Serve until SIGTERM, SIGHUP or SIGINT comes and what was accepted is answered; a second one ends
     at once. ``announce`` gets the URL once connections are taken.
 
     Raises :class:`UsageError` for an address that can't be had.
@@ -182,6 +185,20 @@ class _OrderlyServer(uvicorn.Server):
         await super().startup(sockets)
         self._tell_address()
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGHUP, too, unless it is ignored, as under nohup."""
+        before = signal.getsignal(signal.SIGHUP)
+        heard = threading.current_thread() is threading.main_thread() and before != signal.SIG_IGN
+        if heard:
+            signal.signal(signal.SIGHUP, self.handle_exit)
+        try:
+            with super().capture_signals():
+                yield
+        finally:
+            if heard:
+                signal.signal(signal.SIGHUP, before)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """A signal: the end begins. It isn't raised again at the end, which is as asked for."""
         if self._loop is None:
@@ -195,8 +212,8 @@ class _OrderlyServer(uvicorn.Server):
             self.force_exit = self.should_exit = True
             return
         state.draining = True
-        self._service.log.write(ServerEvent("draining"))
         asyncio.get_running_loop().call_later(self._notice, self._stop)
+        self._service.log.write(ServerEvent("draining"))
 
     def _stop(self) -> None:
         self.should_exit = True
