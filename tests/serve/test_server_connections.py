@@ -22,6 +22,7 @@ from served import (
     threaded_server,
 )
 from subpixel.runtime.op import Pixels
+from subpixel.serve.http.access import Access
 from subpixel.serve.limits import ServerLimits
 from subpixel.serve.service import Service
 
@@ -321,6 +322,23 @@ def ask(connection: HTTPConnection) -> int:
 
 def ask_once(port: int) -> httpx2.Response:
     return httpx2.get(f"http://127.0.0.1:{port}/v1/models", timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        *(("http://a/v1/models", b"200"), ("HTTP://a:80/v1/models?x=http://b", b"200")),
+        *(("https://a/v1/%6Dodels", b"200"), ("http://a", b"200"), ("http://a/no", b"404")),
+        *(("http://evil/v1/models", b"421"), ("http://b@a/v1/models", b"421"), ("http://", b"421")),
+        *(("ftp://a/v1/models", b"404"), ("/http://a/v1/models", b"404")),
+    ],
+)
+def test_target_may_be_a_whole_url(quick: tuple[Service, int], target: str, status: bytes) -> None:
+    """Its host counts, and not that of the header."""
+    with threaded_server(quick[0], Access(hosts=("a",))) as port, connect(port) as connection:
+        head = f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode())
+        assert read_all(connection)[9:12] == status
 
 
 @pytest.mark.parametrize("most", [1, 3])

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import signal
 import socket
 import threading
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import cast
+from urllib.parse import unquote
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -154,7 +156,7 @@ class _BoundedProtocol(H11Protocol):
     async def _call_app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The application, which answers that there are too many where no place is left."""
         scope["state"][CROWDED] = not self.places.take(self)
-        await self._inner_app(scope, receive, send)
+        await self._inner_app(_name_host(scope), receive, send)
 
     def _await_head(self) -> None:
         self._timer = self.loop.call_later(self.head_seconds, self._end)
@@ -167,6 +169,18 @@ class _BoundedProtocol(H11Protocol):
     def _end(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
+
+
+def _name_host(scope: Scope) -> Scope:
+    """A request whose target is a whole URL (RFC 9112, 3.2.2) as one whose target is a path, to the
+    host of the URL: what it says counts, and not its header."""
+    match = re.fullmatch(rb"(?i:https?)://([^/]*)(.*)", scope["raw_path"])
+    if match is None:
+        return scope
+    others = [pair for pair in scope["headers"] if pair[0] != b"host"]
+    path = match[2] or b"/"
+    places = {"raw_path": path, "path": unquote(path.decode("ascii"))}
+    return {**scope, **places, "headers": [(b"host", match[1]), *others]}
 
 
 class _OrderlyServer(uvicorn.Server):
