@@ -129,6 +129,25 @@ def test_page_folder_and_token(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("--notice", "inf"), ("--notice", "nan"), ("--notice", "86401"), ("--timeout", "0")),
+        *(("--transfer-timeout", "inf"), ("--idle-timeout", "-1"), ("--connections", "0")),
+        *(("--max-pixels", "0"), ("--max-output-pixels", "-1"), ("--max-frames", "1.5")),
+        *(("--queue", "-1"), ("--jobs", "65"), ("--allow-host", "a.org:8000")),
+    ],
+)
+def test_message_says_the_options_name(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["serve", "--model", "fast", option, value]) == 2
+    said = capsys.readouterr().err
+    assert option in said
+    assert repr(value) in said
+    assert "seconds is" not in said
+
+
+@pytest.mark.parametrize(
     ("options", "code"),
     [
         (["--model", "nothing-of-the-kind"], 2),
