@@ -67,7 +67,12 @@ def test_terminal_that_goes_ends_it_in_order() -> None:
     code = "from subpixel.cli.main import main; main()"
     command = [sys.executable, "-c", code, "serve", "--port", "0", "--model", "fast"]
     process = subprocess.Popen(
-        command, stdin=slave, stdout=slave, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdin=slave,
+        stdout=slave,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     os.close(slave)
     assert process.stderr is not None

@@ -46,8 +46,8 @@ class Address:
 def run_server(
     app: ASGIApp, service: Service, address: Address, announce: Callable[[str], None]
 ) -> None:
-    """Serve until SIGTERM, SIGHUP or SIGINT comes and what was accepted is answered; a second one ends
-    at once. ``announce`` gets the URL once connections are taken.
+    """Serve until SIGTERM, SIGHUP or SIGINT comes and what was accepted is answered; a second one
+    ends at once. ``announce`` gets the URL once connections are taken.
 
     Raises :class:`UsageError` for an address that can't be had.
     """
@@ -135,7 +135,7 @@ class _BoundedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._inner_app = cast(ASGIApp, self.app)
-        self.app = self._call_app  # type: ignore[assignment]
+        self.app = self._call_app
         self.places.take(self)
         self._timer: asyncio.TimerHandle | None = None
         self._await_head()

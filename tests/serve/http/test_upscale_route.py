@@ -1,6 +1,7 @@
 """``POST /v1/upscale``: the same file as the command line's, and what is refused."""
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
 from served import PATIENCE, picture_file
 from subpixel.cli.main import run
-from subpixel.serve.http.pictures import FileAnswer
+from subpixel.serve.http.pictures import FileAnswer, accepts_events
 from subpixel.serve.service import Service
 from subpixel.serve.work.job_queue import Watch
 from subpixel.serve.work.options import read_options
@@ -109,6 +111,34 @@ def test_broken_form_is_refused(client: TestClient) -> None:
         assert answer.status_code == 400
 
 
+def test_packed_body_is_refused_as_such(client: TestClient) -> None:
+    headers = {"content-encoding": "GZIP"}
+    answer = client.post("/v1/upscale", content=gzip.compress(PNG), headers=headers)
+    assert answer.status_code == 415
+    assert "'GZIP'; send the picture file as it is" in answer.json()["error"]
+    assert answer.headers["accept-encoding"] == "identity"
+    plain = client.post("/v1/upscale", content=PNG, headers={"content-encoding": "Identity"})
+    assert plain.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("accept", "events"),
+    [
+        *(("text/event-stream", True), ("image/*, Text/Event-Stream; q=0.5", True)),
+        *(("text/event-stream;q=1.0", True), ("text/event-stream;q=0.001", True)),
+        *(("text/event-stream;q=0, image/*", False), ("text/event-stream; Q=0.000", False)),
+        *(("image/*", False), ("*/*", False), ("x-text/event-stream", False), ("", False)),
+    ],
+)
+def test_events_are_for_those_who_accept_them(accept: str, events: bool) -> None:
+    assert accepts_events(Headers({"accept": accept})) == events
+
+
+def test_accept_may_be_there_twice() -> None:
+    raw = [(b"accept", b"image/*"), (b"accept", b"text/event-stream")]
+    assert accepts_events(Headers(raw=raw))
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -163,7 +193,10 @@ def test_bomb_is_refused_before_it_is_decoded(client: TestClient) -> None:
     Image.new("1", (9_000, 9_000)).save(stream, "PNG")
     answer = client.post("/v1/upscale", content=stream.getvalue())
     assert answer.status_code == 413
-    assert "9000 x 9000" in answer.json()["error"]
+    assert answer.json()["error"] == (
+        "the picture has 9000 x 9000 pixels in 1 frame(s), 81,000,000 in all; 100,000 are allowed; "
+        "send a smaller one"
+    )
 
 
 def test_progress_comes_as_events(client: TestClient) -> None:

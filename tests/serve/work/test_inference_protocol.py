@@ -206,7 +206,7 @@ def test_wrong_side_is_named(side: object) -> None:
 
 def test_datatypes_are_those_that_are_taken() -> None:
     row = {"name": "a", "datatype": "BYTES", "shape": [1], "data": ["a"]}
-    with pytest.raises(UsageError, match="it is one of UINT8, FP32$"):
+    with pytest.raises(UsageError, match=r"it is one of UINT8, FP32$"):
         decode_request(json.dumps({"inputs": [row]}).encode(), None, ("UINT8", "FP32"))
 
 

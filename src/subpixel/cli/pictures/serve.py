@@ -14,7 +14,13 @@ from subpixel.cli.options.grouping import group_options
 from subpixel.cli.options.number_types import RealNumber, WholeNumber
 from subpixel.errors import UsageError
 from subpixel.media.libvips import block_untrusted_operations
-from subpixel.serve.http.access import LOOPBACK_NAMES, Access, is_loopback, read_host_name, read_token
+from subpixel.serve.http.access import (
+    LOOPBACK_NAMES,
+    Access,
+    is_loopback,
+    read_host_name,
+    read_token,
+)
 from subpixel.serve.limits import ServerLimits, bounds_of
 from subpixel.serve.logs import JsonLog
 from subpixel.serve.work.networks import default_models
@@ -47,9 +53,7 @@ class HostName(click.ParamType):  # type: ignore[type-arg]
 
     name = "text"
 
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
         try:
             return read_host_name(value)
         except UsageError as error:
@@ -240,7 +244,7 @@ def command(
 
     Each picture is decoded in a process of its own, without network or files, within limits (Linux
     only). What is too much gets 413, too many at a time 429. A line of JSON for each request goes
-    to standard output. SIGTERM and Ctrl-C end the server once what it accepted is answered.
+    to standard output. SIGTERM, SIGHUP and Ctrl-C end the server once what it accepted is answered.
     """
     from subpixel.serve.app import make_app
     from subpixel.serve.server import Address, run_server

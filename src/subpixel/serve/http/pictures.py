@@ -4,12 +4,15 @@ import asyncio
 import base64
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
@@ -18,8 +21,9 @@ from subpixel.serve.http.bodies import BodyReader, UploadForm, read_upload
 from subpixel.serve.http.failures import explain_http_failure
 from subpixel.serve.http.waiting import await_result
 from subpixel.serve.service import Service
+from subpixel.serve.work.inference_protocol import NO_CODING
 from subpixel.serve.work.job_queue import QueuedJob
-from subpixel.serve.work.options import read_options
+from subpixel.serve.work.options import MAX_SHOWN_OPTION, read_options
 from subpixel.serve.work.pictures import PictureResult
 
 PIECE = 1 << 16
@@ -63,9 +67,10 @@ class PictureRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
+        _expect_plain(request.headers)
         async with self.bodies.read(request) as body:
             job = self._submit(await read_upload(request, body))
-            if EVENT_STREAM in request.headers.get("accept", ""):
+            if accepts_events(request.headers):
                 await EventAnswer(job, self.service)(scope, receive, send)
                 return
             result = await await_result(job, receive)
@@ -76,6 +81,26 @@ class PictureRoute:
         self.service.networks.expect_name(options.model)
         work = partial(self.service.pictures.upscale, upload.data, options)
         return self.service.queue.submit(work, self.service.limits.seconds)
+
+
+def _expect_plain(headers: Headers) -> None:
+    """Raises :class:`HTTPException` for a body that is packed: picture files are by themselves."""
+    coding = headers.get("content-encoding", "").strip()
+    if coding.lower() not in ("", NO_CODING):
+        raise HTTPException(
+            415,
+            f"Content-Encoding is {coding[:MAX_SHOWN_OPTION]!r}; send the picture file as it is",
+            {"Accept-Encoding": NO_CODING},
+        )
+
+
+def accepts_events(headers: Headers) -> bool:
+    """Whether ``Accept`` names the type of events, and not with the weight 0, which means no."""
+    for each in ",".join(headers.getlist("accept")).lower().split(","):
+        kind, *parameters = (part.strip() for part in each.split(";"))
+        if kind == EVENT_STREAM:
+            return not any(re.fullmatch(r"q\s*=\s*0(\.0*)?", part) for part in parameters)
+    return False
 
 
 class FileAnswer(StreamingResponse):

@@ -143,8 +143,8 @@ def read_picture_tensor(request: InferenceRequest) -> Picture:
     if len(request.inputs) > 1 or tensor.name != INPUT or array.dtype not in FULL_SCALE or not fits:
         raise UsageError(
             f"{len(request.inputs)} input(s), the first {tensor.name}, {tensor.datatype} of the "
-            f"shape {array.shape}; it is one, {INPUT}, of {', '.join(PICTURE_DATATYPES)} and the shape "
-            "(pictures, height, width, 1 to 4 channels)"
+            f"shape {array.shape}; it is one, {INPUT}, of {', '.join(PICTURE_DATATYPES)} and the "
+            "shape (pictures, height, width, 1 to 4 channels)"
         )
     if array.dtype == np.float32:
         expect_unit_range(array, f"{INPUT} is of values from 0 to 1")
