@@ -19,6 +19,7 @@ from subpixel.upscaling.size.target_size import (
     choose_scales,
     extent_for,
     factor_of,
+    parse_factor,
     seen_size,
 )
 
@@ -231,3 +232,54 @@ def test_networks_in_turn_are_few_and_close(available: set[int], factor: Fractio
 )
 def test_the_bundled_networks_ways(factor: str, scales: tuple[int, ...]) -> None:
     assert choose_scales((2, 3, 4), Fraction(factor)) == scales
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "3",
+            "1.5",
+            ".5",
+            "2.",
+            "2.00000000",
+            "0002",
+            "1e0",
+            "2E+0",
+            "15e-1",
+            "1.3333333333333333",
+        ),
+        *("0.30000000000000004", "1.333333333333333333333333333", "1e-99", "9e99", "0" * 58 + ".1"),
+    ],
+)
+def test_factor_is_read_exactly(text: str) -> None:
+    assert parse_factor(text) == Fraction(text)
+
+
+@pytest.mark.parametrize("scale", [0.1 + 0.2, 4 / 3, 1e-7, 64.0, math.pi])
+def test_factor_comes_as_programs_write_it(scale: float) -> None:
+    assert float(parse_factor(repr(scale))) == scale
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", ".", "e1", "1e", "1e999", "0", "0.0", "0e9", "-1", "+1", "1,5", "1/2", "nan", "inf"),
+        *(" 1", "1\n", "²", "٣", "x", "1_0", "3%"),
+    ],
+)
+def test_what_is_no_factor_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no factor; write a number above 0"):
+        parse_factor(text)
+
+
+@pytest.mark.parametrize("text", ["1." + "3" * 5000, "9" * 61, "1e" + "9" * 5000])
+def test_long_factor_is_refused_by_its_length(text: str) -> None:
+    with pytest.raises(UsageError, match=f"has {len(text):,} characters") as error:
+        parse_factor(text)
+    assert len(str(error.value)) < 150
+
+
+def test_too_large_factor_is_shown_short() -> None:
+    with pytest.raises(UsageError, match=r"scale is 9e\+99; a side becomes up to 64 times"):
+        TargetSize(scale=parse_factor("9e99"))

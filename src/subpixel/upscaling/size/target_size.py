@@ -1,6 +1,7 @@
 """The size that a picture is to get, as integers: the whole of it, and what is kept of that."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -12,6 +13,9 @@ from subpixel.media.picture import Header
 
 MAX_FACTOR = 64
 """How many times larger a side may become: more is a slip, such as 300 for 300 %."""
+
+MAX_FACTOR_LENGTH = 60
+"""Characters of a factor: programs write up to 28 digits."""
 
 SIDEWAYS = (5, 6, 7, 8)
 """EXIF orientations in which height and width as stored are width and height as seen."""
@@ -71,7 +75,7 @@ class TargetSize:
         self._expect_fields()
         if self.scale is not None and self.scale > MAX_FACTOR:
             raise UsageError(
-                f"scale is {self.scale}; a side becomes up to {MAX_FACTOR} times as "
+                f"scale is {float(self.scale):.15g}; a side becomes up to {MAX_FACTOR} times as "
                 "long: write 3 for three times"
             )
 
@@ -144,6 +148,24 @@ def expect_target_size(size: object) -> None:
             f"size is {size!r}; give a TargetSize, such as size=TargetSize(width=1920) or "
             "size=TargetSize(fit=(1920, 1080))"
         )
+
+
+def parse_factor(text: str) -> Fraction:
+    """A factor as people and programs write it, exactly: 3, 1.5, .5, 1.3333333333333333, 1e0.
+
+    Raises :class:`~subpixel.errors.UsageError` for what is no decimal number above 0, and for more
+    than :data:`MAX_FACTOR_LENGTH` characters. That it is small enough is said by
+    :class:`TargetSize`.
+    """
+    if len(text) > MAX_FACTOR_LENGTH:
+        raise UsageError(
+            f"the factor {text[:20]!r} … has {len(text):,} characters; write it in up to "
+            f"{MAX_FACTOR_LENGTH}, as 3 or 1.5"
+        )
+    match = re.fullmatch(r"(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?", text, re.ASCII | re.IGNORECASE)
+    if match is None or not Fraction(match[0]):
+        raise UsageError(f"{text!r} is no factor; write a number above 0, as 3 or 1.5")
+    return Fraction(match[0])
 
 
 def seen_size(header: Header) -> tuple[int, int]:
