@@ -134,13 +134,18 @@ def _run_decoder(contents: FileContents) -> tuple[bytes, bytes, bool]:
     return data, profile or b"", is_jpeg
 
 
+_NO_REASON = "Generic Error"
+"""Of libjxl, which goes on with advice on how to build it."""
+
+
 @contextmanager
 def _codec_errors() -> Iterator[None]:
     """What goes wrong in pillow-jxl-plugin as the errors that all formats raise."""
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        raise ValueError(" ".join(str(error).split())) from error
+        said = " ".join(str(error).split())
+        raise ValueError("the data is damaged" if said.startswith(_NO_REASON) else said) from error
 
 
 def _decode(contents: FileContents) -> Iterator[Rows]:
