@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from PIL.TiffImagePlugin import IFDRational
 
 from subpixel.media.image_file import read_picture, write_picture
 from subpixel.media.metadata.exif import orientation_in
@@ -18,8 +19,8 @@ WIDTH, HEIGHT = 24, 16
 PLACES = {
     0xA002: WIDTH,
     0xA003: HEIGHT,
-    0xA20E: Fraction(2199, 20),
-    0xA20F: Fraction(100),
+    0xA20E: IFDRational(2199, 20),
+    0xA20F: IFDRational(100),
     0x9214: (6, 4, 10, 8),
     0xA214: (6, 4),
     INTEROPERABILITY: {1: "R98", 0x1001: WIDTH, 0x1002: HEIGHT},
