@@ -81,6 +81,7 @@ def greedy() -> onnx.ModelProto:
     return enlarging(*nodes, weights=weights)
 
 
+@pytest.mark.slow
 def test_a_network_without_an_end_is_stopped(tmp_path: Path) -> None:
     limits = ProbeLimits(seconds=8, memory=1 << 30)
     with pytest.raises(NetworkError, match=r"did not end within 8 s .*no network for pictures"):

@@ -12,7 +12,7 @@ from subpixel.train.flat_corners import FLAT_STRAY, settle_corners
 SCALE = 2
 
 
-@pytest.fixture(params=["plain", "reference"])
+@pytest.fixture(params=["plain", pytest.param("reference", marks=pytest.mark.slow)])
 def net(request: pytest.FixtureRequest) -> nn.Module:
     """One that makes the borders of flat pictures darker, as an untrained one does."""
     torch.manual_seed(3)

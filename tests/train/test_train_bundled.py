@@ -29,6 +29,7 @@ def order(pack: LumaPack, out: Path) -> train_bundled.Order:
     return train_bundled.Order(pack, out, SMALL, "cpu", seconds=1.2)
 
 
+@pytest.mark.slow
 def test_three_networks_come_of_one_pack(
     pack: LumaPack, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

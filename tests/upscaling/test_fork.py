@@ -46,6 +46,7 @@ def run(program: str, *arguments: object) -> str:
     return done.stdout
 
 
+@pytest.mark.sample(every=3)
 @pytest.mark.parametrize("options", ["", "threads=1", "threads=2, tile=64"])
 def test_arrays_are_upscaled_in_a_fork(options: str) -> None:
     program = f"""

@@ -201,17 +201,18 @@ class _OrderlyServer(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGHUP, too, unless it is ignored, as under nohup."""
-        before = signal.getsignal(signal.SIGHUP)
+        """SIGHUP, too, where there is one and it isn't ignored, as under nohup."""
+        hangup = getattr(signal, "SIGHUP", None)  # not on Windows
+        before = hangup and signal.getsignal(hangup)
         heard = threading.current_thread() is threading.main_thread() and before != signal.SIG_IGN
-        if heard:
-            signal.signal(signal.SIGHUP, self.handle_exit)
+        if hangup and heard:
+            signal.signal(hangup, self.handle_exit)
         try:
             with super().capture_signals():
                 yield
         finally:
-            if heard:
-                signal.signal(signal.SIGHUP, before)
+            if hangup and heard:
+                signal.signal(hangup, before)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """A signal: the end begins. It isn't raised again at the end, which is as asked for."""

@@ -429,6 +429,7 @@ def test_a_network_on_a_coarser_grid_is_local_on_its_multiples(multiple: int | N
     assert halo(host("nested").model, multiple) == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("multiple", [1, 3])
 def test_at_other_sizes_it_is_not(multiple: int) -> None:
     """A U-Net resizes by other ratios there, which hang on the picture's size."""

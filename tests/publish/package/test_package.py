@@ -56,6 +56,7 @@ def pack(tmp_path_factory: pytest.TempPathFactory) -> Pack:
     return package
 
 
+@pytest.mark.sample(every=7)
 @pytest.mark.parametrize(("target", "name"), CASES)
 def test_each_package_is_whole(pack: Pack, target: Target, name: str) -> None:
     folder = pack(target, name)

@@ -31,7 +31,9 @@ _NONE = 0
 """What libjpeg passes over."""
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
+_RESTART = re.compile(rb"\xff[\xd0-\xd7]", re.DOTALL)
 _SEARCH_BYTES = 1 << 20
+_MAX_FILLING = 4096
 _LAST = 63
 """The highest coefficient of a block."""
 
@@ -118,12 +120,34 @@ def _find_filling(file: Block, segment: _Segment) -> Iterator[tuple[int, int]]:
     if segment.marker == _NONE:
         yield segment.start, segment.stop
     elif segment.marker == _SOS:
-        start = segment.stop
-        while file[start - 1] == 0:
-            start -= 1
-        start += 1  # of a byte of 255, or of an encoder that fills the last byte up with zeros
+        for at in range(segment.start, segment.stop, _SEARCH_BYTES):
+            piece = bytes(file[at : min(at + _SEARCH_BYTES + 1, segment.stop)])
+            for start, stop in _find_restart_filling(piece):
+                yield at + start, at + stop
+        # one is of a byte of 255, or of an encoder that fills the last byte up with zeros
+        start = _skip_zeros_back(file, segment.start, segment.stop) + 1
         if start < segment.stop:
             yield start, segment.stop
+
+
+def _find_restart_filling(scan: bytes) -> Iterator[tuple[int, int]]:
+    """Zeros before restart markers, two and more, up to :data:`_MAX_FILLING`."""
+    for match in _RESTART.finditer(scan):
+        stop = match.start()
+        before = max(0, stop - _MAX_FILLING)
+        start = before + len(scan[before:stop].rstrip(b"\0"))
+        if stop - start > 1:
+            yield start, stop
+
+
+def _skip_zeros_back(file: Block, start: int, stop: int) -> int:
+    """Behind the last byte that is no zero."""
+    while stop > start:
+        piece = bytes(file[max(start, stop - _SEARCH_BYTES) : stop])
+        if rest := piece.rstrip(b"\0"):
+            return stop - len(piece) + len(rest)
+        stop -= len(piece)
+    return start
 
 
 def _cut(file: Block, cuts: Sequence[tuple[int, int]]) -> bytes:
