@@ -85,6 +85,14 @@ def test_nothing_to_do_is_said(tmp_path: Path) -> None:
         _plan([tmp_path])
 
 
+@pytest.mark.parametrize("output", ["/dev/null", "notes"])
+def test_what_is_no_folder_takes_no_pictures(folder: Path, output: str) -> None:
+    (folder / "notes").write_text("mine")
+    naming = Naming(folder / output)
+    with pytest.raises(UsageError, match="is no folder, and its name has no suffix"):
+        plan_jobs([folder], naming)
+
+
 def test_an_input_is_never_overwritten(folder: Path) -> None:
     with pytest.raises(UsageError, match="never overwritten"):
         _plan([folder], folder)

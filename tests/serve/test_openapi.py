@@ -41,6 +41,14 @@ def test_parameters_are_those_that_are_read(service: Service) -> None:
             read_options({row["name"]: value})
 
 
+def test_form_has_the_parameters_too(service: Service) -> None:
+    upscale = describe_interface(["fast"], ["fast"], service.limits)["paths"]["/v1/upscale"]["post"]
+    form = upscale["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert list(form["properties"]) == ["file", *OPTION_NAMES]
+    for row in upscale["parameters"]:
+        assert form["properties"][row["name"]].items() >= row["schema"].items()
+
+
 def test_path_parameters_are_named(service: Service) -> None:
     for path, item in describe_interface(["fast"], ["fast"], service.limits)["paths"].items():
         names = [row["name"] for row in item.get("parameters", ())]

@@ -1,6 +1,8 @@
 """``subpixel serve`` as a process: its end under load, its lines, what it refuses to start."""
 
 import json
+import os
+import pty
 import signal
 import socket
 import subprocess
@@ -32,7 +34,12 @@ def accepted(server: ServerProcess) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+    "number",
+    [
+        signal.SIGTERM,
+        signal.SIGHUP,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+    ],
 )
 def test_end_under_load_loses_nothing(number: signal.Signals) -> None:
     with server_process(["--queue", "50"]) as server, ThreadPoolExecutor(8) as threads:
@@ -51,6 +58,34 @@ def test_end_under_load_loses_nothing(number: signal.Signals) -> None:
     assert statuses.count(200) == len(accepted(server))
     assert set(statuses) <= {200, None}
     assert not any(child.is_running() for child in children)
+
+
+@pytest.mark.slow
+def test_terminal_that_goes_ends_it_in_order() -> None:
+    """With the terminal its log has gone, too."""
+    master, slave = pty.openpty()
+    code = "from subpixel.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "serve", "--port", "0", "--model", "fast"]
+    process = subprocess.Popen(
+        command,
+        stdin=slave,
+        stdout=slave,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    os.close(slave)
+    assert process.stderr is not None
+    with process:
+        try:
+            url = process.stderr.readline().split()[3]
+            os.close(master)
+            assert post(url) == 200
+            process.send_signal(signal.SIGHUP)
+            assert process.wait(PATIENCE) == 0
+            assert process.stderr.read() == ""
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow
@@ -96,6 +131,25 @@ def test_page_folder_and_token(tmp_path: Path) -> None:
         other = httpx2.get(f"{server.url}/v1/models", headers={**headers, "host": "evil.example"})
         assert other.status_code == 421
     assert "token" not in json.dumps(server.lines)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("--notice", "inf"), ("--notice", "nan"), ("--notice", "86401"), ("--timeout", "0")),
+        *(("--transfer-timeout", "inf"), ("--idle-timeout", "-1"), ("--connections", "0")),
+        *(("--max-pixels", "0"), ("--max-output-pixels", "-1"), ("--max-frames", "1.5")),
+        *(("--queue", "-1"), ("--jobs", "65"), ("--allow-host", "a.org:8000")),
+    ],
+)
+def test_message_says_the_options_name(
+    option: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["serve", "--model", "fast", option, value]) == 2
+    said = capsys.readouterr().err
+    assert option in said
+    assert repr(value) in said
+    assert "seconds is" not in said
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 
 import httpx2
 import pytest
@@ -21,6 +22,7 @@ from served import (
     threaded_server,
 )
 from subpixel.runtime.op import Pixels
+from subpixel.serve.http.access import Access
 from subpixel.serve.limits import ServerLimits
 from subpixel.serve.service import Service
 
@@ -308,3 +310,65 @@ def test_bodies_are_within_their_budget() -> None:
         assert answer.headers["retry-after"]
         service.bodies.give_back(room - len(PNG) + 1)
         expect_well(port)
+
+
+def ask(connection: HTTPConnection) -> int:
+    """The status of one request, after which the connection is kept where the server keeps it."""
+    connection.request("GET", "/v1/models")
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status
+
+
+def ask_once(port: int) -> httpx2.Response:
+    return httpx2.get(f"http://127.0.0.1:{port}/v1/models", timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        *(("http://a/v1/models", b"200"), ("HTTP://a:80/v1/models?x=http://b", b"200")),
+        *(("https://a/v1/%6Dodels", b"200"), ("http://a", b"200"), ("http://a/no", b"404")),
+        *(("http://evil/v1/models", b"421"), ("http://b@a/v1/models", b"421"), ("http://", b"421")),
+        *(("ftp://a/v1/models", b"404"), ("/http://a/v1/models", b"404")),
+    ],
+)
+def test_target_may_be_a_whole_url(quick: tuple[Service, int], target: str, status: bytes) -> None:
+    """Its host counts, and not that of the header."""
+    with threaded_server(quick[0], Access(hosts=("a",))) as port, connect(port) as connection:
+        head = f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode())
+        assert read_all(connection)[9:12] == status
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_as_many_connections_as_are_named(most: int) -> None:
+    with gated_server(GatedOp(), ServerLimits(connections=most)) as (service, port):
+        served = [HTTPConnection("127.0.0.1", port, timeout=PATIENCE) for _ in range(most)]
+        assert [ask(connection) for connection in served] == [200] * most
+        refused = ask_once(port)
+        assert refused.status_code == 503
+        assert refused.json()["error"].startswith("too many connections")
+        assert refused.headers["retry-after"] == "1"
+        assert refused.headers["connection"] == "close"
+        lines = service.log._stream.getvalue().splitlines()  # type: ignore[attr-defined]
+        (event,) = (line for line in map(json.loads, lines) if line["status"] == 503)
+        assert event["request"] == refused.headers["x-request-id"]
+        assert event["fault"] == "CrowdedError"
+        counted = 'subpixel_requests_total{method="GET",route="/v1/models",status="503"} 1.0'
+        assert counted in service.metrics.text().decode()
+        assert [ask(connection) for connection in served] == [200] * most  # they keep their places
+        served[0].close()
+        await_true(lambda: ask_once(port).status_code == 200)
+        for connection in served:
+            connection.close()
+
+
+def test_connection_gets_the_place_that_another_leaves() -> None:
+    with gated_server(GatedOp(), ServerLimits(connections=1)) as (_, port):
+        first, second = (HTTPConnection("127.0.0.1", port, timeout=PATIENCE) for _ in range(2))
+        assert ask(first) == 200
+        second.connect()
+        first.close()
+        await_true(lambda: ask(second) == 200)
+        second.close()

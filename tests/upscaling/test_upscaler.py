@@ -154,7 +154,7 @@ def test_a_batch_is_as_many_tiles_in_one_run() -> None:
 @pytest.mark.parametrize(("batch", "fixed"), [(0, None), (-1, 1), (2, 1), (2, 2)])
 def test_wrong_batches_are_refused(batch: int, fixed: int | None) -> None:
     spec = ModelSpec("same", scale=1, colour="rgb", interface="rgb", halo=0, fixed_batch=fixed)
-    with pytest.raises(UsageError, match=f"batch is {batch}; for this network it is"):
+    with pytest.raises(UsageError, match=f"batch is {batch}; "):
         Upscaler(Network(lambda pixels: pixels, spec, "fake"), batch=batch)
 
 
@@ -197,7 +197,7 @@ def test_upscale_is_upscaler_in_one_call(noise: np.ndarray) -> None:
 
 
 def test_wrong_tiles_are_refused() -> None:
-    for tile in (-1, 8, 14):
+    for tile in (8, 14):
         with pytest.raises(UsageError, match="at least 15 pixels"):
             Upscaler("fast", tile=tile)
     assert Upscaler("fast", tile=15)(np.zeros((30, 30, 3), np.uint8)).shape == (90, 90, 3)

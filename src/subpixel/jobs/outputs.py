@@ -108,8 +108,9 @@ def plan_jobs(
     name only because a suffix changes, the second keeps its input's whole name.
 
     Raises :class:`UsageError` when there is nothing to do, unless that is admitted, when one file
-    should take several pictures, when two pictures would be written to one file, and when an input
-    would be overwritten, be it through a link.
+    should take several pictures, when two pictures would be written to one file, when an input
+    would be overwritten, be it through a link, and where the output is neither a file of a format
+    nor a folder.
     """
     items = [item for path in inputs for item in _list_input(path, naming)]
     sources = _drop_twins([item for item in items if isinstance(item, SourceFile)], naming)
@@ -171,6 +172,7 @@ def assign_targets(sources: Sequence[SourceFile], naming: Naming) -> list[Job]:
     :meth:`Naming.targets`. Raises :class:`UsageError` where one file should take several."""
     if naming.single is not None:
         return [_single(sources, naming.single)] if sources else []
+    _expect_folder(naming.output)
     names = {source: list(itertools.islice(naming.targets(source), 2)) for source in sources}
     in_use = {_fold(files[0]) for files in names.values() if len(files) == 1}
     jobs = []
@@ -180,6 +182,14 @@ def assign_targets(sources: Sequence[SourceFile], naming: Naming) -> list[Job]:
         in_use.add(_fold(file))
         jobs.append(Job(source.path, file))
     return jobs
+
+
+def _expect_folder(output: Path | None) -> None:
+    if output is not None and os.path.lexists(output) and not is_folder(output):
+        raise UsageError(
+            f"{output} is no folder, and its name has no suffix that would name a format; name a "
+            "folder, a file such as larger.png, or - for standard output"
+        )
 
 
 def _single(sources: Sequence[SourceFile], output: Path) -> Job:

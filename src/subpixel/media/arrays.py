@@ -20,7 +20,9 @@ from subpixel.media.picture import FULL_SCALE, Loss, Metadata, Picture, convert_
 if TYPE_CHECKING:
     from PIL.Image import Image as PillowImage
 
-ImageLike = TypeVar("ImageLike")
+    AnyImage = NDArray[Any] | PillowImage
+
+ImageLike = TypeVar("ImageLike", bound="AnyImage")
 
 ALLOWED = (
     "give a numpy array of shape (H, W) or (H, W, 1 to 4) and dtype uint8, uint16 or float32 "
@@ -91,18 +93,20 @@ def _picture_from_array(array: NDArray[Any]) -> Picture:
             f"got a masked array, whose mask would be lost; {ALLOWED}: image.filled() makes one"
         )
     if array.dtype == np.float32:
-        _expect_unit_range(array)
+        expect_unit_range(array, ALLOWED)
     frames = np.ascontiguousarray(array).reshape(1, *array.shape[:2], *channels)
-    return Picture(frames, bit_depth=array.dtype.itemsize * 8)
+    return Picture(frames)
 
 
-def _expect_unit_range(array: NDArray[np.float32]) -> None:
+def expect_unit_range(array: NDArray[np.float32], allowed: str) -> None:
+    """Raises :class:`UsageError` for samples that are no numbers or lie outside 0 … 1 by more than
+    :data:`FLOAT_SLACK`, with what is ``allowed`` and what probably mends them."""
     low, high = float(array.min()), float(array.max())  # NaN where any sample is
     if not np.isfinite([low, high]).all():
         raise UsageError("got an array with samples that are infinite or no numbers; mend them")
     if low < -FLOAT_SLACK or high > 1 + FLOAT_SLACK:
         raise UsageError(
-            f"got float32 samples from {low:g} to {high:g}; {ALLOWED}: {_hint_at_range(low, high)}"
+            f"got float32 samples from {low:g} to {high:g}; {allowed}: {_hint_at_range(low, high)}"
         )
 
 

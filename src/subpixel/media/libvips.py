@@ -16,9 +16,10 @@ from weakref import finalize
 
 import pyvips
 
-from subpixel.errors import MemoryLimitError, PictureError
+from subpixel.errors import MemoryLimitError, PictureError, SubpixelError
 from subpixel.media.metadata import exif, icc
 from subpixel.media.picture import Loss, Metadata
+from subpixel.media.timing import DEFAULT_DELAY_MS, TimingLimits, fit_timing
 from subpixel.system.files.inputs import FileBytes, open_input, pump_file
 
 VipsImage = Any
@@ -35,10 +36,6 @@ HEAD_BYTES = 64
 
 MAX_VIPS_SIDE = 100_000_000
 """Most pixels along one side of an image of libvips, frames below each other."""
-
-DEFAULT_DELAY_MS = 100
-"""For an animation whose source has no timing: what browsers give one without."""
-
 
 READ_BYTES = 1 << 20
 """What is read at a time of what is held in memory."""
@@ -461,14 +458,15 @@ def read_metadata(image: VipsImage) -> Metadata:
     )
 
 
-def set_timing(image: VipsImage, metadata: Metadata) -> None:
+def set_timing(image: VipsImage, metadata: Metadata, limits: TimingLimits) -> None:
     """Set the delays of an image of several frames, and how often they play."""
     pages = image.height // image.get_page_height()
     if pages > 1:
-        delays = [round(delay) for delay in metadata.delays_ms[:pages]]
+        fitted = fit_timing(metadata, limits)
+        delays = [round(delay) for delay in fitted.delays_ms[:pages]]
         delays += [DEFAULT_DELAY_MS] * (pages - len(delays))
         image.set_type(pyvips.GValue.array_int_type, "delay", delays)
-        image.set_type(pyvips.GValue.gint_type, "loop", metadata.loop)
+        image.set_type(pyvips.GValue.gint_type, "loop", fitted.loop)
 
 
 def turn_upright(image: VipsImage, orientation: int) -> VipsImage:
@@ -497,9 +495,25 @@ _LOG_LEVELS = {4: 40, 8: 50, 16: 30, 32: 20, 64: 20, 128: 10}
 
 
 def clear_errors() -> None:
-    """Forget what libvips said of other files, and have what it logs go where it belongs."""
+    """Forget what libvips said of other files, and have what it logs go where it belongs.
+
+    Raises :class:`SubpixelError` where libvips was used before this process was forked: its threads
+    stayed in the other one, and would be waited for without end.
+    """
+    if os.getpid() != _first_process():
+        raise SubpixelError(
+            "pictures were read or written before this process was forked, and libvips works in "
+            "that process alone; start processes by spawn or forkserver "
+            "(multiprocessing.get_context), or read none before"
+        )
     _forward_log()
     pyvips.vips_lib.vips_error_clear()
+
+
+@cache
+def _first_process() -> int:
+    """The one that used libvips first."""
+    return os.getpid()
 
 
 @cache
@@ -548,6 +562,6 @@ def explain_error(error: Exception) -> str:
     if not isinstance(error, pyvips.Error):
         return str(error) or type(error).__name__
     lines = [line.strip() for line in str(error.detail or error.message).splitlines()]
-    noise = ("bad seek", "load error", "unable to call", "unable to write")
+    noise = ("bad seek", "load error", "unable to call", "unable to write", "unable to fetch")
     telling = [line for line in lines if line and not any(word in line for word in noise)]
     return telling[0].partition(": ")[2] or telling[0] if telling else "the data is damaged"

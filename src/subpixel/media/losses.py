@@ -15,6 +15,7 @@ from subpixel.media.formats.registry import FORMATS, format_of, list_names
 from subpixel.media.metadata import colour_tags, exif, icc, tags
 from subpixel.media.metadata.xmp import xmp_extension
 from subpixel.media.picture import Header, Loss, Picture, Rows
+from subpixel.media.timing import explain_changes
 
 _EXIF_GROWTH = 128
 """Bytes by which a block grows at most when its orientation is added."""
@@ -105,7 +106,7 @@ def losses_of(header: Header, form: Format, look: Look) -> tuple[Loss, ...]:
         _extra_loss(header, form),
         _palette_loss(form, look),
         _frames_loss(header, form),
-        _timing_loss(header, form),
+        *_timing_losses(header, form),
         *_page_losses(header, form),
         *_metadata_losses(header, form),
     )
@@ -180,15 +181,14 @@ def _frames_loss(header: Header, form: Format) -> Loss | None:
     return Loss("frames", f"{form.name} holds one of the {number}; the first is kept")
 
 
-def _timing_loss(header: Header, form: Format) -> Loss | None:
-    delays, unit = header.metadata.delays_ms, form.capacity.delay_unit
-    if header.count == 1 or not delays or form.capacity.animation == "none":
-        return None
+def _timing_losses(header: Header, form: Format) -> Iterator[Loss]:
+    if header.count == 1 or not header.metadata.delays_ms:
+        return
     if form.capacity.animation == "pages":
-        return Loss("timing", f"{form.name} pages have no delays")
-    if unit is not None and any(delay % unit.milliseconds for delay in delays):
-        return Loss("timing", f"{form.name} counts in {unit.name}; delays are rounded")
-    return None
+        yield Loss("timing", f"{form.name} pages have no delays")
+    if form.capacity.timing is not None:
+        for what in explain_changes(header.metadata, form.capacity.timing):
+            yield Loss("timing", f"{form.name} {what}")
 
 
 def _page_losses(header: Header, form: Format) -> Iterator[Loss]:

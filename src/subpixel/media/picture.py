@@ -36,6 +36,16 @@ FULL_SCALE: dict[np.dtype[Any], float] = {
 }
 """The sample value that stands for 1.0, by dtype."""
 
+BIT_DEPTHS: dict[np.dtype[Any], range] = {
+    np.dtype(np.uint8): range(8, 9),
+    np.dtype(np.uint16): range(9, 17),
+    np.dtype(np.float32): range(32, 33),
+}
+"""How many bits of a sample may mean something, by dtype."""
+
+_ALL_BITS = cast(int, None)
+"""The default: the most of the dtype, which takes its place at once."""
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -123,7 +133,7 @@ class Header:
     shape: PictureShape
     dtype: np.dtype[Any]
     metadata: Metadata = field(default_factory=Metadata)
-    bit_depth: int = 8
+    bit_depth: int = _ALL_BITS
     losses: tuple[Loss, ...] = ()
     extras: tuple[ExtraChannel, ...] | None = None
 
@@ -139,6 +149,7 @@ class Header:
             raise PictureError(
                 f"samples are {self.dtype}; a picture holds uint8, uint16 or float32"
             )
+        object.__setattr__(self, "bit_depth", _settle_depth(self.bit_depth, self.dtype))
 
     @property
     def count(self) -> int | None:
@@ -255,8 +266,9 @@ class Picture:
 
     frames: Frames
     metadata: Metadata = field(default_factory=Metadata)
-    bit_depth: int = 8
-    """Significant bits per sample in the file: 8 to 16, and 32 for float32."""
+    bit_depth: int = _ALL_BITS
+    """Significant bits per sample in the file: 8 of uint8, 9 to 16 of uint16, 32 of float32. Left
+    out: all that the dtype has."""
     losses: tuple[Loss, ...] = ()
     """What reading could not keep: CMYK turned into RGB, further pages left out."""
     extras: tuple[ExtraChannel, ...] | None = None
@@ -264,7 +276,12 @@ class Picture:
     channels is alpha."""
 
     def __post_init__(self) -> None:
-        _ = self.header  # raises for what is no picture
+        if not isinstance(self.frames, np.ndarray):
+            raise PictureError(
+                f"frames are of the type {type(self.frames).__name__}; give a numpy array of the "
+                "shape (frames, height, width, channels)"
+            )
+        object.__setattr__(self, "bit_depth", self.header.bit_depth)
 
     @property
     def header(self) -> Header:
@@ -308,6 +325,20 @@ class Picture:
         frame = self.frames[0]
         colour = frame[..., :1].repeat(3, axis=-1) if self.is_grey else frame[..., :3]
         return convert_samples(colour, np.dtype(np.uint8))
+
+
+def _settle_depth(depth: int | None, dtype: np.dtype[Any]) -> int:
+    """``depth`` where samples of ``dtype`` may have it, and for None the most that they have."""
+    allowed = BIT_DEPTHS[dtype]
+    if depth is None:
+        return allowed[-1]
+    if type(depth) is not int or depth not in allowed:
+        bits = str(allowed[-1]) if len(allowed) == 1 else f"{allowed[0]} to {allowed[-1]}"
+        raise PictureError(
+            f"bit_depth is {depth!r}; samples of {dtype} have {bits}: leave it out for "
+            f"{allowed[-1]}"
+        )
+    return depth
 
 
 def read_frames(source: Source) -> Iterator[Rows]:

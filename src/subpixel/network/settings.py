@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Annotated
 
+from subpixel.arguments import expect_whole
 from subpixel.runtime.opening import resolve_device
 from subpixel.spec import MAX_FACT, Precision
 from subpixel.strict_json import Within
@@ -20,7 +21,8 @@ class RunSettings:
     """What the caller asks for; None, or ``"auto"``, leaves the choice open.
 
     What ``subpixel tune`` found fills in what is open, in
-    :meth:`~subpixel.network.tuning.Tuning.choose`, and :meth:`resolve` the rest.
+    :meth:`~subpixel.network.tuning.Tuning.choose`, and :meth:`resolve` the rest. Raises
+    :class:`~subpixel.errors.UsageError` for numbers that a field can't be.
     """
 
     device: str = "auto"
@@ -37,6 +39,12 @@ class RunSettings:
     """Whether flat areas are interpolated; None: no."""
     cuda_graphs: bool | None = None
     """Whether the work of a shape is recorded once and replayed, on CUDA; None: no."""
+
+    def __post_init__(self) -> None:
+        least = (("tile", self.tile, 0), ("threads", self.threads, 1), ("batch", self.batch, 1))
+        for name, value, low in least:
+            if value is not None:
+                expect_whole(name, value, low)
 
     def resolve(self) -> "RunSettings":
         """The same with every default filled in: the device by name, a batch, yes or no.

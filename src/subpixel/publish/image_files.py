@@ -26,7 +26,7 @@ def publish_image_files(network: Path, out: Path, *, overwrite: bool = False) ->
     :class:`~subpixel.errors.ProviderError` where the extra ``bytes`` is missing;
     :class:`~subpixel.errors.SubpixelError` where ``out`` can't be written.
     """
-    expect_onnx_target(out, overwrite=overwrite)
+    expect_onnx_target(out, [network], overwrite=overwrite)
     expect_installed(PACKAGE)
     (spec, _), model = describe(network), load_model(network)
     data = with_image_files(with_explicit_convolutions(model), spec).SerializeToString()

@@ -105,7 +105,9 @@ def reduce_precision(
     Raises :class:`~subpixel.errors.NetworkError` when the file can't be made, or doesn't run on
     ``device``.
     """
-    _expect_arguments(out, precision, overwrite)
+    if precision == "fp32":
+        raise UsageError("precision is fp32; what is made is fp16, bf16 or int8")
+    expect_onnx_target(out, [model], overwrite=overwrite)
     graph, (spec, _) = load_model(model), describe(model)
     pictures = partial(calibration_pictures, spec, calibration)
     if (own := graph_precision(graph)) != "fp32":
@@ -148,9 +150,3 @@ def _expect_in_range(model: onnx.ModelProto, precision: Precision, spec: ModelSp
     overflow = find_overflow(model, grid_pictures(spec)) if precision == "fp16" else None
     if overflow:
         raise NetworkError(overflow)
-
-
-def _expect_arguments(out: Path, precision: Precision, overwrite: bool) -> None:
-    if precision == "fp32":
-        raise UsageError("precision is fp32; what is made is fp16, bf16 or int8")
-    expect_onnx_target(out, overwrite=overwrite)

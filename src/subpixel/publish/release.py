@@ -19,7 +19,12 @@ from subpixel.graph.passes.explicit_convolutions import with_explicit_convolutio
 from subpixel.graph.passes.fixed_batch import with_fixed_batch
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.graph.passes.wrap import rgb_from_luma, spec_on_rgb
-from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
+from subpixel.nets.checkpoints.checkpoint import (
+    Checkpoint,
+    CheckpointFile,
+    files_of,
+    load_checkpoint,
+)
 from subpixel.nets.export.attempt import MIN_FIXED_SIDE, Attempt, list_attempts
 from subpixel.nets.export.child_process import EXPORT_TIME_LIMIT, expect_sendable, export_apart
 from subpixel.nets.export.code_numbers import code_numbers
@@ -196,7 +201,7 @@ def release(
     be overwritten, for example.
     """
     out = Path(out)
-    expect_onnx_target(out, overwrite=overwrite)  # said now, not after the work
+    expect_onnx_target(out, files_of(network), overwrite=overwrite)  # now, not after the work
     wish = _Wish(interface, precision, opset, time_limit, isolated)
     loaded = _load_network(network, spec, scale, extra_architectures)
     if isolated:

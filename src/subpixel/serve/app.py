@@ -25,11 +25,13 @@ def make_app(service: Service, access: Access, page: Path | None = None) -> Star
 
     Raises :class:`~subpixel.errors.UsageError` for a folder without a page.
     """
-    return Starlette(
+    app = Starlette(
         routes=[*_list_routes(service), make_page_route(page)],
         middleware=[Middleware(Gate, service=service, access=access)],
         exception_handlers={HTTPException: _answer_fault},
     )
+    app.router.redirect_slashes = False  # to http://HOST, also where a proxy speaks TLS
+    return app
 
 
 def _list_routes(service: Service) -> list[BaseRoute]:

@@ -34,10 +34,16 @@ class ServerLimits:
     """Open at a time; a further one gets 503."""
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self), include_extras=True)
         for each in fields(self):
-            bounds, value = hints[each.name].__metadata__[0], getattr(self, each.name)
+            bounds, value = bounds_of(each.name), getattr(self, each.name)
             if not bounds.min <= value <= bounds.max:
                 raise UsageError(
                     f"{each.name} is {value}; it is a number of {bounds.min:g} to {bounds.max:g}"
                 )
+
+
+def bounds_of(name: str) -> Within:
+    """What a field of :class:`ServerLimits` may be."""
+    bounds = get_type_hints(ServerLimits, include_extras=True)[name].__metadata__[0]
+    assert isinstance(bounds, Within)
+    return bounds

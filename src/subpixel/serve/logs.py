@@ -4,6 +4,7 @@ import json
 import logging
 import threading
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TextIO
@@ -44,11 +45,12 @@ class JsonLog:
         self._stream, self._lock = stream, threading.Lock()
 
     def write(self, event: ServerEvent | RequestEvent) -> None:
-        """A line in ASCII: control characters are escaped."""
+        """A line in ASCII: control characters are escaped. Where nobody can read it, a terminal
+        that has gone, a full disk, the work still goes on."""
         now = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="milliseconds")
         fields = {name: value for name, value in asdict(event).items() if value not in (None, "")}
         line = json.dumps({"time": now, **fields})
-        with self._lock:
+        with self._lock, suppress(OSError):
             self._stream.write(line + "\n")
             self._stream.flush()
 

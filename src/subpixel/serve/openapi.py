@@ -7,6 +7,7 @@ from subpixel import __version__
 from subpixel.media.formats.registry import FORMATS
 from subpixel.serve.limits import ServerLimits
 from subpixel.serve.work.inference_protocol import MAX_TENSOR_NAME, MAX_TENSORS
+from subpixel.serve.work.tensors import PICTURE_DATATYPES
 from subpixel.upscaling.size.target_size import MAX_FACTOR
 
 Json = dict[str, Any]
@@ -65,13 +66,14 @@ _FAULTS = {
     "403": "A page of another site asks.",
     "408": "The body comes too slowly.",
     "413": "The body, the picture or its result is too large.",
+    "415": "The body is packed; Accept-Encoding says that none may be.",
     "421": "The server isn't called so.",
     "422": "The picture can't be read, or its result not written.",
     "429": "Too much is asked at a time; Retry-After says when to try again.",
     "500": "The server failed.",
-    "503": "The server lacks memory, or the work took too long.",
+    "503": "The server lacks memory, the work took too long, or too many connections are open.",
 }
-_COMMON = ("401", "403", "421", "500")
+_COMMON = ("401", "403", "421", "500", "503")
 
 
 def _describe_faults(*statuses: str) -> Json:
@@ -113,7 +115,12 @@ def _describe_ready() -> Json:
 def _describe_upscale(models: Sequence[str], limits: ServerLimits) -> Json:
     binary = {"schema": {"type": "string", "format": "binary"}}
     file = {"type": "string", "format": "binary"}
-    form = {"type": "object", "required": ["file"], "properties": {"file": file}}
+    parameters = _list_parameters(models)
+    texts = {
+        row["name"]: {**row["schema"], "description": row["description"]} for row in parameters
+    }
+    properties = {"file": file, **texts}
+    form = {"type": "object", "required": ["file"], "properties": properties}
     return {
         "summary": "Enlarge a picture.",
         "description": (
@@ -122,7 +129,7 @@ def _describe_upscale(models: Sequence[str], limits: ServerLimits) -> Json:
             "With Accept: text/event-stream the answer is events: progress, then data (pieces of "
             "base64), then done; or error. At most one of scale, width and height is taken."
         ),
-        "parameters": _list_parameters(models),
+        "parameters": parameters,
         "requestBody": {
             "required": True,
             "content": {
@@ -245,7 +252,7 @@ _REQUEST = {
                 "required": ["name", "datatype", "shape"],
                 "properties": {
                     "name": {"const": "image"},
-                    "datatype": {"enum": ["UINT8", "UINT16", "FP32"]},
+                    "datatype": {"enum": list(PICTURE_DATATYPES)},
                     "shape": {
                         "type": "array",
                         "minItems": 4,

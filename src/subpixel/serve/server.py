@@ -2,17 +2,24 @@
 
 import asyncio
 import logging
+import re
+import signal
 import socket
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+from typing import cast
+from urllib.parse import unquote
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from subpixel.errors import UsageError
+from subpixel.serve.http.access import CROWDED
 from subpixel.serve.limits import ServerLimits
 from subpixel.serve.logs import ForwardToLog, ServerEvent
 from subpixel.serve.service import Service
@@ -39,8 +46,8 @@ class Address:
 def run_server(
     app: ASGIApp, service: Service, address: Address, announce: Callable[[str], None]
 ) -> None:
-    """Serve until SIGTERM or SIGINT comes and what was accepted is answered; a second one ends
-    at once. ``announce`` gets the URL once connections are taken.
+    """Serve until SIGTERM, SIGHUP or SIGINT comes and what was accepted is answered; a second one
+    ends at once. ``announce`` gets the URL once connections are taken.
 
     Raises :class:`UsageError` for an address that can't be had.
     """
@@ -69,19 +76,18 @@ def run_server(
 def make_config(app: ASGIApp, limits: ServerLimits) -> Config:
     """uvicorn's settings."""
 
-    class TimedProtocol(_TimedProtocol):
-        head_seconds = limits.idle_seconds
+    class BoundedProtocol(_BoundedProtocol):
+        head_seconds, places = limits.idle_seconds, _Places(limits.connections)
 
     return Config(
         app,
-        http=TimedProtocol,
+        http=BoundedProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=limits.connections,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )
@@ -102,13 +108,35 @@ def _bind_socket(address: Address) -> socket.socket:
     return connection
 
 
-class _TimedProtocol(H11Protocol):
-    """uvicorn's, which waits for ever for a head that comes by drops."""
+class _Places:
+    """As many connections as are served at a time; what asks for one is in the event loop."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._holders = most, set[object]()
+
+    def take(self, holder: object) -> bool:
+        """Whether ``holder`` has a place, now or from before."""
+        if len(self._holders) < self._most:
+            self._holders.add(holder)
+        return holder in self._holders
+
+    def give_back(self, holder: object) -> None:
+        """``holder`` has gone."""
+        self._holders.discard(holder)
+
+
+class _BoundedProtocol(H11Protocol):
+    """uvicorn's, which waits for ever for a head that comes by drops, and whose own limit to
+    connections refuses those that it has as well as a further one, in plain text."""
 
     head_seconds = 10.0
+    places = _Places(1)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._inner_app = cast(ASGIApp, self.app)
+        self.app = self._call_app
+        self.places.take(self)
         self._timer: asyncio.TimerHandle | None = None
         self._await_head()
 
@@ -122,7 +150,13 @@ class _TimedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self.places.give_back(self)
         super().connection_lost(exc)
+
+    async def _call_app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application, which answers that there are too many where no place is left."""
+        scope["state"][CROWDED] = not self.places.take(self)
+        await self._inner_app(_name_host(scope), receive, send)
 
     def _await_head(self) -> None:
         self._timer = self.loop.call_later(self.head_seconds, self._end)
@@ -135,6 +169,18 @@ class _TimedProtocol(H11Protocol):
     def _end(self) -> None:
         if not self.transport.is_closing():
             self.transport.close()
+
+
+def _name_host(scope: Scope) -> Scope:
+    """A request whose target is a whole URL (RFC 9112, 3.2.2) as one whose target is a path, to the
+    host of the URL: what it says counts, and not its header."""
+    match = re.fullmatch(rb"(?i:https?)://([^/]*)(.*)", scope["raw_path"])
+    if match is None:
+        return scope
+    others = [pair for pair in scope["headers"] if pair[0] != b"host"]
+    path = match[2] or b"/"
+    places = {"raw_path": path, "path": unquote(path.decode("ascii"))}
+    return {**scope, **places, "headers": [(b"host", match[1]), *others]}
 
 
 class _OrderlyServer(uvicorn.Server):
@@ -153,6 +199,20 @@ class _OrderlyServer(uvicorn.Server):
         await super().startup(sockets)
         self._tell_address()
 
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """SIGHUP, too, unless it is ignored, as under nohup."""
+        before = signal.getsignal(signal.SIGHUP)
+        heard = threading.current_thread() is threading.main_thread() and before != signal.SIG_IGN
+        if heard:
+            signal.signal(signal.SIGHUP, self.handle_exit)
+        try:
+            with super().capture_signals():
+                yield
+        finally:
+            if heard:
+                signal.signal(signal.SIGHUP, before)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """A signal: the end begins. It isn't raised again at the end, which is as asked for."""
         if self._loop is None:
@@ -166,8 +226,8 @@ class _OrderlyServer(uvicorn.Server):
             self.force_exit = self.should_exit = True
             return
         state.draining = True
-        self._service.log.write(ServerEvent("draining"))
         asyncio.get_running_loop().call_later(self._notice, self._stop)
+        self._service.log.write(ServerEvent("draining"))
 
     def _stop(self) -> None:
         self.should_exit = True

@@ -6,6 +6,7 @@ from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.metadata import load_model, read_spec, with_spec
 from subpixel.system.files.atomic import write_bytes
+from subpixel.system.files.targets import expect_onnx_target
 from subpixel.thirdparty.adopt import Adoption
 from subpixel.thirdparty.apart import identify_apart
 
@@ -19,6 +20,7 @@ def adopt_file(
     :func:`~subpixel.system.files.atomic.write_bytes` raise, and :class:`NetworkError` for a file
     that states its facts already.
     """
+    expect_onnx_target(out, [file], overwrite=overwrite)
     model = load_model(file)
     try:
         if read_spec(model) is not None:

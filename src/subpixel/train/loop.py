@@ -90,6 +90,8 @@ def train(
     """
     state = begin_state(preset, scale, seed, device, warm_start)
     restore_state(state_file, state)
+    if not state_file.exists():
+        save_state(state_file, state)  # from here on what lies beside it is this run's
     if teacher is not None:
         move_to(device, teacher.eval())
     photographs = source

@@ -12,6 +12,7 @@ from subpixel.nets.checkpoints.checkpoint import CheckpointFile, Choice, load_ch
 from subpixel.publish.release import ReleaseReport, release
 from subpixel.spec import ModelSpec
 from subpixel.system.files.atomic import write_bytes
+from subpixel.system.files.targets import expect_free_file, expect_inputs_spared
 from subpixel.train.data.crops import PhotographCrops, load_crops, load_held_out
 from subpixel.train.data.device.device_crops import DeviceCrops
 from subpixel.train.data.device.luma_planes import luma_by_photograph
@@ -75,6 +76,7 @@ def run_recipe(
     order: TrainingRun, report: Callable[[Progress], None], *, overwrite: bool = False
 ) -> TrainingOutcome:
     """Train, or resume training, and release the result."""
+    _expect_targets(order, overwrite=overwrite)
     teacher = load_teacher(order.teacher, order.scale, order.preset.crop) if order.teacher else None
     warm_start = (
         load_checkpoint(_checkpoint_of(order.warm_start)).module if order.warm_start else None
@@ -82,6 +84,8 @@ def run_recipe(
     source, held_out = load_source(order)
     order.out.parent.mkdir(parents=True, exist_ok=True)
     state, record = order.out.with_suffix(".state"), Record(order.out)
+    if not state.exists():
+        record.course.unlink(missing_ok=True)
     trained = train(
         order.preset,
         order.scale,
@@ -105,6 +109,19 @@ def run_recipe(
     )
     state.unlink()
     return TrainingOutcome(released, evaluation)
+
+
+def _expect_targets(order: TrainingRun, *, overwrite: bool) -> None:
+    """No file of the run is one of its inputs, or is there already, but for what it left itself
+    when it was stopped."""
+    record = Record(order.out)
+    begun = order.out.with_suffix(".state").exists()
+    inputs = [file for file in (order.warm_start, order.teacher) if file]
+    expect_inputs_spared(order.out, inputs)
+    expect_free_file(order.out, overwrite=overwrite)
+    for file in (order.out.with_suffix(".safetensors"), record.course, record.sample, record.card):
+        expect_inputs_spared(file, inputs)
+        expect_free_file(file, overwrite=overwrite or begun)
 
 
 def load_source(order: TrainingRun) -> tuple[PhotographCrops | DeviceCrops, list[Pair]]:

@@ -10,7 +10,7 @@ from subpixel.network.locate import locate
 from subpixel.network.tuning_cache import tuning_folder
 from subpixel.upscaling.alpha import AlphaMode
 from subpixel.upscaling.size.target_size import TargetSize
-from subpixel.upscaling.upscaler import Image, Upscaler
+from subpixel.upscaling.upscaler import Image, Upscaler, expect_model, expect_scale
 from subpixel.zoo import manifest
 from subpixel.zoo.family import first_network, tuned_network
 
@@ -30,6 +30,10 @@ class UpscalerRequest:
     threads: int | None = None
     tuning: bool = True
     alpha: AlphaMode = "repaint"
+
+    def __post_init__(self) -> None:
+        expect_model(self.model)
+        expect_scale(self.scale)
 
     def open(self) -> Upscaler:
         """Raises what :class:`~subpixel.upscaling.upscaler.Upscaler` raises."""

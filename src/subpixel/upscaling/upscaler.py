@@ -1,6 +1,7 @@
 """Pictures in, larger pictures out."""
 
 import copy
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from subpixel.arguments import expect_number, expect_whole
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import MemoryLimitError, UsageError
 from subpixel.media.picture import Header, Loss, Picture, Source
@@ -23,6 +25,7 @@ from subpixel.network.tuning_cache import load_tuning
 from subpixel.runtime.op import Samples
 from subpixel.spec import ModelSpec, Precision
 from subpixel.system.files.atomic import Seal
+from subpixel.system.files.targets import expect_inputs_spared
 from subpixel.upscaling.alpha import AlphaMode, expect_alpha_mode, treat_alpha
 from subpixel.upscaling.choice.choose import NetworkChoice, choose_network, fix_choice
 from subpixel.upscaling.choice.pipelines import NetworkFile, Pipelines
@@ -33,19 +36,20 @@ from subpixel.upscaling.rows.stage import RowStage, chain_headers, run_stages, s
 from subpixel.upscaling.size.chain import NetworkChain
 from subpixel.upscaling.size.cropping import find_window
 from subpixel.upscaling.size.enlargement import Enlargement, enlarge_by, plan_enlargement
-from subpixel.upscaling.size.target_size import TargetSize
+from subpixel.upscaling.size.target_size import TargetSize, expect_target_size
 from subpixel.upscaling.tiles.bands import RunReport, rows_of
 from subpixel.upscaling.tiles.tiling import TilePlan
 from subpixel.zoo import manifest
 from subpixel.zoo.family import first_network, tuned_network
 
 if TYPE_CHECKING:
+    from subpixel.media.arrays import AnyImage
     from subpixel.media.writing import EncodeOptions
 
 ATTEMPTS = 4
 """How often a picture is started where memory is refused, each time with tiles of half the side."""
 
-Image = TypeVar("Image")
+Image = TypeVar("Image", bound="AnyImage")
 """A numpy array or a Pillow image: what comes in goes out, larger."""
 
 
@@ -81,8 +85,9 @@ class Upscaler:
     processes of their own: its arguments are, and each copy opens the network anew.
 
     Raises what :func:`~subpixel.network.opening.open_network` raises, and
-    :class:`~subpixel.errors.UsageError` for a tile, a batch or an ``adaptive`` that the network
-    can't be run with, and for a ``denoise`` beside another network.
+    :class:`~subpixel.errors.UsageError` for arguments that are of no use to any network, for a
+    tile, a batch or an ``adaptive`` that this one can't be run with, and for a ``denoise`` beside
+    another network.
 
     >>> from subpixel import Upscaler
     >>> larger = Upscaler(scale=2)(array)  # doctest: +SKIP
@@ -119,6 +124,9 @@ class Upscaler:
             convention=convention,
             alpha=alpha,
         )
+        expect_model(model)
+        expect_scale(scale)
+        _expect_adaptive(adaptive)
         self._alpha = expect_alpha_mode(alpha)
         switch = None if adaptive is None else adaptive is not False
         self._is_tuned = bool(tuning)
@@ -226,6 +234,7 @@ class Upscaler:
         """
         if size is None:
             return enlarge_by(header, self.spec.scale)
+        expect_target_size(size)
         return plan_enlargement(header, size, self.scales)
 
     def at_scale(self, scale: int) -> "Upscaler":
@@ -317,6 +326,7 @@ class Upscaler:
         )
 
         source = open_picture(Path(source)) if isinstance(source, str | Path) else source
+        expect_inputs_spared(Path(file), [source.file] if isinstance(source, PictureFile) else [])
         decoders = source.decoders if isinstance(source, PictureFile) else None
         options = options or EncodeOptions()
         if (choice is None and self._is_auto) or source.header.has_alpha:
@@ -438,6 +448,26 @@ class Upscaler:
 
     def _name(self, choice: NetworkChoice | None) -> str | Path | Network:
         return self._model if choice is None else choice.network
+
+
+def expect_model(model: object) -> None:
+    """Raise :class:`~subpixel.errors.UsageError` for what can't name a network, nor is one."""
+    if not isinstance(model, str | os.PathLike | Network):
+        raise UsageError(
+            f"model is {model!r}; it is 'auto', the name of a network, or an ONNX file's path"
+        )
+
+
+def expect_scale(scale: object) -> None:
+    """Raise :class:`~subpixel.errors.UsageError` for what is no scale of any network."""
+    if scale is not None:
+        hint = "; pictures get any other size by size=TargetSize(scale=1.5)"
+        expect_whole("scale", scale, 1, hint=hint)
+
+
+def _expect_adaptive(adaptive: object) -> None:
+    if adaptive is not None and not isinstance(adaptive, bool | Flatness):
+        expect_number("adaptive", adaptive, 0, 255, hint=" code values, True or False")
 
 
 def _find_tuning(

@@ -8,7 +8,7 @@ the softer a clean picture becomes.
 from dataclasses import dataclass
 from pathlib import Path
 
-from subpixel.errors import UsageError
+from subpixel.arguments import expect_number
 from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK, DENOISE, DRAWING
 
 
@@ -40,8 +40,7 @@ DRAWING_STRENGTH = 0.5
 def nearest_point(strength: float) -> FamilyPoint:
     """The point nearest to ``strength``, the weaker of two; raises :class:`UsageError` for a
     strength that isn't 0 … 1."""
-    if not 0 <= strength <= 1:
-        raise UsageError(f"the strength is {strength}; it is a number of 0 to 1")
+    expect_number("the strength", strength, 0, 1)
     return min(POINTS, key=lambda point: abs(point.strength - strength))
 
 

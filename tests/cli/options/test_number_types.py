@@ -39,7 +39,9 @@ def test_what_is_within(limits: str, text: str, number: float) -> None:
         ("a number above 0", "0"),
         ("a number of 0 to 1", "1.01"),
         ("a number of 0 to 1", "nan"),
-        ("a number", "1MP"),
+        *(("a number", "1MP"), ("a number", "inf"), ("a number", "-inf"), ("a number", "nan")),
+        *(("a number above 0", "inf"), ("a number above 0", "1e999")),
+        *(("a whole number of 1 to 100", "9" * 400), ("a whole number of 1 to 100", "9" * 5000)),
         ("a number up to 5", "6"),
     ],
 )

@@ -433,3 +433,10 @@ def test_a_network_on_a_coarser_grid_is_local_on_its_multiples(multiple: int | N
 def test_at_other_sizes_it_is_not(multiple: int) -> None:
     """A U-Net resizes by other ratios there, which hang on the picture's size."""
     assert halo(host("nested").model, multiple) is None
+
+
+def test_constants_that_overflow_pass_in_silence() -> None:
+    graph = Graph()
+    blurred = graph.conv("input", 1, 3, pads=[1, 1, 1, 1])
+    large = graph.node("Mul", *[graph.constant([3e38], np.float32)] * 2)
+    assert halo(graph.model(graph.node("Min", blurred, large))) == 1

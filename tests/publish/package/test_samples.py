@@ -22,6 +22,8 @@ import onnxruntime
 import pytest
 from PIL import Image
 
+from nodes import expect_node
+from subpixel import Picture, read_picture, upscale, write_picture
 from subpixel.publish.package.package import package_network
 from subpixel.publish.package.targets import find_target
 from subpixel.publish.package.values import PINS
@@ -92,6 +94,93 @@ def test_a_picture_with_transparency_is_refused(pack: Any) -> None:  # noqa: ANN
     Image.new("RGBA", (9, 8)).save(folder / "clear.png")
     assert "has transparency" in run(folder, "upscale.py", "clear.png", "larger.png", code=1)
     assert not (folder / "larger.png").exists()
+
+
+def load_pictures(folder: Path) -> types.ModuleType:
+    """The package's own module."""
+    module = types.ModuleType("pictures")
+    exec(compile((folder / "pictures.py").read_text(), "pictures.py", "exec"), vars(module))
+    return module
+
+
+GREY16 = np.linspace(0, 65535, 6144).reshape(64, 96).astype(np.uint16)
+ROUNDED = np.floor(GREY16[..., None].repeat(3, -1) / 257 + 0.5).astype(np.uint8)
+COLOURS = np.random.default_rng(5).integers(0, 256, (20, 30, 4), dtype=np.uint8)
+COLOURS[..., 3] |= 1  # no pixel is clear all over
+OPAQUE = np.dstack([COLOURS[..., :3], np.full((20, 30), 255, np.uint8)])
+
+
+def colours_in(mode: str, samples: np.ndarray[Any, Any] = OPAQUE) -> Image.Image:
+    return Image.fromarray(samples).convert(mode)
+
+
+def test_grey_of_16_bits_is_rounded_as_everywhere(pack: Any) -> None:  # noqa: ANN401
+    folder = pack("docker", "fast-int8")
+    Image.fromarray(GREY16).save(folder / "grey.png")
+    run(folder, "upscale.py", "grey.png", "larger.png")
+    expected = upscale(ROUNDED, model="fast-int8", scale=2)
+    assert np.array_equal(np.asarray(Image.open(folder / "larger.png")), expected)
+
+
+def test_modes_of_8_bits_are_read_as_they_are(pack: Any) -> None:  # noqa: ANN401
+    folder = pack("docker", "fast-int8")
+    read_rgb = load_pictures(folder).read_rgb
+    in_png = ("1", "L", "LA", "P", "RGB", "RGBA")
+    for mode, file in [(mode, "a.png") for mode in in_png] + [
+        (mode, "a.tif") for mode in (*in_png, "PA", "YCbCr")
+    ]:
+        colours_in(mode).save(folder / file)
+        with Image.open(folder / file) as image:
+            assert image.mode == mode
+        ours = read_picture(folder / file).rgb8().astype(int)
+        # Decoders round what isn't RGB in ways of their own.
+        assert np.abs(read_rgb(folder / file) - ours).max() <= (mode == "YCbCr"), (mode, file)
+
+
+def test_deep_grey_is_turned_upright(pack: Any) -> None:  # noqa: ANN401
+    path = pack("docker", "fast-int8") / "a.png"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(GREY16).save(path, exif=exif)
+    assert np.array_equal(load_pictures(path.parent).read_rgb(path), np.rot90(ROUNDED, -1))
+
+
+def write_others(folder: Path) -> Iterator[Path]:
+    """Pictures that Pillow would make something else of, or something that isn't all of it."""
+    for name, image in {
+        "cmyk.jpg": colours_in("CMYK"),
+        "cmyk.tif": colours_in("CMYK"),
+        "lab.tif": Image.fromarray(OPAQUE[..., :3], "LAB"),
+        "float.tif": Image.fromarray(GREY16.astype(np.float32) / 65535),
+        "long.tif": Image.fromarray(GREY16.astype(np.int32)),
+        "long.pgm": Image.fromarray(GREY16.astype(np.int32)),
+        "deep.tif": Image.fromarray(GREY16),
+        "big.tif": Image.frombytes("I;16B", (96, 64), GREY16.astype(">u2").tobytes()),
+        "clear.png": colours_in("RGBA", COLOURS),
+        "grey.png": colours_in("LA", COLOURS),
+    }.items():
+        image.save(folder / name)
+        yield folder / name
+    for name, numbers in {"clear.gif": (7,), "key.png": (7,), "palette.png": (7, 200)}.items():
+        image = colours_in("L" if name == "key.png" else "P")
+        image.putpixel((3, 4), 7)
+        image.save(folder / name, transparency=numbers[0] if len(numbers) == 1 else bytes(numbers))
+        yield folder / name
+    Image.fromarray(GREY16).save(folder / "deep_key.png", transparency=0)
+    yield folder / "deep_key.png"
+    deep = GREY16[None, ..., None].repeat(4, -1)
+    for name, channels in {"a.png": 3, "b.tif": 3, "c.png": 4, "d.png": 2}.items():
+        write_picture(Picture(deep[..., :channels], bit_depth=16), folder / name)
+        yield folder / name
+
+
+def test_what_would_come_out_otherwise_is_refused(pack: Any) -> None:  # noqa: ANN401
+    folder = pack("docker", "fast-int8")
+    read_rgb = load_pictures(folder).read_rgb
+    for path in write_others(folder):
+        said = "this program|transparency"
+        with pytest.raises(ValueError, match=said):
+            assert read_rgb(path) is None, path
 
 
 class AmlResponse:
@@ -311,6 +400,48 @@ def test_the_versions_are_those_that_are_tested() -> None:
     pins = (REPOSITORY / "constraints.txt").read_text().splitlines()
     for package in ("numpy", "onnxruntime", "pillow"):
         assert f"{package}=={PINS[package]}" in pins
+
+
+STANDS_IN = {
+    "onnxruntime-node": "exports.InferenceSession = exports.Tensor = null;",
+    "pngjs": "exports.PNG = null;",
+}
+"""Of what the module imports: nothing of it is called."""
+
+
+@pytest.mark.parametrize(
+    ("command", "runs"),
+    [
+        (["package/upscale.mjs"], True),
+        (["linked/upscale.mjs"], True),
+        (["up.mjs"], True),
+        (["--preserve-symlinks-main", "package/linked.mjs"], True),
+        (["user.mjs"], False),
+        (["--input-type=module", "-"], False),
+    ],
+    ids=["by its path", "in a linked folder", "by a link", "as linked", "imported", "in a pipe"],
+)
+def test_node_s_program_runs_however_it_is_reached(
+    pack: Any,  # noqa: ANN401
+    tmp_path: Path,
+    command: list[str],
+    runs: bool,
+) -> None:
+    node, folder = expect_node(), pack("node", "fast-int8")
+    for name, text in STANDS_IN.items():
+        (folder / "node_modules" / name).mkdir(parents=True)
+        (folder / "node_modules" / name / "index.js").write_text(text)
+    (tmp_path / "linked").symlink_to(folder, target_is_directory=True)
+    (tmp_path / "up.mjs").symlink_to(folder / "upscale.mjs")
+    (folder / "linked.mjs").symlink_to("upscale.mjs")
+    program = 'import { toCodes } from "./package/upscale.mjs"; console.log(toCodes([1, 0, 0.5]));'
+    (tmp_path / "user.mjs").write_text(program)
+    done = subprocess.run(
+        [node, *command], cwd=tmp_path, input=program, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == runs, done.stderr
+    assert ("usage: node upscale.mjs" in done.stderr) is runs
+    assert ("Uint8Array(3) [ 255, 0, 128 ]" in done.stdout) is not runs
 
 
 @pytest.mark.parametrize("name", NETWORKS)

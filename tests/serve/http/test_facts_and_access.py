@@ -11,7 +11,13 @@ from starlette.testclient import TestClient
 from served import picture_file
 from subpixel.errors import UsageError
 from subpixel.serve.app import make_app
-from subpixel.serve.http.access import LOOPBACK_NAMES, Access, is_loopback, read_token
+from subpixel.serve.http.access import (
+    LOOPBACK_NAMES,
+    Access,
+    is_loopback,
+    read_host_name,
+    read_token,
+)
 from subpixel.serve.page_files import HEADERS
 from subpixel.serve.service import Service, ServiceState
 
@@ -60,6 +66,20 @@ def test_unknown_paths_are_one_route(client: TestClient) -> None:
     assert client.get("/v1/upscale").status_code == 405
     assert "error" in client.get("/secret/b").json()
     assert "secret" not in client.get("/metrics").text
+
+
+def test_nobody_is_sent_to_another_address(service: Service, tmp_path: Path) -> None:
+    """The server doesn't know its own: a proxy that speaks TLS asks it by HTTP."""
+    (tmp_path / "index.html").write_text("our page")
+    (tmp_path / "a b").mkdir()
+    (tmp_path / "a b" / "index.html").write_text("another")
+    with TestClient(make_app(service, Access()), follow_redirects=False) as client:
+        assert client.post("/v1/upscale/", content=picture_file()).status_code == 404
+        assert client.get("/v1/models/").status_code == 404
+    with TestClient(make_app(service, Access(), tmp_path), follow_redirects=False) as client:
+        answer = client.get("/a%20b")
+        assert answer.headers["location"] == "./a%20b/"
+        assert client.get("/a%20b/").text == "another"
 
 
 def test_log_has_no_names(client: TestClient, log_text: io.StringIO) -> None:
@@ -127,6 +147,28 @@ def test_token(service: Service, header: str | None, status: int) -> None:
 def test_other_names_are_refused(service: Service, host: str, status: int) -> None:
     with TestClient(make_app(service, Access(hosts=LOOPBACK_NAMES))) as client:
         assert client.get("/v1/models", headers={"host": host}).status_code == status
+        for path in ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready"):
+            assert client.get(path, headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        *(("Pictures.example.org", "pictures.example.org"), ("host_1", "host_1")),
+        *(("10.0.0.7", "10.0.0.7"), ("::1", "[::1]"), ("[FE80:0::1]", "[fe80::1]")),
+    ],
+)
+def test_allowed_name_is_what_stands_in_host(text: str, name: str) -> None:
+    assert read_host_name(text) == name
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a:8000", "[::1]:8000", "http://a", "a/b", "*", "*.a.org", "a b", "", "bücher.example", ".a"],
+)
+def test_allowed_name_that_never_stands_in_host_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="write the name alone"):
+        read_host_name(text)
 
 
 def test_pages_of_other_sites_are_refused(client: TestClient) -> None:

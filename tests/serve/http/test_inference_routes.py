@@ -69,6 +69,14 @@ def test_plain_json(client: TestClient) -> None:
     np.testing.assert_array_equal(np.reshape(output["data"], output["shape"])[0], expected)
 
 
+def test_unknown_output_is_refused(client: TestClient) -> None:
+    row = {"name": "image", "shape": [1, 1, 2, 1], "datatype": "UINT8", "data": [0, 255]}
+    outputs = [{"name": "upscaled"}, {"name": "nope"}]
+    answer = client.post("/v2/models/fast/infer", json={"inputs": [row], "outputs": outputs})
+    assert answer.status_code == 400
+    assert "nope" in answer.json()["error"]
+
+
 def test_what_clients_ask_first(client: TestClient) -> None:
     for path in ("/v2/health/live", "/v2/health/ready", "/v2/models/fast/ready"):
         assert client.get(path).status_code == 200
@@ -102,6 +110,38 @@ def test_other_tensors_are_refused(
     assert "image" in answer.json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0, 255, "image / 255"),
+        (-1, 1, "(image + 1) / 2"),
+        (0, 1.01, "from 0 to 1"),
+        (0, np.nan, "no numbers"),
+        (-np.inf, 1, "no numbers"),
+    ],
+)
+@pytest.mark.parametrize("binary", [True, False])
+def test_floats_outside_0_to_1_are_refused(
+    client: TestClient, low: float, high: float, words: str, binary: bool
+) -> None:
+    array = np.array([low, high, 0.5], np.float32).reshape(1, 1, 3, 1)
+    row = {"name": "image", "shape": [1, 1, 3, 1], "datatype": "FP32"}
+    raw = array.tobytes() if binary else b""
+    size = {"parameters": {"binary_data_size": len(raw)}}
+    row |= size if binary else {"data": array.ravel().tolist()}
+    text = json.dumps({"inputs": [row]}).encode()
+    answer = client.post(
+        "/v2/models/fast/infer", content=text + raw, headers={SIZE: str(len(text))}
+    )
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]
+
+
+def test_rounding_beyond_0_to_1_is_taken(client: TestClient) -> None:
+    array = np.array([-1e-4, 1.0001, 0.5], np.float32).reshape(1, 1, 3, 1)
+    np.testing.assert_array_equal(ask(client, array, "FP32")[0], Upscaler("fast")(array[0]))
+
+
 def test_too_large_tensors_are_refused(client: TestClient) -> None:
     raw = bytes(400 * 300)
     row = {"name": "image", "shape": [1, 400, 300, 1], "datatype": "UINT8"}
@@ -114,6 +154,6 @@ def test_too_large_tensors_are_refused(client: TestClient) -> None:
         "/v2/models/fast/infer", content=packed, headers={**headers, "content-encoding": "gzip"}
     )
     assert answer.status_code == 413
-    for size in ("x", "-1", "9999999999999"):
+    for size in ("x", "-1", "9999999999999", "0" * 5000, "1" * 5000, "0" * 12 + "9" * 5000):
         answer = client.post("/v2/models/fast/infer", content=text, headers={SIZE: size})
         assert answer.status_code == 400

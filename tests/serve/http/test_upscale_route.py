@@ -1,6 +1,7 @@
 """``POST /v1/upscale``: the same file as the command line's, and what is refused."""
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
 from served import PATIENCE, picture_file
 from subpixel.cli.main import run
-from subpixel.serve.http.pictures import FileAnswer
+from subpixel.serve.http.pictures import FileAnswer, accepts_events
 from subpixel.serve.service import Service
 from subpixel.serve.work.job_queue import Watch
 from subpixel.serve.work.options import read_options
@@ -61,6 +63,12 @@ def test_answer_says_what_it_is(client: TestClient) -> None:
     assert int(answer.headers["content-length"]) == len(answer.content)
 
 
+@pytest.mark.parametrize("scale", ["2.00000000", "2e0", "1.9999999999999999999"])
+def test_scale_comes_as_programs_write_it(client: TestClient, scale: str) -> None:
+    answer = client.post(f"/v1/upscale?scale={scale}", content=PNG)
+    assert answer.headers["x-subpixel-size"] == "64x48"
+
+
 def test_losses_are_named_or_refused(client: TestClient) -> None:
     stream = io.BytesIO()
     Image.new("RGBA", (8, 8), (1, 2, 3, 99)).save(stream, "PNG")
@@ -103,10 +111,39 @@ def test_broken_form_is_refused(client: TestClient) -> None:
         assert answer.status_code == 400
 
 
+def test_packed_body_is_refused_as_such(client: TestClient) -> None:
+    headers = {"content-encoding": "GZIP"}
+    answer = client.post("/v1/upscale", content=gzip.compress(PNG), headers=headers)
+    assert answer.status_code == 415
+    assert "'GZIP'; send the picture file as it is" in answer.json()["error"]
+    assert answer.headers["accept-encoding"] == "identity"
+    plain = client.post("/v1/upscale", content=PNG, headers={"content-encoding": "Identity"})
+    assert plain.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("accept", "events"),
+    [
+        *(("text/event-stream", True), ("image/*, Text/Event-Stream; q=0.5", True)),
+        *(("text/event-stream;q=1.0", True), ("text/event-stream;q=0.001", True)),
+        *(("text/event-stream;q=0, image/*", False), ("text/event-stream; Q=0.000", False)),
+        *(("image/*", False), ("*/*", False), ("x-text/event-stream", False), ("", False)),
+    ],
+)
+def test_events_are_for_those_who_accept_them(accept: str, events: bool) -> None:
+    assert accepts_events(Headers({"accept": accept})) == events
+
+
+def test_accept_may_be_there_twice() -> None:
+    raw = [(b"accept", b"image/*"), (b"accept", b"text/event-stream")]
+    assert accepts_events(Headers(raw=raw))
+
+
 @pytest.mark.parametrize(
     "query",
     [
         *("scale=0", "scale=-1", "scale=nan", "scale=1e9", "scale=65", "scale=²", "scale="),
+        *(f"scale=1.{'3' * 5000}", "scale=1e", "width=000", f"quality={'9' * 5000}"),
         *("width=0", "width=1.5", "width=1&height=1", "scale=2&width=9", "width=9999999999"),
         *("format=exe", "format=.png", "quality=0", "quality=101&format=jpg", "quality=90"),
         *("model=nothing", "model=../../etc/passwd", "model=", "strict=yes", "url=http://a/b"),
@@ -156,7 +193,10 @@ def test_bomb_is_refused_before_it_is_decoded(client: TestClient) -> None:
     Image.new("1", (9_000, 9_000)).save(stream, "PNG")
     answer = client.post("/v1/upscale", content=stream.getvalue())
     assert answer.status_code == 413
-    assert "9000 x 9000" in answer.json()["error"]
+    assert answer.json()["error"] == (
+        "the picture has 9000 x 9000 pixels in 1 frame(s), 81,000,000 in all; 100,000 are allowed; "
+        "send a smaller one"
+    )
 
 
 def test_progress_comes_as_events(client: TestClient) -> None:
@@ -182,6 +222,25 @@ def test_event_says_what_failed(client: TestClient) -> None:
     assert name == "error"
     assert json.loads(data)["status"] == 422
     assert client.post("/v1/upscale?scale=x", content=PNG, headers=accept).status_code == 400
+
+
+def test_failure_told_by_an_event_is_logged_and_counted(
+    client: TestClient, service: Service, log_text: io.StringIO
+) -> None:
+    ended = 'subpixel_requests_total{method="POST",route="/v1/upscale",status="422"}'
+
+    def count() -> float:
+        rows = dict(line.rsplit(" ", 1) for line in service.metrics.text().decode().splitlines())
+        return float(rows.get(ended, 0))
+
+    before = count()
+    headers = {"accept": "text/event-stream"}
+    answer = client.post("/v1/upscale", content=PNG[:60], headers=headers)
+    assert answer.status_code == 200
+    event = json.loads(log_text.getvalue().splitlines()[-1])
+    assert event["request"] == answer.headers["x-request-id"]
+    assert (event["status"], event["fault"]) == (422, "PictureError")
+    assert count() == before + 1
 
 
 def _parse_events(text: str) -> list[tuple[str, str]]:

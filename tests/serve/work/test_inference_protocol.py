@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import re
 import struct
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -177,6 +179,37 @@ def test_values_that_dont_fit_are_refused(
         decode_request(json.dumps({"inputs": [row]}).encode(), None)
 
 
+@pytest.mark.parametrize(
+    ("shape", "nesting"),
+    [([4, 5, 3], [3, 4, 5]), ([60], [4, 5, 3]), ([4, 5, 3], [4, 15]), ([4, 15], [4, 5, 3])],
+)
+def test_nesting_that_contradicts_the_shape_is_refused(
+    shape: list[int], nesting: list[int]
+) -> None:
+    array = np.arange(60, dtype=np.uint8)
+    row = {"name": "a", "datatype": "UINT8", "shape": shape}
+    for data in (array.tolist(), array.reshape(shape).tolist()):
+        body = json.dumps({"inputs": [{**row, "data": data}]}).encode()
+        (tensor,) = decode_request(body, None).inputs
+        np.testing.assert_array_equal(tensor.array, array.reshape(shape))
+    row["data"] = array.reshape(nesting).tolist()
+    with pytest.raises(UsageError, match="or send one flat list"):
+        decode_request(json.dumps({"inputs": [row]}).encode(), None)
+
+
+@pytest.mark.parametrize("side", [-1, 1 << 40, True, 2.0, "2", None])
+def test_wrong_side_is_named(side: object) -> None:
+    row = {"name": "a", "datatype": "UINT8", "shape": [1, side], "data": [1]}
+    with pytest.raises(UsageError, match=rf"the shape of a has {re.escape(repr(side))};"):
+        decode_request(json.dumps({"inputs": [row]}).encode(), None)
+
+
+def test_datatypes_are_those_that_are_taken() -> None:
+    row = {"name": "a", "datatype": "BYTES", "shape": [1], "data": ["a"]}
+    with pytest.raises(UsageError, match=r"it is one of UINT8, FP32$"):
+        decode_request(json.dumps({"inputs": [row]}).encode(), None, ("UINT8", "FP32"))
+
+
 @pytest.mark.parametrize("size", [3, 5, -4, 4.0, "4", True, 1 << 70])
 def test_raw_sizes_must_fit(size: object) -> None:
     row = {"name": "a", "datatype": "UINT8", "shape": [4], "parameters": {"binary_data_size": size}}
@@ -194,8 +227,13 @@ def test_raw_bytes_must_be_there_and_no_more() -> None:
 
 def test_unknown_output_is_refused() -> None:
     request = InferenceRequest(None, (), (OutputChoice("x", True),), False)
+    there = [ProtocolTensor("y", np.zeros(1, np.uint8))]
     with pytest.raises(UsageError, match="there is y"):
-        encode_response("m", "1", request, [ProtocolTensor("y", np.zeros(1, np.uint8))])
+        encode_response("m", "1", request, there)
+    for other, words in (("x", "no output 'x'; there is y"), ("y", "twice")):
+        both = (OutputChoice("y", True), OutputChoice(other, False))
+        with pytest.raises(UsageError, match=words):
+            encode_response("m", "1", replace(request, outputs=both), there)
 
 
 def test_what_json_lacks_is_refused() -> None:
@@ -210,7 +248,9 @@ def test_packed_bodies(body: bytes) -> None:
     gzip = zlib.compressobj(wbits=31)
     assert unpack_body(gzip.compress(body) + gzip.flush(), "gzip", 1000) == body
     assert unpack_body(zlib.compress(body), "deflate", 1000) == body
-    assert unpack_body(body, None, 1000) == body
+    assert unpack_body(zlib.compress(body), " Deflate", 1000) == body
+    for none in (None, "", "Identity"):
+        assert unpack_body(body, none, 1000) == body
 
 
 def test_packed_bombs_and_damage_are_refused() -> None:

@@ -134,7 +134,7 @@ def test_arrays_of_any_kind_are_looked_at(dtype: type, channels: int) -> None:
     opaque = np.full((*rgb.shape[:2], 1), 255, np.uint8)
     codes = rgb if channels % 2 else np.concatenate([rgb, opaque], axis=2)
     scale = {np.uint8: 1, np.uint16: 257, np.float32: 1 / 255}[dtype]
-    picture = Picture((codes[None] * np.array(scale, dtype)).astype(dtype), bit_depth=8)
+    picture = Picture((codes[None] * np.array(scale, dtype)).astype(dtype))
     assert choose_network(picture).network == "denoise"
 
 

@@ -19,6 +19,7 @@ from subpixel.upscaling.size.target_size import (
     choose_scales,
     extent_for,
     factor_of,
+    parse_factor,
     seen_size,
 )
 
@@ -132,12 +133,23 @@ def _turn(pixels: np.ndarray, turn: int) -> np.ndarray:
     [
         ({}, "got nothing"),
         ({"width": 5, "height": 5}, "got width and height"),
-        ({"width": 0}, "a side is 0 pixels"),
-        ({"fit": (5, -1)}, "a side is -1 pixels"),
+        ({"width": 0}, "width is 0; it is a whole number of 1 or more"),
+        ({"fit": (5, -1)}, "the height of fit is -1; it is a whole number of 1 or more"),
         ({"scale": 0}, "scale is 0; it is a number above 0"),
         ({"scale": math.nan}, "scale is nan"),
         ({"scale": 300}, "up to 64 times"),
         ({"megapixels": math.inf}, "megapixels is inf"),
+        ({"width": 40.7}, "width is 40.7; it is a whole number of 1 or more"),
+        ({"width": True}, "width is True; it is a whole number"),
+        ({"height": "40"}, "height is '40'; it is a whole number"),
+        ({"fit": (3,)}, r"fit is \(3,\); it is a width and a height"),
+        ({"fit": ()}, r"fit is \(\); it is a width and a height"),
+        ({"fit": 3}, "fit is 3; it is a width and a height"),
+        ({"fill": "ab"}, "fill is 'ab'; it is a width and a height"),
+        ({"fill": (4, 4.5)}, "the height of fill is 4.5; it is a whole number"),
+        ({"scale": "2"}, "scale is '2'; it is a number above 0, such as 1.5"),
+        ({"scale": True}, "scale is True; it is a number"),
+        ({"megapixels": 1j}, "megapixels is 1j; it is a number"),
     ],
 )
 def test_what_is_no_size_is_refused(arguments: dict[str, float], message: str) -> None:
@@ -220,3 +232,54 @@ def test_networks_in_turn_are_few_and_close(available: set[int], factor: Fractio
 )
 def test_the_bundled_networks_ways(factor: str, scales: tuple[int, ...]) -> None:
     assert choose_scales((2, 3, 4), Fraction(factor)) == scales
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "3",
+            "1.5",
+            ".5",
+            "2.",
+            "2.00000000",
+            "0002",
+            "1e0",
+            "2E+0",
+            "15e-1",
+            "1.3333333333333333",
+        ),
+        *("0.30000000000000004", "1.333333333333333333333333333", "1e-99", "9e99", "0" * 58 + ".1"),
+    ],
+)
+def test_factor_is_read_exactly(text: str) -> None:
+    assert parse_factor(text) == Fraction(text)
+
+
+@pytest.mark.parametrize("scale", [0.1 + 0.2, 4 / 3, 1e-7, 64.0, math.pi])
+def test_factor_comes_as_programs_write_it(scale: float) -> None:
+    assert float(parse_factor(repr(scale))) == scale
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", ".", "e1", "1e", "1e999", "0", "0.0", "0e9", "-1", "+1", "1,5", "1/2", "nan", "inf"),
+        *(" 1", "1\n", "²", "٣", "x", "1_0", "3%"),
+    ],
+)
+def test_what_is_no_factor_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no factor; write a number above 0"):
+        parse_factor(text)
+
+
+@pytest.mark.parametrize("text", ["1." + "3" * 5000, "9" * 61, "1e" + "9" * 5000])
+def test_long_factor_is_refused_by_its_length(text: str) -> None:
+    with pytest.raises(UsageError, match=f"has {len(text):,} characters") as error:
+        parse_factor(text)
+    assert len(str(error.value)) < 150
+
+
+def test_too_large_factor_is_shown_short() -> None:
+    with pytest.raises(UsageError, match=r"scale is 9e\+99; a side becomes up to 64 times"):
+        TargetSize(scale=parse_factor("9e99"))

@@ -18,8 +18,6 @@ from subpixel.cli.options.convention import (
 from subpixel.cli.output import print_json
 from subpixel.cli.streams import print_line
 from subpixel.convention import ChannelOrder, TensorLayout, ValueRange
-from subpixel.errors import UsageError
-from subpixel.system.files.targets import expect_free_file
 
 
 @click.command(no_args_is_help=True)
@@ -55,9 +53,6 @@ def command(
     """
     from subpixel.thirdparty.adopt_file import adopt_file
 
-    if output.suffix.lower() != ".onnx":
-        raise UsageError(f"{output}: an ONNX file's name ends in .onnx")
-    expect_free_file(output, overwrite=overwrite)
     convention = make_convention(
         input_range, output_range, input_order, output_order, layout, inputs_set, output_name
     )

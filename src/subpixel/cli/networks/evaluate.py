@@ -112,7 +112,7 @@ def command(
     bench = benchmark(data, upscaler.spec.scale, jpeg)
     perceive = _perceptual() if perceptual else None
     naturalness = _naturalness() if brisque else None
-    keep = _writer(pictures, overwrite) if pictures else lambda result: None
+    keep = _writer(pictures, data, overwrite) if pictures else lambda result: None
     with progress() as show:
         result = evaluate(upscaler, bench, partial(show, ""), keep, perceive, naturalness)
     if as_json:
@@ -150,10 +150,17 @@ def _open_checkpoint(checkpoint: "Path | CheckpointFile", scale: int | None) -> 
     return Upscaler(Network(side.op, side.spec, side.provider))
 
 
-def _writer(folder: Path, overwrite: bool) -> Callable[[Result], None]:
+def _expect_apart(folder: Path, data: Path) -> None:
+    read = [data, *(path for path in data.rglob("*") if path.is_dir())]
+    if folder.exists() and any(folder.samefile(path) for path in read):
+        raise UsageError(f"{folder} holds the inputs, which are never overwritten; name another")
+
+
+def _writer(folder: Path, data: Path, overwrite: bool) -> Callable[[Result], None]:
     from subpixel.media.arrays import to_picture
     from subpixel.media.image_file import write_picture
 
+    _expect_apart(folder, data)
     make_folder(folder)
 
     def keep(result: Result) -> None:

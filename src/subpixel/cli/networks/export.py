@@ -24,7 +24,7 @@ from subpixel.cli.output import print_json, print_proof, progress
 from subpixel.cli.streams import print_line
 from subpixel.errors import UsageError
 from subpixel.spec import Exporter, Interface, Precision
-from subpixel.system.files.targets import make_folder
+from subpixel.system.files.targets import expect_inputs_spared, make_folder
 
 if TYPE_CHECKING:
     from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile
@@ -97,6 +97,7 @@ def command(
     """
     from subpixel.publish.release import release
 
+    expect_inputs_spared(output, [checkpoint] if checkpoint else [])
     if interface == IMAGE_FILES:
         _expect_image_files(output, overwrite, keep_failed)
         if checkpoint and _is_network(checkpoint):
@@ -158,7 +159,7 @@ def _expect_image_files(output: Path, overwrite: bool, keep_failed: bool) -> Non
 
     if keep_failed:
         raise UsageError("--keep-failed keeps a network on pictures: use it with --interface rgb")
-    expect_onnx_target(output, overwrite=overwrite)
+    expect_onnx_target(output, [], overwrite=overwrite)
     expect_installed(PACKAGE)
 
 

@@ -10,7 +10,6 @@ from subpixel.cli.options.choices import DEVICE_NAME, FILE, OVERWRITE
 from subpixel.cli.options.number_types import RealNumber, WholeNumber
 from subpixel.cli.streams import print_line
 from subpixel.errors import UsageError
-from subpixel.system.files.targets import expect_free_file
 from subpixel.train.presets import PRESETS
 
 if TYPE_CHECKING:
@@ -70,7 +69,6 @@ def command(
     """
     from subpixel.train.recipe import TrainingRun, run_recipe
 
-    expect_free_file(output, overwrite=overwrite)
     if steps is not None and minutes is not None:
         raise UsageError("--steps and --minutes both say how long to train; leave one out")
     chosen = PRESETS[preset]

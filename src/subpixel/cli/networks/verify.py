@@ -32,7 +32,7 @@ from subpixel.cli.options.comparison import (
 from subpixel.cli.options.number_types import RealNumber
 from subpixel.cli.output import expect_pictures, print_json, print_proof, print_table, progress
 from subpixel.spec import Precision
-from subpixel.system.files.targets import expect_free_file
+from subpixel.system.files.targets import expect_free_file, expect_inputs_spared
 
 if TYPE_CHECKING:
     from subpixel.parity.compare import CaseResult, ParityReport
@@ -136,6 +136,7 @@ def command(
 
         expect_pictures(bench, calibration)
         if html:
+            expect_inputs_spared(html, (model, *([against] if against else [])))
             expect_free_file(html, overwrite=overwrite)
         with progress() as show:
             result = verify_matrix(

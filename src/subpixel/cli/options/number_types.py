@@ -37,7 +37,9 @@ class _Bounded(click.ParamType, Generic[NumberType]):  # type: ignore[type-arg]
         return number
 
     def _admits(self, number: NumberType) -> bool:
-        if math.isnan(number) or (self._min_open and number == self._min):
+        if isinstance(number, float) and not math.isfinite(number):
+            return False
+        if self._min_open and number == self._min:
             return False
         return (self._min is None or number >= self._min) and (
             self._max is None or number <= self._max

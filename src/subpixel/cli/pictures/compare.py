@@ -16,6 +16,7 @@ from subpixel.media.display.render import render_srgb
 from subpixel.media.image_file import open_stream, read_picture, write_picture
 from subpixel.media.picture import Picture, read_source
 from subpixel.system.files.standard_input import INPUT_NAME, PIPE, expect_piped
+from subpixel.system.files.targets import expect_inputs_spared
 
 if TYPE_CHECKING:
     from subpixel.media.apart.pool import DecoderPool
@@ -49,6 +50,7 @@ def command(
     -, a picture from standard input.
     """
     _expect_stream((before, after))
+    expect_inputs_spared(output, (before, after))
     square = spot and Spot(left=spot[0], top=spot[1], side=spot[2])
     with open_decoders(untrusted) as decoders:
         result = sheet(_render(before, decoders), _render(after, decoders), square)

@@ -12,9 +12,16 @@ from subpixel.cli.options.choices import DEVICE, FILE, SIZE, THREADS
 from subpixel.cli.options.completion import complete_network
 from subpixel.cli.options.grouping import group_options
 from subpixel.cli.options.number_types import RealNumber, WholeNumber
+from subpixel.errors import UsageError
 from subpixel.media.libvips import block_untrusted_operations
-from subpixel.serve.http.access import LOOPBACK_NAMES, Access, is_loopback, read_token
-from subpixel.serve.limits import ServerLimits
+from subpixel.serve.http.access import (
+    LOOPBACK_NAMES,
+    Access,
+    is_loopback,
+    read_host_name,
+    read_token,
+)
+from subpixel.serve.limits import ServerLimits, bounds_of
 from subpixel.serve.logs import JsonLog
 from subpixel.serve.work.networks import default_models
 from subpixel.system.allocator import limit_arenas
@@ -24,6 +31,33 @@ _DEFAULT = ServerLimits()
 
 ARENAS = 2
 """Of the allocator: with more, memory grows for hundreds of requests."""
+
+
+MAX_NOTICE = 86_400
+"""Seconds, as of the other times."""
+
+
+def _whole(limit: str) -> WholeNumber:
+    """A number that this limit admits, of which a message says the option's name."""
+    bounds = bounds_of(limit)
+    return WholeNumber(int(bounds.min), int(bounds.max))
+
+
+def _real(limit: str) -> RealNumber:
+    bounds = bounds_of(limit)
+    return RealNumber(bounds.min, bounds.max)
+
+
+class HostName(click.ParamType):  # type: ignore[type-arg]
+    """A name as it stands in ``Host``, without a port."""
+
+    name = "text"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return read_host_name(value)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 @dataclass(frozen=True)
@@ -40,7 +74,7 @@ class Listening:
         """On loopback no other names than its own are answered; elsewhere all are, unless some are
         named."""
         token = None if self.token_file is None else read_token(self.token_file)
-        names = tuple(name.lower() for name in self.allow_host)
+        names = self.allow_host
         if is_loopback(self.host):
             return Access(token, (*LOOPBACK_NAMES, *names))
         return Access(token, names or None)
@@ -69,7 +103,7 @@ LISTENING = group_options(
     ),
     click.option(
         "--notice",
-        type=RealNumber(min=0),
+        type=RealNumber(0, MAX_NOTICE),
         default=0.0,
         show_default=True,
         metavar="SECONDS",
@@ -82,10 +116,11 @@ LISTENING = group_options(
     ),
     click.option(
         "--allow-host",
+        type=HostName(),
         multiple=True,
         metavar="NAME",
-        help="A further name in the Host header that is answered, as of a proxy. [default: on "
-        "loopback its own names; else all]",
+        help="A further name in the Host header, without a port, that is answered, as of a proxy. "
+        "Checks of health are answered under any. [default: on loopback its own names; else all]",
     ),
 )
 SERVER_LIMITS = group_options(
@@ -100,35 +135,35 @@ SERVER_LIMITS = group_options(
     ),
     click.option(
         "--max-pixels",
-        type=int,
+        type=_whole("max_pixels"),
         default=_DEFAULT.max_pixels,
         show_default=True,
         help="Most pixels of a picture, all frames together; looked at before they are decoded.",
     ),
     click.option(
         "--max-output-pixels",
-        type=int,
+        type=_whole("max_output_pixels"),
         default=_DEFAULT.max_output_pixels,
         show_default=True,
         help="The same of a result.",
     ),
     click.option(
         "--max-frames",
-        type=int,
+        type=_whole("max_frames"),
         default=_DEFAULT.max_frames,
         show_default=True,
         help="Most frames of an animation.",
     ),
     click.option(
         "--jobs",
-        type=int,
+        type=_whole("jobs"),
         default=_DEFAULT.jobs,
         show_default=True,
         help="Requests that are computed at a time, sharing all cores.",
     ),
     click.option(
         "--queue",
-        type=int,
+        type=_whole("queue"),
         default=_DEFAULT.queue,
         show_default=True,
         help="Requests that wait beside them; a further one gets 429.",
@@ -136,7 +171,7 @@ SERVER_LIMITS = group_options(
     click.option(
         "--timeout",
         "seconds",
-        type=float,
+        type=_real("seconds"),
         default=_DEFAULT.seconds,
         show_default=True,
         metavar="SECONDS",
@@ -145,7 +180,7 @@ SERVER_LIMITS = group_options(
     click.option(
         "--transfer-timeout",
         "transfer_seconds",
-        type=float,
+        type=_real("transfer_seconds"),
         default=_DEFAULT.transfer_seconds,
         show_default=True,
         metavar="SECONDS",
@@ -154,7 +189,7 @@ SERVER_LIMITS = group_options(
     click.option(
         "--idle-timeout",
         "idle_seconds",
-        type=float,
+        type=_real("idle_seconds"),
         default=_DEFAULT.idle_seconds,
         show_default=True,
         metavar="SECONDS",
@@ -162,7 +197,7 @@ SERVER_LIMITS = group_options(
     ),
     click.option(
         "--connections",
-        type=int,
+        type=_whole("connections"),
         default=_DEFAULT.connections,
         show_default=True,
         help="Open at a time.",
@@ -209,7 +244,7 @@ def command(
 
     Each picture is decoded in a process of its own, without network or files, within limits (Linux
     only). What is too much gets 413, too many at a time 429. A line of JSON for each request goes
-    to standard output. SIGTERM and Ctrl-C end the server once what it accepted is answered.
+    to standard output. SIGTERM, SIGHUP and Ctrl-C end the server once what it accepted is answered.
     """
     from subpixel.serve.app import make_app
     from subpixel.serve.server import Address, run_server

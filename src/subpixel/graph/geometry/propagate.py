@@ -140,7 +140,8 @@ def _compute_constants(
     ):
         raise NotLocalError("its constants are too large to be computed one by one")
     try:
-        results = ReferenceEvaluator(node, opsets={"": opset}).run(None, feeds)
+        with np.errstate(all="ignore"):
+            results = ReferenceEvaluator(node, opsets={"": opset}).run(None, feeds)
     except Exception as error:  # it raises exceptions of many kinds
         raise NotLocalError(f"its constants can't be computed: {error}") from error
     return [ConstantTensor(np.asarray(result)) for result in results]

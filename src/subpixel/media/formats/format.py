@@ -1,6 +1,7 @@
 """What a picture format is, as a value: the protocol that each format's file fills in."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from importlib.util import find_spec
@@ -8,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from subpixel.arguments import expect_whole
 from subpixel.errors import PictureError, UsageError
 from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
 from subpixel.media.formats.account import FilePart
@@ -28,19 +30,11 @@ from subpixel.media.picture import (
     Rows,
     convert_samples,
 )
+from subpixel.media.timing import TimingLimits
 from subpixel.system.extras import EXTRAS
 
 COMMENT = "Comment"
 """The key of a text that stands for all; where a format holds text without keys, this is its."""
-
-
-@dataclass(frozen=True)
-class DelayUnit:
-    """What a format counts the delays of an animation in."""
-
-    milliseconds: int
-    name: str
-    """For people, in the plural."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +61,8 @@ class Capacity:
     aspect: bool = False
     """Whether the shape of pixels can be stated without a resolution."""
     gain_map: bool = False
-    delay_unit: DelayUnit | None = DelayUnit(1, "milliseconds")
-    """None: delays are held as fractions."""
+    timing: TimingLimits | None = None
+    """Of a timed animation."""
     colours: int | None = None
     """Colours of a frame that are kept exactly (None: all), one of them for transparent pixels."""
     max_side: int | None = None
@@ -115,7 +109,10 @@ def count_sample_bytes(header: Header) -> int:
 
 @dataclass(frozen=True)
 class EncodeOptions:
-    """How a picture is compressed. The defaults are chosen for quality first, then speed."""
+    """How a picture is compressed. The defaults are chosen for quality first, then speed.
+
+    Raises :class:`~subpixel.errors.UsageError` for what a field can't be.
+    """
 
     quality: int | None = None
     """1 … 100 of JPEG (default 95), WebP (90), AVIF (80), HEIC (80) and JPEG XL (90); from 90 on
@@ -140,8 +137,10 @@ class EncodeOptions:
             ("effort", self.effort, 0, 9),
         )
         for name, value, low, high in limits:
-            if value is not None and not low <= value <= high:
-                raise UsageError(f"{name} is {value}; it is a whole number of {low} to {high}")
+            if value is not None:
+                expect_whole(name, value, low, high)
+        if not isinstance(self.lossless, bool):
+            raise UsageError(f"lossless is {self.lossless!r}; it is True or False")
         if self.tiff_compression not in ("none", "lzw", "deflate"):
             raise UsageError(
                 f"tiff_compression is {self.tiff_compression!r}; it is none, lzw or deflate"
@@ -224,7 +223,7 @@ class FormatReader:
     compression: Callable[[FileContents], Compression] = _read_no_compression
     """How coarsely the file was quantised, as far as it says so."""
     harmless_warnings: tuple[str, ...] = ()
-    """Words of the decoder's warnings in sound files; any other warning is an error. Where there
+    """Patterns of the decoder's warnings in sound files; any other warning is an error. Where there
     are none, warnings are not looked at."""
     extras: Callable[[VipsImage], tuple[ExtraChannel, ...] | None] = _name_no_extras
     """What the channels after grey or RGB are; None: alpha, if there is one."""
@@ -254,7 +253,7 @@ class FormatReader:
 
     def is_harmless(self, error: Exception) -> bool:
         """Whether libvips only passed on a warning that means nothing."""
-        return any(words in str(error) for words in self.harmless_warnings)
+        return any(re.search(words, str(error)) for words in self.harmless_warnings)
 
 
 @dataclass(frozen=True)
@@ -346,7 +345,7 @@ class EncodeTask:
         extras = tuple(
             header.extra_channels[c - header.colours] for c in channels[header.colours :]
         )
-        return replace(header, shape=shape, dtype=dtype, extras=extras)
+        return replace(header, shape=shape, dtype=dtype, bit_depth=self.depth, extras=extras)
 
     @property
     def _channels(self) -> list[int]:

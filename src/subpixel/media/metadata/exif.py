@@ -19,6 +19,15 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 from subpixel.media.metadata import geo, tags
 from subpixel.media.metadata.budget import Budget
+from subpixel.media.metadata.pixel_places import (
+    FOCAL_X,
+    FOCAL_Y,
+    SUBJECT_AREA,
+    SUBJECT_LOCATION,
+    Enlargement,
+    enlarge_area,
+    enlarge_resolutions,
+)
 from subpixel.media.picture import Loss
 from subpixel.system.files.inputs import FileBytes, FileSpan
 
@@ -37,6 +46,7 @@ THUMBNAIL_OFFSET, THUMBNAIL_LENGTH = 0x0201, 0x0202
 IPTC, PHOTOSHOP = 0x83BB, 0x8649
 EXIF_DIRECTORY, GPS_DIRECTORY, INTEROPERABILITY_DIRECTORY = 0x8769, 0x8825, 0xA005
 PIXEL_X, PIXEL_Y = 0xA002, 0xA003
+RELATED_WIDTH, RELATED_HEIGHT = 0x1001, 0x1002
 MAKER_NOTE = 0x927C
 
 DIRECTORIES = frozenset({EXIF_DIRECTORY, GPS_DIRECTORY, INTEROPERABILITY_DIRECTORY})
@@ -601,15 +611,55 @@ def _patch_numbers(
     block: bytes, order: ByteOrder, width: int, height: int, orientation: int
 ) -> bytes:
     numbers = {PIXEL_X: width, PIXEL_Y: height, IMAGE_WIDTH: width, IMAGE_LENGTH: height}
-    numbers[ORIENTATION] = orientation
+    numbers |= {ORIENTATION: orientation, RELATED_WIDTH: width, RELATED_HEIGHT: height}
     first = fields_of(block)
     photo = tuple(f for d in first if d.tag == EXIF_DIRECTORY for f in d.children)
+    related = tuple(f for d in photo if d.tag == INTEROPERABILITY_DIRECTORY for f in d.children)
     copy = bytearray(block)
     _patch_geo(copy, first, order, geo.find_factors(_size_in(block, first), (width, height)))
-    for field in first + photo:
+    turn = orientation_in(block) if orientation == 1 else 1
+    if enlargement := _find_enlargement(photo, order, (width, height), turn):
+        _patch_places(copy, photo, order, enlargement)
+    for field in first + photo + related:
         if field.tag in numbers and field.is_whole:
             _set_number(copy, field, order, numbers[field.tag])
     return bytes(copy)
+
+
+def _find_enlargement(
+    photo: Sequence[Field], order: ByteOrder, new: tuple[int, int], turn: int
+) -> Enlargement | None:
+    """From the size that the block states; some writers state that of the picture as it is seen."""
+    width, height = (number_of(photo, tag, order) for tag in (PIXEL_X, PIXEL_Y))
+    if not width or not height:
+        return None
+    ways = (Enlargement((width, height), new, way) for way in (turn, 1))
+    return next((way for way in ways if way.factors), None)
+
+
+def _patch_places(
+    block: bytearray, fields: Iterable[Field], order: ByteOrder, enlargement: Enlargement
+) -> None:
+    """What is counted in pixels, as numbers of the same length in the same place."""
+    whole = {f.tag: f for f in fields if f.is_whole}
+    focal = [whole.get(tag) for tag in (FOCAL_X, FOCAL_Y)]
+    ratios = [f and _ratio_of(f, order) for f in focal]
+    if ratios[0] and ratios[1]:
+        larger = enlarge_resolutions((ratios[0], ratios[1]), enlargement)
+        for field, ratio in zip(focal, larger or (), strict=False):
+            assert field is not None
+            struct.pack_into(order + "II", block, field.start, ratio.numerator, ratio.denominator)
+    for tag in (SUBJECT_AREA, SUBJECT_LOCATION):
+        if (field := whole.get(tag)) is not None and field.kind == SHORT:
+            area = enlarge_area(numbers_of(field, order), enlargement)
+            struct.pack_into(f"{order}{len(area or ())}H", block, field.start, *(area or ()))
+
+
+def _ratio_of(field: Field, order: ByteOrder) -> Fraction | None:
+    if field.kind != RATIONAL or len(field.value) != 8:
+        return None
+    above, below = struct.unpack(order + "II", bytes(field.value))
+    return Fraction(above, below) if above and below else None
 
 
 def _patch_geo(

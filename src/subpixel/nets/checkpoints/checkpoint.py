@@ -40,6 +40,13 @@ class CheckpointFile:
         return self.path.name
 
 
+def files_of(network: object) -> tuple[Path, ...]:
+    """The file of a network that is named by one, as a path or a :class:`CheckpointFile`."""
+    if isinstance(network, CheckpointFile):
+        return (network.path,)
+    return (Path(network),) if isinstance(network, str | Path) else ()
+
+
 def load_checkpoint(
     file: str | Path | CheckpointFile,
     *,

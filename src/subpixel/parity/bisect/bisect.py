@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from subpixel.errors import UsageError
+from subpixel.nets.checkpoints.checkpoint import files_of
 from subpixel.network.settings import RunSettings
 from subpixel.parity.bisect.blame import Blame
 from subpixel.parity.bisect.case.case_folder import expect_free_for_case, write_case
@@ -18,6 +19,7 @@ from subpixel.parity.own_cases import own_cases
 from subpixel.parity.side import Reference, as_reference, default_tolerance, open_sides
 from subpixel.runtime.devices import find_device
 from subpixel.runtime.opening import resolve_device
+from subpixel.system.files.targets import expect_inputs_spared
 
 
 def bisect(
@@ -64,6 +66,7 @@ def bisect(
             "cpu, or see subpixel doctor"
         )
     if out:
+        expect_inputs_spared(out, [bad, *files_of(against)])
         expect_free_for_case(out, overwrite=overwrite)  # said now, not after the work
     network, reference = open_sides(bad, against, RunSettings(device))
     tolerance = tolerance or default_tolerance(network, reference)

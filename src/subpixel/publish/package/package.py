@@ -21,6 +21,7 @@ from subpixel.strict_json import JsonError, read_value
 from subpixel.system.files.folders import expect_free_folder, whole_folder
 from subpixel.system.files.hashing import hash_file
 from subpixel.system.files.json_files import read_json_file
+from subpixel.system.files.targets import expect_inputs_spared
 
 INVENTORY = "subpixel-package.json"
 """The list of a package's files, by which one is told from other folders."""
@@ -69,6 +70,7 @@ def package_network(
     :class:`~subpixel.errors.SubpixelError` where ``out`` can't be written: it holds something, say,
     and is no package that ``overwrite`` may replace.
     """
+    expect_inputs_spared(out, [model])
     expect_free_folder(out, find_foreign_files, overwrite=overwrite)
     spec, _ = describe(model)
     _expect_plain(model, spec)

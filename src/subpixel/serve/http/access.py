@@ -1,7 +1,9 @@
 """Who may ask: a bearer token, compared in constant time, and the names that the server has."""
 
 import hmac
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,8 +15,19 @@ MIN_TOKEN = 16
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
-OPEN_PATHS = ("/", "/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")
+HEALTH_PATHS = ("/health/live", "/health/ready", "/v2/health/live", "/v2/health/ready")
+"""What is answered under any name: load balancers ask by address."""
+
+OPEN_PATHS = ("/", *HEALTH_PATHS)
 """What is answered without a token; so is the page's folder."""
+
+
+CROWDED = "subpixel.crowded"
+"""In a request's state: whether more connections are open than are served."""
+
+
+class CrowdedError(Exception):
+    """As many connections are open as may."""
 
 
 class AccessError(Exception):
@@ -48,6 +61,21 @@ def read_token(file: Path) -> str:
     return token
 
 
+def read_host_name(text: str) -> str:
+    """A name or an address as it stands in ``Host``, without the port. Raises :class:`UsageError`
+    for what never stands there."""
+    name = text.strip().lower()
+    with suppress(ValueError):
+        address = ip_address(name.removeprefix("[").removesuffix("]"))
+        return f"[{address}]" if address.version == 6 else str(address)
+    if re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?", name) is None:
+        raise UsageError(
+            f"{text!r} is no name of a host; write the name alone, such as pictures.example.org: "
+            "without a port, which may be any, and with xn-- where it has other letters"
+        )
+    return name
+
+
 @dataclass(frozen=True)
 class Access:
     """Who may ask what."""
@@ -59,9 +87,10 @@ class Access:
     page elsewhere, whose name somebody points here, can't ask."""
 
     def expect_allowed(self, path: str, headers: Mapping[str, str], *, guarded: bool) -> None:
-        """Raises :class:`AccessError`: 421 for another host, 403 for another site's page, 401
-        without the token where ``guarded``."""
-        if self.hosts is not None and _without_port(headers.get("host", "")) not in self.hosts:
+        """Raises :class:`AccessError`: 421 for another host, but for checks of health, 403 for
+        another site's page, 401 without the token where ``guarded``."""
+        known = self.hosts is None or _without_port(headers.get("host", "")) in self.hosts
+        if not known and path not in HEALTH_PATHS:
             raise AccessError(421, "the server isn't called so; see --allow-host")
         if headers.get("sec-fetch-site") == "cross-site" and path != "/":
             raise AccessError(403, "pages of other sites may not ask")

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from subpixel.errors import UsageError
 from subpixel.serve.limits import ServerLimits
 from subpixel.serve.work.budget import ByteBudget, OutOfBytesError
+from subpixel.serve.work.whole_numbers import read_whole_number
 
 MAX_FORM_FIELDS = 16
 """Texts of a form."""
@@ -34,7 +35,7 @@ class BodyReader:
         Raises :class:`HTTPException` for one that is too long (413), too slow (408) or ends early
         (400), and :class:`OutOfBytesError`, once all was received, where there is no room.
         """
-        size = _read_length(request)
+        size = _read_length(request, self.limits.max_body)
         if size is not None and size > self.limits.max_body:
             raise self._too_long()
         hold = _Hold(self.budget)
@@ -106,13 +107,14 @@ class _Hold:
         self._size = 0
 
 
-def _read_length(request: Request) -> int | None:
+def _read_length(request: Request, most: int) -> int | None:
     text = request.headers.get("content-length")
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal()):
+    length = read_whole_number(text, most)
+    if length is None:
         raise HTTPException(400, "Content-Length is no number")
-    return int(text)
+    return length
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What went wrong, as an answer: a status, and one line of JSON."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from subpixel.errors import (
     SubpixelError,
     UsageError,
 )
-from subpixel.serve.http.access import AccessError
+from subpixel.serve.http.access import AccessError, CrowdedError
 from subpixel.serve.work.budget import OutOfBytesError
 from subpixel.serve.work.job_queue import JobCancelledError, QueueFullError, TimeLimitError
 
@@ -69,14 +70,27 @@ def explain_http_failure(error: Exception) -> HttpFailure:
         return HttpFailure(
             429, "too many bytes are being received; try again in 1 s", {RETRY_AFTER: "1"}, kind
         )
+    if isinstance(error, CrowdedError):
+        headers = {RETRY_AFTER: "1", "Connection": "close"}
+        return HttpFailure(503, "too many connections are open; try again in 1 s", headers, kind)
     for each, status in _STATUSES:
         if isinstance(error, each):
-            return HttpFailure(status, str(error), fault=kind)
+            return HttpFailure(status, _without_options(str(error), status), fault=kind)
     if isinstance(error, MemoryError | OSError):
         words = "the server lacks memory or room on disk; try again in 10 s"
         return HttpFailure(503, words, {RETRY_AFTER: "10"}, _place(error))
     words = str(error) if isinstance(error, SubpixelError) else "the server failed"
     return HttpFailure(500, words, fault=_place(error))
+
+
+_IN_BRACKETS = re.compile(r" \([^()]*--[a-z][^()]*\)")
+_ADVICE = re.compile(r"[:;] [^:;]*--[a-z].*", re.DOTALL)
+
+
+def _without_options(message: str, status: int) -> str:
+    """A message without advice that names options of the command line, which a client hasn't."""
+    plain = _ADVICE.sub("", _IN_BRACKETS.sub("", message))
+    return f"{plain}; send a smaller one" if plain != message and status == 413 else plain
 
 
 def _place(error: Exception) -> str:

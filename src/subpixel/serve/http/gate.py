@@ -8,7 +8,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from subpixel.serve.http.access import OPEN_PATHS, Access
+from subpixel.serve.http.access import CROWDED, OPEN_PATHS, Access, CrowdedError
 from subpixel.serve.http.failures import HttpFailure, explain_http_failure
 from subpixel.serve.logs import RequestEvent
 from subpixel.serve.service import Service
@@ -30,6 +30,8 @@ class _Exchange:
     whole: bool
     """Whether all of the request has come."""
     status: int = 0
+    complete: bool = False
+    """Whether all of the answer was sent."""
     received: int = 0
     sent: int = 0
     fault: str | None = None
@@ -72,6 +74,8 @@ class Gate:
                 if not exchange.whole:
                     headers["Connection"] = "close"  # the rest would be read, however long it is
             await send(message)
+            if message["type"] == "http.response.body":
+                exchange.complete = not message.get("more_body", False)
             exchange.sent += len(message.get("body", b""))
 
         try:
@@ -90,6 +94,8 @@ class Gate:
         path, headers = scope["path"], Headers(scope=scope)
         guarded = path not in OPEN_PATHS and exchange.route != "/"
         try:
+            if scope.get("state", {}).get(CROWDED):
+                raise CrowdedError
             self._access.expect_allowed(path, headers, guarded=guarded)
             await self._app(scope, receive, send)
         except Exception as error:
@@ -100,6 +106,9 @@ class Gate:
     async def _answer(
         self, failure: HttpFailure, scope: Scope, receive: Receive, send: Send, exchange: _Exchange
     ) -> None:
+        if exchange.complete:  # an answer of 200 that told of the failure itself
+            exchange.status = failure.status or exchange.status
+            return
         if exchange.status:  # the answer has begun: that it breaks off says that it failed
             raise ConnectionAbortedError
         if failure.status:

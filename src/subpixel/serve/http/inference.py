@@ -21,6 +21,7 @@ from subpixel.serve.work.tensors import (
     TensorModel,
     list_models,
 )
+from subpixel.serve.work.whole_numbers import read_whole_number
 
 JSON_SIZE = "Inference-Header-Content-Length"
 
@@ -87,6 +88,7 @@ def _json_size(request: Request) -> int | None:
     text = request.headers.get(JSON_SIZE)
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal()) or int(text[:12]) > MAX_JSON:
-        raise HTTPException(400, f"{JSON_SIZE} is a number of up to {MAX_JSON}")
-    return int(text)
+    size = read_whole_number(text, MAX_JSON)
+    if size is None or size > MAX_JSON:
+        raise HTTPException(400, f"{JSON_SIZE} is a whole number of up to {MAX_JSON}")
+    return size

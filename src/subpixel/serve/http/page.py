@@ -2,6 +2,7 @@
 
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -66,6 +67,9 @@ class _IsolatedFiles(StaticFiles):
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
                 headers["Cache-Control"] = "no-cache"
+                if "location" in headers:  # of a folder, at http://HOST as a proxy asks for it
+                    folder = scope["path"].rpartition("/")[2]
+                    headers["Location"] = f"./{quote(folder)}/"
             await send(message)
 
         await super().__call__(scope, receive, send_isolated)

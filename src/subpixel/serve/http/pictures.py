@@ -4,12 +4,15 @@ import asyncio
 import base64
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
@@ -18,8 +21,9 @@ from subpixel.serve.http.bodies import BodyReader, UploadForm, read_upload
 from subpixel.serve.http.failures import explain_http_failure
 from subpixel.serve.http.waiting import await_result
 from subpixel.serve.service import Service
+from subpixel.serve.work.inference_protocol import NO_CODING
 from subpixel.serve.work.job_queue import QueuedJob
-from subpixel.serve.work.options import read_options
+from subpixel.serve.work.options import MAX_SHOWN_OPTION, read_options
 from subpixel.serve.work.pictures import PictureResult
 
 PIECE = 1 << 16
@@ -63,9 +67,10 @@ class PictureRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         request = Request(scope, receive)
+        _expect_plain(request.headers)
         async with self.bodies.read(request) as body:
             job = self._submit(await read_upload(request, body))
-            if EVENT_STREAM in request.headers.get("accept", ""):
+            if accepts_events(request.headers):
                 await EventAnswer(job, self.service)(scope, receive, send)
                 return
             result = await await_result(job, receive)
@@ -76,6 +81,26 @@ class PictureRoute:
         self.service.networks.expect_name(options.model)
         work = partial(self.service.pictures.upscale, upload.data, options)
         return self.service.queue.submit(work, self.service.limits.seconds)
+
+
+def _expect_plain(headers: Headers) -> None:
+    """Raises :class:`HTTPException` for a body that is packed: picture files are by themselves."""
+    coding = headers.get("content-encoding", "").strip()
+    if coding.lower() not in ("", NO_CODING):
+        raise HTTPException(
+            415,
+            f"Content-Encoding is {coding[:MAX_SHOWN_OPTION]!r}; send the picture file as it is",
+            {"Accept-Encoding": NO_CODING},
+        )
+
+
+def accepts_events(headers: Headers) -> bool:
+    """Whether ``Accept`` names the type of events, and not with the weight 0, which means no."""
+    for each in ",".join(headers.getlist("accept")).lower().split(","):
+        kind, *parameters = (part.strip() for part in each.split(";"))
+        if kind == EVENT_STREAM:
+            return not any(re.fullmatch(r"q\s*=\s*0(\.0*)?", part) for part in parameters)
+    return False
 
 
 class FileAnswer(StreamingResponse):
@@ -114,10 +139,14 @@ class EventAnswer(StreamingResponse):
 
     def __init__(self, job: QueuedJob[PictureResult], service: Service) -> None:
         self._job, self._service = job, service
+        self._error: Exception | None = None
         super().__init__(self._events(), media_type=EVENT_STREAM)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send all events; the job ends with the client, or when it takes none for too long."""
+        """Send all events; the job ends with the client, or when it takes none for too long.
+
+        Raises what the job raised, once its event is sent: that is how the request ended.
+        """
 
         async def send_in_time(message: Message) -> None:
             async with asyncio.timeout(self._service.limits.idle_seconds):
@@ -127,6 +156,8 @@ class EventAnswer(StreamingResponse):
             await super().__call__(scope, receive, send_in_time)
         finally:
             self._job.abandon()
+        if self._error is not None:
+            raise self._error
 
     async def _events(self) -> AsyncIterator[str]:
         async for event in self._progress():
@@ -134,7 +165,7 @@ class EventAnswer(StreamingResponse):
         try:
             result = self._job.future.result(0)
         except Exception as error:
-            failure = explain_http_failure(error)
+            self._error, failure = error, explain_http_failure(error)
             yield _event("error", {"status": failure.status, "error": failure.message})
             return
         try:

@@ -34,7 +34,13 @@ MAX_JSON_VALUES = 1_000_000
 
 MAX_DIMENSIONS, MAX_TENSORS = 8, 16
 
+MAX_SIDE = (1 << 40) - 1
+"""Of a tensor's shape, so that products stay small."""
+
 MAX_TENSOR_NAME = 200
+
+NO_CODING = "identity"
+"""HTTP's name of a body as it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,19 +74,26 @@ class InferenceRequest:
     id: str | None
     inputs: tuple[ProtocolTensor, ...]
     outputs: tuple[OutputChoice, ...]
-    """None: all that there are."""
+    """Empty: all that there are."""
     binary: bool
     """Whether outputs that ``outputs`` doesn't name are raw bytes."""
 
+    def expect_outputs(self, there: Sequence[str]) -> None:
+        """Raises :class:`UsageError` where another output is asked for than are ``there``, or one
+        twice."""
+        names = [choice.name for choice in self.outputs]
+        for name in names:
+            if name not in there:
+                raise UsageError(
+                    f"there is no output {show_value(name)}; there is {', '.join(there)}"
+                )
+        if len(set(names)) != len(names):
+            raise UsageError("an output is asked for twice; name each once")
+
     def wants_binary(self, output: str) -> bool:
-        """Raises :class:`UsageError` for an output that was not asked for, where some were."""
-        if not self.outputs:
-            return self.binary
-        for choice in self.outputs:
-            if choice.name == output:
-                return choice.binary
-        names = ", ".join(choice.name for choice in self.outputs)
-        raise UsageError(f"there is no output {names}; there is {output}")
+        """Whether the data of one of the outputs are to be raw bytes."""
+        chosen = (choice.binary for choice in self.outputs if choice.name == output)
+        return next(chosen, self.binary)
 
 
 @dataclass(frozen=True)
@@ -92,8 +105,11 @@ class InferenceMessage:
     """For ``Inference-Header-Content-Length``; None where all of it is JSON."""
 
 
-def decode_request(body: bytes, json_size: int | None) -> InferenceRequest:
-    """The request of these bytes, of which ``json_size`` (None: all) are JSON.
+def decode_request(
+    body: bytes, json_size: int | None, datatypes: Sequence[str] = tuple(DATATYPES)
+) -> InferenceRequest:
+    """The request of these bytes, of which ``json_size`` (None: all) are JSON, with inputs of
+    ``datatypes``.
 
     The tensors' arrays share the memory of ``body``. Raises :class:`UsageError` for anything but a
     request of the protocol.
@@ -106,7 +122,7 @@ def decode_request(body: bytes, json_size: int | None) -> InferenceRequest:
     except JsonError as error:
         raise UsageError(f"the request can't be read: {error}") from error
     raw = _RawData(memoryview(body)[size:])
-    inputs = tuple(_read_input(each, raw) for each in _take_tensors(fields, "inputs"))
+    inputs = tuple(_read_input(each, raw, datatypes) for each in _take_tensors(fields, "inputs"))
     if len(raw.rest):
         raise UsageError(f"{len(raw.rest)} bytes follow the last tensor")
     if not inputs:
@@ -134,13 +150,13 @@ class _RawData:
         return part
 
 
-def _read_input(value: object, raw: _RawData) -> ProtocolTensor:
+def _read_input(value: object, raw: _RawData, datatypes: Sequence[str]) -> ProtocolTensor:
     fields = _expect_fields(value, "an input")
     name = _read_text(fields.get("name"), "an input's name")
     datatype, shape = fields.get("datatype"), _read_lengths(fields.get("shape"), name)
-    if not isinstance(datatype, str) or datatype not in DATATYPES:
+    if not isinstance(datatype, str) or datatype not in datatypes:
         raise UsageError(
-            f"the datatype of {name} is {show_value(datatype)}; it is one of {', '.join(DATATYPES)}"
+            f"the datatype of {name} is {show_value(datatype)}; it is one of {', '.join(datatypes)}"
         )
     dtype, size = DATATYPES[datatype], _read_parameters(fields).get("binary_data_size")
     if size is None:
@@ -155,15 +171,17 @@ def _read_input(value: object, raw: _RawData) -> ProtocolTensor:
 
 
 def _read_lengths(value: object, name: str) -> tuple[int, ...]:
-    if (
-        not isinstance(value, list)
-        or len(value) > MAX_DIMENSIONS
-        or not all(type(side) is int and 0 <= side < 1 << 40 for side in value)
-    ):
+    if not isinstance(value, list) or len(value) > MAX_DIMENSIONS:
         raise UsageError(
             f"the shape of {name} is {show_value(value)}; it is a list of up to {MAX_DIMENSIONS} "
             "whole numbers"
         )
+    for side in value:
+        if type(side) is not int or not 0 <= side <= MAX_SIDE:
+            raise UsageError(
+                f"the shape of {name} has {show_value(side)}; its sides are whole numbers from 0 "
+                f"to {MAX_SIDE:,}: those of the data, as they are"
+            )
     return tuple(value)
 
 
@@ -178,17 +196,31 @@ _JSON_TYPES: Mapping[str, tuple[type, ...]] = {
 def _read_values(
     value: object, dtype: np.dtype[Any], shape: tuple[int, ...], name: str
 ) -> NDArray[Any]:
-    """Values in JSON, nested or in one list."""
+    """Values in JSON, nested as the shape says or in one list."""
     fault = UsageError(f"the data of {name} are no list of values of its shape and datatype")
     if not isinstance(value, list):
         raise fault
     try:
-        values = np.array(value, object).ravel()
-        if all(type(each) in _JSON_TYPES[dtype.kind] for each in values):
-            return np.array(values.tolist(), dtype).reshape(shape)
+        nested = np.array(value, object)
+    except ValueError as error:
+        raise fault from error
+    _expect_nesting(nested.shape, shape, name)
+    if not all(type(each) in _JSON_TYPES[dtype.kind] for each in nested.flat):
+        raise fault
+    try:
+        return np.array(nested.ravel().tolist(), dtype).reshape(shape)
     except (ValueError, OverflowError) as error:
         raise fault from error
-    raise fault
+
+
+def _expect_nesting(nesting: tuple[int, ...], shape: tuple[int, ...], name: str) -> None:
+    """Lists are flat, or nested as ``shape`` says: else their values would be at other places."""
+    known = shape[: len(nesting)] if 0 in nesting else shape  # an empty list holds no other
+    if len(nesting) > 1 and nesting != known:
+        raise UsageError(
+            f"the data of {name} are nested as {list(nesting)}, and its shape is {list(shape)}; "
+            "nest them so, or send one flat list"
+        )
 
 
 def _read_output(value: object) -> OutputChoice:
@@ -198,9 +230,11 @@ def _read_output(value: object) -> OutputChoice:
 
 
 def unpack_body(body: bytes, coding: str | None, max_bytes: int) -> bytes:
-    """A body without its ``Content-Encoding``: gzip, deflate or none. Raises :class:`UsageError`
-    for another and for damage, :class:`MemoryLimitError` for more than ``max_bytes``."""
-    if coding in (None, "", "identity"):
+    """A body without its ``Content-Encoding``: gzip, deflate or none, in any case. Raises
+    :class:`UsageError` for another and for damage, :class:`MemoryLimitError` for more than
+    ``max_bytes``."""
+    coding = (coding or NO_CODING).strip().lower()
+    if coding == NO_CODING:
         return body
     if coding not in ("gzip", "deflate"):
         raise UsageError(f"Content-Encoding is {show_value(coding)}; it is gzip, deflate or none")
@@ -219,8 +253,9 @@ def unpack_body(body: bytes, coding: str | None, max_bytes: int) -> bytes:
 def encode_response(
     model: str, version: str, request: InferenceRequest, outputs: Sequence[ProtocolTensor]
 ) -> InferenceMessage:
-    """The answer to ``request``. Raises :class:`UsageError` for an output that isn't there, and for
-    one that is too large for JSON."""
+    """The answer to ``request``, with the ``outputs`` that it asks for. Raises :class:`UsageError`
+    for one that isn't there, and for one that is too large for JSON."""
+    request.expect_outputs([tensor.name for tensor in outputs])
     head: dict[str, Any] = {"model_name": model, "model_version": version, "outputs": []}
     if request.id is not None:
         head["id"] = request.id

@@ -7,7 +7,8 @@ from fractions import Fraction
 from subpixel.errors import UsageError
 from subpixel.media.formats.format import EncodeOptions, Format
 from subpixel.media.formats.registry import FORMATS
-from subpixel.upscaling.size.target_size import TargetSize
+from subpixel.serve.work.whole_numbers import read_whole_number
+from subpixel.upscaling.size.target_size import TargetSize, parse_factor
 
 OPTION_NAMES = ("model", "scale", "width", "height", "format", "quality", "lossless", "strict")
 """The parameters that there are."""
@@ -15,7 +16,8 @@ OPTION_NAMES = ("model", "scale", "width", "height", "format", "quality", "lossl
 MAX_SHOWN_OPTION = 40
 """Characters of a value that a message repeats."""
 
-MAX_DIGITS = 9
+MAX_WHOLE = 999_999_999
+"""A side, or a quality."""
 
 
 @dataclass(frozen=True)
@@ -60,19 +62,22 @@ def _read_sides(texts: Mapping[str, str]) -> TargetSize | None:
 
 
 def _read_factor(text: str) -> Fraction:
-    digits = text.replace(".", "", 1)
-    if not (digits.isascii() and digits.isdecimal() and len(text) <= MAX_DIGITS):
-        raise UsageError(f"scale is {_show_words(text)}; it is a number such as 2 or 1.5")
-    return Fraction(text)
+    try:
+        return parse_factor(text)
+    except UsageError as error:
+        raise UsageError(f"scale: {error}") from error
 
 
 def _read_whole(texts: Mapping[str, str], name: str) -> int | None:
     text = texts.get(name)
     if text is None:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS):
-        raise UsageError(f"{name} is {_show_words(text)}; it is a whole number such as 90")
-    return int(text)
+    number = read_whole_number(text, MAX_WHOLE)
+    if number is None or number > MAX_WHOLE:
+        raise UsageError(
+            f"{name} is {_show_words(text)}; it is a whole number of up to {MAX_WHOLE}, such as 90"
+        )
+    return number
 
 
 def _read_flag(texts: Mapping[str, str], name: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from subpixel.errors import MemoryLimitError, PictureTooLargeError, UsageError
+from subpixel.media.arrays import expect_unit_range
 from subpixel.media.picture import FULL_SCALE, Picture
 from subpixel.serve.limits import ServerLimits
 from subpixel.serve.metrics import ServerMetrics
@@ -25,6 +26,8 @@ from subpixel.upscaling.size.target_size import TargetSize
 from subpixel.upscaling.upscaler import Upscaler
 
 INPUT, OUTPUT, VERSION = "image", "upscaled", "1"
+
+PICTURE_DATATYPES = ("UINT8", "UINT16", "FP32")
 
 COPIES = 4
 """Times that a result's samples are in memory at once: network, picture, bytes, message."""
@@ -63,7 +66,8 @@ class TensorBody:
 
     def read(self, max_bytes: int) -> InferenceRequest:
         """Raises what unpacking and decoding raise."""
-        return decode_request(unpack_body(self.packed, self.coding, max_bytes), self.json_size)
+        body = unpack_body(self.packed, self.coding, max_bytes)
+        return decode_request(body, self.json_size, PICTURE_DATATYPES)
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class TensorWork:
         """
         request = body.read(self.limits.max_body)
         picture = read_picture_tensor(request)
-        request.wants_binary(OUTPUT)
+        request.expect_outputs([OUTPUT])
         upscaler = self.networks.get(model.network)
         scale = model.scale or upscaler.spec.scale
         self._expect_allowed(picture, scale)
@@ -139,10 +143,9 @@ def read_picture_tensor(request: InferenceRequest) -> Picture:
     if len(request.inputs) > 1 or tensor.name != INPUT or array.dtype not in FULL_SCALE or not fits:
         raise UsageError(
             f"{len(request.inputs)} input(s), the first {tensor.name}, {tensor.datatype} of the "
-            f"shape {array.shape}; it is one, {INPUT}, of UINT8, UINT16 or FP32 and the shape "
-            "(pictures, height, width, 1 to 4 channels)"
+            f"shape {array.shape}; it is one, {INPUT}, of {', '.join(PICTURE_DATATYPES)} and the "
+            "shape (pictures, height, width, 1 to 4 channels)"
         )
-    if array.dtype == np.float32 and not np.isfinite(array).all():
-        raise UsageError(f"{INPUT} has NaN or infinity; its values are 0 to 1")
-    depth = {np.dtype(np.uint8): 8, np.dtype(np.uint16): 16, np.dtype(np.float32): 32}
-    return Picture(array, bit_depth=depth[array.dtype])
+    if array.dtype == np.float32:
+        expect_unit_range(array, f"{INPUT} is of values from 0 to 1")
+    return Picture(array)

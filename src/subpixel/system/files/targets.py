@@ -1,6 +1,7 @@
 """Output files and folders: checks before the work starts."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,6 +28,24 @@ def expect_free_file(target: Path, *, overwrite: bool) -> None:
     expect_free(target, overwrite=overwrite)
 
 
+def expect_inputs_spared(target: Path, inputs: Iterable[Path]) -> None:
+    """Check that ``target`` is none of ``inputs`` and no folder that holds one, be it by another
+    name or through a link.
+
+    Raises :class:`UsageError` where it is.
+    """
+    for file in filter(_exists, inputs):
+        if any(_exists(target) and _are_one(target, path) for path in (file, *_parents(file))):
+            raise UsageError(
+                f"{target} {'is' if target.is_file() else 'holds'} one of the inputs, which are "
+                "never overwritten; name another"
+            )
+
+
+def _parents(file: Path) -> Iterable[Path]:
+    return Path(os.path.realpath(file)).parents
+
+
 def expect_replaceable(target: Path) -> None:
     """Check that ``target`` is a file or nothing: what else there is, is never replaced.
 
@@ -50,10 +69,12 @@ def target_exists(target: Path) -> TargetExistsError:
     )
 
 
-def expect_onnx_target(target: Path, *, overwrite: bool) -> None:
-    """:func:`expect_free_file` for an ONNX file; raises :class:`UsageError` for another suffix."""
+def expect_onnx_target(target: Path, inputs: Iterable[Path], *, overwrite: bool) -> None:
+    """:func:`expect_free_file` for an ONNX file that is made of ``inputs`` and is none of them;
+    raises :class:`UsageError` for another suffix."""
     if target.suffix.lower() != ".onnx":
         raise UsageError(f"{target}: an ONNX file's name ends in .onnx")
+    expect_inputs_spared(target, inputs)
     expect_free_file(target, overwrite=overwrite)
 
 

@@ -1,5 +1,6 @@
 """The pipelines of one upscaler: one for each network and setting, made at its first use."""
 
+import os
 import threading
 import warnings
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
-from subpixel.errors import SubpixelError
+from subpixel.errors import NetworkError, SubpixelError
 from subpixel.network.flatness import Flatness
 from subpixel.network.locate import has_int8_twin, locate, locate_precision
 from subpixel.network.network import Network
@@ -57,6 +58,7 @@ class Pipelines:
         self._adaptive, self._lock = adaptive, threading.Lock()
         self._tuned = file.name if isinstance(file.name, Network) else tuned_network(file.name)
         self._races, self._contests = races, threading.Lock()
+        self._process = os.getpid()
         self._devices: dict[tuple[str | Path, bool], str] = {}
         self._twins: dict[str | Path, bool] = {}
         self._networks: dict[tuple[str | Path, RunSettings], Network] = {}
@@ -75,6 +77,7 @@ class Pipelines:
     def get(self, name: NetworkName, *, deep: bool) -> Pipeline:
         """The one for 8-bit pictures, or for ``deep`` ones of more bits. Raises what opening the
         network raises; as tuned no longer, with a warning, where only that can't be had."""
+        self._renew_after_fork()
         row = self._find_row(name, deep=deep)
         if row is None:
             return self._get(name, None, self.settings(name, deep=deep))
@@ -89,6 +92,19 @@ class Pipelines:
                 raise
             warnings.warn(f"what tune found can't be used, and is not: {error}", stacklevel=2)
             return pipeline
+
+    def _renew_after_fork(self) -> None:
+        """Forget what was opened in the process that this one was forked from: the threads that
+        compute stayed there, and would be waited for without end."""
+        if os.getpid() == self._process:
+            return
+        if isinstance(self._file.name, Network):
+            raise NetworkError(
+                "the network was opened before this process was forked, and computes in that "
+                "process alone; open it in this one, or start processes by spawn or forkserver"
+            )
+        self._process, self._networks, self._pipelines = os.getpid(), {}, {}
+        self._lock, self._contests = threading.Lock(), threading.Lock()
 
     def _get(self, name: NetworkName, row: TunedSettings | None, settings: RunSettings) -> Pipeline:
         key = str(name), row or settings
@@ -107,7 +123,8 @@ class Pipelines:
     def describe(self, name: NetworkName, *, deep: bool) -> str:
         """What pixels depend on of how they are computed, for people."""
         row, settings = self._find_row(name, deep=deep), self.settings(name, deep=deep)
-        adaptive = self._adaptive or (row.flatness if row else None) or MAX_FLAT_DIFFERENCE
+        tuned = row.flatness if row else None
+        adaptive = self._adaptive if self._adaptive is not None else tuned or MAX_FLAT_DIFFERENCE
         parts = (
             f"{settings.device} {settings.precision or 'as the file says'}",
             f"tile {settings.tile}" if settings.tile is not None else "",

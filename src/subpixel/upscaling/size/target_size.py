@@ -1,16 +1,21 @@
 """The size that a picture is to get, as integers: the whole of it, and what is kept of that."""
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from fractions import Fraction
 from itertools import combinations_with_replacement
 
+from subpixel.arguments import expect_number, expect_whole
 from subpixel.errors import UsageError
 from subpixel.media.picture import Header
 
 MAX_FACTOR = 64
 """How many times larger a side may become: more is a slip, such as 300 for 300 %."""
+
+MAX_FACTOR_LENGTH = 60
+"""Characters of a factor: programs write up to 28 digits."""
 
 SIDEWAYS = (5, 6, 7, 8)
 """EXIF orientations in which height and width as stored are width and height as seen."""
@@ -67,16 +72,23 @@ class TargetSize:
             got = " and ".join(names) if names else "nothing"
             choice = ", ".join(each.name for each in fields(self))
             raise UsageError(f"a target size is one of {choice}; got {got}")
-        for side in (self.width, self.height, *(self.fit or ()), *(self.fill or ())):
-            _expect_side(side)
-        for name, number in (("scale", self.scale), ("megapixels", self.megapixels)):
-            if number is not None and not (math.isfinite(number) and number > 0):
-                raise UsageError(f"{name} is {number}; it is a number above 0, such as 1.5")
+        self._expect_fields()
         if self.scale is not None and self.scale > MAX_FACTOR:
             raise UsageError(
-                f"scale is {self.scale}; a side becomes up to {MAX_FACTOR} times as "
+                f"scale is {float(self.scale):.15g}; a side becomes up to {MAX_FACTOR} times as "
                 "long: write 3 for three times"
             )
+
+    def _expect_fields(self) -> None:
+        for name in ("width", "height"):
+            if getattr(self, name) is not None:
+                expect_whole(name, getattr(self, name), 1)
+        for name in ("scale", "megapixels"):
+            if getattr(self, name) is not None:
+                expect_number(name, getattr(self, name), 0, hint=", such as 1.5")
+        for name in ("fit", "fill"):
+            if getattr(self, name) is not None:
+                _expect_box(name, getattr(self, name))
 
     @property
     def factor(self) -> Fraction | None:
@@ -129,6 +141,33 @@ class TargetSize:
         return min(across, down) if self.fit else max(across, down)
 
 
+def expect_target_size(size: object) -> None:
+    """Raise :class:`~subpixel.errors.UsageError` unless ``size`` is a :class:`TargetSize`."""
+    if not isinstance(size, TargetSize):
+        raise UsageError(
+            f"size is {size!r}; give a TargetSize, such as size=TargetSize(width=1920) or "
+            "size=TargetSize(fit=(1920, 1080))"
+        )
+
+
+def parse_factor(text: str) -> Fraction:
+    """A factor as people and programs write it, exactly: 3, 1.5, .5, 1.3333333333333333, 1e0.
+
+    Raises :class:`~subpixel.errors.UsageError` for what is no decimal number above 0, and for more
+    than :data:`MAX_FACTOR_LENGTH` characters. That it is small enough is said by
+    :class:`TargetSize`.
+    """
+    if len(text) > MAX_FACTOR_LENGTH:
+        raise UsageError(
+            f"the factor {text[:20]!r} … has {len(text):,} characters; write it in up to "
+            f"{MAX_FACTOR_LENGTH}, as 3 or 1.5"
+        )
+    match = re.fullmatch(r"(\d+\.?\d*|\.\d+)(e[+-]?\d{1,2})?", text, re.ASCII | re.IGNORECASE)
+    if match is None or not Fraction(match[0]):
+        raise UsageError(f"{text!r} is no factor; write a number above 0, as 3 or 1.5")
+    return Fraction(match[0])
+
+
 def seen_size(header: Header) -> tuple[int, int]:
     """Height and width of a picture as people see it, upright."""
     turned = header.metadata.orientation in SIDEWAYS
@@ -175,9 +214,11 @@ def choose_scales(available: Sequence[int], factor: Fraction) -> tuple[int, ...]
     return min((way for way in ways if math.prod(way) >= factor), key=math.prod)
 
 
-def _expect_side(side: int | None) -> None:
-    if side is not None and side < 1:
-        raise UsageError(f"a side is {side} pixels; it has at least 1")
+def _expect_box(name: str, box: object) -> None:
+    if not isinstance(box, tuple | list) or len(box) != 2:
+        raise UsageError(f"{name} is {box!r}; it is a width and a height, such as (1920, 1080)")
+    for side, length in zip(("width", "height"), box, strict=True):
+        expect_whole(f"the {side} of {name}", length, 1)
 
 
 def _round_side(length: Fraction) -> int:

@@ -4,6 +4,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from PIL import Image
 
 from insertions import GIF, gif_extension, with_blocks
 from samples import smooth
+from subpixel.errors import PictureError
 from subpixel.media.formats.account import MAX_PARTS
 from subpixel.media.formats.gif import blocks
 from subpixel.media.formats.gif.blocks import (
@@ -102,3 +104,19 @@ def test_xmp_with_zeros_is_a_loss() -> None:
     assert (loss.what, "zero" in loss.why) == ("xmp", True)
     stream = io.BytesIO(encode_picture(picture, "a.gif"))
     assert open_stream(stream).header.metadata.xmp is None
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 0.97])
+def test_an_animation_that_is_cut_off_is_refused(tmp_path: Path, share: float) -> None:
+    """libvips takes what is there: fewer frames, the last one torn."""
+    frames = np.concatenate([smooth(3), 255 - smooth(3), smooth(3)[:, ::-1]])
+    whole = encode_picture(Picture(frames), "a.gif")
+    (tmp_path / "a.gif").write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(PictureError, match=r"a\.gif"):
+        read_picture(tmp_path / "a.gif")
+
+
+def test_an_animation_that_lacks_its_end_alone_is_whole(tmp_path: Path) -> None:
+    frames = np.concatenate([smooth(3), 255 - smooth(3)])
+    (tmp_path / "a.gif").write_bytes(encode_picture(Picture(frames), "a.gif").removesuffix(b";"))
+    assert read_picture(tmp_path / "a.gif").header.count == 2

@@ -146,3 +146,51 @@ def test_any_bytes(data: bytes, place: int) -> None:
     mend_jpeg(b"\xff\xd8\xff" + data, ends_itself=True)
     mend_jpeg(sound[:place] + data + sound[place:], ends_itself=True)
     mend_jpeg(sound[:place] + data, ends_itself=True)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("filling", [1, 2, 700])
+def test_zeros_that_fill_up_a_scan(tmp_path: Path, name: str, filling: int) -> None:
+    sound = jpeg(name)
+    filled = sound[:-2] + bytes(filling) + sound[-2:]
+    np.testing.assert_array_equal(pixels(tmp_path, filled), pixels(tmp_path, sound))
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("behind", [b"\xff\xdb", b"\xff\xc4", b"\xff\xda"])
+def test_bytes_between_segments(tmp_path: Path, name: str, behind: bytes) -> None:
+    sound = jpeg(name)
+    at = sound.index(behind)
+    odd = sound[:at] + b"between" + sound[at:]
+    (tmp_path / "odd.jpg").write_bytes(odd)
+    picture = read_picture(tmp_path / "odd.jpg")
+    assert "7 bytes" in " ".join(map(str, picture.losses))
+    np.testing.assert_array_equal(picture.frames, pixels(tmp_path, sound))
+    damaged = bytearray(odd)
+    start = damaged.index(b"\xff\xda") + 400
+    damaged[start : start + 2] = b"\xff\xd9"
+    (tmp_path / "odd.jpg").write_bytes(damaged)
+    with pytest.raises(PictureError):  # the first warning hides no other
+        read_picture(tmp_path / "odd.jpg")
+
+
+def test_progressive_files_that_are_damaged_inside(tmp_path: Path) -> None:
+    """Bytes that are left behind a scan's last block were taken for filling. Not all damage shows:
+    the format has no checksum."""
+    sound, refused = jpeg("progressive"), 0
+    for seed in range(20):
+        random, damaged = np.random.default_rng(seed), bytearray(sound)
+        at = int(len(damaged) * random.uniform(0.4, 0.9))
+        damaged[at : at + 30] = random.integers(1, 255, 30, np.uint8).tobytes()
+        (tmp_path / "a.jpg").write_bytes(damaged)
+        try:
+            read_picture(tmp_path / "a.jpg")
+        except PictureError:
+            refused += 1
+    assert refused >= 10
+
+
+def test_few_bytes_behind_the_last_block(tmp_path: Path) -> None:
+    sound = jpeg()
+    odd = sound[:-2] + b"few" + sound[-2:]
+    np.testing.assert_array_equal(pixels(tmp_path, odd), pixels(tmp_path, sound))

@@ -143,6 +143,19 @@ def test_every_other_box_is_named(tmp_path: Path) -> None:
     assert len(losses) == 5
 
 
+@pytest.mark.parametrize("size", [2, 7, 1 << 20])
+def test_damaged_boxes_that_hold_no_picture_pass_in_silence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], size: int
+) -> None:
+    """The decoder's own words about them went to standard error."""
+    samples, damaged = noise(9, 13, 3), struct.pack(">I4s", size, b"odd ") + bytes(40)
+    (tmp_path / "a.jxl").write_bytes(wrap(encode(samples), damaged))
+    picture = read_picture(tmp_path / "a.jxl")
+    assert np.array_equal(picture.frames[0], samples)
+    assert picture.losses
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_jpeg_that_was_packed_comes_out_as_it_was(tmp_path: Path, orientation: int) -> None:
     stream = io.BytesIO()

@@ -1,6 +1,5 @@
 """Options that say how large a picture becomes: by a factor, or to a size in pixels."""
 
-import re
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -10,7 +9,7 @@ from subpixel.cli.options.grouping import group_options
 from subpixel.cli.options.number_types import RealNumber, WholeNumber
 from subpixel.cli.options.sides import Sides
 from subpixel.errors import UsageError
-from subpixel.upscaling.size.target_size import TargetSize, choose_scales
+from subpixel.upscaling.size.target_size import TargetSize, choose_scales, parse_factor
 
 
 class Factor(click.ParamType):  # type: ignore[type-arg]
@@ -25,10 +24,10 @@ class Factor(click.ParamType):  # type: ignore[type-arg]
             return value
         text = value.strip().lower()
         text = text.removeprefix("x") if text.startswith("x") else text.removesuffix("x")
-        match = re.fullmatch(r"\d{1,9}|\d{0,9}\.\d{1,9}", text)
-        if match is None or not Fraction(match[0]):
-            self.fail(f"{value!r} is no factor; write a number above 0, as 3 or 1.5", param, ctx)
-        return Fraction(match[0])
+        try:
+            return parse_factor(text)
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 SIDE = WholeNumber(min=1)

@@ -175,6 +175,8 @@ def _from_json(value: dict[str, Any], blocks: list[bytes], max_pixels: int) -> O
         raise AnswerError(f"its shape is {shape}")
     dtype = _one_of(_SAMPLE_DTYPES)(value.get("dtype"))
     depth = _whole(8, 16)(value.get("bit_depth"))
+    if (depth == 8) != (dtype == np.uint8):
+        raise AnswerError(f"its {dtype} samples have {depth} bits")
     extras = None
     if value.get("extras") is not None:
         extras = tuple(_take_each(value, "extras", _one_of(_EXTRA_NAMES)))
@@ -186,8 +188,6 @@ def _from_json(value: dict[str, Any], blocks: list[bytes], max_pixels: int) -> O
         tuple(_take_each(value, "losses", _read_loss)),
         extras,
     )
-    if (depth == 8) != (dtype == np.uint8):
-        raise AnswerError(f"its {dtype} samples have {depth} bits")
     return OpenAnswer(header, _whole(0, _MOST)(value.get("memory")), _take_compression(value))
 
 

@@ -35,6 +35,7 @@ from subpixel.media.libvips import (
 from subpixel.media.metadata import exif
 from subpixel.media.metadata.colour_tags import coding_points_in
 from subpixel.media.metadata.exif import MAX_PLAIN_BLOCK, Block
+from subpixel.media.metadata.xmp.xmp import state_upright
 from subpixel.media.picture import Loss, Metadata, Rows
 
 AVIF_MAX_DEPTH = 12
@@ -102,7 +103,13 @@ def _unpremultiply(image: VipsImage) -> VipsImage:
 def _describe_avif(contents: FileContents, image: VipsImage) -> tuple[Metadata, tuple[Loss, ...]]:
     meta = read_metadata(image)
     block = None if meta.exif is None else exif.reveal_tangled(meta.exif)
-    meta = replace(meta, exif=block, resolution=exif.resolution_in(block), orientation=1)
+    meta = replace(
+        meta,
+        exif=block,
+        resolution=exif.resolution_in(block),
+        orientation=1,
+        xmp=meta.xmp and state_upright(meta.xmp),
+    )
     file = contents.look()
     items = read_items(file)
     hidden = _hide_items(file, items)
@@ -134,13 +141,13 @@ def _scale_up(rows: Rows, depth: int) -> Rows:
 
 
 def _save_avif(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
-    options, block = task.options, task.upright_exif_block()
-    points = coding_points_in(task.header.metadata.icc)
+    options, block, meta = task.options, task.upright_exif_block(), task.header.metadata
+    points = coding_points_in(meta.icc)
     if points is not None and points.hdr:  # readers would take the profile instead
         image = image.copy()
         image.remove("icc-profile-data")
     data = image.heifsave_buffer(
-        keep=select_metadata(image, task.header.metadata, block),
+        keep=select_metadata(image, replace(meta, xmp=meta.xmp and state_upright(meta.xmp)), block),
         compression="av1",
         Q=options.quality or 80,
         lossless=options.lossless,

@@ -52,6 +52,8 @@ class GifBlock:
     at: int
     """Where its sub-blocks begin, behind an application's name."""
     end: int
+    is_cut: bool = False
+    """Whether the file ends inside it."""
 
     @property
     def size(self) -> int:
@@ -178,11 +180,12 @@ def _read_block(stream: BinaryIO, at: int, size: int, budget: Budget) -> GifBloc
         end = _skip_sub_blocks(stream, inner, size, budget)
     else:
         end = size
-    return GifBlock(kind, label, name, at, inner, end)
+    return GifBlock(kind, label, name, at, inner, min(end, size), is_cut=end > size)
 
 
 def _skip_sub_blocks(stream: BinaryIO, at: int, size: int, budget: Budget) -> int:
-    """Behind the empty sub-block that ends them; the file's end where there are too many."""
+    """Behind the empty sub-block that ends them, and behind the file's end where none does; the
+    file's end where there are too many."""
     stream.seek(at)
     while at < size:
         if not budget.step():
@@ -190,9 +193,9 @@ def _skip_sub_blocks(stream: BinaryIO, at: int, size: int, budget: Budget) -> in
         length = int.from_bytes(stream.read(1))
         at += 1 + length
         if not length:
-            break
+            return at
         stream.seek(length, io.SEEK_CUR)
-    return min(at, size)
+    return size + 1
 
 
 def join_blocks(head: bytes, blocks: Iterable[bytes]) -> bytes | None:

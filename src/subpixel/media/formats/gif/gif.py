@@ -11,7 +11,6 @@ from subpixel.media.formats.account import MAX_PARTS, FilePart
 from subpixel.media.formats.format import (
     COMMENT,
     Capacity,
-    DelayUnit,
     EncodeTask,
     Format,
     FormatReader,
@@ -45,7 +44,9 @@ from subpixel.media.libvips import (
 )
 from subpixel.media.metadata.budget import Budget
 from subpixel.media.metadata.comment import decode_comment
+from subpixel.media.metadata.xmp.xmp import state_upright
 from subpixel.media.picture import Loss, Metadata
+from subpixel.media.timing import MAX_SHORT, TimingLimits
 
 MAX_COLOURS = 255
 """Colours of a frame that are kept exactly; one more may stand for transparent pixels."""
@@ -98,6 +99,8 @@ class _Texts:
         self.losses: list[Loss] = []
         self._budget = Budget()
         for block in walk_gif(stream):
+            if block.is_cut:
+                raise ValueError("it is cut off; download or copy it again")
             if block.label in (COMMENT_LABEL, APPLICATION_LABEL) and not self.losses:
                 self._add(stream, block)
 
@@ -125,14 +128,19 @@ def _list_gif_parts(contents: FileContents) -> Iterator[FilePart]:
         yield from list_gif_parts(stream)
 
 
+GIF_TIMING = TimingLimits(
+    "hundredths of a second", 10, max_delay_ms=10 * MAX_SHORT, max_loop=MAX_SHORT + 1
+)
+
+
 def _save_gif(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     meta = task.header.metadata
     if meta.orientation != 1:
         image = _turn_upright(image.copy_memory(), meta.orientation)
-    set_timing(image, meta)
+    set_timing(image, meta, GIF_TIMING)
     blocks = [build_comment(text.encode()) for text in hold_comments(GIF.capacity, meta.text)]
     if meta.xmp is not None and 0 not in meta.xmp:
-        blocks.append(build_xmp(meta.xmp))
+        blocks.append(build_xmp(state_upright(meta.xmp)))
     image.gifsave_target(
         target.for_libvips(lambda head: join_blocks(head, blocks)),
         keep="none",
@@ -168,7 +176,7 @@ GIF = Format(
         text="comments",
         xmp_zeros=False,
         resolution=False,
-        delay_unit=DelayUnit(10, "hundredths of a second"),
+        timing=GIF_TIMING,
         colours=MAX_COLOURS,
         max_side=65_535,
     ),

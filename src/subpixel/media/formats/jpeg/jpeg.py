@@ -66,6 +66,11 @@ _MAX_DENSITY = 65_535
 _MAX_XMP = MAX_SEGMENT - len(XMP_LABEL)
 
 
+_FEW_LEFT = r"\b([1-9]|1[0-6]) extraneous bytes before marker 0xd9"
+"""Cameras for video leave some behind a picture's last block; damage leaves tens to hundreds, or
+none."""
+
+
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:
     correction = mend_jpeg(contents.look(), ends_itself=fail_on == "warning")
     with contents.stream() as stream:
@@ -207,7 +212,7 @@ JPEG = Format(
         parts=_list_jpeg_parts,
         compression=_read_compression,
         # what libjpeg warns of in whole pictures; its other warnings mean damaged pixels
-        harmless_warnings=("extraneous bytes", "bad ICC marker"),
+        harmless_warnings=(_FEW_LEFT, "bad ICC marker"),
         interlaced_rows=2,
         held_bytes=MAX_HELD_BYTES,
     ),

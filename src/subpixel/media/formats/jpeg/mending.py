@@ -9,6 +9,8 @@ warnings (``JWRN_`` in its jerror.h) these are corrected here:
   them over.
 - ``JPEG_EOF``: the end marker is missing, and all scans are there. Where the last scan is cut off,
   libjpeg still says so when it comes to the end marker that stands there then (``HIT_MARKER``).
+- ``EXTRANEOUS_DATA``: bytes between segments, which the account of the file names, and zeros that
+  fill up a scan. Other bytes behind a scan's last block mean that it was decoded wrongly.
 - ``JFIF_MAJOR`` and ``ADOBE_XFORM``: a version or a colour transform that nobody has defined. The
   numbers that are set are those that libjpeg goes by.
 
@@ -16,7 +18,7 @@ Source: ITU-T T.81, annex B, G.1.1.1.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from subpixel.media.formats.jpeg.scan_check import FrameHeader, has_all_rows
@@ -25,6 +27,8 @@ from subpixel.media.metadata.exif import Block
 _SOS, _EOI, _SOF_PROGRESSIVE = 0xDA, 0xD9, (0xC2, 0xCA)
 _SOF_SEQUENTIAL = (0xC0, 0xC1, 0xC9)
 _APP0, _APP14 = 0xE0, 0xEE
+_NONE = 0
+"""What libjpeg passes over."""
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _SEARCH_BYTES = 1 << 20
@@ -86,8 +90,17 @@ def mend_jpeg(file: Block, *, ends_itself: bool) -> bytes | None:
     ``ends_itself``: whether a missing end marker is added, which is right only where warnings
     stop reading.
     """
+    segments = list(_walk_segments(file))
+    cuts = [cut for segment in segments for cut in _find_filling(file, segment)]
+    if not cuts:
+        return _correct(file, segments, ends_itself=ends_itself)
+    tidy = _cut(file, cuts)
+    return _correct(tidy, list(_walk_segments(tidy)), ends_itself=ends_itself) or tidy
+
+
+def _correct(file: Block, segments: Iterable[_Segment], *, ends_itself: bool) -> bytes | None:
     progress, patches, end = _Coefficients(), dict[int, int](), 2
-    for segment in _walk_segments(file):
+    for segment in segments:
         end = segment.stop
         if segment.marker == _EOI:
             break
@@ -98,6 +111,27 @@ def mend_jpeg(file: Block, *, ends_itself: bool) -> bytes | None:
             if progress.is_decoded_first or has_all_rows(whole, progress.frame):
                 return whole
     return _patch(file, patches) if patches else None
+
+
+def _find_filling(file: Block, segment: _Segment) -> Iterator[tuple[int, int]]:
+    """Bytes that mean nothing, from one place to another."""
+    if segment.marker == _NONE:
+        yield segment.start, segment.stop
+    elif segment.marker == _SOS:
+        start = segment.stop
+        while file[start - 1] == 0:
+            start -= 1
+        start += 1  # of a byte of 255, or of an encoder that fills the last byte up with zeros
+        if start < segment.stop:
+            yield start, segment.stop
+
+
+def _cut(file: Block, cuts: Sequence[tuple[int, int]]) -> bytes:
+    starts, stops = zip(*cuts, strict=True)
+    return b"".join(
+        bytes(file[start:stop])
+        for start, stop in zip((0, *stops), (*starts, len(file)), strict=True)
+    )
 
 
 def _find_marker(file: Block, at: int) -> int:
@@ -151,16 +185,23 @@ def _correct_scan(scan: bytes, start: int) -> dict[int, int]:
 def _walk_segments(file: Block) -> Iterator[_Segment]:
     """All segments up to the end marker, or to where the file ends or isn't understood.
 
-    That of a scan ends behind the scan's data.
+    That of a scan ends behind the scan's data; bytes between segments are one, too.
     """
     at = 2
-    while at + 2 <= len(file) and file[at] == 0xFF:
+    while at + 2 <= len(file):
+        if file[at] != 0xFF:
+            start, at = at, _find_marker(file, at)
+            if at < len(file):
+                yield _Segment(_NONE, start, at)
+            continue
         marker = file[at + 1]
         if marker == 0xFF:
             at += 1
             continue
         if marker == _EOI or marker in _WITHOUT_LENGTH:
             yield _Segment(marker, at + 2, at + 2)
+            if marker == _EOI:
+                return
             at += 2
             continue
         start, length = at + 4, int.from_bytes(file[at + 2 : at + 4])

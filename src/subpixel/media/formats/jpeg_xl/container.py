@@ -22,6 +22,8 @@ EXIF, XMP, JPEG_DATA = b"Exif", b"xml ", b"jbrd"
 _COMPRESSED = b"brob"
 _CODESTREAM_BOXES = (b"JXL ", b"ftyp", b"jxlc", b"jxlp", b"jxll", b"jxli", JPEG_DATA)
 """What says how the pixels are stored."""
+_DECODED_BOXES = (*_CODESTREAM_BOXES, EXIF, XMP)
+"""EXIF and XMP are parts of a JPEG that is stored without loss."""
 
 _LOST = {b"jumb": "C2PA or another JUMBF box", b"jhgm": "a gain map"}
 
@@ -61,6 +63,26 @@ def _unfold_name(stream: BinaryIO, box: JpegXlBox) -> JpegXlBox:
         return box
     stream.seek(box.start)
     return JpegXlBox(stream.read(4), box.start + 4, box.size - 4, is_compressed=True)
+
+
+def read_for_decoder(stream: BinaryIO) -> bytes:
+    """The file without the boxes that no decoder needs: of damaged ones it tells standard error."""
+    boxes = [box for box in walk_jpeg_xl_boxes(stream) if box.name in _DECODED_BOXES]
+    if boxes:
+        return b"".join(_copy_box(stream, box) for box in boxes)
+    stream.seek(0)
+    return stream.read()
+
+
+def _copy_box(stream: BinaryIO, box: JpegXlBox) -> bytes:
+    stream.seek(box.start)
+    content = stream.read(box.size)
+    if box.is_compressed:
+        content = box.name + content
+    name = _COMPRESSED if box.is_compressed else box.name
+    if len(content) + 8 < 1 << 32:
+        return struct.pack(">I4s", len(content) + 8, name) + content
+    return struct.pack(">I4sQ", 1, name, len(content) + 16) + content
 
 
 def read_codestream_head(stream: BinaryIO) -> bytes:

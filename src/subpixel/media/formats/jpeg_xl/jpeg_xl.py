@@ -128,8 +128,14 @@ def _run_decoder(contents: FileContents) -> tuple[bytes, bytes, bool]:
     from pillow_jxl import Decoder
 
     with _codec_errors(), contents.stream() as stream:
-        is_jpeg, _, data, profile, _ = Decoder(num_threads=ALL_CORES)(stream.read())
+        is_jpeg, _, data, profile, _ = Decoder(num_threads=ALL_CORES)(
+            container.read_for_decoder(stream)
+        )
     return data, profile or b"", is_jpeg
+
+
+_NO_REASON = "Generic Error"
+"""Of libjxl, which goes on with advice on how to build it."""
 
 
 @contextmanager
@@ -138,7 +144,8 @@ def _codec_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError, ValueError) as error:
-        raise ValueError(" ".join(str(error).split())) from error
+        said = " ".join(str(error).split())
+        raise ValueError("the data is damaged" if said.startswith(_NO_REASON) else said) from error
 
 
 def _decode(contents: FileContents) -> Iterator[Rows]:

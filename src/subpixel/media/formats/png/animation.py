@@ -16,7 +16,6 @@ import pyvips
 
 from subpixel.media.formats.png.chunks import SIGNATURE, build_chunk
 from subpixel.media.libvips import (
-    DEFAULT_DELAY_MS,
     FileContents,
     VipsImage,
     VipsLoad,
@@ -25,6 +24,7 @@ from subpixel.media.libvips import (
 )
 from subpixel.media.metadata.budget import Budget
 from subpixel.media.picture import Loss, Metadata, Rows
+from subpixel.media.timing import DEFAULT_DELAY_MS, MAX_SHORT, TimingLimits, fit_timing
 
 MAX_FRAMES = 100_000
 """More are taken for an attack."""
@@ -32,7 +32,9 @@ MAX_FRAMES = 100_000
 _KEEP, _CLEAR, _RESTORE = 0, 1, 2
 """What becomes of a frame's place when its time is over."""
 _REPLACE, _OVER = 0, 1
-_MAX_SHORT = 65_535
+PNG_TIMING = TimingLimits(
+    "fractions of two 16-bit numbers", None, max_delay_ms=1000 * MAX_SHORT, max_loop=2**32 - 1
+)
 _BLOCK_ROWS = 64
 """Rows that are blended, or taken from libvips, at a time."""
 
@@ -291,6 +293,7 @@ def write_animation(files: Iterator[bytes], meta: Metadata, count: int, stream: 
     Raises :class:`ValueError` for files of several forms.
     """
     sequence, ihdr = 0, b""
+    meta = fit_timing(meta, PNG_TIMING)
     delays = [*meta.delays_ms[:count], *[DEFAULT_DELAY_MS] * (count - len(meta.delays_ms))]
     for number, file in enumerate(files):
         control = _Control(sequence, delays[number])
@@ -320,16 +323,10 @@ class _Control:
 
     def build(self, ihdr: bytes) -> bytes:
         """The chunk that announces a frame of the whole picture's size."""
-        delay = _fit_delay(self.delay_ms)
+        seconds = Fraction(self.delay_ms) / 1000
         data = self.next_number() + ihdr[:8] + bytes(8)
-        data += struct.pack(">HHBB", delay.numerator, delay.denominator, _KEEP, _REPLACE)
+        data += struct.pack(">HHBB", seconds.numerator, seconds.denominator, _KEEP, _REPLACE)
         return build_chunk(b"fcTL", data)
-
-
-def _fit_delay(delay_ms: Fraction | int) -> Fraction:
-    """Seconds as a fraction of two 16-bit numbers."""
-    seconds = min(Fraction(delay_ms) / 1000, Fraction(_MAX_SHORT))
-    return seconds.limit_denominator(int(_MAX_SHORT // max(seconds, Fraction(1))))
 
 
 def _write_first(

@@ -12,6 +12,7 @@ from typing import BinaryIO
 from subpixel.media.formats.account import FilePart, collect_losses, lose_oversized
 from subpixel.media.formats.format import Capacity, EncodeTask, Format, FormatReader, FormatWriter
 from subpixel.media.formats.png.animation import (
+    PNG_TIMING,
     add_timing,
     cut_frames,
     decode_frames,
@@ -238,7 +239,7 @@ PNG = Format(
         grey=True,
         animation="timed",
         text="yes",
-        delay_unit=None,
+        timing=PNG_TIMING,
         aspect=True,
         coding_points=True,
     ),

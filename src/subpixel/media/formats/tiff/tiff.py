@@ -93,16 +93,16 @@ def _survey_file(contents: FileContents) -> _FileSurvey:
     return _FileSurvey(raw, tiff, () if tiff is None or raw is not None else choose_pages(tiff))
 
 
-def _load_tiff(contents: FileContents, fail_on: Strictness) -> VipsLoad:
+def _load_tiff(contents: FileContents, _fail_on: Strictness) -> VipsLoad:
     survey = _survey_file(contents)
     if survey.raw is not None:
         return load_raw(contents), ()
     tiff, pages = survey.tiff, survey.pages
     if tiff is None or not pages:  # libvips says what is wrong
-        return load_first_page("tiffload_source", contents, fail_on), ()
+        return load_first_page("tiffload_source", contents, "warning"), ()
     kind = kind_of(pages[0])
     recipe = plan_samples(pages[0], kind)
-    image = open_pages(contents, tiff, pages, recipe.changes, fail_on).copy()
+    image = open_pages(contents, tiff, pages, recipe.changes).copy()
     _set_first_profile(image, read_profile(pages[0]))
     image = recipe.convert(image).copy()
     image.set_type(pyvips.GValue.gstr_type, _EXTRAS, "|".join(name_extras(kind)))
@@ -141,7 +141,7 @@ def _describe_tiff(contents: FileContents, image: VipsImage) -> tuple[Metadata, 
     if kind.sample_format == FLOAT:
         recipe = plan_samples(pages[0], kind)
         losses += name_float_losses(
-            lambda: recipe.numbers(open_pages(contents, tiff, pages, recipe.changes, "error")), kind
+            lambda: recipe.numbers(open_pages(contents, tiff, pages, recipe.changes)), kind
         )
     return meta, losses
 

@@ -26,6 +26,7 @@ from subpixel.media.libvips import (
 from subpixel.media.metadata import exif
 from subpixel.media.metadata.budget import MAX_METADATA, Budget
 from subpixel.media.picture import Loss, Metadata
+from subpixel.media.timing import MAX_SHORT, TimingLimits
 
 
 def _load_webp(contents: FileContents, fail_on: Strictness) -> VipsLoad:
@@ -82,9 +83,18 @@ def _list_webp_parts(contents: FileContents) -> Iterator[FilePart]:
         yield from list_webp_parts(stream)
 
 
+WEBP_TIMING = TimingLimits(
+    "milliseconds",
+    1,
+    max_delay_ms=(1 << 24) - 1,
+    max_loop=MAX_SHORT,
+    default_below_ms=11,  # libvips does so, whatever is asked
+)
+
+
 def _save_webp(image: VipsImage, task: EncodeTask, target: FileTarget) -> None:
     options, meta = task.options, task.header.metadata
-    set_timing(image, meta)
+    set_timing(image, meta, WEBP_TIMING)
     block = task.exif_block(meta.orientation, meta.resolution)
     data = image.webpsave_buffer(
         keep=select_metadata(image, meta, block),
@@ -116,7 +126,14 @@ WEBP = Format(
     name="WebP",
     suffixes=(".webp",),
     recognize=lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
-    capacity=Capacity(depth=8, alpha="full", grey=False, animation="timed", max_side=16_383),
+    capacity=Capacity(
+        depth=8,
+        alpha="full",
+        grey=False,
+        animation="timed",
+        timing=WEBP_TIMING,
+        max_side=16_383,
+    ),
     reader=FormatReader(
         load=_load_webp,
         describe=_describe_webp,

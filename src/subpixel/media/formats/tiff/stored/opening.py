@@ -9,6 +9,7 @@ from subpixel.media.formats.tiff.pages import COLOUR_MAP, COMPRESSION
 from subpixel.media.formats.tiff.stored import codecs
 from subpixel.media.formats.tiff.stored.planes import has_tiled_planes, merge_planes, split_planes
 from subpixel.media.formats.tiff.stored.samples import Changes
+from subpixel.media.formats.tiff.stored.strictness import choose_strictness
 from subpixel.media.formats.tiff.stored.view import Strips, TiffView, ViewPage
 from subpixel.media.libvips import FileContents, Strictness, VipsImage
 from subpixel.media.metadata import exif, tags
@@ -25,12 +26,12 @@ def open_pages(
     tiff: TiffFile,
     pages: Sequence[Directory],
     changes: Changes,
-    fail_on: Strictness,
 ) -> VipsImage:
     """The pages below each other, read from top to bottom, with ``changes`` to their fields.
 
     Raises :class:`pyvips.Error` and :class:`ValueError`.
     """
+    fail_on = choose_strictness(pages)
     if any(map(has_tiled_planes, pages)):
         _expect_few(pages)
         images = [_open_planes(contents, tiff, page, changes, fail_on) for page in pages]
@@ -57,7 +58,8 @@ def _make_loader(
 ) -> LoadPages:
     views = [_view_page(tiff, page, changes) for page in pages]
     whole = [p.offset for p in pages] == [p.offset for p in tiff.pages]
-    plain = whole and not changes and not any(view.strips for view in views)
+    # libvips warns of odd fields, too, of which a view has none
+    plain = whole and not changes and not any(view.strips for view in views) and fail_on == "error"
 
     def load(page: int, count: int) -> VipsImage:
         view = None if plain else TiffView(tiff.block, tiff.layout, views)
