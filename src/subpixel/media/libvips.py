@@ -495,10 +495,16 @@ _LOG_LEVELS = {4: 40, 8: 50, 16: 30, 32: 20, 64: 20, 128: 10}
 
 
 def clear_errors() -> None:
-    """Forget what libvips said of other files, and have what it logs go where it belongs.
+    """Forget what libvips said of other files, and have what it logs go where it belongs."""
+    _forward_log()
+    pyvips.vips_lib.vips_error_clear()
 
-    Raises :class:`SubpixelError` where libvips was used before this process was forked: its threads
-    stayed in the other one, and would be waited for without end.
+
+def expect_threads() -> None:
+    """Check that libvips can compute pixels here, as it is about to.
+
+    Raises :class:`SubpixelError` where it did so before this process was forked: its threads stayed
+    in the other one, and would be waited for without end.
     """
     if os.getpid() != _first_process():
         raise SubpixelError(
@@ -506,13 +512,11 @@ def clear_errors() -> None:
             "that process alone; start processes by spawn or forkserver "
             "(multiprocessing.get_context), or read none before"
         )
-    _forward_log()
-    pyvips.vips_lib.vips_error_clear()
 
 
 @cache
 def _first_process() -> int:
-    """The one that used libvips first."""
+    """The one in which libvips computed first."""
     return os.getpid()
 
 

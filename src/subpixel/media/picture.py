@@ -8,6 +8,7 @@ They become float32 in 0 … 1 only at a network's door, one tile at a time.
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from numbers import Integral
 from typing import Any, Literal, Protocol, cast
 
 import numpy as np
@@ -332,13 +333,13 @@ def _settle_depth(depth: int | None, dtype: np.dtype[Any]) -> int:
     allowed = BIT_DEPTHS[dtype]
     if depth is None:
         return allowed[-1]
-    if type(depth) is not int or depth not in allowed:
+    if not isinstance(depth, Integral) or isinstance(depth, bool) or depth not in allowed:
         bits = str(allowed[-1]) if len(allowed) == 1 else f"{allowed[0]} to {allowed[-1]}"
         raise PictureError(
             f"bit_depth is {depth!r}; samples of {dtype} have {bits}: leave it out for "
             f"{allowed[-1]}"
         )
-    return depth
+    return int(depth)
 
 
 def read_frames(source: Source) -> Iterator[Rows]:

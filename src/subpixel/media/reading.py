@@ -24,6 +24,7 @@ from subpixel.media.libvips import (
     VipsImage,
     VipsLoad,
     clear_errors,
+    expect_threads,
     explain_error,
     get_blob,
     get_number,
@@ -93,6 +94,7 @@ class PictureFile:
         :class:`PictureError` where the data is damaged or cut off, or the file has changed
         since it was source, and :class:`MemoryError`.
         """
+        expect_threads()
         with _decoding_errors(self.file, self.form, 2 * self.memory):
             self._contents.expect_unchanged()
             yield from self._decode()

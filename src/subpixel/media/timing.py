@@ -54,7 +54,7 @@ def explain_changes(metadata: Metadata, limits: TimingLimits) -> Iterator[str]:
     delays = metadata.delays_ms
     shorts = [delay for delay in delays if delay < limits.default_below_ms]
     longs = [delay for delay in delays if delay > limits.max_delay_ms]
-    fits = [delay for delay in delays if delay not in (*shorts, *longs)]
+    fits = [d for d in delays if limits.default_below_ms <= d <= limits.max_delay_ms]
     if any(_fit_delay(delay, limits) != delay for delay in fits):
         yield f"counts in {limits.unit}; delays are rounded"
     if shorts:

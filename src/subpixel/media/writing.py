@@ -26,6 +26,7 @@ from subpixel.media.libvips import (
     FileTarget,
     VipsImage,
     clear_errors,
+    expect_threads,
     explain_error,
     is_out_of_memory,
     set_blob,
@@ -339,6 +340,7 @@ def _save_picture(tiff: GrowingTiff, task: EncodeTask, target: FileTarget) -> No
 
 def _encode(tiff: GrowingTiff, task: EncodeTask, target: FileTarget) -> None:
     """Read the growing picture to its end and write the file."""
+    expect_threads()
     clear_errors()
     try:
         _save_picture(tiff, task, target)

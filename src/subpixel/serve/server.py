@@ -203,7 +203,7 @@ class _OrderlyServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """SIGHUP, too, where there is one and it isn't ignored, as under nohup."""
         hangup = getattr(signal, "SIGHUP", None)  # not on Windows
-        before = hangup and signal.getsignal(hangup)
+        before = signal.getsignal(hangup) if hangup else None
         heard = threading.current_thread() is threading.main_thread() and before != signal.SIG_IGN
         if hangup and heard:
             signal.signal(hangup, self.handle_exit)
@@ -212,19 +212,22 @@ class _OrderlyServer(uvicorn.Server):
                 yield
         finally:
             if hangup and heard:
-                signal.signal(hangup, before)
+                signal.signal(hangup, before or signal.SIG_DFL)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """A signal: the end begins. It isn't raised again at the end, which is as asked for."""
+        """A signal: the end begins. It isn't raised again at the end, which is as asked for. A
+        terminal that closes sends SIGHUP more than once: that hurries nothing."""
+        hurries = sig != getattr(signal, "SIGHUP", None)
         if self._loop is None:
             self.force_exit = self.should_exit = True
         else:  # whatever was interrupted may hold the log's lock: nothing is written here
-            self._loop.call_soon_threadsafe(self._drain)
+            self._loop.call_soon_threadsafe(self._drain, hurries)
 
-    def _drain(self) -> None:
+    def _drain(self, hurries: bool) -> None:
         state = self._service.state
         if state.draining:
-            self.force_exit = self.should_exit = True
+            if hurries:
+                self.force_exit = self.should_exit = True
             return
         state.draining = True
         asyncio.get_running_loop().call_later(self._notice, self._stop)

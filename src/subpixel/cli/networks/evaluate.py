@@ -151,7 +151,7 @@ def _open_checkpoint(checkpoint: "Path | CheckpointFile", scale: int | None) -> 
 
 
 def _expect_apart(folder: Path, data: Path) -> None:
-    read = [data, *(path for path in data.rglob("*") if path.is_dir())]
+    read = [truths if (truths := data / "GT").is_dir() else data, *data.glob("x[0-9]*")]
     if folder.exists() and any(folder.samefile(path) for path in read):
         raise UsageError(f"{folder} holds the inputs, which are never overwritten; name another")
 

@@ -56,7 +56,8 @@ def enlarge_resolutions(
     if factors is None:
         return None
     across, down = numbers[::-1] if enlargement.is_sideways else numbers
-    return _fit(across * factors[0]), _fit(down * factors[1])
+    larger = _fit(across * factors[0]), _fit(down * factors[1])
+    return larger if all(larger) else None
 
 
 def _fit(number: Fraction) -> Fraction:

@@ -83,12 +83,15 @@ def explain_http_failure(error: Exception) -> HttpFailure:
     return HttpFailure(500, words, fault=_place(error))
 
 
+MAX_MESSAGE = 2000
+"""Characters of a message that are sent."""
 _IN_BRACKETS = re.compile(r" \([^()]*--[a-z][^()]*\)")
 _ADVICE = re.compile(r"[:;] [^:;]*--[a-z].*", re.DOTALL)
 
 
 def _without_options(message: str, status: int) -> str:
     """A message without advice that names options of the command line, which a client hasn't."""
+    message = message[:MAX_MESSAGE]
     plain = _ADVICE.sub("", _IN_BRACKETS.sub("", message))
     return f"{plain}; send a smaller one" if plain != message and status == 413 else plain
 

@@ -39,7 +39,7 @@ def save_state(file: Path, state: TrainingState) -> None:
 
 
 def restore_state(file: Path, state: TrainingState) -> None:
-    """Load what is in ``file``, if there is one, into ``state``.
+    """Load what is in ``file``, if there is one and a step was taken, into ``state``.
 
     Raises :class:`CheckpointError` for the state of another network, and for a damaged file.
     """
@@ -47,6 +47,8 @@ def restore_state(file: Path, state: TrainingState) -> None:
         return
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
+        if not content["step"]:
+            return
         state.net.load_state_dict(content["net"])
         state.average.load_state_dict(content["average"])
         _restore_adam(state.adam, content["adam"])

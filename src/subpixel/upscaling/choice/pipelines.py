@@ -103,15 +103,17 @@ class Pipelines:
                 "the network was opened before this process was forked, and computes in that "
                 "process alone; open it in this one, or start processes by spawn or forkserver"
             )
-        self._process, self._networks, self._pipelines = os.getpid(), {}, {}
+        self._networks, self._pipelines = {}, {}
         self._lock, self._contests = threading.Lock(), threading.Lock()
+        self._process = os.getpid()  # the last: other threads wait for nothing that is old
 
     def _get(self, name: NetworkName, row: TunedSettings | None, settings: RunSettings) -> Pipeline:
         key = str(name), row or settings
         with self._lock:
-            if key not in self._pipelines:
-                self._pipelines[key] = self._make(name, row, settings)
-            return self._pipelines[key]
+            made = self._pipelines
+            if key not in made:
+                made[key] = self._make(name, row, settings)
+            return made[key]
 
     def settings(self, name: NetworkName, *, deep: bool) -> RunSettings:
         """As tuned; else 8-bit pictures are computed in 8-bit integers where that is exact."""

@@ -75,8 +75,8 @@ class TargetSize:
         self._expect_fields()
         if self.scale is not None and self.scale > MAX_FACTOR:
             raise UsageError(
-                f"scale is {float(self.scale):.15g}; a side becomes up to {MAX_FACTOR} times as "
-                "long: write 3 for three times"
+                f"scale is {min(self.scale, 10**15):.15g}; a side becomes up to {MAX_FACTOR} times "
+                "as long: write 3 for three times"
             )
 
     def _expect_fields(self) -> None:

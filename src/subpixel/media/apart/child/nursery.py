@@ -34,7 +34,8 @@ def serve_decoders(control: socket.socket) -> None:
     """Fork decoders as the socket asks for them, until its other end closes."""
     block_untrusted_operations()
     import_ahead()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the one who asked decides
+    for number in (signal.SIGINT, signal.SIGHUP):  # the one who asked decides
+        signal.signal(number, signal.SIG_IGN)
     wake, waker = os.pipe()
     os.set_blocking(waker, False)
     os.set_blocking(wake, False)

@@ -21,6 +21,7 @@ from subpixel.media.formats.gif.blocks import (
     APPLICATION_LABEL,
     COMMENT_LABEL,
     GIF_HEAD,
+    IMAGE,
     XMP_NAME,
     GifBlock,
     build_comment,
@@ -99,7 +100,7 @@ class _Texts:
         self.losses: list[Loss] = []
         self._budget = Budget()
         for block in walk_gif(stream):
-            if block.is_cut:
+            if block.is_cut and block.kind == IMAGE:
                 raise ValueError("it is cut off; download or copy it again")
             if block.label in (COMMENT_LABEL, APPLICATION_LABEL) and not self.losses:
                 self._add(stream, block)

@@ -66,9 +66,8 @@ _MAX_DENSITY = 65_535
 _MAX_XMP = MAX_SEGMENT - len(XMP_LABEL)
 
 
-_FEW_LEFT = r"\b([1-9]|1[0-6]) extraneous bytes before marker 0xd9"
-"""Cameras for video leave some behind a picture's last block; damage leaves tens to hundreds, or
-none."""
+_FEW_LEFT = r"\b([1-9]|1[0-6]) extraneous bytes before marker 0xd[0-79]"
+"""Cameras for video leave some behind the last block; damage leaves tens to hundreds, or none."""
 
 
 def _load_jpeg(contents: FileContents, fail_on: Strictness) -> VipsLoad:

@@ -9,8 +9,8 @@ warnings (``JWRN_`` in its jerror.h) these are corrected here:
   them over.
 - ``JPEG_EOF``: the end marker is missing, and all scans are there. Where the last scan is cut off,
   libjpeg still says so when it comes to the end marker that stands there then (``HIT_MARKER``).
-- ``EXTRANEOUS_DATA``: bytes between segments, which the account of the file names, and zeros that
-  fill up a scan. Other bytes behind a scan's last block mean that it was decoded wrongly.
+- ``EXTRANEOUS_DATA``: bytes between segments, which the account of the file names. Those behind a
+  scan's last block mean that it was decoded wrongly, unless they are few.
 - ``JFIF_MAJOR`` and ``ADOBE_XFORM``: a version or a colour transform that nobody has defined. The
   numbers that are set are those that libjpeg goes by.
 
@@ -31,9 +31,9 @@ _NONE = 0
 """What libjpeg passes over."""
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
-_RESTART = re.compile(rb"\xff[\xd0-\xd7]", re.DOTALL)
 _SEARCH_BYTES = 1 << 20
-_MAX_FILLING = 4096
+_FIRST_SEARCH = 1 << 12
+_MAX_SEGMENTS = 10_000
 _LAST = 63
 """The highest coefficient of a block."""
 
@@ -93,7 +93,7 @@ def mend_jpeg(file: Block, *, ends_itself: bool) -> bytes | None:
     stop reading.
     """
     segments = list(_walk_segments(file))
-    cuts = [cut for segment in segments for cut in _find_filling(file, segment)]
+    cuts = [(s.start, s.stop) for s in segments if s.marker == _NONE]
     if not cuts:
         return _correct(file, segments, ends_itself=ends_itself)
     tidy = _cut(file, cuts)
@@ -115,41 +115,6 @@ def _correct(file: Block, segments: Iterable[_Segment], *, ends_itself: bool) ->
     return _patch(file, patches) if patches else None
 
 
-def _find_filling(file: Block, segment: _Segment) -> Iterator[tuple[int, int]]:
-    """Bytes that mean nothing, from one place to another."""
-    if segment.marker == _NONE:
-        yield segment.start, segment.stop
-    elif segment.marker == _SOS:
-        for at in range(segment.start, segment.stop, _SEARCH_BYTES):
-            piece = bytes(file[at : min(at + _SEARCH_BYTES + 1, segment.stop)])
-            for start, stop in _find_restart_filling(piece):
-                yield at + start, at + stop
-        # one is of a byte of 255, or of an encoder that fills the last byte up with zeros
-        start = _skip_zeros_back(file, segment.start, segment.stop) + 1
-        if start < segment.stop:
-            yield start, segment.stop
-
-
-def _find_restart_filling(scan: bytes) -> Iterator[tuple[int, int]]:
-    """Zeros before restart markers, two and more, up to :data:`_MAX_FILLING`."""
-    for match in _RESTART.finditer(scan):
-        stop = match.start()
-        before = max(0, stop - _MAX_FILLING)
-        start = before + len(scan[before:stop].rstrip(b"\0"))
-        if stop - start > 1:
-            yield start, stop
-
-
-def _skip_zeros_back(file: Block, start: int, stop: int) -> int:
-    """Behind the last byte that is no zero."""
-    while stop > start:
-        piece = bytes(file[max(start, stop - _SEARCH_BYTES) : stop])
-        if rest := piece.rstrip(b"\0"):
-            return stop - len(piece) + len(rest)
-        stop -= len(piece)
-    return start
-
-
 def _cut(file: Block, cuts: Sequence[tuple[int, int]]) -> bytes:
     starts, stops = zip(*cuts, strict=True)
     return b"".join(
@@ -160,10 +125,12 @@ def _cut(file: Block, cuts: Sequence[tuple[int, int]]) -> bytes:
 
 def _find_marker(file: Block, at: int) -> int:
     """Where the first marker behind a scan's data stands; the file's end where none does."""
-    for start in range(at, len(file), _SEARCH_BYTES):
-        match = _AFTER_SCAN.search(file[start : start + _SEARCH_BYTES + 1])
+    size = _FIRST_SEARCH
+    while at < len(file):
+        match = _AFTER_SCAN.search(file[at : at + size + 1])
         if match is not None:
-            return start + match.start()
+            return at + match.start()
+        at, size = at + size, min(2 * size, _SEARCH_BYTES)
     return len(file)
 
 
@@ -209,10 +176,13 @@ def _correct_scan(scan: bytes, start: int) -> dict[int, int]:
 def _walk_segments(file: Block) -> Iterator[_Segment]:
     """All segments up to the end marker, or to where the file ends or isn't understood.
 
-    That of a scan ends behind the scan's data; bytes between segments are one, too.
+    That of a scan ends behind the scan's data; bytes between segments are one, too. They end where
+    there are more than :data:`_MAX_SEGMENTS`.
     """
     at = 2
-    while at + 2 <= len(file):
+    for _ in range(_MAX_SEGMENTS):
+        if at + 2 > len(file):
+            return
         if file[at] != 0xFF:
             start, at = at, _find_marker(file, at)
             if at < len(file):
