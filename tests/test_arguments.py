@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from subpixel import EncodeOptions, TargetSize, Upscaler, upscale
-from subpixel.arguments import expect_number, expect_whole
+from subpixel.arguments import expect_integer, expect_number
 from subpixel.errors import UsageError
 
 IMAGE = np.zeros((8, 9, 3), np.uint8)
@@ -16,7 +16,7 @@ IMAGE = np.zeros((8, 9, 3), np.uint8)
 
 @pytest.mark.parametrize("value", [1, 5, np.int64(3), np.uint8(2)])
 def test_whole_numbers_are_python_s_and_numpy_s(value: object) -> None:
-    expect_whole("quality", value, 1, 5)
+    expect_integer("quality", value, 1, 5)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_whole_numbers_are_python_s_and_numpy_s(value: object) -> None:
 )
 def test_what_is_no_whole_number_within_limits(value: object) -> None:
     with pytest.raises(UsageError, match=r"quality is .*; it is a whole number of 1 to 5: so"):
-        expect_whole("quality", value, 1, 5, hint=": so")
+        expect_integer("quality", value, 1, 5, hint=": so")
 
 
 @pytest.mark.parametrize("value", [0, 0.5, 1, Fraction(1, 3), np.float32(0.25)])

@@ -7,12 +7,12 @@ from typing import cast
 from subpixel.errors import UsageError
 
 
-def expect_whole(
+def expect_integer(
     name: str, value: object, low: int, high: int | None = None, *, hint: str = ""
 ) -> None:
     """Raise :class:`UsageError`, ending in ``hint``, unless ``value`` is an integer of ``low`` to
     ``high``; True and False are none."""
-    if not isinstance(value, Integral) or not _is_within(value, low, high):
+    if not isinstance(value, Integral) or not _is_in_range(value, low, high):
         limits = f"{low} or more" if high is None else f"{low} to {high}"
         raise UsageError(f"{name} is {value!r}; it is a whole number of {limits}{hint}")
 
@@ -22,15 +22,15 @@ def expect_number(
 ) -> None:
     """The same for any real number; without ``high`` it is above ``low`` and finite."""
     if high is None:
-        fits = _is_within(value, low, None) and value != low
+        fits = _is_in_range(value, low, None) and value != low
         limits = f"above {low:g}"
     else:
-        fits, limits = _is_within(value, low, high), f"of {low:g} to {high:g}"
+        fits, limits = _is_in_range(value, low, high), f"of {low:g} to {high:g}"
     if not fits:
         raise UsageError(f"{name} is {value!r}; it is a number {limits}{hint}")
 
 
-def _is_within(value: object, low: float, high: float | None) -> bool:
+def _is_in_range(value: object, low: float, high: float | None) -> bool:
     if not isinstance(value, Real) or isinstance(value, bool):
         return False
     number = cast(float, value)

@@ -351,12 +351,12 @@ def test_as_many_connections_as_are_named(most: int) -> None:
         assert refused.json()["error"].startswith("too many connections")
         assert refused.headers["retry-after"] == "1"
         assert refused.headers["connection"] == "close"
+        counted = 'subpixel_requests_total{method="GET",route="/v1/models",status="503"} 1.0'
+        await_true(lambda: counted in service.metrics.text().decode())  # behind the answer
         lines = service.log._stream.getvalue().splitlines()  # type: ignore[attr-defined]
         (event,) = (line for line in map(json.loads, lines) if line["status"] == 503)
         assert event["request"] == refused.headers["x-request-id"]
         assert event["fault"] == "CrowdedError"
-        counted = 'subpixel_requests_total{method="GET",route="/v1/models",status="503"} 1.0'
-        assert counted in service.metrics.text().decode()
         assert [ask(connection) for connection in served] == [200] * most  # they keep their places
         served[0].close()
         await_true(lambda: ask_once(port).status_code == 200)

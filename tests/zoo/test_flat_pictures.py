@@ -24,7 +24,9 @@ TINY: tuple[Size, ...] = ((1, 1), (1, 9), (2, 2), (3, 4))
 
 # measured on the files as they are; a file that was made anew and holds fails, and loses its row
 SAMPLE: Mapping[str, int] = {
+    "balanced-int8-x3": 3,
     "balanced-int8-x4": 2,
+    "denoise-x3": 2,
     "denoise-25-int8-x2": 2,
     "denoise-25-int8-x3": 3,
     "denoise-25-int8-x4": 2,
@@ -39,12 +41,14 @@ SAMPLE: Mapping[str, int] = {
     "denoise-int8-x4": 2,
     "espcn-int8-x3": 2,
     "espcn-int8-x4": 2,
+    "fast-x3": 3,
     "fast-int8-x3": 3,
     "fast-int8-x4": 3,
 }
 ALL_LEVELS: Mapping[str, int] = {
     "balanced-int8-x3": 3,
     "balanced-int8-x4": 2,
+    "denoise-x3": 2,
     "denoise-25-int8-x2": 2,
     "denoise-25-int8-x3": 3,
     "denoise-25-int8-x4": 2,
@@ -58,6 +62,7 @@ ALL_LEVELS: Mapping[str, int] = {
     "denoise-int8-x3": 2,
     "denoise-int8-x4": 2,
     "espcn-int8-x3": 2,
+    "fast-x3": 3,
     "fast-int8-x2": 2,
     "fast-int8-x3": 3,
     "fast-int8-x4": 3,

@@ -93,12 +93,12 @@ def _picture_from_array(array: NDArray[Any]) -> Picture:
             f"got a masked array, whose mask would be lost; {ALLOWED}: image.filled() makes one"
         )
     if array.dtype == np.float32:
-        expect_unit_range(array, ALLOWED)
+        expect_unit_samples(array, ALLOWED)
     frames = np.ascontiguousarray(array).reshape(1, *array.shape[:2], *channels)
     return Picture(frames)
 
 
-def expect_unit_range(array: NDArray[np.float32], allowed: str) -> None:
+def expect_unit_samples(array: NDArray[np.float32], allowed: str) -> None:
     """Raises :class:`UsageError` for samples that are no numbers or lie outside 0 … 1 by more than
     :data:`FLOAT_SLACK`, with what is ``allowed`` and what probably mends them."""
     low, high = float(array.min()), float(array.max())  # NaN where any sample is

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from subpixel.arguments import expect_whole
+from subpixel.arguments import expect_integer
 from subpixel.runtime.opening import resolve_device
 from subpixel.spec import MAX_FACT, Precision
 from subpixel.strict_json import Within
@@ -44,7 +44,7 @@ class RunSettings:
         least = (("tile", self.tile, 0), ("threads", self.threads, 1), ("batch", self.batch, 1))
         for name, value, low in least:
             if value is not None:
-                expect_whole(name, value, low)
+                expect_integer(name, value, low)
 
     def resolve(self) -> "RunSettings":
         """The same with every default filled in: the device by name, a batch, yes or no.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from subpixel.arguments import expect_number, expect_whole
+from subpixel.arguments import expect_integer, expect_number
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import MemoryLimitError, UsageError
 from subpixel.media.picture import Header, Loss, Picture, Source
@@ -462,7 +462,7 @@ def expect_scale(scale: object) -> None:
     """Raise :class:`~subpixel.errors.UsageError` for what is no scale of any network."""
     if scale is not None:
         hint = "; pictures get any other size by size=TargetSize(scale=1.5)"
-        expect_whole("scale", scale, 1, hint=hint)
+        expect_integer("scale", scale, 1, hint=hint)
 
 
 def _expect_adaptive(adaptive: object) -> None:

@@ -11,7 +11,7 @@ from PIL.TiffImagePlugin import IFDRational
 
 from subpixel.media.image_file import read_picture, write_picture
 from subpixel.media.metadata.exif import orientation_in
-from subpixel.media.metadata.pixel_places import Enlargement, enlarge_area, enlarge_resolutions
+from subpixel.media.metadata.pixel_places import PixelGrowth, enlarge_area, enlarge_resolutions
 from subpixel.upscaling.upscaler import Upscaler
 
 PHOTO, INTEROPERABILITY = 0x8769, 0xA005
@@ -83,14 +83,14 @@ def test_places_turn_as_pillow_turns_pixels(orientation: int) -> None:
         upright = np.asarray(ImageOps.exif_transpose(Image.open(stream)))
         (down,), (across,) = np.nonzero(upright)
         size = upright.shape[1], upright.shape[0]
-        same = Enlargement((WIDTH, HEIGHT), size, orientation)
+        same = PixelGrowth((WIDTH, HEIGHT), size, orientation)
         assert same.move(x, y) == (across, down)
-        thrice = Enlargement((WIDTH, HEIGHT), (3 * size[0], 3 * size[1]), orientation)
+        thrice = PixelGrowth((WIDTH, HEIGHT), (3 * size[0], 3 * size[1]), orientation)
         assert thrice.move(x, y) == (3 * across + 1, 3 * down + 1)
 
 
 def test_what_does_not_fit_becomes_the_largest() -> None:
-    tenfold = Enlargement((20_000, 10_000), (200_000, 100_000))
+    tenfold = PixelGrowth((20_000, 10_000), (200_000, 100_000))
     assert enlarge_area((19_000, 10, 4), tenfold) == (65_535, 104, 40)
     assert enlarge_resolutions((Fraction(2**31), Fraction(1, 2**31)), tenfold) == (
         2**32 - 1,

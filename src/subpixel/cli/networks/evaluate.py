@@ -150,7 +150,7 @@ def _open_checkpoint(checkpoint: "Path | CheckpointFile", scale: int | None) -> 
     return Upscaler(Network(side.op, side.spec, side.provider))
 
 
-def _expect_apart(folder: Path, data: Path) -> None:
+def _expect_spared(folder: Path, data: Path) -> None:
     read = [truths if (truths := data / "GT").is_dir() else data, *data.glob("x[0-9]*")]
     if folder.exists() and any(folder.samefile(path) for path in read):
         raise UsageError(f"{folder} holds the inputs, which are never overwritten; name another")
@@ -160,7 +160,7 @@ def _writer(folder: Path, data: Path, overwrite: bool) -> Callable[[Result], Non
     from subpixel.media.arrays import to_picture
     from subpixel.media.image_file import write_picture
 
-    _expect_apart(folder, data)
+    _expect_spared(folder, data)
     make_folder(folder)
 
     def keep(result: Result) -> None:

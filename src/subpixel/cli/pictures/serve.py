@@ -37,13 +37,13 @@ MAX_NOTICE = 86_400
 """Seconds, as of the other times."""
 
 
-def _whole(limit: str) -> WholeNumber:
+def _take_whole(limit: str) -> WholeNumber:
     """A number that this limit admits, of which a message says the option's name."""
     bounds = bounds_of(limit)
     return WholeNumber(int(bounds.min), int(bounds.max))
 
 
-def _real(limit: str) -> RealNumber:
+def _take_real(limit: str) -> RealNumber:
     bounds = bounds_of(limit)
     return RealNumber(bounds.min, bounds.max)
 
@@ -135,35 +135,35 @@ SERVER_LIMITS = group_options(
     ),
     click.option(
         "--max-pixels",
-        type=_whole("max_pixels"),
+        type=_take_whole("max_pixels"),
         default=_DEFAULT.max_pixels,
         show_default=True,
         help="Most pixels of a picture, all frames together; looked at before they are decoded.",
     ),
     click.option(
         "--max-output-pixels",
-        type=_whole("max_output_pixels"),
+        type=_take_whole("max_output_pixels"),
         default=_DEFAULT.max_output_pixels,
         show_default=True,
         help="The same of a result.",
     ),
     click.option(
         "--max-frames",
-        type=_whole("max_frames"),
+        type=_take_whole("max_frames"),
         default=_DEFAULT.max_frames,
         show_default=True,
         help="Most frames of an animation.",
     ),
     click.option(
         "--jobs",
-        type=_whole("jobs"),
+        type=_take_whole("jobs"),
         default=_DEFAULT.jobs,
         show_default=True,
         help="Requests that are computed at a time, sharing all cores.",
     ),
     click.option(
         "--queue",
-        type=_whole("queue"),
+        type=_take_whole("queue"),
         default=_DEFAULT.queue,
         show_default=True,
         help="Requests that wait beside them; a further one gets 429.",
@@ -171,7 +171,7 @@ SERVER_LIMITS = group_options(
     click.option(
         "--timeout",
         "seconds",
-        type=_real("seconds"),
+        type=_take_real("seconds"),
         default=_DEFAULT.seconds,
         show_default=True,
         metavar="SECONDS",
@@ -180,7 +180,7 @@ SERVER_LIMITS = group_options(
     click.option(
         "--transfer-timeout",
         "transfer_seconds",
-        type=_real("transfer_seconds"),
+        type=_take_real("transfer_seconds"),
         default=_DEFAULT.transfer_seconds,
         show_default=True,
         metavar="SECONDS",
@@ -189,7 +189,7 @@ SERVER_LIMITS = group_options(
     click.option(
         "--idle-timeout",
         "idle_seconds",
-        type=_real("idle_seconds"),
+        type=_take_real("idle_seconds"),
         default=_DEFAULT.idle_seconds,
         show_default=True,
         metavar="SECONDS",
@@ -197,7 +197,7 @@ SERVER_LIMITS = group_options(
     ),
     click.option(
         "--connections",
-        type=_whole("connections"),
+        type=_take_whole("connections"),
         default=_DEFAULT.connections,
         show_default=True,
         help="Open at a time.",

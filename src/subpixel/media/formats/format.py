@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from subpixel.arguments import expect_whole
+from subpixel.arguments import expect_integer
 from subpixel.errors import PictureError, UsageError
 from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
 from subpixel.media.formats.account import FilePart
@@ -138,7 +138,7 @@ class EncodeOptions:
         )
         for name, value, low, high in limits:
             if value is not None:
-                expect_whole(name, value, low, high)
+                expect_integer(name, value, low, high)
         if not isinstance(self.lossless, bool):
             raise UsageError(f"lossless is {self.lossless!r}; it is True or False")
         if self.tiff_compression not in ("none", "lzw", "deflate"):

@@ -24,7 +24,7 @@ from subpixel.media.metadata.pixel_places import (
     FOCAL_Y,
     SUBJECT_AREA,
     SUBJECT_LOCATION,
-    Enlargement,
+    PixelGrowth,
     enlarge_area,
     enlarge_resolutions,
 )
@@ -618,7 +618,7 @@ def _patch_numbers(
     copy = bytearray(block)
     _patch_geo(copy, first, order, geo.find_factors(_size_in(block, first), (width, height)))
     turn = orientation_in(block) if orientation == 1 else 1
-    if enlargement := _find_enlargement(photo, order, (width, height), turn):
+    if enlargement := _find_growth(photo, order, (width, height), turn):
         _patch_places(copy, photo, order, enlargement)
     for field in first + photo + related:
         if field.tag in numbers and field.is_whole:
@@ -626,19 +626,19 @@ def _patch_numbers(
     return bytes(copy)
 
 
-def _find_enlargement(
+def _find_growth(
     photo: Sequence[Field], order: ByteOrder, new: tuple[int, int], turn: int
-) -> Enlargement | None:
+) -> PixelGrowth | None:
     """From the size that the block states; some writers state that of the picture as it is seen."""
     width, height = (number_of(photo, tag, order) for tag in (PIXEL_X, PIXEL_Y))
     if not width or not height:
         return None
-    ways = (Enlargement((width, height), new, way) for way in (turn, 1))
+    ways = (PixelGrowth((width, height), new, way) for way in (turn, 1))
     return next((way for way in ways if way.factors), None)
 
 
 def _patch_places(
-    block: bytearray, fields: Iterable[Field], order: ByteOrder, enlargement: Enlargement
+    block: bytearray, fields: Iterable[Field], order: ByteOrder, enlargement: PixelGrowth
 ) -> None:
     """What is counted in pixels, as numbers of the same length in the same place."""
     whole = {f.tag: f for f in fields if f.is_whole}

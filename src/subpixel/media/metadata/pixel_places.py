@@ -14,7 +14,7 @@ Point = tuple[Fraction, Fraction]
 
 
 @dataclass(frozen=True)
-class Enlargement:
+class PixelGrowth:
     """From a picture of ``old`` width and height to one of ``new``, whose pixels were turned as an
     EXIF orientation (1 … 8) asks."""
 
@@ -49,25 +49,25 @@ class Enlargement:
 
 
 def enlarge_resolutions(
-    numbers: Sequence[Fraction], enlargement: Enlargement
+    numbers: Sequence[Fraction], enlargement: PixelGrowth
 ) -> tuple[Fraction, Fraction] | None:
     """Pixels on a unit of the focal plane, across and down; None where they can't be told."""
     factors = enlargement.factors
     if factors is None:
         return None
     across, down = numbers[::-1] if enlargement.is_sideways else numbers
-    larger = _fit(across * factors[0]), _fit(down * factors[1])
+    larger = _fit_ratio(across * factors[0]), _fit_ratio(down * factors[1])
     return larger if all(larger) else None
 
 
-def _fit(number: Fraction) -> Fraction:
+def _fit_ratio(number: Fraction) -> Fraction:
     """As two 32-bit numbers."""
     return min(number, Fraction(MAX_LONG)).limit_denominator(
         max(1, int(MAX_LONG // max(number, Fraction(1))))
     )
 
 
-def enlarge_area(numbers: Sequence[int], enlargement: Enlargement) -> tuple[int, ...] | None:
+def enlarge_area(numbers: Sequence[int], enlargement: PixelGrowth) -> tuple[int, ...] | None:
     """A point; a point and a diameter; or a rectangle's centre, width and height. None where they
     can't be told."""
     factors = enlargement.factors

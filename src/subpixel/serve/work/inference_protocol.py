@@ -34,7 +34,7 @@ MAX_JSON_VALUES = 1_000_000
 
 MAX_DIMENSIONS, MAX_TENSORS = 8, 16
 
-MAX_SIDE = (1 << 40) - 1
+MAX_TENSOR_SIDE = (1 << 40) - 1
 """Of a tensor's shape, so that products stay small."""
 
 MAX_TENSOR_NAME = 200
@@ -177,10 +177,10 @@ def _read_lengths(value: object, name: str) -> tuple[int, ...]:
             "whole numbers"
         )
     for side in value:
-        if type(side) is not int or not 0 <= side <= MAX_SIDE:
+        if type(side) is not int or not 0 <= side <= MAX_TENSOR_SIDE:
             raise UsageError(
                 f"the shape of {name} has {show_value(side)}; its sides are whole numbers from 0 "
-                f"to {MAX_SIDE:,}: those of the data, as they are"
+                f"to {MAX_TENSOR_SIDE:,}: those of the data, as they are"
             )
     return tuple(value)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from subpixel.errors import MemoryLimitError, PictureTooLargeError, UsageError
-from subpixel.media.arrays import expect_unit_range
+from subpixel.media.arrays import expect_unit_samples
 from subpixel.media.picture import FULL_SCALE, Picture
 from subpixel.serve.limits import ServerLimits
 from subpixel.serve.metrics import ServerMetrics
@@ -147,5 +147,5 @@ def read_picture_tensor(request: InferenceRequest) -> Picture:
             "shape (pictures, height, width, 1 to 4 channels)"
         )
     if array.dtype == np.float32:
-        expect_unit_range(array, f"{INPUT} is of values from 0 to 1")
+        expect_unit_samples(array, f"{INPUT} is of values from 0 to 1")
     return Picture(array)

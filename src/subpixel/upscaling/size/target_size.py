@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from fractions import Fraction
 from itertools import combinations_with_replacement
 
-from subpixel.arguments import expect_number, expect_whole
+from subpixel.arguments import expect_integer, expect_number
 from subpixel.errors import UsageError
 from subpixel.media.picture import Header
 
@@ -75,14 +75,14 @@ class TargetSize:
         self._expect_fields()
         if self.scale is not None and self.scale > MAX_FACTOR:
             raise UsageError(
-                f"scale is {min(self.scale, 10**15):.15g}; a side becomes up to {MAX_FACTOR} times "
+                f"scale is {float(min(self.scale, 10**300)):.15g}; a side becomes up to {MAX_FACTOR} times "
                 "as long: write 3 for three times"
             )
 
     def _expect_fields(self) -> None:
         for name in ("width", "height"):
             if getattr(self, name) is not None:
-                expect_whole(name, getattr(self, name), 1)
+                expect_integer(name, getattr(self, name), 1)
         for name in ("scale", "megapixels"):
             if getattr(self, name) is not None:
                 expect_number(name, getattr(self, name), 0, hint=", such as 1.5")
@@ -218,7 +218,7 @@ def _expect_box(name: str, box: object) -> None:
     if not isinstance(box, tuple | list) or len(box) != 2:
         raise UsageError(f"{name} is {box!r}; it is a width and a height, such as (1920, 1080)")
     for side, length in zip(("width", "height"), box, strict=True):
-        expect_whole(f"the {side} of {name}", length, 1)
+        expect_integer(f"the {side} of {name}", length, 1)
 
 
 def _round_side(length: Fraction) -> int:

@@ -27,7 +27,7 @@ from subpixel.media.metadata.exif import Block
 _SOS, _EOI, _SOF_PROGRESSIVE = 0xDA, 0xD9, (0xC2, 0xCA)
 _SOF_SEQUENTIAL = (0xC0, 0xC1, 0xC9)
 _APP0, _APP14 = 0xE0, 0xEE
-_NONE = 0
+_BETWEEN = 0
 """What libjpeg passes over."""
 _WITHOUT_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
@@ -93,10 +93,10 @@ def mend_jpeg(file: Block, *, ends_itself: bool) -> bytes | None:
     stop reading.
     """
     segments = list(_walk_segments(file))
-    cuts = [(s.start, s.stop) for s in segments if s.marker == _NONE]
+    cuts = [(s.start, s.stop) for s in segments if s.marker == _BETWEEN]
     if not cuts:
         return _correct(file, segments, ends_itself=ends_itself)
-    tidy = _cut(file, cuts)
+    tidy = _cut_out(file, cuts)
     return _correct(tidy, list(_walk_segments(tidy)), ends_itself=ends_itself) or tidy
 
 
@@ -115,7 +115,7 @@ def _correct(file: Block, segments: Iterable[_Segment], *, ends_itself: bool) ->
     return _patch(file, patches) if patches else None
 
 
-def _cut(file: Block, cuts: Sequence[tuple[int, int]]) -> bytes:
+def _cut_out(file: Block, cuts: Sequence[tuple[int, int]]) -> bytes:
     starts, stops = zip(*cuts, strict=True)
     return b"".join(
         bytes(file[start:stop])
@@ -186,7 +186,7 @@ def _walk_segments(file: Block) -> Iterator[_Segment]:
         if file[at] != 0xFF:
             start, at = at, _find_marker(file, at)
             if at < len(file):
-                yield _Segment(_NONE, start, at)
+                yield _Segment(_BETWEEN, start, at)
             continue
         marker = file[at + 1]
         if marker == 0xFF:
