@@ -352,8 +352,10 @@ def test_as_many_connections_as_are_named(most: int) -> None:
         assert refused.headers["retry-after"] == "1"
         assert refused.headers["connection"] == "close"
         counted = 'subpixel_requests_total{method="GET",route="/v1/models",status="503"} 1.0'
-        await_true(lambda: counted in service.metrics.text().decode())  # behind the answer
-        lines = service.log._stream.getvalue().splitlines()  # type: ignore[attr-defined]
+        log = service.log._stream  # type: ignore[attr-defined]
+        await_true(lambda: "CrowdedError" in log.getvalue())  # behind the answer
+        assert counted in service.metrics.text().decode()
+        lines = log.getvalue().splitlines()
         (event,) = (line for line in map(json.loads, lines) if line["status"] == 503)
         assert event["request"] == refused.headers["x-request-id"]
         assert event["fault"] == "CrowdedError"

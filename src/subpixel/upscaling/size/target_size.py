@@ -74,9 +74,10 @@ class TargetSize:
             raise UsageError(f"a target size is one of {choice}; got {got}")
         self._expect_fields()
         if self.scale is not None and self.scale > MAX_FACTOR:
+            shown = float(min(self.scale, 10**300))
             raise UsageError(
-                f"scale is {float(min(self.scale, 10**300)):.15g}; a side becomes up to {MAX_FACTOR} times "
-                "as long: write 3 for three times"
+                f"scale is {shown:.15g}; a side becomes up to {MAX_FACTOR} times as long: write 3 "
+                "for three times"
             )
 
     def _expect_fields(self) -> None:
