@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from subpixel.media.metadata import geo
+
 FOCAL_X, FOCAL_Y = 0xA20E, 0xA20F
 SUBJECT_AREA, SUBJECT_LOCATION = 0x9214, 0xA214
 MAX_LONG, MAX_SHORT = (1 << 32) - 1, (1 << 16) - 1
@@ -28,12 +30,11 @@ class PixelGrowth:
 
     @property
     def factors(self) -> Point | None:
-        """Across and down in the new picture; None where they differ by more than rounding, as they
-        do when it was cropped."""
+        """Across and down in the new picture; None as of :func:`geo.find_factors`."""
         width, height = self.old[::-1] if self.is_sideways else self.old
-        across, down = Fraction(self.new[0], width), Fraction(self.new[1], height)
-        rounding = across / self.new[0] + down / self.new[1]
-        return (across, down) if abs(across - down) <= rounding else None
+        if geo.find_factors((width, height), self.new) is None:
+            return None
+        return Fraction(self.new[0], width), Fraction(self.new[1], height)
 
     def move(self, x: int, y: int) -> Point | None:
         """Where the centre of a pixel comes to lie, pixels counted by their centres."""

@@ -34,8 +34,10 @@ def expect_inputs_spared(target: Path, inputs: Iterable[Path]) -> None:
 
     Raises :class:`UsageError` where it is.
     """
+    if not _exists(target):
+        return
     for file in filter(_exists, inputs):
-        if any(_exists(target) and _are_one(target, path) for path in (file, *_parents(file))):
+        if any(_are_one(target, path) for path in (file, *_parents(file))):
             raise UsageError(
                 f"{target} {'is' if target.is_file() else 'holds'} one of the inputs, which are "
                 "never overwritten; name another"
