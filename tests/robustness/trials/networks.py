@@ -23,6 +23,7 @@ from subpixel.convention import UNKNOWN_CONVENTION
 from subpixel.errors import NetworkError, SubpixelError
 from subpixel.media.arrays import to_picture
 from subpixel.media.image_file import read_picture
+from subpixel.media.photograph import photograph
 from subpixel.network.identify import is_ort_file, read_declared_spec
 from subpixel.system.processes.children import limit_memory
 from subpixel.thirdparty import child
@@ -38,11 +39,13 @@ PICTURE = to_picture(np.random.default_rng(0).integers(0, 256, (15, 21, 3), np.u
 
 
 def open_trial() -> Trial:
+    photograph()  # a fork can't decode it once a case before has written a picture
     return _try_network
 
 
 def open_plain_trial() -> Trial:
     """Without the command line, and never in a process of its own."""
+    photograph()
     return lambda dice, file, budget: _try_network_by(1.0, file, budget)
 
 
