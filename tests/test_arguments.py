@@ -2,14 +2,18 @@
 
 import math
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from subpixel import EncodeOptions, TargetSize, Upscaler, upscale
+from subpixel import EncodeOptions, TargetSize, Upscaler, upscale, write_picture
 from subpixel.arguments import expect_integer, expect_number
 from subpixel.errors import UsageError
+from subpixel.media.arrays import to_picture
+from subpixel.media.image_file import encode_picture
 
 IMAGE = np.zeros((8, 9, 3), np.uint8)
 
@@ -110,6 +114,26 @@ def test_a_size_is_a_target_size(size: Any) -> None:  # noqa: ANN401
 def test_options_of_encoding(option: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         EncodeOptions(**option)
+
+
+@pytest.mark.parametrize("image", [IMAGE, Image.fromarray(IMAGE), None])
+def test_what_takes_a_picture_says_so(image: Any, tmp_path: Path) -> None:  # noqa: ANN401
+    upscaler, file = Upscaler("fast", scale=2), tmp_path / "large.png"
+    for call in (
+        lambda: upscaler.picture(image),
+        lambda: upscaler.file(image, file),
+        lambda: write_picture(image, file),
+        lambda: encode_picture(image, file),
+    ):
+        with pytest.raises(UsageError, match=r"picture is of .*; give Picture: read_picture"):
+            call()
+    assert not file.exists()
+
+
+def test_encoding_takes_its_own_options(tmp_path: Path) -> None:
+    options: Any = {"quality": 90}
+    with pytest.raises(UsageError, match=r"options is of builtins\.dict; give EncodeOptions: "):
+        write_picture(to_picture(IMAGE), tmp_path / "small.jpg", options)
 
 
 def test_numpy_s_numbers_do_as_python_s() -> None:

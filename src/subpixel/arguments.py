@@ -1,4 +1,4 @@
-"""What callers give as numbers, checked where it is taken; numpy's own count as Python's."""
+"""What callers give, checked where it is taken; numpy's own numbers count as Python's."""
 
 import math
 from numbers import Integral, Real
@@ -28,6 +28,15 @@ def expect_number(
         fits, limits = _is_in_range(value, low, high), f"of {low:g} to {high:g}"
     if not fits:
         raise UsageError(f"{name} is {value!r}; it is a number {limits}{hint}")
+
+
+def expect_kind(name: str, value: object, kind: type, *, hint: str) -> None:
+    """Raise :class:`UsageError`, ending in ``hint``, unless ``value`` is a ``kind``."""
+    if not isinstance(value, kind):
+        given = type(value)
+        raise UsageError(
+            f"{name} is of {given.__module__}.{given.__qualname__}; give {kind.__name__}: {hint}"
+        )
 
 
 def _is_in_range(value: object, low: float, high: float | None) -> bool:

@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from subpixel.arguments import expect_kind
 from subpixel.errors import PictureError
 
 Frames = NDArray[Any]
@@ -224,6 +225,12 @@ class Header:
         return replace(self, shape=(count, height * scale, width * scale, channels))
 
 
+def expect_picture(picture: object) -> None:
+    """Raise :class:`~subpixel.errors.UsageError` unless ``picture`` is a :class:`Picture`."""
+    hint = "read_picture(file) returns one; arrays and Pillow images go to upscale(image)"
+    expect_kind("picture", picture, Picture, hint=hint)
+
+
 class Source(Protocol):
     """Where pixels come from: a picture in memory, a file that is open, frames without end."""
 
@@ -242,6 +249,12 @@ class Source(Protocol):
         of the header's dtype. Each time from the start, where the number of frames is known; else
         maybe but once, and from the frame that comes next."""
         ...
+
+
+def expect_source(source: object) -> None:
+    """Raise :class:`~subpixel.errors.UsageError` unless ``source`` is a :class:`Source`."""
+    if not callable(getattr(source, "chunks", None)):
+        expect_picture(source)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from typing import BinaryIO, Self
 import numpy as np
 import pyvips
 
+from subpixel.arguments import expect_kind
 from subpixel.errors import PictureError
 from subpixel.media.formats.format import EncodeOptions, EncodeTask, Format
 from subpixel.media.formats.registry import FORMATS, expect_all_used, format_of, list_names
@@ -41,7 +42,7 @@ from subpixel.media.losses import (
     profile_fate,
     refuse_losses,
 )
-from subpixel.media.picture import Header, Loss, Picture, Rows
+from subpixel.media.picture import Header, Loss, Picture, Rows, expect_picture
 from subpixel.media.reading import ColourStage, Decoders
 from subpixel.system.files.atomic import Seal, atomic_file
 from subpixel.system.files.targets import expect_free_file, target_exists
@@ -161,6 +162,7 @@ def write_picture(
     Returns what the file doesn't hold of the picture's source: what reading lost, then what
     this format loses. Raises what :class:`PictureWriter` does. Nothing is left behind then.
     """
+    expect_picture(picture)
     file = Path(file)
     if strict:
         refuse_losses(picture, file)
@@ -178,6 +180,7 @@ def encode_picture(
 
     Raises :class:`PictureError` for an unknown suffix or a picture too large for the format.
     """
+    expect_picture(picture)
     stream = io.BytesIO()
     opaque = is_opaque(picture) if picture.has_alpha else None
     encoder = Encoder(picture.header, Path(file), options, opaque=opaque)
@@ -212,6 +215,7 @@ class Encoder:
         opaque: bool | None,
         decoders: Decoders | None = None,
     ) -> None:
+        expect_kind("options", options, EncodeOptions, hint="EncodeOptions(quality=90)")
         form = format_of(file)
         form.expect_package()
         expect_all_used(options, form)

@@ -15,7 +15,7 @@ import numpy as np
 from subpixel.arguments import expect_integer, expect_number
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
 from subpixel.errors import MemoryLimitError, UsageError
-from subpixel.media.picture import Header, Loss, Picture, Source
+from subpixel.media.picture import Header, Loss, Picture, Source, expect_picture, expect_source
 from subpixel.network.flatness import Flatness
 from subpixel.network.locate import bundled_scales
 from subpixel.network.network import Network
@@ -268,9 +268,10 @@ class Upscaler:
 
         ``size`` is the size that it gets, whatever the network's scale (None: so many times the
         size as the network's scale says); :meth:`enlargement` says how. Raises
-        :class:`~subpixel.errors.UsageError` for more than 8 bits and a network that computes with
-        8, and for a size that can't be had.
+        :class:`~subpixel.errors.UsageError` for what is no picture, for more than 8 bits and a
+        network that computes with 8, and for a size that can't be had.
         """
+        expect_picture(picture)
         choice, source = self.choose(picture), treat_alpha(picture, self._alpha)
         header = source.header
         chain, stages = self._chain_for(header, size, choice)
@@ -326,6 +327,7 @@ class Upscaler:
         )
 
         source = open_picture(Path(source)) if isinstance(source, str | Path) else source
+        expect_source(source)
         expect_inputs_spared(Path(file), [source.file] if isinstance(source, PictureFile) else [])
         decoders = source.decoders if isinstance(source, PictureFile) else None
         options = options or EncodeOptions()
