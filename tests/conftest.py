@@ -54,7 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _sample_tables(items: list[pytest.Item]) -> None:
-    """A table that is marked ``sample(every=N)``: each N-th case is fast, the others are slow.
+    """A table that is marked ``sample(every=N)``: each N-th case is fast, the others are slow; with
+    ``slow=M`` each M-th of those only, and the rest is of the campaign.
 
     A prime number that divides no side of the table lets the sample see every value.
     """
@@ -62,9 +63,15 @@ def _sample_tables(items: list[pytest.Item]) -> None:
     for item in items:
         if mark := item.get_closest_marker("sample"):
             table = item.nodeid.partition("[")[0]
-            if seen[table] % mark.kwargs["every"]:
-                item.add_marker(pytest.mark.slow)
+            _mark_case(item, seen[table], **mark.kwargs)
             seen[table] += 1
+
+
+def _mark_case(item: pytest.Item, number: int, every: int, slow: int = 1) -> None:
+    if number % every:
+        item.add_marker(pytest.mark.slow)
+        if number % slow:
+            item.add_marker(pytest.mark.campaign)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -49,7 +49,7 @@ def test_a_fault_is_caught(name: str, tmp_path: Path) -> None:
     expect_caught(drawn(name), tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.sample(every=30, slow=3)
 @pytest.mark.parametrize("index", range(30))
 def test_the_first_of_a_campaign_are_caught(index: int, tmp_path: Path) -> None:
     fault = draw(SEED, index)
@@ -73,7 +73,7 @@ def test_another_seed_gives_another_fault() -> None:
     assert first.faulty != other.faulty
 
 
-@pytest.mark.sample(every=7)
+@pytest.mark.sample(every=7, slow=3)
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_oracle_finds_nothing_in_an_honest_file(name: str) -> None:
     """Tiles included; the large pictures at the end of the search apart."""

@@ -25,14 +25,9 @@ def expect_silence(index: int) -> None:
     assert row.alarm is None, told(row)
 
 
-@pytest.mark.parametrize("index", [0, 1])
+@pytest.mark.sample(every=11, slow=3)
+@pytest.mark.parametrize("index", range(20))
 def test_no_false_alarm(index: int) -> None:
-    expect_silence(index)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("index", range(2, 20))
-def test_no_false_alarm_in_the_first_of_a_campaign(index: int) -> None:
     expect_silence(index)
 
 

@@ -78,7 +78,7 @@ def in_unit(samples: NDArray) -> NDArray:
     return samples / np.float64(np.iinfo(samples.dtype).max)
 
 
-@pytest.mark.sample(every=13)
+@pytest.mark.sample(every=13, slow=3)
 @pytest.mark.parametrize(("suffix", "dtype", "channels", "icc", "orientation"), TABLE)
 def test_round_trip(
     tmp_path: Path, suffix: str, dtype: type, channels: int, icc: bool, orientation: int

@@ -67,7 +67,7 @@ def expect_kept_or_named(folder: Path, insertion: Insertion, suffix: str) -> Non
         assert not named or insertion.label in " ".join(map(str, named))
 
 
-@pytest.mark.sample(every=13)
+@pytest.mark.sample(every=13, slow=3)
 @pytest.mark.parametrize(
     ("insertion", "suffix"),
     list(product(INSERTIONS, SUFFIXES)),
