@@ -7,7 +7,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from subpixel.cli.feedback import Display, open_display, say
+from subpixel.cli.feedback import Display, describe_replaced, open_display, say
 from subpixel.cli.options.pictures.upscaling import ENCODE_NAMES, Volume
 from subpixel.cli.output import print_json
 from subpixel.cli.upscaling.request import UpscaleRequest, label_size
@@ -141,9 +141,13 @@ def _tell_result(result: JobResult, display: Display, volume: Volume) -> None:
         display.say(result.error)
         if result.trace and volume.verbose:
             display.say(result.trace.rstrip())
-    elif volume.verbose and result.seconds is not None:
+        return
+    names = [read_url(path) or path for path in (result.input, result.output) if path]
+    replaced = describe_replaced(names[-1], result.replaced)
+    if replaced and not volume.quiet:
+        display.say(replaced)
+    if volume.verbose and result.seconds is not None:
         size = f"{result.width} x {result.height}"
-        names = (read_url(path) or path for path in (result.input, result.output) if path)
         display.say(f"{' -> '.join(map(str, names))}: {size}, {result.seconds:.2f} s")
 
 
