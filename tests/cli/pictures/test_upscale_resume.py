@@ -200,6 +200,27 @@ def test_what_does_not_go_together(
     assert not (folder.parent / "out").exists()
 
 
+@pytest.mark.parametrize("place", ["nowhere", "with_other_things", "beside"])
+def test_resume_wants_a_journal(
+    folder: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is begun without; with one the job goes on."""
+    out = folder if place == "beside" else folder.parent / place
+    if place == "with_other_things":
+        (out / ".subpixel").mkdir(parents=True)
+    target = () if place == "beside" else ("-o", out)
+    names = result_files(folder.parent)
+    assert upscale(folder, *target, "--resume") == 2
+    said = capsys.readouterr().err
+    assert f"there is none in {out}; leave it out" in said
+    assert said.count("\n") == 1
+    assert result_files(folder.parent) == names
+    assert out.exists() is (place != "nowhere")
+    assert upscale(folder, *target) == 0
+    assert upscale(folder, *target, "--resume") == 0
+    assert "resumes: 4 of 4 done" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("option", [["--resume"], ["--shard", "1/2"], ["--watch"]])
 def test_what_is_for_folders(
     folder: Path, option: list[str], capsys: pytest.CaptureFixture[str]

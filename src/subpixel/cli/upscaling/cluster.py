@@ -12,6 +12,7 @@ from subpixel.cli.options.pictures.upscaling import ENCODE_NAMES, Volume
 from subpixel.cli.output import print_json
 from subpixel.cli.upscaling.request import UpscaleRequest, label_size
 from subpixel.cli.upscaling.tally import JobTally
+from subpixel.jobs.cluster.journals import has_journal
 from subpixel.jobs.cluster.places import open_store, read_url
 from subpixel.jobs.cluster.ray_pool import RayPool
 from subpixel.jobs.cluster.run import ClusterRun
@@ -71,10 +72,12 @@ def run_on_cluster(request: UpscaleRequest) -> int:
     request.cluster.expect_options(request.resuming, request.limits)
     request = request.on_cluster()
     order = _make_order(request)
-    targets, volume = request.targets, request.volume
+    targets, volume, resuming = request.targets, request.volume, request.resuming
+    if resuming.resume:
+        resuming.expect_journal(order.target.name, has_journal=has_journal(order.target))
     plan = _plan(request, order)
     expect_used(order.options.encode, _name_formats(plan), ENCODE_NAMES)
-    with ClusterRun(order, fresh=request.resuming.resume is False) as run:
+    with ClusterRun(order, fresh=resuming.resume is False) as run:
         left, resumption, existing = run.begin(plan, skip_existing=targets.skip_existing)
         if resumption.done and not volume.quiet:
             say(str(resumption))

@@ -22,7 +22,7 @@ from subpixel.jobs.cluster.units import Unit
 from subpixel.jobs.cluster.url_store import UrlStore
 from subpixel.jobs.journal.facts import JobFacts
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER, Journal
-from subpixel.jobs.journal.known_jobs import remember_journal
+from subpixel.jobs.journal.known_jobs import is_journal, remember_journal
 from subpixel.jobs.journal.look import KnownResult
 from subpixel.jobs.journal.record_files import RECORD_FILE, journal_errors, list_record_files
 from subpixel.jobs.journal.records import UnitRecord
@@ -54,6 +54,14 @@ class DriverJournal(Protocol):
     def push(self, *, is_due: bool = True) -> None:
         """Write what is new to the place, where that isn't the journal itself: now, or where
         enough came together."""
+
+
+def has_journal(target: Store) -> bool:
+    """Whether the place that results go to has a journal; raises what reading it does."""
+    if isinstance(target, FolderStore):
+        return is_journal(target.folder / JOURNAL_FOLDER)
+    assert isinstance(target, UrlStore)
+    return any(map(RECORD_FILE.fullmatch, target.list_names(JOURNAL_FOLDER)))
 
 
 @contextmanager
