@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from places.services import azure_server
 from subpixel.publish.package.package import package_network
@@ -37,6 +37,30 @@ def apart(folder: Path, larger: Path | io.BytesIO) -> int:
     return int(np.abs(pictures[0].astype(int) - pictures[1]).max())
 
 
+def expect_kept_and_refused(folder: Path) -> None:
+    """A profile comes through Node's program; what it doesn't take is a line."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    with Image.open(folder / "picture.png") as image:
+        image.save(folder / "wide.png", icc_profile=profile)
+        image.convert("RGBA").resize((9, 9)).rotate(9).save(folder / "clear.png")
+        image.save(folder / "named.png", "JPEG")
+    command = ["node", "upscale.mjs", "wide.png", "larger.png"]
+    subprocess.run(command, cwd=folder, check=True)
+    with Image.open(folder / "larger.png") as larger:
+        assert larger.info["icc_profile"] == profile
+    for source, target, word in (
+        ("clear.png", "none.png", "transparency"),
+        ("named.png", "none.png", "named.png: "),
+        ("wide.png", "none.jpg", "writes PNG"),
+        ("wide.png", "wide.png", "is the picture itself"),
+    ):
+        command = ["node", "upscale.mjs", source, target]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+        assert word in done.stderr
+    assert not list(folder.glob("none.*"))
+
+
 @NETWORKS
 def test_node(name: str, tmp_path: Path) -> None:
     folder = pack("node", name, tmp_path)
@@ -47,6 +71,7 @@ def test_node(name: str, tmp_path: Path) -> None:
     assert check.stdout == "the golden picture\n", check.stderr
     subprocess.run(["node", "upscale.mjs", "picture.png", "larger.png"], cwd=folder, check=True)
     assert apart(folder, folder / "larger.png") <= (name == "fast")
+    expect_kept_and_refused(folder)
     with Image.open(folder / "picture.png") as image:
         image.transpose(Image.Transpose.ROTATE_180).save(folder / "picture.png")
     check = subprocess.run(["node", "check.mjs"], cwd=folder, capture_output=True, check=False)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from subpixel.cli.options.pictures.network_choice import ChoiceLines
@@ -150,8 +151,8 @@ class Feedback:
         self.display.show(self.progress)
 
     def _tell(self, result: JobResult) -> None:
-        line = self._choices.say(result.input.name, result.choice)
-        if line:
+        choice = self._choices.say(result.input.name, result.choice)
+        for line in filter(None, (choice, describe_replaced(result.output, result.replaced))):
             self.display.say(line)
         if self.volume.verbose:
             self.display.say(describe_picture(result))
@@ -175,6 +176,11 @@ def describe_picture(result: JobResult) -> str:
         f"{result.input} -> {result.output}: {result.width} x {result.height}{frames}, "
         f"{result.seconds:.2f} s{how}"
     )
+
+
+def describe_replaced(output: Path | str | None, why: str | None) -> str | None:
+    """That an earlier result was replaced, in a line; None where none was."""
+    return f"{output}: the earlier result was replaced: {why}" if why else None
 
 
 def format_count(count: int, noun: str) -> str:

@@ -174,12 +174,12 @@ def assign_targets(sources: Sequence[SourceFile], naming: Naming) -> list[Job]:
         return [_single(sources, naming.single)] if sources else []
     _expect_folder(naming.output)
     names = {source: list(itertools.islice(naming.targets(source), 2)) for source in sources}
-    in_use = {_fold(files[0]) for files in names.values() if len(files) == 1}
+    in_use = {fold_name(files[0]) for files in names.values() if len(files) == 1}
     jobs = []
     for source, (first, *others) in names.items():
-        free = (file for file in naming.targets(source) if _fold(file) not in in_use)
+        free = (file for file in naming.targets(source) if fold_name(file) not in in_use)
         file = next(free, others[-1]) if others else first
-        in_use.add(_fold(file))
+        in_use.add(fold_name(file))
         jobs.append(Job(source.path, file))
     return jobs
 
@@ -203,7 +203,7 @@ def _single(sources: Sequence[SourceFile], output: Path) -> Job:
     return Job(sources[0].path, output)
 
 
-def _fold(path: Path) -> str:
+def fold_name(path: Path | str) -> str:
     """The same for what some file systems take for one path: letters' case and composition."""
     return unicodedata.normalize("NFC", str(path)).casefold()
 
@@ -213,7 +213,7 @@ def _expect_distinct(jobs: Iterable[Job]) -> None:
     names that differ in case only."""
     real, alike = _RealPaths(), dict[str, list[Job]]()
     for job in jobs:
-        others = alike.setdefault(_fold(real.of(job.target)), [])
+        others = alike.setdefault(fold_name(real.of(job.target)), [])
         for other in others:
             same = real.of(other.target) == real.of(job.target)
             if same or not are_distinct(other.target, job.target):

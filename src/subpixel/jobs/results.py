@@ -38,6 +38,8 @@ class JobResult:
     """How it was computed; None where no network was used."""
     choice: NetworkChoice | None = None
     """The network that was chosen for it and why, where none was named."""
+    replaced: str | None = None
+    """Why it took the place of an earlier result, where nobody asked for that."""
     error: str | None = None
     trace: str | None = None
     """Where an error struck that is a fault of this package, in several lines."""

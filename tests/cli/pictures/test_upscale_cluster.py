@@ -52,6 +52,20 @@ def upscale(*arguments: str | Path) -> int:
     return run(["upscale", *map(str, arguments), *NETWORK])
 
 
+@pytest.mark.parametrize("place", ["folder", "url"])
+def test_resume_wants_a_journal(
+    folder: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"memory://{uuid.uuid4().hex}/out"
+    out = str(folder.parent / "out") if place == "folder" else url
+    said = refusal(capsys, folder, "-o", out, "--engine", "ray", "--resume")
+    assert f"there is none in {out}; leave it out" in said
+    assert not (folder.parent / "out").exists()
+    assert upscale(folder, "-o", out, "--engine", "ray") == 0
+    assert upscale(folder, "-o", out, "--engine", "ray", "--resume") == 0
+    assert "resumes: 4 of 4 done" in capsys.readouterr().err
+
+
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> str:
     assert upscale(*arguments) == 2
     return " ".join(capsys.readouterr().err.split())

@@ -125,6 +125,48 @@ def test_existing_results_are_left_whatever_the_journal_says(
     capsys.readouterr()
 
 
+def test_another_picture_of_the_same_result_s_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The result of a picture that is gone is spared; the others keep the names that they had."""
+    folder, out = tmp_path / "in", tmp_path / "out"
+    arguments = (folder, "-o", out, "--format", "webp")
+    draw(folder / "p.jpg", 1)
+    assert upscale(*arguments) == 0
+    (folder / "p.jpg").unlink()
+    draw(folder / "p.png", 2)
+    before = hashes(out)
+    assert upscale(*arguments) == 1
+    assert "p.webp exists; use --overwrite" in capsys.readouterr().err
+    assert hashes(out) == before
+    draw(folder / "p.jpg", 1)
+    assert upscale(*arguments) == 0
+    both = hashes(out)
+    assert both == before | {"p.png.webp": both["p.png.webp"]}
+    (folder / "p.jpg").unlink()
+    assert upscale(*arguments) == 0
+    assert "resumes: 1 of 1 done" in capsys.readouterr().err
+    assert hashes(out) == both
+    assert upscale(*arguments, "--no-resume") == 0, "which replaces what earlier runs wrote"
+
+
+def test_a_result_that_is_replaced_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = folder.parent / "out"
+    assert upscale(folder, "-o", out) == 0
+    draw(folder / "a.png", 77)
+    capsys.readouterr()
+    assert upscale(folder, "-o", out) == 0
+    said = capsys.readouterr().err
+    line = "the earlier result was replaced: its picture has other content"
+    assert f"subpixel: {out / 'a.png'}: {line}\n" in said
+    assert said.count("was replaced") == 1
+    draw(folder / "a.png", 78)
+    assert upscale(folder, "-o", out, "-q") == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_shards(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(4):
         draw(folder / f"{number}.png", number)
@@ -156,6 +198,27 @@ def test_what_does_not_go_together(
     assert message in said
     assert said.count("\n") == 1
     assert not (folder.parent / "out").exists()
+
+
+@pytest.mark.parametrize("place", ["nowhere", "with_other_things", "beside"])
+def test_resume_wants_a_journal(
+    folder: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is begun without; with one the job goes on."""
+    out = folder if place == "beside" else folder.parent / place
+    if place == "with_other_things":
+        (out / ".subpixel").mkdir(parents=True)
+    target = () if place == "beside" else ("-o", out)
+    names = result_files(folder.parent)
+    assert upscale(folder, *target, "--resume") == 2
+    said = capsys.readouterr().err
+    assert f"there is none in {out}; leave it out" in said
+    assert said.count("\n") == 1
+    assert result_files(folder.parent) == names
+    assert out.exists() is (place != "nowhere")
+    assert upscale(folder, *target) == 0
+    assert upscale(folder, *target, "--resume") == 0
+    assert "resumes: 4 of 4 done" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("option", [["--resume"], ["--shard", "1/2"], ["--watch"]])

@@ -94,6 +94,30 @@ def test_second_run_computes_nothing(pictures: Path, target: Store, upscaler: Up
     assert (again.resumption.done, again.computed, again.results) == (COUNT, [], [])
 
 
+def test_no_result_of_a_picture_that_is_gone_is_replaced(
+    target: Store, upscaler: Upscaler, tmp_path: Path
+) -> None:
+    """As of a folder: :mod:`test_kept_names`."""
+    order = make_order(FolderStore(tmp_path / "in"), target, upscaler)
+    jpeg, png = tmp_path / "in" / "p.jpg", tmp_path / "in" / "p.png"
+    jpeg.parent.mkdir()
+    write_picture(Picture(np.zeros((1, 9, 9, 3), np.uint8)), jpeg)
+    assert run_job(order, suffix=".webp").computed == ["p.webp"]
+    write_picture(Picture(np.full((1, 9, 9, 3), 9, np.uint8)), jpeg, overwrite=True)
+    (changed,) = run_job(order, suffix=".webp").results
+    assert changed.replaced == "its picture has other content"
+    first = stored_hashes(target)
+    jpeg.rename(png)
+    write_picture(Picture(np.full((1, 9, 9, 3), 99, np.uint8)), png, overwrite=True)
+    (error,) = run_job(order, suffix=".webp").errors
+    assert "p.webp exists; use --overwrite" in error
+    assert stored_hashes(target) == first
+    write_picture(Picture(np.full((1, 9, 9, 3), 9, np.uint8)), jpeg)
+    assert run_job(order, suffix=".webp").computed == ["p.png.webp"]
+    jpeg.unlink()
+    assert run_job(order, suffix=".webp").computed == []
+
+
 def test_killed_driver_goes_on(
     pictures: Path, target: Store, upscaler: Upscaler, hashes: dict[str, str]
 ) -> None:

@@ -7,11 +7,12 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from subpixel.cli.feedback import Display, open_display, say
+from subpixel.cli.feedback import Display, describe_replaced, open_display, say
 from subpixel.cli.options.pictures.upscaling import ENCODE_NAMES, Volume
 from subpixel.cli.output import print_json
 from subpixel.cli.upscaling.request import UpscaleRequest, label_size
 from subpixel.cli.upscaling.tally import JobTally
+from subpixel.jobs.cluster.journals import has_journal
 from subpixel.jobs.cluster.places import open_store, read_url
 from subpixel.jobs.cluster.ray_pool import RayPool
 from subpixel.jobs.cluster.run import ClusterRun
@@ -71,10 +72,12 @@ def run_on_cluster(request: UpscaleRequest) -> int:
     request.cluster.expect_options(request.resuming, request.limits)
     request = request.on_cluster()
     order = _make_order(request)
-    targets, volume = request.targets, request.volume
+    targets, volume, resuming = request.targets, request.volume, request.resuming
+    if resuming.resume:
+        resuming.expect_journal(order.target.name, has_journal=has_journal(order.target))
     plan = _plan(request, order)
     expect_used(order.options.encode, _name_formats(plan), ENCODE_NAMES)
-    with ClusterRun(order, fresh=request.resuming.resume is False) as run:
+    with ClusterRun(order, fresh=resuming.resume is False) as run:
         left, resumption, existing = run.begin(plan, skip_existing=targets.skip_existing)
         if resumption.done and not volume.quiet:
             say(str(resumption))
@@ -141,9 +144,13 @@ def _tell_result(result: JobResult, display: Display, volume: Volume) -> None:
         display.say(result.error)
         if result.trace and volume.verbose:
             display.say(result.trace.rstrip())
-    elif volume.verbose and result.seconds is not None:
+        return
+    names = [read_url(path) or path for path in (result.input, result.output) if path]
+    replaced = describe_replaced(names[-1], result.replaced)
+    if replaced and not volume.quiet:
+        display.say(replaced)
+    if volume.verbose and result.seconds is not None:
         size = f"{result.width} x {result.height}"
-        names = (read_url(path) or path for path in (result.input, result.output) if path)
         display.say(f"{' -> '.join(map(str, names))}: {size}, {result.seconds:.2f} s")
 
 

@@ -18,10 +18,11 @@ from typing import Protocol
 from subpixel.errors import SubpixelError
 from subpixel.jobs.cluster.recorder import LOOSE_NAME, name_loose
 from subpixel.jobs.cluster.store import FolderStore, Store
+from subpixel.jobs.cluster.units import Unit
 from subpixel.jobs.cluster.url_store import UrlStore
 from subpixel.jobs.journal.facts import JobFacts
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER, Journal
-from subpixel.jobs.journal.known_jobs import remember_journal
+from subpixel.jobs.journal.known_jobs import is_journal, remember_journal
 from subpixel.jobs.journal.look import KnownResult
 from subpixel.jobs.journal.record_files import RECORD_FILE, journal_errors, list_record_files
 from subpixel.jobs.journal.records import UnitRecord
@@ -47,12 +48,20 @@ class DriverJournal(Protocol):
     def keep(self, record: UnitRecord, *, is_new: bool) -> None:
         """Take note of a result: one that ``is_new`` has a record already, of who made it."""
 
-    def learn(self, key: str) -> KnownResult | None:
+    def learn(self, unit: Unit) -> KnownResult | None:
         """What there is to know of a unit's result, be it that others have recorded it by now."""
 
     def push(self, *, is_due: bool = True) -> None:
         """Write what is new to the place, where that isn't the journal itself: now, or where
         enough came together."""
+
+
+def has_journal(target: Store) -> bool:
+    """Whether the place that results go to has a journal; raises what reading it does."""
+    if isinstance(target, FolderStore):
+        return is_journal(target.folder / JOURNAL_FOLDER)
+    assert isinstance(target, UrlStore)
+    return any(map(RECORD_FILE.fullmatch, target.list_names(JOURNAL_FOLDER)))
 
 
 @contextmanager
@@ -84,11 +93,17 @@ class FolderJournal:
 
     def keep(self, record: UnitRecord, *, is_new: bool) -> None:
         if not is_new:
-            self.journal.finish(record.key, record.result, record.source, is_durable=False)
+            self.journal.finish(
+                record.key,
+                record.result,
+                record.source,
+                source_name=record.source_name,
+                is_durable=False,
+            )
 
-    def learn(self, key: str) -> KnownResult | None:
+    def learn(self, unit: Unit) -> KnownResult | None:
         self.journal.refresh()
-        return self.journal.know(key)
+        return self.journal.know(unit.key, unit.source_name)
 
     def push(self, *, is_due: bool = True) -> None:
         pass
@@ -118,20 +133,26 @@ class UrlJournal:
             self._remove(list(loose))
 
     def keep(self, record: UnitRecord, *, is_new: bool) -> None:
-        before = record.before
-        self.journal.finish(record.key, record.result, record.source, before, is_durable=False)
+        self.journal.finish(
+            record.key,
+            record.result,
+            record.source,
+            record.before,
+            source_name=record.source_name,
+            is_durable=False,
+        )
         if is_new:
             self._loose.append(name_loose(record.key))
 
-    def learn(self, key: str) -> KnownResult | None:
-        name = name_loose(key)
+    def learn(self, unit: Unit) -> KnownResult | None:
+        name = name_loose(unit.key)
         try:
             data = self.target.read(f"{JOURNAL_FOLDER}/{name}")
             (self.journal.folder / name).write_bytes(data)
         except FileNotFoundError:  # another driver may have gathered it
             self.names |= set(pull_records(self.target, self.journal.folder, self.names))
         self.journal.refresh()
-        return self.journal.know(key)
+        return self.journal.know(unit.key, unit.source_name)
 
     def push(self, *, is_due: bool = True) -> None:
         is_full = len(self._loose) >= PACK_UNITS

@@ -14,6 +14,7 @@ from subpixel.jobs.cluster.units import Unit, UnitPlan, chunk_units
 from subpixel.jobs.cluster.worker import UnitOutcome, WorkOrder
 from subpixel.jobs.journal.facts import FileFacts, FileStamp
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER
+from subpixel.jobs.journal.kept_names import PlannedName, keep_names
 from subpixel.jobs.journal.look import Refresh, ResultLook, look_at_result
 from subpixel.jobs.journal.picture_run import Resumption, describe_job
 from subpixel.jobs.journal.records import UnitRecord
@@ -65,13 +66,14 @@ class ClusterRun:
         """The units that are left for this run, how far it was before, and how many were skipped
         as something of that name is there."""
         order, journal = self._order, self._records.journal
-        keys = [unit.key for unit in plan.units]
+        planned = [PlannedName(unit.key, unit.source_name) for unit in plan.units]
+        keys = keep_names(planned, journal.find_source)
         replaces = order.options.overwrite
         journal.begin(keys, fresh=self._fresh, replaces=replaces, is_there=self._is_there)
         self._records.push()
         known = [
-            Unit(unit.key, unit.source, journal.know(unit.key), journal.latest_ns)
-            for unit in plan.units
+            Unit(key, unit.source, journal.know(key, unit.source_name), journal.latest_ns)
+            for unit, key in zip(plan.units, keys, strict=True)
         ]
         has_records = any(unit.known for unit in known)
         stamps = order.target.read_stamps() if has_records or skip_existing else _no_stamp
@@ -113,7 +115,7 @@ class ClusterRun:
         """What is there, where that is a result which an actor had made before it died, or another
         run has at the same time."""
         order, key = self._order, unit.key
-        known = self._records.learn(key)
+        known = self._records.learn(unit)
         look = look_at_result(
             known,
             partial(order.target.refresh, key),
@@ -121,7 +123,8 @@ class ClusterRun:
         )
         if known is None or look.state != "done" or look.result is None:
             return None
-        record = replace(known.record, result=look.result, source=look.source)
+        name = unit.source_name
+        record = replace(known.record, result=look.result, source=look.source, source_name=name)
         self._records.keep(record, is_new=True)
         return Path(order.target.describe(key))
 

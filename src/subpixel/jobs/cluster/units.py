@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from subpixel.errors import UsageError
 from subpixel.jobs.cluster.store import FolderStore, Store
@@ -23,6 +23,11 @@ class Unit:
     """What the journal says of its result."""
     after_ns: int = 0
     """The time of the latest record before this run's: its own are later, whatever clocks say."""
+
+    @property
+    def source_name(self) -> str:
+        """Of the picture, without its folders."""
+        return PurePosixPath(self.source).name
 
 
 @dataclass(frozen=True)

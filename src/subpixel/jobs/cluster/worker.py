@@ -130,7 +130,7 @@ class UnitWorker:
         with source.fetch(unit.source) as copy, target.deliver(unit.key) as draft:
             seal = partial(self._seal, unit, look, copy, records)
             result = self._upscale(job, copy, draft, seal, overwrite=overwrite)
-        result = replace(result, input=job.source, output=job.target)
+        result = replace(result, input=job.source, output=job.target, replaced=look.why)
         return UnitOutcome(unit, result, self._settle(records[-1]), is_new=True)
 
     def _upscale(
@@ -177,7 +177,8 @@ class UnitWorker:
         self, unit: Unit, result: FileFacts, source: FileFacts | None, before: FileFacts | None
     ) -> UnitRecord:
         time_ns = max(time.time_ns(), unit.after_ns + 1)
-        return UnitRecord(self._order.digest, unit.key, result, source, before, time_ns)
+        digest, name = self._order.digest, unit.source_name
+        return UnitRecord(digest, unit.key, result, source, before, time_ns, name)
 
     def _settle(self, record: UnitRecord) -> UnitRecord:
         """With the time that the place says, where that is another's clock."""

@@ -165,12 +165,25 @@ class Journal:
         self._failures.pop(key, None)
         self._outdated.discard(key)
 
-    def know(self, key: str) -> KnownResult | None:
-        """What there is to know of a unit's result before a look at it; None: nothing."""
+    def know(self, key: str, source_name: str) -> KnownResult | None:
+        """What there is to know of the result of a unit whose input has this name, before a look at
+        it; None: nothing.
+
+        What was made of an input of another name is replaced only by a run that begins anew: that
+        input may be gone, and its result all that there is of it.
+        """
         record = self._units.get(key)
         if record is None:
             return None
-        return KnownResult(record, self.is_current(record), self.may_replace(record))
+        may_replace = record.source_name == source_name and self.may_replace(record)
+        return KnownResult(
+            record, self.is_current(record), may_replace or record.key in self._outdated
+        )
+
+    def find_source(self, key: str) -> str | None:
+        """The name of the input that a result was made of; None where that isn't recorded."""
+        record = self._units.get(key)
+        return record.source_name if record else None
 
     def is_current(self, record: UnitRecord) -> bool:
         """Whether a result with this record need not be made again, if it is as it was: it is of a
@@ -178,8 +191,9 @@ class Journal:
         return record.job == self.facts.digest and record.key not in self._outdated
 
     def may_replace(self, record: UnitRecord) -> bool:
-        """Whether the result with this record, if it is as it was, may be replaced by a new one: it
-        is of a job of the same facts, or replacing that of the other was admitted since."""
+        """Whether the result with this record, if it is as it was, may be replaced by a new one of
+        the same input: it is of a job of the same facts, or replacing that of the other was
+        admitted since."""
         return record.job == self.facts.digest or any(
             job.replaces and job.time_ns > record.time_ns for job in self._jobs_alike()
         )
@@ -195,16 +209,19 @@ class Journal:
         source: FileFacts | None = None,
         before: FileFacts | None = None,
         *,
+        source_name: str | None = None,
         is_durable: bool = True,
     ) -> None:
         """Record a unit's result: to be called when its bytes are on disk, before it has its name.
 
-        ``source`` is of the unit's own input, where it has one that ``facts`` don't tell,
-        ``before`` of an earlier result that is there now and will be replaced. The
+        ``source`` is of the unit's own input, where it has one that ``facts`` don't tell, and
+        ``source_name`` its name; ``before`` of an earlier result that is there now and will be
+        replaced. The
         record is on disk when this returns, unless it needn't be durable: what it says can be
         found out again.
         """
-        record = UnitRecord(self.facts.digest, key, result, source, before, self._now_ns())
+        digest, now_ns = self.facts.digest, self._now_ns()
+        record = UnitRecord(digest, key, result, source, before, now_ns, source_name)
         with journal_errors(self.folder):
             self._writer.append(record, is_durable=is_durable)
         self._add(record)

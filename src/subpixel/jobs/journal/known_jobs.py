@@ -81,13 +81,14 @@ def list_journals() -> Sequence[Path]:
 def find_journals(folder: Path) -> Sequence[Path]:
     """The journals of jobs whose results go to a folder, or that lie in it; raises
     :class:`JobStoppedError` where there is none."""
-    places = [place for place in (folder, folder / JOURNAL_FOLDER) if _is_journal(place)]
+    places = [place for place in (folder, folder / JOURNAL_FOLDER) if is_journal(place)]
     if not places:
         raise JobStoppedError(f"no journal lies in {folder}; name the folder that results went to")
     return places
 
 
-def _is_journal(folder: Path) -> bool:
+def is_journal(folder: Path) -> bool:
+    """Whether a folder is that of a journal."""
     try:
         return bool(list_record_files(folder))
     except OSError:

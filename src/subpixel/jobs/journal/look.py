@@ -7,6 +7,9 @@ from typing import Literal
 from subpixel.jobs.journal.facts import FileFacts
 from subpixel.jobs.journal.records import UnitRecord
 
+CHANGED, BEGUN = "its picture has other content", "an earlier run had begun to"
+"""Why an earlier result is replaced."""
+
 Refresh = Callable[[FileFacts], FileFacts | None]
 """Gets a file's facts as they were: the same with the time that it has now, where it still has
 their content; else None."""
@@ -23,6 +26,8 @@ class ResultLook:
     """Of a result of ours, as it is now."""
     source: FileFacts | None = None
     """Of its input, as it is now, where the result is as it should be."""
+    why: str | None = None
+    """Why it is replaced though nobody asked for that, in words for people."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,8 @@ class KnownResult:
     is_current: bool
     """:meth:`~subpixel.jobs.journal.journal.Journal.is_current`."""
     may_replace: bool
-    """:meth:`~subpixel.jobs.journal.journal.Journal.may_replace`."""
+    """Whether it was made of the same input and :meth:`may be replaced
+    <subpixel.jobs.journal.journal.Journal.may_replace>`, or the run begins anew."""
 
 
 def look_at_result(
@@ -46,10 +52,17 @@ def look_at_result(
     result = refresh_result(record.result)
     if result is None:
         before = record.before and refresh_result(record.before)
-        return ResultLook("replaceable", before) if before else ResultLook("new")
+        return _look_at_earlier(known, before, BEGUN)
     if not known.is_current:
-        return ResultLook("replaceable", result) if known.may_replace else ResultLook("new")
+        return _look_at_earlier(known, result, None)
     source = record.source and refresh_source(record.source)
     if source is None:
-        return ResultLook("replaceable", result)
+        return _look_at_earlier(known, result, CHANGED)
     return ResultLook("done", result, source)
+
+
+def _look_at_earlier(known: KnownResult, result: FileFacts | None, why: str | None) -> ResultLook:
+    """What there is of a ``result`` that is out of date."""
+    if result is None or not known.may_replace:
+        return ResultLook("new")
+    return ResultLook("replaceable", result, why=why)

@@ -20,6 +20,7 @@ from subpixel.jobs.journal.facts import (
     refresh_facts,
 )
 from subpixel.jobs.journal.journal import JOURNAL_FOLDER, Journal
+from subpixel.jobs.journal.kept_names import PlannedName, keep_names
 from subpixel.jobs.journal.known_jobs import remember_journal
 from subpixel.jobs.journal.look import ResultLook, look_at_result
 from subpixel.jobs.journal.records import UnitRecord
@@ -100,8 +101,16 @@ class PictureRun:
 
     def begin(self, jobs: Sequence[Job]) -> tuple[Sequence[Job], Resumption]:
         """Those of ``jobs``, the pictures of all machines together, that are left for this run, and
-        how far it was before; again where there are new ones, by a run that watches."""
-        keys = [self._key(job) for job in jobs]
+        how far it was before; again where there are new ones, by a run that watches.
+
+        A picture whose result has another of its possible names by the journal keeps that name.
+        """
+        planned = [PlannedName(self._key(job), job.source.name) for job in jobs]
+        keys = keep_names(planned, self.journal.find_source)
+        jobs = [
+            job if key == name.key else replace(job, target=job.target.with_name(Path(key).name))
+            for job, key, name in zip(jobs, keys, planned, strict=True)
+        ]
         if self._keys is None or not self._keys.issuperset(keys):
             replaces, fresh = self._options.overwrite, self._fresh
             self.journal.begin(keys, fresh=fresh, replaces=replaces, is_there=self._is_there)
@@ -178,7 +187,8 @@ class PictureRun:
         files.drop(job.source)
         try:
             seal = partial(self._seal, job, read_stamp(job.source), look.result)
-            return upscale_job(self._upscaler, job, files, options, report, seal, self._tell)
+            result = upscale_job(self._upscaler, job, files, options, report, seal, self._tell)
+            return replace(result, replaced=look.why)
         except JobStoppedError:
             raise
         except Exception as error:
@@ -193,18 +203,21 @@ class PictureRun:
         status = os.fstat(stream.fileno())
         mtime_ns = stamp[1] if self._options.keep_date else status.st_mtime_ns
         result = FileFacts(status.st_size, mtime_ns, hash_stream(stream))
-        self.journal.finish(self._key(job), result, source, before)
+        name = job.source.name
+        self.journal.finish(self._key(job), result, source, before, source_name=name)
 
     def _look(self, job: Job) -> ResultLook:
-        known = self.journal.know(self._key(job))
+        name = job.source.name
+        known = self.journal.know(self._key(job), name)
         look = look_at_result(
             known, partial(refresh_facts, job.target), partial(refresh_facts, job.source)
         )
         if known and look.state == "done" and look.result and look.source:
             record = known.record
-            if (look.result, look.source) != (record.result, record.source):
+            recorded = record.result, record.source, record.source_name
+            if (look.result, look.source, name) != recorded:
                 self.journal.finish(  # the next look is cheap then
-                    record.key, look.result, look.source, is_durable=False
+                    record.key, look.result, look.source, source_name=name, is_durable=False
                 )
         return look
 

@@ -49,6 +49,8 @@ class UnitRecord:
     before: FileFacts | None
     """An earlier result, which this one replaces: it is there until this one has its name."""
     time_ns: int
+    source_name: str | None = None
+    """The name of its own input, which lies in the place of its result, below another folder."""
 
 
 @dataclass(frozen=True)

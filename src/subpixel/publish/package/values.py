@@ -21,6 +21,13 @@ PINS: Mapping[str, str] = {
 }
 """The versions that the programs were tried with; those of Python are those of constraints.txt."""
 
+LOSSES = (
+    "A picture's colour profile is kept. EXIF, XMP, IPTC, text, resolution, gain maps and colours "
+    "told by numbers\n(a PNG's gAMA, cHRM, cICP) are lost; several frames and transparency are "
+    "refused."
+)
+"""What becomes of all that is no pixel, by the programs of every package."""
+
 MAX_SLUG = 32
 """Azure's limit for the name of an endpoint."""
 
@@ -43,6 +50,7 @@ def template_values(model: onnx.ModelProto, spec: ModelSpec, golden: Golden) -> 
         "size": f"{width}×{height}",
         "promise": _promise(golden),
         "limits": _describe_limits(spec),
+        "losses": LOSSES,
         "takes_codes": "true" if spec.samples == "uint8" else "false",
         "input": graph.input[0].name,
         "output": graph.output[0].name,

@@ -11,6 +11,8 @@ from subpixel.cli.options.grouping import group_options
 from subpixel.cli.options.pictures.upscaling import TargetOptions
 from subpixel.errors import UsageError
 from subpixel.jobs.folder import is_folder
+from subpixel.jobs.journal.journal import JOURNAL_FOLDER
+from subpixel.jobs.journal.known_jobs import is_journal
 from subpixel.jobs.journal.shard import Shard
 
 
@@ -35,7 +37,7 @@ class Resuming:
     """How a job of several pictures goes on."""
 
     resume: bool | None
-    """None: where there is something to resume."""
+    """True: go on with a job that has a journal; None: where there is one."""
     shard: Shard | None
     watch: bool
 
@@ -44,8 +46,24 @@ class Resuming:
         where results go beside them. None for pictures that are named one by one without an
         output folder, and for one by itself.
 
-        Raises :class:`UsageError` for options that don't go together.
+        Raises :class:`UsageError` for options that don't go together, and where a job is to go on
+        that has no journal.
         """
+        home = self._find_home(inputs, targets)
+        if home is not None:
+            self.expect_journal(home, has_journal=is_journal(home / JOURNAL_FOLDER))
+        return home
+
+    def expect_journal(self, place: Path | str, *, has_journal: bool) -> None:
+        """Raise :class:`UsageError` where a job is to go on and the ``place`` of its results has no
+        journal."""
+        if self.resume and not has_journal:
+            raise UsageError(
+                f"--resume goes on with a job that has a journal, and there is none in {place}; "
+                "leave it out to begin a job, or name the folder that results went to"
+            )
+
+    def _find_home(self, inputs: Sequence[Path], targets: TargetOptions) -> Path | None:
         if targets.skip_existing and self.resume is False:
             raise UsageError("--skip-existing and --no-resume say opposite things; name one")
         folders = [path for path in inputs if is_folder(path)]
@@ -74,7 +92,8 @@ RESUMING = group_options(
         "--resume/--no-resume",
         default=None,
         help="Do only what is missing or changed since an earlier run of the same settings; or "
-        "begin anew, and replace its results. [default: resume, of folders]",
+        "begin anew, and replace its results. By itself --resume wants a job that has a journal. "
+        "[default: resume, of folders]",
     ),
     click.option(
         "--shard",
