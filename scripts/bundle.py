@@ -139,10 +139,10 @@ def bundle(checkpoint: Path, file: Path, data: Path, photos: Path) -> Mapping[st
     manifest, by file."""
     exact = measured(file, data)
     if not is_luma_chain(onnx.load(file)):  # no others compute in integers from end to end
-        return {exact.file.name: row(exact, checkpoint, exact.file)}
+        return {exact.file.name: row(exact, exact.file, checkpoint)}
     rounded = measured(int8(exact, photos), data)
     entries = [exact, rounded] if holds(rounded, exact) else [exact]
-    return {entry.file.name: row(entry, checkpoint, exact.file) for entry in entries}
+    return {entry.file.name: row(entry, exact.file, checkpoint) for entry in entries}
 
 
 def mixed(point: FamilyPoint, scale: int, data: Path, photos: Path) -> Mapping[str, str]:
@@ -154,22 +154,23 @@ def mixed(point: FamilyPoint, scale: int, data: Path, photos: Path) -> Mapping[s
         )
         spec = read_spec(end)
         assert spec is not None
+        ends = POINTS[0], POINTS[-1]
+        weights = [WEIGHTS / f"{side.name}-x{scale}.safetensors" for side in ends]
+        spec = replace(spec, name=point.name, origin=origin(*weights))
         model = mix_weights(start, end, point.strength)
-        file.write_bytes(with_spec(model, replace(spec, name=point.name)).SerializeToString())
+        file.write_bytes(with_spec(model, spec).SerializeToString())
         exact = measured(file, data)
         rounded = measured(int8(exact, photos), data)
         if not holds(rounded, exact):
             sys.exit(f"{rounded.file}: loses more than {MOST_LOST} dB: {losses(rounded, exact)}")
-        weights = WEIGHTS / f"{POINTS[-1].name}-x{scale}.safetensors"
-        return {rounded.file.name: row(rounded, weights, exact.file)}
+        return {rounded.file.name: row(rounded, exact.file, *weights)}
 
 
 def fp32(checkpoint: Path) -> Path:
     """Release one checkpoint into the zoo."""
     loaded = load_checkpoint(checkpoint)
     name = checkpoint.stem.rpartition("-")[0]
-    origin = f"trained by the subpixel project on {training_data(checkpoint)}"
-    spec = replace(loaded.spec, name=name, licence=LICENCE, origin=origin)
+    spec = replace(loaded.spec, name=name, licence=LICENCE, origin=origin(checkpoint))
     file = ZOO / f"{checkpoint.stem}.onnx"
     report = release(loaded.module, file, spec=spec, overwrite=True)
     if not report:
@@ -177,9 +178,20 @@ def fp32(checkpoint: Path) -> Path:
     return file
 
 
-def training_data(checkpoint: Path) -> str:
+def origin(*checkpoints: Path) -> str:
+    return f"trained by the subpixel project on {training_data(*checkpoints)}"
+
+
+def training_data(*checkpoints: Path) -> str:
+    """What any of them was trained on: the larger set has all of the smaller."""
+    counts = (fact(checkpoint, "photographs", "40") for checkpoint in checkpoints)
+    return TRAINING_DATA[max(counts, key=int)]
+
+
+def fact(checkpoint: Path, name: str, default: str = "") -> str:
+    """What the file's metadata say of its training."""
     with safe_open(checkpoint, "numpy") as weights:
-        return TRAINING_DATA[weights.metadata().get("photographs", "40")]
+        return str(weights.metadata().get(name, default))
 
 
 def int8(exact: Entry, photos: Path) -> Path:
@@ -215,10 +227,9 @@ def losses(rounded: Entry, exact: Entry) -> Mapping[str, float]:
     }
 
 
-def row(entry: Entry, checkpoint: Path, exact: Path) -> str:
-    """The entry's row of the manifest; what it costs is counted in the float32 file ``exact``."""
-    with safe_open(checkpoint, "numpy") as weights:
-        steps = int(weights.metadata()["steps"])
+def row(entry: Entry, exact: Path, *checkpoints: Path) -> str:
+    """The entry's row of the manifest; what it costs is counted in the float32 file ``exact``. Of
+    several checkpoints the last one's steps are told."""
     model = onnx.load(exact)
     return f"""\
 [[network]]
@@ -227,8 +238,8 @@ scale = {entry.spec.scale}
 file = "{entry.file.name}"
 sha256 = "{sha256(entry.file)}"
 licence = "{LICENCE}"
-training_data = "{training_data(checkpoint)}"
-steps = {steps}
+training_data = "{training_data(*checkpoints)}"
+steps = {fact(checkpoints[-1], "steps")}
 parameters = {parameters(model)}
 multiply_adds = {round(multiply_adds_per_pixel(model) or 0)}
 psnr = {{ {figures(entry, "network")} }}
