@@ -37,7 +37,7 @@ QUICK = tuple(name for name, kind in KINDS.items() if not kind.slow)
 SLOW = tuple(name for name, kind in KINDS.items() if kind.slow)
 FEW = ("edsr", "fsrcnn", "restorer")
 FAST = "fsrcnn"
-LONG = ("real-cugan", "esrgan", "esrgan-x2", "srvgg", "span")
+LONG = ("real-cugan", "esrgan", "esrgan-x2", "srvgg", "span", "swinir", "nafnet")
 """A minute or more each."""
 EVERY = [
     FAST,
