@@ -75,7 +75,7 @@ ROADS: tuple[tuple[Exporter, int], ...] = (
     "host",
     [
         "edsr",
-        *(pytest.param(h, marks=pytest.mark.slow) for h in ("superresolution",)),
+        pytest.param("superresolution", marks=pytest.mark.campaign),
     ],
 )
 @pytest.mark.parametrize("road", ROADS, ids=lambda road: f"{road[0]}-{road[1]}")
