@@ -195,7 +195,15 @@ def test_very_wide_and_very_tall(tmp_path: Path, width: int, height: int, suffix
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".ppm", ".pam"])
+@pytest.mark.parametrize(
+    "suffix",
+    [
+        ".png",
+        ".tif",
+        ".ppm",
+        *(pytest.param(s, marks=pytest.mark.campaign) for s in (".bmp", ".pam")),
+    ],
+)
 def test_very_long_rows_from_and_into_each_format(tmp_path: Path, suffix: str) -> None:
     """So many as are usually read or written at a time are more than all that may be taken."""
     source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
