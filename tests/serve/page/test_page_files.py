@@ -298,6 +298,7 @@ def test_damage_ends_in_words(tmp_path: Path) -> None:
     image = Image.fromarray(waves(4))
     image.save(tmp_path / "lossless.webp", lossless=True, exif=Image.Exif())
     image.save(tmp_path / "lossy.webp", icc_profile=bytes(300))
+    image.save(tmp_path / "photo.avif", quality=60)
     variables = {"DAMAGE_FOLDER": str(tmp_path), "DAMAGE_MUTATIONS": "150"}
     done = subprocess.run(
         [expect_node(), "--test", str(RUN.parent / "damage.test.mjs")],

@@ -1,4 +1,4 @@
-"""The page's arithmetic is Python's: plans, transparency and JPEG qualities, from both sides."""
+"""The page's arithmetic is Python's: plans, transparency, and the choice of a network, from both sides."""
 
 import subprocess
 from pathlib import Path

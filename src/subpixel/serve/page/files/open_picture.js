@@ -1,9 +1,12 @@
 /** A file becomes a picture: its pixels by rows, and what is carried over beside them. */
 
+import { readAv1Quantizer } from "./av1_stream.js";
+import { nameBoxes, readAv1Head } from "./avif_items.js";
 import { PictureError, hasText } from "./bytes.js";
 import { decodeByBrowser } from "./browser_decoder.js";
 import { isJpeg, readJpeg } from "./jpeg_segments.js";
 import { isPng, readPng } from "./png_reader.js";
+import { readVp8Quantizer } from "./vp8_frame.js";
 import { isWebp, readWebp } from "./webp_chunks.js";
 
 /**
@@ -11,7 +14,7 @@ import { isWebp, readWebp } from "./webp_chunks.js";
  *
  * Pixels are held as they are stored: EXIF's orientation is carried over like the rest of EXIF.
  * `format` is "jpeg", "png", "webp" or the name of another, which can be read but not written;
- * `metadata` has what the format's own writer takes.
+ * `metadata` has what the format's own writer takes, and what a lossy file states of its compression.
  */
 export async function openPicture(file) {
   const bytes = new Uint8Array(await file.arrayBuffer());
@@ -38,7 +41,7 @@ async function openWebp(bytes) {
   const { hasAlpha, lossless, carried, losses, bare } = readWebp(bytes);
   const file = new Blob(bare, { type: "image/webp" });
   const decoded = await decodeByBrowser(file, { hasAlpha, asStored: true });
-  const metadata = { carried, lossless };
+  const metadata = { carried, lossless, quantizer: readVp8Quantizer(bytes) };
   return { format: "webp", depth: 8, metadata, ...decoded, losses: [...losses, ...decoded.losses] };
 }
 
@@ -48,14 +51,18 @@ async function openOther(file, bytes) {
   const typed = new Blob([bytes], { type: name ? `image/${name}` : file.type });
   const decoded = await decodeByBrowser(typed, { hasAlpha, asStored: false });
   const losses = [`Of ${name.toUpperCase() || "this format"} the pixels are kept, in sRGB; profile, EXIF and further pictures are not.`];
-  return { format: name, depth: 8, metadata: {}, ...decoded, losses: [...losses, ...decoded.losses] };
+  return { format: name, depth: 8, metadata: { quantizer: readAvifQuantizer(name, bytes) }, ...decoded, losses: [...losses, ...decoded.losses] };
+}
+
+/** Of AVIF as readAv1Quantizer; null of other formats. */
+export function readAvifQuantizer(name, bytes) {
+  const head = name === "avif" ? readAv1Head(bytes) : null;
+  return head && readAv1Quantizer(head);
 }
 
 function nameOf(bytes) {
   if (hasText(bytes, "GIF8")) return "gif";
   if (hasText(bytes, "BM")) return "bmp";
-  if (hasText(bytes, "ftypavif", 4) || hasText(bytes, "ftypavis", 4)) return "avif";
-  if (hasText(bytes, "ftyphei", 4) || hasText(bytes, "ftypmif1", 4)) return "heic";
   if (hasText(bytes, "II*\0") || hasText(bytes, "MM\0*")) return "tiff";
-  return null;
+  return nameBoxes(bytes);
 }
