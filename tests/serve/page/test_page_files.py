@@ -254,6 +254,17 @@ def test_a_browser_gets_the_pixels_alone(tmp_path: Path) -> None:
     assert (np.array(stripped) == np.array(load(source))).all()
 
 
+@pytest.mark.parametrize("profile", [b"", bytes(200)], ids=["no profile", "profile"])
+def test_cmyk_is_a_loss_with_a_profile_and_without(profile: bytes, tmp_path: Path) -> None:
+    source = tmp_path / "print.jpg"
+    Image.fromarray(waves(4), "CMYK").save(source, icc_profile=profile)
+    (answer,) = run_steps({"do": "readJpeg", "file": str(source), "bare": str(tmp_path / "bare")})
+    assert answer["losses"] == [
+        "CMYK colours became sRGB.",
+        *(["The profile of the CMYK colours was left out."] if profile else []),
+    ]
+
+
 @pytest.mark.parametrize("lossless", [True, False])
 @pytest.mark.parametrize("channels", [3, 4])
 def test_a_webp_keeps_what_it_says(channels: int, lossless: bool, tmp_path: Path) -> None:
