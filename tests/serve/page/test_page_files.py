@@ -1,5 +1,6 @@
 """The page's readers and writers of files, run by Node, against Pillow."""
 
+import base64
 import hashlib
 import io
 import json
@@ -263,6 +264,20 @@ def test_cmyk_is_a_loss_with_a_profile_and_without(profile: bytes, tmp_path: Pat
         "CMYK colours became sRGB.",
         *(["The profile of the CMYK colours was left out."] if profile else []),
     ]
+
+
+def exif_block(orientation: int, order: str) -> bytes:
+    entry = struct.pack(f"{order}HHIHH", 0x0112, 3, 1, orientation, 0)
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, 1)
+    return head + entry + bytes(4)
+
+
+def test_orientations_from_5_on_turn_a_picture() -> None:
+    whole = [exif_block(number, order) for order in "<>" for number in range(10)]
+    blocks = [*whole, b"Exif\0\0" + whole[6], whole[6][:15], b""]
+    plan = [{"do": "isTurned", "block": base64.b64encode(block).decode()} for block in blocks]
+    turned = [answer["turned"] for answer in run_steps(*plan)]
+    assert turned == [*[5 <= number <= 8 for number in range(10)] * 2, True, False, False]
 
 
 @pytest.mark.parametrize("lossless", [True, False])

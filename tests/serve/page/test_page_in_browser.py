@@ -300,6 +300,8 @@ def test_a_jpeg_stays_one_and_keeps_what_it_says(opened: Visit, tmp_path: Path) 
         ".map((image) => [image.naturalWidth, image.naturalHeight])"
     )
     assert seen == [[80, 120], [160, 240]]
+    assert opened.text("#sizes") == "80 × 120 → 160 × 240"
+    assert "160 × 240 pixels" in str(opened.tab.text_content("#spoken"))
 
 
 def test_a_webp_stays_one(opened: Visit, tmp_path: Path) -> None:

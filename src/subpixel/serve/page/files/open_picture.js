@@ -4,15 +4,17 @@ import { readAv1Quantizer } from "./av1_stream.js";
 import { nameBoxes, readAv1Head } from "./avif_items.js";
 import { PictureError, hasText } from "./bytes.js";
 import { decodeByBrowser } from "./browser_decoder.js";
-import { isJpeg, readJpeg } from "./jpeg_segments.js";
+import { isTurned } from "./exif.js";
+import { exifOf, isJpeg, readJpeg } from "./jpeg_segments.js";
 import { isPng, readPng } from "./png_reader.js";
 import { readVp8Quantizer } from "./vp8_frame.js";
 import { isWebp, readWebp } from "./webp_chunks.js";
 
 /**
- * { format, width, height, channels, depth, rows(), metadata, losses, close() }.
+ * { format, width, height, channels, depth, rows(), metadata, turned, losses, close() }.
  *
- * Pixels are held as they are stored: EXIF's orientation is carried over like the rest of EXIF.
+ * Pixels are held as they are stored: EXIF's orientation is carried over like the rest of EXIF;
+ * `turned` is whether it makes width of height.
  * `format` is "jpeg", "png", "webp" or the name of another, which can be read but not written;
  * `metadata` has what the format's own writer takes, and what a lossy file states of its compression.
  */
@@ -27,14 +29,16 @@ export async function openPicture(file) {
 
 function openPng(bytes) {
   const { chunks, ...picture } = readPng(bytes);
-  return { format: "png", metadata: { chunks }, close: () => {}, ...picture };
+  const turned = isTurned(chunks.find(([type]) => type === "eXIf")?.[1]);
+  return { format: "png", metadata: { chunks }, turned, close: () => {}, ...picture };
 }
 
 async function openJpeg(bytes) {
   const { components, carried, lumaTable, losses, bare } = readJpeg(bytes);
   const file = new Blob(bare, { type: "image/jpeg" });
   const decoded = await decodeByBrowser(file, { hasAlpha: false, grey: components === 1, asStored: components !== 4 });
-  return { format: "jpeg", depth: 8, metadata: { segments: carried, lumaTable }, ...decoded, losses };
+  const turned = isTurned(exifOf(carried));
+  return { format: "jpeg", depth: 8, metadata: { segments: carried, lumaTable }, turned, ...decoded, losses };
 }
 
 async function openWebp(bytes) {
@@ -42,7 +46,8 @@ async function openWebp(bytes) {
   const file = new Blob(bare, { type: "image/webp" });
   const decoded = await decodeByBrowser(file, { hasAlpha, asStored: true });
   const metadata = { carried, lossless, quantizer: readVp8Quantizer(bytes) };
-  return { format: "webp", depth: 8, metadata, ...decoded, losses: [...losses, ...decoded.losses] };
+  const turned = isTurned(carried.get("EXIF"));
+  return { format: "webp", depth: 8, metadata, turned, ...decoded, losses: [...losses, ...decoded.losses] };
 }
 
 async function openOther(file, bytes) {
@@ -51,7 +56,8 @@ async function openOther(file, bytes) {
   const typed = new Blob([bytes], { type: name ? `image/${name}` : file.type });
   const decoded = await decodeByBrowser(typed, { hasAlpha, asStored: false });
   const losses = [`Of ${name.toUpperCase() || "this format"} the pixels are kept, in sRGB; profile, EXIF and further pictures are not.`];
-  return { format: name, depth: 8, metadata: { quantizer: readAvifQuantizer(name, bytes) }, ...decoded, losses: [...losses, ...decoded.losses] };
+  const metadata = { quantizer: readAvifQuantizer(name, bytes) };
+  return { format: name, depth: 8, metadata, turned: false, ...decoded, losses: [...losses, ...decoded.losses] };
 }
 
 /** Of AVIF as readAv1Quantizer; null of other formats. */
