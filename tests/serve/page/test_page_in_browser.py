@@ -41,6 +41,7 @@ SOFTWARE_GPU = (
     "--use-vulkan=swiftshader",
 )
 CACHE_NAMES = "caches.keys().then((names) => names.sort())"
+FOCUS = "document.activeElement.id"
 OWN = ModelSpec("own", 3, "luma", "luma", halo=1)
 PATIENCE = 540_000
 """Milliseconds for one photo: machines are shared."""
@@ -313,6 +314,7 @@ def test_a_webp_stays_one(opened: Visit, tmp_path: Path) -> None:
     content = opened.enlarge(file)
     larger = Image.open(io.BytesIO(content))
     assert (larger.format, larger.getexif()[0x0112]) == ("WEBP", 8)
+    assert opened.text("#sizes") == "80 × 120 → 160 × 240"
     expected = python_s("fast", 2, pixels_of(file.read_bytes()))
     assert sha256(pixels_of(content)) == sha256(expected)
 
@@ -382,10 +384,44 @@ def test_cancelling_ends_between_tiles_and_the_next_goes_on(opened: Visit, tmp_p
     opened.choose(network="fast", scale="2")
     opened.add(large, small)
     opened.tab.wait_for_selector('#left:has-text("left")', timeout=PATIENCE)  # a tile is done
-    opened.tab.click("#cancel")
+    said = opened.tab.evaluate(
+        "() => { const [cancel, left, spoken] = ['cancel', 'left', 'spoken']"
+        ".map((id) => document.getElementById(id)); cancel.focus(); cancel.click();"
+        "return [left.textContent, spoken.textContent, document.activeElement === cancel]; }"
+    )
+    assert said == ["Cancelling…", "Cancelling…", True]
     assert opened.wait() == "cancelled"
+    assert opened.tab.evaluate(FOCUS) == "again"
     opened.tab.click('.thumb[aria-label^="small.png"]')
     assert opened.wait() == "done"
+    opened.tab.click('.thumb[aria-label^="large.png"]')
+    opened.tab.click("#again")
+    opened.tab.wait_for_selector('#left:has-text("left")', timeout=PATIENCE)  # it runs again
+    assert opened.tab.evaluate(FOCUS) == "cancel"
+
+
+def test_a_failed_photo_can_be_tried_again(opened: Visit, tmp_path: Path) -> None:
+    file = tmp_path / "text.jpg"
+    file.write_text("no picture")
+    opened.add(file)
+    assert opened.wait() == "failed"
+    opened.tab.click("#again")
+    assert opened.wait() == "failed"
+    assert opened.tab.is_visible("#again")
+
+
+@pytest.mark.parametrize(
+    "event",
+    ["new DragEvent('drop', { dataTransfer: data,", "new ClipboardEvent('paste', { clipboardData: data,"],
+    ids=["drop", "paste"],
+)
+def test_links_and_text_are_refused_in_a_line(event: str, opened: Visit) -> None:
+    opened.tab.evaluate(
+        "() => { const data = new DataTransfer();"
+        "data.setData('text/plain', 'https://example.org/photo.jpg');"
+        f"document.body.dispatchEvent({event} bubbles: true, cancelable: true }})); }}"
+    )
+    assert "Only picture files are taken" in opened.text("#notice")
 
 
 def test_another_factor_is_computed_when_it_is_asked_for(opened: Visit, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ async function enlarge({ id, file, choices, device, format, tile }, signal) {
   try {
     const { facts, reason } = chooseNetwork(picture, choices);
     if (picture.depth === 16 && facts.samples === "uint8") picture = to8Bits(picture);
+    signal.throwIfAborted();
     const network = await openNetwork(facts, facts.samples === "uint8" ? "wasm" : device, say);
     return { reason, ...(await run(id, picture, network, format, tile, signal)) };
   } finally {
