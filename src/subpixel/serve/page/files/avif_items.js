@@ -27,6 +27,14 @@ function brandsOf(bytes) {
   return brands;
 }
 
+/** Whether an AVIF may be transparent: it has a picture beside its own, or is a film. */
+export function mayBeTransparent(bytes) {
+  const meta = find(walkBoxes(bytes, 0, bytes.length), "meta");
+  if (!meta || hasText(bytes, "avis", 8)) return true;
+  const references = find(walkBoxes(bytes, meta.start + 4, meta.stop), "iref");
+  return references !== undefined && find(walkBoxes(bytes, references.start + 4, references.stop), "auxl") !== undefined;
+}
+
 /**
  * The first bytes of the primary picture's AV1 stream, or of its first tile's; null where there is
  * none, and where the boxes can't be followed.

@@ -1,14 +1,23 @@
 /** A file becomes a picture: its pixels by rows, and what is carried over beside them. */
 
 import { readAv1Quantizer } from "./av1_stream.js";
-import { nameBoxes, readAv1Head } from "./avif_items.js";
+import { mayBeTransparent, nameBoxes, readAv1Head } from "./avif_items.js";
 import { PictureError, hasText } from "./bytes.js";
 import { decodeByBrowser } from "./browser_decoder.js";
 import { isTurned } from "./exif.js";
 import { exifOf, isJpeg, readJpeg } from "./jpeg_segments.js";
+import { isOpaqueGif } from "./gif_head.js";
 import { isPng, readPng } from "./png_reader.js";
 import { readVp8Quantizer } from "./vp8_frame.js";
 import { isWebp, readWebp } from "./webp_chunks.js";
+
+/** Of formats that few browsers read, and subpixel on the command line does. */
+const HINTS = Object.fromEntries(
+  [["heic", "HEIC"], ["tiff", "TIFF"], ["jxl", "JPEG XL"]].map(([name, words]) => [
+    name,
+    `it can't read ${words}, or the file is damaged. subpixel on the command line reads ${words}; or save it as JPEG or PNG.`,
+  ]),
+);
 
 /**
  * { format, width, height, channels, depth, rows(), metadata, turned, losses, close() }.
@@ -52,16 +61,16 @@ async function openWebp(bytes) {
 
 async function openOther(file, bytes) {
   const name = nameOf(bytes) ?? file.type.replace("image/", "");
-  const hasAlpha = ["avif", "gif"].includes(name);
+  const hasAlpha = (name === "avif" && mayBeTransparent(bytes)) || (name === "gif" && !isOpaqueGif(bytes));
   const typed = new Blob([bytes], { type: name ? `image/${name}` : file.type });
-  const decoded = await decodeByBrowser(typed, { hasAlpha, asStored: false });
+  const decoded = await decodeByBrowser(typed, { hasAlpha, asStored: false, hint: HINTS[name] });
   const losses = [`Of ${name.toUpperCase() || "this format"} the pixels are kept, in sRGB; profile, EXIF and further pictures are not.`];
   const metadata = { quantizer: readAvifQuantizer(name, bytes) };
   return { format: name, depth: 8, metadata, turned: false, ...decoded, losses: [...losses, ...decoded.losses] };
 }
 
 /** Of AVIF as readAv1Quantizer; null of other formats. */
-export function readAvifQuantizer(name, bytes) {
+function readAvifQuantizer(name, bytes) {
   const head = name === "avif" ? readAv1Head(bytes) : null;
   return head && readAv1Quantizer(head);
 }
@@ -70,5 +79,6 @@ function nameOf(bytes) {
   if (hasText(bytes, "GIF8")) return "gif";
   if (hasText(bytes, "BM")) return "bmp";
   if (hasText(bytes, "II*\0") || hasText(bytes, "MM\0*")) return "tiff";
+  if (hasText(bytes, "\xff\n") || hasText(bytes, "JXL ", 4)) return "jxl";
   return nameBoxes(bytes);
 }
