@@ -139,7 +139,7 @@ def _jpeg(quality: int) -> dict[str, Any]:
 
 
 def _choices() -> dict[str, Any]:
-    """What each kind of file says of its compression, and what follows; and every value there is."""
+    """What each kind of file says of its compression, and what follows; and every value."""
     files = json.loads(COMPRESSED.read_text(encoding="utf-8"))
     return {
         "files": {name: _judge(_read_compression(content)) for name, content in files.items()},

@@ -412,7 +412,10 @@ def test_a_failed_photo_can_be_tried_again(opened: Visit, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "event",
-    ["new DragEvent('drop', { dataTransfer: data,", "new ClipboardEvent('paste', { clipboardData: data,"],
+    [
+        "new DragEvent('drop', { dataTransfer: data,",
+        "new ClipboardEvent('paste', { clipboardData: data,",
+    ],
     ids=["drop", "paste"],
 )
 def test_links_and_text_are_refused_in_a_line(event: str, opened: Visit) -> None:
@@ -438,7 +441,7 @@ def test_another_factor_is_computed_when_it_is_asked_for(opened: Visit, tmp_path
 def test_offline_after_the_first_visit_and_then_with_threads(
     browser: Browser, page_folder: Path, tmp_path: Path
 ) -> None:
-    """Served without any header, and then not at all."""
+    """Served without any header, then not at all; a factor that the first visit needn't have."""
     file = tmp_path / "photo.png"
     photo(60, 40).save(file)
     context = browser.new_context()
@@ -447,14 +450,15 @@ def test_offline_after_the_first_visit_and_then_with_threads(
         tab.goto(url)
         tab.evaluate("navigator.serviceWorker.ready.then(() => 0)")
         assert tab.evaluate("crossOriginIsolated") is False
+        tab.wait_for_selector('#offline:text-matches("^Works offline[.;]")', timeout=PATIENCE)
     tab.reload()
     tab.wait_for_selector("body[data-ready]")
     page = Visit(tab)
-    page.choose(network="balanced", scale="2")
+    page.choose(network="balanced", scale="4")
     result = pixels_of(page.enlarge(file))
     assert tab.evaluate("crossOriginIsolated") is True
     context.close()
-    assert sha256(result) == sha256(python_s("balanced", 2, pixels_of(file.read_bytes())))
+    assert sha256(result) == sha256(python_s("balanced", 4, pixels_of(file.read_bytes())))
 
 
 @pytest.mark.usefixtures("page_folder")  # skips where nothing can be fetched

@@ -1,6 +1,7 @@
 /** The page: photos come in, go to the engine one by one, and are shown. */
 
 import { Engine } from "./engine.js";
+import { keepOffline } from "./offline.js";
 import { Settings } from "./settings.js";
 import { Viewer } from "./viewer.js";
 import { bytes, duration, pixels } from "./words.js";
@@ -18,19 +19,26 @@ const engine = new Engine(hear);
 
 async function start() {
   const response = await fetch("networks.json");
-  settings = new Settings(await response.json(), at("settings"), await hasGpu());
+  const [networks, hasCard] = [await response.json(), await hasGpu()];
+  settings = new Settings(networks, at("settings"), hasCard);
   at("hint").textContent = settings.hint;
   at("settings").addEventListener("change", () => {
     at("hint").textContent = settings.hint;
     draw();
   });
   listen();
-  if ("serviceWorker" in navigator) {
-    navigator.serviceWorker.register("service_worker.js", { updateViaCache: "none" }).catch(() => {
-      at("offline").textContent = "This browser doesn't keep the page for offline use here.";
-    });
-  }
+  if ("serviceWorker" in navigator) whenIdle(() => keep(networks, hasCard));
   document.body.dataset.ready = "true";
+}
+
+const whenIdle = (work) => (window.requestIdleCallback ? requestIdleCallback(work, { timeout: 2000 }) : setTimeout(work, 200));
+
+function keep(networks, hasGpu) {
+  const say = (text) => (at("offline").textContent = text);
+  const fetches = !navigator.connection?.saveData;
+  keepOffline(navigator.serviceWorker, networks, { fetches, hasGpu }, say).catch(() => {
+    say("This browser doesn't keep the page for offline use here.");
+  });
 }
 
 async function hasGpu() {
