@@ -86,6 +86,10 @@ def test_what_is_kept_offline_is_there_and_named_once(tmp_path: Path) -> None:
     networks = [name for name in files if name.startswith("networks/")]
     assert networks == ["networks/balanced-int8-x2.onnx", "networks/fast-int8-x2.onnx"]
     assert not [name for name in files if "asyncify" in name], "the graphics card's half"
+    assert release(folder)["later"] == ["networks/fast-x2.onnx", "networks/fast-int8-x3.onnx"]
+    asked = release(folder)["asked"]
+    assert isinstance(asked, list)
+    assert {*asked, *files} >= {f"vendor/{name}" for name in vendor_files()}
 
 
 @pytest.mark.parametrize("change", ["network", "vendor"])

@@ -21,8 +21,8 @@ SOURCES = (
 """The page's own files beneath :data:`~subpixel.serve.vendor.PAGE`."""
 
 FIRST_VISIT = ("ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm", "ort.wasm.min.mjs")
-"""Of the runtime, what is fetched at once, so that the page works offline from then on; the other
-half is for graphics cards, and fetched where it is asked for."""
+"""Of the runtime, what is fetched at once; the other half is for graphics cards, and fetched where
+it is asked for."""
 
 PAGE_POLICY = "; ".join(
     (
@@ -149,18 +149,32 @@ def _copy_file(source: Path, target: Path) -> None:
 
 
 def _write_release(folder: Path, networks: Sequence[PageNetwork]) -> None:
-    """``release.js``: what the service worker fetches at the first visit, under a name that
-    changes with any of the files."""
+    """``release.js``: what the service worker fetches at the first visit, and then in the
+    background, and what it keeps when it is asked for; under a name that changes with any of the
+    files."""
     own = [file.relative_to(PAGE).as_posix() for pattern in SOURCES for file in PAGE.glob(pattern)]
     shell = [name for name in own if name != "service_worker.js"]
     runtime = [f"vendor/{name}" for name in (*FIRST_VISIT, "index.js", "styles.css")]
     first = [f"networks/{row.file}" for row in networks if _is_like(row.spec, networks[0].spec)]
     files = sorted([*shell, "networks.json", *runtime, *first])
+    lists = {"files": files, "later": _list_later(networks, first), "asked": _list_asked()}
     all_files = sorted(path for path in folder.rglob("*") if path.is_file())
     hashes = [hash_file(path) for path in all_files if path.name != "release.js"]
     version = hashlib.sha256("".join(hashes).encode()).hexdigest()[:16]
-    release = json.dumps({"version": version, "policy": PAGE_POLICY, "files": files}, indent=1)
+    release = json.dumps({"version": version, "policy": PAGE_POLICY, **lists}, indent=1)
     (folder / "release.js").write_text(f"self.RELEASE = {release};\n", encoding="utf-8")
+
+
+def _list_later(networks: Sequence[PageNetwork], first: Sequence[str]) -> list[str]:
+    """The networks that are not needed at once, those of the first one's scale first."""
+    near = sorted(networks, key=lambda row: row.spec.scale != networks[0].spec.scale)
+    return [name for row in near if (name := f"networks/{row.file}") not in first]
+
+
+def _list_asked() -> list[str]:
+    """The runtime for graphics cards."""
+    own = (*FIRST_VISIT, "index.js", "styles.css")
+    return [f"vendor/{name}" for name in vendor_files() if name not in own]
 
 
 def _is_like(spec: ModelSpec, first: ModelSpec) -> bool:

@@ -9,6 +9,9 @@ const load = (name) => import(new URL(name, page).href);
 const { isPng, readPng } = await load("png_reader.js");
 const { isJpeg, readJpeg, exifOf, iccOf } = await load("jpeg_segments.js");
 const { isWebp, readWebp } = await load("webp_chunks.js");
+const { readVp8Quantizer } = await load("vp8_frame.js");
+const { nameBoxes, readAv1Head } = await load("avif_items.js");
+const { readAv1Quantizer } = await load("av1_stream.js");
 const { JpegWriter } = await load("jpeg_writer.js");
 
 const folder = process.env.DAMAGE_FOLDER;
@@ -25,7 +28,18 @@ async function read(bytes) {
     iccOf(carried);
     exifOf(carried);
     await new JpegWriter({ width: 8, height: 8, channels: 3, segments: carried }).finish();
-  } else if (isWebp(bytes)) readWebp(bytes);
+  } else if (isWebp(bytes)) {
+    expectIndex(readVp8Quantizer(bytes), 127);
+    readWebp(bytes);
+  } else if (nameBoxes(bytes) === "avif") {
+    const head = readAv1Head(bytes);
+    expectIndex(head && readAv1Quantizer(head), 255);
+  }
+}
+
+/** A quantiser's index, or null. */
+function expectIndex(value, most) {
+  assert.ok(value === null || (value >= 0 && value <= most), String(value));
 }
 
 for (const name of readdirSync(folder)) {

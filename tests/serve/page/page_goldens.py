@@ -1,11 +1,13 @@
-"""What Python says of tiles, transparency and JPEGs, for the page's own tests in Node.
+"""What Python says of tiles, transparency and compression, for the page's own tests in Node.
 
     python tests/serve/page/page_goldens.py
 
 writes goldens.json beside it; `test_page_modules.py` compares it with what Python says now.
 """
 
+import base64
 import hashlib
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -16,15 +18,19 @@ from typing import Any, get_args
 import numpy as np
 
 from subpixel.media.compression.jpeg_tables import fit_quality, libjpeg_table
-from subpixel.media.compression.read import Compression
+from subpixel.media.compression.read import UNKNOWN_COMPRESSION, Compression
+from subpixel.media.image_file import open_stream
 from subpixel.media.picture import Header
 from subpixel.spec import ModelSpec, Padding
 from subpixel.upscaling.alpha import SURVEY_ROWS, Survey, limit_alpha
+from subpixel.upscaling.choice.choose import explain_stated
 from subpixel.upscaling.choice.curve import strength_for
 from subpixel.upscaling.tiles.planning import Planner
 from subpixel.upscaling.tiles.tiling import Span, TilePlan, source_rows
 
 GOLDENS = Path(__file__).parent / "goldens.json"
+COMPRESSED = Path(__file__).parent / "compressed.json"
+"""Small files by name, base64: those of one encoder, so that every version reads the same bytes."""
 
 OURS = ModelSpec("ours", 2, "luma", "rgb", halo=14)
 SPECS = {
@@ -57,6 +63,7 @@ def goldens() -> dict[str, Any]:
         "alpha": [_alpha(*shape) for shape in ((5, 7, 4), (70, 33, 4), (150, 211, 2))],
         "limits": _limits(),
         "jpeg": [_jpeg(quality) for quality in range(1, 101)],
+        "choices": _choices(),
     }
 
 
@@ -124,13 +131,31 @@ def _jpeg(quality: int) -> dict[str, Any]:
     """A table as libjpeg makes it, and one that lies beside it."""
     table = libjpeg_table(quality)
     other = tuple(step + i % 3 for i, step in enumerate(table))
-    strength = strength_for(Compression(jpeg_quality=quality))
     return {
-        "quality": quality,
         "table": [table, fit_quality(table)],
-        "strength": strength,
+        "judged": _judge(Compression(jpeg_quality=fit_quality(table))),
         "other": [other, fit_quality(other)],
     }
+
+
+def _choices() -> dict[str, Any]:
+    """What each kind of file says of its compression, and what follows; and every value."""
+    files = json.loads(COMPRESSED.read_text(encoding="utf-8"))
+    return {
+        "files": {name: _judge(_read_compression(content)) for name, content in files.items()},
+        "webp": [_judge(Compression(webp_quantizer=index / 4)) for index in range(4 * 127 + 1)],
+        "avif": [_judge(Compression(av1_quantizer=index)) for index in range(1, 256)],
+    }
+
+
+def _read_compression(content: str) -> Compression:
+    return open_stream(io.BytesIO(base64.b64decode(content))).compression()
+
+
+def _judge(stated: Compression) -> list[Any]:
+    """Strength and reason; none for a file that says nothing."""
+    reason = "" if stated == UNKNOWN_COMPRESSION else explain_stated(stated)
+    return [strength_for(stated), reason]
 
 
 def _noise(height: int, width: int, channels: int) -> np.ndarray:

@@ -12,6 +12,7 @@ const { readPng } = await load("png_reader.js");
 const { PngWriter } = await load("png_writer.js");
 const { readJpeg, exifOf, iccOf } = await load("jpeg_segments.js");
 const { JpegWriter } = await load("jpeg_writer.js");
+const { isTurned } = await load("exif.js");
 const { readWebp, withMetadata } = await load("webp_chunks.js");
 
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
@@ -57,6 +58,9 @@ const steps = {
     const { width, height, components, losses, carried } = picture;
     const [icc, exif] = [iccOf(carried), exifOf(carried)];
     return { width, height, components, losses, icc: icc && sha256(icc), exif: exif && sha256(exif) };
+  },
+  async isTurned({ block }) {
+    return { turned: isTurned(block && Buffer.from(block, "base64")) };
   },
   async readWebp({ file, bare }) {
     const { hasAlpha, lossless, carried, bare: parts } = readWebp(new Uint8Array(readFileSync(file)));

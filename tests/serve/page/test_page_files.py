@@ -1,5 +1,6 @@
 """The page's readers and writers of files, run by Node, against Pillow."""
 
+import base64
 import hashlib
 import io
 import json
@@ -254,6 +255,31 @@ def test_a_browser_gets_the_pixels_alone(tmp_path: Path) -> None:
     assert (np.array(stripped) == np.array(load(source))).all()
 
 
+@pytest.mark.parametrize("profile", [b"", bytes(200)], ids=["no profile", "profile"])
+def test_cmyk_is_a_loss_with_a_profile_and_without(profile: bytes, tmp_path: Path) -> None:
+    source = tmp_path / "print.jpg"
+    Image.fromarray(waves(4), "CMYK").save(source, icc_profile=profile)
+    (answer,) = run_steps({"do": "readJpeg", "file": str(source), "bare": str(tmp_path / "bare")})
+    assert answer["losses"] == [
+        "CMYK colours became sRGB.",
+        *(["The profile of the CMYK colours was left out."] if profile else []),
+    ]
+
+
+def exif_block(orientation: int, order: str) -> bytes:
+    entry = struct.pack(f"{order}HHIHH", 0x0112, 3, 1, orientation, 0)
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}IH", 8, 1)
+    return head + entry + bytes(4)
+
+
+def test_orientations_from_5_on_turn_a_picture() -> None:
+    whole = [exif_block(number, order) for order in "<>" for number in range(10)]
+    blocks = [*whole, b"Exif\0\0" + whole[6], whole[6][:15], b""]
+    plan = [{"do": "isTurned", "block": base64.b64encode(block).decode()} for block in blocks]
+    turned = [answer["turned"] for answer in run_steps(*plan)]
+    assert turned == [*[5 <= number <= 8 for number in range(10)] * 2, True, False, False]
+
+
 @pytest.mark.parametrize("lossless", [True, False])
 @pytest.mark.parametrize("channels", [3, 4])
 def test_a_webp_keeps_what_it_says(channels: int, lossless: bool, tmp_path: Path) -> None:
@@ -298,6 +324,7 @@ def test_damage_ends_in_words(tmp_path: Path) -> None:
     image = Image.fromarray(waves(4))
     image.save(tmp_path / "lossless.webp", lossless=True, exif=Image.Exif())
     image.save(tmp_path / "lossy.webp", icc_profile=bytes(300))
+    image.save(tmp_path / "photo.avif", quality=60)
     variables = {"DAMAGE_FOLDER": str(tmp_path), "DAMAGE_MUTATIONS": "150"}
     done = subprocess.run(
         [expect_node(), "--test", str(RUN.parent / "damage.test.mjs")],

@@ -1,9 +1,10 @@
-"""The page's arithmetic is Python's: plans, transparency and JPEG qualities, from both sides."""
+"""The page says what Python says, of plans, transparency and the choice of a network."""
 
 import subprocess
 from pathlib import Path
 
 import page_goldens
+import pytest
 
 from nodes import expect_node
 
@@ -16,7 +17,8 @@ def test_python_says_what_the_goldens_say() -> None:
     )
 
 
-def test_the_page_says_what_the_goldens_say() -> None:
-    command = [expect_node(), "--test", str(HERE / "goldens.test.mjs")]
+@pytest.mark.parametrize("name", ["goldens", "offline"])
+def test_the_page_says_what_it_should(name: str) -> None:
+    command = [expect_node(), "--test", str(HERE / f"{name}.test.mjs")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout

@@ -1,11 +1,12 @@
 /**
- * The page without a network connection: what the first visit needs is kept, the rest when it is
- * asked for. Also gives the page headers that a server of files doesn't.
+ * The page without a network connection: what the first visit needs is kept, then the other networks
+ * in the background, and the rest when it is asked for. Also gives the page headers that a server of
+ * files doesn't.
  */
 
 importScripts("release.js");
 
-const { version, files } = self.RELEASE;
+const { version, files, later, asked } = self.RELEASE;
 const CACHE = `subpixel-${version}`;
 /** With these a browser gives the page threads, and keeps it, its worker too, from sending anything
  * elsewhere. */
@@ -41,6 +42,39 @@ self.addEventListener("fetch", (event) => {
   if (!url.pathname.startsWith(new URL("./", self.location).pathname)) return;
   event.respondWith(answer(request));
 });
+
+/** The page asks what is kept, { kind: "keep", fetches }, and whether the rest is to be fetched. */
+self.addEventListener("message", (event) => {
+  if (event.data?.kind === "keep") event.waitUntil(keepLater(event.data.fetches));
+});
+
+/** One tab's wish after the other's. */
+let latest = Promise.resolve();
+
+async function keepLater(fetches) {
+  const cache = await caches.open(CACHE);
+  await tellMissing(cache);
+  if (fetches) latest = latest.then(() => fetchLater(cache));
+  await latest;
+}
+
+/** One network after the other; without a connection the next visit goes on. */
+async function fetchLater(cache) {
+  for (const file of later) {
+    if (await cache.match(file)) continue;
+    const kept = await cache.add(new Request(file, { cache: "reload", priority: "low" })).then(() => true, () => false);
+    if (!kept) return;
+    await tellMissing(cache);
+  }
+}
+
+/** Tell the page which networks and runtimes are not kept. */
+async function tellMissing(cache) {
+  const missing = [];
+  for (const file of [...later, ...asked]) if (!(await cache.match(file))) missing.push(file);
+  const pages = await self.clients.matchAll({ includeUncontrolled: true });
+  pages.forEach((page) => page.postMessage({ kind: "kept", missing }));
+}
 
 async function answer(request) {
   const cache = await caches.open(CACHE);

@@ -42,7 +42,7 @@ def choose_network(source: Source) -> NetworkChoice:
     """
     stated = _read_stated(source)
     if strength_for(stated) == MAX_STRENGTH:
-        return _make_choice(stated, _explain_stated(stated))
+        return _make_choice(stated, explain_stated(stated))
     if source.header.count is None:
         return _make_choice(stated, "frames without end, of which no pixel can be seen before")
     choices = _list_choices(stated, look_at_pixels(source))
@@ -83,7 +83,7 @@ def _read_stated(source: Source) -> Compression:
 
 def _list_choices(stated: Compression, look: PixelLook) -> Iterator[NetworkChoice]:
     """What the file says, and what its pixels show, each by itself."""
-    yield _make_choice(stated, _explain_stated(stated))
+    yield _make_choice(stated, explain_stated(stated))
     shown = Compression(jpeg_quality=look.jpeg_quality)
     yield _make_choice(shown, _explain_shown(shown, stated))
     smaller = f"{_precede(stated)}once a JPEG that was made smaller, by its pixels"
@@ -100,7 +100,8 @@ def _make_choice(
     return NetworkChoice(point.name, point.strength, reason, compression.jpeg_quality)
 
 
-def _explain_stated(stated: Compression) -> str:
+def explain_stated(stated: Compression) -> str:
+    """For people: what a file says of its compression."""
     if stated.jpeg_quality is not None:
         return f"a JPEG of quality {stated.jpeg_quality}, by its tables"
     if stated.webp_quantizer is not None:
@@ -115,4 +116,4 @@ def _explain_shown(shown: Compression, stated: Compression) -> str:
 
 
 def _precede(stated: Compression) -> str:
-    return "" if stated == UNKNOWN_COMPRESSION else f"{_explain_stated(stated)}, and "
+    return "" if stated == UNKNOWN_COMPRESSION else f"{explain_stated(stated)}, and "

@@ -1,6 +1,7 @@
 /** The page: photos come in, go to the engine one by one, and are shown. */
 
 import { Engine } from "./engine.js";
+import { keepOffline } from "./offline.js";
 import { Settings } from "./settings.js";
 import { Viewer } from "./viewer.js";
 import { bytes, duration, pixels } from "./words.js";
@@ -18,19 +19,26 @@ const engine = new Engine(hear);
 
 async function start() {
   const response = await fetch("networks.json");
-  settings = new Settings(await response.json(), at("settings"), await hasGpu());
+  const [networks, hasCard] = [await response.json(), await hasGpu()];
+  settings = new Settings(networks, at("settings"), hasCard);
   at("hint").textContent = settings.hint;
   at("settings").addEventListener("change", () => {
     at("hint").textContent = settings.hint;
     draw();
   });
   listen();
-  if ("serviceWorker" in navigator) {
-    navigator.serviceWorker.register("service_worker.js", { updateViaCache: "none" }).catch(() => {
-      at("offline").textContent = "This browser doesn't keep the page for offline use here.";
-    });
-  }
+  if ("serviceWorker" in navigator) whenIdle(() => keep(networks, hasCard));
   document.body.dataset.ready = "true";
+}
+
+const whenIdle = (work) => (window.requestIdleCallback ? requestIdleCallback(work, { timeout: 2000 }) : setTimeout(work, 200));
+
+function keep(networks, hasGpu) {
+  const say = (text) => (at("offline").textContent = text);
+  const fetches = !navigator.connection?.saveData;
+  keepOffline(navigator.serviceWorker, networks, { fetches, hasGpu }, say).catch(() => {
+    say("This browser doesn't keep the page for offline use here.");
+  });
 }
 
 async function hasGpu() {
@@ -53,7 +61,7 @@ function listen() {
     add(event.target.files);
     event.target.value = "";
   });
-  addEventListener("paste", (event) => add(event.clipboardData?.files ?? []));
+  addEventListener("paste", (event) => take(event.clipboardData));
   addEventListener("dragover", (event) => {
     event.preventDefault();
     document.body.classList.toggle("dragging", event.dataTransfer.types.includes("Files"));
@@ -64,16 +72,29 @@ function listen() {
   addEventListener("drop", (event) => {
     event.preventDefault();
     document.body.classList.remove("dragging");
-    add(event.dataTransfer.files);
+    take(event.dataTransfer);
   });
-  at("cancel").addEventListener("click", () => engine.cancel(selected));
-  at("again").addEventListener("click", () => pictures.filter(isOutdated).forEach(order));
+  at("cancel").addEventListener("click", () => cancel(selected));
+  at("again").addEventListener("click", () => pictures.filter(isOpen).forEach(order));
   at("download-all").addEventListener("click", downloadAll);
+}
+
+/** What is dropped or pasted: files, or what can't be one. */
+function take(data) {
+  const files = data?.files ?? [];
+  if (!files.length && data?.types.length) tell("Only picture files are taken, no links and no text. Save the picture, and choose its file.");
+  add(files);
+}
+
+function tell(text) {
+  at("notice").textContent = text;
+  at("notice").hidden = !text;
 }
 
 function add(files) {
   const fresh = [...files].map((file) => ({ id: crypto.randomUUID?.() ?? String(Math.random()), file }));
   if (!fresh.length) return;
+  tell("");
   pictures.push(...fresh);
   fresh.forEach((picture) => addThumb(picture));
   select(fresh[0]);
@@ -83,15 +104,42 @@ function add(files) {
 
 function order(picture) {
   const { order, key } = settings;
-  Object.assign(picture, { order, key, state: "waiting", result: null, message: "", done: 0, total: 0, spoken: 0 });
+  const fresh = { state: "waiting", cancelling: false, result: null, message: "", done: 0, total: 0, spoken: 0 };
+  Object.assign(picture, { order, key, ...fresh });
   engine.add(picture);
-  draw();
-  if (picture === selected) show();
+  withFocus(() => {
+    draw();
+    if (picture === selected) show();
+  });
 }
 
-const isOutdated = (picture) => picture.key !== settings.key && picture.state !== "running" && picture.state !== "waiting";
+/** Whether a picture can be ordered: with other settings, or again where nothing came of it. */
+function isOpen({ key, state }) {
+  if (state === "running" || state === "waiting") return false;
+  return key !== settings.key || state === "failed" || state === "cancelled";
+}
 
-function hear(picture, message) {
+/** A running tile goes on to its end; that it is the last is said at once. */
+function cancel(picture) {
+  if (picture.cancelling) return;
+  picture.cancelling = true;
+  speak("Cancelling…");
+  engine.cancel(picture);
+  drawProgress(picture);
+}
+
+/** Keys go on from where something is seen: what had the focus may be hidden by a change. */
+function withFocus(change) {
+  const focused = document.activeElement;
+  change();
+  if (!focused?.closest("[hidden]")) return;
+  const next = ["cancel", "download", "again", "choose"].map(at);
+  next.find((element) => !element.closest("[hidden]")).focus();
+}
+
+function hear(picture, answer) {
+  const tooLate = answer.kind === "done" && picture.cancelling; // it was the last tile
+  const message = tooLate ? { kind: "failed", cancelled: true } : answer;
   if (message.kind === "stage") Object.assign(picture, { state: "running", stage: message.stage });
   if (message.kind === "progress") {
     const started = message.done === 0 ? performance.now() : picture.started;
@@ -106,9 +154,11 @@ function hear(picture, message) {
     Object.assign(picture, { state: message.cancelled ? "cancelled" : "failed", message: message.message ?? "" });
     speak(message.cancelled ? `${picture.file.name} was cancelled.` : "");
   }
-  drawThumb(picture);
-  if (message.kind === "done" || message.kind === "failed") draw();
-  if (picture === selected) (message.kind === "progress" ? drawProgress : show)(picture);
+  withFocus(() => {
+    drawThumb(picture);
+    if (message.kind === "done" || message.kind === "failed") draw();
+    if (picture === selected) (message.kind === "progress" ? drawProgress : show)(picture);
+  });
 }
 
 function speak(text) {
@@ -118,7 +168,7 @@ function speak(text) {
 /** Every quarter is said, and no more: a screen reader reads it all out. */
 function speakProgress(picture) {
   const part = Math.floor(picture.done / picture.total / QUARTER) * QUARTER;
-  if (part <= picture.spoken || part >= 1) return;
+  if (part <= picture.spoken || part >= 1 || picture.cancelling) return;
   picture.spoken = part;
   speak(`${picture.file.name}: ${Math.round(part * 100)} percent. ${timeLeft(picture)}`);
 }
@@ -178,8 +228,12 @@ const nameOf = ({ file, result }) => `${file.name.replace(/\.[^.]*$/, "")}_x${re
 
 function drawProgress(picture) {
   const bar = at("progress");
-  const { state, stage, done, total } = picture;
-  if (state === "running" && stage === "tiles" && done > 0) {
+  const { state, stage, done, total, cancelling } = picture;
+  at("cancel").setAttribute("aria-disabled", String(Boolean(cancelling)));
+  if (cancelling) {
+    bar.removeAttribute("value");
+    at("left").textContent = "Cancelling…";
+  } else if (state === "running" && stage === "tiles" && done > 0) {
     bar.max = total;
     bar.value = done;
     at("left").textContent = [`Tile ${Math.min(done + 1, total)} of ${total}`, timeLeft(picture)].filter(Boolean).join(" · ");
@@ -193,7 +247,7 @@ function drawProgress(picture) {
 
 /** What belongs to all pictures together. */
 function draw() {
-  at("again").hidden = !pictures.some(isOutdated);
+  at("again").hidden = !pictures.some(isOpen);
   at("shelf").hidden = pictures.length < 2;
   at("download-all").hidden = pictures.filter(({ state }) => state === "done").length < 2;
 }

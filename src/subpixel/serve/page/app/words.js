@@ -3,7 +3,8 @@
 export const pixels = ({ width, height }) => `${width.toLocaleString("en")} × ${height.toLocaleString("en")}`;
 
 export function bytes(count) {
-  if (count < 1e6) return `${Math.max(1, Math.round(count / 1e3))} kB`;
+  if (count < 1e3) return `${count} ${count === 1 ? "byte" : "bytes"}`;
+  if (count < 1e6) return `${Math.round(count / 1e3)} kB`;
   return `${(count / 1e6).toFixed(count < 1e7 ? 1 : 0)} MB`;
 }
 

@@ -3,19 +3,20 @@
 import { PictureError } from "./bytes.js";
 
 const BAND_PIXELS = 1 << 20;
+const SAVE_AS = "the file is damaged, or of a format that it doesn't know. Save it as JPEG, PNG or WebP.";
 
 /**
  * { width, height, channels, losses, rows(), close() } of what the browser makes of a file.
  *
  * `asStored` leaves the colours as they stand in the file; else they become sRGB. With `grey` the
- * first channel stands for all. Transparent pixels come through WebGL: a canvas of two dimensions
+ * first channel stands for all; `hint` is why it may fail, and what to do. Transparent pixels come through WebGL: a canvas of two dimensions
  * multiplies colours by alpha, and rounds.
  */
-export async function decodeByBrowser(file, { hasAlpha, grey = false, asStored }) {
+export async function decodeByBrowser(file, { hasAlpha, grey = false, asStored, hint = SAVE_AS }) {
   const bitmap = await createImageBitmap(file, {
     colorSpaceConversion: asStored ? "none" : "default",
     premultiplyAlpha: "none",
-  }).catch(refuse);
+  }).catch(() => refuse(hint));
   const { width, height } = bitmap;
   const straight = hasAlpha ? StraightReader.open(width) : null;
   const losses = hasAlpha && !straight ? ["This browser rounds colours where a photo is nearly transparent."] : [];
@@ -24,11 +25,8 @@ export async function decodeByBrowser(file, { hasAlpha, grey = false, asStored }
   return { width, height, channels, losses, rows, close: () => bitmap.close() };
 }
 
-function refuse() {
-  throw new PictureError(
-    "This browser can't decode the picture: the file is damaged, or of a format that it doesn't know. " +
-      "Save it as JPEG, PNG or WebP.",
-  );
+function refuse(hint) {
+  throw new PictureError(`This browser can't decode the picture: ${hint}`);
 }
 
 async function* bitmapRows(bitmap, channels) {

@@ -63,7 +63,7 @@ function readSegments(bytes) {
 
 function sortSegments(segments, fourColours) {
   const carried = [];
-  const losses = new Set();
+  const losses = new Set(fourColours ? ["CMYK colours became sRGB."] : []);
   for (const segment of segments) {
     const { marker, data } = segment;
     if (marker === APP0 && hasText(data, "JFIF\0")) carried.push(segment);
@@ -73,7 +73,7 @@ function sortSegments(segments, fourColours) {
         losses.add("The gain map (HDR) was left out, and the XMP that announces it.");
       } else carried.push(segment);
     } else if (marker === APP2 && hasText(data, "ICC_PROFILE\0")) {
-      if (fourColours) losses.add("CMYK colours became sRGB; their profile was left out.");
+      if (fourColours) losses.add("The profile of the CMYK colours was left out.");
       else carried.push(segment);
     } else if (marker === APP2 && hasText(data, "MPF\0")) {
       losses.add("Further pictures in the file (a gain map, a preview) were left out.");

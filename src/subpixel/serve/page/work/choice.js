@@ -1,6 +1,6 @@
 /**
- * Which network of the family a JPEG goes through, by its quantisation table: number for number
- * subpixel.media.compression.jpeg_tables and subpixel.upscaling.choice.curve.
+ * Which network of the family a picture goes through, by what its file says of its compression:
+ * number for number subpixel.media.compression and subpixel.upscaling.choice.curve.
  */
 
 /** ITU-T T.81, table K.1, in zigzag order. */
@@ -10,8 +10,27 @@ const ANNEX_K = [
   112, 100, 120, 92, 101, 103, 99,
 ];
 const LOW_FREQUENCIES = 21;
-/** From which quality on each strength is the best. */
-const JPEG_STRENGTHS = [[0, 1], [81, 0.75], [91, 0.5], [94, 0.25], [98, 0]];
+/**
+ * Of each format: what its files state (null: nothing), from which value on each strength is the
+ * best, and how it is said.
+ */
+const STATED = {
+  jpeg: {
+    read: ({ lumaTable }) => (lumaTable?.every(Boolean) ? fitQuality(lumaTable) : null),
+    strengths: [[0, 1], [81, 0.75], [91, 0.5], [94, 0.25], [98, 0]],
+    explain: (quality) => `a JPEG of quality ${quality}, by its tables`,
+  },
+  webp: {
+    read: ({ quantizer }) => quantizer,
+    strengths: [[0, 0], [8, 0.25], [17, 0.5], [27, 0.75], [48, 1]],
+    explain: (index) => `a WebP of quantiser ${toEven(index)} of 127`,
+  },
+  avif: {
+    read: ({ quantizer }) => quantizer,
+    strengths: [[0, 0], [36, 0.25], [72, 0.5], [92, 0.75], [116, 1]],
+    explain: (index) => `an AVIF of quantiser ${index} of 255`,
+  },
+};
 
 /** The libjpeg quality, 1 … 100, whose table is nearest to 64 steps in zigzag order. */
 export function fitQuality(table) {
@@ -34,9 +53,15 @@ function tableDistance(one, other) {
   return sum;
 }
 
-/** How much is to be cleaned up, 0 … 1, for a JPEG of this quality. */
-export function strengthFor(quality) {
-  return JPEG_STRENGTHS.findLast(([from]) => quality >= from)[1];
+/** The nearest whole number; the even one of two. */
+const toEven = (value) => Math.round(value) - (value % 2 === 0.5 ? 1 : 0);
+
+/** { strength, reason }: how much is to be cleaned up, 0 … 1, by what the file says; and why. */
+export function judgeFile({ format, metadata }) {
+  const value = STATED[format]?.read(metadata) ?? null;
+  if (value === null) return { strength: 0, reason: "" };
+  const { strengths, explain } = STATED[format];
+  return { strength: strengths.findLast(([from]) => value >= from)[1], reason: explain(value) };
 }
 
 /**
@@ -46,11 +71,8 @@ export function strengthFor(quality) {
 export function chooseNetwork(picture, { chosen, family, deep }) {
   if (picture.depth === 16 && deep) return { facts: deep, reason: "" };
   if (!family.length) return { facts: chosen, reason: "" };
-  const table = picture.format === "jpeg" ? picture.metadata.lumaTable : null;
-  if (!table?.every(Boolean)) return { facts: family[0].facts, reason: "the file shows no JPEG damage" };
-  const quality = fitQuality(table);
-  const wanted = strengthFor(quality);
+  const { strength: wanted, reason } = judgeFile(picture);
   const distance = ({ strength }) => Math.abs(strength - wanted);
   const nearest = family.reduce((best, point) => (distance(point) < distance(best) ? point : best));
-  return { facts: nearest.facts, reason: `a JPEG of quality ${quality}` };
+  return { facts: nearest.facts, reason: reason || "the file states no lossy compression" };
 }

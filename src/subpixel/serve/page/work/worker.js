@@ -41,6 +41,7 @@ async function enlarge({ id, file, choices, device, format, tile }, signal) {
   try {
     const { facts, reason } = chooseNetwork(picture, choices);
     if (picture.depth === 16 && facts.samples === "uint8") picture = to8Bits(picture);
+    signal.throwIfAborted();
     const network = await openNetwork(facts, facts.samples === "uint8" ? "wasm" : device, say);
     return { reason, ...(await run(id, picture, network, format, tile, signal)) };
   } finally {
@@ -68,13 +69,18 @@ async function run(id, picture, network, format, tile, signal) {
     blob: await writer.finish(),
     preview: preview ? await preview.finish() : null,
     suffix: SUFFIXES[written],
-    from: { width: picture.width, height: picture.height },
-    size,
+    from: upright(picture, picture.turned),
+    size: upright(size, picture.turned),
     network: network.facts.name,
     device: network.device,
     threads: network.device === "wasm" ? countThreads() : 1,
     losses: [...picture.losses, ...losses],
   };
+}
+
+/** The size as it is seen. */
+function upright({ width, height }, turned) {
+  return turned ? { width: height, height: width } : { width, height };
 }
 
 /** A smaller copy of a large picture, with its profile and its orientation, or null. */
