@@ -213,6 +213,21 @@ def test_evaluate_prints_the_mean(truth: Path, capsys: pytest.CaptureFixture[str
     assert all(found["bicubic"][name] is None for name in asked)
 
 
+def test_evaluate_says_where_the_small_pictures_are_from(
+    truth: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", "--model", "fast", "--data", str(truth), "--scale", "3"]
+    assert run(command) == 0
+    assert "on truth, small pictures from bicubic reduction, PSNR" in capsys.readouterr().out
+    (truth / "x3").mkdir()
+    Image.new("RGB", (19, 15)).save(truth / "x3" / "a.png")
+    (truth / "notes.txt").touch()
+    assert run([*command, "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["low_resolution"] == "x3/"
+    assert said.err == f"subpixel: left out of {truth}: 1 file that is no picture (notes.txt)\n"
+
+
 def test_evaluate_shows_perceptual_distances_when_asked(
     truth: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
