@@ -1,6 +1,7 @@
 """``subpixel evaluate``."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ from subpixel.measure.benchmark_set import Benchmark, benchmark, left_out, truth
 from subpixel.measure.evaluate import Evaluation, Result, evaluate
 from subpixel.network.locate import locate
 from subpixel.system.extras import expect_installed
-from subpixel.system.files.targets import make_folder
+from subpixel.system.files.targets import expect_free_file, make_folder
 from subpixel.upscaling.upscaler import Upscaler
 from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK
 
@@ -115,7 +116,7 @@ def command(
     bench = benchmark(data, upscaler.spec.scale, jpeg)
     perceive = _perceptual() if perceptual else None
     naturalness = _naturalness() if brisque else None
-    keep = _writer(pictures, data, overwrite) if pictures else lambda result: None
+    keep = _writer(pictures, data, bench, overwrite) if pictures else lambda result: None
     if others := left_out(data):
         say(f"left out of {truth_folder(data)}: {others}")
     with progress() as show:
@@ -169,19 +170,42 @@ def _expect_spared(folder: Path, data: Path) -> None:
         raise UsageError(f"{folder} holds the inputs, which are never overwritten; name another")
 
 
-def _writer(folder: Path, data: Path, overwrite: bool) -> Callable[[Result], None]:
+def _writer(
+    folder: Path, data: Path, bench: Benchmark, overwrite: bool
+) -> Callable[[Result], None]:
     """What writes each picture, under a name that is settled now."""
     from subpixel.media.arrays import to_picture
     from subpixel.media.image_file import write_picture
 
     _expect_spared(folder, data)
+    targets = {name: folder / target for name, target in _name_targets(bench.truths).items()}
+    for target in targets.values():
+        expect_free_file(target, overwrite=overwrite)
     make_folder(folder)
 
     def keep(result: Result) -> None:
-        file = folder / f"{Path(result.picture).stem}.png"
+        file = targets[result.picture]
         write_picture(to_picture(result.upscaled), file, overwrite=overwrite)
 
     return keep
+
+
+def _name_targets(truths: Sequence[Path]) -> Mapping[str, str]:
+    """Each picture's name as PNG: ``a.png``, or ``a.jpg.png`` where another picture is ``a``, too.
+
+    Raises :class:`UsageError` where two would still be one file.
+    """
+    stems = Counter(file.stem.casefold() for file in truths)
+    targets: dict[str, str] = {}
+    sources: dict[str, str] = {}
+    for file in truths:
+        plain = stems[file.stem.casefold()] == 1 or file.suffix.lower() == ".png"
+        target = f"{file.stem if plain else file.name}.png"
+        other = sources.setdefault(target.casefold(), file.name)
+        if other != file.name:
+            raise UsageError(f"{other} and {file.name} would both become {target}; rename one")
+        targets[file.name] = target
+    return targets
 
 
 def _print_evaluation(result: Evaluation, title: str) -> None:
