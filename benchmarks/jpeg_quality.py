@@ -20,7 +20,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from statistics import fmean
 
@@ -29,8 +28,8 @@ import pyvips
 
 from subpixel.imaging.colour import Rgb8, studio_luma
 from subpixel.imaging.metrics import psnr
-from subpixel.imaging.resample import enlarge, imresize
-from subpixel.measure.evaluate import benchmark
+from subpixel.imaging.resample import enlarge
+from subpixel.measure.benchmark_set import benchmark, read_pair
 from subpixel.media.image_file import open_picture, read_picture
 from subpixel.upscaling.choice.choose import choose_network
 from subpixel.upscaling.upscaler import Upscaler
@@ -140,13 +139,9 @@ def _luma(rgb: Rgb8, shave: int) -> np.ndarray:
 def pairs(folder: Path, scale: int, every: int = 1) -> Iterator[tuple[Rgb8, Rgb8]]:
     """Each n-th picture, cropped to a multiple of the scale, and its low resolution."""
     pictures = benchmark(folder, scale)
-    for file in pictures.truths[::every]:
-        truth = read_picture(file).rgb8()
-        height, width = (side // scale * scale for side in truth.shape[:2])
-        truth = np.ascontiguousarray(truth[:height, :width])
-        low = pictures.low / file.name if pictures.low else file
-        ready = pictures.low is not None and low.is_file()
-        yield truth, read_picture(low).rgb8() if ready else imresize(truth, Fraction(1, scale))
+    for place in range(0, len(pictures.truths), every):
+        small, truth = read_pair(pictures, place)
+        yield truth, small
 
 
 def measure(

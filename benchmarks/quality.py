@@ -14,7 +14,8 @@ from pathlib import Path
 from network_files import SCALE, Files
 from peers import PEERS, Setting
 
-from subpixel.measure.evaluate import benchmark, evaluate
+from subpixel.measure.benchmark_set import benchmark
+from subpixel.measure.evaluate import evaluate
 
 SETS = ("Set5", "Set14")
 

@@ -32,7 +32,8 @@ from subpixel.graph.int8.integer import to_integer
 from subpixel.graph.int8.luma_chain import is_luma_chain
 from subpixel.graph.metadata import read_spec, with_spec
 from subpixel.graph.passes.mix import mix_weights
-from subpixel.measure.evaluate import Evaluation, benchmark, evaluate
+from subpixel.measure.benchmark_set import benchmark
+from subpixel.measure.evaluate import Evaluation, evaluate
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
 from subpixel.parity.calibration import flat_pictures, folder_pictures
 from subpixel.publish.release import release

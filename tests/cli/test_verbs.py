@@ -213,6 +213,54 @@ def test_evaluate_prints_the_mean(truth: Path, capsys: pytest.CaptureFixture[str
     assert all(found["bicubic"][name] is None for name in asked)
 
 
+def test_evaluate_says_where_the_small_pictures_are_from(
+    truth: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["evaluate", "--model", "fast", "--data", str(truth), "--scale", "3"]
+    assert run(command) == 0
+    assert "on truth, small pictures from bicubic reduction, PSNR" in capsys.readouterr().out
+    (truth / "x3").mkdir()
+    Image.new("RGB", (19, 15)).save(truth / "x3" / "a.png")
+    (truth / "notes.txt").touch()
+    assert run([*command, "--json"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["low_resolution"] == "x3/"
+    assert said.err == f"subpixel: left out of {truth}: 1 file that is no picture (notes.txt)\n"
+
+
+@pytest.mark.parametrize(
+    ("others", "made"),
+    [
+        (["a.jpg"], ["a.jpg.png", "a.png"]),
+        (["A.webp", "b.jpg"], ["A.webp.png", "a.png", "b.png"]),
+        (["a.jpg", "a.jpg.png"], "a.jpg and a.jpg.png would both become a.jpg.png; rename one"),
+    ],
+)
+def test_evaluate_writes_each_picture_under_a_name_of_its_own(
+    truth: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    others: list[str],
+    made: list[str] | str,
+) -> None:
+    for name in others:
+        Image.new("RGB", (45, 57)).save(truth / name)
+    out = tmp_path / "made"
+    command = ["evaluate", "--model", "fast", "--data", str(truth), "--pictures", str(out)]
+    assert run(command) == (2 if isinstance(made, str) else 0)
+    if isinstance(made, str):
+        assert made in capsys.readouterr().err
+        assert not out.exists()
+        return
+    assert sorted(file.name for file in out.iterdir()) == made
+    capsys.readouterr()
+    (out / "a.png").rename(out / "kept")
+    (out / made[0]).write_text("mine")
+    assert run(command) == 1
+    assert f"{made[0]} exists" in capsys.readouterr().err
+    assert not (out / "a.png").exists(), "the names are looked at before the first picture"
+
+
 def test_evaluate_shows_perceptual_distances_when_asked(
     truth: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,8 @@ from PIL import Image
 from skimage import data
 
 from subpixel.errors import ProviderError, UsageError
-from subpixel.measure.evaluate import benchmark, evaluate
+from subpixel.measure.benchmark_set import benchmark
+from subpixel.measure.evaluate import evaluate
 from subpixel.nets import naturalness
 from subpixel.nets.naturalness import load_brisque
 from subpixel.nets.spandrel.torchvision_schemas import ensure_torchvision

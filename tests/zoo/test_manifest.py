@@ -13,7 +13,8 @@ from skimage.metrics import peak_signal_noise_ratio
 from subpixel.errors import NetworkError, UsageError
 from subpixel.graph.check import check_model
 from subpixel.graph.metadata import read_spec
-from subpixel.measure.evaluate import benchmark, evaluate
+from subpixel.measure.benchmark_set import benchmark
+from subpixel.measure.evaluate import evaluate
 from subpixel.upscaling.upscaler import Upscaler
 from subpixel.zoo.manifest import (
     DEFAULT_NETWORK,

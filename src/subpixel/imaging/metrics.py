@@ -76,9 +76,14 @@ def _expect_one_size(a: NDArray[Any], b: NDArray[Any]) -> None:
         )
 
 
+def least_side(shave: int) -> int:
+    """Pixels that a picture needs on each side to be measured without a border of ``shave``."""
+    return SSIM_WINDOW + 2 * shave
+
+
 def _expect_window(picture: NDArray[Any], shave: int) -> None:
     height, width = picture.shape[:2]
-    least = SSIM_WINDOW + 2 * shave
+    least = least_side(shave)
     if min(height, width) < least:
         raise UsageError(
             f"the picture measures {width}×{height}; to be measured, each side must have "

@@ -1,29 +1,14 @@
 """A network's quality on a benchmark set, beside bicubic interpolation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
-from pathlib import Path
 
-from subpixel.errors import UsageError
+from subpixel.errors import SubpixelError
 from subpixel.imaging.colour import Rgb8
 from subpixel.imaging.metrics import Naturalness, Perceive, Quality, mean_quality, quality
-from subpixel.imaging.resample import enlarge, imresize
-from subpixel.media.image_file import PICTURE_SUFFIXES, read_picture
-from subpixel.media.jpeg_degradation import through_jpeg
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """Pictures to be made anew from small ones."""
-
-    truths: Sequence[Path]
-    scale: int
-    low: Path | None = None
-    """A folder of low-resolution pictures of the same names; where one is missing, it is made by
-    :func:`subpixel.imaging.resample.imresize`."""
-    jpeg: int | None = None
-    """The JPEG quality that the low resolution goes through first, 1 … 100; None: it doesn't."""
+from subpixel.imaging.resample import enlarge
+from subpixel.measure.benchmark_set import Benchmark, expect_sizes, read_pair
 
 
 @dataclass(frozen=True)
@@ -59,16 +44,6 @@ class Result:
     upscaled: Rgb8
 
 
-def benchmark(data: Path, scale: int, jpeg: int | None = None) -> Benchmark:
-    """The pictures of ``data``: ground truth in ``GT/`` with low resolution of the same names in
-    ``x2/``, ``x3/``, ``x4/`` beside it, or ground truth alone.
-
-    Raises :class:`UsageError` where there are none.
-    """
-    truths = _pictures(data / "GT" if (data / "GT").is_dir() else data)
-    return Benchmark(truths, scale, data / f"x{scale}", jpeg)
-
-
 def evaluate(
     upscale: Callable[[Rgb8], Rgb8],
     pictures: Benchmark,
@@ -83,37 +58,32 @@ def evaluate(
     border pixels shaved. The bicubic beside it is Keys', edge repeated. ``report`` gets the
     numbers of pictures done and to do, ``keep`` every picture made. With ``perceive``, LPIPS and
     DISTS are measured besides, with ``naturalness`` BRISQUE.
+
+    Raises what :func:`~subpixel.measure.benchmark_set.expect_sizes` raises, before the first
+    picture, and any error of one picture with its name.
     """
+    expect_sizes(pictures)
     scores, scale = [], pictures.scale
-    for done, file in enumerate(pictures.truths, start=1):
-        truth, small = _low_and_truth(file, pictures)
-        upscaled, bicubic = upscale(small), enlarge(small, scale, scale)
-        network, enlarged = (
-            quality(rgb, truth, scale, perceive, naturalness) for rgb in (upscaled, bicubic)
-        )
+    for place, file in enumerate(pictures.truths):
+        with _named(pictures, place):
+            small, truth = read_pair(pictures, place)
+            upscaled, bicubic = upscale(small), enlarge(small, scale, scale)
+            network, enlarged = (
+                quality(rgb, truth, scale, perceive, naturalness) for rgb in (upscaled, bicubic)
+            )
         scores.append(PictureScore(file.name, network, enlarged))
         keep(Result(file.name, upscaled))
-        report(done, len(pictures.truths))
+        report(place + 1, len(pictures.truths))
     return Evaluation(scale, tuple(scores))
 
 
-def _pictures(folder: Path) -> list[Path]:
-    files = sorted(p for p in folder.glob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
-    if not files:
-        raise UsageError(f"{folder} holds no pictures ({', '.join(sorted(PICTURE_SUFFIXES))})")
-    return files
-
-
-def _low_and_truth(file: Path, pictures: Benchmark) -> tuple[Rgb8, Rgb8]:
-    truth = read_picture(file).rgb8()
-    height, width = (side // pictures.scale * pictures.scale for side in truth.shape[:2])
-    truth = truth[:height, :width]
-    low = _low(truth, pictures.low / file.name if pictures.low else None, pictures.scale)
-    return truth, low if pictures.jpeg is None else through_jpeg(low, pictures.jpeg)
-
-
-def _low(truth: Rgb8, file: Path | None, scale: int) -> Rgb8:
-    if file and file.is_file():
-        return read_picture(file).rgb8()
-    low: Rgb8 = imresize(truth, Fraction(1, scale))
-    return low
+@contextmanager
+def _named(pictures: Benchmark, place: int) -> Iterator[None]:
+    """Errors begin with the picture's file, unless they name it, or its small one, already."""
+    try:
+        yield
+    except SubpixelError as error:
+        files = [pictures.truths[place], *([pictures.lows[place]] if pictures.lows else [])]
+        if any(str(file) in str(error) for file in files):
+            raise
+        raise type(error)(f"{files[0]}: {error}") from error

@@ -2,16 +2,25 @@
 
 from pathlib import Path
 
-from subpixel.measure.evaluate import Benchmark, benchmark, evaluate
+from subpixel.measure.benchmark_set import Benchmark, benchmark, expect_sizes
+from subpixel.measure.evaluate import evaluate
 from subpixel.media.photograph import photograph_file
 from subpixel.upscaling.upscaler import Upscaler
+
+
+def expect_bench(bench: Path, scale: int) -> None:
+    """Check that the benchmark set in the folder ``bench`` can be measured on, before the work.
+
+    Raises :class:`~subpixel.errors.UsageError` where it can't.
+    """
+    expect_sizes(benchmark(bench, scale))
 
 
 def task_psnr(upscaler: Upscaler, bench: Path | None = None) -> float:
     """The mean PSNR in dB on the benchmark set in the folder ``bench``, by the literature's
     protocol; None: on the bundled photograph.
 
-    Raises :class:`~subpixel.errors.UsageError` where the folder holds no pictures.
+    Raises :class:`~subpixel.errors.UsageError` where the set can't be measured on.
     """
     scale = upscaler.spec.scale
     if bench is not None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from subpixel.measure.evaluate import Benchmark, Evaluation, evaluate
+from subpixel.measure.benchmark_set import Benchmark
+from subpixel.measure.evaluate import Evaluation, evaluate
 from subpixel.nets.checkpoints.checkpoint import CheckpointFile, Choice, load_checkpoint
 from subpixel.publish.release import ReleaseReport, release
 from subpixel.spec import ModelSpec

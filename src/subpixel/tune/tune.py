@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from subpixel.measure.quality_floor import Floor
-from subpixel.measure.task_psnr import task_psnr
+from subpixel.measure.task_psnr import expect_bench, task_psnr
 from subpixel.media.photograph import photograph
 from subpixel.network.identify import describe
 from subpixel.network.locate import locate
@@ -46,12 +46,15 @@ def tune(
     Settings must keep ``floor``, on a photograph and, if there is one, on the benchmark set in the
     folder ``bench``. After so many ``seconds`` no further round begins.
 
-    Raises :class:`~subpixel.errors.UsageError` for a device that there isn't,
+    Raises :class:`~subpixel.errors.UsageError` for a device that there isn't, and a set that can't
+    be measured on;
     :class:`~subpixel.errors.NetworkError` for a file that is no network,
     :class:`~subpixel.errors.SubpixelError` where the cache can't be written.
     """
     file = locate(model, scale)
     files = NetworkFiles(model, scale, file, describe(file)[0], floor)
+    if bench is not None:
+        expect_bench(bench, files.spec.scale)
     names = [resolve_device(name) for name in devices] or available_devices()
     first = resolve_device("auto")
     default = Upscaler(file, device=first, tuning=False)

@@ -1,12 +1,14 @@
 """``subpixel evaluate``."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from subpixel.cli.feedback import say
 from subpixel.cli.options.checkpoints import make_checkpoint_file
 from subpixel.cli.options.choices import (
     DEVICE,
@@ -25,10 +27,11 @@ from subpixel.cli.output import print_json, print_table, progress
 from subpixel.cli.streams import print_line
 from subpixel.errors import UsageError
 from subpixel.imaging.metrics import Naturalness, Perceive, Quality
-from subpixel.measure.evaluate import Evaluation, Result, benchmark, evaluate
+from subpixel.measure.benchmark_set import Benchmark, benchmark, left_out, truth_folder
+from subpixel.measure.evaluate import Evaluation, Result, evaluate
 from subpixel.network.locate import locate
 from subpixel.system.extras import expect_installed
-from subpixel.system.files.targets import make_folder
+from subpixel.system.files.targets import expect_free_file, make_folder
 from subpixel.upscaling.upscaler import Upscaler
 from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK
 
@@ -97,8 +100,9 @@ def command(
 ) -> None:
     """Measure a network by the literature's protocol: PSNR in dB and SSIM on luma, and on RGB.
 
-    Low-resolution pictures are made by bicubic reduction as MATLAB's imresize does it, where DATA
-    has none. Bicubic enlargement stands beside the network.
+    Low-resolution pictures are those of DATA's folder x2, x3 or x4, which must have all of them;
+    where there is none, all are made by bicubic reduction as MATLAB's imresize does it. The report
+    says which. Bicubic enlargement stands beside the network.
     """
     if Path(model).suffix.lower() in (*CHECKPOINTS, *PROGRAMS):
         checkpoint = make_checkpoint_file(Path(model), weights, settings, extra_architectures)
@@ -112,19 +116,29 @@ def command(
     bench = benchmark(data, upscaler.spec.scale, jpeg)
     perceive = _perceptual() if perceptual else None
     naturalness = _naturalness() if brisque else None
-    keep = _writer(pictures, data, overwrite) if pictures else lambda result: None
+    keep = _writer(pictures, data, bench, overwrite) if pictures else lambda result: None
+    if others := left_out(data):
+        say(f"left out of {truth_folder(data)}: {others}")
     with progress() as show:
         result = evaluate(upscaler, bench, partial(show, ""), keep, perceive, naturalness)
     if as_json:
-        print_json({"network": result.network, "bicubic": result.bicubic, "scores": result.scores})
-    else:
-        _print_evaluation(
-            result, f"{upscaler.spec.name} x{result.scale} on {data.name}{_after(jpeg)}"
+        print_json(
+            {
+                "network": result.network,
+                "bicubic": result.bicubic,
+                "scores": result.scores,
+                "low_resolution": bench.low_resolution,
+            }
         )
+    else:
+        name = f"{upscaler.spec.name} x{result.scale}"
+        _print_evaluation(result, f"{name} on {data.name}, {_describe_small(bench)}")
 
 
-def _after(jpeg: int | None) -> str:
-    return "" if jpeg is None else f" after JPEG of quality {jpeg}"
+def _describe_small(bench: Benchmark) -> str:
+    """Where the small pictures are from, and what they went through."""
+    after = "" if bench.jpeg is None else f" after JPEG of quality {bench.jpeg}"
+    return f"small pictures from {bench.low_resolution}{after}"
 
 
 def _perceptual() -> Perceive:
@@ -151,23 +165,47 @@ def _open_checkpoint(checkpoint: "Path | CheckpointFile", scale: int | None) -> 
 
 
 def _expect_spared(folder: Path, data: Path) -> None:
-    read = [truths if (truths := data / "GT").is_dir() else data, *data.glob("x[0-9]*")]
+    read = [truth_folder(data), *data.glob("x[0-9]*")]
     if folder.exists() and any(folder.samefile(path) for path in read):
         raise UsageError(f"{folder} holds the inputs, which are never overwritten; name another")
 
 
-def _writer(folder: Path, data: Path, overwrite: bool) -> Callable[[Result], None]:
+def _writer(
+    folder: Path, data: Path, bench: Benchmark, overwrite: bool
+) -> Callable[[Result], None]:
+    """What writes each picture, under a name that is settled now."""
     from subpixel.media.arrays import to_picture
     from subpixel.media.image_file import write_picture
 
     _expect_spared(folder, data)
+    targets = {name: folder / target for name, target in _name_targets(bench.truths).items()}
+    for target in targets.values():
+        expect_free_file(target, overwrite=overwrite)
     make_folder(folder)
 
     def keep(result: Result) -> None:
-        file = folder / f"{Path(result.picture).stem}.png"
+        file = targets[result.picture]
         write_picture(to_picture(result.upscaled), file, overwrite=overwrite)
 
     return keep
+
+
+def _name_targets(truths: Sequence[Path]) -> Mapping[str, str]:
+    """Each picture's name as PNG: ``a.png``, or ``a.jpg.png`` where another picture is ``a``, too.
+
+    Raises :class:`UsageError` where two would still be one file.
+    """
+    stems = Counter(file.stem.casefold() for file in truths)
+    targets: dict[str, str] = {}
+    sources: dict[str, str] = {}
+    for file in truths:
+        plain = stems[file.stem.casefold()] == 1 or file.suffix.lower() == ".png"
+        target = f"{file.stem if plain else file.name}.png"
+        other = sources.setdefault(target.casefold(), file.name)
+        if other != file.name:
+            raise UsageError(f"{other} and {file.name} would both become {target}; rename one")
+        targets[file.name] = target
+    return targets
 
 
 def _print_evaluation(result: Evaluation, title: str) -> None:

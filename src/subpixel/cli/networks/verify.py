@@ -131,10 +131,13 @@ def command(
     _expect_options(context, matrix, devices)
     reference = load_reference(against, module, weights, settings, extra_architectures)
     if matrix:
-        from subpixel.measure.task_psnr import file_task_psnr
+        from subpixel.measure.task_psnr import expect_bench, file_task_psnr
+        from subpixel.network.identify import read_declared_spec
         from subpixel.parity.matrix.matrix import DEFAULT_FLOOR_DB, verify_matrix
 
         expect_pictures(bench, calibration)
+        if bench and (spec := read_declared_spec(model)):
+            expect_bench(bench, spec.scale)  # now, not after all cells
         if html:
             expect_inputs_spared(html, (model, *([against] if against else [])))
             expect_free_file(html, overwrite=overwrite)
