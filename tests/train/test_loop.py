@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from subpixel.errors import CheckpointError
+from subpixel.errors import CheckpointError, UsageError
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.architectures.superresolution import SuperResolutionNet
 from subpixel.train.data.source import Pair
@@ -18,6 +18,7 @@ from subpixel.train.loop import (
 )
 from subpixel.train.networks import build_network, fit_warm_start
 from subpixel.train.presets import PRESETS, Preset
+from subpixel.train.steps.order import RunInputs
 from subpixel.train.steps.schedule import learning_rate
 from subpixel.train.steps.stepping import choose_target
 
@@ -172,8 +173,65 @@ def test_the_state_of_another_run_is_refused(pairs: Pairs, tmp_path: Path, damag
     if damaged:
         state.write_bytes(state.read_bytes()[:1000])
     preset = PRESET if damaged else replace(PRESET, channels=5)
-    with pytest.raises(CheckpointError, match="no state of this run"):
+    error, said = (
+        (CheckpointError, "no state of this run")
+        if damaged
+        else (UsageError, "channels was 4 and is 5")
+    )
+    with pytest.raises(error, match=said):
         train(preset, 2, *pairs, state)
+
+
+def test_a_state_is_taken_up_by_its_own_order_alone(pairs: Pairs, tmp_path: Path) -> None:
+    """Each thing that differs is named, of a preset of another name only that."""
+    state = tmp_path / "net.state"
+    short = replace(PRESETS["smoke"], steps=2, finetune=1, crop=8)
+    told = RunInputs("2 pictures of digest ab", warm_start="a" * 64)
+    train(replace(PRESETS["smoke"], steps=2, finetune=1), 2, *pairs, state, inputs=told)
+    other = replace(
+        told, data="3 pictures of digest cd", denoise=True, minutes=2.5, teacher="b" * 64
+    )
+    with pytest.raises(UsageError) as refused:
+        train(short, 2, *pairs, state, seed=7, inputs=replace(other, warm_start=None))
+    assert str(refused.value) == (
+        f"{state} is of a run that was told otherwise: preset was smoke and is none; "
+        "seed was 0 and is 7; data was 2 pictures of digest ab and is 3 pictures of digest cd; "
+        "denoise was off and is on; minutes was none and is 2.5; "
+        "warm_start was aaaaaaaaaaaa… and is none; teacher was none and is bbbbbbbbbbbb…. "
+        "Call it as before to go on, remove it to begin anew, or name another output"
+    )
+    longer = replace(PRESETS["smoke"], steps=3, finetune=1)
+    with pytest.raises(UsageError, match=r"otherwise: steps was 2 and is 3\. Call"):
+        train(longer, 2, *pairs, state, inputs=told)
+    again = train(replace(PRESETS["smoke"], steps=2, finetune=1), 2, *pairs, state, inputs=told)
+    assert again.steps == 3
+
+
+def test_a_state_that_says_no_order_is_refused(pairs: Pairs, tmp_path: Path) -> None:
+    """As those of earlier versions; before the first step nothing is lost by beginning anew."""
+    state = tmp_path / "net.state"
+    train(PRESET, 2, *pairs, state)
+    content = torch.load(state, weights_only=True)
+    del content["order"]
+    torch.save(content, state)
+    with pytest.raises(UsageError, match=r"earlier version and doesn't say .*; remove it to begin"):
+        train(PRESET, 2, *pairs, state)
+    torch.save(content | {"step": 0}, state)
+    assert train(PRESET, 2, *pairs, state).steps == PRESET.length
+
+
+def test_time_goes_on_where_it_was(pairs: Pairs, tmp_path: Path) -> None:
+    """The seconds of all sessions count; a run whose time is over takes no further step."""
+    state, told = tmp_path / "net.state", RunInputs(minutes=0.005)
+    done = train(PRESET, 2, *pairs, state, seconds=0.3, inputs=told)
+    assert done.steps > 0
+    again = train(PRESET, 2, *pairs, state, seconds=0.3, inputs=told)
+    assert (again.steps, again.seconds) == (done.steps, done.seconds)
+
+
+def test_time_for_no_step_at_all_is_refused(pairs: Pairs, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="6e-08 s are over before the first step"):
+        train(PRESET, 2, *pairs, tmp_path / "net.state", seconds=6e-8)
 
 
 def test_the_seed_decides(pairs: Pairs, tmp_path: Path) -> None:

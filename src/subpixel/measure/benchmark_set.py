@@ -68,10 +68,16 @@ def left_out(data: Path) -> str:
     folders = sorted(path for path in others if path.is_dir())
     files = sorted(others - set(folders))
     parts = (
-        (folders, "subfolder" if len(folders) == 1 else "subfolders"),
-        (files, "file that is no picture" if len(files) == 1 else "files that are no pictures"),
+        describe_files(folders, "subfolder", "subfolders"),
+        describe_files(files, "file that is no picture", "files that are no pictures"),
     )
-    return ", ".join(f"{len(paths)} {what} ({_names(paths)})" for paths, what in parts if paths)
+    return ", ".join(filter(None, parts))
+
+
+def describe_files(files: Sequence[Path], one: str, several: str) -> str:
+    """How many they are, of what, and the first few names; empty where there are none."""
+    what = one if len(files) == 1 else several
+    return f"{len(files):,} {what} ({_names(files)})" if files else ""
 
 
 def _is_small(path: Path) -> bool:
@@ -129,7 +135,7 @@ def expect_sizes(pictures: Benchmark) -> None:
     doesn't fit; the ground truth may be larger than a multiple of the scale, by what is cropped.
     """
     for place, truth in enumerate(pictures.truths):
-        height, width = _sides(truth)
+        height, width = picture_sides(truth)
         cropped = (height // pictures.scale, width // pictures.scale)
         least = least_side(pictures.scale)
         if min(cropped) * pictures.scale < least:
@@ -144,7 +150,7 @@ def expect_sizes(pictures: Benchmark) -> None:
 
 def _expect_fit(low: Path, truth: Path, cropped: tuple[int, int], scale: int) -> None:
     """``cropped``: the sides of ``truth`` divided by ``scale``, rounded down."""
-    height, width = _sides(low)
+    height, width = picture_sides(low)
     if (height, width) != cropped:
         raise UsageError(
             f"{low} measures {width}×{height}, where {truth} at ×{scale} needs "
@@ -152,8 +158,8 @@ def _expect_fit(low: Path, truth: Path, cropped: tuple[int, int], scale: int) ->
         )
 
 
-def _sides(file: Path) -> tuple[int, int]:
-    """Height and width, as :func:`read_picture` gives them."""
+def picture_sides(file: Path) -> tuple[int, int]:
+    """Height and width, as :func:`read_picture` gives them, from the file's header."""
     _, height, width, _ = open_picture(file).header.shape
     return height, width
 

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from subpixel.errors import CheckpointError
+from subpixel.errors import CheckpointError, UsageError
 from subpixel.train.data.source import CropSource, FlatsAmong, Luma, Pair
 from subpixel.train.flat_corners import settle_corners
 from subpixel.train.networks import build_network, fit_warm_start, to_published_form
 from subpixel.train.presets import Preset
 from subpixel.train.reparam.collapsible import collapse_convolutions
+from subpixel.train.steps.order import UNTOLD, RunInputs, RunOrder
 from subpixel.train.steps.schedule import Clock, learning_rate, phase_at
 from subpixel.train.steps.state import TrainingState, averaging_decay, restore_state, save_state
 from subpixel.train.steps.stepping import Learner, TrainingStep, make_adam, open_step
@@ -73,11 +74,13 @@ def train(
     seconds: float | None = None,
     warm_start: nn.Module | None = None,
     teacher: nn.Module | None = None,
+    inputs: RunInputs = UNTOLD,
     report: Callable[[Progress], None] = lambda progress: None,
 ) -> TrainedNetwork:
     """Train the preset's network on the crops of ``source``, which are on ``device``.
 
-    ``state_file`` holds the state of the run; when it exists the run resumes from it. With
+    ``state_file`` holds the state of the run; when it exists the run resumes from it, if that was
+    of the same preset, scale, seed and ``inputs``: these are only compared. With
     ``seconds`` the recipe is run through in that time, over all sessions, whatever the number of
     steps; without, in the preset's steps. The weights start as those of ``warm_start``, which is
     grown where it is smaller; from another scale, all but the last layer. ``teacher``, a network
@@ -86,12 +89,14 @@ def train(
 
     By steps, every step depends only on the seed and the state before it, so on one machine a run
     that was interrupted gives the same result as an uninterrupted one. On a GPU the steps are
-    replayed as CUDA graphs.
+    replayed as CUDA graphs. Raises :class:`UsageError` for the state of a run of another order, and
+    where ``seconds`` are over before the first step.
     """
+    order = RunOrder(preset, scale, seed, inputs)
     state = begin_state(preset, scale, seed, device, warm_start)
-    restore_state(state_file, state)
-    if not state_file.exists():
-        save_state(state_file, state)  # from here on what lies beside it is this run's
+    restore_state(state_file, state, order)
+    if not state.step:
+        save_state(state_file, state, order)  # from here on what lies beside it is this run's
     if teacher is not None:
         move_to(device, teacher.eval())
     photographs = source
@@ -118,7 +123,7 @@ def train(
             place = clock.place(state.step)
             over = place >= preset.length
             if time.monotonic() - saved > SAVE_EVERY_SECONDS or over:
-                save_state(state_file, state)
+                save_state(state_file, state, order)
                 saved = time.monotonic()
             due = state.step % REPORT_EVERY_STEPS == 0
             if seconds is not None:
@@ -128,6 +133,8 @@ def train(
                 report(_measure_progress(state, preset, seconds, held_out, loss, left, over=over))
                 reported = clock.spent
 
+    if not state.step:
+        raise UsageError(f"{seconds:g} s are over before the first step; give it more time")
     return TrainedNetwork(_finish(state, preset, photographs), state.step, state.seconds)
 
 

@@ -1,6 +1,6 @@
 """Training presets by name: the network, and its hyperparameters."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 PresetNetwork = Literal["plain", "reference"]
@@ -74,3 +74,11 @@ PRESETS = {
     ),
     "smoke": Preset("plain", steps=20, finetune=5, channels=8, depth=1, batch=4, crop=16),
 }
+
+
+def name_preset(preset: Preset) -> str | None:
+    """Which of :data:`PRESETS` it is, of whatever length; None where it is none of them."""
+    for name, own in PRESETS.items():
+        if replace(own, steps=preset.steps, finetune=preset.finetune) == preset:
+            return name
+    return None

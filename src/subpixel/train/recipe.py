@@ -7,21 +7,25 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
-from subpixel.measure.benchmark_set import Benchmark
+from subpixel.measure.benchmark_set import Benchmark, expect_sizes
 from subpixel.measure.evaluate import Evaluation, evaluate
 from subpixel.nets.checkpoints.checkpoint import CheckpointFile, Choice, load_checkpoint
 from subpixel.publish.release import ReleaseReport, release
 from subpixel.spec import ModelSpec
 from subpixel.system.files.atomic import write_bytes
+from subpixel.system.files.hashing import hash_file
 from subpixel.system.files.targets import expect_free_file, expect_inputs_spared
 from subpixel.train.data.crops import PhotographCrops, load_crops, load_held_out
 from subpixel.train.data.device.device_crops import DeviceCrops
 from subpixel.train.data.device.luma_planes import luma_by_photograph
-from subpixel.train.data.photographs import split_pictures
+from subpixel.train.data.photographs import digest_pictures, split_pictures
 from subpixel.train.data.source import Pair
+from subpixel.train.data.survey import Survey, survey_photographs
 from subpixel.train.loop import Progress, TrainedNetwork, train
 from subpixel.train.presets import Preset
 from subpixel.train.record import Course, Record, model_card
+from subpixel.train.steps.order import RunInputs, RunOrder
+from subpixel.train.steps.state import is_begun
 from subpixel.train.teacher import load_teacher
 from subpixel.upscaling.upscaler import Upscaler
 
@@ -70,22 +74,36 @@ class TrainingOutcome:
         if self.evaluation is None:
             return str(self.release)
         network, bicubic = self.evaluation.network.psnr, self.evaluation.bicubic.psnr
-        return f"{self.release}\n{network:.2f} dB on held-out pictures (bicubic {bicubic:.2f})"
+        remark = "" if network > bicubic else ": no better than bicubic, train it longer"
+        scores = f"{network:.2f} dB on held-out pictures (bicubic {bicubic:.2f})"
+        return f"{self.release}\n{scores}{remark}"
 
 
 def run_recipe(
-    order: TrainingRun, report: Callable[[Progress], None], *, overwrite: bool = False
+    order: TrainingRun,
+    report: Callable[[Progress], None],
+    *,
+    overwrite: bool = False,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> TrainingOutcome:
-    """Train, or resume training, and release the result."""
+    """Train, or resume training, and release the result.
+
+    ``tell`` gets a line that says which pictures are used, before the first step. Raises
+    :class:`~subpixel.errors.UsageError` where a ``.state`` is there of a run of another order.
+    """
     _expect_targets(order, overwrite=overwrite)
     teacher = load_teacher(order.teacher, order.scale, order.preset.crop) if order.teacher else None
     warm_start = (
         load_checkpoint(_checkpoint_of(order.warm_start)).module if order.warm_start else None
     )
+    state, record, inputs = order.out.with_suffix(".state"), Record(order.out), _inputs_of(order)
+    begun = is_begun(state, RunOrder(order.preset, order.scale, order.seed, inputs))
+    survey = survey_photographs(order.data, order.preset.max_crop * order.scale)
+    expect_sizes(_held_out_set(order, survey))  # now, not after training
+    tell(str(survey))
     source, held_out = load_source(order)
     order.out.parent.mkdir(parents=True, exist_ok=True)
-    state, record = order.out.with_suffix(".state"), Record(order.out)
-    if not state.exists():
+    if not begun:
         record.course.unlink(missing_ok=True)
     trained = train(
         order.preset,
@@ -98,6 +116,7 @@ def run_recipe(
         seconds=None if order.minutes is None else order.minutes * 60,
         warm_start=warm_start,
         teacher=teacher.module if teacher else None,
+        inputs=inputs,
         report=record.recording(held_out[0].low, report),
     )
     checkpoint = order.out.with_suffix(".safetensors")
@@ -106,7 +125,7 @@ def run_recipe(
     released = release(_checkpoint_of(checkpoint), order.out, overwrite=overwrite)
     taught_by = teacher.spec if teacher else None
     evaluation = (
-        _evaluate_release(order, released, trained, record, taught_by) if released else None
+        _evaluate_release(order, released, trained, survey, taught_by) if released else None
     )
     state.unlink()
     return TrainingOutcome(released, evaluation)
@@ -148,6 +167,20 @@ def load_source(order: TrainingRun) -> tuple[PhotographCrops | DeviceCrops, list
     return source, load_held_out(held_out, order.scale, damaged=False)
 
 
+def _inputs_of(order: TrainingRun) -> RunInputs:
+    return RunInputs(
+        data=digest_pictures(order.data),
+        denoise=order.denoise,
+        minutes=order.minutes,
+        warm_start=hash_file(order.warm_start) if order.warm_start else None,
+        teacher=hash_file(order.teacher) if order.teacher else None,
+    )
+
+
+def _held_out_set(order: TrainingRun, survey: Survey) -> Benchmark:
+    return Benchmark(survey.held_out, order.scale, jpeg=HELD_OUT_JPEG if order.denoise else None)
+
+
 def _checkpoint_of(file: Path) -> CheckpointFile:
     """A checkpoint of subpixel's own network: however little it is trained, it has the default
     settings."""
@@ -158,15 +191,15 @@ def _evaluate_release(
     order: TrainingRun,
     released: ReleaseReport,
     trained: TrainedNetwork,
-    record: Record,
+    survey: Survey,
     teacher: ModelSpec | None,
 ) -> Evaluation:
     """Evaluate the file as users run it, and write its model card."""
-    trained_on, held_out = split_pictures(order.data)
-    jpeg = HELD_OUT_JPEG if order.denoise else None
-    pictures = Benchmark(held_out, order.scale, jpeg=jpeg)
+    pictures = _held_out_set(order, survey)
     evaluation = evaluate(Upscaler(order.out, device="cpu", tuning=False), pictures)
-    course = Course(order.data.name, len(trained_on), trained.steps, trained.seconds, order.device)
-    card = model_card(released, course, evaluation, jpeg, teacher)
-    write_bytes(record.card, card.encode(), overwrite=True)
+    course = Course(
+        order.data.name, len(survey.training), trained.steps, trained.seconds, order.device
+    )
+    card = model_card(released, course, evaluation, pictures.jpeg, teacher)
+    write_bytes(Record(order.out).card, card.encode(), overwrite=True)
     return evaluation

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from subpixel.cli.feedback import say
 from subpixel.cli.options.choices import DEVICE_NAME, FILE, OVERWRITE
 from subpixel.cli.options.number_types import RealNumber, WholeNumber
 from subpixel.cli.streams import print_line
@@ -77,7 +78,7 @@ def command(
     order = TrainingRun(
         chosen, scale, data, output, seed, device, warm_start, denoise, teacher, minutes
     )
-    outcome = run_recipe(order, _show, overwrite=overwrite)
+    outcome = run_recipe(order, _show, overwrite=overwrite, tell=say)
     if outcome.release.parity is not None:
         print_line(outcome.release.parity.summary())
     if outcome.evaluation is None:

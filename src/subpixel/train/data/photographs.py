@@ -1,5 +1,7 @@
 """Which pictures are trained on, and which are held out: by photograph, never by tile."""
 
+import hashlib
+import os
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -57,8 +59,24 @@ def _photograph_of(file: Path) -> str:
     return str(file.with_name(match[1]))
 
 
+def digest_pictures(folder: Path) -> str:
+    """The pictures under ``folder`` as their number and a digest of their names and sizes."""
+    files, digest = _list_pictures(folder), hashlib.sha256()
+    for file in files:
+        name = os.fsencode(file.relative_to(folder).as_posix())
+        digest.update(name + f"\0{file.stat().st_size}\n".encode())
+    return f"{len(files)} pictures of digest {digest.hexdigest()[:16]}"
+
+
+def list_others(folder: Path) -> list[Path]:
+    """The files under ``folder`` that are no pictures, but for hidden ones."""
+    others = (p for p in folder.rglob("*") if p.suffix.lower() not in PICTURE_SUFFIXES)
+    return sorted(p for p in others if p.is_file() and not p.name.startswith("."))
+
+
 def _list_pictures(folder: Path) -> list[Path]:
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
+    pictures = (p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES)
+    files = sorted(file for file in pictures if file.is_file())
     for file in files:
         _expect_no_benchmark_folder(file)
     return files

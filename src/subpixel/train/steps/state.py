@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from subpixel.errors import CheckpointError, one_line
 from subpixel.system.files.atomic import atomic_file
 from subpixel.train.reparam.collapsible import collapse_state
+from subpixel.train.steps.order import WAYS_ON, RunOrder, expect_same_order
 
 
 @dataclass
@@ -25,9 +27,10 @@ class TrainingState:
     """Time that they took, over all sessions."""
 
 
-def save_state(file: Path, state: TrainingState) -> None:
-    """Write the complete state of the run, atomically."""
+def save_state(file: Path, state: TrainingState, order: RunOrder) -> None:
+    """Write the complete state of the run, and what it was told, atomically."""
     content = {
+        "order": order.values(),
         "net": state.net.state_dict(),
         "average": state.average.state_dict(),
         "adam": state.adam.state_dict(),
@@ -38,27 +41,51 @@ def save_state(file: Path, state: TrainingState) -> None:
         torch.save(content, stream)
 
 
-def restore_state(file: Path, state: TrainingState) -> None:
+def is_begun(file: Path, order: RunOrder) -> bool:
+    """Whether ``file`` holds the state of a run of this ``order`` that has taken a step.
+
+    Raises :class:`~subpixel.errors.UsageError` where it is a run of another order, and
+    :class:`CheckpointError` for a damaged file.
+    """
+    return _read_begun(file, order) is not None
+
+
+def restore_state(file: Path, state: TrainingState, order: RunOrder) -> None:
     """Load what is in ``file``, if there is one and a step was taken, into ``state``.
 
-    Raises :class:`CheckpointError` for the state of another network, and for a damaged file.
+    Raises what :func:`is_begun` raises, and :class:`CheckpointError` for the state of another
+    network.
     """
-    if not file.exists():
+    content = _read_begun(file, order)
+    if content is None:
         return
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
-        if not content["step"]:
-            return
         state.net.load_state_dict(content["net"])
         state.average.load_state_dict(content["average"])
         _restore_adam(state.adam, content["adam"])
-        # states of earlier versions have no time
-        state.step, state.seconds = int(content["step"]), float(content.get("seconds", 0.0))
+        state.step, state.seconds = int(content["step"]), float(content["seconds"])
+    except Exception as error:  # anything may lie in a damaged file
+        raise _no_state(file, error) from error
+
+
+def _read_begun(file: Path, order: RunOrder) -> dict[str, Any] | None:
+    """The state in ``file``; None where no step was taken yet, whatever the order was."""
+    if not file.exists():
+        return None
+    try:
+        content: dict[str, Any] = torch.load(file, map_location="cpu", weights_only=True)
+        if not content["step"]:
+            return None
     except Exception as error:  # the unpickler raises almost anything for damaged data
-        raise CheckpointError(
-            f"{file} holds no state of this run ({one_line(error, most=100)}); "
-            "remove it to start again, or name another output"
-        ) from error
+        raise _no_state(file, error) from error
+    expect_same_order(file, content.get("order"), order)
+    return content
+
+
+def _no_state(file: Path, error: Exception) -> CheckpointError:
+    return CheckpointError(
+        f"{file} holds no state of this run ({one_line(error, most=100)}); {WAYS_ON}"
+    )
 
 
 def _restore_adam(adam: torch.optim.Adam, content: dict[str, object]) -> None:
