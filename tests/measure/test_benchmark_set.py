@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from subpixel.errors import UsageError
-from subpixel.measure.benchmark_set import benchmark, expect_sizes, left_out, read_pair
+from subpixel.measure.benchmark_set import benchmark, describe_rest, expect_sizes, read_pair
 from subpixel.measure.task_psnr import expect_bench
 
 
@@ -90,12 +90,12 @@ def test_what_is_cropped_of_the_truth_needs_no_partner(tmp_path: Path) -> None:
 
 def test_what_is_left_out_is_told(tmp_path: Path) -> None:
     data = make_set(tmp_path / "set", ("a.png", "b.png"))
-    assert left_out(data) == ""
+    assert describe_rest(data) == ""
     for folder in (data / "GT", data):
         (folder / "more").mkdir()
         (folder / "readme.txt").touch()
         (folder / ".hidden").touch()
     told = "1 subfolder (more), 1 file that is no picture (readme.txt)"
-    assert left_out(data) == told
+    assert describe_rest(data) == told
     save(data / "GT" / "c.png", 20, 20)
-    assert left_out(data) == told
+    assert describe_rest(data) == told

@@ -16,7 +16,7 @@ from subpixel.imaging.resample import imresize
 from subpixel.media.image_file import PICTURE_SUFFIXES, open_picture, read_picture
 from subpixel.media.jpeg_degradation import through_jpeg
 
-NAMED = 3
+MAX_NAMES = 3
 """How many files a message names."""
 
 TRUTHS = "GT"
@@ -59,7 +59,7 @@ def truth_folder(data: Path) -> Path:
     return data / TRUTHS if (data / TRUTHS).is_dir() else data
 
 
-def left_out(data: Path) -> str:
+def describe_rest(data: Path) -> str:
     """What of the ground truth's folder is not taken, in words; empty where all is."""
     folder = truth_folder(data)
     others = set(folder.iterdir()) - set(_pictures(folder))
@@ -123,8 +123,8 @@ def _describe_strays(missing: Sequence[Path], extra: Sequence[Path]) -> str:
 
 
 def _names(files: Sequence[Path]) -> str:
-    more = len(files) - NAMED
-    listed = ", ".join(file.name for file in files[:NAMED])
+    more = len(files) - MAX_NAMES
+    listed = ", ".join(file.name for file in files[:MAX_NAMES])
     return listed + (f" and {more} more" if more > 0 else "")
 
 
@@ -145,10 +145,10 @@ def expect_sizes(pictures: Benchmark) -> None:
                 f"{pictures.scale} on both sides; take it out of the set"
             )
         if pictures.lows is not None:
-            _expect_fit(pictures.lows[place], truth, cropped, pictures.scale)
+            _expect_pair(pictures.lows[place], truth, cropped, pictures.scale)
 
 
-def _expect_fit(low: Path, truth: Path, cropped: tuple[int, int], scale: int) -> None:
+def _expect_pair(low: Path, truth: Path, cropped: tuple[int, int], scale: int) -> None:
     """``cropped``: the sides of ``truth`` divided by ``scale``, rounded down."""
     height, width = picture_sides(low)
     if (height, width) != cropped:

@@ -27,7 +27,7 @@ from subpixel.cli.output import print_json, print_table, progress
 from subpixel.cli.streams import print_line
 from subpixel.errors import UsageError
 from subpixel.imaging.metrics import Naturalness, Perceive, Quality
-from subpixel.measure.benchmark_set import Benchmark, benchmark, left_out, truth_folder
+from subpixel.measure.benchmark_set import Benchmark, benchmark, describe_rest, truth_folder
 from subpixel.measure.evaluate import Evaluation, Result, evaluate
 from subpixel.network.locate import locate
 from subpixel.system.extras import expect_installed
@@ -117,7 +117,7 @@ def command(
     perceive = _perceptual() if perceptual else None
     naturalness = _naturalness() if brisque else None
     keep = _writer(pictures, data, bench, overwrite) if pictures else lambda result: None
-    if others := left_out(data):
+    if others := describe_rest(data):
         say(f"left out of {truth_folder(data)}: {others}")
     with progress() as show:
         result = evaluate(upscaler, bench, partial(show, ""), keep, perceive, naturalness)
