@@ -44,8 +44,8 @@ SCALES = (2, 3, 4)
 AUTO, BICUBIC = "auto", "bicubic"
 NAMES = tuple(point.name for point in POINTS)
 SLACK = {"×2": 0.05, "×3": 0.05, "×4": 0.1}
-"""dB by which auto may be below the best point, by scale: one curve serves all scales, and was fitted
-before ``balanced`` ×4 was trained on."""
+"""dB by which auto may be below the best point, by scale: one curve serves all scales, and was
+fitted before ``balanced`` ×4 was trained on."""
 
 Scores = Mapping[str, float]
 """Y-PSNR in dB by `auto`, `bicubic` and the points' names."""

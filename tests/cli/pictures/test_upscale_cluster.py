@@ -56,6 +56,8 @@ def upscale(*arguments: str | Path) -> int:
 def test_resume_wants_a_journal(
     folder: Path, place: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    if place == "url":
+        pytest.importorskip("fsspec", reason="needs the extra ray")
     url = f"memory://{uuid.uuid4().hex}/out"
     out = str(folder.parent / "out") if place == "folder" else url
     said = refusal(capsys, folder, "-o", out, "--engine", "ray", "--resume")
