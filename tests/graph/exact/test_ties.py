@@ -33,12 +33,10 @@ def nearest(sum_: CodeSum) -> np.ndarray:
     first, second, step = (Fraction(grid.step) for grid in (sum_.first, sum_.second, sum_.result))
     common = 1 << 200  # all three are float32 numbers: whole multiples of 2**-150 or so
     by_first, by_second = (int(ratio / step * common) for ratio in (first, second))
-    codes = [
-        (int(a) - sum_.first.zero) * by_first + (int(b) - sum_.second.zero) * by_second
-        for a, b in PAIRS.reshape(2, -1).T
-    ]
-    whole = [(code + common // 2) // common + sum_.result.zero for code in codes]
-    return np.clip(whole, 0, 255).reshape(256, 256)
+    codes = np.arange(256).astype(object)
+    terms = (codes - sum_.first.zero) * by_first, (codes - sum_.second.zero) * by_second
+    whole = (terms[0][PAIRS[0]] + terms[1][PAIRS[1]] + common // 2) // common + sum_.result.zero
+    return np.clip(whole, 0, 255).astype(int)
 
 
 @settings(max_examples=25)
