@@ -14,7 +14,11 @@ from subpixel.publish.release import ReleaseReport, release
 from subpixel.spec import ModelSpec
 from subpixel.system.files.atomic import write_bytes
 from subpixel.system.files.hashing import hash_file
-from subpixel.system.files.targets import expect_free_file, expect_inputs_spared
+from subpixel.system.files.targets import (
+    expect_free_file,
+    expect_inputs_spared,
+    expect_onnx_target,
+)
 from subpixel.train.data.crops import PhotographCrops, load_crops, load_held_out
 from subpixel.train.data.device.device_crops import DeviceCrops
 from subpixel.train.data.device.luma_planes import luma_by_photograph
@@ -137,8 +141,7 @@ def _expect_targets(order: TrainingRun, *, overwrite: bool) -> None:
     record = Record(order.out)
     begun = order.out.with_suffix(".state").exists()
     inputs = [file for file in (order.warm_start, order.teacher) if file]
-    expect_inputs_spared(order.out, inputs)
-    expect_free_file(order.out, overwrite=overwrite)
+    expect_onnx_target(order.out, inputs, overwrite=overwrite)
     for file in (order.out.with_suffix(".safetensors"), record.course, record.sample, record.card):
         expect_inputs_spared(file, inputs)
         expect_free_file(file, overwrite=overwrite or begun)

@@ -9,6 +9,7 @@ import click
 from subpixel.cli.feedback import say
 from subpixel.cli.options.choices import DEVICE_NAME, FILE, OVERWRITE
 from subpixel.cli.options.number_types import RealNumber, WholeNumber
+from subpixel.cli.signals import Ended
 from subpixel.cli.streams import print_line
 from subpixel.errors import UsageError
 from subpixel.train.presets import PRESETS
@@ -78,7 +79,11 @@ def command(
     order = TrainingRun(
         chosen, scale, data, output, seed, device, warm_start, denoise, teacher, minutes
     )
-    outcome = run_recipe(order, _show, overwrite=overwrite, tell=say)
+    try:
+        outcome = run_recipe(order, _show, overwrite=overwrite, tell=say)
+    except (KeyboardInterrupt, Ended):
+        _say_way_on(output.with_suffix(".state"))
+        raise
     if outcome.release.parity is not None:
         print_line(outcome.release.parity.summary())
     if outcome.evaluation is None:
@@ -88,6 +93,11 @@ def command(
     print_line(f"held-out pictures: {network.psnr:.2f} dB, bicubic {bicubic.psnr:.2f} dB")
     print_line(f"wrote {outcome.release.path}")
     return 0
+
+
+def _say_way_on(state: Path) -> None:
+    if state.exists():
+        say(f"{state} holds the run so far; the same command goes on from there")
 
 
 def _show(progress: "Progress") -> None:
