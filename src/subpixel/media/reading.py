@@ -105,7 +105,7 @@ class PictureFile:
         done, reader = 0, self.form.reader
         ours = reader.decode(self._contents)
         if ours is not None:
-            yield from _cut_rows(ours, self.header)
+            yield from _cut_rows(ours, self.header, self.form)
             return
         for fail_on in reader.strictness:
             try:
@@ -413,10 +413,11 @@ def _fetch_rows(image: VipsImage, start: int, stop: int, height: int) -> Iterato
         start += count
 
 
-def _cut_rows(frames: Iterator[Rows], header: Header) -> Iterator[Rows]:
+def _cut_rows(frames: Iterator[Rows], header: Header, form: Format) -> Iterator[Rows]:
     """At most :data:`CHUNK_ROWS` at a time; raises :class:`ValueError` for rows of another form
-    than the file announced."""
-    _, _, width, channels = header.shape
+    than the file announced, and for more or fewer of them."""
+    count, height, width, channels = header.shape
+    left = header.expect_count(form.name) * height
     most = _chunk_rows(width * channels * header.dtype.itemsize)
     for rows in frames:
         if rows.shape[1:] != header.shape[2:] or rows.dtype != header.dtype:
@@ -424,8 +425,13 @@ def _cut_rows(frames: Iterator[Rows], header: Header) -> Iterator[Rows]:
                 f"its header announces rows of {header.shape[2:]} {header.dtype}, and they are of "
                 f"{rows.shape[1:]} {rows.dtype}"
             )
+        left -= len(rows)
+        if left < 0:
+            raise ValueError(f"it holds more than the {count} × {height} rows that it announces")
         for top in range(0, len(rows), most):
             yield rows[top : top + most]
+    if left:
+        raise ValueError(f"{left} of the {count} × {height} rows that it announces are missing")
 
 
 def _chunk_rows(row_bytes: int) -> int:
