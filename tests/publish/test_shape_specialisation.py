@@ -108,7 +108,8 @@ def test_a_window_network_dies_in_a_reshape(folder: Path) -> None:
     assert "Reshape" in reasons(report, 51, 67)
 
 
-@pytest.mark.parametrize("host", [pytest.param("real-cugan", marks=pytest.mark.campaign), "swinir"])
+@pytest.mark.campaign  # test_release.py has a small network of windows
+@pytest.mark.parametrize("host", HOSTS)
 def test_our_export_is_right_at_every_size(host: str, folder: Path) -> None:
     loaded = load_untrained(folder / f"{host}.pth")
     ours = folder / f"{host}-ours.onnx"
