@@ -94,9 +94,7 @@ def _join_name(stem: str, end: str) -> str:
     return stem + end
 
 
-def plan_jobs(
-    inputs: Sequence[Path], naming: Naming, *, admits_none: bool = False
-) -> JobPlan:
+def plan_jobs(inputs: Sequence[Path], naming: Naming, *, admits_none: bool = False) -> JobPlan:
     """Inputs, folders among them, as jobs; see :func:`~subpixel.jobs.folder.list_folder` for what
     is taken of a folder. Where two results would have one name only because a suffix changes, the
     second keeps its input's whole name.

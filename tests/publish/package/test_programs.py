@@ -309,8 +309,8 @@ for (const name of ["plain.png", "grey.png", "frames.png", "still.png"])
 
 
 def test_node_carries_the_profile_over(node: str, tmp_path: Path) -> None:
-    """The chunk goes into another PNG; Pillow, which checks its sum, reads it there. Two are written
-    at a time."""
+    """The chunk goes into another PNG; Pillow, which checks its sum, reads it there. Two files are
+    written at a time."""
     picture, other = Image.fromarray(RGB), Image.fromarray(255 - RGB)
     picture.save(tmp_path / "a.png", icc_profile=SRGB)
     other.save(tmp_path / "plain.png")
