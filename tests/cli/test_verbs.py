@@ -261,6 +261,19 @@ def test_evaluate_writes_each_picture_under_a_name_of_its_own(
     assert not (out / "a.png").exists(), "the names are looked at before the first picture"
 
 
+def test_evaluate_spares_what_a_link_among_its_results_leads_to(
+    truth: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (picture,) = truth.iterdir()
+    before, out = picture.read_bytes(), tmp_path / "made"
+    out.mkdir()
+    (out / f"{picture.stem}.png").symlink_to(picture)
+    command = ["evaluate", "--data", str(truth), "--pictures", str(out), "--overwrite"]
+    assert run(command) == 2
+    assert "is one of the inputs, which are never overwritten" in capsys.readouterr().err
+    assert picture.read_bytes() == before
+
+
 def test_evaluate_shows_perceptual_distances_when_asked(
     truth: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from subpixel.errors import UsageError
 from subpixel.jobs import outputs
 from subpixel.jobs.folder import Omission
-from subpixel.jobs.outputs import Job, JobPlan, Naming, plan_jobs
+from subpixel.jobs.outputs import Job, JobPlan, Naming, plan_jobs, skip_existing
 
 
 def _plan(inputs: Sequence[Path], output: Path | None = None) -> tuple[Job, ...]:
@@ -197,10 +197,10 @@ def test_what_exists_can_be_left_out(folder: Path) -> None:
     out = folder.parent / "out"
     out.mkdir()
     (out / "a.jpg").touch()
-    plan = plan_jobs([folder], Naming(out), skip_existing=True)
+    plan = skip_existing(plan_jobs([folder], Naming(out)))
     assert [job.source for job in plan.jobs] == [folder / "b.PNG", folder / "deep" / "a.jpg"]
     assert Omission(folder / "a.jpg", "existing") in plan.omissions
-    everything = plan_jobs([folder / "a.jpg"], Naming(out), skip_existing=True)
+    everything = skip_existing(plan_jobs([folder / "a.jpg"], Naming(out)))
     assert everything.jobs == ()
 
 

@@ -4,7 +4,7 @@ import itertools
 import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from subpixel.errors import UsageError
@@ -94,18 +94,10 @@ def _join_name(stem: str, end: str) -> str:
     return stem + end
 
 
-def plan_jobs(
-    inputs: Sequence[Path],
-    naming: Naming,
-    *,
-    skip_existing: bool = False,
-    admits_none: bool = False,
-) -> JobPlan:
+def plan_jobs(inputs: Sequence[Path], naming: Naming, *, admits_none: bool = False) -> JobPlan:
     """Inputs, folders among them, as jobs; see :func:`~subpixel.jobs.folder.list_folder` for what
-    is taken of a folder.
-
-    ``skip_existing`` leaves out the inputs whose result is there. Where two results would have one
-    name only because a suffix changes, the second keeps its input's whole name.
+    is taken of a folder. Where two results would have one name only because a suffix changes, the
+    second keeps its input's whole name.
 
     Raises :class:`UsageError` when there is nothing to do, unless that is admitted, when one file
     should take several pictures, when two pictures would be written to one file, when an input
@@ -123,10 +115,15 @@ def plan_jobs(
     jobs = assign_targets(sources, naming)
     _expect_distinct(jobs)
     _expect_inputs_spared(jobs)
-    if skip_existing:
-        omissions += [Omission(j.source, "existing") for j in jobs if os.path.lexists(j.target)]
-        jobs = [job for job in jobs if not os.path.lexists(job.target)]
     return JobPlan(tuple(jobs), tuple(omissions), faults)
+
+
+def skip_existing(plan: JobPlan) -> JobPlan:
+    """Without the inputs whose result is there."""
+    existing = {job for job in plan.jobs if os.path.lexists(job.target)}
+    omissions = (Omission(job.source, "existing") for job in plan.jobs if job in existing)
+    left = (job for job in plan.jobs if job not in existing)
+    return replace(plan, jobs=tuple(left), omissions=(*plan.omissions, *omissions))
 
 
 def _list_input(path: Path, naming: Naming) -> Iterator[FolderItem]:

@@ -150,6 +150,21 @@ def test_another_picture_of_the_same_result_s_name(
     assert upscale(*arguments, "--no-resume") == 0, "which replaces what earlier runs wrote"
 
 
+def test_what_exists_is_told_by_the_names_that_results_keep(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The name that a new picture would have is another's by the journal: it has no result yet."""
+    folder, out = tmp_path / "in", tmp_path / "out"
+    arguments = (folder, "-o", out, "--format", "webp", "--skip-existing")
+    draw(folder / "p.png", 1)
+    assert upscale(*arguments) == 0
+    draw(folder / "p.jpg", 2)
+    assert upscale(*arguments) == 0
+    assert result_files(out) == {"p.webp", "p.jpg.webp"}
+    assert upscale(*arguments) == 0
+    assert "left out: 2 pictures whose results exist" in capsys.readouterr().err
+
+
 def test_a_result_that_is_replaced_is_said(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

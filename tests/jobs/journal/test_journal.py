@@ -90,6 +90,18 @@ def test_a_fresh_start_does_all_again(tmp_path: Path) -> None:
         assert done_in(journal) == {"a", "b"}, "made of the same, b is as good as new"
 
 
+def test_a_fresh_start_counts_by_stamps(tmp_path: Path) -> None:
+    """What another process stamped before, and wrote after, is from before."""
+    with open_journal(tmp_path / "there") as journal:
+        do(journal, "a")
+    (file,) = list_record_files(tmp_path / "there")
+    with open_journal(tmp_path / "here", fresh=True) as journal:
+        shutil.copyfile(file, tmp_path / "here" / "records-elsewhere.1.log")
+        journal.refresh()
+        assert journal.find("a") is not None
+        assert done_in(journal) == set()
+
+
 def test_results_of_other_settings_are_not_replaced_unasked(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         do(journal, "a")

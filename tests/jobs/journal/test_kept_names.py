@@ -32,6 +32,17 @@ from subpixel.upscaling.upscaler import Upscaler
         ({"a/p.webp": "p.png"}, {"p.jpg": "p.webp", "p.png": "p.png.webp"}, "p.webp p.png.webp"),
         # as many names as pictures, no more
         ({"p.webp": "p.png"}, {"p.webp": "p.webp", "p.png": "p.png.webp"}, "p.webp p.png.webp"),
+        # the only name that another can have; a third and a fourth keep theirs
+        (
+            {"p_x2.webp": "p.png", "q_x2.webp": "q.png"},
+            {
+                "p.png": "p.png_x2.webp",
+                "p.webp": "p_x2.webp",
+                "q.jpg": "q_x2.webp",
+                "q.png": "q.png_x2.webp",
+            },
+            "p.png_x2.webp p_x2.webp q.jpg_x2.webp q_x2.webp",
+        ),
         # a recorded result that is an input now
         (
             {"p.png_x2.webp": "p.png"},
@@ -66,7 +77,8 @@ def upscaler() -> Upscaler:
 def run_folder(folder: Path, out: Path, upscaler: Upscaler) -> list[JobResult]:
     run = PictureRun(out, upscaler, JobOptions())
     try:
-        left, _ = run.begin(plan_jobs([folder], Naming(out, suffix=".bmp")).jobs)
+        jobs = plan_jobs([folder], Naming(out, suffix=".bmp")).jobs
+        left, _ = run.begin(run.keep_names(jobs))
         return list(run.upscale(left, PictureFiles()))
     finally:
         run.close()

@@ -1,5 +1,6 @@
 """Which jobs are known, and how far they are."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from subpixel.jobs.journal.known_jobs import (
     read_statuses,
     remember_journal,
 )
+from subpixel.jobs.journal.record_files import RecordWriter
+from subpixel.jobs.journal.records import JobRecord, JournalRecord
+from subpixel.jobs.journal.shard import Shard
 from subpixel.system.files.cache import cache_folder
 
 FACTS = JobFacts("test", {"scale": "2"})
@@ -21,9 +25,18 @@ OTHERS = JobFacts("test", {"scale": "3"})
 RESULT = FileFacts(5, 7, "0" * 64)
 
 
-def do(folder: Path, facts: JobFacts, keys: str, done: str, failed: str = "") -> None:
-    with Journal.open(folder, facts) as journal:
-        journal.begin(list(keys))
+def do(
+    folder: Path,
+    facts: JobFacts,
+    keys: str,
+    done: str,
+    failed: str = "",
+    *,
+    shard: Shard | None = None,
+    fresh: bool = False,
+) -> None:
+    with Journal.open(folder, facts, shard) as journal:
+        journal.begin(list(keys), fresh=fresh)
         for key in done:
             journal.finish(key, RESULT)
         for key in failed:
@@ -55,6 +68,38 @@ def test_the_same_job_with_other_pictures(tmp_path: Path) -> None:
     do(tmp_path, FACTS, "vwxyz", "v")
     (status,) = read_statuses(tmp_path)
     assert (status.done, status.units) == (1, 5)
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_record_that_is_written_while_another_run_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh: bool
+) -> None:
+    """Stamped before that run, and written behind its look at the others: it is in the count, but
+    for a run that begins anew."""
+    do(tmp_path, FACTS, "abcx", "x")
+    append = RecordWriter.append
+
+    def append_late(writer: RecordWriter, record: JournalRecord, *, is_durable: bool) -> None:
+        monkeypatch.undo()
+        do(tmp_path, FACTS, "abc", "b", shard=Shard(2, 2), fresh=fresh)
+        append(writer, record, is_durable=is_durable)
+
+    with Journal.open(tmp_path, FACTS, Shard(1, 2)) as journal:
+        journal.begin("abc")
+        monkeypatch.setattr(RecordWriter, "append", append_late)
+        journal.finish("a", RESULT)
+    (status,) = read_statuses(tmp_path)
+    assert (status.units, status.done) == (3, 1 if fresh else 2)
+
+
+def test_a_run_that_does_not_say_what_it_knew(tmp_path: Path) -> None:
+    """As its record was when it had fewer fields."""
+    do(tmp_path, FACTS, "abcx", "ax")
+    writer = RecordWriter(tmp_path / "records-earlier.0.log")
+    writer.append(JobRecord(FACTS, 3, 1, False, time.time_ns(), "host", 1))
+    writer.close()
+    (status,) = read_statuses(tmp_path)
+    assert (status.units, status.done) == (3, 1)
 
 
 def test_journals_are_remembered_and_forgotten(tmp_path: Path) -> None:

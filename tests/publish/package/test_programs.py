@@ -203,6 +203,19 @@ def test_an_earlier_result_is_replaced_whole(
     assert (tmp_path / "larger.png").is_symlink()
 
 
+def test_another_s_draft_is_left_alone(program: types.ModuleType, tmp_path: Path) -> None:
+    """In each container the program is process 1: drafts that bear its number are not its own."""
+    Image.fromarray(RGB).save(tmp_path / "a.png")
+    inner = tmp_path / "inner.png"
+
+    def work_beside_another(rgb: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        program.enlarge_file(tmp_path / "a.png", inner, double)
+        return double(rgb)
+
+    program.enlarge_file(tmp_path / "a.png", tmp_path / "outer.png", work_beside_another)
+    assert inner.read_bytes() == (tmp_path / "outer.png").read_bytes()
+
+
 def test_every_readme_says_what_is_lost() -> None:
     for target in PACKAGE_TARGETS:
         keys = ("slug", "input", "output", "triton_inputs", "triton_outputs")
@@ -284,7 +297,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { findProfile, withProfile } from "./upscale.mjs";
 import { writeWhole } from "./program.mjs";
 const profile = findProfile(readFileSync("a.png"));
-await writeWhole("b.png", withProfile(readFileSync("plain.png"), profile));
+const bytes = withProfile(readFileSync("plain.png"), profile);
+await Promise.all([writeWhole("b.png", bytes), writeWhole("beside.png", bytes)]);
 for (const name of ["plain.png", "grey.png", "frames.png", "still.png"])
   try {
     console.log(name, findProfile(readFileSync(name)));
@@ -295,7 +309,8 @@ for (const name of ["plain.png", "grey.png", "frames.png", "still.png"])
 
 
 def test_node_carries_the_profile_over(node: str, tmp_path: Path) -> None:
-    """The chunk goes into another PNG; Pillow, which checks its sum, reads it there."""
+    """The chunk goes into another PNG; Pillow, which checks its sum, reads it there. Two files are
+    written at a time."""
     picture, other = Image.fromarray(RGB), Image.fromarray(255 - RGB)
     picture.save(tmp_path / "a.png", icc_profile=SRGB)
     other.save(tmp_path / "plain.png")
@@ -308,6 +323,7 @@ def test_node_carries_the_profile_over(node: str, tmp_path: Path) -> None:
     assert "profile is for GRAY" in grey
     assert "has 2 frames" in frames
     assert still == "still.png undefined"
+    assert (tmp_path / "beside.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with Image.open(tmp_path / "b.png") as larger:
         assert larger.info["icc_profile"] == SRGB
         assert np.array_equal(np.asarray(larger), 255 - RGB)

@@ -31,7 +31,7 @@ from subpixel.measure.benchmark_set import Benchmark, benchmark, describe_rest, 
 from subpixel.measure.evaluate import Evaluation, Result, evaluate
 from subpixel.network.locate import locate
 from subpixel.system.extras import expect_installed
-from subpixel.system.files.targets import expect_free_file, make_folder
+from subpixel.system.files.targets import expect_free_file, expect_inputs_spared, make_folder
 from subpixel.upscaling.upscaler import Upscaler
 from subpixel.zoo.manifest import AUTO, DEFAULT_NETWORK
 
@@ -179,7 +179,10 @@ def _writer(
 
     _expect_spared(folder, data)
     targets = {name: folder / target for name, target in _name_targets(bench.truths).items()}
+    inputs = (*bench.truths, *(bench.lows or ()))
     for target in targets.values():
+        if target.is_symlink():  # else it is in no folder of inputs
+            expect_inputs_spared(target, inputs)
         expect_free_file(target, overwrite=overwrite)
     make_folder(folder)
 

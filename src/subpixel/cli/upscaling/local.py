@@ -19,7 +19,7 @@ from subpixel.cli.upscaling.rounds import watch_folders
 from subpixel.cli.upscaling.tally import JobTally, summarize
 from subpixel.jobs.journal.picture_run import PictureRun, Resumption
 from subpixel.jobs.options import JobOptions
-from subpixel.jobs.outputs import Job, JobPlan, plan_jobs
+from subpixel.jobs.outputs import Job, JobPlan, plan_jobs, skip_existing
 from subpixel.jobs.pictures import (
     PictureFiles,
     expect_films_used,
@@ -106,8 +106,13 @@ class _LocalWork:
         targets = self.request.targets
         naming = targets.naming(label_size(self.options.size, self.upscaler))
         watches = self.request.resuming.watch
-        skips = targets.skip_existing
-        return plan_jobs(self.request.inputs, naming, skip_existing=skips, admits_none=watches)
+        return plan_jobs(self.request.inputs, naming, admits_none=watches)
+
+    def settle(self, plan: JobPlan, run: PictureRun | None) -> JobPlan:
+        """With the names that results have by the journal, and without what is to be skipped."""
+        if run is not None:
+            plan = replace(plan, jobs=tuple(run.keep_names(plan.jobs)))
+        return skip_existing(plan) if self.request.targets.skip_existing else plan
 
     def expect_used(self, plan: JobPlan) -> None:
         """Each option of encoding means something for a result's format, a stream's included."""
@@ -121,7 +126,7 @@ class _LocalWork:
 
     def do(self, plan: JobPlan, run: PictureRun | None) -> int:
         """All of it, by the journal where there is one; the exit code."""
-        plan, resumption = self._resume(plan, run)
+        plan, resumption = self._resume(self.settle(plan, run), run)
 
         def do_round(plan: JobPlan) -> Sequence[Path]:
             with ValueSpool() as files:
@@ -130,7 +135,9 @@ class _LocalWork:
             return failed
 
         if run is not None and self.request.resuming.watch:
-            watch_folders(self.request.inputs, run, self.make_plan, do_round)
+            watch_folders(
+                self.request.inputs, run, lambda: self.settle(self.make_plan(), run), do_round
+            )
         return 1 if do_round(plan) else 0
 
     def _resume(self, plan: JobPlan, run: PictureRun | None) -> tuple[JobPlan, Resumption | None]:

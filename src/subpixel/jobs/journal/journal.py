@@ -70,7 +70,7 @@ class Journal:
         self._units: dict[str, UnitRecord] = {}
         self._failures: dict[str, FailureRecord] = {}
         self._jobs: list[JobRecord] = []
-        self._outdated: set[str] = set()
+        self._since_ns = 0
         self._latest_ns = 0
         self._reader = RecordReader(folder)
         self._has_locks = True
@@ -108,16 +108,22 @@ class Journal:
         ``is_there`` says whether the result of a record still is.
         """
         begin_ns = self._now_ns()
-        self.refresh()  # what others record before that moment counts here, later for itself
+        self.refresh()
         replaces = fresh or replaces
         if not replaces:
             self._expect_own(keys, is_there)
         if fresh:
-            self._outdated = set(self._units)
-        records = filter(None, map(self._units.get, keys))
-        done = sum(self.is_current(record) and record.time_ns < begin_ns for record in records)
+            self._since_ns = begin_ns
         record = JobRecord(
-            self.facts, len(keys), done, replaces, begin_ns, platform.node(), os.getpid()
+            self.facts,
+            len(keys),
+            self._count_done(filter(None, map(self._units.get, keys)), begin_ns),
+            replaces,
+            begin_ns,
+            platform.node(),
+            os.getpid(),
+            self._count_done(self._units.values(), begin_ns),
+            self._since_ns,
         )
         with journal_errors(self.folder):
             self._writer.append(record)
@@ -163,7 +169,6 @@ class Journal:
         """Hold nothing of a unit any more: it isn't asked for again before this journal's end."""
         self._units.pop(key, None)
         self._failures.pop(key, None)
-        self._outdated.discard(key)
 
     def know(self, key: str, source_name: str) -> KnownResult | None:
         """What there is to know of the result of a unit whose input has this name, before a look at
@@ -176,9 +181,8 @@ class Journal:
         if record is None:
             return None
         may_replace = record.source_name == source_name and self.may_replace(record)
-        return KnownResult(
-            record, self.is_current(record), may_replace or record.key in self._outdated
-        )
+        is_outdated = record.time_ns < self._since_ns
+        return KnownResult(record, self.is_current(record), may_replace or is_outdated)
 
     def find_source(self, key: str) -> str | None:
         """The name of the input that a result was made of; None where that isn't recorded."""
@@ -188,7 +192,7 @@ class Journal:
     def is_current(self, record: UnitRecord) -> bool:
         """Whether a result with this record need not be made again, if it is as it was: it is of a
         job of the same facts, and not from before a fresh start."""
-        return record.job == self.facts.digest and record.key not in self._outdated
+        return record.job == self.facts.digest and record.time_ns >= self._since_ns
 
     def may_replace(self, record: UnitRecord) -> bool:
         """Whether the result with this record, if it is as it was, may be replaced by a new one of
@@ -262,7 +266,9 @@ class Journal:
         earlier = self._units.get(record.key)
         if earlier is None or record.time_ns >= earlier.time_ns:
             self._units[record.key] = record
-            self._outdated.discard(record.key)
+
+    def _count_done(self, records: Iterable[UnitRecord], before_ns: int) -> int:
+        return sum(self.is_current(record) and record.time_ns < before_ns for record in records)
 
     def _take_slot(self) -> int:
         """The lowest number that no process at the job has, and with it the file to go on with."""

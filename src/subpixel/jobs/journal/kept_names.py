@@ -61,7 +61,8 @@ def keep_names(
 def _find_kept(
     planned: Sequence[PlannedName], find_source: Callable[[str], str | None]
 ) -> dict[PlannedName, str]:
-    """The recorded places, of the pictures that have one which is no picture's own."""
+    """The recorded places, of the pictures that have one which is no picture's own and not the only
+    one that another can have."""
     kept = dict[PlannedName, str]()
     for name in planned:
         recorded = (key for key in (name.key, *name.others()) if find_source(key) == name.source)
@@ -69,9 +70,9 @@ def _find_kept(
             kept[name] = key
     if all(key == name.key for name, key in kept.items()):
         return kept
-    inputs = _fold_inputs(planned)
+    taken = _fold_inputs(planned) | _fold_all(name.key for name in planned if not name.others())
     return {
-        name: key for name, key in kept.items() if key == name.key or fold_name(key) not in inputs
+        name: key for name, key in kept.items() if key == name.key or fold_name(key) not in taken
     }
 
 

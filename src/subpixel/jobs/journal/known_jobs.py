@@ -125,13 +125,15 @@ def _describe_run(
 ) -> JobStatus:
     since = list(_records_since(run, records))
     done = {record.key for record in since if isinstance(record, UnitRecord)}
-    before = _keys_before(run, records) if run.done else set()  # none counts in a fresh start
+    before = _keys_before(run, records)
+    # stamped before it began, and written after
+    unknown = 0 if run.known is None else max(0, len(before) - run.known)
     failed = {record.key for record in since if isinstance(record, FailureRecord)} - done
     return JobStatus(
         folder,
         run.facts,
         run.units,
-        min(run.units, run.done + len(done - before)),
+        min(run.units, run.done + unknown + len(done - before)),
         len(failed),
         run.time_ns,
         max((record.time_ns for record in since), default=run.time_ns),
@@ -140,11 +142,14 @@ def _describe_run(
 
 
 def _keys_before(run: JobRecord, records: Iterable[JournalRecord]) -> set[str]:
-    """Units of its job that had a record when a run began."""
-    units = (record for record in records if isinstance(record, UnitRecord))
-    return {
-        unit.key for unit in units if unit.job == run.facts.digest and unit.time_ns < run.time_ns
-    }
+    """Units whose latest record before a run began is one of its job that counts for it."""
+    latest: dict[str, UnitRecord] = {}
+    for record in records:
+        if isinstance(record, UnitRecord) and run.since_ns <= record.time_ns < run.time_ns:
+            earlier = latest.setdefault(record.key, record)
+            if record.time_ns >= earlier.time_ns:
+                latest[record.key] = record
+    return {key for key, record in latest.items() if record.job == run.facts.digest}
 
 
 def _records_since(

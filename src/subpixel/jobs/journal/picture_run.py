@@ -99,18 +99,22 @@ class PictureRun:
         self.journal = Journal.open(home / JOURNAL_FOLDER, facts, shard)
         remember_journal(self.journal.folder)
 
-    def begin(self, jobs: Sequence[Job]) -> tuple[Sequence[Job], Resumption]:
-        """Those of ``jobs``, the pictures of all machines together, that are left for this run, and
-        how far it was before; again where there are new ones, by a run that watches.
-
-        A picture whose result has another of its possible names by the journal keeps that name.
-        """
+    def keep_names(self, jobs: Sequence[Job]) -> Sequence[Job]:
+        """``jobs`` whose results have the names that they have by the journal, as
+        :func:`~subpixel.jobs.journal.kept_names.keep_names` says."""
         planned = [PlannedName(self._key(job), job.source.name) for job in jobs]
         keys = keep_names(planned, self.journal.find_source)
-        jobs = [
+        return [
             job if key == name.key else replace(job, target=job.target.with_name(Path(key).name))
             for job, key, name in zip(jobs, keys, planned, strict=True)
         ]
+
+    def begin(self, jobs: Sequence[Job]) -> tuple[Sequence[Job], Resumption]:
+        """Those of ``jobs``, the pictures of all machines together, that are left for this run, and
+        how far it was before; again where there are new ones, by a run that watches. They have the
+        names that :meth:`keep_names` gives them.
+        """
+        keys = [self._key(job) for job in jobs]
         if self._keys is None or not self._keys.issuperset(keys):
             replaces, fresh = self._options.overwrite, self._fresh
             self.journal.begin(keys, fresh=fresh, replaces=replaces, is_there=self._is_there)

@@ -26,7 +26,7 @@ class JobRecord:
     units: int
     """How many the job has in all."""
     done: int
-    """How many of them had a record by then."""
+    """How many of them had a record by then that the run knew of."""
     replaces: bool
     """Whether earlier results of jobs of other facts may be replaced by its own."""
     time_ns: int
@@ -34,6 +34,11 @@ class JobRecord:
     as in all records."""
     host: str
     process: int
+    known: int | None = None
+    """As ``done``, with what is no unit of this run's, such as pictures that are gone; None: that
+    isn't recorded."""
+    since_ns: int = 0
+    """When the job began anew for this run; 0: it didn't. Earlier records don't count."""
 
 
 @dataclass(frozen=True)

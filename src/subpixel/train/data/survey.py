@@ -43,9 +43,9 @@ def survey_photographs(folder: Path, least: int) -> Survey:
     pictures whose headers can't be read.
     """
     files, held_out = split_pictures(folder)
-    small = tuple(file for file in files if min(picture_sides(file)) < least)
-    training = tuple(file for file in files if file not in set(small))
-    return Survey(training, tuple(held_out), small, tuple(list_others(folder)), least)
+    small = {file: min(picture_sides(file)) < least for file in files}
+    training, too_small = (tuple(f for f in files if small[f] is it) for it in (False, True))
+    return Survey(training, tuple(held_out), too_small, tuple(list_others(folder)), least)
 
 
 def _count_photographs(files: tuple[Path, ...]) -> str:
