@@ -16,9 +16,8 @@ from subpixel.parity.bisect.bisect import bisect
 from subpixel.parity.verify import verify
 from subpixel.spec import Exporter
 
-FEW = ("edsr", "fsrcnn", "superresolution")
-LONG = pytest.param("rcan", marks=pytest.mark.campaign)
-HOSTS = [*FEW, LONG]
+FEW, LONG = ("edsr", "fsrcnn"), ("superresolution", "rcan")
+HOSTS = [*FEW, *(pytest.param(host, marks=pytest.mark.campaign) for host in LONG)]
 
 pytestmark = pytest.mark.slow
 
@@ -36,10 +35,10 @@ def saved(model: onnx.ModelProto, file: Path) -> Path:
 
 
 PAIRS = [
-    pytest.param(host, rewriting, marks=() if (row + column) % 3 == 0 else pytest.mark.campaign)
+    pytest.param(host, rewriting, marks=() if host == FEW[row % len(FEW)] else pytest.mark.campaign)
     for row, rewriting in enumerate(REWRITINGS)
-    for column, host in enumerate(FEW)
-] + [pytest.param("rcan", rewriting, marks=pytest.mark.campaign) for rewriting in REWRITINGS]
+    for host in (*FEW, *LONG)
+]
 """CI has every rewriting on one network: all of them take an hour."""
 
 
@@ -64,11 +63,10 @@ ROADS: tuple[tuple[Exporter, int], ...] = (
     ("dynamo", 20),
     ("dynamo", 22),
     ("trace", 11),
-    ("trace", 13),
-    ("trace", 17),
     ("trace", 20),
     ("script", 17),
 )
+MORE_ROADS: tuple[tuple[Exporter, int], ...] = (("trace", 13), ("trace", 17))
 
 
 @pytest.mark.parametrize(
@@ -78,7 +76,11 @@ ROADS: tuple[tuple[Exporter, int], ...] = (
         pytest.param("superresolution", marks=pytest.mark.campaign),
     ],
 )
-@pytest.mark.parametrize("road", ROADS, ids=lambda road: f"{road[0]}-{road[1]}")
+@pytest.mark.parametrize(
+    "road",
+    [*ROADS, *(pytest.param(road, marks=pytest.mark.campaign) for road in MORE_ROADS)],
+    ids=lambda road: f"{road[0]}-{road[1]}",
+)
 def test_other_exporters_and_opsets(host: str, road: tuple[Exporter, int], tmp_path: Path) -> None:
     whole = specimen(host)
     example = torch.rand(1, whole.spec.channels, *EXAMPLE)
@@ -87,7 +89,7 @@ def test_other_exporters_and_opsets(host: str, road: tuple[Exporter, int], tmp_p
     expect_equal(other, saved(whole.model, tmp_path / "first.onnx"))
 
 
-@pytest.mark.parametrize("host", ["fsrcnn", pytest.param("fast", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("host", ["fsrcnn", pytest.param("fast", marks=pytest.mark.campaign)])
 def test_either_interface(host: str, tmp_path: Path) -> None:
     whole = specimen(host)
     wrapped = rgb_from_luma(whole.model, whole.spec.scale)
@@ -97,7 +99,6 @@ def test_either_interface(host: str, tmp_path: Path) -> None:
     expect_equal(native, rgb)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("host", "checkpoint"),
     [
