@@ -129,8 +129,8 @@ def test_a_file_that_gives_no_picture_is_not_said_to_differ_from_itself() -> Non
         helper.make_node("Sqrt", ["below"], ["output"]),
     ]
     proven = facts(identity_file(nodes, two=np.float32(2)), replace(SPEC, halo=0), identity_file())
-    assert proven["without optimisation"].verdict == proven["the same twice"].verdict == (
-        "not proven"
+    assert (
+        proven["without optimisation"].verdict == proven["the same twice"].verdict == ("not proven")
     )
     assert proven["tiles"].verdict == "wrong"
     for name in ("tiles", "the same twice"):

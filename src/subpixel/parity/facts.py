@@ -187,7 +187,9 @@ def _judge_unoptimised(
 def _prove_same_twice(op: NetOp, spec: ModelSpec, case: Case, memory: MemoryLedger | None) -> Fact:
     found = same_twice(op, spec, case, memory)
     why = _find_failure(op, spec, found)
-    return Fact(SAME_TWICE, "not proven", f"{NO_PICTURE}: {why}") if why else _fact(SAME_TWICE, found)
+    return (
+        Fact(SAME_TWICE, "not proven", f"{NO_PICTURE}: {why}") if why else _fact(SAME_TWICE, found)
+    )
 
 
 def _find_failure(op: NetOp, spec: ModelSpec, found: ParityReport) -> str | None:

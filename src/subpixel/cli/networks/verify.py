@@ -127,8 +127,8 @@ def command(
     Both run on a grid of shapes and contents, drawn from the sizes that the networks compute
     with, and at random, and on every --picture and --size. Every value must agree within rtol and
     atol, and no 8-bit code value may differ by more than one; with --min-psnr or --max-codes
-    pictures are judged instead, and values besides where --rtol or --atol is given. What the file says of itself must hold. The exit code is 1 when
-    anything fails. What was not covered is said.
+    pictures are judged instead, and values besides where --rtol or --atol is given. What the file
+    says of itself must hold. The exit code is 1 when anything fails. What was not covered is said.
 
     With --matrix MODEL runs in every way that this machine offers, in reduced precisions too;
     these must lie within --floor-db of fp32. What can't run here is "not available", with its

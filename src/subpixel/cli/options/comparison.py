@@ -71,9 +71,7 @@ MAX_CODES = click.option(
 )
 
 
-def locate_sides(
-    model: Path, against: Path | None, scale: int | None
-) -> tuple[Path, Path | None]:
+def locate_sides(model: Path, against: Path | None, scale: int | None) -> tuple[Path, Path | None]:
     """The files of the two that are compared, each named itself or by a network's name, of which
     ``scale`` chooses.
 
