@@ -7,8 +7,8 @@ as time was up, comes after the default: noise alone may have made it look fast.
 the slower half by the median of its ratios drops out, and so on (successive halving: K. Jamieson,
 A. Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", AISTATS
 2016). First the devices and precisions race, then the best with other tiles, with batches of them,
-and with other threads. Last, the best of all is tried with flat parts interpolated (adaptive), which
-pays on pages and drawings and on few photographs: it is run beside itself on one of each.
+and with other threads. Last, the best of all is tried with flat parts interpolated (adaptive),
+which pays on pages and drawings and on few photographs: it is run beside itself on one of each.
 """
 
 import statistics
