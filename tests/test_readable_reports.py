@@ -92,6 +92,8 @@ def test_a_release() -> None:
 
 def test_who_is_to_blame() -> None:
     assert str(Blame("a", "b", equal=True)) == "the pictures are equal"
+    asked = Blame("a", "b", equal=True, asked=True)
+    assert str(asked) == "the pictures are within what was asked"
     (result, _) = compare(_double, lambda p: _double(p) + 0.5, CASES, 3).results
     blame = Blame(
         "a",

@@ -163,6 +163,15 @@ def test_the_summary_is_one_line() -> None:
     assert compare(identity, identity, [], 1).summary() == "nothing was compared"
 
 
+def test_what_differs_no_more_than_was_asked_is_not_said_to_be_the_same() -> None:
+    black, grey = constant(*[0.0] * 10), constant(*[0.9] * 10)
+    report = compare(black, grey, [ZEROS], 1, Tolerance(rtol=None, max_codes=255))
+    assert report
+    assert report.summary().startswith("the one case is within what was asked: at most 9.0e-01 and")
+    near = compare(black, constant(*[0.003] * 10), [ZEROS], 1, Tolerance(rtol=None, max_codes=255))
+    assert near.summary().startswith("the one case is the same: at most 3.0e-03 and 1 code")
+
+
 def test_empty_outputs_prove_nothing() -> None:
     result = judged(lambda pixels: pixels[:0], lambda pixels: pixels[:0])
     assert (result.passed, result.reason) == (False, "both give nothing: (0, 1, 2, 5)")

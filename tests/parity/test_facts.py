@@ -105,6 +105,40 @@ def test_dropout_left_in_training_mode_shows_without_optimisation() -> None:
     assert proven["without optimisation"].verdict == "wrong"
 
 
+def test_a_file_that_differs_alike_without_optimisation_is_no_fault_of_the_optimiser() -> None:
+    proven = facts(sharpening_file(), SPEC, reference=identity_file())
+    fact = proven["without optimisation"]
+    assert fact.verdict == "proven"
+    assert fact.message.startswith("it differs from the reference in the same way with optimis")
+
+
+def test_a_file_that_differs_otherwise_without_optimisation_is_wrong() -> None:
+    """Against a reference that it equals in neither way."""
+    model = identity_file(
+        [helper.make_node("Dropout", ["input", "ratio", "training"], ["output"], seed=1)],
+        ratio=np.float32(0.3),
+        training=np.bool_(True),
+    )
+    proven = facts(model, replace(SPEC, halo=0), reference=sharpening_file())
+    assert proven["without optimisation"].verdict == "wrong"
+
+
+def test_a_file_that_gives_no_picture_is_not_said_to_differ_from_itself() -> None:
+    nodes = [
+        helper.make_node("Sub", ["input", "two"], ["below"]),
+        helper.make_node("Sqrt", ["below"], ["output"]),
+    ]
+    proven = facts(identity_file(nodes, two=np.float32(2)), replace(SPEC, halo=0), identity_file())
+    assert (
+        proven["without optimisation"].verdict == proven["the same twice"].verdict == ("not proven")
+    )
+    assert proven["tiles"].verdict == "wrong"
+    for name in ("tiles", "the same twice"):
+        assert proven[name].message == (
+            "the file gives no picture to compare: its values are NaN or infinite"
+        )
+
+
 def test_randomness_shows_in_repetition() -> None:
     nodes = [
         helper.make_node("RandomUniformLike", ["input"], ["noise"]),

@@ -10,7 +10,7 @@ from subpixel.network.settings import DEFAULT_SETTINGS, RunSettings
 from subpixel.strict_json import Within, read_value
 from subpixel.zoo.manifest import FOLDER
 
-MAX_RATIO, MAX_TUNED_SECONDS, MAX_DECIBELS = 1e6, 1e6, 1e3
+MAX_RATIO, MAX_TUNED_SECONDS, MAX_DECIBELS, MAX_ROUNDS = 1e6, 1e6, 1e3, 10**9
 """The most that a tuning in the user's cache may say."""
 
 Seconds = Annotated[float, Within(0, MAX_TUNED_SECONDS)]
@@ -38,6 +38,8 @@ class TunedSettings:
     """By how many dB the PSNR on a benchmark set is lower; None where it was not measured."""
     flatness: Flatness | None = None
     """What passes for flat, as measured, where the setting is adaptive."""
+    rounds: Annotated[int, Within(0, MAX_ROUNDS)] = 0
+    """In which it was measured."""
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ TUNING_PACKAGES = (
 )
 """Those whose versions decide how fast a network runs, and what it computes."""
 
-TUNING_FORMAT = 3
+TUNING_FORMAT = 4
 """Of what is stored: raised when a setting says more, or something else, than before."""
 
 HASH_DIGITS = 16

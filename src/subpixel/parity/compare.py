@@ -31,6 +31,9 @@ one rounding, 2**-24, per pixel, so small pictures are judged as strictly as eve
 Exact = Callable[[Pixels], NDArray[np.float64]]
 """The reference in float64."""
 
+WITHIN = "within what was asked"
+"""What is said of pictures that differ, by no more than was asked for."""
+
 CODES = 255
 """The code values of an 8-bit picture run from 0 to here."""
 
@@ -91,6 +94,12 @@ class CaseResult:
     noise: float | None = None
     """Where they are not close: how far the reference itself lies from float64, which then
     decides; None where that was not asked."""
+
+    @property
+    def same(self) -> bool:
+        """Whether the two are the same picture, not merely within a wider tolerance that was asked
+        for."""
+        return self.passed and (self.max_codes or 0) <= Tolerance().max_codes
 
 
 @dataclass(frozen=True)
@@ -174,7 +183,8 @@ class ParityReport:
             why = f": {self.too_large[0].told}" if self.too_large else ""
             return f"nothing was compared{why}"
         worst, total = self.worst, len(self.results)
-        same = "the one case is the same" if total == 1 else f"all {total} cases are the same"
+        which = "the one case is" if total == 1 else f"all {total} cases are"
+        same = f"{which} {'the same' if all(r.same for r in self.results) else WITHIN}"
         if not self.failures and self.wrong_facts:
             fact = self.wrong_facts[0]
             return f"{same}, but {fact.name}: {fact.message}"
@@ -333,6 +343,14 @@ def _run_op(op: NetOp, picture: Pixels, *, tolerant: bool) -> Pixels | str:
         return one_line(error, most=200)
     except Exception as error:  # any network's any failure at this shape is a finding
         return one_line(error, most=200)
+
+
+def find_failure(op: NetOp, picture: Pixels) -> str | None:
+    """Why ``op`` gives no picture that anything can be compared with; None where it gives one."""
+    found = _run_op(op, picture, tolerant=True)
+    if isinstance(found, str):
+        return found
+    return None if np.isfinite(found).all() else "its values are NaN or infinite"
 
 
 def _incomparable(expected: Pixels, found: Pixels) -> str | None:

@@ -13,7 +13,7 @@ from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.passes.float16 import find_overflow
 from subpixel.graph.passes.pad import without_padding
 from subpixel.parity.cases import Case, fit, pixels
-from subpixel.parity.compare import Fact, ParityReport, Tolerance, compare
+from subpixel.parity.compare import Fact, ParityReport, Tolerance, compare, find_failure
 from subpixel.parity.memory.ledger import MemoryLedger
 from subpixel.parity.properties import same_twice, tiles_equal_whole
 from subpixel.runtime.op import NetOp
@@ -35,6 +35,8 @@ SAMPLES = 6
 NO_CLAIM = "every output pixel may depend on the whole picture"
 NO_GEOMETRY = "the graph's geometry can't be followed; tiles are compared with the whole instead"
 NO_CASES = "no picture of the grid fits the memory that is free"
+NO_PICTURE = "the file gives no picture to compare"
+IN_THE_SAME_WAY = "it differs from the reference in the same way with optimisation"
 UNOPTIMISED = "without optimisation"
 SAME_TWICE = "the same twice"
 SUMS_OF_CODES = "sums of codes"
@@ -67,6 +69,8 @@ def prove_facts(
 
     ``reference`` is asked where the file runs without graph optimisation, on some of ``cases``;
     there code values and PSNR must be within ``tolerance``, as optimisation may round otherwise.
+    A file that differs from it with optimisation, too, must be the same without: each fact is of
+    the file itself.
     """
     telling = sorted(cases, key=_order)[:SAMPLES]
     return (
@@ -124,7 +128,9 @@ def _prove_halo(judged: Judged) -> Fact:
 
 def _prove_tiles(judged: Judged, memory: MemoryLedger | None) -> Fact:
     tolerance = SEAMLESS if judged.spec.precision == "fp32" else SAME_PICTURE
-    return _fact("tiles", tiles_equal_whole(judged.op, judged.spec, tolerance, memory))
+    found = tiles_equal_whole(judged.op, judged.spec, tolerance, memory)
+    why = None if isinstance(found, str) else _find_failure(judged.op, judged.spec, found)
+    return Fact("tiles", "wrong", f"{NO_PICTURE}: {why}") if why else _fact("tiles", found)
 
 
 def _prove_unoptimised(
@@ -136,7 +142,7 @@ def _prove_unoptimised(
 ) -> Iterator[Fact]:
     """The file without optimisation against the reference, and against itself: some passes remove
     what is random."""
-    spec, op = judged.spec, judged.op
+    op = judged.op
     if not cases:
         yield from (Fact(name, "not proven", NO_CASES) for name in (UNOPTIMISED, SAME_TWICE))
         return
@@ -148,9 +154,49 @@ def _prove_unoptimised(
         except NetworkError as error:
             yield Fact(UNOPTIMISED, "wrong", str(error))
         else:
-            found = compare(reference, op, cases, spec.channels, tolerance, memory=memory)
-            yield _fact(UNOPTIMISED, found)
-    yield _fact(SAME_TWICE, same_twice(op, spec, cases[0], memory))
+            yield _judge_unoptimised(judged, reference, op, cases, tolerance, memory)
+    yield _prove_same_twice(op, judged.spec, cases[0], memory)
+
+
+def _judge_unoptimised(
+    judged: Judged,
+    reference: NetOp,
+    op: NetOp,
+    cases: Sequence[Case],
+    tolerance: Tolerance,
+    memory: MemoryLedger | None,
+) -> Fact:
+    """``op``, the file without optimisation, against the reference; where the file differs from
+    that with optimisation, too, against itself with optimisation."""
+
+    def held(to: NetOp, op: NetOp) -> ParityReport:
+        return compare(to, op, cases, judged.spec.channels, tolerance, memory=memory)
+
+    found = held(reference, op)
+    if not found.failures or held(reference, judged.op):
+        return _fact(UNOPTIMISED, found)
+    itself = held(judged.op, op)
+    if itself:
+        return Fact(UNOPTIMISED, "proven", f"{IN_THE_SAME_WAY}: {itself.summary()}")
+    reasons = [_find_failure(each, judged.spec, itself) for each in (judged.op, op)]
+    if all(reasons):
+        return Fact(UNOPTIMISED, "not proven", f"{NO_PICTURE}, with optimisation or without")
+    return _fact(UNOPTIMISED, found)
+
+
+def _prove_same_twice(op: NetOp, spec: ModelSpec, case: Case, memory: MemoryLedger | None) -> Fact:
+    found = same_twice(op, spec, case, memory)
+    why = _find_failure(op, spec, found)
+    return (
+        Fact(SAME_TWICE, "not proven", f"{NO_PICTURE}: {why}") if why else _fact(SAME_TWICE, found)
+    )
+
+
+def _find_failure(op: NetOp, spec: ModelSpec, found: ParityReport) -> str | None:
+    """Why the file by itself gives no picture where a comparison failed; None where it does."""
+    cases = [result.case for result in found.failures if result.max_abs is None]
+    reasons = (find_failure(op, pixels(case, spec.channels)) for case in cases)
+    return next((reason for reason in reasons if reason), None)
 
 
 def _prove_range(judged: Judged, cases: Sequence[Case]) -> Iterator[Fact]:

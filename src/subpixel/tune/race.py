@@ -2,12 +2,13 @@
 
 The time of one way is never compared with that of another moment: machines are throttled and
 shared. Each round runs the default setting and then, one after the other, every setting that is
-still in, and each gets the ratio of the two times. After three rounds the slower half by the
-median of its ratios drops out, and so on (successive halving: K. Jamieson, A. Talwalkar,
-"Non-stochastic best arm identification and hyperparameter optimization", AISTATS 2016). First the
-devices and precisions race, then the best with other tiles, with batches of them, and with other
-threads. Last, the best of all is tried with flat parts interpolated (adaptive), which pays on pages
-and drawings and on few photographs: it is run beside itself on one of each.
+still in, and each gets the ratio of the two times. What was measured in fewer than three rounds,
+as time was up, comes after the default: noise alone may have made it look fast. After three rounds
+the slower half by the median of its ratios drops out, and so on (successive halving: K. Jamieson,
+A. Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", AISTATS
+2016). First the devices and precisions race, then the best with other tiles, with batches of them,
+and with other threads. Last, the best of all is tried with flat parts interpolated (adaptive),
+which pays on pages and drawings and on few photographs: it is run beside itself on one of each.
 """
 
 import statistics
@@ -23,7 +24,7 @@ from subpixel.network.flatness import Flatness
 from subpixel.network.settings import RunSettings
 
 RACE_ROUNDS = 3
-"""Rounds between two halvings."""
+"""Rounds between two halvings, and the fewest by which a setting may come before the default."""
 
 FINALISTS = 2
 """So many are not halved any more; they run the last rounds."""
@@ -33,6 +34,9 @@ MIN_GAIN = 1.03
 
 DUELS = 7
 """Rounds in which a setting runs beside itself with adaptive: on photographs the two are near."""
+
+TOO_FEW = f"too few rounds to tell it from noise, of {RACE_ROUNDS} at least"
+"""Of what there was no time for."""
 
 SearchReport = Callable[[str, int, int], None]
 """Gets what is being done, how much is done, and the total."""
@@ -100,6 +104,11 @@ class TrialResult:
     reason: str | None = None
     """Why it is out."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether it was measured in enough rounds to be told from noise."""
+        return self.rounds >= RACE_ROUNDS
+
 
 @dataclass(frozen=True)
 class Search:
@@ -107,8 +116,8 @@ class Search:
 
     ranked: tuple[TrialResult, ...]
     """Those that keep the floor, the best first. None that is less than :data:`MIN_GAIN` times as
-    fast as the default comes before it; with adaptive it is what is gained on a page that counts,
-    where a photograph costs nothing."""
+    fast as the default, or not settled, comes before it; with adaptive it is what is gained on a
+    page that counts, where a photograph costs nothing. Those that aren't settled come last."""
     refused: tuple[TrialResult, ...]
     """Those that can't be had, or do not keep the floor."""
     seconds: float
@@ -117,6 +126,11 @@ class Search:
     @property
     def best(self) -> TrialResult:
         return self.ranked[0]
+
+    @property
+    def settled(self) -> bool:
+        """Whether there was time for the rounds that tell what is fastest."""
+        return self.best.settled
 
 
 def search_settings(
@@ -148,6 +162,10 @@ class _Entrant:
     @property
     def ratio(self) -> float:
         return statistics.median(self.ratios)
+
+    @property
+    def settled(self) -> bool:
+        return len(self.ratios) >= RACE_ROUNDS
 
     def result(self) -> TrialResult:
         return TrialResult(self.setting, self.facts, self.ratio, len(self.ratios), self.on_page)
@@ -246,6 +264,11 @@ class _Race:
             pages.append(plain.trial.run_page() / adaptive.trial.run_page())
         page, photo = statistics.median(pages), adaptive.ratio / plain.ratio
         adaptive.on_page = page
+        if not adaptive.settled:
+            self._refused.append(
+                TrialResult(adaptive.setting, adaptive.facts, reason=f"{TOO_FEW}: {len(pages)}")
+            )
+            return False
         if page >= MIN_GAIN and photo * MIN_GAIN >= 1:
             return True
         reason = f"{page:.2f} times as fast as without on a page, {photo:.2f} on a photograph"
@@ -260,16 +283,23 @@ class _Race:
         self._report(what, round(done), round(self._seconds))
 
     def _order(self, entrants: Sequence[_Entrant]) -> list[_Entrant]:
-        """The winner of the last race, and the others by their ratios; and the default."""
-        order = [*entrants[:1], *sorted(entrants[1:], key=lambda entrant: -entrant.ratio)]
+        """The winner of the last race, and the others by their ratios; and the default. Last, what
+        too few rounds tell of."""
+        settled = [entrant for entrant in entrants if entrant.settled]
+        order = [*settled[:1], *_by_ratio(settled[1:])]
         faster = [entrant for entrant in order if entrant.ratio >= MIN_GAIN]
         slower = [entrant for entrant in order if entrant.ratio < MIN_GAIN]
-        return [*faster, self._default, *slower]
+        unsettled = [entrant for entrant in entrants if not entrant.settled]
+        return [*faster, self._default, *slower, *_by_ratio(unsettled)]
+
+
+def _by_ratio(entrants: Sequence[_Entrant]) -> list[_Entrant]:
+    return sorted(entrants, key=lambda entrant: -entrant.ratio)
 
 
 def _seeds(entrants: Sequence[_Entrant]) -> list[_Entrant]:
     """The fastest, and the fastest in fp32: pictures of more than 8 bits need one, too."""
-    ranked = sorted(entrants, key=lambda entrant: -entrant.ratio)
+    ranked = _by_ratio(entrants)
     exact = [entrant for entrant in ranked if entrant.setting.precision == "fp32"]
     return list(dict.fromkeys([ranked[0], *exact[:1]]))
 

@@ -12,7 +12,7 @@ from subpixel.network.identify import describe
 from subpixel.network.locate import locate
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import TunedSettings, Tuning
-from subpixel.network.tuning_cache import store_tuning, tuning_key
+from subpixel.network.tuning_cache import load_tuning, store_tuning, tuning_key
 from subpixel.runtime.opening import available_devices, resolve_device
 from subpixel.system.files.hashing import hash_file
 from subpixel.tune.files import NetworkFiles
@@ -27,7 +27,11 @@ class TuneReport:
     """Every setting that was tried, and where the result lies."""
 
     search: Search
-    file: Path
+    file: Path | None
+    """None where nothing was stored: there was no time for the rounds that tell what is fastest."""
+    earlier: TunedSettings | None = None
+    """The best of what was stored for this network before, if anything was: it is replaced where
+    there is a ``file``, and stays where there is none."""
 
 
 def tune(
@@ -44,7 +48,8 @@ def tune(
     result in the user's cache, where :class:`~subpixel.upscaling.upscaler.Upscaler` looks for it.
 
     Settings must keep ``floor``, on a photograph and, if there is one, on the benchmark set in the
-    folder ``bench``. After so many ``seconds`` no further round begins.
+    folder ``bench``. After so many ``seconds`` no further round begins; where these are too few for
+    the rounds that tell what is fastest, nothing is stored, and what was stored before stays.
 
     Raises :class:`~subpixel.errors.UsageError` for a device that there isn't, and a set that can't
     be measured on;
@@ -66,8 +71,17 @@ def tune(
     space = make_space(files.spec, names)
     search = search_settings(space, trials, floor=floor, seconds=seconds, report=report)
     megapixels = picture.shape[0] * picture.shape[1] / 1e6
+    earlier = _load_earlier(file)
+    if not search.settled:
+        return TuneReport(search, None, earlier)
     tuning = _make_tuning(search, space.default, floor, megapixels)
-    return TuneReport(search, store_tuning(tuning, tuning_key(file)))
+    return TuneReport(search, store_tuning(tuning, tuning_key(file)), earlier)
+
+
+def _load_earlier(file: Path) -> TunedSettings | None:
+    """The best of what is stored; what is damaged counts as nothing, as it is replaced."""
+    tuning = load_tuning(file, warn=lambda line: None)
+    return tuning.rows[0] if tuning and tuning.rows else None
 
 
 def _make_tuning(search: Search, default: RunSettings, floor: Floor, megapixels: float) -> Tuning:
@@ -91,4 +105,5 @@ def _make_row(result: TrialResult, default: float) -> TunedSettings:
         psnr=facts.psnr,
         task_loss=facts.task_loss,
         flatness=facts.flatness,
+        rounds=result.rounds,
     )

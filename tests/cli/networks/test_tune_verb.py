@@ -13,7 +13,7 @@ from subpixel.cli.main import run
 from subpixel.network.flatness import Flatness
 from subpixel.network.settings import RunSettings
 from subpixel.network.tuning import TunedSettings, Tuning
-from subpixel.network.tuning_cache import store_tuning, tuning_key
+from subpixel.network.tuning_cache import load_tuning, store_tuning, tuning_key
 from subpixel.system.files.hashing import hash_file
 from subpixel.zoo.manifest import find_bundled
 
@@ -35,7 +35,8 @@ def kept(cache: Path) -> Path:
         return TunedSettings(setting, file, hash_file(file), 1 / seconds, seconds, 0.1, 50.0)
 
     default = row(RunSettings("cpu", "fp32").resolve(), FAST, 1.0)
-    file = store_tuning(Tuning(45.0, default, (row(QUICK, INT8, 0.5), default)), tuning_key(FAST))
+    quick = replace(row(QUICK, INT8, 0.5), rounds=20)
+    file = store_tuning(Tuning(45.0, default, (quick, default)), tuning_key(FAST))
     assert file.is_relative_to(cache)
     return file
 
@@ -122,9 +123,13 @@ def test_a_damaged_cache_costs_a_line_and_no_picture(
 
 
 def test_tune_then_upscale(
-    cache: Path, pictures: tuple[str, str], capsys: pytest.CaptureFixture[str]
+    cache: Path,
+    pictures: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One round for each way: which is the fastest is this machine's to say."""
+    """One round for each way, which counts: what is the fastest is this machine's to say."""
+    monkeypatch.setattr("subpixel.tune.race.RACE_ROUNDS", 1)
     command = ["tune", "--model", "fast", "--scale", "2", "--device", "cpu", "--seconds", "0"]
     assert run([*command, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -142,6 +147,40 @@ def test_tune_then_upscale(
     assert "the floor is 90" in said
     assert str(found["kept"]) in said.replace("\n", "")
     assert _settings(capsys, pictures[0])[0]["precision"] == "fp32"
+
+
+def test_what_is_measured_in_one_round_replaces_nothing(
+    kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = kept.read_bytes()
+    command = ["tune", "--model", "fast", "--scale", "2", "--device", "cpu", "--seconds", "0"]
+    assert run(command) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "(1 round)" in said
+    assert (
+        "nothing was kept: 1 round can't be told from noise; give it more --seconds; what was "
+        "found in 20 rounds stays"
+    ) in said
+    assert kept.read_bytes() == before
+
+
+def test_a_surer_result_that_is_replaced_is_named(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("subpixel.tune.race.RACE_ROUNDS", 1)
+    command = ["tune", "--model", "fast", "--scale", "2", "--device", "cpu", "--seconds", "0"]
+    assert run([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["kept"], found["earlier"]) == (str(kept), {"rounds": 20})
+    tuning = load_tuning("fast", scale=2)
+    assert tuning is not None
+    assert tuning.rows[0].rounds == found["ranked"][0]["rounds"] == 1
+    store_tuning(replace(tuning, rows=(replace(tuning.rows[0], rounds=7),)), tuning_key(FAST))
+    assert run(command) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "measured in 1 round, it replaces a result of 7 rounds" in said
+    assert run(command) == 0
+    assert "replaces" not in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """``subpixel verify --matrix`` as a user types it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -10,9 +11,12 @@ from PIL import Image
 
 from exports import export_module
 from subpixel.cli.main import run
+from subpixel.cli.networks.verify import _case_cells
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.nets.architectures.plain import PlainNet
+from subpixel.parity.cases import Case
+from subpixel.parity.compare import CaseResult
 from subpixel.spec import ModelSpec
 
 FP32 = ["--matrix", "--precision", "fp32"]
@@ -126,6 +130,15 @@ def test_what_would_be_ignored_or_isnt_there(
 ) -> None:
     assert run([*verb, *options]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_row_within_a_wide_tolerance_is_not_the_same() -> None:
+    result = CaseResult(
+        Case(1, 2, 3, "noise"), True, None, max_abs=0.9, max_rel=1.0, max_codes=230,
+        differing_codes=6, codes=6, psnr=0.9,
+    )  # fmt: skip
+    assert _case_cells(result)[-1] == "within what was asked"
+    assert _case_cells(replace(result, max_codes=1))[-1] == "same"
 
 
 def test_verify_alone_is_as_it_was(verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:

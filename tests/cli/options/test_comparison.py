@@ -1,6 +1,7 @@
 """`verify` and `bisect` against a function of one's own, on pictures and sizes of one's own."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ from onnx import numpy_helper
 from PIL import Image
 
 from subpixel.cli.main import run
-from subpixel.cli.options.comparison import make_tolerance
+from subpixel.cli.options.comparison import locate_sides, make_tolerance
+from subpixel.errors import UsageError
 from subpixel.nets.export.exporters import BATCH, HEIGHT, WIDTH, run_exporter
 from subpixel.nets.factory import load_factory
 from subpixel.parity.compare import Tolerance
+from subpixel.zoo.manifest import find_bundled
 
 CODE = """
 import torch
@@ -109,6 +112,38 @@ def test_a_tolerance_is_what_was_asked_for() -> None:
     assert make_tolerance(None, 2) == Tolerance(rtol=None, max_codes=2)
     assert make_tolerance(None, None, 0.1) == Tolerance(rtol=0.1)
     assert make_tolerance(None, 3, None, 0.5) == Tolerance(atol=0.5, max_codes=3)
+    both = Tolerance(rtol=0.1, max_codes=255, min_psnr=40.0)
+    assert make_tolerance(40.0, None, 0.1) == both, "no code values were asked about"
+    assert make_tolerance(40.0, 2, 0.1) == replace(both, max_codes=2)
+
+
+BUNDLED = find_bundled("fast", 2).path
+
+
+def test_networks_by_their_names(tmp_path: Path) -> None:
+    file, checkpoint = tmp_path / "mine.onnx", Path("mine.pth")
+    assert locate_sides(Path("fast"), Path("fast"), 2) == (BUNDLED, BUNDLED)
+    assert locate_sides(file, Path("fast"), 2) == (file, BUNDLED)
+    assert locate_sides(Path("fast"), checkpoint, 2) == (BUNDLED, checkpoint)
+    assert locate_sides(file, None, None) == (file, None)
+    assert locate_sides(Path("fast"), None, None) == (find_bundled("fast", 3).path, None)
+    (tmp_path / "archive").touch()
+    assert locate_sides(file, tmp_path / "archive", None) == (file, tmp_path / "archive")
+    with pytest.raises(UsageError, match="did you mean fast"):
+        locate_sides(file, Path("fastt"), None)
+    with pytest.raises(UsageError, match="--scale chooses"):
+        locate_sides(file, checkpoint, 2)
+
+
+@pytest.mark.parametrize("verb", ["verify", "bisect"])
+def test_a_bundled_network_against_itself(
+    verb: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("subpixel.parity.cases.BUDGET", 1.0)
+    size = ["--size", "5x6"] if verb == "bisect" else []
+    assert run([verb, "fast", "--against", "fast", "--scale", "2", *size]) == 0
+    assert run([verb, "fast", "--against", "nothing"]) == 2
+    assert "neither a bundled network" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("folder")

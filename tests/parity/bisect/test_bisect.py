@@ -264,16 +264,52 @@ def test_without_a_new_export_nothing_tells_who_it_was(
     assert (blame.stage, blame.node, blame.module) == ("graph", node, "middle.1"), blame
 
 
-def test_a_fault_of_our_own_passes(folder: Path, tmp_path: Path) -> None:
-    def change(model: onnx.ModelProto) -> str:
-        node = next(n for n in model.graph.node if n.name == "subpixel/padded")
-        node.attribute[0].s = b"constant"
-        return node.name
+def constant(model: onnx.ModelProto) -> str:
+    """Of a node that subpixel put there."""
+    node = next(n for n in model.graph.node if n.name == "subpixel/padded")
+    node.attribute[0].s = b"constant"
+    return node.name
 
-    bad, node = broken(folder, tmp_path, "wrapped.onnx", change)
-    blame = bisect(bad, folder / "traced.onnx")
+
+def test_a_fault_of_our_own_passes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is put around a new export, too, is no fault of the exporter's."""
+    bad, node = broken(folder, tmp_path, "wrapped.onnx", constant)
+    give_exports(monkeypatch, bad, folder / "wrapped.onnx")
+    blame = bisect(bad, folder / "small.pth")
     assert (blame.stage, blame.node) == ("graph passes", node), blame
     assert blame.module is None
+
+
+def test_a_node_that_only_our_passes_put_there(folder: Path, tmp_path: Path) -> None:
+    def change(model: onnx.ModelProto) -> str:
+        made = helper.make_node("Sigmoid", ["subpixel/sum"], ["output"], "subpixel/last")
+        model.graph.node[-1].output[0] = "subpixel/sum"
+        model.graph.node.append(made)
+        return made.name
+
+    bad, node = broken(folder, tmp_path, "wrapped.onnx", change)
+    blame = bisect(bad, folder / "wrapped.onnx")
+    assert (blame.stage, blame.node) == ("graph passes", node), blame
+
+
+@pytest.mark.parametrize("change", [constant, scaled("chroma_weights", 1.5)])
+def test_an_edit_of_what_our_passes_put_there(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[onnx.ModelProto], str],
+) -> None:
+    """It is no other than an edit of the network's own: a new export is right, and different."""
+    bad, node = broken(folder, tmp_path, "wrapped.onnx", change)
+    give_exports(monkeypatch, folder / "wrapped.onnx")
+    blame = bisect(bad, folder / "small.pth")
+    assert (blame.stage, blame.node) == ("change after export", node), blame
+    for against in ("traced.onnx", "wrapped.onnx"):
+        blame = bisect(bad, folder / against)
+        assert (blame.stage, blame.node) == ("graph", node), blame
+        assert ONLY_HERE in blame.evidence
 
 
 def test_rounding_adds_up(folder: Path) -> None:

@@ -11,6 +11,7 @@ from subpixel.cli.options.choices import (
     FILE,
     JSON,
     OVERWRITE,
+    SCALE,
     SETTINGS,
     WEIGHTS,
 )
@@ -22,8 +23,10 @@ from subpixel.cli.options.comparison import (
     PICTURES,
     SIZES_OPTION,
     load_reference,
+    locate_sides,
     make_tolerance,
 )
+from subpixel.cli.options.completion import complete_network
 from subpixel.cli.output import print_json, print_table, progress
 from subpixel.cli.streams import print_line
 
@@ -34,8 +37,9 @@ GROWTH_COLUMNS = ("nodes", "up to", "max abs", "code values")
 
 
 @click.command(no_args_is_help=True)
-@click.argument("bad", type=FILE)
+@click.argument("bad", type=FILE, shell_complete=complete_network)
 @AGAINST
+@SCALE
 @MODULE
 @WEIGHTS
 @SETTINGS
@@ -58,6 +62,7 @@ GROWTH_COLUMNS = ("nodes", "up to", "max abs", "code values")
 def command(
     bad: Path,
     against: Path | None,
+    scale: int | None,
     module: str | None,
     output: Path | None,
     device: str,
@@ -72,6 +77,7 @@ def command(
     as_json: bool,
 ) -> int:
     """Find the stage and the node that make BAD differ from its checkpoint or from another file.
+    Files may be named by a bundled network's name.
 
     The pictures of `verify` are gone through from the smallest on; with --picture or --size
     these alone. A checkpoint or --module is exported anew, which tells a fault of the exporter's
@@ -82,6 +88,7 @@ def command(
     """
     from subpixel.parity.bisect.bisect import bisect
 
+    bad, against = locate_sides(bad, against, scale)
     reference = load_reference(against, module, weights, settings, extra_architectures)
     with progress() as report:
         blame = bisect(

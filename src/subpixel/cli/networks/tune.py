@@ -24,6 +24,7 @@ from subpixel.imaging.metrics import json_psnr
 
 if TYPE_CHECKING:
     from subpixel.tune.race import Search, TrialResult
+    from subpixel.tune.tune import TuneReport
 
 SETTING_COLUMNS = (
     "device",
@@ -58,7 +59,8 @@ SETTING_COLUMNS = (
     type=RealNumber(min=0),
     default=120.0,
     show_default=True,
-    help="After so many no further round of measuring begins.",
+    help="After so many no further round of measuring begins; what fewer than three rounds tell "
+    "is not kept.",
 )
 @JSON
 def command(
@@ -93,7 +95,9 @@ def command(
             report=show,
         )
     if as_json:
-        print_json({"kept": report.file, "floor_db": floor_db, **_search_json(report.search)})
+        earlier = report.earlier and {"rounds": report.earlier.rounds}
+        facts = {"kept": report.file, "earlier": earlier, "floor_db": floor_db}
+        print_json({**facts, **_search_json(report.search)})
     else:
         _print_search(report.search)
         if report.search.best.setting.adaptive:
@@ -101,7 +105,29 @@ def command(
                 "adaptive is on: flat parts are interpolated, as far as that was measured to be "
                 "within one 8-bit code value of the network (upscale --no-adaptive: off)"
             )
-        print_line(f"kept in {report.file}; upscale uses it (--no-tuning: the default)")
+        print_line(_tell_kept(report))
+
+
+def _tell_kept(report: "TuneReport") -> str:
+    """Where the result is, or that there is none, and what became of an earlier one."""
+    earlier, rounds = report.earlier, report.search.best.rounds
+    if report.file is None:
+        stays = f"; what was found in {_rounds(earlier.rounds)} stays" if earlier else ""
+        return (
+            f"nothing was kept: {_rounds(rounds)} can't be told from noise; give it more "
+            f"--seconds{stays}"
+        )
+    told = f"kept in {report.file}; upscale uses it (--no-tuning: the default)"
+    if earlier is None or earlier.rounds <= rounds:
+        return told
+    return (
+        f"{told}; measured in {_rounds(rounds)}, it replaces a result of "
+        f"{_rounds(earlier.rounds)}: with more --seconds it is surer"
+    )
+
+
+def _rounds(count: int) -> str:
+    return f"{count} round{'' if count == 1 else 's'}"
 
 
 def _search_json(search: "Search") -> dict[str, Any]:
@@ -127,7 +153,7 @@ def _setting_cells(result: "TrialResult") -> tuple[str, ...]:
         "default" if setting.tile is None else str(setting.tile),
         str(setting.batch),
         "default" if setting.threads is None else str(setting.threads),
-        "" if result.ratio is None else f"{result.ratio:.2f} ({result.rounds} rounds)",
+        "" if result.ratio is None else f"{result.ratio:.2f} ({_rounds(result.rounds)})",
         "" if facts is None else "equal" if math.isinf(facts.psnr) else f"{facts.psnr:.1f}",
         "" if facts is None or facts.task_loss is None else f"{facts.task_loss:.3f}",
         _explain_result(result),
@@ -136,7 +162,9 @@ def _setting_cells(result: "TrialResult") -> tuple[str, ...]:
 
 def _explain_result(result: "TrialResult") -> str:
     """Why a setting is out, or what is gained by adaptive."""
-    note = result.reason or ""
+    from subpixel.tune.race import TOO_FEW
+
+    note = result.reason or ("" if result.settled or result.ratio is None else TOO_FEW)
     if result.on_page is not None:
         note = f"{result.on_page:.2f} times as fast as without on a page"
     return f"adaptive: {note}" if result.setting.adaptive else note

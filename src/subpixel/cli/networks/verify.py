@@ -14,6 +14,7 @@ from subpixel.cli.options.choices import (
     FILE,
     JSON,
     OVERWRITE,
+    SCALE,
     SEED,
     SETTINGS,
     THREADS,
@@ -27,8 +28,10 @@ from subpixel.cli.options.comparison import (
     PICTURES,
     SIZES_OPTION,
     load_reference,
+    locate_sides,
     make_tolerance,
 )
+from subpixel.cli.options.completion import complete_network
 from subpixel.cli.options.number_types import RealNumber
 from subpixel.cli.output import expect_pictures, print_json, print_proof, print_table, progress
 from subpixel.spec import Precision
@@ -43,8 +46,9 @@ ONLY_PLAIN = ("module", "pictures", "sizes", "min_psnr", "max_codes", "rtol", "a
 
 
 @click.command(no_args_is_help=True)
-@click.argument("model", type=FILE)
+@click.argument("model", type=FILE, shell_complete=complete_network)
 @AGAINST
+@SCALE
 @MODULE
 @PICTURES
 @SIZES_OPTION
@@ -94,6 +98,7 @@ def command(
     context: click.Context,
     model: Path,
     against: Path | None,
+    scale: int | None,
     module: str | None,
     pictures: tuple[Path, ...],
     sizes: tuple[tuple[int, int], ...],
@@ -116,19 +121,21 @@ def command(
     overwrite: bool,
     as_json: bool,
 ) -> int:
-    """Prove that MODEL computes what its checkpoint, or another ONNX file, computes.
+    """Prove that MODEL computes what its checkpoint, or another ONNX file, computes. Files may be
+    named by a bundled network's name.
 
     Both run on a grid of shapes and contents, drawn from the sizes that the networks compute
     with, and at random, and on every --picture and --size. Every value must agree within rtol and
     atol, and no 8-bit code value may differ by more than one; with --min-psnr or --max-codes
-    pictures are judged instead. What the file says of itself must hold. The exit code is 1 when
-    anything fails. What was not covered is said.
+    pictures are judged instead, and values besides where --rtol or --atol is given. What the file
+    says of itself must hold. The exit code is 1 when anything fails. What was not covered is said.
 
     With --matrix MODEL runs in every way that this machine offers, in reduced precisions too;
     these must lie within --floor-db of fp32. What can't run here is "not available", with its
     reason: neither passed nor failed.
     """
     _expect_options(context, matrix, devices)
+    model, against = locate_sides(model, against, scale)
     reference = load_reference(against, module, weights, settings, extra_architectures)
     if matrix:
         from subpixel.measure.task_psnr import expect_bench, file_task_psnr
@@ -192,6 +199,8 @@ def _show_parity(report: "ParityReport", as_json: bool) -> None:
 
 
 def _case_cells(result: "CaseResult") -> tuple[str, ...]:
+    from subpixel.parity.compare import WITHIN
+
     case = result.case
     shape = f"{case.batch} x {case.height} x {case.width}"
     if result.max_abs is None or result.max_rel is None or result.psnr is None:
@@ -203,5 +212,5 @@ def _case_cells(result: "CaseResult") -> tuple[str, ...]:
         f"{result.max_rel:.1e}",
         f"max {result.max_codes}, {result.differing_codes} of {result.codes}",
         "equal" if math.isinf(result.psnr) else f"{result.psnr:.1f}",
-        result.reason or "same",
+        result.reason or ("same" if result.same else WITHIN),
     )

@@ -8,6 +8,7 @@ import click
 
 from subpixel.cli.options.checkpoints import make_checkpoint_file
 from subpixel.cli.options.choices import FILE
+from subpixel.cli.options.completion import complete_network
 from subpixel.cli.options.number_types import RealNumber, WholeNumber
 from subpixel.cli.options.sides import Sides
 from subpixel.errors import UsageError
@@ -29,7 +30,10 @@ def refuse_nan(
 
 
 AGAINST = click.option(
-    "--against", type=FILE, help="A checkpoint, an archive of TorchScript, or another ONNX file."
+    "--against",
+    type=FILE,
+    shell_complete=complete_network,
+    help="A checkpoint, an archive of TorchScript, another ONNX file, or a network's name.",
 )
 MODULE = click.option(
     "--module",
@@ -67,6 +71,22 @@ MAX_CODES = click.option(
 )
 
 
+def locate_sides(model: Path, against: Path | None, scale: int | None) -> tuple[Path, Path | None]:
+    """The files of the two that are compared, each named itself or by a network's name, of which
+    ``scale`` chooses.
+
+    Raises :class:`UsageError` for a name that isn't there, and a scale where none is named.
+    """
+    from subpixel.network.locate import NETWORK_SUFFIXES, OTHER_SUFFIXES, locate
+
+    file, reference = locate(model, scale), against
+    if against and against.suffix.lower() not in (*NETWORK_SUFFIXES, *OTHER_SUFFIXES):
+        reference = locate(against, scale)
+    if scale is not None and (file, reference) == (model, against):
+        raise UsageError("--scale chooses among the files of a bundled network; none is named")
+    return file, reference
+
+
 def load_reference(
     against: Path | None,
     module: str | None,
@@ -98,19 +118,20 @@ def make_tolerance(
     """What was asked for; None where nothing was, for the default of the file's precision.
 
     Judged by dB or code values, values need not be close; with ``rtol`` or ``atol`` they must be.
+    All that is asked for must hold, and no more: judged by dB, any code values pass.
     """
     from subpixel.parity.compare import Tolerance
 
     if min_psnr is max_codes is rtol is atol is None:
         return None
-    by_picture = min_psnr is not None or max_codes is not None
-    if by_picture and rtol is atol is None:
-        codes = ANY_CODES if max_codes is None else max_codes
-        return Tolerance(rtol=None, max_codes=codes, min_psnr=min_psnr)
     usual = Tolerance()
+    codes = usual.max_codes if min_psnr is None else ANY_CODES
+    codes = codes if max_codes is None else max_codes
+    if rtol is atol is None:
+        return Tolerance(rtol=None, max_codes=codes, min_psnr=min_psnr)
     return Tolerance(
         rtol=usual.rtol if rtol is None else rtol,
         atol=usual.atol if atol is None else atol,
-        max_codes=usual.max_codes if max_codes is None else max_codes,
+        max_codes=codes,
         min_psnr=min_psnr,
     )

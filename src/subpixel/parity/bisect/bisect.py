@@ -69,15 +69,17 @@ def bisect(
         expect_inputs_spared(out, [bad, *files_of(against)])
         expect_free_for_case(out, overwrite=overwrite)  # said now, not after the work
     network, reference = open_sides(bad, against, RunSettings(device))
+    asked = tolerance is not None
     tolerance = tolerance or default_tolerance(network, reference)
     own = own_cases(pictures, sizes, network.spec, reference.spec)
     failure = smallest_failure(network, reference, tolerance, report, own)
     if failure is None:
-        return Blame(network.name, reference.name, equal=True)
+        return Blame(network.name, reference.name, equal=True, asked=asked)
     fresh = partial(fresh_exports, against)
     blame, excerpt = Inquiry(
         network, reference, fresh, failure, tolerance, device, report
     ).verdict()
+    blame = replace(blame, asked=asked)
     if out is None:
         return blame
     return replace(blame, folder=write_case(out, blame, excerpt, overwrite=overwrite))

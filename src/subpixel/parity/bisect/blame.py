@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from subpixel.errors import SubpixelError
 from subpixel.parity.bisect.locate import Growth
-from subpixel.parity.compare import CaseResult, result_json
+from subpixel.parity.compare import WITHIN, CaseResult, result_json
 from subpixel.runtime.op import NetOp
 
 Stage = Literal[
@@ -54,6 +54,7 @@ class Blame:
     bad: str
     against: str
     equal: bool
+    """Within the default tolerance, or within the one that was ``asked`` for."""
     stage: Stage | None = None
     node: str | None = None
     """The node's name in the bad graph, or the name of its first result where it has none."""
@@ -79,6 +80,8 @@ class Blame:
     """How the difference grows over the depth."""
     folder: Path | None = None
     """Where the case was written."""
+    asked: bool = False
+    """Whether a tolerance of the user's own decided."""
 
     def __bool__(self) -> bool:
         return self.equal
@@ -86,7 +89,7 @@ class Blame:
     def summary(self) -> str:
         """The verdict in one line."""
         if self.equal:
-            return "the pictures are equal"
+            return f"the pictures are {WITHIN if self.asked else 'equal'}"
         if self.accumulated:
             return f"{self.stage}: no single node; rounding adds up over the network's depth"
         if self.node is None:

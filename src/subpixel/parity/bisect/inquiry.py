@@ -33,6 +33,7 @@ from subpixel.parity.bisect.origin import (
     NewExports,
     Origin,
     conversion,
+    is_added,
     only_difference,
     origin_of,
 )
@@ -244,7 +245,8 @@ class Inquiry:
 
     def _origin(self, splice: Splice, trial: SpliceTrial, part: Part, found: Suspect) -> Origin:
         """Where a wrong node comes from that is wrong however it is run."""
-        if found.differing and self._ours(found.differing[0]):
+        ours = bool(found.differing) and self._ours(found.differing[0])
+        if ours and is_added(splice.alignment, found.differing[0]):
             return Origin("graph passes")
         if not found.changed and self._third_opinion(splice, trial, part):
             return Origin("runtime")
@@ -255,7 +257,10 @@ class Inquiry:
             return Origin("graph", tuple(evidence))
         if not found.differing:
             return OPEN_ORIGIN
-        return origin_of(self._model, splice.bad, nodes, self._exports, splice.alignment)
+        origin = origin_of(self._model, splice.bad, nodes, self._exports, splice.alignment)
+        # Around a new export subpixel puts the same: no exporter wrote it.
+        by_us = ours and origin.stage == "exporter"
+        return replace(origin, stage="graph passes") if by_us else origin
 
     def _conversion(self, stage: Stage) -> Iterator[str]:
         if stage == "precision":

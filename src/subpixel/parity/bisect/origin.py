@@ -72,6 +72,11 @@ def origin_of(
     return Origin("change after export" if later else "graph", evidence)
 
 
+def is_added(alignment: Alignment, node: NodeProto) -> bool:
+    """Whether the left graph has ``node``, and the right one none in its place."""
+    return any(i not in alignment.nodes for i in _node_places(alignment.left, [node]))
+
+
 def conversion(precision: Precision, exports: NewExports) -> Iterator[str]:
     """That a file of reduced ``precision`` was made of an export, where that is so."""
     if exports.right is not None and precision != graph_precision(exports.right):

@@ -7,6 +7,7 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from exports import export_module
+from graphs import Graph
 from subpixel.graph.flow import flow
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.parity.bisect.alignment.align import Alignment, align
@@ -91,6 +92,27 @@ def test_what_changed_is_told() -> None:
         "/Relu": ["operator: Relu → Elu"],
         "/last/Conv": ["parameter last.weight: 1 of 144 values differ, by up to 0.25"],
     }
+
+
+def _convolution(**attributes: int | list[int]) -> onnx.ModelProto:
+    graph = Graph(channels=3)
+    return graph.model(graph.conv("input", 3, **attributes), channels=3, into=3)
+
+
+def test_defaults_that_are_written_out_are_no_difference() -> None:
+    """Those of ONNX's text, which its schemas lack, and a shape that the weights say."""
+    written = {"dilations": [1, 1], "strides": [1, 1], "kernel_shape": [3, 3], "group": 1}
+    plain, said = _convolution(pads=[1] * 4), _convolution(pads=[1] * 4, **written)
+    both = align(flow(said), flow(plain))
+    assert both.nodes
+    assert not both.differing
+    found = align(flow(_convolution(pads=[2] * 4, dilations=[2, 2])), flow(plain))
+    assert [line for i in found.differing for line in found.differences(i)] == [
+        "dilations: not given → [2, 2]",
+        "pads: [1, 1, 1, 1] → [2, 2, 2, 2]",
+    ]
+    bare = align(flow(_convolution(pads=[0] * 4)), flow(_convolution()))
+    assert not bare.differing
 
 
 def test_what_is_inserted_stays_alone() -> None:

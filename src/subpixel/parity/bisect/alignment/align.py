@@ -27,6 +27,10 @@ LEAST_NUMBERS = 4
 
 RETYPING = ("Cast", "QuantizeLinear", "DequantizeLinear")
 
+IMPLIED = {"dilations": 1, "strides": 1, "pads": 0, "output_padding": 0}
+"""Attributes of convolutions and of pooling, one number for each axis: what they are, by ONNX's
+text, where they aren't given; its schemas have no default for them."""
+
 FLOATING_POINT = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE)
 
 
@@ -391,7 +395,8 @@ def _attribute_differences(ours: NodeProto, theirs: NodeProto) -> Iterator[str]:
 
 
 def _attribute_texts(node: NodeProto) -> dict[str, str]:
-    """What stands in the node, as text, without defaults that are written out.
+    """What stands in the node, as text, without defaults that are written out, and without a
+    kernel's shape where the weights, which are compared themselves, say it.
 
     Branches are too long to show, and left out.
     """
@@ -400,7 +405,33 @@ def _attribute_texts(node: NodeProto) -> dict[str, str]:
         for attribute in node.attribute
         if attribute.type not in (AttributeProto.GRAPH, AttributeProto.GRAPHS)
         and attribute.SerializeToString() not in _defaults(node.op_type, node.domain)
+        and not _is_implied(attribute, _optional(node.op_type, node.domain))
     }
+
+
+def _is_implied(attribute: AttributeProto, optional: frozenset[str]) -> bool:
+    """Whether it would be the same if it were not given."""
+    if attribute.name not in optional:
+        return False
+    default = IMPLIED.get(attribute.name)
+    return attribute.name == "kernel_shape" or (
+        default is not None and all(number == default for number in attribute.ints)
+    )
+
+
+@functools.cache
+def _optional(operator: str, domain: str) -> frozenset[str]:
+    """The names of an operator's attributes that need not be given, and have no default in its
+    schema."""
+    try:
+        schema = defs.get_schema(operator, domain=domain)
+    except defs.SchemaError:  # an operator that isn't ONNX's
+        return frozenset()
+    return frozenset(
+        name
+        for name, attribute in schema.attributes.items()
+        if not attribute.required and not attribute.default_value.type
+    )
 
 
 @functools.cache
