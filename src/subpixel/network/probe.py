@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -66,24 +67,58 @@ def probe(session: Probeable, name: str) -> ModelSpec:
     raise _why_no_upscaling(session, failures)
 
 
-def expect_repeatable(op: NetOp, spec: ModelSpec) -> None:
-    """Raise :class:`NetworkError` for a network whose results for one picture differ.
+@dataclass(frozen=True, eq=False)
+class EarlyResult:
+    """What a network computed for a picture before much else, and must compute ever after."""
 
-    It is run on a picture of random values, at a size that ``spec`` allows. A network that fails
-    there is accepted: that is for others to judge.
-    """
+    picture: Pixels
+    result: Pixels
+
+    def expect_again(self, op: NetOp) -> None:
+        """Raise :class:`NetworkError` where ``op`` computes something else now: it has a state,
+        and what was compared since says nothing about a network that is new. One that fails is for
+        others to judge."""
+        try:
+            again = op(self.picture.copy())
+        except Exception:  # the network's code may raise anything
+            return
+        _expect_same([self.result, again], "between an early run and a later one")
+
+
+def first_result(op: NetOp, spec: ModelSpec) -> EarlyResult | None:
+    """What a network computes for a picture of random values, at a size that ``spec`` allows; None
+    for one that fails there: that is for others to judge."""
     side = next_multiple(max(ROOMY_SIDE, spec.size_minimum), spec.size_multiple)
     shape = (spec.fixed_batch or 1, spec.channels, *(spec.fixed_size or (side, side)))
     picture = np.random.default_rng(0).random(shape, np.float32)
     try:
-        results = [op(picture) for _ in range(REPEATS)]
+        return EarlyResult(picture, op(picture.copy()))
     except Exception:  # the network's code may raise anything
-        return
+        return None
+
+
+def expect_repeatable(op: NetOp, spec: ModelSpec) -> EarlyResult | None:
+    """Raise :class:`NetworkError` for a network whose results for one picture differ.
+
+    Its :func:`first_result` is returned.
+    """
+    first = first_result(op, spec)
+    if first is None:
+        return None
+    try:
+        results = [op(first.picture.copy()) for _ in range(REPEATS - 1)]
+    except Exception:  # the network's code may raise anything
+        return None
+    _expect_same([first.result, *results], f"in {REPEATS} runs")
+    return first
+
+
+def _expect_same(results: Sequence[Pixels], when: str) -> None:
     noise = max(_max_difference(results[0], other) for other in results[1:])
     if noise > MAX_NOISE * max(1.0, float(np.abs(results[0]).max(initial=0.0))):
         raise NetworkError(
             "it computes other results for the same picture: they differ by up to "
-            f"{noise * 255:.2g} code values in {REPEATS} runs, by dropout, noise or a state of its "
+            f"{noise * 255:.2g} code values {when}, by dropout, noise or a state of its "
             "own; a network must compute the same each time: turn that off (functional.dropout "
             "needs training=self.training)"
         )

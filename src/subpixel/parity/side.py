@@ -1,6 +1,6 @@
 """One side of a comparison: an ONNX file under ONNX Runtime, or a checkpoint under PyTorch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -63,6 +63,9 @@ class Side:
     """The same in float64, where that can be had."""
     numbers: SizeNumbers = SizeNumbers()
     """What its graph or code computes sizes with."""
+    expect_unchanged: Callable[[], None] = lambda: None
+    """Raises :class:`~subpixel.errors.NetworkError` for users' code that computes something else
+    than at first: what was compared in between says nothing."""
 
 
 def grid_of(*sides: Side, seed: int = 0) -> Grid:
@@ -185,4 +188,5 @@ def _of_checkpoint(checkpoint: Checkpoint, name: str, *, rgb: bool) -> Side:
         cost,
         exact=ExactOp(module),
         numbers=code_numbers(checkpoint.module),
+        expect_unchanged=checkpoint.expect_unchanged,
     )

@@ -92,6 +92,7 @@ def verify(
     judged = _subject_of(candidate, settings)
     cases = found.without_too_large(drawn.cases)
     facts = prove_facts(judged, reference.op, cases, tolerance, memory)
+    reference.expect_unchanged()
     return replace(found, facts=facts, left_out=drawn.left_out, seed=drawn.seed)
 
 

@@ -72,12 +72,14 @@ def bisect(
     tolerance = tolerance or default_tolerance(network, reference)
     own = own_cases(pictures, sizes, network.spec, reference.spec)
     failure = smallest_failure(network, reference, tolerance, report, own)
+    reference.expect_unchanged()
     if failure is None:
         return Blame(network.name, reference.name, equal=True)
     fresh = partial(fresh_exports, against)
     blame, excerpt = Inquiry(
         network, reference, fresh, failure, tolerance, device, report
     ).verdict()
+    reference.expect_unchanged()
     if out is None:
         return blame
     return replace(blame, folder=write_case(out, blame, excerpt, overwrite=overwrite))

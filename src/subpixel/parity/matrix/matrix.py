@@ -233,7 +233,9 @@ def verify_matrix(
     cells = _all_cells(devices, precisions, threads, sides[0].spec.precision)
     with tempfile.TemporaryDirectory(prefix="subpixel-") as folder:
         bench = _bench(*sides, cells, threads, floor_db, calibration, Path(folder))
-        return _run_cells(bench, cells, score, report)
+        found = _run_cells(bench, cells, score, report)
+    sides[1].expect_unchanged()
+    return found
 
 
 def _expect_names(devices: Sequence[str], precisions: Sequence[Precision]) -> None:
