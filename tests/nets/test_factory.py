@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from subpixel.errors import CheckpointError, NetworkError
+from subpixel.errors import CheckpointError, NetworkError, UsageError
 from subpixel.nets.factory import load_factory
 
 MODULE = '''
@@ -243,6 +243,12 @@ class Late(Nearest):
         self.runs += 1
         return super().forward(x) * (0.5 if self.runs > 2 else 1)
 
+def four_channels():
+    return nn.Sequential(nn.Conv2d(4, 16, 3, padding=1), nn.PixelShuffle(2))
+
+def codes():
+    return Other(lambda x, y: (y * 255).round())
+
 def late():
     return Late(2, 3)
 
@@ -313,8 +319,6 @@ def test_a_module_in_place_of_a_function_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("mine.net", "is no reference to a factory; write package.module:factory"),
-        ("mine/net.py:rgb", "is no reference to a factory; write package.module:factory"),
         ("yours.net:rgb", "there is no module yours, in .* or among the installed packages"),
         ("mine.other:rgb", r"there is no module mine\.other, in "),
         ("mine.broken:rgb", "importing mine.broken failed: No module named 'a_package_that_is"),
@@ -323,6 +327,11 @@ def test_a_module_in_place_of_a_function_stays_as_it_is() -> None:
         ("mine.net:NUMBER", "NUMBER isn't a function in mine.net"),
         ("mine.net:raises", r"raises\(\) failed: FileNotFoundError: weights.pth"),
         ("mine.net:exits", r"exits\(\) failed: SystemExit: 3"),
+        ("mine.net:four_channels", r"takes 4 channels; .* return 1 \(luma\) or 3 \(RGB\): wrap it"),
+        (
+            "mine.net:codes",
+            r"takes values in 0\.\.1 and returns them in 0\.\.255 \(.* \(divide by 255\)$",
+        ),
         ("mine.ending:net", "importing mine.ending failed: SystemExit: 0"),
         ("mine.net:leaves", r"it fails on a picture of shape \(1, 3, 49, 51\): SystemExit: 0"),
         ("mine.net:leaves_windows", "ValueError: not a multiple; .*: SystemExit: 0"),
@@ -380,3 +389,20 @@ def test_what_a_module_computed_first_must_hold() -> None:
     with pytest.raises(NetworkError, match="between an early run and a later one, by dropout, noi"):
         loaded.expect_unchanged()
     load_factory("mine.net:rgb").expect_unchanged()
+
+
+@pytest.mark.parametrize(
+    ("reference", "meant"),
+    [
+        ("mine", "mine:FACTORY"),
+        ("mine.net", "mine.net:FACTORY"),
+        ("mine.py:rgb", "mine:rgb"),
+        ("./mine/net.py:rgb", "mine.net:rgb"),
+        ("mine net:rgb", "package.module:factory"),
+    ],
+)
+def test_a_reference_of_another_form(reference: str, meant: str) -> None:
+    with pytest.raises(
+        UsageError, match=f"{reference} is no reference to a factory; write {meant}$"
+    ):
+        load_factory(reference)

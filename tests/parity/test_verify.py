@@ -11,7 +11,7 @@ from onnx import numpy_helper
 from torch import nn
 
 from exports import export_module
-from subpixel.errors import CheckpointError, NetworkError
+from subpixel.errors import CheckpointError, NetworkError, UsageError
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.graph.passes.wrap import rgb_from_luma
@@ -195,3 +195,15 @@ def test_a_reference_that_changes_is_refused(folder: Path) -> None:
     late = probe_module(Late(load_checkpoint(folder / "small.pth").module), "late")
     with pytest.raises(NetworkError, match="between an early run and a later one, by dropout"):
         verify(folder / "luma.onnx", late, threads=1)
+
+
+def test_a_module_is_a_reference(folder: Path) -> None:
+    assert verify(folder / "luma.onnx", load_checkpoint(folder / "small.pth").module, threads=1)
+
+
+def test_arguments_that_are_no_files(folder: Path) -> None:
+    module = load_checkpoint(folder / "small.pth").module
+    with pytest.raises(UsageError, match="the file is of PlainNet; give the name of an ONNX file"):
+        verify(module, folder / "luma.onnx")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="the reference is of NoneType; give a PyTorch module"):
+        verify(folder / "luma.onnx", None)  # type: ignore[arg-type]

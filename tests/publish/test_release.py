@@ -242,7 +242,9 @@ def test_a_state_that_changes_between_attempts_is_no_equality(tmp_path: Path, af
         runs = 30 - after
 
     for spec in (BAKED, None):
-        with pytest.raises(NetworkError, match="results for the same picture: they differ by up to"):
+        with pytest.raises(
+            NetworkError, match="results for the same picture: they differ by up to"
+        ):
             release(Later(), tmp_path / "late.onnx", spec=spec, exporter="trace", isolated=False)
     assert list(tmp_path.iterdir()) == []
 

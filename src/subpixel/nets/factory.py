@@ -14,7 +14,7 @@ from types import ModuleType
 import numpy as np
 from torch import nn
 
-from subpixel.errors import CheckpointError, NetworkError, one_line
+from subpixel.errors import CheckpointError, NetworkError, UsageError, one_line
 from subpixel.nets.architectures.architecture import Checkpoint
 from subpixel.nets.torch_op import TorchOp, expect_runnable, is_torch_out_of_memory
 from subpixel.nets.unwrap import unwrap_copy, unwrap_module
@@ -36,7 +36,8 @@ def load_factory(reference: str) -> Checkpoint:
     channels, scale and size multiple are determined by running the module. In place of a factory
     there may be such a module itself, of which a copy is taken.
 
-    Raises :class:`CheckpointError` when there is no such module or factory, when either raises, or
+    Raises :class:`~subpixel.errors.UsageError` for a reference of another form, and
+    :class:`CheckpointError` when there is no such module or factory, when either raises, or
     when the result is no super-resolution network.
     """
     try:
@@ -47,8 +48,10 @@ def load_factory(reference: str) -> Checkpoint:
 
 def _factory(reference: str) -> Callable[[], object]:
     form = _REFERENCE.fullmatch(reference)
-    if not form:
-        raise CheckpointError("is no reference to a factory; write package.module:factory")
+    if not form or form[1].endswith(".py"):
+        raise UsageError(
+            f"{reference} is no reference to a factory; write {_suggest_reference(reference)}"
+        )
     module = _import_module(form[1])
     factory: object = getattr(module, form[2], None)
     if isinstance(factory, nn.Module):
@@ -61,6 +64,14 @@ def _factory(reference: str) -> Callable[[], object]:
             f"{form[2]} {what} in {form[1]}" + (f"; near it is {', '.join(near)}" if near else "")
         )
     return factory
+
+
+def _suggest_reference(reference: str) -> str:
+    """What is likely meant by a file's name, with a function or without."""
+    file, _, name = reference.partition(":")
+    module = re.sub(r"[/\\]", ".", file.removeprefix("./").removesuffix(".py"))
+    likely = f"{module}:{name or 'FACTORY'}"
+    return likely if _REFERENCE.fullmatch(likely) else "package.module:factory"
 
 
 def _import_module(name: str) -> ModuleType:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx
 
+from subpixel.errors import UsageError
 from subpixel.graph.geometry.cost import estimate_cost
 from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.geometry.size_constants import size_constants
@@ -16,10 +17,12 @@ from subpixel.graph.passes.wrap import rgb_from_luma, spec_on_rgb
 from subpixel.graph.precision import graph_precision
 from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
 from subpixel.nets.export.code_numbers import code_numbers
+from subpixel.nets.factory import probe_module
 from subpixel.nets.layers.luma import RgbFromLuma
 from subpixel.nets.padding import runs_any_size
-from subpixel.nets.torch_op import ExactOp, TorchOp
+from subpixel.nets.torch_op import ExactOp, Module, TorchOp
 from subpixel.nets.torchscript import is_torchscript, load_torchscript
+from subpixel.nets.unwrap import unwrap_copy
 from subpixel.network.probe import probe
 from subpixel.network.settings import RunSettings
 from subpixel.parity.cases import Grid, grid
@@ -37,10 +40,19 @@ Reference = Path | CheckpointFile | Checkpoint
 file or as loaded (:func:`~subpixel.nets.factory.load_factory`)."""
 
 
-def as_reference(reference: str | Reference, *, extra_architectures: bool = False) -> Reference:
-    """A path as a path, whatever it was; with ``extra_architectures`` a checkpoint's file may be of
-    such a network (:class:`~subpixel.nets.checkpoints.checkpoint.CheckpointFile`)."""
+def as_reference(
+    reference: str | Reference | Module, *, extra_architectures: bool = False
+) -> Reference:
+    """A path as a path, whatever it was, and a module with the facts that running it shows; with
+    ``extra_architectures`` a checkpoint's file may be of such a network (:class:`~subpixel.nets.checkpoints.checkpoint.CheckpointFile`)."""
+    if isinstance(reference, Module):
+        return probe_module(unwrap_copy(reference), type(reference).__name__)
     reference = Path(reference) if isinstance(reference, str) else reference
+    if not isinstance(reference, Path | CheckpointFile | Checkpoint):
+        raise UsageError(
+            f"the reference is of {type(reference).__name__}; give a PyTorch module "
+            "(torch.nn.Module), or the name of a checkpoint, an ONNX file or a TorchScript archive"
+        )
     if not extra_architectures or isinstance(reference, Checkpoint):
         return reference
     file = CheckpointFile(reference) if isinstance(reference, Path) else reference

@@ -2,13 +2,15 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import onnx
 
+from subpixel.arguments import expect_choice
 from subpixel.errors import ExportError, NetworkError, UsageError
 from subpixel.graph.check import CheckReport, check_model
 from subpixel.graph.geometry.cost import estimate_cost
@@ -26,7 +28,12 @@ from subpixel.nets.checkpoints.checkpoint import (
     load_checkpoint,
 )
 from subpixel.nets.export.attempt import MIN_FIXED_SIDE, Attempt, list_attempts
-from subpixel.nets.export.child_process import EXPORT_TIME_LIMIT, expect_sendable, export_apart
+from subpixel.nets.export.child_process import (
+    EXPORT_TIME_LIMIT,
+    expect_float,
+    expect_sendable,
+    export_apart,
+)
 from subpixel.nets.export.code_numbers import code_numbers
 from subpixel.nets.export.export import ExportResult, export_attempt
 from subpixel.nets.export.exporters import DEFAULT_OPSET
@@ -35,7 +42,7 @@ from subpixel.nets.layers.luma import RgbFromLuma
 from subpixel.nets.padding import AnySize, with_working_sizes
 from subpixel.nets.torch_op import ExactOp, Module, TorchOp
 from subpixel.nets.unwrap import unwrap_copy
-from subpixel.network.probe import EarlyResult, expect_repeatable, first_result
+from subpixel.network.probe import EarlyResult, expect_colours, expect_repeatable, first_result
 from subpixel.parity.cases import Grid, grid
 from subpixel.parity.compare import OnProgress, ParityReport, compare, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts
@@ -44,6 +51,9 @@ from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
 from subpixel.system.files.atomic import write_bytes
 from subpixel.system.files.targets import expect_onnx_target
+
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
+"""Those of an export; others are made of its file."""
 
 MAX_BOUNDS = 4
 """Bounds that are tried for one file: where it fails below one, the next is smaller."""
@@ -203,15 +213,22 @@ def release(
     report says so. With ``keep_failed`` the last that failed is kept beside it as
     ``<out's stem>.failed.onnx``. ``report`` gets what is being done.
 
-    Raises :class:`~subpixel.errors.NetworkError` for a network that can't be used,
+    Raises :class:`~subpixel.errors.UsageError` for arguments that aren't allowed,
+    :class:`~subpixel.errors.NetworkError` for a network that can't be used,
     :class:`~subpixel.errors.ExportError` when no file could be made of it at all, and
     :class:`~subpixel.errors.SubpixelError` when it can't be written: ``out`` exists and may not
     be overwritten, for example.
     """
+    _expect_network(network)
+    expect_choice("interface", interface, get_args(Interface))
+    expect_choice("precision", precision, PRECISIONS, hint="; others are made of that file")
+    if exporter is not None:
+        expect_choice("exporter", exporter, get_args(Exporter), hint="; None takes any that passes")
     out = Path(out)
     expect_onnx_target(out, files_of(network), overwrite=overwrite)  # now, not after the work
     wish = _Wish(interface, precision, opset, time_limit, isolated)
     loaded = _load_network(network, spec, scale, extra_architectures)
+    expect_float(loaded.module)
     if isolated:
         expect_sendable(loaded.module)
     module = loaded.module
@@ -219,6 +236,7 @@ def release(
     seed = secrets.randbits(32) if seed is None else seed
     ways = list_attempts(spec := with_working_sizes(module, loaded.spec), exporter, opset)
     early += _list_early(expect_repeatable(TorchOp(module), spec))
+    expect_colours(TorchOp(module), spec)
     truth = _Truth(module, loaded.spec, seed, code_numbers(module), early, max_memory)
     best, tried = _first_that_passes(truth, spec, ways, wish, report)
     path = out if best else None
@@ -230,6 +248,17 @@ def release(
     attempt = best.exported.attempt
     return ReleaseReport(
         best.spec, attempt.exporter, opset, best.check, best.parity, tried, path, kept
+    )
+
+
+def _expect_network(network: object) -> None:
+    if isinstance(network, str | Path | CheckpointFile | Checkpoint | Module):
+        return
+    weights = isinstance(network, Mapping)
+    raise UsageError(
+        f"the network is {'a dictionary' if weights else f'of {type(network).__name__}'}; give a "
+        "PyTorch module (torch.nn.Module) or the name of a checkpoint file"
+        + ("; load a dictionary of weights into its module and give that" if weights else "")
     )
 
 

@@ -63,6 +63,19 @@ def expect_sendable(module: nn.Module) -> None:
         raise _find_torchscript(module) or error from error.__cause__
 
 
+def expect_float(module: nn.Module) -> None:
+    """Raise :class:`ExportError` for a module that computes with PyTorch's own quantised layers,
+    whose operators no exporter knows."""
+    for name, part in module.named_modules():
+        package, *rest = type(part).__module__.split(".")
+        if package == "torch" and "quantized" in rest:
+            raise ExportError(
+                f"the network is quantised already ({name or 'all of it'} is a "
+                f"{type(part).__name__} of PyTorch's), which can't be exported; export the float "
+                "module that it was made from, and make fewer bits of the file: subpixel quantize"
+            )
+
+
 def _find_torchscript(module: nn.Module) -> ExportError | None:
     """What to say of a module that is TorchScript, or contains any; None for others."""
     names = [name for name, each in module.named_modules() if isinstance(each, ScriptModule)]

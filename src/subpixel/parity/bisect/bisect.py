@@ -7,6 +7,7 @@ from pathlib import Path
 
 from subpixel.errors import UsageError
 from subpixel.nets.checkpoints.checkpoint import files_of
+from subpixel.nets.torch_op import Module
 from subpixel.network.settings import RunSettings
 from subpixel.parity.bisect.blame import Blame
 from subpixel.parity.bisect.case.case_folder import expect_free_for_case, write_case
@@ -24,7 +25,7 @@ from subpixel.system.files.targets import expect_inputs_spared
 
 def bisect(
     bad: str | Path,
-    against: str | Reference,
+    against: str | Reference | Module,
     *,
     out: str | Path | None = None,
     pictures: Sequence[Path] = (),

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 from subpixel.errors import NetworkError, ProviderError, UsageError
 from subpixel.imaging.metrics import json_psnr
+from subpixel.nets.torch_op import Module
 from subpixel.parity.calibration import MIN_AREA, calibration_pictures
 from subpixel.parity.cases import Case, grid, pixels
 from subpixel.parity.compare import (
@@ -194,7 +195,7 @@ class MatrixReport:
 
 def verify_matrix(
     model: str | Path,
-    against: str | Reference,
+    against: str | Reference | Module,
     *,
     devices: Sequence[str] | None = None,
     precisions: Sequence[Precision] | None = None,
