@@ -250,7 +250,7 @@ def test_a_state_that_changes_between_attempts_is_no_equality(tmp_path: Path, af
 
 
 class Leaving(nn.Module):
-    def forward(self, rgb: Tensor) -> Tensor:
+    def forward(self, _: Tensor) -> Tensor:
         sys.exit(0)
 
 

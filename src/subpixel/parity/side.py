@@ -44,7 +44,8 @@ def as_reference(
     reference: str | Reference | Module, *, extra_architectures: bool = False
 ) -> Reference:
     """A path as a path, whatever it was, and a module with the facts that running it shows; with
-    ``extra_architectures`` a checkpoint's file may be of such a network (:class:`~subpixel.nets.checkpoints.checkpoint.CheckpointFile`)."""
+    ``extra_architectures`` a checkpoint's file may be of such a network
+    (:class:`~subpixel.nets.checkpoints.checkpoint.CheckpointFile`)."""
     if isinstance(reference, Module):
         return probe_module(unwrap_copy(reference), type(reference).__name__)
     reference = Path(reference) if isinstance(reference, str) else reference

@@ -68,6 +68,9 @@ class Failing(nn.Module):
         raise ValueError("no picture\nlikes me")
 
 
+ENDING = "its code asks for the end of the process (SystemExit: 0)"
+
+
 class Ending(nn.Module):
     def forward(self, _: Tensor) -> Tensor:
         sys.exit(0)
@@ -98,11 +101,7 @@ def arriving() -> nn.Module:
         (Dying(), "the exporter trace crashed on this network: Segmentation fault"),
         (Leaving(), "the exporter trace ended with exit code 3"),
         (Failing(), "the exporter trace failed on this network: no picture likes me"),
-        (
-            Ending(),
-            "the exporter trace failed on this network: its code asks for the end of the process "
-            "(SystemExit: 0)",
-        ),
+        (Ending(), f"the exporter trace failed on this network: {ENDING}"),
         (Vanishing(), "the exporter trace ended with exit code 0"),
     ],
 )

@@ -86,8 +86,8 @@ def _run_attempt(
 
 def _root(error: BaseException) -> BaseException:
     """The original cause, which dynamo wraps in general advice."""
-    told = error.__cause__ is None or isinstance(error, AskedToEndError)
-    return error if told else _root(error.__cause__)
+    cause = None if isinstance(error, AskedToEndError) else error.__cause__
+    return error if cause is None else _root(cause)
 
 
 def _free_axes(attempt: Attempt) -> dict[int, int]:
