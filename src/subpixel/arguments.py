@@ -1,6 +1,7 @@
 """What callers give, checked where it is taken; numpy's own numbers count as Python's."""
 
 import math
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import cast
 
@@ -28,6 +29,12 @@ def expect_number(
         fits, limits = _is_in_range(value, low, high), f"of {low:g} to {high:g}"
     if not fits:
         raise UsageError(f"{name} is {value!r}; it is a number {limits}{hint}")
+
+
+def expect_choice(name: str, value: object, allowed: Sequence[str], *, hint: str = "") -> None:
+    """Raise :class:`UsageError`, ending in ``hint``, unless ``value`` is one of ``allowed``."""
+    if value not in allowed:
+        raise UsageError(f"{name} is {value!r}; it is one of {', '.join(allowed)}{hint}")
 
 
 def expect_kind(name: str, value: object, kind: type, *, hint: str) -> None:

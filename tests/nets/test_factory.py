@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from subpixel.errors import CheckpointError
+from subpixel.errors import CheckpointError, NetworkError, UsageError
 from subpixel.nets.factory import load_factory
 
 MODULE = '''
@@ -217,6 +217,41 @@ def raises():
 def exits():
     raise SystemExit(3)
 
+def end(*_):
+    raise SystemExit(0)
+
+def leaves():
+    return Other(end)
+
+def leaves_windows():
+    module = Nearest(2, 3, multiple=16)
+    module.register_forward_hook(end)
+    return module
+
+class Staying(Nearest):
+    def train(self, mode=True):
+        raise SystemExit("always")
+
+def staying():
+    return Staying(2, 3)
+
+class Late(Nearest):
+    """Another network from its third run on."""
+    runs = 0
+
+    def forward(self, x):
+        self.runs += 1
+        return super().forward(x) * (0.5 if self.runs > 2 else 1)
+
+def four_channels():
+    return nn.Sequential(nn.Conv2d(4, 16, 3, padding=1), nn.PixelShuffle(2))
+
+def codes():
+    return Other(lambda x, y: (y * 255).round())
+
+def late():
+    return Late(2, 3)
+
 NUMBER = 3
 '''
 
@@ -228,6 +263,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (tmp_path / "mine" / "net.py").write_text(MODULE)
     (tmp_path / "mine" / "broken.py").write_text("import a_package_that_is_not_there")
     (tmp_path / "mine" / "wrong.py").write_text("1 / 0")
+    (tmp_path / "mine" / "ending.py").write_text("raise SystemExit(0)")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield tmp_path
@@ -283,8 +319,6 @@ def test_a_module_in_place_of_a_function_stays_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("mine.net", "is no reference to a factory; write package.module:factory"),
-        ("mine/net.py:rgb", "is no reference to a factory; write package.module:factory"),
         ("yours.net:rgb", "there is no module yours, in .* or among the installed packages"),
         ("mine.other:rgb", r"there is no module mine\.other, in "),
         ("mine.broken:rgb", "importing mine.broken failed: No module named 'a_package_that_is"),
@@ -293,6 +327,15 @@ def test_a_module_in_place_of_a_function_stays_as_it_is() -> None:
         ("mine.net:NUMBER", "NUMBER isn't a function in mine.net"),
         ("mine.net:raises", r"raises\(\) failed: FileNotFoundError: weights.pth"),
         ("mine.net:exits", r"exits\(\) failed: SystemExit: 3"),
+        ("mine.net:four_channels", r"takes 4 channels; .* return 1 \(luma\) or 3 \(RGB\): wrap it"),
+        (
+            "mine.net:codes",
+            r"takes values in 0\.\.1 and returns them in 0\.\.255 \(.* \(divide by 255\)$",
+        ),
+        ("mine.ending:net", "importing mine.ending failed: SystemExit: 0"),
+        ("mine.net:leaves", r"it fails on a picture of shape \(1, 3, 49, 51\): SystemExit: 0"),
+        ("mine.net:leaves_windows", "ValueError: not a multiple; .*: SystemExit: 0"),
+        ("mine.net:staying", "can't be put in eval mode, in float32: SystemExit: always"),
         ("mine.net:nothing", "returned NoneType; a factory returns a torch.nn.Module, or one"),
         ("mine.net:weights", "returned Nearest, dict; a factory returns"),
         ("mine.net:meta", "2 of its 2 weights have no values, on the device 'meta': 0.weight, 0.b"),
@@ -337,3 +380,29 @@ def test_one_line_says_what_is_wrong(reference: str, message: str) -> None:
         load_factory(reference)
     assert str(caught.value).startswith(f"{reference}: ")
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_a_module_computed_first_must_hold() -> None:
+    loaded = load_factory("mine.net:late")
+    assert [early.picture.shape for early in loaded.early] == [(1, 3, 49, 51), (1, 3, 48, 48)]
+    with pytest.raises(NetworkError, match="between an early run and a later one, by dropout, noi"):
+        loaded.expect_unchanged()
+    load_factory("mine.net:rgb").expect_unchanged()
+
+
+@pytest.mark.parametrize(
+    ("reference", "meant"),
+    [
+        ("mine", "mine:FACTORY"),
+        ("mine.net", "mine.net:FACTORY"),
+        ("mine.py:rgb", "mine:rgb"),
+        ("./mine/net.py:rgb", "mine.net:rgb"),
+        ("mine net:rgb", "package.module:factory"),
+    ],
+)
+def test_a_reference_of_another_form(reference: str, meant: str) -> None:
+    with pytest.raises(
+        UsageError, match=f"{reference} is no reference to a factory; write {meant}$"
+    ):
+        load_factory(reference)

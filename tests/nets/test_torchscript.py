@@ -3,13 +3,16 @@
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from exports import export_module
 from subpixel.errors import CheckpointError
+from subpixel.nets.activations import modules_in_order
 from subpixel.nets.architectures.plain import PlainNet
+from subpixel.nets.torch_op import TorchOp
 from subpixel.nets.torchscript import is_torchscript, load_torchscript
 from subpixel.parity.bisect.bisect import bisect
 from subpixel.parity.verify import verify
@@ -70,4 +73,11 @@ def test_a_file_is_compared_with_a_program(tmp_path: Path) -> None:
     assert bisect(file, program).equal
     with torch.no_grad():
         (changed := net()).last.bias.add_(0.1)
-    assert not verify(file, archive(changed, tmp_path / "changed.ts"))
+    other = archive(changed, tmp_path / "changed.ts")
+    assert not verify(file, other)
+    assert bisect(file, other).stage == "graph"
+
+
+def test_a_program_shows_no_modules(tmp_path: Path) -> None:
+    op = TorchOp(load_torchscript(archive(net(), tmp_path / "net.ts")).module)
+    assert modules_in_order(op, np.zeros((1, 1, 4, 4), np.float32)) == ()

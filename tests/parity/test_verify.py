@@ -11,12 +11,13 @@ from onnx import numpy_helper
 from torch import nn
 
 from exports import export_module
-from subpixel.errors import CheckpointError, NetworkError
+from subpixel.errors import CheckpointError, NetworkError, UsageError
 from subpixel.graph.metadata import with_spec
 from subpixel.graph.passes.float16 import to_fp16
 from subpixel.graph.passes.wrap import rgb_from_luma
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.checkpoints.checkpoint import load_checkpoint
+from subpixel.nets.factory import probe_module
 from subpixel.parity.compare import Tolerance
 from subpixel.parity.verify import verify
 from subpixel.spec import ModelSpec
@@ -173,3 +174,36 @@ def test_the_tolerance_is_that_of_the_graph(folder: Path, tmp_path: Path) -> Non
     honest = with_spec(onnx.load(folder / "half.onnx"), ModelSpec("s", 2, "luma", "luma", halo=4))
     onnx.save(honest, tmp_path / "honest.onnx")
     assert verify(tmp_path / "honest.onnx", folder / "small.pth", threads=1)
+
+
+class Late(nn.Module):
+    """Nothing like the file at first, and as the file from a run on that comes before the cases."""
+
+    runs = 0
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        self.runs += 1
+        result: torch.Tensor = self.net(pixels)
+        return result if self.runs > 20 else result * 0.5
+
+
+def test_a_reference_that_changes_is_refused(folder: Path) -> None:
+    late = probe_module(Late(load_checkpoint(folder / "small.pth").module), "late")
+    with pytest.raises(NetworkError, match="between an early run and a later one, by dropout"):
+        verify(folder / "luma.onnx", late, threads=1)
+
+
+def test_a_module_is_a_reference(folder: Path) -> None:
+    assert verify(folder / "luma.onnx", load_checkpoint(folder / "small.pth").module, threads=1)
+
+
+def test_arguments_that_are_no_files(folder: Path) -> None:
+    module = load_checkpoint(folder / "small.pth").module
+    with pytest.raises(UsageError, match="the file is of PlainNet; give the name of an ONNX file"):
+        verify(module, folder / "luma.onnx")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="the reference is of NoneType; give a PyTorch module"):
+        verify(folder / "luma.onnx", None)  # type: ignore[arg-type]

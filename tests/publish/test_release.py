@@ -1,5 +1,6 @@
 """A file is published when everything agrees, and only then."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from subpixel.errors import CheckpointError, ExportError, SubpixelError, UsageError
+from subpixel.errors import CheckpointError, ExportError, NetworkError, SubpixelError, UsageError
 from subpixel.graph.metadata import load_model, read_spec
 from subpixel.nets.architectures.plain import PlainNet
 from subpixel.nets.export.attempt import Attempt
@@ -223,3 +224,38 @@ def test_an_exporter_that_fails_is_not_asked_again_for_other_padding(
         "trace from 1×80×112, padded to multiples of 16, batch of 1",
         "trace from 1×128×128, batch of 1, for that size alone",
     ]
+
+
+class Late(nn.Module):
+    """Darker from a run on that comes within the first comparison, and no more changed then."""
+
+    runs = 0
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        self.runs += 1
+        return nn.functional.interpolate(rgb, scale_factor=2.0) * (0.5 if self.runs > 30 else 1)
+
+
+@pytest.mark.parametrize("after", [30, 3])
+def test_a_state_that_changes_between_attempts_is_no_equality(tmp_path: Path, after: int) -> None:
+    class Later(Late):
+        runs = 30 - after
+
+    for spec in (BAKED, None):
+        with pytest.raises(
+            NetworkError, match="results for the same picture: they differ by up to"
+        ):
+            release(Later(), tmp_path / "late.onnx", spec=spec, exporter="trace", isolated=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+class Leaving(nn.Module):
+    def forward(self, _: Tensor) -> Tensor:
+        sys.exit(0)
+
+
+def test_a_network_that_ends_the_process_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NetworkError, match=r"at 49×51: its code asks .* \(SystemExit: 0\)"):
+        release(Leaving(), tmp_path / "leaving.onnx", spec=BAKED, isolated=False)
+    with pytest.raises(NetworkError, match=r"it fails on a picture of shape .*: SystemExit: 0"):
+        release(Leaving(), tmp_path / "leaving.onnx", isolated=False)

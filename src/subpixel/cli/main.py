@@ -23,11 +23,12 @@ from subpixel.cli.messages import (
     explain_habit,
     suggest_upscale,
 )
-from subpixel.cli.signals import BY_SIGNAL, Ended, orderly_end
+from subpixel.cli.signals import BY_SIGNAL, orderly_end
 from subpixel.cli.streams import guards_output, print_line, show_warning
 from subpixel.errors import SubpixelError, UsageError
 from subpixel.system.allocator import share_arena
 from subpixel.system.extras import explain_missing
+from subpixel.system.users_code import Ended
 
 VERBS = {  # the room of each, and what it is for
     "upscale": (

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from subpixel.system.users_code import Ended
+
 ENDING = tuple(
     number
     for name in ("SIGTERM", "SIGHUP", "SIGBREAK")
@@ -18,14 +20,6 @@ Ctrl-Break."""
 
 BY_SIGNAL = 128
 """What a shell adds to a signal's number."""
-
-
-class Ended(BaseException):
-    """A signal that asks for the end has come, number :attr:`signal`."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.signal = number
 
 
 GRACE = 60.0

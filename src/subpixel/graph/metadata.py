@@ -11,6 +11,7 @@ from subpixel.graph.ort_format import is_ort
 from subpixel.graph.passes.sparse import make_dense
 from subpixel.spec import METADATA_PREFIX, ModelSpec, Precision, spec_from_metadata
 from subpixel.system.files.inputs import open_input
+from subpixel.system.files.stand_ins import describe_stand_in
 
 MAX_MESSAGE_BYTES = 2**31 - 1
 """The largest message that protobuf reads and writes."""
@@ -109,6 +110,8 @@ def _parse(file: Path) -> onnx.ModelProto:
             )
         with open_input(file) as stream:
             content = stream.read()
+        if stand_in := describe_stand_in(content):
+            raise NetworkError(f"{file}: {stand_in}")
         if is_ort(content):
             raise NetworkError(
                 f"{file}: is of ONNX Runtime's own format (.ort), which only ONNX Runtime reads; "

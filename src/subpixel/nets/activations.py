@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.jit import ScriptModule
 
 from subpixel.nets.torch_op import TorchOp
 from subpixel.runtime.op import Pixels
@@ -23,7 +24,7 @@ def modules_in_order(op: TorchOp, pixels: Pixels) -> tuple[str, ...]:
     """Dotted paths of the modules that return one tensor and run once, in the order in which they
     finish.
 
-    Paths are relative to the network itself, also inside a wrapper.
+    Paths are relative to the network itself, also inside a wrapper. There are none of TorchScript.
     """
     order: list[str] = []
     with _hook_modules(op.module, lambda path, result: _note_path(order, path, result)):
@@ -83,6 +84,8 @@ def _forward_hook(path: str, hook: Hook) -> Callable[[nn.Module, object, object]
 
 def _inner_modules(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for path, part in module.named_modules():
+        if isinstance(part, ScriptModule):  # runs in an interpreter of its own, without hooks
+            continue
         while path.startswith(OUTER):
             path = path.removeprefix(OUTER)
         if path and f"{path}." != OUTER:

@@ -5,21 +5,23 @@ import re
 import sys
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 from torch import nn
 
-from subpixel.errors import CheckpointError, NetworkError, one_line
+from subpixel.errors import CheckpointError, NetworkError, UsageError, one_line
 from subpixel.nets.architectures.architecture import Checkpoint
-from subpixel.nets.torch_op import TorchOp, expect_runnable
+from subpixel.nets.torch_op import TorchOp, expect_runnable, is_torch_out_of_memory
 from subpixel.nets.unwrap import unwrap_copy, unwrap_module
-from subpixel.network.probe import expect_repeatable, probe
+from subpixel.network.probe import EarlyResult, expect_repeatable, probe
 from subpixel.runtime.op import Pixels
 from subpixel.spec import ModelSpec
+from subpixel.system.users_code import AskedToEndError, users_code
 
 _REFERENCE = re.compile(r"([\w.]+):(\w+)")
 
@@ -34,7 +36,8 @@ def load_factory(reference: str) -> Checkpoint:
     channels, scale and size multiple are determined by running the module. In place of a factory
     there may be such a module itself, of which a copy is taken.
 
-    Raises :class:`CheckpointError` when there is no such module or factory, when either raises, or
+    Raises :class:`~subpixel.errors.UsageError` for a reference of another form, and
+    :class:`CheckpointError` when there is no such module or factory, when either raises, or
     when the result is no super-resolution network.
     """
     try:
@@ -45,8 +48,10 @@ def load_factory(reference: str) -> Checkpoint:
 
 def _factory(reference: str) -> Callable[[], object]:
     form = _REFERENCE.fullmatch(reference)
-    if not form:
-        raise CheckpointError("is no reference to a factory; write package.module:factory")
+    if not form or form[1].endswith(".py"):
+        raise UsageError(
+            f"{reference} is no reference to a factory; write {_suggest_reference(reference)}"
+        )
     module = _import_module(form[1])
     factory: object = getattr(module, form[2], None)
     if isinstance(factory, nn.Module):
@@ -61,31 +66,43 @@ def _factory(reference: str) -> Callable[[], object]:
     return factory
 
 
+def _suggest_reference(reference: str) -> str:
+    """What is likely meant by a file's name, with a function or without."""
+    file, _, name = reference.partition(":")
+    module = re.sub(r"[/\\]", ".", file.removeprefix("./").removesuffix(".py"))
+    likely = f"{module}:{name or 'FACTORY'}"
+    return likely if _REFERENCE.fullmatch(likely) else "package.module:factory"
+
+
 def _import_module(name: str) -> ModuleType:
     folder = str(Path.cwd())
     if folder not in sys.path:
         sys.path.insert(0, folder)
     try:
-        return importlib.import_module(name)
+        with users_code():
+            return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and f"{name}.".startswith(f"{error.name}."):
             raise CheckpointError(
                 f"there is no module {error.name}, in {folder} or among the installed packages"
             ) from error
         raise CheckpointError(f"importing {name} failed: {one_line(error)}") from error
-    except (Exception, SystemExit) as error:
+    except Exception as error:
         raise CheckpointError(f"importing {name} failed: {_describe_error(error)}") from error
 
 
 def _call_factory(reference: str, factory: Callable[[], object]) -> object:
     try:
-        return factory()
-    except (Exception, SystemExit) as error:
+        with users_code():
+            return factory()
+    except Exception as error:
         name = reference.partition(":")[2]
         raise CheckpointError(f"{name}() failed: {_describe_error(error)}") from error
 
 
 def _describe_error(error: BaseException) -> str:
+    if isinstance(error, AskedToEndError) and error.__cause__:
+        error = error.__cause__
     return f"{type(error).__name__}: {one_line(error)}"
 
 
@@ -96,8 +113,8 @@ def _to_checkpoint(reference: str, returned: object) -> Checkpoint:
             return probe_module(module, reference)
         case (nn.Module() as module, ModelSpec() as spec):
             module = prepare_module(module)
-            expect_repeatable(TorchOp(module), spec)
-            return Checkpoint(module, spec)
+            early = expect_repeatable(TorchOp(module), spec)
+            return Checkpoint(module, spec, early=(early,) if early else ())
     kinds = ", ".join(type(part).__name__ for part in parts)
     raise CheckpointError(
         f"returned {kinds}; a factory returns a torch.nn.Module, or one and its ModelSpec"
@@ -110,16 +127,20 @@ class _FreeOp:
 
     module: nn.Module
     input_shape: tuple[int | str | None, ...] = (None, None, None, None)
+    early: dict[bool, EarlyResult] = field(default_factory=dict)
+    """Its first result for a picture of one value everywhere (True), and for any other."""
 
     def __call__(self, pixels: Pixels, /) -> Pixels:
         try:
-            return TorchOp(self.module)(pixels)
+            result = TorchOp(self.module)(pixels)
         except NetworkError:
             raise
         except Exception as error:  # its code may raise anything at sizes that it doesn't support
             raise NetworkError(
                 f"it fails on a picture of shape {pixels.shape}: {_describe_error(error)}"
             ) from error
+        self.early.setdefault(not np.ptp(pixels), EarlyResult(pixels, result))
+        return result
 
 
 def prepare_module(module: nn.Module) -> nn.Module:
@@ -132,7 +153,15 @@ def prepare_module(module: nn.Module) -> nn.Module:
     with warnings.catch_warnings():
         # Of each weight of TorchScript: that its gradient is looked at.
         warnings.filterwarnings("ignore", message=r"The \.grad attribute of a Tensor that is not a")
-        return module.cpu().float().eval()
+        try:
+            with users_code():
+                return module.cpu().float().eval()
+        except Exception as error:  # its code may raise anything
+            if is_torch_out_of_memory(error):
+                raise MemoryError(one_line(error)) from error
+            raise NetworkError(
+                f"it can't be put in eval mode, in float32: {_describe_error(error)}"
+            ) from error
 
 
 def probe_module(module: nn.Module, origin: str) -> Checkpoint:
@@ -142,11 +171,12 @@ def probe_module(module: nn.Module, origin: str) -> Checkpoint:
     :class:`~subpixel.errors.NetworkError` where it is no super-resolution network.
     """
     module = prepare_module(module)
-    spec = probe(_FreeOp(module), origin.rpartition(":")[2])
+    op = _FreeOp(module)
+    spec = probe(op, origin.rpartition(":")[2])
     spec = replace(
         spec,
         architecture=type(module).__name__,
         purpose="restoration" if spec.scale == 1 else "super-resolution",
         origin=origin,
     )
-    return Checkpoint(module, spec)
+    return Checkpoint(module, spec, early=tuple(op.early.values()))

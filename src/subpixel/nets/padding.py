@@ -8,6 +8,7 @@ from torch.nn.functional import pad
 from subpixel.nets.torch_op import TorchOp, is_torch_out_of_memory
 from subpixel.runtime.sizes import with_sizes
 from subpixel.spec import ModelSpec
+from subpixel.system.users_code import users_code
 from subpixel.upscaling.tiles.tiling import working_size
 
 
@@ -55,7 +56,8 @@ class AnySize(nn.Module):
         scale = self.declared.scale
         try:
             # A copy: some networks modify their input in place, even when they then fail.
-            result: Tensor = self.net(pixels.clone())
+            with users_code():
+                result: Tensor = self.net(pixels.clone())
         except Exception as error:  # its code may raise anything at sizes that it doesn't support
             if is_torch_out_of_memory(error):
                 raise  # it does support the size

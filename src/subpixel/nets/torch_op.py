@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from subpixel.errors import NetworkError, one_line
 from subpixel.runtime.op import Pixels
+from subpixel.system.users_code import users_code
 
 Module = nn.Module
 """For the packages above, which pass PyTorch's modules on without importing PyTorch."""
@@ -80,7 +81,8 @@ def copy_module(module: nn.Module) -> nn.Module:
     what can't be copied (a lock, an open file, a tensor with a history of gradients), and
     :class:`MemoryError` where the system has no memory for it."""
     try:
-        return copy.deepcopy(module)
+        with users_code():
+            return copy.deepcopy(module)
     except Exception as error:  # whatever the things that it holds raise
         if is_torch_out_of_memory(error):
             raise MemoryError(one_line(error)) from error
@@ -129,7 +131,8 @@ def _expect_one_input(module: nn.Module) -> None:
 
 
 def _run_module(module: nn.Module, pictures: Tensor) -> Tensor:
-    result: object = module(pictures)
+    with users_code():
+        result: object = module(pictures)
     if not isinstance(result, Tensor):
         raise NetworkError(
             f"it returns {_describe_output(result)}; a network must return one tensor, the "

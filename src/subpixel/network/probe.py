@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from subpixel.errors import NetworkError
+from subpixel.errors import NetworkError, SpecError
+from subpixel.imaging.colour import luma
 from subpixel.runtime.op import NetOp, Pixels, Probeable
 from subpixel.runtime.sizes import MULTIPLES, ROOMY_SIDE, odd_multiples
 from subpixel.spec import Colour, ModelSpec, next_multiple
@@ -18,6 +20,10 @@ same twice."""
 MAX_NOISE = 1 / 16 / 255
 """A sixteenth of a code value, for results in 0 … 1: what threads that add up in another order
 change is far below, what tells in a comparison is above."""
+
+SAME_LUMA = 1e-3
+"""A quarter of a code value: what the luma of a result may change by, by rounding, where a picture
+loses its colours and the network processes luma alone."""
 
 MAX_DENOMINATOR = 16
 """Of factors that are told as such: by others sides are enlarged by chance."""
@@ -66,24 +72,80 @@ def probe(session: Probeable, name: str) -> ModelSpec:
     raise _why_no_upscaling(session, failures)
 
 
-def expect_repeatable(op: NetOp, spec: ModelSpec) -> None:
-    """Raise :class:`NetworkError` for a network whose results for one picture differ.
+@dataclass(frozen=True, eq=False)
+class EarlyResult:
+    """What a network computed for a picture before much else, and must compute ever after."""
 
-    It is run on a picture of random values, at a size that ``spec`` allows. A network that fails
-    there is accepted: that is for others to judge.
-    """
+    picture: Pixels
+    result: Pixels
+
+    def expect_again(self, op: NetOp) -> None:
+        """Raise :class:`NetworkError` where ``op`` computes something else now: it has a state,
+        and what was compared since says nothing about a network that is new. One that fails is for
+        others to judge."""
+        try:
+            again = op(self.picture.copy())
+        except Exception:  # the network's code may raise anything
+            return
+        _expect_same([self.result, again], "between an early run and a later one")
+
+
+def first_result(op: NetOp, spec: ModelSpec) -> EarlyResult | None:
+    """What a network computes for a picture of random values, at a size that ``spec`` allows; None
+    for one that fails there: that is for others to judge."""
     side = next_multiple(max(ROOMY_SIDE, spec.size_minimum), spec.size_multiple)
     shape = (spec.fixed_batch or 1, spec.channels, *(spec.fixed_size or (side, side)))
     picture = np.random.default_rng(0).random(shape, np.float32)
     try:
-        results = [op(picture) for _ in range(REPEATS)]
+        return EarlyResult(picture, op(picture.copy()))
     except Exception:  # the network's code may raise anything
+        return None
+
+
+def expect_repeatable(op: NetOp, spec: ModelSpec) -> EarlyResult | None:
+    """Raise :class:`NetworkError` for a network whose results for one picture differ.
+
+    Its :func:`first_result` is returned.
+    """
+    first = first_result(op, spec)
+    if first is None:
+        return None
+    try:
+        results = [op(first.picture.copy()) for _ in range(REPEATS - 1)]
+    except Exception:  # the network's code may raise anything
+        return None
+    _expect_same([first.result, *results], f"in {REPEATS} runs")
+    return first
+
+
+def expect_colours(op: NetOp, spec: ModelSpec) -> None:
+    """Raise :class:`SpecError` for facts that say of a network for RGB that it processes luma
+    alone, where the luma of its result changes with the picture's colours; or that one for luma
+    processes RGB."""
+    if spec.colour == spec.interface:
         return
+    facts = f"its facts say colour {spec.colour!r} and interface {spec.interface!r}"
+    if spec.interface == "luma":
+        raise SpecError(f"{facts}, but one channel has no colours; say colour 'luma'")
+    first = first_result(op, spec)
+    if first is None:
+        return
+    grey = luma(first.picture.transpose(0, 2, 3, 1))[:, None].repeat(3, axis=1)
+    without = op(np.ascontiguousarray(grey, np.float32))
+    apart = _max_difference(*(luma(r.transpose(0, 2, 3, 1)) for r in (first.result, without)))
+    if apart > SAME_LUMA:
+        raise SpecError(
+            f"{facts}, but it takes three channels and processes their colours: without them the "
+            f"luma of its result changes by up to {apart * 255:.2g} code values; say colour 'rgb'"
+        )
+
+
+def _expect_same(results: Sequence[Pixels], when: str) -> None:
     noise = max(_max_difference(results[0], other) for other in results[1:])
     if noise > MAX_NOISE * max(1.0, float(np.abs(results[0]).max(initial=0.0))):
         raise NetworkError(
             "it computes other results for the same picture: they differ by up to "
-            f"{noise * 255:.2g} code values in {REPEATS} runs, by dropout, noise or a state of its "
+            f"{noise * 255:.2g} code values {when}, by dropout, noise or a state of its "
             "own; a network must compute the same each time: turn that off (functional.dropout "
             "needs training=self.training)"
         )
@@ -105,12 +167,25 @@ def _why_no_upscaling(session: Probeable, failures: Sequence[NetworkError]) -> N
     ran = [error for error in failures if error.__cause__ is None]
     if factors or ran:
         return (factors or ran)[0]
+    if (channels := _other_channels(failures)) is not None:
+        return NetworkError(
+            f"it takes {channels} channels; subpixel's networks take and return 1 (luma) or 3 "
+            "(RGB): wrap it in a module that adds the other channels and takes them off"
+        )
     layout = _other_layout(session)
     return NetworkError(layout or "; ".join(_unique_lines(failures)))
 
 
-CHANNEL_MISFIT = re.compile(r"to have \d+ channels?, but got \d+ channel")
+CHANNEL_MISFIT = re.compile(r"to have (\d+) channels?, but got \d+ channel")
 """What PyTorch says to a picture of other channels than the network's."""
+
+
+def _other_channels(failures: Sequence[NetworkError]) -> int | None:
+    """How many channels the network takes, where that is neither 1 nor 3 and all that it says;
+    None for any other."""
+    said = {match[1] if (match := CHANNEL_MISFIT.search(str(e))) else "" for e in failures}
+    only = said.pop() if len(said) == 1 else ""
+    return None if only in ("", "1", "3") else int(only)
 
 
 def _unique_lines(failures: Sequence[NetworkError]) -> list[str]:

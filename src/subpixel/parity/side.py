@@ -1,12 +1,13 @@
 """One side of a comparison: an ONNX file under ONNX Runtime, or a checkpoint under PyTorch."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import onnx
 
+from subpixel.errors import UsageError
 from subpixel.graph.geometry.cost import estimate_cost
 from subpixel.graph.geometry.receptive import halo
 from subpixel.graph.geometry.size_constants import size_constants
@@ -16,10 +17,12 @@ from subpixel.graph.passes.wrap import rgb_from_luma, spec_on_rgb
 from subpixel.graph.precision import graph_precision
 from subpixel.nets.checkpoints.checkpoint import Checkpoint, CheckpointFile, load_checkpoint
 from subpixel.nets.export.code_numbers import code_numbers
+from subpixel.nets.factory import probe_module
 from subpixel.nets.layers.luma import RgbFromLuma
 from subpixel.nets.padding import runs_any_size
-from subpixel.nets.torch_op import ExactOp, TorchOp
+from subpixel.nets.torch_op import ExactOp, Module, TorchOp
 from subpixel.nets.torchscript import is_torchscript, load_torchscript
+from subpixel.nets.unwrap import unwrap_copy
 from subpixel.network.probe import probe
 from subpixel.network.settings import RunSettings
 from subpixel.parity.cases import Grid, grid
@@ -37,10 +40,20 @@ Reference = Path | CheckpointFile | Checkpoint
 file or as loaded (:func:`~subpixel.nets.factory.load_factory`)."""
 
 
-def as_reference(reference: str | Reference, *, extra_architectures: bool = False) -> Reference:
-    """A path as a path, whatever it was; with ``extra_architectures`` a checkpoint's file may be of
-    such a network (:class:`~subpixel.nets.checkpoints.checkpoint.CheckpointFile`)."""
+def as_reference(
+    reference: str | Reference | Module, *, extra_architectures: bool = False
+) -> Reference:
+    """A path as a path, whatever it was, and a module with the facts that running it shows; with
+    ``extra_architectures`` a checkpoint's file may be of such a network
+    (:class:`~subpixel.nets.checkpoints.checkpoint.CheckpointFile`)."""
+    if isinstance(reference, Module):
+        return probe_module(unwrap_copy(reference), type(reference).__name__)
     reference = Path(reference) if isinstance(reference, str) else reference
+    if not isinstance(reference, Path | CheckpointFile | Checkpoint):
+        raise UsageError(
+            f"the reference is of {type(reference).__name__}; give a PyTorch module "
+            "(torch.nn.Module), or the name of a checkpoint, an ONNX file or a TorchScript archive"
+        )
     if not extra_architectures or isinstance(reference, Checkpoint):
         return reference
     file = CheckpointFile(reference) if isinstance(reference, Path) else reference
@@ -63,6 +76,9 @@ class Side:
     """The same in float64, where that can be had."""
     numbers: SizeNumbers = SizeNumbers()
     """What its graph or code computes sizes with."""
+    expect_unchanged: Callable[[], None] = lambda: None
+    """Raises :class:`~subpixel.errors.NetworkError` for users' code that computes something else
+    than at first: what was compared in between says nothing."""
 
 
 def grid_of(*sides: Side, seed: int = 0) -> Grid:
@@ -185,4 +201,5 @@ def _of_checkpoint(checkpoint: Checkpoint, name: str, *, rgb: bool) -> Side:
         cost,
         exact=ExactOp(module),
         numbers=code_numbers(checkpoint.module),
+        expect_unchanged=checkpoint.expect_unchanged,
     )

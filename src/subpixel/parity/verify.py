@@ -6,6 +6,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from subpixel.errors import UsageError
+from subpixel.nets.torch_op import Module
 from subpixel.network.settings import RunSettings
 from subpixel.parity.cases import Case
 from subpixel.parity.compare import CaseResult, OnProgress, ParityReport, Tolerance, compare
@@ -27,7 +29,7 @@ from subpixel.runtime.opening import open_session
 
 def verify(
     model: str | Path,
-    against: str | Reference,
+    against: str | Reference | Module,
     *,
     pictures: Sequence[Path] = (),
     sizes: Sequence[Size] = (),
@@ -43,7 +45,8 @@ def verify(
     TorchScript archive; a :class:`~subpixel.nets.checkpoints.checkpoint.CheckpointFile` says which
     weights of a checkpoint, and in which settings.
 
-    A checkpoint may be loaded already, as :func:`~subpixel.nets.factory.load_factory` does.
+    A checkpoint may be loaded already, as :func:`~subpixel.nets.factory.load_factory` does, or be
+    a PyTorch module, whose facts running it shows.
     Besides the grid, the files ``pictures`` are compared, and every content of the grid at each
     height and width in ``sizes``.
 
@@ -63,6 +66,8 @@ def verify(
     Raises :class:`~subpixel.errors.NetworkError` for a file that can't be used at all; one that
     runs but differs is a report that is false.
     """
+    if not isinstance(model, str | Path):
+        raise UsageError(f"the file is of {type(model).__name__}; give the name of an ONNX file")
     settings = RunSettings(device, threads=threads).resolve()
     candidate, reference = open_sides(
         Path(model),
@@ -92,6 +97,7 @@ def verify(
     judged = _subject_of(candidate, settings)
     cases = found.without_too_large(drawn.cases)
     facts = prove_facts(judged, reference.op, cases, tolerance, memory)
+    reference.expect_unchanged()
     return replace(found, facts=facts, left_out=drawn.left_out, seed=drawn.seed)
 
 

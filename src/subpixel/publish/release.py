@@ -2,13 +2,15 @@
 
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import onnx
 
+from subpixel.arguments import expect_choice
 from subpixel.errors import ExportError, NetworkError, UsageError
 from subpixel.graph.check import CheckReport, check_model
 from subpixel.graph.geometry.cost import estimate_cost
@@ -26,7 +28,12 @@ from subpixel.nets.checkpoints.checkpoint import (
     load_checkpoint,
 )
 from subpixel.nets.export.attempt import MIN_FIXED_SIDE, Attempt, list_attempts
-from subpixel.nets.export.child_process import EXPORT_TIME_LIMIT, expect_sendable, export_apart
+from subpixel.nets.export.child_process import (
+    EXPORT_TIME_LIMIT,
+    expect_float,
+    expect_sendable,
+    export_apart,
+)
 from subpixel.nets.export.code_numbers import code_numbers
 from subpixel.nets.export.export import ExportResult, export_attempt
 from subpixel.nets.export.exporters import DEFAULT_OPSET
@@ -35,7 +42,7 @@ from subpixel.nets.layers.luma import RgbFromLuma
 from subpixel.nets.padding import AnySize, with_working_sizes
 from subpixel.nets.torch_op import ExactOp, Module, TorchOp
 from subpixel.nets.unwrap import unwrap_copy
-from subpixel.network.probe import expect_repeatable
+from subpixel.network.probe import EarlyResult, expect_colours, expect_repeatable, first_result
 from subpixel.parity.cases import Grid, grid
 from subpixel.parity.compare import OnProgress, ParityReport, compare, tolerance_for
 from subpixel.parity.facts import Judged, prove_facts
@@ -44,6 +51,9 @@ from subpixel.runtime.session import Session
 from subpixel.spec import Exporter, Interface, ModelSpec, Precision
 from subpixel.system.files.atomic import write_bytes
 from subpixel.system.files.targets import expect_onnx_target
+
+PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
+"""Those of an export; others are made of its file."""
 
 MAX_BOUNDS = 4
 """Bounds that are tried for one file: where it fails below one, the next is smaller."""
@@ -133,8 +143,15 @@ class _Truth:
     """Of the random pictures that it is compared on."""
     numbers: SizeNumbers
     """What its code computes sizes with."""
+    early: tuple[EarlyResult, ...] = ()
+    """What it computed when it was new."""
     max_memory: int | None = None
     """Bytes that a comparison with it may take; None: what is free."""
+
+    def expect_unchanged(self) -> None:
+        """Raise :class:`~subpixel.errors.NetworkError` where it computes something else by now."""
+        for early in self.early:
+            early.expect_again(TorchOp(self.module))
 
     def reference(self, exported: ModelSpec, published: ModelSpec) -> Module:
         """What a file with the facts ``published``, made of an export with those of ``exported``,
@@ -158,7 +175,7 @@ class _Wish:
 
 
 def release(
-    network: str | Path | CheckpointFile | Module,
+    network: str | Path | CheckpointFile | Checkpoint | Module,
     out: str | Path,
     *,
     spec: ModelSpec | None = None,
@@ -181,7 +198,8 @@ def release(
     ``network`` is a checkpoint file (``scale`` is for weights that fit any scale, and
     ``extra_architectures`` admits those whose licences may forbid commercial use,
     :func:`~subpixel.nets.checkpoints.checkpoint.load_checkpoint`), or a PyTorch module that maps
-    ``(N, C, H, W)`` in 0 … 1 to ``(N, C, H * scale, W * scale)``. ``spec`` says what a module is,
+    ``(N, C, H, W)`` in 0 … 1 to ``(N, C, H * scale, W * scale)``; a checkpoint may be loaded
+    already, as :func:`~subpixel.nets.factory.load_factory` does. ``spec`` says what a module is,
     and on which sizes it works; without it, channels, scale and size multiple are found out by
     running it. Sizes that it turns out to refuse are padded for it.
 
@@ -195,22 +213,31 @@ def release(
     report says so. With ``keep_failed`` the last that failed is kept beside it as
     ``<out's stem>.failed.onnx``. ``report`` gets what is being done.
 
-    Raises :class:`~subpixel.errors.NetworkError` for a network that can't be used,
+    Raises :class:`~subpixel.errors.UsageError` for arguments that aren't allowed,
+    :class:`~subpixel.errors.NetworkError` for a network that can't be used,
     :class:`~subpixel.errors.ExportError` when no file could be made of it at all, and
     :class:`~subpixel.errors.SubpixelError` when it can't be written: ``out`` exists and may not
     be overwritten, for example.
     """
+    _expect_network(network)
+    expect_choice("interface", interface, get_args(Interface))
+    expect_choice("precision", precision, PRECISIONS, hint="; others are made of that file")
+    if exporter is not None:
+        expect_choice("exporter", exporter, get_args(Exporter), hint="; None takes any that passes")
     out = Path(out)
     expect_onnx_target(out, files_of(network), overwrite=overwrite)  # now, not after the work
     wish = _Wish(interface, precision, opset, time_limit, isolated)
     loaded = _load_network(network, spec, scale, extra_architectures)
+    expect_float(loaded.module)
     if isolated:
         expect_sendable(loaded.module)
-    module = loaded.module.cpu().eval()
+    module = loaded.module
+    early = loaded.early or _list_early(first_result(TorchOp(module), loaded.spec))
     seed = secrets.randbits(32) if seed is None else seed
-    truth = _Truth(module, loaded.spec, seed, code_numbers(module), max_memory)
     ways = list_attempts(spec := with_working_sizes(module, loaded.spec), exporter, opset)
-    expect_repeatable(TorchOp(module), spec)
+    early += _list_early(expect_repeatable(TorchOp(module), spec))
+    expect_colours(TorchOp(module), spec)
+    truth = _Truth(module, loaded.spec, seed, code_numbers(module), early, max_memory)
     best, tried = _first_that_passes(truth, spec, ways, wish, report)
     path = out if best else None
     kept = out.with_suffix(".failed.onnx") if keep_failed and not best else None
@@ -224,22 +251,39 @@ def release(
     )
 
 
+def _expect_network(network: object) -> None:
+    if isinstance(network, str | Path | CheckpointFile | Checkpoint | Module):
+        return
+    weights = isinstance(network, Mapping)
+    raise UsageError(
+        f"the network is {'a dictionary' if weights else f'of {type(network).__name__}'}; give a "
+        "PyTorch module (torch.nn.Module) or the name of a checkpoint file"
+        + ("; load a dictionary of weights into its module and give that" if weights else "")
+    )
+
+
 def _load_network(
-    network: str | Path | CheckpointFile | Module,
+    network: str | Path | CheckpointFile | Checkpoint | Module,
     spec: ModelSpec | None,
     scale: int | None,
     extra: bool,
 ) -> Checkpoint:
+    if isinstance(network, str | Path | CheckpointFile | Checkpoint) and spec is not None:
+        raise UsageError("a checkpoint says itself what it is; spec is for modules")
     if isinstance(network, str | Path | CheckpointFile):
-        if spec is not None:
-            raise UsageError("a checkpoint says itself what it is; spec is for modules")
         return load_checkpoint(network, scale=scale, extra_architectures=extra)
     if scale is not None:
         raise UsageError("a module knows its own scale; scale is for checkpoints")
+    if isinstance(network, Checkpoint):
+        return replace(network, module=prepare_module(unwrap_copy(network.module)))
     module = unwrap_copy(network)  # what is the caller's stays as it is
     if spec is None:
         return probe_module(module, type(module).__name__)
     return Checkpoint(prepare_module(module), spec)
+
+
+def _list_early(result: EarlyResult | None) -> tuple[EarlyResult, ...]:
+    return () if result is None else (result,)
 
 
 def _first_that_passes(
@@ -328,6 +372,7 @@ class _Search:
             if isinstance(error, ExportError):
                 self.unexportable.add(_without_padding(way))
         self.tried.append(AttemptResult(way, fault, time.monotonic() - began))
+        self.truth.expect_unchanged()
         return fault is None
 
     def _note_bound(self, candidate: _Candidate) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from subpixel.convention import UNIT_RANGE, UNKNOWN_CONVENTION, Convention, TensorLayout
+from subpixel.convention import BYTE_RANGE, UNIT_RANGE, UNKNOWN_CONVENTION, Convention, TensorLayout
 from subpixel.errors import NetworkError, UsageError
 from subpixel.runtime.op import Probeable
 from subpixel.spec import ModelSpec
@@ -115,6 +115,13 @@ def expect_unit_range(op: Probeable, spec: ModelSpec) -> None:
     worse = usual.psnr < RESEMBLES or best.fitted - usual.fitted >= RANGE_MARGIN
     if worse and best.psnr >= TRAINED and best.psnr - usual.psnr >= RANGE_MARGIN:
         source, result = best.ranges
+        if source == UNIT_RANGE:
+            how = " (divide by 255)" if result == BYTE_RANGE else ""
+            raise NetworkError(
+                f"on photographs it takes values in {source} and returns them in {result} "
+                f"({best.psnr:.1f} dB); its results must be in 0..1, too: put that conversion "
+                f"inside the network{how}"
+            )
         raise NetworkError(
             f"on photographs it works for values in {source} ({best.psnr:.1f} dB, results in "
             f"{result}), not in 0..1 ({usual.psnr:.1f} dB); put that conversion inside the network"

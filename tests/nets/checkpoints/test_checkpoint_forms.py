@@ -114,6 +114,11 @@ def ema_pytorch() -> dict[str, Tensor]:
     return {**prefixed("online_model.", bad()), **prefixed("ema_model.", good()), **flags}
 
 
+def compiled_beside_wrapped_ema() -> dict[str, Tensor]:
+    """A LightningModule's: a compiled network, and its AveragedModel."""
+    return {**prefixed("net._orig_mod.", bad()), **prefixed("ema_model.module.", good())}
+
+
 def lit_ema() -> dict[str, Tensor]:
     """latent-diffusion's: parameters' names without dots."""
     names = {f"model_ema.{key.replace('.', '')}": value for key, value in good().items()}
@@ -319,6 +324,8 @@ FORMS = (
          saved(lambda: {"state_dict": bad(), "swa_state_dict": averaged_model()}),
          said="swa_state_dict, averaged"),
     Form("ema_pytorch", saved(ema_pytorch), said="ema_model, averaged (also there: online_model)"),
+    Form("an average beside a compiled network", saved(compiled_beside_wrapped_ema),
+         said="ema_model, averaged (also there: net)"),
     Form("latent-diffusion's LitEma", saved(lit_ema), said="model_ema, averaged"),
     Form("torch_ema: averages without names", saved(nameless_ema),
          r"averaged weights without names \(ema\.shadow_params\).*--weights model"),

@@ -66,6 +66,12 @@ def test_likeness_takes_the_best_signature_and_ignores_numbers() -> None:
     assert (near.telling, near.missing, near.share) == (2, ("b",), 0.5)
 
 
+def test_keys_that_are_there_under_other_numbers_are_named(tmp_path: Path) -> None:
+    weights = {f"body.{i}.{part}": torch.ones(4) for i in (0, 2) for part in ("weight", "bias")}
+    said = refusal(tmp_path, weights)
+    assert "Compact, of whose 2 telling keys they have 1, without body.1.weight; a network" in said
+
+
 def test_nothing_in_common(tmp_path: Path) -> None:
     said = refusal(tmp_path, {"qzx": torch.ones(1)})
     assert "holds no network that subpixel knows; its weights: qzx; a network of your own " in said

@@ -1,9 +1,13 @@
 """An export in a process of its own: what it hands over, and how it ends."""
 
 import os
+import pickle
 import signal
+import sys
 import time
+from pathlib import Path
 
+import cloudpickle
 import numpy as np
 import pytest
 import torch
@@ -11,7 +15,7 @@ from torch import Tensor, nn
 
 from subpixel.errors import ExportError
 from subpixel.nets.export.attempt import Attempt
-from subpixel.nets.export.child_process import export_apart
+from subpixel.nets.export.child_process import JOB, REASON, export_apart, run_job
 from subpixel.nets.export.export import export_attempt
 from subpixel.spec import ModelSpec
 
@@ -64,6 +68,32 @@ class Failing(nn.Module):
         raise ValueError("no picture\nlikes me")
 
 
+ENDING = "its code asks for the end of the process (SystemExit: 0)"
+
+
+class Ending(nn.Module):
+    def forward(self, _: Tensor) -> Tensor:
+        sys.exit(0)
+
+
+class Vanishing(nn.Module):
+    def forward(self, _: Tensor) -> Tensor:
+        os._exit(0)
+
+
+class Arrival:
+    """Can be sent, and not received."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return sys.exit, (0,)
+
+
+def arriving() -> nn.Module:
+    module = net()
+    module.arrival = Arrival()  # type: ignore[assignment]
+    return module
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("module", "message"),
@@ -71,6 +101,8 @@ class Failing(nn.Module):
         (Dying(), "the exporter trace crashed on this network: Segmentation fault"),
         (Leaving(), "the exporter trace ended with exit code 3"),
         (Failing(), "the exporter trace failed on this network: no picture likes me"),
+        (Ending(), f"the exporter trace failed on this network: {ENDING}"),
+        (Vanishing(), "the exporter trace ended with exit code 0"),
     ],
 )
 def test_how_it_ends(module: nn.Module, message: str) -> None:
@@ -102,3 +134,11 @@ def test_the_weights_arrive() -> None:
     assert weights <= {bytes(tensor.raw_data) for tensor in found} | {
         np.frombuffer(tensor.raw_data, np.float32).tobytes() for tensor in found
     }
+
+
+def test_a_module_that_ends_the_other_process_is_a_failure(tmp_path: Path) -> None:
+    job = cloudpickle.dumps((arriving(), SPEC, TRACE, 18))
+    (tmp_path / JOB).write_bytes(pickle.dumps(sys.path) + job)
+    run_job(tmp_path)
+    assert [file.name for file in tmp_path.iterdir() if file.name != JOB] == [REASON]
+    assert "by another process (AskedToEndError: its code asks" in (tmp_path / REASON).read_text()

@@ -114,9 +114,8 @@ def command(
     with TemporaryDirectory() as folder, progress() as show:
         network = Path(folder) / "network.onnx" if interface == IMAGE_FILES else output
         report = release(
-            loaded.module,
+            loaded,
             network,
-            spec=loaded.spec,
             interface="native" if interface == "native" else "rgb",
             exporter=exporter,
             opset=opset,

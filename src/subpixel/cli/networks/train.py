@@ -9,9 +9,9 @@ import click
 from subpixel.cli.feedback import say
 from subpixel.cli.options.choices import DEVICE_NAME, FILE, OVERWRITE
 from subpixel.cli.options.number_types import RealNumber, WholeNumber
-from subpixel.cli.signals import Ended
 from subpixel.cli.streams import print_line
 from subpixel.errors import UsageError
+from subpixel.system.users_code import Ended
 from subpixel.train.presets import PRESETS
 
 if TYPE_CHECKING:

@@ -15,6 +15,8 @@ from torch import nn
 
 from subpixel.errors import CheckpointError, UsageError
 from subpixel.nets.checkpoints.state_dict import Weights, first_few
+from subpixel.nets.torch_op import TorchOp
+from subpixel.network.probe import EarlyResult
 from subpixel.spec import Colour, ModelSpec
 
 
@@ -46,9 +48,17 @@ class Checkpoint:
     """Whether the first values are the convention, so that others need clear evidence."""
     plain_keys: bool = False
     """Whether other networks are likely to use the same names for their weights."""
+    early: tuple[EarlyResult, ...] = field(default=(), repr=False)
+    """What users' code computed when it was new, where that was noted."""
     must_gain: bool = False
     """Whether an identity network would be as good as bicubic interpolation, so that it must be
     better."""
+
+    def expect_unchanged(self) -> None:
+        """Raise :class:`~subpixel.errors.NetworkError` where the module computes something else
+        than at first."""
+        for early in self.early:
+            early.expect_again(TorchOp(self.module))
 
 
 @dataclass(frozen=True)

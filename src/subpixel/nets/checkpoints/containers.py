@@ -19,6 +19,7 @@ import torch
 
 from subpixel.errors import CheckpointError, one_line
 from subpixel.strict_json import JsonError, parse_json, read_value
+from subpixel.system.files.stand_ins import describe_stand_in
 
 CHECKPOINT_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".pkl", ".safetensors", ".npz")
 """The usual suffixes of checkpoints; files with other names are read by their content."""
@@ -87,6 +88,8 @@ def read_container(suffix: str, data: bytes) -> Container:
     of these. Raises :class:`CheckpointError` for such a file, for a damaged one, and for a pickle
     that would run code.
     """
+    if stand_in := describe_stand_in(data):
+        raise CheckpointError(stand_in)
     if data.startswith(ZIP):
         return Container(_from_zip(data))
     if _looks_like_safetensors(data) or suffix == SAFETENSORS_SUFFIX:

@@ -51,6 +51,9 @@ class Likeness:
     architecture: Architecture
     telling: int
     missing: tuple[str, ...]
+    """Those that the weights have under no number at all."""
+    absent: tuple[str, ...]
+    """Those that they lack as they are."""
 
     @property
     def share(self) -> float:
@@ -178,12 +181,13 @@ def _describe_unknown(weights: Weights, architectures: Sequence[Architecture]) -
         for candidate in strip_prefixes(weights)
         for architecture in architectures
     ]
-    nearest = max(likenesses, key=lambda one: (one.share, one.telling))
+    nearest = max(likenesses, key=lambda one: (one.share, -len(one.absent), one.telling))
     if nearest.share > 0:
+        missing = nearest.missing or nearest.absent
         message += (
             f"; the nearest is {nearest.architecture.name}, of whose {nearest.telling} telling "
-            f"keys they have {nearest.telling - len(nearest.missing)}, without "
-            f"{first_few(list(nearest.missing))}"
+            f"keys they have {nearest.telling - len(missing)}, without "
+            f"{first_few(list(missing))}"
         )
     return message + (_like_a_classifier(weights) or OWN_CODE)
 
@@ -199,10 +203,11 @@ def likeness(weights: Weights, architecture: Architecture) -> Likeness:
             architecture,
             len(signature),
             tuple(sorted(key for key in signature if _pattern(key) not in patterns)),
+            tuple(sorted(signature - weights.keys())),
         )
         for signature in architecture.signatures
     ]
-    return max(telling, key=lambda one: (one.share, one.telling))
+    return max(telling, key=lambda one: (one.share, -len(one.absent), one.telling))
 
 
 def _pattern(key: str) -> str:

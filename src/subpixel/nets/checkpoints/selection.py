@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from subpixel.errors import CheckpointError
-from subpixel.nets.checkpoints.keys import Tensors
+from subpixel.nets.checkpoints.keys import Tensors, clean_keys
 
 MAX_NESTING = 8
 """The maximum depth of nested dictionaries."""
@@ -156,9 +156,10 @@ def _group_by_first_part(weights: Tensors) -> dict[str, dict[str, Tensor]]:
 
 
 def _same_names(averaged: Tensors, plain: Tensors) -> bool:
-    """Whether an average's keys are those of a network's parameters, with or without dots."""
-    names = {key.replace(".", "") for key in plain}
-    return len({key.replace(".", "") for key in averaged} & names) > len(averaged) // 2
+    """Whether an average's keys are those of a network's parameters, with or without dots
+    and the parts that wrappers add."""
+    names, means = ({key.replace(".", "") for key in clean_keys(one)} for one in (plain, averaged))
+    return len(means & names) > len(averaged) // 2
 
 
 def _with_dots(weights: Tensors, plain: list[dict[str, Tensor]]) -> Tensors:

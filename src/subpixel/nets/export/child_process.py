@@ -5,18 +5,20 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import BinaryIO
 
 import cloudpickle
 import onnx
 from torch import nn
 from torch.jit import ScriptModule
 
-from subpixel.errors import ExportError, one_line
+from subpixel.errors import ExportError, NetworkError, one_line
 from subpixel.graph.metadata import read_spec
 from subpixel.nets.export.attempt import Attempt
 from subpixel.nets.export.export import ExportResult, export_attempt
 from subpixel.spec import ModelSpec
 from subpixel.system.processes.children import run_child
+from subpixel.system.users_code import users_code
 
 EXPORT_TIME_LIMIT = 900.0
 """The time limit of one attempt in seconds; window networks take up to 200 on two cores."""
@@ -61,6 +63,19 @@ def expect_sendable(module: nn.Module) -> None:
         raise _find_torchscript(module) or error from error.__cause__
 
 
+def expect_float(module: nn.Module) -> None:
+    """Raise :class:`ExportError` for a module that computes with PyTorch's own quantised layers,
+    whose operators no exporter knows."""
+    for name, part in module.named_modules():
+        package, *rest = type(part).__module__.split(".")
+        if package == "torch" and "quantized" in rest:
+            raise ExportError(
+                f"the network is quantised already ({name or 'all of it'} is a "
+                f"{type(part).__name__} of PyTorch's), which can't be exported; export the float "
+                "module that it was made from, and make fewer bits of the file: subpixel quantize"
+            )
+
+
 def _find_torchscript(module: nn.Module) -> ExportError | None:
     """What to say of a module that is TorchScript, or contains any; None for others."""
     names = [name for name, each in module.named_modules() if isinstance(each, ScriptModule)]
@@ -75,7 +90,8 @@ def _find_torchscript(module: nn.Module) -> ExportError | None:
 
 def _pickle(job: tuple[object, ...]) -> bytes:
     try:
-        return bytes(cloudpickle.dumps(job))
+        with users_code():
+            return bytes(cloudpickle.dumps(job))
     except Exception as error:  # pickling raises almost anything
         raise ExportError(
             f"the network can't be sent to another process ({type(error).__name__}: "
@@ -101,16 +117,31 @@ def _start_process(folder: Path, attempt: Attempt, time_limit: float) -> None:
         ) from error
     if (folder / REASON).exists():
         raise ExportError((folder / REASON).read_text("utf-8"))
-    if end.code:
+    if end.code or not (folder / MODEL).exists():  # code may end a process as if all were well
         raise ExportError(f"the exporter {attempt.exporter} {end.describe()}")
 
 
 def run_job(folder: Path) -> None:
     """Run the job in ``folder``, in the other process, and leave a model or a reason there."""
-    with (folder / JOB).open("rb") as stream:
-        sys.path[:] = pickle.load(stream)
-        module, spec, attempt, opset = pickle.load(stream)
     try:
+        with (folder / JOB).open("rb") as stream:
+            module, spec, attempt, opset = _unpickle(stream)
         onnx.save(export_attempt(module, spec, attempt, opset).model, folder / MODEL)
-    except ExportError as error:
+    except NetworkError as error:
         (folder / REASON).write_text(str(error), "utf-8")
+
+
+def _unpickle(stream: BinaryIO) -> tuple[nn.Module, ModelSpec, Attempt, int]:
+    """The job, for which the modules of its classes are imported. Raises :class:`ExportError` where
+    that fails."""
+    sys.path[:] = pickle.load(stream)
+    try:
+        with users_code():
+            module, spec, attempt, opset = pickle.load(stream)
+    except Exception as error:  # users' code, which raises anything
+        raise ExportError(
+            f"the network can't be taken up by another process ({type(error).__name__}: "
+            f"{one_line(error)}); its modules must be importable there (in Python, "
+            "subpixel.export with isolated=False exports it in this process)"
+        ) from error
+    return module, spec, attempt, opset

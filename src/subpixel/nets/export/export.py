@@ -1,6 +1,5 @@
 """A PyTorch network → one ONNX file including its parameters, by one attempt."""
 
-import copy
 from dataclasses import dataclass, replace
 
 import onnx
@@ -16,7 +15,9 @@ from subpixel.nets.export.attempt import Attempt
 from subpixel.nets.export.data_reads import find_data_read
 from subpixel.nets.export.exporters import AXES, BATCH, DEFAULT_OPSET, HEIGHT, WIDTH, run_exporter
 from subpixel.nets.export.workarounds import make_exportable
+from subpixel.nets.torch_op import copy_module
 from subpixel.spec import ModelSpec
+from subpixel.system.users_code import AskedToEndError, users_code
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +42,7 @@ def export_attempt(
     """
     count, *size = attempt.example
     example = torch.rand(count, spec.channels, *size, generator=_make_generator())
-    module = make_exportable(copy.deepcopy(module).cpu().eval())
+    module = make_exportable(copy_module(module).cpu().eval())
     if attempt.exporter == "trace":
         _expect_no_data_read(module, example[:1])
     model = _run_attempt(module, example, attempt, opset)
@@ -55,7 +56,8 @@ def _expect_no_data_read(module: nn.Module, example: Tensor) -> None:
     """Reject code that branches on a picture's values: a trace contains only one of the
     branches."""
     try:
-        place = find_data_read(module, example)
+        with users_code():
+            place = find_data_read(module, example)
     except Exception:  # its code may raise anything, which the exporter will report
         return
     if place:
@@ -74,7 +76,8 @@ def _run_attempt(
 ) -> onnx.ModelProto:
     free, symbolic = _free_axes(attempt), attempt.symbolic
     try:
-        return run_exporter(attempt.exporter, module, example, opset, free, symbolic=symbolic)
+        with users_code():
+            return run_exporter(attempt.exporter, module, example, opset, free, symbolic=symbolic)
     except Exception as error:  # exporters raise whatever their passes happen to raise
         raise ExportError(
             f"the exporter {attempt.exporter} failed on this network: {one_line(_root(error))}"
@@ -83,7 +86,8 @@ def _run_attempt(
 
 def _root(error: BaseException) -> BaseException:
     """The original cause, which dynamo wraps in general advice."""
-    return error if error.__cause__ is None else _root(error.__cause__)
+    cause = None if isinstance(error, AskedToEndError) else error.__cause__
+    return error if cause is None else _root(cause)
 
 
 def _free_axes(attempt: Attempt) -> dict[int, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from subpixel.errors import UsageError
 from subpixel.nets.checkpoints.checkpoint import files_of
+from subpixel.nets.torch_op import Module
 from subpixel.network.settings import RunSettings
 from subpixel.parity.bisect.blame import Blame
 from subpixel.parity.bisect.case.case_folder import expect_free_for_case, write_case
@@ -24,7 +25,7 @@ from subpixel.system.files.targets import expect_inputs_spared
 
 def bisect(
     bad: str | Path,
-    against: str | Reference,
+    against: str | Reference | Module,
     *,
     out: str | Path | None = None,
     pictures: Sequence[Path] = (),
@@ -73,12 +74,14 @@ def bisect(
     tolerance = tolerance or default_tolerance(network, reference)
     own = own_cases(pictures, sizes, network.spec, reference.spec)
     failure = smallest_failure(network, reference, tolerance, report, own)
+    reference.expect_unchanged()
     if failure is None:
         return Blame(network.name, reference.name, equal=True, asked=asked)
     fresh = partial(fresh_exports, against)
     blame, excerpt = Inquiry(
         network, reference, fresh, failure, tolerance, device, report
     ).verdict()
+    reference.expect_unchanged()
     blame = replace(blame, asked=asked)
     if out is None:
         return blame

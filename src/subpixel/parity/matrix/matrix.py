@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 from subpixel.errors import NetworkError, ProviderError, UsageError
 from subpixel.imaging.metrics import json_psnr
+from subpixel.nets.torch_op import Module
 from subpixel.parity.calibration import MIN_AREA, calibration_pictures
 from subpixel.parity.cases import Case, grid, pixels
 from subpixel.parity.compare import (
@@ -194,7 +195,7 @@ class MatrixReport:
 
 def verify_matrix(
     model: str | Path,
-    against: str | Reference,
+    against: str | Reference | Module,
     *,
     devices: Sequence[str] | None = None,
     precisions: Sequence[Precision] | None = None,
@@ -233,7 +234,9 @@ def verify_matrix(
     cells = _all_cells(devices, precisions, threads, sides[0].spec.precision)
     with tempfile.TemporaryDirectory(prefix="subpixel-") as folder:
         bench = _bench(*sides, cells, threads, floor_db, calibration, Path(folder))
-        return _run_cells(bench, cells, score, report)
+        found = _run_cells(bench, cells, score, report)
+    sides[1].expect_unchanged()
+    return found
 
 
 def _expect_names(devices: Sequence[str], precisions: Sequence[Precision]) -> None:
