@@ -25,3 +25,8 @@ def test_what_is_kept(psnr: float, task_loss: float | None) -> None:
 )
 def test_what_is_lacking_is_said(psnr: float, task_loss: float | None, said: str) -> None:
     assert FLOOR.shortfall(psnr, task_loss) == said
+
+
+def test_it_is_said_on_what_was_lost() -> None:
+    lacking = FLOOR.shortfall(60.0, 0.2, "our photograph")
+    assert lacking == "0.20 dB lost on our photograph; at most 0.1"

@@ -6,7 +6,12 @@ import pytest
 from PIL import Image
 
 from subpixel.errors import UsageError
-from subpixel.parity.calibration import calibration_pictures, flat_pictures, folder_pictures
+from subpixel.parity.calibration import (
+    calibration_pictures,
+    describe_flat,
+    flat_pictures,
+    folder_pictures,
+)
 from subpixel.spec import ModelSpec
 
 RGB = ModelSpec("net", 2, "rgb", "rgb")
@@ -61,3 +66,15 @@ def test_flat_pictures_are_flat_and_of_many_levels() -> None:
     levels = {float(picture.max()) for picture in pictures}
     assert len(levels) == 18
     assert {min(levels), max(levels)} == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("flat", "busy", "said"), [(0, 2, None), (1, 2, None), (2, 2, "2 of the 4")]
+)
+def test_mostly_flat_pictures_are_pointed_out(flat: int, busy: int, said: str | None) -> None:
+    rng = np.random.default_rng(0)
+    noise = [rng.random((1, 3, 8, 8), np.float32) for _ in range(busy)]
+    nearly = [np.full((1, 3, 8, 8), 0.5, np.float32) + each / 255 for each in noise[:flat]]
+    found = describe_flat([*nearly, *noise])
+    assert (found or "").startswith(said or "")
+    assert (found is None) == (said is None)

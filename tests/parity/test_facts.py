@@ -190,6 +190,14 @@ def test_sums_of_codes_are_proven_for_every_processor() -> None:
     assert "on every processor alike" in fact.message
 
 
+def test_a_network_of_integers_without_sums_has_none() -> None:
+    spec = ModelSpec("eight", 2, "luma", "rgb", halo=8, precision="int8", samples="uint8")
+    model = onnx.load(find_bundled("espcn-int8", 2).path)
+    fact = facts(model, spec)["sums of codes"]
+    assert fact.verdict == "proven"
+    assert fact.message.startswith("none")
+
+
 def test_sums_near_the_middle_between_codes_are_reported() -> None:
     """Of two terms in half steps of the result: every odd sum of codes."""
     spec = ModelSpec("eight", 2, "luma", "rgb", halo=7, precision="int8", samples="uint8")

@@ -16,6 +16,11 @@ def expect_bench(bench: Path, scale: int) -> None:
     expect_sizes(benchmark(bench, scale))
 
 
+def name_set(bench: Path | None) -> str:
+    """What :func:`task_psnr` measures on, in words."""
+    return "our photograph" if bench is None else f"the benchmark set {bench.name}"
+
+
 def task_psnr(upscaler: Upscaler, bench: Path | None = None) -> float:
     """The mean PSNR in dB on the benchmark set in the folder ``bench``, by the literature's
     protocol; None: on the bundled photograph.

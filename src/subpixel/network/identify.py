@@ -38,17 +38,25 @@ class Identity:
     """What was decided about a third-party file, in one line."""
 
 
-def describe(file: Path) -> tuple[ModelSpec, bool]:
+def describe(file: Path, scale: int | None = None) -> tuple[ModelSpec, bool]:
     """A file's facts as they stand, and whether the file itself states them (else: probed).
 
-    Raises :class:`NetworkError` for a third-party file that isn't as ours are.
+    Raises :class:`NetworkError` for a third-party file that isn't as ours are, and
+    :class:`UsageError` for a ``scale`` that isn't the file's own.
     """
     identity = identify(file, open_session, UNKNOWN_CONVENTION)
     if identity.source != file:
         raise NetworkError(
             f"{file}: it is {identity.remark}; make it an ordinary file first: subpixel adopt"
         )
+    expect_scale(file, identity.spec, scale)
     return identity.spec, identity.declared
+
+
+def expect_scale(model: str | Path, spec: ModelSpec, scale: int | None) -> None:
+    """Raise :class:`UsageError` where ``scale`` was asked for, and ``model`` has another."""
+    if scale not in (None, spec.scale):
+        raise UsageError(f"{model} enlarges by {spec.scale}, not by {scale}; leave out the scale")
 
 
 def identify(file: Path, open_file: OpenFile, convention: Convention) -> Identity:

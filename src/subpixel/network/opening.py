@@ -7,8 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from subpixel.convention import UNKNOWN_CONVENTION, Convention
-from subpixel.errors import ProviderError, SpecError, UsageError
-from subpixel.network.identify import OpenFile, identify, is_ort_file, read_declared_spec
+from subpixel.errors import ProviderError, SpecError
+from subpixel.network.identify import (
+    OpenFile,
+    expect_scale,
+    identify,
+    is_ort_file,
+    read_declared_spec,
+)
 from subpixel.network.locate import locate
 from subpixel.network.network import Network
 from subpixel.network.settings import DEFAULT_SETTINGS, RunSettings
@@ -44,7 +50,7 @@ def open_network(
     don't ask for whole pictures (``tile`` 0), tiles run side by side, one on each core.
     ``convention`` is what is known of a third-party file; the rest is found out by running it.
 
-    Raises :class:`UsageError` for a name or scale that isn't there,
+    Raises :class:`~subpixel.errors.UsageError` for a name or scale that isn't there,
     :class:`~subpixel.errors.NetworkError` for a file that is no super-resolution network, and
     :class:`ProviderError` for a device that can't be had, or one that would compute in another
     precision.
@@ -54,10 +60,7 @@ def open_network(
     if integers is not None and not find_device(settings.device).takes_integers:
         return _open_exact_form(integers, settings)
     network = _open_file(file, _Opener(settings), convention)
-    if scale is not None and network.spec.scale != scale:
-        raise UsageError(
-            f"{model} enlarges by {network.spec.scale}, not by {scale}; leave out the scale"
-        )
+    expect_scale(model, network.spec, scale)
     _expect_precision(network.spec, settings, file)
     return network
 

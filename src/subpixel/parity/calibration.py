@@ -1,6 +1,6 @@
 """Pictures from which a quantiser learns the ranges that a network's activations take."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,9 @@ CROP_SIDE = 256
 
 MAX_PICTURES = 32
 """Photographs of a folder that are looked at, the first by name."""
+
+FLAT_SPREAD = 2 / 255
+"""A picture whose channels spread less than this (standard deviation) is as good as flat."""
 
 FLAT_SIDE, FLAT_STEP = 24, 15
 """Of flat pictures the side, and how far their levels are apart."""
@@ -57,6 +60,18 @@ def folder_pictures(folder: Path, spec: ModelSpec) -> Iterator[Pixels]:
         raise UsageError(
             f"{folder} holds no photograph of a size that {spec.name} takes; name another folder"
         )
+
+
+def describe_flat(pictures: Iterable[Pixels]) -> str | None:
+    """A line on those of ``pictures`` that are (almost) of one colour each, where they are half of
+    them or more: ranges that were seen on them are too narrow for photographs."""
+    flat = [bool(picture.std(axis=(2, 3)).max() < FLAT_SPREAD) for picture in pictures]
+    if 2 * sum(flat) < len(flat) or not any(flat):
+        return None
+    return (
+        f"{sum(flat)} of the {len(flat)} pictures for calibration are (almost) of one colour, and "
+        "show no ranges: name a folder of photographs"
+    )
 
 
 def flat_pictures(spec: ModelSpec, rounds: int) -> Iterator[Pixels]:

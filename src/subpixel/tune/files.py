@@ -53,7 +53,7 @@ class NetworkFiles:
         if file.is_file():
             return file
         make_folder(file.parent)
-        report = reduce_precision(self.file, file, precision, lambda file: 0.0, floor=self.floor)
+        report = reduce_precision(self.file, file, precision, floor=self.floor)
         if not report:
-            raise NetworkError(report.summary())
+            raise NetworkError(report.reason or report.summary())
         return file

@@ -51,13 +51,13 @@ def tune(
     folder ``bench``. After so many ``seconds`` no further round begins; where these are too few for
     the rounds that tell what is fastest, nothing is stored, and what was stored before stays.
 
-    Raises :class:`~subpixel.errors.UsageError` for a device that there isn't, and a set that can't
-    be measured on;
+    Raises :class:`~subpixel.errors.UsageError` for a device that there isn't, a ``scale`` that the
+    network hasn't, and a set that can't be measured on;
     :class:`~subpixel.errors.NetworkError` for a file that is no network,
     :class:`~subpixel.errors.SubpixelError` where the cache can't be written.
     """
     file = locate(model, scale)
-    files = NetworkFiles(model, scale, file, describe(file)[0], floor)
+    files = NetworkFiles(model, scale, file, describe(file, scale)[0], floor)
     if bench is not None:
         expect_bench(bench, files.spec.scale)
     names = [resolve_device(name) for name in devices] or available_devices()

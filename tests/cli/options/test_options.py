@@ -1,9 +1,13 @@
+import warnings
+from pathlib import Path
+
 import click
 import pytest
 
 from subpixel.cli.main import VERBS, Verbs, run
 from subpixel.cli.options.choices import DEVICE_NAME, SIZE, DeviceName
 from subpixel.cli.pictures.upscale import UpscaleCommand, command
+from subpixel.zoo.manifest import find_bundled
 
 
 @pytest.mark.parametrize(
@@ -68,3 +72,37 @@ def test_every_device_option_takes_any_case() -> None:
     ]
     assert len(options) >= 7
     assert {type(option.type) for option in options} == {DeviceName}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "info {file}",
+        "tune --model {file}",
+        "quantize --model {file} -o {out}",
+        "package {file} -o {out} --target docker",
+        "evaluate --model {file} --data {folder}",
+    ],
+)
+def test_no_verb_takes_a_scale_that_is_not_the_file_s(
+    line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, out = find_bundled("fast", 2).path, tmp_path / "out.onnx"
+    words = line.format(file=file, out=out, folder=tmp_path).split()
+    assert run([*words, "--scale", "3"]) == 2
+    assert f"{file} enlarges by 2, not by 3; leave out the scale" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_nor_one_that_is_not_the_program_s(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch = pytest.importorskip("torch")
+    file = tmp_path / "program.pt"
+    larger = torch.nn.Sequential(torch.nn.Conv2d(3, 12, 1), torch.nn.PixelShuffle(2))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.save(torch.jit.script(larger), file)
+    words = ["evaluate", "--model", str(file), "--data", str(tmp_path), "--scale", "3"]
+    assert run(words) == 2
+    assert "enlarges by 2, not by 3; leave out the scale" in capsys.readouterr().err

@@ -157,10 +157,12 @@ def _naturalness() -> Naturalness:
 
 def _open_checkpoint(checkpoint: "Path | CheckpointFile", scale: int | None) -> Upscaler:
     """Under PyTorch."""
+    from subpixel.network.identify import expect_scale
     from subpixel.network.network import Network
     from subpixel.parity.side import open_side
 
     side = open_side(checkpoint, rgb=True, scale=scale)
+    expect_scale(side.name, side.spec, scale)  # a program has its own, whatever is asked for
     return Upscaler(Network(side.op, side.spec, side.provider))
 
 

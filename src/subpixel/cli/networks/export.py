@@ -174,7 +174,7 @@ def _wrap_network(
     from subpixel.network.locate import locate
     from subpixel.publish.image_files import publish_image_files
 
-    publish_image_files(locate(network, scale), output, overwrite=overwrite)
+    publish_image_files(locate(network, scale), output, scale=scale, overwrite=overwrite)
     if as_json:
         print_json({"passed": True, "path": output})
     else:

@@ -37,7 +37,9 @@ def command(
     from subpixel.network.locate import locate
     from subpixel.publish.package.package import package_network
 
-    report = package_network(locate(model, scale), output, find_target(target), overwrite=overwrite)
+    report = package_network(
+        locate(model, scale), output, find_target(target), scale=scale, overwrite=overwrite
+    )
     if as_json:
         print_json(report)
         return

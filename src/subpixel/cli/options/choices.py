@@ -81,14 +81,14 @@ FLOOR_OPTION = click.option(
     type=RealNumber(min=0),
     default=Floor.psnr,
     show_default=True,
-    help="Least PSNR to the pictures of the fp32 file, on photographs.",
+    help="Least PSNR in dB between 8-bit pictures by it and by the fp32 file, of our photograph.",
 )
 TASK_LOSS = click.option(
     "--task-loss",
     type=RealNumber(min=0),
     default=Floor.task_loss,
     show_default=True,
-    help="By how many dB the PSNR on the benchmark set may fall.",
+    help="By how many dB the PSNR on --bench may fall (of quantize without it: on our photograph).",
 )
 TIME_LIMIT_OPTION = click.option(
     "--time-limit",

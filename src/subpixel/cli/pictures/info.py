@@ -25,7 +25,7 @@ def command(model: str, scale: int | None, as_json: bool) -> None:
     """
     file = locate(model, scale)
     graph = load_model(file)
-    spec, declared = describe(file)
+    spec, declared = describe(file, scale)
     facts = {
         **asdict(spec),
         "facts": "written in the file" if declared else "probed",

@@ -127,8 +127,15 @@ def _together(a: Axis, b: Axis) -> Axis:
 # --- windows
 
 
+WEIGHTS_PLACE: Mapping[str, int] = {
+    **dict.fromkeys(("Conv", "ConvInteger", "ConvTranspose", "MatMul", "MatMulInteger"), 1),
+    **dict.fromkeys(("QLinearConv", "QLinearMatMul"), 3),
+}
+"""Which input of an operator with weights is these."""
+
+
 def _convolve(operation: Operation) -> Tensor:
-    weights = operation.array(1)
+    weights = operation.array(WEIGHTS_PLACE[operation.kind])
     windows = _windows(operation, weights.shape[2:])
     _, height, width = operation.pixels.picture_axes()
     return operation.pixels.picture(
@@ -461,7 +468,7 @@ def _layer_normalise(operation: Operation) -> Tensor:
 def _multiply_matrix(operation: Operation) -> Tensor:
     """A matrix product with a constant, along the last axis."""
     *outer, inner = operation.pixels.axes
-    matrix = operation.array(1)
+    matrix = operation.array(WEIGHTS_PLACE[operation.kind])
     if isinstance(inner, Line) or matrix.ndim != 2:
         raise NotLocalError("multiplies matrices over space")
     return PictureTensor((*outer, PlainAxis(plain_length(matrix.shape[1]))))
@@ -557,7 +564,7 @@ PICTURE_HANDLERS: Mapping[str, Handler] = {
         ("Cast", "DequantizeLinear", "Dropout", "Identity", "LRN", "QuantizeLinear"), _keep_axes
     ),
     "BatchNormalization": _batch_normalise,
-    "Conv": _convolve,
+    **dict.fromkeys(("Conv", "ConvInteger", "QLinearConv"), _convolve),
     "ConvTranspose": _convolve_transposed,
     "AveragePool": _pool,
     "LpPool": _pool,
@@ -580,7 +587,7 @@ PICTURE_HANDLERS: Mapping[str, Handler] = {
     ),
     **dict.fromkeys(("LogSoftmax", "Softmax"), _softmax),
     "LayerNormalization": _layer_normalise,
-    "MatMul": _multiply_matrix,
+    **dict.fromkeys(("MatMul", "MatMulInteger", "QLinearMatMul"), _multiply_matrix),
     "Shape": _shape_sizes,
 }
 """The handlers of operators on tensors that are computed from the picture."""

@@ -108,7 +108,7 @@ def _follow_node(
     if node.domain not in ONNX_DOMAINS:
         raise NotLocalError(f"is an operator of {node.domain}, not of ONNX")
     if node.op_type == "Constant" or (any(inputs) and _all_known(inputs)):
-        return _compute_constants(node, inputs, opset)
+        return compute_constants(node, inputs, opset)
     on_picture = any(isinstance(tensor, PictureTensor) for tensor in inputs)
     handler = (PICTURE_HANDLERS if on_picture else SIZE_HANDLERS).get(node.op_type)
     if handler is None:
@@ -124,11 +124,14 @@ def _all_known(inputs: Sequence[Tensor | None]) -> bool:
     return all(tensor is None or isinstance(tensor, ConstantTensor) for tensor in inputs)
 
 
-def _compute_constants(
+def compute_constants(
     node: onnx.NodeProto, inputs: Sequence[Tensor | None], opset: int
 ) -> Sequence[Tensor]:
     """The results of a node whose inputs are constants, computed by ONNX's reference
-    implementation."""
+    implementation.
+
+    Raises :class:`NotLocalError` where they can't be computed.
+    """
     feeds = {
         name: tensor.array
         for name, tensor in zip(node.input, inputs, strict=True)

@@ -1,6 +1,7 @@
 """One network file in each precision."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,16 @@ Variant = Path | str
 """A file, or why there is none."""
 
 
+@dataclass(frozen=True)
+class Conversion:
+    """One way to make a network one of fewer bits."""
+
+    form: str
+    """What comes of it, in a few words."""
+    make: Callable[[], onnx.ModelProto]
+    """Raises :class:`NetworkError` where it can't be made so."""
+
+
 def variant(
     model: onnx.ModelProto,
     given: Precision,
@@ -33,7 +44,7 @@ def variant(
     if given not in (wanted, "fp32"):
         return f"the file is {given} already; give the fp32 file"
     try:
-        made = model if given == wanted else conversions(model, wanted, calibration)[0]()
+        made = model if given == wanted else conversions(model, wanted, calibration)[0].make()
     except NetworkError as error:
         return str(error)
     file = folder / f"{wanted}.onnx"
@@ -43,7 +54,7 @@ def variant(
 
 def conversions(
     model: onnx.ModelProto, wanted: Precision, calibration: Callable[[], Iterable[Pixels]]
-) -> Sequence[Callable[[], onnx.ModelProto]]:
+) -> Sequence[Conversion]:
     """The ways to make ``model`` one of fewer bits, the fastest network first.
 
     int8 is all in integers where that can be (:func:`~subpixel.graph.int8.integer.to_integer`);
@@ -51,11 +62,13 @@ def conversions(
     (:func:`~subpixel.graph.int8.quantize.to_int8`). Raises :class:`UsageError` for other
     precisions: ONNX Runtime's CPU provider has no bfloat16 convolution.
     """
+    given = model, calibration
     if wanted == "int8":
-        forms = [to_integer, to_int8] if is_luma_chain(model) else [to_int8]
-        return [partial(_calibrate, form, model, calibration) for form in forms]
+        whole = Conversion("integers from end to end", partial(_calibrate, to_integer, *given))
+        inner = Conversion("QDQ nodes between the ends", partial(_calibrate, to_int8, *given))
+        return [whole, inner] if is_luma_chain(model) else [inner]
     if wanted == "fp16":
-        return [partial(to_fp16, model)]
+        return [Conversion("float16", partial(to_fp16, model))]
     raise UsageError(f"precision is {wanted}; networks are converted to fp16 or int8")
 
 

@@ -60,19 +60,25 @@ class PackageReport:
 
 
 def package_network(
-    model: Path, out: Path, target: Target, *, overwrite: bool = False
+    model: Path,
+    out: Path,
+    target: Target,
+    *,
+    scale: int | None = None,
+    overwrite: bool = False,
 ) -> PackageReport:
     """Pack the network file ``model`` for ``target`` into the folder ``out``, whole or not at all.
 
     The folder holds the network, a program that runs it on that platform, and the golden picture
     (:mod:`subpixel.publish.package.golden`); the network was run here and makes it. Raises
-    :class:`~subpixel.errors.NetworkError` for a file that can't be packed, and
+    :class:`~subpixel.errors.NetworkError` for a file that can't be packed,
+    :class:`~subpixel.errors.UsageError` for a ``scale`` that isn't its own, and
     :class:`~subpixel.errors.SubpixelError` where ``out`` can't be written: it holds something, say,
     and is no package that ``overwrite`` may replace.
     """
     expect_inputs_spared(out, [model])
     expect_free_folder(out, find_foreign_files, overwrite=overwrite)
-    spec, _ = describe(model)
+    spec, _ = describe(model, scale)
     _expect_plain(model, spec)
     graph = with_spec(with_explicit_convolutions(load_model(model)), spec)
     golden, network = make_golden(graph, spec), target.convert(graph)
