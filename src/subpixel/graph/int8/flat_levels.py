@@ -4,6 +4,7 @@ What rounding in the layers adds up to varies from pixel to pixel in pictures; i
 the same everywhere, and half a code value of it makes another level of all of them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from subpixel.graph.execute import runtime_engine
-from subpixel.graph.int8.kernels import last_channels
+from subpixel.graph.flow import TensorValues
+from subpixel.graph.int8.kernels import COLOURS, last_channels
 from subpixel.graph.int8.luma_chain import LumaChain
 
-LEVELS = 256
+WHITE = 255
 BATCH = 16
 """Flat pictures that are computed at once."""
 SPARE = 0.02
@@ -43,22 +45,43 @@ def room_for_errors(step: float) -> float:
     return (whole + 0.5) * step
 
 
-def measure_flat_errors(model: onnx.ModelProto, chain: LumaChain) -> FlatErrors:
-    """Run the network in integers ``model``, made of ``chain``, on flat pictures of every level."""
+def keeps_levels(model: onnx.ModelProto, chain: LumaChain) -> bool:
+    """Whether the float32 network ``model`` keeps all of them to within a code value."""
+    output = chain.last.result
+    found = _measure(model, chain, output, lambda flat: {chain.picture: _as_planes(flat)})
+    return bool(np.abs(found).max() < 1)
+
+
+def measure_flat_errors(integer: onnx.ModelProto, chain: LumaChain) -> FlatErrors:
+    """Those of the network in integers ``integer``, made of ``chain``."""
+    output = chain.last.result + "/sums"
+    found = _measure(integer, chain, output, lambda flat: {"input": flat})
+    return found[:, last_channels(chain.scale)]
+
+
+def _as_planes(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.divide(pictures.transpose(0, 3, 1, 2), WHITE, dtype=np.float32)
+
+
+def _measure(
+    model: onnx.ModelProto,
+    chain: LumaChain,
+    output: str,
+    feed: Callable[[NDArray[np.uint8]], TensorValues],
+) -> FlatErrors:
+    """By how much the channels of ``output`` differ from each level, or with ``residual`` from
+    nothing, in the middle of a flat picture of it."""
     reach = sum(max(layer.size) // 2 for layer in chain.layers)
-    sums, side = chain.last.result + "/sums", 2 * reach + 1
     exposed = onnx.ModelProto()
     exposed.CopyFrom(model)
     del exposed.graph.output[:]
-    exposed.graph.output.append(helper.make_tensor_value_info(sums, TensorProto.FLOAT, None))
+    exposed.graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, None))
     engine, middles = runtime_engine(), []
-    for first in range(0, LEVELS, BATCH):
-        levels = np.arange(first, first + BATCH, dtype=np.uint8)
-        pictures = np.broadcast_to(levels[:, None, None, None], (BATCH, side, side, 3))
-        values = engine(exposed, {"input": np.ascontiguousarray(pictures)})[sums]
-        middles.append(values[:, last_channels(chain.scale), reach, reach])
-    results = np.concatenate(middles).astype(np.float64) * (LEVELS - 1)
-    return results if chain.residual else results - np.arange(LEVELS)[:, None]
+    for levels in np.arange(WHITE + 1, dtype=np.uint8).reshape(-1, BATCH, 1, 1, 1):
+        pictures = np.tile(levels, (1, 2 * reach + 1, 2 * reach + 1, COLOURS))
+        middles.append(engine(exposed, feed(pictures))[output][:, :, reach, reach])
+    results = np.concatenate(middles).astype(np.float64) * WHITE
+    return results if chain.residual else results - np.arange(WHITE + 1)[:, None]
 
 
 def shift_flats(errors: FlatErrors, step: float, max_room: float) -> FlatShift | None:

@@ -26,6 +26,7 @@ from subpixel.graph.int8.carried_luma import take_out_luma
 from subpixel.graph.int8.equalise import equalise_channels
 from subpixel.graph.int8.flat_levels import (
     FlatShift,
+    keeps_levels,
     measure_flat_errors,
     room_for_errors,
     shift_flats,
@@ -72,10 +73,10 @@ def to_integer(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> o
     1, weights with one scale per output channel; these are rounded so that the layers' outputs for
     the pictures are preserved (:mod:`subpixel.graph.int8.rounding`). Luma that a channel carries to
     the last layer is added behind it (:mod:`subpixel.graph.int8.carried_luma`). Luma is rounded to
-    8 bits before the network. Flat areas keep their level where the last layer's bias and steps can
-    bring that about (:mod:`subpixel.graph.int8.flat_levels`). No sum of two codes lies where
-    processors round differently (:mod:`subpixel.graph.exact.ties`). The facts in the file say
-    ``int8``, and uint8 for its samples.
+    8 bits before the network. Flat areas keep their level where ``model`` all but keeps it and the
+    last layer's bias and steps can bring that about (:mod:`subpixel.graph.int8.flat_levels`). No
+    sum of two codes lies where processors round differently (:mod:`subpixel.graph.exact.ties`). The
+    facts in the file say ``int8``, and uint8 for its samples.
 
     The file is in ONNX's own operators; ONNX Runtime fuses them into its 8-bit convolutions. Raises
     :class:`~subpixel.errors.NetworkError` for a network that is not a chain of convolutions
@@ -83,8 +84,8 @@ def to_integer(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> o
     """
     spec, model = read_spec(model), take_out_luma(model)
     chain = read_luma_chain(model)
-    chain, statistics = equalise_channels(chain, collect_statistics(model, chain, calibration))
-    result = clear_sums(_keep_flats(chain, statistics))
+    statistics = collect_statistics(model, chain, calibration)
+    result = clear_sums(_keep_flats(model, *equalise_channels(chain, statistics)))
     return (
         result
         if spec is None
@@ -92,16 +93,19 @@ def to_integer(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> o
     )
 
 
-def _keep_flats(chain: LumaChain, statistics: Statistics) -> onnx.ModelProto:
-    """The network in integers, its last layer such that flat areas keep their level."""
+def _keep_flats(
+    model: onnx.ModelProto, chain: LumaChain, statistics: Statistics
+) -> onnx.ModelProto:
+    """The network in integers, its last layer such that flat areas keep their level, where
+    ``model`` all but keeps it."""
     assembly = _Assembly(chain, statistics)
-    model = _assemble_model(assembly)
+    integer = _assemble_model(assembly)
+    if not keeps_levels(model, chain):
+        return integer
     shares = range(1, MAX_SHARE + 1) if chain.residual else [WHOLE]
     max_room = max(room_for_errors(share / WHOLE) for share in shares)
-    shift = shift_flats(measure_flat_errors(model, chain), assembly.output_step, max_room)
-    if shift is None:
-        return model
-    return _assemble_model(_Assembly(chain, statistics, shift))
+    shift = shift_flats(measure_flat_errors(integer, chain), assembly.output_step, max_room)
+    return integer if shift is None else _assemble_model(_Assembly(chain, statistics, shift))
 
 
 def _assemble_model(assembly: "_Assembly") -> onnx.ModelProto:
@@ -317,7 +321,7 @@ def _activation_grid(low: float, high: float) -> QuantGrid:
 
 
 def _residual_grid(
-    bounds: tuple[float, float], seen: Histogram, *, residual: bool, room: float
+    bounds: tuple[float, float], seen: Histogram, *, residual: bool, room: float = 0.0
 ) -> tuple[QuantGrid, int]:
     """The grid of the network's output, in code values, and its step in 114ths: of those with so
     much ``room`` for errors in flat areas the one by which the outputs that were seen change the
