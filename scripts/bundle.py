@@ -6,11 +6,10 @@ The first folder holds the benchmark sets Set5, Set14 (GT/, x2/, x3/, x4/) and B
 second the photographs that the networks were trained on. Every network is exported, checked, proven
 equal to PyTorch, and measured as its users will run it: the ONNX file, 8-bit RGB in and out. Beside
 a chain of convolutions on luma comes NAME-int8, calibrated on the photographs, where no set loses
-more than 0.1 dB by it; on pictures of one grey, too, as many as leave every level as it is. Between
-`balanced` and `denoise` lie points of which only the int8 file is bundled (`denoise-25-int8`,
-`denoise-50-int8`, `denoise-75-int8`: their float32 weights are mixed when they are opened). What
---only leaves out stays as it is. --sums makes no network anew: it only moves sums of the int8 files
-off where processors round them differently.
+more than 0.1 dB by it. Between `balanced` and `denoise` lie points of which only the int8 file is
+bundled (`denoise-25-int8`, `denoise-50-int8`, `denoise-75-int8`: their float32 weights are mixed
+when they are opened). What --only leaves out stays as it is. --sums makes no network anew: it only
+moves sums of the int8 files off where processors round them differently.
 """
 
 import argparse
@@ -24,7 +23,6 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import onnx
 from safetensors import safe_open
 
@@ -50,10 +48,6 @@ LICENCE = "Apache-2.0"
 SCALES = (2, 3, 4)
 MOST_LOST = 0.1
 """dB by which int8 may be worse."""
-FLAT_ROUNDS = (10, 3, 1, 0)
-"""How often pictures of one grey come in the calibration, the best for borders first."""
-FLAT_SIDE, FLAT_BORDER = 34, 15
-"""Of a flat picture the side, and what a filter at its edge can reach, in pixels."""
 TRAINING_DATA = {
     "40": "40 photographs, CC0-1.0, CC-BY-4.0 and CC-BY-SA: credits in docs/models.md",
     "349": "349 photographs, drawings and prints, CC0-1.0, CC-BY, CC-BY-SA, public domain, BSD and "
@@ -202,35 +196,13 @@ def fact(checkpoint: Path, name: str, default: str = "") -> str:
 
 
 def int8(exact: Entry, photos: Path) -> Path:
-    """The same network in 8-bit integers: with the most flat pictures in its calibration by which
-    no level shifts, or else by which the fewest do."""
-    name = f"{exact.spec.name}-int8"
-    spec = replace(exact.spec, name=name, precision="int8", samples="uint8")
-    file = ZOO / f"{name}-x{spec.scale}.onnx"
-    found: dict[bytes, int] = {}
-    for rounds in FLAT_ROUNDS:
-        pictures = chain(folder_pictures(photos, exact.spec), flat_pictures(exact.spec, rounds))
-        model = with_spec(to_integer(onnx.load(exact.file), pictures), spec)
-        file.write_bytes(model.SerializeToString())
-        found[file.read_bytes()] = count = count_shifts(file)
-        print(f"{file.name}: {rounds} rounds of flat pictures: {count} levels shift", flush=True)
-        if not count:
-            break
-    file.write_bytes(min(found, key=lambda content: found[content]))
+    """The same network in 8-bit integers."""
+    spec = replace(exact.spec, name=f"{exact.spec.name}-int8", precision="int8", samples="uint8")
+    pictures = chain(folder_pictures(photos, exact.spec), flat_pictures(exact.spec))
+    model = to_integer(onnx.load(exact.file), pictures)
+    file = ZOO / f"{spec.name}-x{spec.scale}.onnx"
+    file.write_bytes(with_spec(model, spec).SerializeToString())
     return file
-
-
-def count_shifts(file: Path) -> int:
-    """Of the 256 greys, how many come out as another one, away from the border."""
-    upscale = Upscaler(file, device="cpu", tuning=False)
-    return sum(shifts(upscale, level) for level in range(256))
-
-
-def shifts(upscale: Upscaler, level: int) -> bool:
-    """Whether the middle of a flat picture comes out at another level."""
-    border = FLAT_BORDER * upscale.spec.scale
-    large = upscale(np.full((FLAT_SIDE, FLAT_SIDE, 3), level, np.uint8))
-    return bool((large[border:-border, border:-border] != level).any())
 
 
 def measured(file: Path, data: Path) -> Entry:

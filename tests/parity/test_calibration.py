@@ -60,7 +60,7 @@ def test_a_folder_without_a_fitting_photo(photos: Path) -> None:
 
 
 def test_flat_pictures_are_flat_and_of_many_levels() -> None:
-    pictures = list(flat_pictures(RGB, 3))
+    pictures = list(flat_pictures(RGB))
     assert {picture.shape for picture in pictures} == {(1, 3, 24, 24)}
     assert all(np.ptp(picture) == 0 for picture in pictures)
     levels = {float(picture.max()) for picture in pictures}

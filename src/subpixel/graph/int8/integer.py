@@ -24,6 +24,13 @@ from subpixel.graph.int8.calibrate import (
 )
 from subpixel.graph.int8.carried_luma import take_out_luma
 from subpixel.graph.int8.equalise import equalise_channels
+from subpixel.graph.int8.flat_levels import (
+    FlatShift,
+    keeps_levels,
+    measure_flat_errors,
+    room_for_errors,
+    shift_flats,
+)
 from subpixel.graph.int8.kernels import (
     CHANNEL_BLOCK,
     COLOURS,
@@ -66,9 +73,10 @@ def to_integer(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> o
     1, weights with one scale per output channel; these are rounded so that the layers' outputs for
     the pictures are preserved (:mod:`subpixel.graph.int8.rounding`). Luma that a channel carries to
     the last layer is added behind it (:mod:`subpixel.graph.int8.carried_luma`). Luma is rounded to
-    8 bits before the network. No sum of two codes lies where processors round differently
-    (:mod:`subpixel.graph.exact.ties`). The facts in the file say ``int8``, and uint8 for its
-    samples.
+    8 bits before the network. Flat areas keep their level where ``model`` all but keeps it and the
+    last layer's bias and steps can bring that about (:mod:`subpixel.graph.int8.flat_levels`). No
+    sum of two codes lies where processors round differently (:mod:`subpixel.graph.exact.ties`). The
+    facts in the file say ``int8``, and uint8 for its samples.
 
     The file is in ONNX's own operators; ONNX Runtime fuses them into its 8-bit convolutions. Raises
     :class:`~subpixel.errors.NetworkError` for a network that is not a chain of convolutions
@@ -76,9 +84,8 @@ def to_integer(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> o
     """
     spec, model = read_spec(model), take_out_luma(model)
     chain = read_luma_chain(model)
-    result = clear_sums(
-        _assemble_model(*equalise_channels(chain, collect_statistics(model, chain, calibration)))
-    )
+    statistics = collect_statistics(model, chain, calibration)
+    result = clear_sums(_keep_flats(model, *equalise_channels(chain, statistics)))
     return (
         result
         if spec is None
@@ -86,8 +93,23 @@ def to_integer(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> o
     )
 
 
-def _assemble_model(chain: LumaChain, statistics: Statistics) -> onnx.ModelProto:
-    scale, assembly = chain.scale, _Assembly(chain, statistics)
+def _keep_flats(
+    model: onnx.ModelProto, chain: LumaChain, statistics: Statistics
+) -> onnx.ModelProto:
+    """The network in integers, its last layer such that flat areas keep their level, where
+    ``model`` all but keeps it."""
+    assembly = _Assembly(chain, statistics)
+    integer = _assemble_model(assembly)
+    if not keeps_levels(model, chain):
+        return integer
+    shares = range(1, MAX_SHARE + 1) if chain.residual else [WHOLE]
+    max_room = max(room_for_errors(share / WHOLE) for share in shares)
+    shift = shift_flats(measure_flat_errors(integer, chain), assembly.output_step, max_room)
+    return integer if shift is None else _assemble_model(_Assembly(chain, statistics, shift))
+
+
+def _assemble_model(assembly: "_Assembly") -> onnx.ModelProto:
+    scale = assembly.scale
     assembly.picture()
     ends = [
         helper.make_tensor_value_info(name, TensorProto.UINT8, ["batch", *sides, COLOURS])
@@ -132,19 +154,34 @@ def _widths(writer: Writer) -> _Widths:
 class _Assembly:
     """Builds the graph, from the picture to the larger picture."""
 
-    def __init__(self, chain: LumaChain, statistics: Statistics) -> None:
-        self.writer = Writer()
+    def __init__(
+        self, chain: LumaChain, statistics: Statistics, shift: FlatShift | None = None
+    ) -> None:
+        self.writer, self._shift = Writer(), shift
         self._chain, self._shown = chain, statistics.moments
         ranges = {name: statistics.range(name) for name in statistics.low}
         self._widths = _widths(self.writer)
         self._channels: dict[str, int] = {}
         self._residual, self._share = _residual_grid(
-            ranges[chain.last.result], statistics.output, residual=chain.residual
+            ranges[chain.last.result],
+            statistics.output,
+            residual=chain.residual,
+            room=shift.room if shift else 0.0,
         )
         self._grids = {name: _activation_grid(*bounds) for name, bounds in ranges.items()}
         self._grids[chain.last.result] = replace(self._residual, step=self._residual.step / WHITE)
 
+    @property
+    def scale(self) -> int:
+        return self._chain.scale
+
+    @property
+    def output_step(self) -> float:
+        """The step of the network's output, in code values."""
+        return self._residual.step
+
     def picture(self) -> None:
+        """Add all nodes."""
         writer, scale = self.writer, self._chain.scale
         luma = self._luma()
         for step in self._chain.steps:
@@ -210,6 +247,8 @@ class _Assembly:
     def _layer(self, layer: ConvolutionStep, grid: QuantGrid) -> None:
         inputs, scale = self._channels[layer.source], self._chain.scale
         last, whole = layer is self._chain.last, round_layer(layer, self._shown[layer.result])
+        if last and self._shift is not None:
+            whole = replace(whole, bias=whole.bias + self._shift.shifts / WHITE)
         kernel = last_kernel(whole, inputs, scale) if last else layer_kernel(whole, inputs)
         self._channels[layer.result] = len(kernel.weights)
         grids = self._grids[layer.source], grid
@@ -282,11 +321,11 @@ def _activation_grid(low: float, high: float) -> QuantGrid:
 
 
 def _residual_grid(
-    bounds: tuple[float, float], seen: Histogram, *, residual: bool
+    bounds: tuple[float, float], seen: Histogram, *, residual: bool, room: float = 0.0
 ) -> tuple[QuantGrid, int]:
-    """The grid of the network's output, in code values, and its step in 114ths: the one by which
-    the outputs that were seen change the least. Its ends are rare, and better clipped than paid for
-    by coarse steps.
+    """The grid of the network's output, in code values, and its step in 114ths: of those with so
+    much ``room`` for errors in flat areas the one by which the outputs that were seen change the
+    least. Its ends are rare, and better clipped than paid for by coarse steps.
 
     Without ``residual`` the output is luma in code values: 8 bits clip it, as the float32 network
     does.
@@ -295,8 +334,13 @@ def _residual_grid(
         return PICTURE_GRID, WHOLE
     low, high = bounds
     whole = max(int(np.ceil(WHOLE * (high - low))), 1)
+    shares = range(1, (MAX_SHARE if room else min(whole, MAX_SHARE)) + 1)
     return min(
-        ((_clip_grid(low, high, share), share) for share in range(1, min(whole, MAX_SHARE) + 1)),
+        (
+            (_clip_grid(low, high, share), share)
+            for share in shares
+            if room_for_errors(share / WHOLE) >= room
+        ),
         key=lambda pair: seen.rounding_error(replace(pair[0], step=pair[0].step / WHITE)),
     )
 

@@ -73,15 +73,19 @@ def shift_filters(weights: NDArray[Number]) -> NDArray[Number]:
 def last_kernel(layer: Kernel, inputs: int, scale: int) -> Kernel:
     """The layer that computes sub-pixels, with :func:`row_channels` channels for each of their
     rows."""
-    places = [row * row_channels(scale) + column for row, column in np.ndindex(scale, scale)]
     plain = layer_kernel(layer, inputs)
     channels = pad_channels(scale * row_channels(scale))
     whole = np.zeros((channels, *plain.weights.shape[1:]), np.int8)
     steps, bias = np.ones(channels), np.zeros(channels)
-    for own, place in enumerate(places):
+    for own, place in enumerate(last_channels(scale)):
         whole[place], steps[place] = plain.weights[own], plain.steps[own]
         bias[place] = plain.bias[own]
     return Kernel(whole, steps, bias)
+
+
+def last_channels(scale: int) -> list[int]:
+    """Which of the last layer's channels in the graph has each of its own ``scale²``."""
+    return [row * row_channels(scale) + column for row, column in np.ndindex(scale, scale)]
 
 
 def row_channels(scale: int) -> int:
