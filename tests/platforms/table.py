@@ -7,7 +7,8 @@
 
 Each platform is set up from packages, run, and compared with what NumPy alone computes. What was
 seen joins docs/platforms.json, from which docs/platforms.md is written; what is there, of the very
-same file, is not run again. A platform that can't be set up here is left out, and its reason kept.
+same file, is not run again, and what was seen of another file of the name is dropped. A platform that
+can't be set up here is left out, and its reason kept.
 """
 
 import argparse
@@ -90,7 +91,7 @@ def main() -> int:
     options.add_argument("--networks", nargs="+", metavar="NAME", default=[], help="fast-int8-x3")
     options.add_argument("--again", action="store_true", help="also what was seen already")
     choice = options.parse_args()
-    records, cases = read_records(RECORDS), list_cases(choice.networks)
+    records, cases = read_records(RECORDS).of_files(list_cases()), list_cases(choice.networks)
     for place in PLACES:
         if choice.only is None or place.key.startswith(tuple(choice.only)):
             new = [c for c in cases if choice.again or not records.has(place.key, c)]

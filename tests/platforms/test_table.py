@@ -73,6 +73,11 @@ def test_records_go_on_where_they_were(tmp_path: Path) -> None:
     assert len(again.with_row(other).rows) == 1
 
 
+def test_what_was_seen_of_a_file_that_is_no_more_is_dropped() -> None:
+    rows = [row("python", INTEGER), replace(row("python", FLOAT), file="another file")]
+    assert Records(rows).of_files(list_cases()).rows == rows[:1]
+
+
 def test_a_reason_gives_way_to_what_is_seen() -> None:
     records = Records().with_skip(Skip("node", "no node")).with_row(row("node", INTEGER))
     assert records.skips == []

@@ -53,6 +53,11 @@ class Records:
         seen = {(row.network, row.file) for row in self.find_rows(platform)}
         return (case.name, case.network.sha256) in seen
 
+    def of_files(self, cases: Iterable[Case]) -> "Records":
+        """Without what was seen of files that these no longer are."""
+        files = {(case.name, case.network.sha256) for case in cases}
+        return Records([row for row in self.rows if (row.network, row.file) in files], self.skips)
+
     def with_row(self, row: Row) -> "Records":
         rest = [r for r in self.rows if (r.platform, r.network) != (row.platform, row.network)]
         skips = [skip for skip in self.skips if skip.platform != row.platform]

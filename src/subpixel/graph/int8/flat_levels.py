@@ -38,13 +38,6 @@ class FlatShift:
     room: float
 
 
-def room_for_errors(step: float) -> float:
-    """By how many code values the output may be off before rounding to ``step`` code values so that
-    the level, to which it is added before the next rounding, stays."""
-    whole = int(np.ceil(0.5 / step)) - 1  # steps that don't reach half a code value
-    return (whole + 0.5) * step
-
-
 def keeps_levels(model: onnx.ModelProto, chain: LumaChain) -> bool:
     """Whether the float32 network ``model`` keeps all of them to within a code value."""
     output = chain.last.result
@@ -84,15 +77,14 @@ def _measure(
     return results if chain.residual else results - np.arange(WHITE + 1)[:, None]
 
 
-def shift_flats(errors: FlatErrors, step: float, max_room: float) -> FlatShift | None:
-    """What keeps every level, or as many as ``max_room`` can; None where rounding to ``step`` code
-    values keeps them as it is.
+def shift_flats(errors: FlatErrors, room: float, max_room: float) -> FlatShift | None:
+    """What keeps every level, or as many as ``max_room`` can; None where ``room`` keeps them as it
+    is.
 
     Each channel is shifted as little as brings its errors within the room there is, and the room is
     no larger than the channel whose errors lie furthest apart needs.
     """
     low, high = errors.min(axis=0), errors.max(axis=0)
-    room = room_for_errors(step)
     if max(-low.min(), high.max()) < room:
         return None
     needed = float((high - low).max()) / 2 / (1 - SPARE)

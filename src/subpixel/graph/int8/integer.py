@@ -17,7 +17,6 @@ from onnx.helper import make_attribute
 
 from subpixel.graph.exact.clear_sums import clear_sums
 from subpixel.graph.int8.calibrate import (
-    Histogram,
     PictureBatch,
     Statistics,
     collect_statistics,
@@ -28,7 +27,6 @@ from subpixel.graph.int8.flat_levels import (
     FlatShift,
     keeps_levels,
     measure_flat_errors,
-    room_for_errors,
     shift_flats,
 )
 from subpixel.graph.int8.kernels import (
@@ -37,7 +35,6 @@ from subpixel.graph.int8.kernels import (
     FIRST_IN,
     FIRST_OUT,
     ROW,
-    WHOLE,
     column_kernel,
     first_kernel,
     last_kernel,
@@ -49,6 +46,13 @@ from subpixel.graph.int8.kernels import (
     shift_filters,
 )
 from subpixel.graph.int8.luma_chain import ConvolutionStep, LumaChain, SumStep, read_luma_chain
+from subpixel.graph.int8.output_grid import (
+    PICTURE_GRID,
+    WHITE,
+    OutputGrid,
+    choose_output_grid,
+    list_output_grids,
+)
 from subpixel.graph.int8.qdq import QuantGrid, Writer
 from subpixel.graph.int8.rounding import round_layer
 from subpixel.graph.metadata import read_spec, with_spec
@@ -56,12 +60,6 @@ from subpixel.imaging.resample import BICUBIC_HALO, phase_weights
 
 INTEGER_OPSET = 18
 IR_VERSION = 8
-
-PICTURE_GRID = QuantGrid(1.0)
-"""A picture's code values."""
-WHITE = 255
-MAX_SHARE = 127
-"""The largest step of the network's output, in 114ths of a code value: it is a weight of 8 bits."""
 
 
 def to_integer(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> onnx.ModelProto:
@@ -74,7 +72,8 @@ def to_integer(model: onnx.ModelProto, calibration: Iterable[PictureBatch]) -> o
     the pictures are preserved (:mod:`subpixel.graph.int8.rounding`). Luma that a channel carries to
     the last layer is added behind it (:mod:`subpixel.graph.int8.carried_luma`). Luma is rounded to
     8 bits before the network. Flat areas keep their level where ``model`` all but keeps it and the
-    last layer's bias and steps can bring that about (:mod:`subpixel.graph.int8.flat_levels`). No
+    last layer's bias and steps can bring that about at little cost
+    (:mod:`subpixel.graph.int8.flat_levels`). No
     sum of two codes lies where processors round differently (:mod:`subpixel.graph.exact.ties`). The
     facts in the file say ``int8``, and uint8 for its samples.
 
@@ -98,14 +97,18 @@ def _keep_flats(
 ) -> onnx.ModelProto:
     """The network in integers, its last layer such that flat areas keep their level, where
     ``model`` all but keeps it."""
-    assembly = _Assembly(chain, statistics)
-    integer = _assemble_model(assembly)
+    bounds = statistics.range(chain.last.result)
+    grids = list_output_grids(bounds, statistics.output, residual=chain.residual)
+    output = choose_output_grid(grids)
+    integer = _assemble_model(_Assembly(chain, statistics, output))
     if not keeps_levels(model, chain):
         return integer
-    shares = range(1, MAX_SHARE + 1) if chain.residual else [WHOLE]
-    max_room = max(room_for_errors(share / WHOLE) for share in shares)
-    shift = shift_flats(measure_flat_errors(integer, chain), assembly.output_step, max_room)
-    return integer if shift is None else _assemble_model(_Assembly(chain, statistics, shift))
+    errors = measure_flat_errors(integer, chain)
+    shift = shift_flats(errors, output.room, max(grid.room for grid in grids))
+    if shift is None:
+        return integer
+    output = choose_output_grid(grids, shift.room)
+    return _assemble_model(_Assembly(chain, statistics, output, shift))
 
 
 def _assemble_model(assembly: "_Assembly") -> onnx.ModelProto:
@@ -155,30 +158,24 @@ class _Assembly:
     """Builds the graph, from the picture to the larger picture."""
 
     def __init__(
-        self, chain: LumaChain, statistics: Statistics, shift: FlatShift | None = None
+        self,
+        chain: LumaChain,
+        statistics: Statistics,
+        output: OutputGrid,
+        shift: FlatShift | None = None,
     ) -> None:
         self.writer, self._shift = Writer(), shift
         self._chain, self._shown = chain, statistics.moments
         ranges = {name: statistics.range(name) for name in statistics.low}
         self._widths = _widths(self.writer)
         self._channels: dict[str, int] = {}
-        self._residual, self._share = _residual_grid(
-            ranges[chain.last.result],
-            statistics.output,
-            residual=chain.residual,
-            room=shift.room if shift else 0.0,
-        )
+        self._output = output
         self._grids = {name: _activation_grid(*bounds) for name, bounds in ranges.items()}
-        self._grids[chain.last.result] = replace(self._residual, step=self._residual.step / WHITE)
+        self._grids[chain.last.result] = replace(output.grid, step=output.grid.step / WHITE)
 
     @property
     def scale(self) -> int:
         return self._chain.scale
-
-    @property
-    def output_step(self) -> float:
-        """The step of the network's output, in code values."""
-        return self._residual.step
 
     def picture(self) -> None:
         """Add all nodes."""
@@ -188,7 +185,9 @@ class _Assembly:
             self._step(step, luma)
         centre = [self._centre(luma)] if self._chain.residual else []
         edges = self._pad_columns("edges", BICUBIC_HALO, BICUBIC_HALO, "edge")
-        kernel = row_kernel(scale, self._share, self._residual.zero, residual=self._chain.residual)
+        kernel = row_kernel(
+            scale, self._output.share, self._output.grid.zero, residual=self._chain.residual
+        )
         deep = self._deep()
         rows = []
         for row, taps in enumerate(phase_weights(scale)):
@@ -318,35 +317,3 @@ def _activation_grid(low: float, high: float) -> QuantGrid:
     """A grid from ``low``, at most zero, to ``high``, at least zero, with an exact zero."""
     step = float(np.float32(max(high - low, 1e-6) / WHITE))
     return QuantGrid(step, round(-low / step))
-
-
-def _residual_grid(
-    bounds: tuple[float, float], seen: Histogram, *, residual: bool, room: float = 0.0
-) -> tuple[QuantGrid, int]:
-    """The grid of the network's output, in code values, and its step in 114ths: of those with so
-    much ``room`` for errors in flat areas the one by which the outputs that were seen change the
-    least. Its ends are rare, and better clipped than paid for by coarse steps.
-
-    Without ``residual`` the output is luma in code values: 8 bits clip it, as the float32 network
-    does.
-    """
-    if not residual:
-        return PICTURE_GRID, WHOLE
-    low, high = bounds
-    whole = max(int(np.ceil(WHOLE * (high - low))), 1)
-    shares = range(1, (MAX_SHARE if room else min(whole, MAX_SHARE)) + 1)
-    return min(
-        (
-            (_clip_grid(low, high, share), share)
-            for share in shares
-            if room_for_errors(share / WHOLE) >= room
-        ),
-        key=lambda pair: seen.rounding_error(replace(pair[0], step=pair[0].step / WHITE)),
-    )
-
-
-def _clip_grid(low: float, high: float, share: int) -> QuantGrid:
-    """The part of ``low`` … ``high`` that 8 bits cover in steps of ``share`` 114ths of a code."""
-    step = share / WHOLE
-    within = min(step / max(high - low, 1e-6), 1.0)
-    return QuantGrid(step, round(-low * within * WHITE / step))
