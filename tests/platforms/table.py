@@ -7,8 +7,8 @@
 
 Each platform is set up from packages, run, and compared with what NumPy alone computes. What was
 seen joins docs/platforms.json, from which docs/platforms.md is written; what is there, of the very
-same file, is not run again, and what was seen of another file of the name is dropped. A platform that
-can't be set up here is left out, and its reason kept.
+same file, is not run again, and what was seen of another file of the name is
+dropped. A platform that can't be set up here is left out, and its reason kept.
 """
 
 import argparse
