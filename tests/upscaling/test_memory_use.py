@@ -17,6 +17,7 @@ from PIL import Image
 import subpixel
 from subpixel.media.image_file import PictureWriter, open_picture, write_picture
 from subpixel.media.picture import Header, Picture
+from tiff_files import SHORT, make_tiff, pack_bits, whole
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's own accounts")
 
@@ -213,6 +214,28 @@ def test_very_long_rows_from_and_into_each_format(tmp_path: Path, suffix: str) -
     enough = enough_memory(done.said)
     assert upscale_within(enough, source, target, "--scale", "2").code == 0
     assert open_picture(target).header.shape == (1, 60, 600_000, 3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("bits", "channels"), [(1, 3), (10, 3), (6, 1)])
+def test_very_long_rows_of_packed_samples(tmp_path: Path, bits: int, channels: int) -> None:
+    """Many operations unpack them, and each would hold the rows that are read at a time."""
+    source, target = tmp_path / "in.tif", tmp_path / "out.tif"
+    width, height, colours = 300_000, 12, 2 if channels == 3 else 1
+    rows = [
+        pack_bits(row[None].astype(int) % (1 << bits), bits)
+        for row in stripes(height, width, channels)[0]
+    ]
+    fields = [
+        whole(258, *[bits] * channels, kind=SHORT),
+        whole(262, colours, kind=SHORT),
+        whole(277, channels, kind=SHORT),
+    ]
+    source.write_bytes(make_tiff((width, height), rows, fields, rows=1))
+    done = upscale_within(LIMIT, source, target, "--scale", "2")
+    if done.code != 0:
+        assert upscale_within(enough_memory(done.said), source, target, "--scale", "2").code == 0
+    assert open_picture(target).header.shape == (1, 24, 600_000, channels)
 
 
 @pytest.mark.slow

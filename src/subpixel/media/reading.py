@@ -58,6 +58,10 @@ CHUNK_ROWS = 32
 CHUNK_BYTES = 1 << 22
 """Of rows that are decoded at a time, about the most: those of a very wide picture are fewer."""
 
+PART_BYTES = 1 << 18
+"""Of rows that are computed at a time, at the most: each of libvips' operations between the decoder
+and us holds as many pixels."""
+
 READ_CACHE_ROWS = 1100
 """Rows that libvips keeps of a picture that it reads from top to bottom."""
 
@@ -404,12 +408,17 @@ def _drop_spare_alpha(source: PictureFile) -> Header:
 def _fetch_rows(image: VipsImage, start: int, stop: int, height: int) -> Iterator[Rows]:
     """Rows ``[start, stop)`` of frames of ``height`` rows below each other."""
     region = pyvips.Region.new(image)
-    dtype = _DTYPES[image.format]
-    most = _chunk_rows(image.width * image.bands * np.dtype(dtype).itemsize)
+    dtype = np.dtype(_DTYPES[image.format])
+    most = _chunk_rows(image.width * image.bands * dtype.itemsize)
     while start < stop:
         count = min(most, height - start % height)
-        samples = np.frombuffer(region.fetch(0, start, image.width, count), dtype)
-        yield samples.reshape(count, image.width, image.bands)
+        rows = np.empty((count, image.width, image.bands), dtype)
+        part = max(1, PART_BYTES // (count * image.bands * dtype.itemsize))
+        for left in range(0, image.width, part):
+            columns = rows[:, left : left + part]
+            samples = region.fetch(left, start, columns.shape[1], count)
+            columns[:] = np.frombuffer(samples, dtype).reshape(columns.shape)
+        yield rows
         start += count
 
 

@@ -16,7 +16,17 @@ from PIL import Image
 from subpixel.errors import PictureError
 from subpixel.media.image_file import PictureFile, open_picture, read_picture, write_picture
 
-CONVERT = shutil.which("convert")
+
+def find_convert() -> str | None:
+    """ImageMagick's; Windows and GraphicsMagick have others of the name."""
+    command = shutil.which("convert")
+    if command is None:
+        return None
+    said = subprocess.run([command, "-version"], capture_output=True, text=True, check=False).stdout
+    return command if "ImageMagick" in said else None
+
+
+CONVERT = find_convert()
 
 
 @dataclass(frozen=True)
