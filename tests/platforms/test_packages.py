@@ -5,6 +5,7 @@ Slow, and skipped where npm or PyPI can't be reached. The programs' own tests ar
 """
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from places import triton
 from places.services import azure_server
 from subpixel.publish.package.package import package_network
 from subpixel.publish.package.targets import find_target
@@ -93,24 +95,46 @@ def test_azure_s_inference_server(name: str, tmp_path: Path) -> None:
     assert apart(folder / "model", larger) <= (name == "fast")
 
 
-PARSE = """
+ASK = """
 import sys
-from google.protobuf import text_format
-from tritonclient.grpc.model_config_pb2 import ModelConfig
-config = text_format.Parse(open(sys.argv[1]).read(), ModelConfig())
-(end,), (result,) = config.input, config.output
-print(config.name, config.backend, config.max_batch_size, end.name, list(end.dims), result.name)
+import numpy as np
+import tritonclient.http as triton
+from PIL import Image
+address, network, source, larger = sys.argv[1:]
+client = triton.InferenceServerClient(address)
+(end,) = client.get_model_metadata(network)["inputs"]
+pixels = np.asarray(Image.open(source))[None]
+if end["datatype"] == "FP32":
+    pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2) / np.float32(255))
+tensor = triton.InferInput(end["name"], pixels.shape, end["datatype"])
+tensor.set_data_from_numpy(pixels)
+result = client.infer(network, [tensor]).as_numpy("output")
+if end["datatype"] == "FP32":
+    result = np.rint(result.clip(0, 1) * 255).astype(np.uint8).transpose(0, 2, 3, 1)
+Image.fromarray(result[0]).save(larger)
 """
 
 
 @NETWORKS
-def test_triton_s_own_parser_reads_the_config(name: str, tmp_path: Path) -> None:
-    folder = pack("triton", name, tmp_path) / "repository" / f"{name}-x3"
-    python = make_venv("tritonclient", "tritonclient[grpc]==2.73.0")
-    command = [str(python), "-c", PARSE, str(folder / "config.pbtxt")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    dims = "[-1, -1, -1, 3]" if name == "balanced-int8" else "[-1, 3, -1, -1]"
-    assert done.stdout == f"{name}-x3 onnxruntime 0 input {dims} output\n", done.stderr
+def test_triton(name: str, tmp_path: Path) -> None:
+    folder = pack("triton", name, tmp_path)
+    python = triton.install()
+    with triton.triton_server(python, folder / "repository", tmp_path) as url:
+        client = [str(python), "client.py", url]
+        assert subprocess.check_output(client, cwd=folder, text=True) == "the golden picture\n"
+        subprocess.run([*client, "picture.png", "larger.png"], cwd=folder, check=True)
+        ask = [str(python), "-c", ASK, url.removeprefix("http://"), f"{name}-x3"]
+        subprocess.run([*ask, "picture.png", "asked.png"], cwd=folder, check=True)
+        with urlopen(f"{url}/v2/models/{name}-x3") as answer:
+            facts = json.load(answer)
+        with pytest.raises(HTTPError) as refusal:
+            urlopen(Request(f"{url}/v2/models/{name}-x3/infer", b'{"inputs": []}'))
+        refusal.value.close()
+    assert refusal.value.code == 400
+    for larger in ("larger.png", "asked.png"):
+        assert apart(folder, folder / larger) <= (name == "fast")
+    sides = [-1, -1, -1, 3] if name == "balanced-int8" else [-1, 3, -1, -1]
+    assert facts["inputs"][0]["shape"] == facts["outputs"][0]["shape"] == sides
 
 
 STAND_INS = Path(__file__).parent / "android"

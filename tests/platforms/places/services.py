@@ -49,23 +49,30 @@ def azure_server(folder: Path, state: Path) -> Iterator[str]:
         f"azureml-inference-server-http=={PINS['azureml_server']}",
         *(f"{package}=={PINS[package]}" for package in ("numpy", "onnxruntime", "pillow")),
     )
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = find_port()
     environment = os.environ | {"AZUREML_MODEL_DIR": str(folder)}
     environment.pop("PYTHONPATH", None)
     command = [str(python), "-c", LOOPBACK, "--entry_script", "score.py", "--port", str(port)]
     with (state / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
         try:
-            _wait_for(f"http://127.0.0.1:{port}/", server, state / "log")
+            wait_for(f"http://127.0.0.1:{port}/", server, state / "log")
             yield f"http://127.0.0.1:{port}/score"
         finally:
             server.terminate()
             server.wait(30)
 
 
-def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+def find_port() -> int:
+    """One that is free on loopback."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    """Until ``server`` answers there."""
     for _ in range(600):
         assert server.poll() is None, log.read_text()[-2000:]
         try:
