@@ -28,7 +28,7 @@ if __name__ == "__main__":  # as pyproject.toml tells pytest
     folders = os.pathsep.join(sys.path[:2])
     os.environ["PYTHONPATH"] = os.pathsep.join([folders, os.environ.get("PYTHONPATH", "")])
 
-from places import here, javascript, services, triton, windows
+from places import here, javascript, phones, services, triton, windows
 from places.jobs import Case, expect, list_cases
 from places.page import write_page
 from places.place import Place
@@ -39,13 +39,14 @@ RECORDS = ROOT / "docs" / "platforms.json"
 PAGE = ROOT / "docs" / "platforms.md"
 PLACES: Sequence[Place] = [
     *here.list_places(),
+    *phones.list_places(),
     *windows.list_places(),
     *javascript.list_places(),
     *services.list_places(),
     *triton.list_places(),
 ]
 KEYS = [place.key for place in PLACES]
-NEVER = (Skip("phone", "an Android or Apple phone: aarch64 and the ORT format stand for it"),)
+NEVER = (Skip("phone", "an Android or Apple phone: aarch64, ORT format, ExecuTorch stand for it"),)
 """What no machine of ours can show."""
 
 

@@ -31,6 +31,8 @@ def run_script(
     """By a script beside this file; integers first, as they are quick everywhere."""
     for integers in (True, False):
         some = [case for case in cases if case.integers == integers]
+        if not some:
+            continue
         command = [*python, str(FOLDER / script), str(write_jobs(some, folder))]
         subprocess.run(command, env=os.environ | dict(environment), check=True)
         yield from read_results(some, folder)
